@@ -1,0 +1,76 @@
+#pragma once
+
+// What the gateway asks of one model's runner, wherever its replicas are.
+//
+// Thread safety: all methods may be called from any thread. Callbacks run on the client's own
+// threads, never inline from the call that took them and never under a lock; they must not block.
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace chorus {
+
+// What every call carries. Cancelling through `stop` ends the call with CANCELLED.
+struct CallContext {
+  absl::Time deadline = absl::InfiniteFuture();  // Absolute; sent on as the remaining time.
+  std::stop_token stop;
+  std::string request_id;  // Sent as the metadata x-request-id.
+};
+
+// Complete parameters of one generation; see chorus.runner.v1 for units and ranges.
+struct GenerateParams {
+  uint32_t max_length = 128;
+  std::optional<uint32_t> max_new_tokens;
+  bool do_sample = true;
+  double temperature = 1.0;
+  uint32_t top_k = 50;
+  double top_p = 1.0;
+  uint64_t seed = 0;
+  uint32_t branch = 0;
+};
+
+enum class FinishReason { kStop, kLength };
+
+// How a generation ended.
+struct GenerationEnd {
+  FinishReason reason = FinishReason::kStop;
+  uint32_t prompt_tokens = 0;
+  uint32_t generated_tokens = 0;  // The end-of-sequence token included.
+};
+
+struct TextClassification {
+  std::vector<std::string> labels;
+  std::vector<double> probabilities;  // One for each label; at least one.
+};
+
+class RunnerClient {
+ public:
+  using OnText = absl::AnyInvocable<void(std::string_view delta)>;
+  using OnGenerated = absl::AnyInvocable<void(absl::StatusOr<GenerationEnd>) &&>;
+  using OnClassified = absl::AnyInvocable<void(absl::StatusOr<std::vector<TextClassification>>) &&>;
+
+  virtual ~RunnerClient() = default;
+
+  // Continues `prompt`: `on_text` for each piece of new text, in order and one at a time, then
+  // `done` once. UNAVAILABLE when no replica is healthy; other errors are the runner's. The message
+  // does not name the runner.
+  virtual void Generate(std::string prompt, const GenerateParams& params, CallContext context,
+                        OnText on_text, OnGenerated done) = 0;
+
+  // Classifies `texts`, one result each. Errors as Generate.
+  virtual void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) = 0;
+
+  // Whether at least one replica reports SERVING.
+  virtual bool healthy() const = 0;
+};
+
+}  // namespace chorus

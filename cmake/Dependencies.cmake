@@ -1,0 +1,53 @@
+# Every package Chorus uses. Versions are those of Debian bookworm; newer ones are taken through CMAKE_PREFIX_PATH.
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(glog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(GTest REQUIRED)
+find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
+find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
+find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
+
+add_library(nlohmann_json INTERFACE)
+target_include_directories(nlohmann_json SYSTEM INTERFACE ${NLOHMANN_JSON_INCLUDE_DIR})
+add_library(utf8proc INTERFACE)
+target_include_directories(utf8proc SYSTEM INTERFACE ${UTF8PROC_INCLUDE_DIR})
+target_link_libraries(utf8proc INTERFACE ${UTF8PROC_LIBRARY})
+
+# google/api/*.proto
+set(CHORUS_DEPS_DIR ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "Where ./dev setup keeps what it fetched")
+find_path(GOOGLE_API_PROTO_DIR google/api/annotations.proto
+  PATHS ${CHORUS_DEPS_DIR}/protos PATH_SUFFIXES share/googleapis-common-protos REQUIRED)
+
+# libtorch, CPU part. Imported by hand: TorchConfig.cmake asks for CUDA tooling when the wheel was built with it.
+# Any libtorch of at least 2.7 named by CMAKE_PREFIX_PATH is taken before the one in .deps/.
+find_library(TORCH_CPU_LIBRARY torch_cpu HINTS ${CMAKE_PREFIX_PATH} PATHS ${CHORUS_DEPS_DIR}/torch
+  PATH_SUFFIXES lib torch/lib NO_CMAKE_SYSTEM_PATH REQUIRED)
+cmake_path(GET TORCH_CPU_LIBRARY PARENT_PATH TORCH_LIBRARY_DIR)
+cmake_path(GET TORCH_LIBRARY_DIR PARENT_PATH TORCH_ROOT)
+set(_torch_version_h)
+foreach(_header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)  # the first since 2.9
+  if(EXISTS ${TORCH_ROOT}/include/${_header})
+    file(READ ${TORCH_ROOT}/include/${_header} _text)
+    string(APPEND _torch_version_h "${_text}")
+  endif()
+endforeach()
+string(REGEX MATCH "TORCH_VERSION_MAJOR ([0-9]+)" _ "${_torch_version_h}")
+set(_major ${CMAKE_MATCH_1})
+string(REGEX MATCH "TORCH_VERSION_MINOR ([0-9]+)" _ "${_torch_version_h}")
+if("${_major}.${CMAKE_MATCH_1}" VERSION_LESS 2.7)
+  message(FATAL_ERROR "libtorch ${_major}.${CMAKE_MATCH_1} in ${TORCH_ROOT} is too old: Chorus needs 2.7 or newer")
+endif()
+file(GLOB TORCH_GOMP_LIBRARY ${TORCH_LIBRARY_DIR}/libgomp*.so*)
+add_library(torch_cpu INTERFACE)
+target_include_directories(torch_cpu SYSTEM INTERFACE
+  ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)
+target_link_libraries(torch_cpu INTERFACE
+  ${TORCH_CPU_LIBRARY} ${TORCH_LIBRARY_DIR}/libc10.so ${TORCH_GOMP_LIBRARY})
+target_link_options(torch_cpu INTERFACE -Wl,-rpath-link,${TORCH_LIBRARY_DIR})

@@ -1,0 +1,36 @@
+#pragma once
+
+// Loads a model from a Hugging Face directory.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "runner_server/model/language_model.h"
+#include "runner_server/model/sequence_classifier.h"
+
+namespace chorus {
+
+struct ModelOptions {
+  int num_threads = 1;    // Compute threads, the caller's included. >= 1.
+  int num_kv_slots = 32;  // Sequences a generator can hold at once. >= 1.
+};
+
+struct LoadedModel {
+  std::string
+      architecture;  // As in config.json: "GPT2LMHeadModel" or "BertForSequenceClassification".
+  std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceClassifier>> model;
+  int32_t bos_token_id = -1;  // Of a generator, from config.json; -1 for a classifier.
+  int32_t eos_token_id = -1;  // Likewise.
+};
+
+// Reads config.json and model.safetensors in `directory`. NOT_FOUND names a missing file;
+// INVALID_ARGUMENT says what in which file is wrong (architecture not known, tensors missing,
+// unexpected or of the wrong shape, each named); FAILED_PRECONDITION for a BERT without a
+// classification head, and says what to do.
+absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
+                                      const ModelOptions& options);
+
+}  // namespace chorus
