@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <random>
 #include <string>
@@ -13,12 +14,15 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 namespace chorus {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr size_t kNumDigits = 8;
 
 // Opens and locks the folder; -1 with errno, EWOULDBLOCK while somebody else has it.
 int OpenLocked(const fs::path& path) {
@@ -65,11 +69,17 @@ absl::StatusOr<ScratchDirectory> ScratchDirectory::Create(const fs::path& parent
   }
 }
 
+bool ScratchDirectory::IsName(std::string_view name, std::string_view prefix) {
+  return name.starts_with(prefix) && name.size() == prefix.size() + kNumDigits &&
+         std::all_of(name.begin() + static_cast<ptrdiff_t>(prefix.size()), name.end(),
+                     [](char c) { return absl::ascii_isxdigit(c); });
+}
+
 int ScratchDirectory::SweepStale(const fs::path& parent, std::string_view prefix) {
   std::vector<fs::path> candidates;
   std::error_code error;
   for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().filename().native().starts_with(prefix)) candidates.push_back(it->path());
+    if (IsName(it->path().filename().native(), prefix)) candidates.push_back(it->path());
   }
   int num_removed = 0;
   for (const fs::path& path : candidates) {

@@ -21,8 +21,8 @@ class ScratchDirectory {
   static absl::StatusOr<ScratchDirectory> Create(const std::filesystem::path& parent,
                                                  std::string_view prefix);
 
-  // Removes the folders of that prefix in `parent` that are this user's and whose process has died;
-  // says how many. Failures leave the folder to the next sweep.
+  // Removes the folders in `parent` that Create named with this prefix, that are this user's, and
+  // whose process has died; says how many. Failures leave the folder to the next sweep.
   static int SweepStale(const std::filesystem::path& parent, std::string_view prefix);
 
   ScratchDirectory(ScratchDirectory&& other) noexcept;
@@ -32,6 +32,8 @@ class ScratchDirectory {
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  static bool IsName(std::string_view name, std::string_view prefix);
+
   ScratchDirectory(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
 
   std::filesystem::path path_;

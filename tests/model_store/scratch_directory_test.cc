@@ -40,18 +40,24 @@ TEST(ScratchDirectory, SweepLeavesThoseInUse) {
   ASSERT_TRUE(used.ok());
   PutFile(temp / "run-0123abcd/leftover", "x");
   PutFile(temp / "other/file", "x");
-  PutFile(temp / "run-file", "x");
+  PutFile(temp / "run-01234567", "a file");
+  for (const char* name : {"run-", "run-notes", "run-0123abcde", "run-0123abc", "run-0123abcx"}) {
+    PutFile(temp / name / "file", "a folder of the user's");
+  }
   EXPECT_EQ(ScratchDirectory::SweepStale(temp.path(), "run-"), 1);
   EXPECT_TRUE(fs::exists(used->path()));
   EXPECT_TRUE(fs::exists(temp / "other/file"));
-  EXPECT_TRUE(fs::exists(temp / "run-file"));
+  EXPECT_TRUE(fs::exists(temp / "run-01234567"));
+  for (const char* name : {"run-", "run-notes", "run-0123abcde", "run-0123abc", "run-0123abcx"}) {
+    EXPECT_TRUE(fs::exists(temp / name / "file")) << name;
+  }
   EXPECT_FALSE(fs::exists(temp / "run-0123abcd"));
 }
 
 TEST(ScratchDirectory, SweepDoesNotFollowLinks) {
   const TempDirectory temp;
   PutFile(temp / "precious/file", "x");
-  fs::create_directory_symlink(temp / "precious", temp / "run-link");
+  fs::create_directory_symlink(temp / "precious", temp / "run-89abcdef");
   EXPECT_EQ(ScratchDirectory::SweepStale(temp.path(), "run-"), 0);
   EXPECT_TRUE(fs::exists(temp / "precious/file"));
 }
