@@ -37,7 +37,7 @@ TEST(SocketAddress, ResolvesHosts) {
   EXPECT_EQ(SocketAddress::Resolve("::1", 80)->ToString(), "[::1]:80");
   EXPECT_EQ(SocketAddress::Resolve("localhost", 80)->port(), 80);
   EXPECT_TRUE(absl::IsInvalidArgument(SocketAddress::Resolve("", 80).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(SocketAddress::Resolve("300.1.1.1 x", 80).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(SocketAddress::Resolve(std::string(70, 'x'), 80).status()));
 }
 
 TEST(SocketAddress, SaysWhetherAServerCouldListen) {

@@ -1,0 +1,153 @@
+#include "cli/answer.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/cli/scripted_runner_service.h"
+#include "tests/model_store/temp_directory.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+class AnswerTest : public ::testing::Test {
+ protected:
+  void Serve(bool classifies, int num_unavailable = 0) {
+    service_ = std::make_unique<ScriptedRunnerService>(classifies, num_unavailable);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+
+  absl::Status Ask(const AnswerOptions& options) {
+    RunnerSession session(address_);
+    return PrintAnswer(
+        session, options,
+        [&](std::string_view text) {
+          pieces_.emplace_back(text);
+          if (pieces_.size() == stop_after_) stop_.request_stop();
+          return pieces_.size() != refuse_after_;
+        },
+        stop_.get_token());
+  }
+  std::string Output() const {
+    std::string all;
+    for (const std::string& piece : pieces_) all += piece;
+    return all;
+  }
+
+  const TempDirectory temp_;
+  const std::string address_ = "unix:" + (temp_ / "socket").native();
+  std::unique_ptr<ScriptedRunnerService> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::string> pieces_;
+  std::stop_source stop_;
+  size_t stop_after_ = 0;    // Requests a stop after this many pieces.
+  size_t refuse_after_ = 0;  // Reads no more than this many pieces.
+};
+
+TEST_F(AnswerTest, StreamsThePromptAndEachPiece) {
+  Serve(/*classifies=*/false);
+  ASSERT_TRUE(Ask({.text = "Once", .seed = 7}).ok());
+  EXPECT_THAT(pieces_,
+              ElementsAre("Once", " max 128/0", " sampled", " t=1 k=50 p=1", " seed=7", "\n"));
+}
+
+TEST_F(AnswerTest, PassesTheParametersOn) {
+  Serve(/*classifies=*/false);
+  ASSERT_TRUE(Ask({.text = "",
+                   .max_length = 9,
+                   .max_new_tokens = 3,
+                   .do_sample = false,
+                   .temperature = 0.5,
+                   .top_k = 0,
+                   .top_p = 0.25,
+                   .seed = 18446744073709551615u})
+                  .ok());
+  EXPECT_EQ(Output(), " max 9/3 greedy t=0.5 k=0 p=0.25 seed=18446744073709551615\n");
+}
+
+TEST_F(AnswerTest, TakesARandomSeedWhenNoneIsGiven) {
+  Serve(/*classifies=*/false);
+  ASSERT_TRUE(Ask({.text = "Once"}).ok());
+  const std::string first = Output();
+  pieces_.clear();
+  ASSERT_TRUE(Ask({.text = "Once"}).ok());
+  EXPECT_NE(Output(), first);
+}
+
+TEST_F(AnswerTest, WaitsWhileTheModelLoads) {
+  Serve(/*classifies=*/true, /*num_unavailable=*/3);
+  ASSERT_TRUE(Ask({.text = "good"}).ok());
+  EXPECT_EQ(Output(), "POSITIVE 0.8750\n");
+}
+
+TEST_F(AnswerTest, PrintsTheLikeliestLabel) {
+  Serve(/*classifies=*/true);
+  ASSERT_TRUE(Ask({.text = "bad"}).ok());
+  EXPECT_EQ(Output(), "NEGATIVE 0.7500\n");
+}
+
+TEST_F(AnswerTest, AClassifierTakesNoParameters) {
+  Serve(/*classifies=*/true);
+  for (const AnswerOptions& options : std::vector<AnswerOptions>{{.text = "x", .max_length = 1},
+                                                                 {.text = "x", .do_sample = false},
+                                                                 {.text = "x", .seed = 0}}) {
+    const absl::Status status = Ask(options);
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("classifier"));
+  }
+  EXPECT_THAT(pieces_, IsEmpty());
+}
+
+TEST_F(AnswerTest, ARefusalPrintsNothing) {
+  Serve(/*classifies=*/false);
+  const absl::Status status = Ask({.text = "refuse"});
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_EQ(status.message(), "refused: refuse");
+  EXPECT_THAT(pieces_, IsEmpty());
+}
+
+TEST_F(AnswerTest, AnAnswerWithoutAnEndIsAFault) {
+  Serve(/*classifies=*/false);
+  EXPECT_TRUE(absl::IsInternal(Ask({.text = "cut"})));
+  EXPECT_THAT(Output(), StartsWith("cut max"));
+}
+
+TEST_F(AnswerTest, AStopCancelsTheCallAtTheRunner) {
+  Serve(/*classifies=*/false);
+  stop_after_ = 2;
+  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "hang"})));
+  EXPECT_EQ(Output(), "hang on\n");
+  server_->Shutdown();
+  server_->Wait();
+  EXPECT_TRUE(service_->was_cancelled());
+}
+
+TEST_F(AnswerTest, AStopEndsTheWaitForARunnerThatNeverComes) {
+  stop_.request_stop();
+  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "x"})));
+  Serve(/*classifies=*/false, /*num_unavailable=*/1000000000);
+  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "x"})));
+}
+
+TEST_F(AnswerTest, AReaderThatLeavesEndsTheCall) {
+  Serve(/*classifies=*/false);
+  refuse_after_ = 2;
+  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "hang"})));
+  EXPECT_EQ(Output(), "hang on");
+}
+
+}  // namespace
+}  // namespace chorus

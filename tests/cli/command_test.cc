@@ -1,0 +1,419 @@
+// The `chorus` program itself, installed into a folder of the test beside a scripted gateway and a
+// scripted runner.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/cli/line_reader.h"
+#include "tests/cli/loopback_server.h"
+#include "tests/model_store/temp_directory.h"
+
+namespace chorus {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+constexpr char kGraph[] = R"(name: inference_graph
+nodes:
+- {name: a, generate: {runner: gpt2-generation}}
+- {name: b, generate: {runner: distilgpt2-generation}}
+- {name: c, classify: {runner: bert-base-uncased-classification, inputs: [a, b]}}
+output: c
+)";
+
+// A running program with its two output streams.
+class Program {
+ public:
+  Program(const std::vector<std::string>& argv, const std::string& input,
+          const std::map<std::string, std::string>& environment) {
+    int in[2], out[2], err[2];
+    EXPECT_EQ(pipe2(in, O_CLOEXEC) + pipe2(out, O_CLOEXEC) + pipe2(err, O_CLOEXEC), 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+      dup2(in[0], 0);
+      dup2(out[1], 1);
+      dup2(err[1], 2);
+      std::vector<char*> pointers;
+      for (const std::string& argument : argv) {
+        pointers.push_back(const_cast<char*>(argument.c_str()));
+      }
+      pointers.push_back(nullptr);
+      execv(pointers[0], pointers.data());
+      _exit(127);
+    }
+    (void)!write(in[1], input.data(), input.size());
+    for (const int fd : {in[0], in[1], out[1], err[1]}) close(fd);
+    out_fd_ = out[0];
+    err_fd_ = err[0];
+    out_ = std::make_unique<LineReader>(out_fd_);
+    err_ = std::make_unique<LineReader>(err_fd_);
+  }
+  ~Program() {
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      Wait();
+    }
+    CloseOutput();
+    close(err_fd_);
+  }
+
+  int out_fd() const { return out_fd_; }
+  LineReader& out() { return *out_; }
+  LineReader& err() { return *err_; }
+  void Signal(int signal) { kill(pid_, signal); }
+  void CloseOutput() {
+    if (out_fd_ >= 0) close(std::exchange(out_fd_, -1));
+  }
+
+  // The exit status; -N if it was killed by signal N.
+  int Wait() {
+    int result = 0;
+    waitpid(std::exchange(pid_, -1), &result, 0);
+    return WIFEXITED(result) ? WEXITSTATUS(result) : -WTERMSIG(result);
+  }
+
+ private:
+  pid_t pid_;
+  int out_fd_, err_fd_;
+  std::unique_ptr<LineReader> out_, err_;
+};
+
+struct Result {
+  int status;
+  std::string out;
+  std::string err;
+};
+
+class CommandTest : public ::testing::Test {
+ protected:
+  CommandTest() {
+    // Orphans fall to this process, so that it can wait for them.
+    EXPECT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    fs::create_directories(temp_ / "bin");
+    fs::create_directories(temp_ / "tmp");
+    const fs::path built = CHORUS_BINARY_DIR;
+    fs::copy_file(built / "chorus", temp_ / "bin/chorus");
+    fs::copy_file(built / "scripted_runner", temp_ / "bin/runner_server");
+    fs::copy_file(built / "scripted_gateway", temp_ / "bin/api_server");
+    PutFile(temp_ / "share/chorus/examples/graphs/inference_graph.yaml", kGraph);
+    fs::create_directories(temp_ / "share/chorus/models");
+    fs::create_directory_symlink(fs::absolute("models/demo"), temp_ / "share/chorus/models/demo");
+  }
+  ~CommandTest() override {
+    while (waitpid(-1, nullptr, 0) > 0) {
+    }
+    EXPECT_TRUE(killed_ || fs::is_empty(temp_ / "tmp"));
+  }
+
+  Program Start(std::vector<std::string> arguments, const std::string& input = "") {
+    arguments.insert(arguments.begin(), (temp_ / "bin/chorus").native());
+    return Program(arguments, input, environment_);
+  }
+  Result Run(const std::vector<std::string>& arguments, const std::string& input = "") {
+    Program program = Start(arguments, input);
+    Result result;
+    result.out = program.out().Rest();
+    result.err = program.err().Rest();
+    result.status = program.Wait();
+    return result;
+  }
+  Program Serve(std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.begin(), {"serve", "--port", "0", "--grpc_port", "0"});
+    return Start(arguments);
+  }
+
+  const TempDirectory temp_;
+  std::map<std::string, std::string> environment_ = {{"CHORUS_HOME", temp_ / "home"},
+                                                     {"TMPDIR", temp_ / "tmp"}};
+  bool killed_ = false;  // Then its socket folder stays until the next run.
+};
+
+TEST_F(CommandTest, ServesUntilCtrlC) {
+  Program serve = Serve();
+  const std::string ready = serve.out().WaitFor("ready");
+  EXPECT_THAT(ready, StartsWith("Chorus is ready: HTTP http://127.0.0.1:"));
+  const size_t comma = ready.find(", gRPC 127.0.0.1:");
+  ASSERT_NE(comma, std::string::npos);
+  const std::string http = ready.substr(22, comma - 22);
+  EXPECT_EQ(serve.out().Next(), "Try:  curl -X POST " + http +
+                                    "/classify_generated_texts -H 'Content-Type: text/plain' -d 'I "
+                                    "have an idea!'");
+  serve.Signal(SIGINT);
+  const std::string log = serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0) << log;
+  const size_t gateway = log.find("[api_server] drained");
+  ASSERT_NE(gateway, std::string::npos) << log;
+  for (const char* runner :
+       {"gpt2-generation", "distilgpt2-generation", "bert-base-uncased-classification"}) {
+    const std::string prefix = "\n[" + std::string(runner) + "] ";
+    EXPECT_THAT(log,
+                AllOf(HasSubstr(prefix + "--version=demo"), HasSubstr(prefix + "--name=" + runner),
+                      HasSubstr(prefix + "--metrics_address=\n"),
+                      HasSubstr(prefix + "--drain_timeout=30s"), HasSubstr(prefix + "serving")));
+    EXPECT_GT(log.find(prefix + "drained"), gateway);
+  }
+}
+
+TEST_F(CommandTest, RunsOtherModelsAndGraphs) {
+  PutFile(temp_ / "graph.yaml", "name: other\nnodes: [{name: a, generate: {runner: mine}}]\n");
+  Program serve = Serve({"--graph", (temp_ / "graph.yaml").native(), "--model",
+                         "mine=" + fs::absolute("models/demo/gpt2").native(), "--threads", "3",
+                         "--max_sequences", "5", "--drain_timeout", "1m"});
+  EXPECT_THAT(
+      serve.out().WaitFor("curl"),
+      HasSubstr("/v1/graphs/other:run -H 'Content-Type: application/json' -d '{\"text\": "));
+  serve.Signal(SIGTERM);
+  const std::string log = serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0);
+  EXPECT_THAT(log,
+              AllOf(HasSubstr("[mine] --model=" + fs::canonical("models/demo/gpt2").native()),
+                    HasSubstr("[mine] --version=\n"), HasSubstr("[mine] --threads=3"),
+                    HasSubstr("[mine] --max_sequences=5"), HasSubstr("[mine] --drain_timeout=1m")));
+}
+
+TEST_F(CommandTest, RestartsAKilledRunnerAndAKilledGateway) {
+  Program serve = Serve();
+  std::string api_server, runner;
+  for (int i = 0; i < 4; ++i) {
+    const std::string line = serve.err().WaitFor("started ");
+    (line.find("api_server") != std::string::npos ? api_server : runner) =
+        line.substr(line.rfind(' '));
+  }
+  serve.out().WaitFor("ready");
+  kill(std::atoi(runner.c_str()), SIGKILL);
+  EXPECT_THAT(serve.err().WaitFor("was killed"), HasSubstr("starting it again in 500ms"));
+  EXPECT_THAT(serve.err().WaitFor("started"), Not(HasSubstr(runner)));
+  kill(std::atoi(api_server.c_str()), SIGKILL);
+  EXPECT_THAT(serve.err().WaitFor("was killed"), HasSubstr("api_server"));
+  EXPECT_THAT(serve.out().WaitFor("ready"), StartsWith("Chorus is ready"));  // Again.
+  serve.Signal(SIGTERM);
+  serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0);
+}
+
+TEST_F(CommandTest, KilledItLeavesNobodyAndTheNextRunCleansUp) {
+  killed_ = true;
+  std::vector<pid_t> children;
+  {
+    Program serve = Serve();
+    for (int i = 0; i < 4; ++i) {
+      const std::string line = serve.err().WaitFor("started ");
+      children.push_back(std::atoi(line.substr(line.rfind(' ')).c_str()));
+    }
+    serve.out().WaitFor("ready");
+    serve.Signal(SIGKILL);
+    EXPECT_EQ(serve.Wait(), -SIGKILL);
+  }
+  for (const pid_t child : children) {
+    int result = 0;
+    EXPECT_EQ(waitpid(child, &result, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(result) && WTERMSIG(result) == SIGKILL);
+  }
+  EXPECT_FALSE(fs::is_empty(temp_ / "tmp"));
+  EXPECT_EQ(Run({"run", "gpt2-generation", "x"}).status, 0);
+  EXPECT_TRUE(fs::is_empty(temp_ / "tmp"));
+}
+
+TEST_F(CommandTest, SaysWhichPortIsTaken) {
+  const LoopbackServer server;
+  const std::string port = std::to_string(server.port());
+  Result result = Run({"serve", "--port", port, "--grpc_port", "0"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.err, "chorus: another program listens on 127.0.0.1:" + port +
+                            "; stop it or choose another port with --port\n");
+  result = Run({"serve", "--port", "0", "--grpc_port", port});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, AllOf(HasSubstr(port), HasSubstr("--grpc_port")));
+}
+
+TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
+  PutFile(temp_ / "bad.yaml", std::string(kGraph) + "# bad\n");
+  PutFile(temp_ / "unknown.yaml", "nodes: [{name: a, generate: {runner: gpt9}}]\n");
+  const struct {
+    std::vector<std::string> arguments;
+    std::string message;
+  } kCases[] = {
+      {{"--graph", (temp_ / "bad.yaml").native()},
+       "chorus: api_server cannot start (exited with status 1); it last said: " +
+           (temp_ / "bad.yaml").native() + ":1: bad graph\n"},
+      {{"--graph", (temp_ / "unknown.yaml").native()},
+       "chorus: no model for the graph's runner gpt9: no model gpt9:latest in "},
+      {{"--graph", (temp_ / "absent.yaml").native()}, "absent.yaml: No such file or directory"},
+      {{"--host", std::string(70, 'x')}, "no such host: \"xxx"},
+      {{"--model", "gpt2-generation"}, "chorus: --model takes RUNNER=MODEL"},
+      {{"--model", "gpt9=./x"}, "a runner that the graph does not have: gpt9"},
+      {{"--model", "gpt2-generation=./x"}, "no model folder ./x"},
+  };
+  for (const auto& c : kCases) {
+    Program serve = Serve(c.arguments);
+    EXPECT_EQ(serve.out().Rest(), "");
+    EXPECT_THAT(serve.err().Rest(), HasSubstr(c.message));
+    EXPECT_EQ(serve.Wait(), 1) << c.message;
+  }
+  fs::remove(temp_ / "bin/runner_server");
+  EXPECT_THAT(Run({"serve"}).err, HasSubstr("the program runner_server must lie beside chorus"));
+}
+
+TEST_F(CommandTest, ARunnerThatCannotLoadIsReportedAndTheOthersGoOn) {
+  fs::copy("models/demo/gpt2", temp_ / "broken-model");
+  PutFile(temp_ / "broken-model/broken", "");
+  Program serve = Serve({"--model", "gpt2-generation=" + (temp_ / "broken-model").native()});
+  EXPECT_THAT(serve.err().WaitFor("cannot start"),
+              AllOf(HasSubstr("chorus: gpt2-generation cannot start, after 3 tries"),
+                    HasSubstr("broken-model: it is broken; the others go on")));
+  serve.Signal(SIGTERM);
+  EXPECT_THAT(serve.err().Rest(), HasSubstr("[distilgpt2-generation] drained"));
+  EXPECT_EQ(serve.Wait(), 0);
+}
+
+TEST_F(CommandTest, RunStreamsAText) {
+  const Result result =
+      Run({"run", "gpt2-generation", "Once", "--greedy", "--max_new_tokens", "4", "--temperature",
+           "0.5", "--top_k", "3", "--top_p", "0.5", "--seed", "7"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, "Once max 128/4 greedy t=0.5 k=3 p=0.5 seed=7\n");
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(CommandTest, RunTakesTagsFoldersAndStandardInput) {
+  const struct {
+    std::string model;
+    std::string text;
+    std::string input;
+    std::string output;
+  } kCases[] = {
+      {"gpt2-generation:demo", "Once", "", "Once max"},
+      {"gpt2-generation:latest", "-", "Twice\n", "Twice\n max"},
+      {fs::absolute("models/demo/gpt2").native(), "Once", "", "Once max"},
+      {"./models/demo/bert-sst2", "good", "", "POSITIVE 0.8750\n"},
+      {"bert-base-uncased-classification", "bad", "", "NEGATIVE 0.7500\n"},
+  };
+  for (const auto& c : kCases) {
+    const Result result = Run({"run", c.model, c.text}, c.input);
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_THAT(result.out, StartsWith(c.output));
+  }
+}
+
+TEST_F(CommandTest, RunShowsTheRunnersLogWhenAsked) {
+  const Result result = Run({"run", "gpt2-generation", "Once", "--verbose", "--threads", "2"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("[runner] --threads=2"), HasSubstr("[runner] serving")));
+}
+
+TEST_F(CommandTest, RunSaysWhatWentWrong) {
+  fs::copy("models/demo/gpt2", temp_ / "model");
+  PutFile(temp_ / "model/broken", "");
+  const struct {
+    std::vector<std::string> arguments;
+    int status;
+    std::string message;
+  } kCases[] = {
+      {{"run", "gpt9", "x"}, 1, "chorus: no model gpt9:latest"},
+      {{"run", "./gpt9", "x"}, 1, "chorus: no model folder ./gpt9"},
+      {{"run", "models", "x"}, 1, "the folder is written ./models"},
+      {{"run", "gpt2-generation", "refuse"}, 1, "chorus: refused: refuse\n"},
+      {{"run", "gpt2-generation", "a\xFF"}, 1, "chorus: the text is not UTF-8, at byte 1\n"},
+      {{"run", "bert-base-uncased-classification", "x", "--seed", "1"}, 1, "is a classifier"},
+      {{"run", (temp_ / "model").native(), "x"},
+       1,
+       "chorus: the runner exited with status 1; it last said: cannot load "},
+      {{"run", "gpt2-generation"}, 2, "text is required"},
+      {{"run", "gpt2-generation", "x", "--temperature", "0"},
+       2,
+       "--temperature: must be greater than 0"},
+      {{"run", "gpt2-generation", "x", "--top_p", "1.5"}, 2, "--top_p"},
+      {{"run", "gpt2-generation", "x", "--top_k", "-1"}, 2, "--top_k"},
+      {{"run", "gpt2-generation", "x", "--colour", "red"}, 2, "--colour"},
+  };
+  for (const auto& c : kCases) {
+    const Result result = Run(c.arguments);
+    EXPECT_EQ(result.status, c.status) << c.message;
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err, AllOf(StartsWith("chorus: "), HasSubstr(c.message)));
+  }
+}
+
+TEST_F(CommandTest, CtrlCEndsARun) {
+  Program run = Start({"run", "gpt2-generation", "hang"});
+  char text[7];
+  for (char& c : text) ASSERT_EQ(read(run.out_fd(), &c, 1), 1);
+  EXPECT_EQ(std::string(text, 7), "hang on");
+  run.Signal(SIGINT);
+  EXPECT_EQ(run.Wait(), 128 + SIGINT);
+}
+
+TEST_F(CommandTest, ListsAndGetsModels) {
+  const Result table = Run({"models", "list"});
+  EXPECT_EQ(table.status, 0);
+  EXPECT_EQ(table.err, "");
+  EXPECT_THAT(table.out, AllOf(StartsWith("TAG  "), HasSubstr("\ngpt2-medium-generation:demo ")));
+  const auto list = nlohmann::json::parse(Run({"models", "list", "-o", "json"}).out);
+  ASSERT_THAT(list, SizeIs(4));
+  EXPECT_EQ(list[0]["tag"], "bert-base-uncased-classification:demo");
+
+  const Result text = Run({"models", "get", "gpt2-generation", "--verify"});
+  EXPECT_THAT(text.out, AllOf(HasSubstr("gpt2-generation:demo"), HasSubstr("model.safetensors")));
+  EXPECT_EQ(
+      nlohmann::json::parse(Run({"models", "get", "gpt2-generation", "-o", "json"}).out)["version"],
+      "demo");
+  const std::string path = Run({"models", "get", "gpt2-generation:demo", "-o", "path"}).out;
+  EXPECT_EQ(path, (temp_ / "home/models/gpt2-generation/demo").native() + "\n");
+
+  PutFile(path.substr(0, path.size() - 1) + "/merges.txt", "changed");
+  const Result damaged = Run({"models", "get", "gpt2-generation", "--verify"});
+  EXPECT_EQ(damaged.status, 1);
+  EXPECT_EQ(damaged.err, "chorus: gpt2-generation:demo is damaged: merges.txt has changed\n");
+  EXPECT_EQ(Run({"models", "get", "gpt9"}).status, 1);
+}
+
+TEST_F(CommandTest, HelpsAndTellsItsVersion) {
+  const Result help = Run({"help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("serve"), HasSubstr("run"), HasSubstr("models"),
+                              HasSubstr("Examples:")));
+  EXPECT_EQ(Run({}).out, help.out);
+  for (const char* verb : {"serve", "run", "models"}) {
+    const Result by_verb = Run({"help", verb});
+    EXPECT_THAT(by_verb.out, HasSubstr("Usage: chorus " + std::string(verb)));
+    EXPECT_EQ(Run({verb, "--help"}).status, 0);
+  }
+  EXPECT_THAT(Run({"help", "models", "get"}).out, HasSubstr("Usage: chorus models get [OPTIONS]"));
+  EXPECT_EQ(Run({"help", "dance"}).status, 2);
+  EXPECT_EQ(Run({"dance"}).status, 2);
+  EXPECT_EQ(Run({"models"}).status, 2);
+  EXPECT_THAT(Run({"--version"}).out, ::testing::MatchesRegex("chorus [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(CommandTest, AStoreThatCannotBeWrittenIsSaidAndTheRestWorks) {
+  PutFile(temp_ / "file", "");
+  environment_["CHORUS_HOME"] = temp_ / "file";
+  const Result list = Run({"models", "list"});
+  EXPECT_EQ(list.status, 0);
+  EXPECT_THAT(list.err, AllOf(StartsWith("chorus: the demo models are not installed: "),
+                              HasSubstr((temp_ / "file").native()), HasSubstr("CHORUS_HOME")));
+  EXPECT_EQ(Run({"run", "./models/demo/bert-sst2", "good"}).out, "POSITIVE 0.8750\n");
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,92 @@
+// Stands in for api_server: the same flags and ports file; GET /readyz is 200 once the sockets of
+// all runners of the config file are there. A graph file with "bad" in it is refused.
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <string>
+
+#include "cli/socket_address.h"
+
+namespace {
+
+using chorus::SocketAddress;
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool RunnersAreReady(const std::string& config) {
+  const std::regex endpoint("unix:([^\"]+)");
+  for (std::sregex_iterator it(config.begin(), config.end(), endpoint), end; it != end; ++it) {
+    if (!std::filesystem::is_socket((*it)[1].str())) return false;
+  }
+  return true;
+}
+
+// Listens, and says where.
+int Listen(const SocketAddress& address, std::string& bound) {
+  const int fd = socket(address.data()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (bind(fd, address.data(), address.size()) != 0 || listen(fd, 16) != 0) return -1;
+  sockaddr_storage storage;
+  socklen_t size = sizeof(storage);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
+  const auto* in = reinterpret_cast<const sockaddr_in*>(&storage);
+  bound = "127.0.0.1:" + std::to_string(ntohs(in->sin_port));
+  return fd;
+}
+
+void Answer(int connection, bool ready) {
+  char buffer[4096];
+  (void)!recv(connection, buffer, sizeof(buffer), 0);
+  const std::string answer = ready
+                                 ? "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n\n"
+                                 : "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+  (void)!send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+  close(connection);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::map<std::string, std::string> flags;
+  for (int i = 1; i + 1 < argc; i += 2) flags[argv[i]] = argv[i + 1];
+  if (ReadAll(flags["--graph"]).find("bad") != std::string::npos) {
+    std::cerr << flags["--graph"] << ":1: bad graph" << std::endl;
+    return 1;
+  }
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+  std::string http, grpc;
+  const int http_fd = Listen(*SocketAddress::Parse(flags["--http_address"]), http);
+  const int grpc_fd = Listen(*SocketAddress::Parse(flags["--grpc_address"]), grpc);
+  if (http_fd < 0 || grpc_fd < 0) return 1;
+  const std::string ports = flags["--ports_file"];
+  std::ofstream(ports + ".new") << "http=" << http << "\ngrpc=" << grpc << "\n";
+  std::filesystem::rename(ports + ".new", ports);
+  const std::string config = ReadAll(flags["--config"]);
+  for (;;) {
+    pollfd entries[] = {{http_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}};
+    poll(entries, 2, -1);
+    if (entries[0].revents != 0) Answer(accept(http_fd, nullptr, nullptr), RunnersAreReady(config));
+    if (entries[1].revents != 0) break;
+  }
+  std::cout << "drained" << std::endl;
+  return 0;
+}

@@ -1,0 +1,69 @@
+#include "tests/cli/scripted_runner_service.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+
+namespace chorus {
+namespace {
+
+using runner::v1::GenerateResponse;
+
+bool Send(grpc::ServerWriter<GenerateResponse>* writer, const std::string& text) {
+  GenerateResponse response;
+  response.mutable_delta()->set_text(text);
+  response.mutable_delta()->set_num_tokens(1);
+  return writer->Write(response);
+}
+
+}  // namespace
+
+grpc::Status ScriptedRunnerService::GetModelInfo(grpc::ServerContext*,
+                                                 const runner::v1::GetModelInfoRequest*,
+                                                 runner::v1::GetModelInfoResponse* response) {
+  if (num_unavailable_-- > 0) return {grpc::StatusCode::UNAVAILABLE, "loading"};
+  response->set_task(classifies_ ? runner::v1::TASK_CLASSIFY : runner::v1::TASK_GENERATE);
+  return grpc::Status::OK;
+}
+
+grpc::Status ScriptedRunnerService::Generate(grpc::ServerContext* context,
+                                             const runner::v1::GenerateRequest* request,
+                                             grpc::ServerWriter<GenerateResponse>* writer) {
+  if (request->text() == "refuse") return {grpc::StatusCode::INVALID_ARGUMENT, "refused: refuse"};
+  if (request->text() == "hang") {
+    Send(writer, " on");
+    while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    was_cancelled_ = true;
+    return grpc::Status::CANCELLED;
+  }
+  const runner::v1::SamplingParams& sampling = request->sampling();
+  Send(writer, absl::StrCat(" max ", request->max_length(), "/", request->max_new_tokens()));
+  Send(writer, sampling.do_sample() ? " sampled" : " greedy");
+  Send(writer, absl::StrCat(" t=", sampling.temperature(), " k=", sampling.top_k(),
+                            " p=", sampling.top_p()));
+  Send(writer, absl::StrCat(" seed=", sampling.seed()));
+  if (request->text() == "cut") return grpc::Status::OK;
+  GenerateResponse response;
+  response.mutable_finished()->set_reason(runner::v1::FINISH_REASON_LENGTH);
+  writer->Write(response);
+  return grpc::Status::OK;
+}
+
+grpc::Status ScriptedRunnerService::Classify(grpc::ServerContext*,
+                                             const runner::v1::ClassifyRequest* request,
+                                             runner::v1::ClassifyResponse* response) {
+  response->add_labels("NEGATIVE");
+  response->add_labels("POSITIVE");
+  for (const std::string& text : request->texts()) {
+    const double positive = text == "good" ? 0.875 : 0.25;
+    runner::v1::Classification* result = response->add_results();
+    result->add_probabilities(1 - positive);
+    result->add_probabilities(positive);
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace chorus
