@@ -1,4 +1,5 @@
-// Loads one runner with a fixed number of concurrent generations and prints one JSON line of what came.
+// Loads one runner with a fixed number of concurrent generations and prints one JSON line of what
+// came.
 //
 //   runner_load --address unix:/tmp/r.sock --concurrency 8 --requests 24 --new_tokens 123
 

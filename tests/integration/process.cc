@@ -25,7 +25,8 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-// The parent of a living process, from /proc/PID/stat: "pid (comm) state ppid ..."; comm may hold spaces.
+// The parent of a living process, from /proc/PID/stat: "pid (comm) state ppid ..."; comm may hold
+// spaces.
 std::optional<pid_t> ReadStat(const std::string& pid) {
   const std::string stat = ReadFile("/proc/" + pid + "/stat");
   const size_t comm_end = stat.rfind(')');
