@@ -33,7 +33,11 @@ struct GemmArgs {
 
 // Work is dealt out in items, one panel by up to kGemmBlockRows rows; items of a panel are
 // neighbours.
-inline int GemmRowBlocks(int m) { return (m + kGemmBlockRows - 1) / kGemmBlockRows; }
+// (Inlined even without optimisation: the kernels' files may not define it for others;
+// simd_avx512.h.)
+[[gnu::always_inline]] inline int GemmRowBlocks(int m) {
+  return (m + kGemmBlockRows - 1) / kGemmBlockRows;
+}
 inline int GemmPanels(int n) { return (n + kPanelColumns - 1) / kPanelColumns; }
 inline int GemmItems(int m, int n) { return GemmPanels(n) * GemmRowBlocks(m); }
 

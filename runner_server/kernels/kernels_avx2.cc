@@ -11,7 +11,7 @@
 
 namespace chorus {
 
-const KernelTable kAvx2Kernels = {"avx2", Gemm, LayerNorm, Attention, Activate};
+constinit const KernelTable kAvx2Kernels = {"avx2", Gemm, LayerNorm, Attention, Activate};
 
 }  // namespace chorus
 #endif

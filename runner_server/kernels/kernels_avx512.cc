@@ -11,7 +11,7 @@
 
 namespace chorus {
 
-const KernelTable kAvx512Kernels = {"avx512", Gemm, LayerNorm, Attention, Activate};
+constinit const KernelTable kAvx512Kernels = {"avx512", Gemm, LayerNorm, Attention, Activate};
 
 }  // namespace chorus
 #endif

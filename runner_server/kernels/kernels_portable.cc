@@ -9,6 +9,6 @@
 
 namespace chorus {
 
-const KernelTable kPortableKernels = {"portable", Gemm, LayerNorm, Attention, Activate};
+constinit const KernelTable kPortableKernels = {"portable", Gemm, LayerNorm, Attention, Activate};
 
 }  // namespace chorus

@@ -55,12 +55,6 @@ std::vector<WeightSpec> Specs(const Gpt2Config& config) {
   return specs;
 }
 
-int CountTokens(std::span<const LanguageModel::Row> rows) {
-  size_t count = 0;
-  for (const LanguageModel::Row& row : rows) count += row.tokens.size();
-  return static_cast<int>(count);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Gpt2>> Gpt2::Create(const Gpt2Config& config,
@@ -102,8 +96,9 @@ absl::Status Gpt2::Load(const WeightMap& weights) {
 }
 
 std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
-  const int num_tokens = CountTokens(rows);
-  const size_t tokens = num_tokens;
+  LayOut(rows);
+  const size_t tokens = tokens_.size();
+  const int num_tokens = static_cast<int>(tokens);
   const size_t hidden = config_.hidden_size;
   float* x = x_.Get(tokens * hidden);                      // [tokens, hidden], the residual stream.
   float* normed = normed_.Get(tokens * hidden);            // [tokens, hidden]
@@ -111,7 +106,7 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
   float* mixed = mixed_.Get(tokens * hidden);              // [tokens, hidden]
   float* inner = inner_.Get(tokens * config_.inner_size);  // [tokens, inner]
 
-  Embed(rows, x);
+  Embed(x);
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[i];
     ApplyNorm(layer.norm_1, x, num_tokens, normed, pool_);
@@ -125,22 +120,24 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
   return Logits(rows, x);
 }
 
-void Gpt2::Embed(std::span<const Row> rows, float* x) {
+void Gpt2::LayOut(std::span<const Row> rows) {
+  tokens_.clear();
   first_tokens_.clear();
-  int token = 0;
   for (const Row& row : rows) {
-    first_tokens_.push_back(token);
-    token += static_cast<int>(row.tokens.size());
+    first_tokens_.push_back(static_cast<int>(tokens_.size()));
+    int position = row.start;
+    for (const int32_t id : row.tokens) tokens_.push_back({id, position++});
   }
-  const int hidden = config_.hidden_size;
-  pool_.Run(static_cast<int>(rows.size()), [&](int, int begin, int end) {
-    for (int r = begin; r < end; ++r) {
-      float* out = x + static_cast<ptrdiff_t>(first_tokens_[r]) * hidden;
-      for (size_t t = 0; t < rows[r].tokens.size(); ++t, out += hidden) {
-        token_embedding_.weight.CopyRow(rows[r].tokens[t], out);
-        const float* position = &position_embedding_[(rows[r].start + t) * hidden];
-        for (int i = 0; i < hidden; ++i) out[i] += position[i];
-      }
+}
+
+void Gpt2::Embed(float* x) {
+  const size_t hidden = config_.hidden_size;
+  pool_.Run(static_cast<int>(tokens_.size()), [&](int, int begin, int end) {
+    for (int t = begin; t < end; ++t) {
+      float* out = x + t * hidden;
+      token_embedding_.weight.CopyRow(tokens_[t].id, out);
+      const float* position = &position_embedding_[tokens_[t].position * hidden];
+      for (size_t i = 0; i < hidden; ++i) out[i] += position[i];
     }
   });
 }

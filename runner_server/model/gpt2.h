@@ -40,6 +40,10 @@ class Gpt2 : public LanguageModel {
     Linear inner;
     Linear outer;
   };
+  struct Token {
+    int32_t id;
+    int position;
+  };
 
   Gpt2(const Gpt2Config& config, int num_threads, int num_slots)
       : config_(config), num_slots_(num_slots), pool_(num_threads) {}
@@ -49,7 +53,8 @@ class Gpt2 : public LanguageModel {
   const Linear& head() const { return config_.tied_head ? token_embedding_ : untied_head_; }
 
   // The stages of Forward; x is [tokens of all rows, hidden].
-  void Embed(std::span<const Row> rows, float* x);
+  void LayOut(std::span<const Row> rows);
+  void Embed(float* x);
   void Attend(std::span<const Row> rows, int layer, const float* qkv, float* out);
   std::span<const float> Logits(std::span<const Row> rows, const float* x);
 
@@ -63,8 +68,10 @@ class Gpt2 : public LanguageModel {
   Norm final_norm_;
   KvCache cache_;
 
-  std::vector<int> first_tokens_;  // Of the pass: each row's first token among all tokens.
-  std::vector<Scratch> scores_;    // By thread.
+  // Of the pass: the tokens of all rows, end to end, and each row's first among them.
+  std::vector<Token> tokens_;
+  std::vector<int> first_tokens_;
+  std::vector<Scratch> scores_;                               // By thread.
   Scratch x_, normed_, qkv_, mixed_, inner_, last_, logits_;  // By stage.
 };
 

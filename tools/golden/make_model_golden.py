@@ -46,7 +46,9 @@ def write(name, data, logits):
 
 @torch.no_grad()
 def last_logits(model, ids):
-    return model(torch.tensor([ids])).logits[0, -1] if hasattr(model, "transformer") else model(torch.tensor([ids])).logits[0]
+    """A generator's logits after the last token, or a classifier's."""
+    logits = model(torch.tensor([ids])).logits[0]
+    return logits[-1] if logits.dim() == 2 else logits
 
 
 def logits_case(model, ids, stride):
