@@ -126,8 +126,12 @@ absl::StatusOr<std::unique_ptr<WordPiece>> LoadWordPiece(const std::filesystem::
                           config);
   ASSIGN_OR_RETURN(WordPiece::Definition definition, ReadWordPiece(folder, config));
   AddTokensOfConfig(config, definition.tokens, definition.added_tokens);
-  // BertTokenizerFast puts its own settings, or their defaults, over those of a tokenizer.json.
+  // BertTokenizerFast puts its own settings, or their defaults, over those of a tokenizer.json, but
+  // not before the added tokens have been normalized.
   if (config.tokenizer_class != "PreTrainedTokenizerFast") {
+    if (Exists(folder / "tokenizer.json")) {
+      definition.added_token_normalizer = definition.normalizer;
+    }
     definition.normalizer.lowercase = config.do_lower_case.value_or(true);
     definition.normalizer.strip_accents = config.strip_accents;
     definition.normalizer.handle_chinese_chars = config.tokenize_chinese_chars.value_or(true);

@@ -1,7 +1,5 @@
 #include "runner_server/tokenizer/word_piece.h"
 
-#include <optional>
-
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode.h"
@@ -50,7 +48,8 @@ absl::StatusOr<std::unique_ptr<WordPiece>> WordPiece::Create(Definition definiti
   ASSIGN_OR_RETURN(pieces->last_id_,
                    pieces->vocabulary_.Require(definition.last_token, "ends every text"));
   pieces->SetTries(definition.continuing_prefix);
-  pieces->SetMatchers();
+  pieces->SetMatchers(
+      BertNormalizer(definition.added_token_normalizer.value_or(definition.normalizer)));
   return pieces;
 }
 
@@ -65,13 +64,13 @@ void WordPiece::SetTries(std::string_view continuing_prefix) {
   }
 }
 
-void WordPiece::SetMatchers() {
+void WordPiece::SetMatchers(const BertNormalizer& added_token_normalizer) {
   for (const AddedToken& token : vocabulary_.added_tokens()) {
     if (!token.normalized) {
       raw_matcher_.Add(token.content, token.id);
       continue;
     }
-    const std::string content = normalizer_.Normalize(token.content);
+    const std::string content = added_token_normalizer.Normalize(token.content);
     if (!content.empty()) normalized_matcher_.Add(content, token.id);
   }
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,8 @@ class WordPiece : public Tokenizer {
     std::vector<std::string> tokens;       // By id.
     std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
     BertNormalizer::Options normalizer;
+    // What the contents of normalized added tokens go through; by default the same.
+    std::optional<BertNormalizer::Options> added_token_normalizer;
     std::string continuing_prefix = "##";  // Of pieces that do not begin a word.
     size_t max_characters_per_word = 100;  // A longer word is unknown.
     std::string unknown_token = "[UNK]";
@@ -50,7 +53,7 @@ class WordPiece : public Tokenizer {
         max_characters_per_word_(definition.max_characters_per_word) {}
 
   void SetTries(std::string_view continuing_prefix);
-  void SetMatchers();
+  void SetMatchers(const BertNormalizer& added_token_normalizer);
 
   // These append ids, and may stop once there are `max_ids`.
   void EncodeNormalized(std::string_view text, size_t max_ids, std::vector<int32_t>& ids) const;
