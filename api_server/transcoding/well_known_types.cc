@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "api_server/transcoding/json_writer.h"
 #include "api_server/transcoding/quote.h"
@@ -77,6 +78,15 @@ bool IsValid(const Timestamp& time) {
   return time.seconds() >= TimeUtil::kTimestampMinSeconds &&
          time.seconds() <= TimeUtil::kTimestampMaxSeconds && time.nanos() >= 0 &&
          time.nanos() < kNanosPerSecond;
+}
+
+// Names of letters and digits, dots and commas between; protobuf's own parser lets any bytes pass.
+bool ParseFieldMask(std::string_view text, FieldMask& mask) {
+  const auto is_allowed = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == ',';
+  };
+  return std::all_of(text.begin(), text.end(), is_allowed) &&
+         FieldMaskUtil::FromJsonString(std::string(text), &mask);
 }
 
 // Between a generated class and `message`, which may be of a dynamic one.
@@ -168,7 +178,7 @@ absl::Status ParseWellKnownText(WellKnownType type, std::string_view text, Messa
                  message);
   }
   FieldMask mask;
-  return Store(FieldMaskUtil::FromJsonString(std::string(text), &mask), mask,
+  return Store(ParseFieldMask(text, mask), mask,
                "a list of field paths such as \"maxLength,sub.topK\"", text, message);
 }
 

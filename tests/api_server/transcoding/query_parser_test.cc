@@ -90,6 +90,9 @@ TEST(ParseQuery, NamesParameterAndValue) {
            {"duration=5",
             "query parameter duration must be a duration of at most 315576000000 seconds, such as "
             "\"1.5s\": \"5\""},
+           {"mask=%FF",
+            "query parameter mask must be a list of field paths such as \"maxLength,sub.topK\": "
+            "\"\xFF\""},
            {"wrapped_flag=x", "query parameter wrapped_flag must be true or false: \"x\""},
            {"text=a&text=b", "the query parameter text must be given once"},
            {"maybe_number=1&maybeNumber=2", "the query parameter maybe_number must be given once"},
