@@ -24,7 +24,4 @@ int HttpCodeOf(const absl::Status& status);
 // "Not Found"; "Unknown" for codes this server does not send.
 std::string_view HttpReason(int http_code);
 
-// The code's name as in google.rpc.Code: "RESOURCE_EXHAUSTED".
-std::string_view CodeName(absl::StatusCode code);
-
 }  // namespace chorus
