@@ -45,8 +45,11 @@ class HeadScanner {
   // head is too long.
   absl::StatusOr<size_t> Scan(std::string_view received);
 
+  // Whether Scan has seen any byte.
+  bool started() const { return next_ > 0; }
+
  private:
-  const HeadLimits limits_;
+  HeadLimits limits_;
   size_t next_ = 0;            // First byte not looked at yet.
   size_t line_start_ = 0;      // Of the line that next_ is in.
   bool in_first_line_ = true;  // Nothing but empty lines is complete.

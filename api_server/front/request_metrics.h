@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -40,7 +41,7 @@ class RequestMetrics {
 
     void Finish(int http_code);
 
-    absl::Duration elapsed() const { return absl::Now() - start_; }
+    absl::Duration elapsed() const;
     const std::string& endpoint() const { return endpoint_; }
 
    private:
