@@ -21,8 +21,8 @@ class HttpHandler {
   struct Match {
     // The route's template, or "other"; a label of the metrics. Lives as long as the handler.
     std::string_view endpoint;
-    // Set when the request line and header alone are enough to refuse the request.
-    std::optional<HttpReply> refusal;
+    // Not OK when the request line and header alone are enough to refuse the request.
+    absl::Status refusal;
   };
 
   virtual ~HttpHandler() = default;
@@ -35,8 +35,9 @@ class HttpHandler {
   // is not sent.
   virtual std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) = 0;
 
-  // The reply that says `error`, as this server's routes do.
-  virtual HttpReply ErrorReply(const absl::Status& error) const = 0;
+  // The reply that says `error`, whose code HttpStatus() gives. What clients should not see of it
+  // is logged under `request_id`.
+  virtual HttpReply ErrorReply(const absl::Status& error, std::string_view request_id) const = 0;
 };
 
 }  // namespace chorus

@@ -1,6 +1,7 @@
 #include "api_server/front/http_server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -107,11 +108,9 @@ class HttpServer::Impl {
   uint16_t port() const { return port_; }
 
   absl::Status Drain(absl::Time deadline) {
+    draining_ = true;
     StopAccepting();
-    ForEachLoop([](Loop& loop) {
-      loop.draining = true;
-      loop.DrainAll();
-    });
+    ForEachLoop([](Loop& loop) { loop.CloseIdle(); });
     std::unique_lock lock(mutex_);
     const auto none_left = [this] { return num_sessions_ == 0; };
     const absl::Duration timeout = std::min(deadline - absl::Now(), absl::Hours(24));
@@ -133,11 +132,10 @@ class HttpServer::Impl {
     std::shared_ptr<asio::io_context> io = std::make_shared<asio::io_context>(1);
     asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(*io);
     std::unordered_set<HttpSession*> sessions;
-    bool draining = false;
     std::thread thread;
 
-    void DrainAll() {
-      for (const auto& session : Alive()) session->Drain();
+    void CloseIdle() {
+      for (const auto& session : Alive()) session->CloseIfIdle();
     }
     void AbortAll() {
       for (const auto& session : Alive()) session->Abort();
@@ -199,12 +197,12 @@ class HttpServer::Impl {
       ++num_sessions_;
     }
     asio::post(*loop.io, [this, &loop, socket = std::move(socket)]() mutable {
-      auto session =
-          std::make_shared<HttpSession>(loop.io, std::move(socket), limits_, handler_, metrics_,
-                                        [this, &loop](HttpSession* ended) { Remove(loop, ended); });
+      auto session = std::make_shared<HttpSession>(
+          loop.io, std::move(socket), limits_, draining_, handler_, metrics_,
+          [this, &loop](HttpSession* ended) { Remove(loop, ended); });
       loop.sessions.insert(session.get());
       session->Start();
-      if (loop.draining) session->Drain();
+      if (draining_) session->CloseIfIdle();
     });
   }
 
@@ -224,6 +222,7 @@ class HttpServer::Impl {
   const HttpLimits limits_;
   HttpHandler& handler_;
   RequestMetrics& metrics_;
+  std::atomic<bool> draining_ = false;
   uint16_t port_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
   // Used by the first loop's thread.

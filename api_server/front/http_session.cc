@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api_server/front/call_fields.h"
-#include "api_server/front/http_status.h"
+#include "api_server/front/http_error.h"
 #include "api_server/front/reply_head.h"
+#include "base/string_view.h"
 #include "glog/logging.h"
 
 namespace chorus {
@@ -36,12 +38,14 @@ std::string_view Find(const HttpRequest& request, std::string_view name) {
 }  // namespace
 
 HttpSession::HttpSession(std::shared_ptr<asio::io_context> io, Socket socket,
-                         const HttpLimits& limits, HttpHandler& handler, RequestMetrics& metrics,
+                         const HttpLimits& limits, const std::atomic<bool>& draining,
+                         HttpHandler& handler, RequestMetrics& metrics,
                          std::function<void(HttpSession*)> on_destroyed)
     : io_(std::move(io)),
       socket_(std::move(socket)),
       timer_(*io_),
       limits_(limits),
+      draining_(draining),
       handler_(handler),
       metrics_(metrics),
       on_destroyed_(std::move(on_destroyed)),
@@ -57,8 +61,7 @@ void HttpSession::Start() {
   Read();
 }
 
-void HttpSession::Drain() {
-  draining_ = true;
+void HttpSession::CloseIfIdle() {
   if (state_ == State::kHead && received_.empty()) Close();
 }
 
@@ -110,13 +113,13 @@ void HttpSession::OnTimeout() {
   switch (state_) {
     case State::kHead:
       if (received_.empty()) return Close();
-      return RefuseAndClose(HttpError(408, "the request's head did not arrive in time"));
+      return SendErrorAndClose(HttpError(408, "the request's head did not arrive in time"));
     case State::kBody:
-      return RefuseAndClose(HttpError(408, "the request's body did not arrive in time"));
+      return SendErrorAndClose(HttpError(408, "the request's body did not arrive in time"));
     case State::kHandling:
       stop_.request_stop();
-      return Send(handler_.ErrorReply(
-          absl::DeadlineExceededError("the reply was not ready at the call's deadline")));
+      return SendError(
+          absl::DeadlineExceededError("the reply was not ready at the call's deadline"));
     default:
       return Close();
   }
@@ -137,7 +140,7 @@ bool HttpSession::AdvanceHead() {
   const bool is_first = !scanner_.started();
   const absl::StatusOr<size_t> num_bytes = scanner_.Scan(received_);
   if (!num_bytes.ok()) {
-    RefuseAndClose(num_bytes.status());
+    SendErrorAndClose(num_bytes.status());
     return true;
   }
   if (*num_bytes == 0) {
@@ -154,7 +157,7 @@ bool HttpSession::AdvanceHead() {
 bool HttpSession::AdvanceBody() {
   const absl::StatusOr<size_t> num_taken = exchange_.body->Put(received_);
   if (!num_taken.ok()) {
-    RefuseAndClose(num_taken.status());
+    SendErrorAndClose(num_taken.status());
     return true;
   }
   received_.erase(0, *num_taken);
@@ -167,38 +170,37 @@ bool HttpSession::AdvanceBody() {
 }
 
 void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
-  if (!head.ok()) return RefuseAndClose(head.status());
-  const absl::Time arrival = absl::Now();
+  if (!head.ok()) return SendErrorAndClose(head.status());
   exchange_.head = *std::move(head);
   const HttpRequest& request = exchange_.head.request;
   exchange_.call.request_id = TakeRequestId(Find(request, "X-Request-Id"));
   const HttpHandler::Match match = handler_.MatchHead(request);
   exchange_.metrics = metrics_.Start(match.endpoint);
-  exchange_.refusal = RefuseHead(match, arrival);
+  exchange_.refusal = CheckHead(match);
   absl::StatusOr<RequestBody> body = RequestBody::Create(exchange_.head, limits_.max_body_bytes);
-  if (!body.ok()) return RefuseAndClose(body.status());
+  if (!body.ok()) return SendErrorAndClose(body.status());
   exchange_.body = *std::move(body);
   const bool client_waits = exchange_.head.expects_continue && exchange_.head.has_body();
-  if (client_waits && exchange_.refusal.has_value()) {
-    close_after_ = true;  // Whether the body comes nevertheless is the client's choice.
-    return Send(*std::move(exchange_.refusal));
-  }
+  // Whether the body of a refused request comes nevertheless is the client's choice.
+  if (client_waits && !exchange_.refusal.ok()) return SendErrorAndClose(exchange_.refusal);
   if (client_waits && received_.empty()) return SendContinue();
   state_ = State::kBody;
 }
 
-std::optional<HttpReply> HttpSession::RefuseHead(const HttpHandler::Match& match,
-                                                 absl::Time arrival) {
+absl::Status HttpSession::CheckHead(const HttpHandler::Match& match) {
   const HttpRequest& request = exchange_.head.request;
+  const absl::Time arrival = absl::Now();
   const absl::StatusOr<absl::Time> deadline = TakeDeadline(request, arrival, limits_.max_timeout);
   exchange_.call.deadline = deadline.value_or(arrival + limits_.max_timeout);
-  if (match.refusal.has_value()) return match.refusal;
-  if (!deadline.ok()) return handler_.ErrorReply(deadline.status());
+  if (!match.refusal.ok()) return match.refusal;
+  if (!deadline.ok()) return deadline.status();
   const std::string_view coding = Find(request, "Content-Encoding");
-  if (!coding.empty() && coding != "identity") {
-    return handler_.ErrorReply(HttpError(415, "Content-Encoding is not supported: send it plain"));
+  if (!coding.empty() && !absl::EqualsIgnoreCase(AbslView(coding), "identity")) {
+    return HttpError(415,
+                     absl::StrCat("Content-Encoding is not supported; send the body as it is: ",
+                                  AbslView(coding)));
   }
-  return std::nullopt;
+  return absl::OkStatus();
 }
 
 void HttpSession::SendContinue() {
@@ -215,7 +217,7 @@ void HttpSession::SendContinue() {
 }
 
 void HttpSession::Handle() {
-  if (exchange_.refusal.has_value()) return Send(*std::move(exchange_.refusal));
+  if (!exchange_.refusal.ok()) return SendError(exchange_.refusal);
   state_ = State::kHandling;
   exchange_.call.stop = stop_.get_token();
   exchange_.head.request.body = exchange_.body->Take();
@@ -239,17 +241,21 @@ void HttpSession::OnReply(uint64_t exchange_number, HttpReply reply) {
   if (state_ == State::kHandling && exchange_number == exchange_number_) Send(std::move(reply));
 }
 
-void HttpSession::RefuseAndClose(const absl::Status& error) {
+void HttpSession::SendErrorAndClose(const absl::Status& error) {
   close_after_ = true;
-  Send(handler_.ErrorReply(error));
+  SendError(error);
 }
 
-void HttpSession::Send(HttpReply reply) {
-  state_ = State::kWriting;
+void HttpSession::SendError(const absl::Status& error) {
   if (exchange_.metrics == nullptr) {  // Not even the head was right.
     exchange_.metrics = metrics_.Start(kOtherEndpoint);
     exchange_.call.request_id = TakeRequestId("");
   }
+  Send(handler_.ErrorReply(error, exchange_.call.request_id));
+}
+
+void HttpSession::Send(HttpReply reply) {
+  state_ = State::kWriting;
   if (draining_ || !exchange_.head.keep_alive) close_after_ = true;
   exchange_.metrics->Finish(reply.status);
   Log(reply);

@@ -15,6 +15,7 @@
 // the client closes too. Closing both at once while bytes are unread would make the kernel send
 // RST, and the client lose the reply.
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -39,17 +40,17 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
 
-  // `socket` runs on `io`. `handler` and `metrics` must outlive the session. `on_destroyed` is
-  // called by the destructor.
+  // `socket` runs on `io`. All references must outlive the session. Once `draining` is set every
+  // reply is the connection's last. `on_destroyed` is called by the destructor.
   HttpSession(std::shared_ptr<boost::asio::io_context> io, Socket socket, const HttpLimits& limits,
-              HttpHandler& handler, RequestMetrics& metrics,
+              const std::atomic<bool>& draining, HttpHandler& handler, RequestMetrics& metrics,
               std::function<void(HttpSession*)> on_destroyed);
   ~HttpSession();
 
   void Start();
 
-  // Closes at once when between two requests, else after the reply to the present one.
-  void Drain();
+  // Closes if between two requests.
+  void CloseIfIdle();
 
   // Cancels the request in progress and closes.
   void Abort();
@@ -63,7 +64,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     Call call;
     std::unique_ptr<RequestMetrics::Request> metrics;
     std::optional<RequestBody> body;
-    std::optional<HttpReply> refusal;  // Known from the head; sent when the body has been read.
+    absl::Status refusal;  // Known from the head; sent when the body has been read.
   };
 
   void Read();
@@ -81,11 +82,12 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // Fills exchange_ from a whole head and moves on to its body.
   void BeginExchange(absl::StatusOr<RequestHead> head);
   // What refuses the request before its body is read: 400, 404, 405, 415, ...
-  std::optional<HttpReply> RefuseHead(const HttpHandler::Match& match, absl::Time arrival);
+  absl::Status CheckHead(const HttpHandler::Match& match);
   void SendContinue();
   void Handle();
   void OnReply(uint64_t exchange_number, HttpReply reply);
-  void RefuseAndClose(const absl::Status& error);
+  void SendError(const absl::Status& error);
+  void SendErrorAndClose(const absl::Status& error);
   void Send(HttpReply reply);
   void OnWritten(boost::system::error_code error);
   void Linger();
@@ -96,14 +98,14 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Socket socket_;
   boost::asio::steady_timer timer_;
   const HttpLimits& limits_;
+  const std::atomic<bool>& draining_;
   HttpHandler& handler_;
   RequestMetrics& metrics_;
   const std::function<void(HttpSession*)> on_destroyed_;
 
   State state_ = State::kHead;
-  bool reading_ = false;      // A wait for readability is outstanding.
-  bool close_after_ = false;  // The reply being written is the last.
-  bool draining_ = false;
+  bool reading_ = false;       // A wait for readability is outstanding.
+  bool close_after_ = false;   // The reply being written is the last.
   uint64_t timer_number_ = 0;  // Of the present timer; earlier ones are void.
   std::string received_;       // Not yet used.
   HeadScanner scanner_;

@@ -5,8 +5,8 @@
 // lines end in CRLF only; no folding; no space around field names; one Content-Length of digits,
 // or `Transfer-Encoding: chunked`, never both; exactly one Host.
 //
-// Errors carry their HTTP code (http_status.h). After any of them the connection must be closed,
-// for where the next request begins is not known.
+// Errors carry their HTTP code (transcoding/http_status.h). After any of them the connection must
+// be closed, for where the next request begins is not known.
 //
 // Thread safety: pure; HeadScanner is used by one thread.
 //

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
+#include "glog/logging.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace chorus {
@@ -25,8 +26,13 @@ std::string ToUtf8(std::string_view text) {
   return result;
 }
 
-bool IsRefusal(const absl::Status& status) {
-  return absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
+void SetDetail(const google::protobuf::Message& detail, absl::Status& status) {
+  status.SetPayload(absl::StrCat(kTypePrefix, detail.GetTypeName()),
+                    absl::Cord(detail.SerializeAsString()));
+}
+
+bool IsOurFault(const absl::Status& status) {
+  return absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
 }
 
 }  // namespace
@@ -38,34 +44,37 @@ absl::Status FieldError(std::string_view field, std::string_view problem) {
   auto* violation = details.add_field_violations();
   violation->set_field(std::string(field));
   violation->set_description(ToUtf8(problem));
-  status.SetPayload(absl::StrCat(kTypePrefix, details.GetTypeName()),
-                    absl::Cord(details.SerializeAsString()));
+  SetDetail(details, status);
   return status;
 }
 
-bool IsOurFault(const absl::Status& status) {
-  return absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
+absl::Status ToPublicStatus(const absl::Status& status, std::string_view request_id) {
+  if (IsOurFault(status)) {
+    LOG(ERROR) << "request=" << request_id << " failed: " << status.ToString();
+    return absl::Status(status.code(), "internal error; the server's log has it by the request id");
+  }
+  absl::Status result(status.code(), ToUtf8(StdView(status.message())));
+  status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
+    result.SetPayload(type_url, payload);
+  });
+  if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
+    SetDetail(retry, result);
+  }
+  return result;
 }
 
 google::rpc::Status ToRpcStatus(const absl::Status& status) {
   google::rpc::Status result;
   result.set_code(static_cast<int>(status.code()));
-  if (IsOurFault(status)) {
-    result.set_message("internal error; the server's log has it under the request id");
-    return result;
-  }
-  result.set_message(ToUtf8(StdView(status.message())));
+  result.set_message(std::string(status.message()));
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
     if (!absl::StartsWith(type_url, kTypePrefix)) return;
     auto* detail = result.add_details();
     detail->set_type_url(std::string(type_url));
     detail->set_value(std::string(payload));
   });
-  if (IsRefusal(status)) {
-    google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
-    result.add_details()->PackFrom(retry);
-  }
   return result;
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
-// Errors as clients see them: google.rpc.Status with its details, of which gRPC sends the wire form
-// and HTTP the JSON.
+// Errors as clients may see them, with google.rpc details.
 //
-// Details travel with an absl::Status as payloads whose type URLs are those of google.protobuf.Any.
+// Details travel with an absl::Status as payloads whose type URLs are those of google.protobuf.Any;
+// HTTP renders them as JSON, gRPC sends them as google.rpc.Status.
 //
 // Thread safety: free functions without state.
 
@@ -15,19 +15,19 @@
 
 namespace chorus {
 
-// When a client that we refused should try again.
+// When a client that was refused should try again.
 inline constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 // INVALID_ARGUMENT with the message "<field> <problem>" and a BadRequest that names the field:
 // FieldError("max_length", "must be at least 1: 0").
 absl::Status FieldError(std::string_view field, std::string_view problem);
 
-// `status` with all its details; RetryInfo is added to RESOURCE_EXHAUSTED and UNAVAILABLE. The
-// message becomes valid UTF-8. Our own faults (INTERNAL, UNKNOWN, DATA_LOSS) keep their code only:
-// what they say is for the log.
-google::rpc::Status ToRpcStatus(const absl::Status& status);
+// What of `status` clients are told. RESOURCE_EXHAUSTED and UNAVAILABLE get a RetryInfo. Our own
+// faults (INTERNAL, UNKNOWN, DATA_LOSS) lose their words and details, which are logged instead,
+// with the request's id. The message becomes valid UTF-8.
+absl::Status ToPublicStatus(const absl::Status& status, std::string_view request_id);
 
-// Whether ToRpcStatus hides the message, which should then be logged.
-bool IsOurFault(const absl::Status& status);
+// A public status in the form that gRPC's grpc-status-details-bin has.
+google::rpc::Status ToRpcStatus(const absl::Status& status);
 
 }  // namespace chorus

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api_server/front/http_status.h"
+#include "api_server/transcoding/http_status.h"
 
 namespace chorus {
 namespace {
@@ -35,14 +35,14 @@ struct Received {
 Received Receive(const RequestHead& head, std::string_view wire, size_t num_bytes,
                  size_t max_bytes = 1000) {
   absl::StatusOr<RequestBody> body = RequestBody::Create(head, max_bytes);
-  if (!body.ok()) return {HttpCodeOf(body.status())};
+  if (!body.ok()) return {HttpStatus(body.status())};
   std::string waiting;
   while (!body->done()) {
     const std::string_view piece = wire.substr(0, num_bytes);
     wire.remove_prefix(piece.size());
     waiting.append(piece);
     const absl::StatusOr<size_t> taken = body->Put(waiting);
-    if (!taken.ok()) return {HttpCodeOf(taken.status())};
+    if (!taken.ok()) return {HttpStatus(taken.status())};
     waiting.erase(0, *taken);
     if (piece.empty() && !body->done()) return {0};
   }
@@ -65,9 +65,9 @@ TEST(RequestBodyTest, IsDoneAtOnceWithoutBody) {
 TEST(RequestBodyTest, RefusesLengthOverLimitBeforeReading) {
   EXPECT_TRUE(RequestBody::Create(OfLength(10), 10).ok());
   const absl::Status status = RequestBody::Create(OfLength(11), 10).status();
-  EXPECT_EQ(HttpCodeOf(status), 413);
+  EXPECT_EQ(HttpStatus(status), 413);
   EXPECT_THAT(status.message(), HasSubstr("10"));
-  EXPECT_EQ(HttpCodeOf(RequestBody::Create(OfLength(UINT64_MAX), 10).status()), 413);
+  EXPECT_EQ(HttpStatus(RequestBody::Create(OfLength(UINT64_MAX), 10).status()), 413);
 }
 
 struct ChunksCase {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api_server/front/http_status.h"
+#include "api_server/transcoding/http_status.h"
 
 namespace chorus {
 namespace {
@@ -129,17 +129,17 @@ TEST(RequestHeadTest, RefusesWhatCouldBeReadInTwoWays) {
   for (const std::string& wire : cases) {
     for (size_t piece : {size_t{1}, size_t{3}, wire.size()}) {
       const auto head = Parse(wire, piece);
-      EXPECT_EQ(HttpCodeOf(head.status()), 400)
+      EXPECT_EQ(HttpStatus(head.status()), 400)
           << testing::PrintToString(wire) << " in pieces of " << piece << ": " << head.status();
     }
   }
 }
 
 TEST(RequestHeadTest, NamesOtherCodes) {
-  EXPECT_EQ(HttpCodeOf(Parse("GET / HTTP/2.0\r\nHost: a\r\n\r\n").status()), 505);
-  EXPECT_EQ(HttpCodeOf(Parse("GET / HTTP/0.9\r\nHost: a\r\n\r\n").status()), 505);
-  EXPECT_EQ(HttpCodeOf(Parse("PRI * HTTP/2.0\r\n\r\n").status()), 505);
-  EXPECT_EQ(HttpCodeOf(Parse(Post("Expect: wonders")).status()), 417);
+  EXPECT_EQ(HttpStatus(Parse("GET / HTTP/2.0\r\nHost: a\r\n\r\n").status()), 505);
+  EXPECT_EQ(HttpStatus(Parse("GET / HTTP/0.9\r\nHost: a\r\n\r\n").status()), 505);
+  EXPECT_EQ(HttpStatus(Parse("PRI * HTTP/2.0\r\n\r\n").status()), 505);
+  EXPECT_EQ(HttpStatus(Parse(Post("Expect: wonders")).status()), 417);
 }
 
 TEST(RequestHeadTest, TakesUnusualButSoundRequests) {
@@ -189,7 +189,7 @@ TEST(RequestHeadTest, HoldsItsLimitsToTheByte) {
   const HeadLimits limits = {.max_bytes = 100, .max_fields = 3, .max_target_bytes = 20};
   const auto code_of = [&](const std::string& wire) {
     const auto head = Parse(wire, 1, limits);
-    return HttpCodeOf(head.status());
+    return HttpStatus(head.status());
   };
   const auto with_target = [](size_t size) {
     return "GET /" + std::string(size - 1, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n";
