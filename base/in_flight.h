@@ -15,6 +15,8 @@
 #include <memory>
 #include <mutex>
 
+#include "absl/time/time.h"
+
 namespace chorus {
 
 class InFlight {
@@ -39,6 +41,12 @@ class InFlight {
   void Wait() {
     std::unique_lock lock(mutex_);
     none_.wait(lock, [this] { return count_ == 0; });
+  }
+
+  // The same, but until `deadline` at most. True if there is none.
+  bool WaitUntil(absl::Time deadline) {
+    std::unique_lock lock(mutex_);
+    return none_.wait_until(lock, absl::ToChronoTime(deadline), [this] { return count_ == 0; });
   }
 
  private:

@@ -95,6 +95,9 @@ class Executor {
   // The names of the runners that have no healthy replica, sorted; empty means ready.
   std::vector<std::string> UnhealthyRunners() const;
 
+  // Blocks until no run is in progress, or until `deadline`. True if there is none.
+  bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
+
  private:
   const Graphs graphs_;
   const Runners runners_;

@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "absl/random/random.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "api_server/runners/endpoint.h"
+#include "api_server/runners/endpoint_address.h"
 #include "api_server/runners/replica_choice.h"
 #include "base/grpc_status.h"
-#include "base/string_view.h"
+#include "base/status_macros.h"
 
 namespace chorus {
 namespace {
@@ -225,20 +225,6 @@ void RunSoon(absl::AnyInvocable<void() &&> task) {
   });
 }
 
-absl::Status CheckEndpoint(const std::string& endpoint) {
-  const std::string_view text = endpoint;
-  if (text.starts_with("unix:") && text.size() > 5) return absl::OkStatus();
-  const size_t colon = text.rfind(':');
-  int port = 0;
-  if (colon == std::string_view::npos || colon == 0 || text.find('/') != text.npos ||
-      !absl::SimpleAtoi(AbslView(text.substr(colon + 1)), &port) || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("endpoint must be host:port, with a port from 1 to 65535, or unix:/path: \"",
-                     endpoint, "\""));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcRunnerClient>> GrpcRunnerClient::Create(Options options) {
@@ -246,7 +232,7 @@ absl::StatusOr<std::unique_ptr<GrpcRunnerClient>> GrpcRunnerClient::Create(Optio
     return absl::InvalidArgumentError("endpoints must name at least one replica");
   }
   for (const std::string& endpoint : options.endpoints) {
-    if (absl::Status status = CheckEndpoint(endpoint); !status.ok()) return status;
+    RETURN_IF_ERROR(CheckEndpointAddress(endpoint));
   }
   return std::unique_ptr<GrpcRunnerClient>(new GrpcRunnerClient(options));
 }
