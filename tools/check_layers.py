@@ -33,12 +33,12 @@ LAYERS = {
     "base": ((), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
     "api_server": (
-        ("api_server", "proto/chorus", "proto/inference"),
+        ("api_server", "proto/chorus", "proto/grpc", "proto/inference"),
         ("grpc", "protobuf", "google.api", "yaml", "flags", "metrics", "glog"),
     ),
     "api_server/transcoding": ((), ("protobuf", "google.api", "json")),
     "api_server/graph": (("proto/chorus/config/v1", "api_server/runners/runner_client.h"), ("protobuf", "glog")),
-    "api_server/runners": (("proto/chorus/runner/v1",), ("grpc", "protobuf", "glog")),
+    "api_server/runners": (("proto/chorus/runner/v1", "proto/grpc/health/v1"), ("grpc", "protobuf", "glog")),
     "api_server/front": (
         ("api_server/transcoding", "api_server/graph", "proto/chorus/v1"),
         ("grpc", "protobuf", "google.api", "http", "metrics", "glog"),

@@ -29,9 +29,4 @@ absl::Status MethodNotAllowedError(std::string_view message,
 // The value of the header Allow, "GET, POST"; empty for any other status than the above.
 std::string AllowHeader(const absl::Status& status);
 
-// The body of an error reply (AIP-193):
-// {"error":{"code":404,"status":"NOT_FOUND","message":"…","details":[]}}. Details are the payloads
-// of `status` whose URL begins with "type.googleapis.com/", each in JSON beside its "@type".
-std::string ErrorJson(const absl::Status& status);
-
 }  // namespace chorus

@@ -9,7 +9,8 @@
 //   … call route.binding->rpc_path with *request …
 //   ASSIGN_OR_RETURN(std::string json, transcoder->TranslateResponse(route, reply));
 //
-// Every error's HTTP code is HttpStatus(status), and its body ErrorJson(status), of http_status.h.
+// Every error's HTTP code is HttpStatus(status) of http_status.h, and its body ErrorJson(status) of
+// error_json.h.
 //
 // Thread safety: immutable; all methods may be called from any thread.
 
