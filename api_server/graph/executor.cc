@@ -44,8 +44,8 @@ absl::Status NameRunner(const std::string& runner, const absl::Status& status) {
 
 }  // namespace
 
-Executor::Executor(Graphs graphs, Runners runners)
-    : graphs_(std::move(graphs)), runners_(std::move(runners)) {}
+Executor::Executor(Graphs graphs, Runners runners, Clock clock)
+    : graphs_(std::move(graphs)), runners_(std::move(runners)), clock_(std::move(clock)) {}
 
 Executor::~Executor() { in_flight_.Wait(); }
 
@@ -53,7 +53,7 @@ absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
                                 const GenerateOverrides& overrides, CallContext context,
                                 Done<std::vector<GraphResult>> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, FindNamed(graphs_, graph_name, "graph"));
-  RETURN_IF_ERROR(CheckNotEnded(context));
+  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
   const uint64_t seed = overrides.seed.has_value() ? *overrides.seed : seeds_.Next();
   std::vector<RunnerClient*> generators;
   std::vector<GenerateParams> params;
@@ -68,6 +68,7 @@ absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
                                                .text = std::move(text),
                                                .params = std::move(params),
                                                .context = std::move(context),
+                                               .clock = &clock_,
                                                .done = std::move(done),
                                                .ticket = in_flight_.Enter()})
       ->Start();
@@ -78,7 +79,7 @@ absl::Status Executor::Generate(const std::string& runner, std::string text,
                                 const GenerateOverrides& overrides, CallContext context,
                                 Done<GenerateResult> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
-  RETURN_IF_ERROR(CheckNotEnded(context));
+  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
   const uint64_t seed = overrides.seed.has_value() ? *overrides.seed : seeds_.Next();
   auto result = std::make_shared<GenerateResult>();
   result->generated = text;
@@ -99,7 +100,7 @@ absl::Status Executor::Generate(const std::string& runner, std::string text,
 absl::Status Executor::Classify(const std::string& runner, std::vector<std::string> texts,
                                 CallContext context, Done<std::vector<TextClassification>> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
-  RETURN_IF_ERROR(CheckNotEnded(context));
+  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
   client->Classify(std::move(texts), std::move(context),
                    [ticket = in_flight_.Enter(), runner, done = std::move(done)](
                        absl::StatusOr<std::vector<TextClassification>> classifications) mutable {

@@ -10,6 +10,7 @@
 // threads, once, never inline and never under a lock.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "api_server/graph/graph.h"
 #include "api_server/graph/seed_source.h"
 #include "api_server/runners/runner_client.h"
@@ -62,8 +65,11 @@ class Executor {
   using Graphs = absl::flat_hash_map<std::string, std::shared_ptr<const Graph>>;
   using Runners = absl::flat_hash_map<std::string, std::shared_ptr<RunnerClient>>;
 
+  // The time of day, which deadlines are compared with.
+  using Clock = std::function<absl::Time()>;
+
   // Every runner that a graph names is in `runners` (Graph::Create has checked).
-  Executor(Graphs graphs, Runners runners);
+  Executor(Graphs graphs, Runners runners, Clock clock = absl::Now);
 
   // Waits for the runs in progress; cancel them through their contexts where that may take long.
   // Not to be called from a completion.
@@ -92,6 +98,7 @@ class Executor {
  private:
   const Graphs graphs_;
   const Runners runners_;
+  const Clock clock_;
   SeedSource seeds_;
   InFlight in_flight_;
 };

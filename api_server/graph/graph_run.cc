@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 
 namespace chorus {
 
-absl::Status CheckNotEnded(const CallContext& context) {
+absl::Status CheckNotEnded(const CallContext& context, absl::Time now) {
   if (context.stop.stop_requested()) return absl::CancelledError("the caller has cancelled");
-  if (absl::Now() >= context.deadline) {
+  if (now >= context.deadline) {
     return absl::DeadlineExceededError("the deadline passed before the call began");
   }
   return absl::OkStatus();
@@ -76,7 +75,8 @@ void GraphRun::OnStepEnd(Plan::Step step, absl::Status status) {
     if (error_.ok()) {
       error_ = Annotate(step, status);
       if (error_.ok()) next = plan_.Complete(step);
-      if (!next.empty()) error_ = Annotate(next.front(), CheckNotEnded(options_.context));
+      if (!next.empty())
+        error_ = Annotate(next.front(), CheckNotEnded(options_.context, (*options_.clock)()));
       failed = !error_.ok();
       if (failed) next.clear();
     }

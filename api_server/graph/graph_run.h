@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "api_server/graph/executor.h"
 #include "api_server/graph/graph.h"
 #include "api_server/graph/plan.h"
@@ -32,6 +33,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     std::string text;
     std::vector<GenerateParams> params;  // One for each generator.
     CallContext context;
+    const Executor::Clock* clock;  // Outlives the run.
     Executor::Done<std::vector<GraphResult>> done;
     InFlight::Ticket ticket;  // Given back when `done` has returned.
   };
@@ -78,6 +80,6 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
 };
 
 // OK while a call with this context may go on.
-absl::Status CheckNotEnded(const CallContext& context);
+absl::Status CheckNotEnded(const CallContext& context, absl::Time now);
 
 }  // namespace chorus
