@@ -98,7 +98,6 @@ void GenerationStepper::Step(absl::Time now) {
     ChooseToken(*row.sequence,
                 logits->subspan(num_chosen++ * model_->vocab_size(), options_.vocab_size), stats);
   }
-  num_running_.store(scheduler_->num_running(), std::memory_order_relaxed);
   stats.duration = absl::Now() - started_at;
   observer_.OnStep(stats);
 }
@@ -152,15 +151,19 @@ void GenerationStepper::Finish(const Sequence& sequence, FinishReason reason) {
                                    .num_prompt_tokens = sequence.num_prompt_tokens,
                                    .num_generated_tokens = sequence.num_generated()};
   const std::unique_ptr<Generation> generation = Forget(sequence.id);
-  scheduler_->Remove(sequence);
+  Remove(sequence);
   Deliver(*generation, generation->detokenizer.Finish());
   std::move(generation->callbacks.on_done)(result);
 }
 
-void GenerationStepper::Fail(const Sequence& sequence, const absl::Status& status) {
-  const std::unique_ptr<Generation> generation = Forget(sequence.id);
+void GenerationStepper::Remove(const Sequence& sequence) {
   scheduler_->Remove(sequence);
   num_running_.store(scheduler_->num_running(), std::memory_order_relaxed);
+}
+
+void GenerationStepper::Fail(const Sequence& sequence, const absl::Status& status) {
+  const std::unique_ptr<Generation> generation = Forget(sequence.id);
+  Remove(sequence);
   std::move(generation->callbacks.on_done)(status);
 }
 

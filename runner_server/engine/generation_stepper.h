@@ -83,6 +83,7 @@ class GenerationStepper {
   static void Deliver(Generation& generation, std::string text);
   void Finish(const Sequence& sequence, FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
+  void Remove(const Sequence& sequence);  // From the scheduler; destroys it.
   std::unique_ptr<Generation> Forget(uint64_t id);
 
   const std::unique_ptr<LanguageModel> model_;

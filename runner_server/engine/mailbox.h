@@ -22,21 +22,17 @@ class Mailbox {
   // False, and `item` stays as it is, once the mailbox is closed. Bounds nothing: who pushes holds
   // a ticket of a QueueBudget.
   bool TryPush(T& item) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (closed_) return false;
-      items_.push_back(std::move(item));
-    }
-    not_empty_.notify_one();
+    const std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    items_.push_back(std::move(item));
+    not_empty_.notify_one();  // Locked: who takes the last item may then destroy the mailbox.
     return true;
   }
 
   // No more pushes; what is inside can still be taken.
   void Close() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
     not_empty_.notify_all();
   }
 
