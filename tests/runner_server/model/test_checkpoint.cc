@@ -24,14 +24,19 @@ uint16_t ToHalf(float value) {
   return static_cast<uint16_t>(sign | exponent << 10 | mantissa >> 13);
 }
 
-void AppendValue(float value, std::string_view dtype, std::string* out) {
-  uint32_t bits = std::bit_cast<uint32_t>(value);
-  size_t size = 4;
-  if (dtype != "F32") {
-    bits = dtype == "BF16" ? bits >> 16 : ToHalf(value);
-    size = 2;
+// The values as they lie in a file.
+std::string Encode(const std::vector<float>& values, std::string_view dtype) {
+  if (dtype == "F32") {
+    return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
   }
-  out->append(reinterpret_cast<const char*>(&bits), size);
+  std::string bytes;
+  for (const float value : values) {
+    const uint16_t bits = dtype == "BF16"
+                              ? static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16)
+                              : ToHalf(value);
+    bytes.append(reinterpret_cast<const char*>(&bits), sizeof(bits));
+  }
+  return bytes;
 }
 
 uint64_t Mix(uint64_t z) {
@@ -87,12 +92,7 @@ void WriteSafetensors(const std::filesystem::path& path, const std::vector<TestT
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(&length), sizeof(length));
   file << text;
-  std::string data;
-  for (const TestTensor& tensor : tensors) {
-    data.clear();
-    for (const float value : tensor.values) AppendValue(value, dtype, &data);
-    file << data;
-  }
+  for (const TestTensor& tensor : tensors) file << Encode(tensor.values, dtype);
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
