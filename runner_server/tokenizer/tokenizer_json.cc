@@ -181,7 +181,7 @@ absl::Status ReadWordPieceModel(const JsonFields& model, WordPiece::Definition& 
 
 absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const TokenizerJson file, TokenizerJson::Read(path));
-  RETURN_IF_ERROR(file.CheckType("model", {"BPE"}));
+  RETURN_IF_ERROR(file.CheckType("model", {"", "BPE"}));  // Older files do not say.
   RETURN_IF_ERROR(file.CheckType("normalizer", {""}));
   RETURN_IF_ERROR(file.CheckType("pre_tokenizer", {"ByteLevel"}));
   RETURN_IF_ERROR(file.CheckType("post_processor", {"", "ByteLevel"}));
@@ -197,7 +197,7 @@ absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesys
 
 absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const TokenizerJson file, TokenizerJson::Read(path));
-  RETURN_IF_ERROR(file.CheckType("model", {"WordPiece"}));
+  RETURN_IF_ERROR(file.CheckType("model", {"", "WordPiece"}));
   RETURN_IF_ERROR(file.CheckType("normalizer", {"BertNormalizer"}));
   RETURN_IF_ERROR(file.CheckType("pre_tokenizer", {"BertPreTokenizer"}));
   RETURN_IF_ERROR(file.CheckType("post_processor", {"TemplateProcessing", "BertProcessing"}));

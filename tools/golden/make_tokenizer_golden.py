@@ -351,8 +351,10 @@ def write_bpe_folders(prose):
     write_folder("bpe_json", {**gpt2, "tokenizer.json": small}, "tokenizer.json, merges as pairs")
     old = small_bpe(prose, add_prefix_space=True)
     old["model"]["merges"] = [" ".join(merge) for merge in old["model"]["merges"]]
+    del old["model"]["type"]
+    old["model"].update(unk_token="", continuing_subword_prefix="", end_of_word_suffix="")
     write_folder("bpe_json_old", {**gpt2, "tokenizer.json": old, "tokenizer_config.json": {"add_prefix_space": True}},
-                 "merges as strings, a prefix space in both files")
+                 "merges as strings, no type, empty for null; a prefix space in both files")
     write_folder("bpe_json_prefix", {**gpt2, "tokenizer.json": old},
                  "a prefix space in tokenizer.json only, which transformers overrules")
     other = small_bpe(prose, special=("</s>", "<unk>"))
@@ -392,6 +394,7 @@ def write_bert_folders():
     write_folder("bert_json", {**bert, "tokenizer.json": backend}, "tokenizer.json with added tokens")
     cased = json.loads(json.dumps(backend))
     cased["normalizer"].update(lowercase=False, strip_accents=None, handle_chinese_chars=False)
+    del cased["model"]["type"]
     cased["post_processor"] = {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}
     write_folder("bert_json_cased", {**bert, "tokenizer.json": cased}, "cased, which BertTokenizerFast overrules")
     write_folder("bert_json_cased_kept", {**bert, "tokenizer.json": cased, "tokenizer_config.json": {
