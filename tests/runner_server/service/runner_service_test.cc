@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "runner_server/engine/mailbox.h"
 #include "tests/runner_server/engine/fake_classifier.h"
 #include "tests/runner_server/engine/fake_language_model.h"
@@ -218,10 +219,11 @@ TEST_F(RunnerServiceTest, BoundsTheTextsOfACall) {
   grpc::ClientContext none, most, over;
   EXPECT_EQ(stub_->Classify(&none, request, &response).error_message(),
             "texts must hold 1 to 1024 texts: 0");
-  for (int i = 0; i < 1024; ++i) request.add_texts("a");
+  const std::string text = "a";
+  for (int i = 0; i < 1024; ++i) request.add_texts(text);
   EXPECT_TRUE(stub_->Classify(&most, request, &response).ok());
   EXPECT_EQ(response.results_size(), 1024);
-  request.add_texts("a");
+  request.add_texts(text);
   EXPECT_EQ(stub_->Classify(&over, request, &response).error_message(),
             "texts must hold 1 to 1024 texts: 1025");
 }
