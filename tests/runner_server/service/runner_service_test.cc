@@ -1,6 +1,7 @@
 #include "runner_server/service/runner_service.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -35,8 +36,9 @@ class RunnerServiceTest : public ::testing::Test {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    stub_ = v1::RunnerService::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                                                           grpc::InsecureChannelCredentials()));
+    channel_ =
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials());
+    stub_ = v1::RunnerService::NewStub(channel_);
   }
 
   void TearDown() override {
@@ -105,6 +107,7 @@ class RunnerServiceTest : public ::testing::Test {
   HostedModel hosted_;
   RunnerService service_{metrics_};
   std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::RunnerService::Stub> stub_;
 };
 
@@ -210,6 +213,20 @@ TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
   EXPECT_THAT(response.results(0).probabilities(), ElementsAre(0.5, 0.5));
   EXPECT_GT(response.results(1).probabilities(1), 0.9);
   EXPECT_EQ(response.results(2).num_tokens(), 2u);
+}
+
+// protobuf refuses such bytes in a string field before the service sees them, as it does any
+// message that it cannot parse; gRPC calls that INTERNAL. The gateway checks its texts first.
+TEST_F(RunnerServiceTest, NeverTakesBytesThatAreNotUtf8) {
+  ServeClassifier();
+  const grpc::Slice slice("\x0a\x01\xff");  // texts: one byte FF.
+  grpc::ByteBuffer request(&slice, 1), response;
+  grpc::ClientContext context;
+  Mailbox<grpc::Status> done;
+  grpc::GenericStub(channel_).UnaryCall(&context, "/chorus.runner.v1.RunnerService/Classify", {},
+                                        &request, &response,
+                                        [&](grpc::Status status) { done.TryPush(status); });
+  EXPECT_EQ(done.Take()->error_code(), grpc::INTERNAL);
 }
 
 TEST_F(RunnerServiceTest, BoundsTheTextsOfACall) {
