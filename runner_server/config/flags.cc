@@ -1,9 +1,12 @@
 #include "runner_server/config/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "runner_server/config/cpu_count.h"
 
@@ -54,6 +57,20 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
                  "Written once listening: grpc=ADDRESS:PORT, metrics=ADDRESS:PORT");
 }
 
+// CLI11 takes no empty value after an equals sign, but one of its own; and wants them last first.
+std::vector<std::string> Arguments(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    const bool has_empty_value = argument.starts_with("--") && argument.ends_with('=');
+    if (has_empty_value) argument.pop_back();
+    arguments.push_back(std::move(argument));
+    if (has_empty_value) arguments.emplace_back();
+  }
+  std::reverse(arguments.begin(), arguments.end());
+  return arguments;
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* const* argv) {
@@ -61,7 +78,7 @@ absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* cons
   CLI::App app("runner_server: serves one model over gRPC (chorus.runner.v1)");
   try {
     AddOptions(app, flags);
-    app.parse(argc, argv);
+    app.parse(Arguments(argc, argv));
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return std::nullopt;

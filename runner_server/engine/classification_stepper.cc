@@ -87,6 +87,7 @@ void ClassificationStepper::Fail(uint64_t id, const absl::Status& status) {
   if (found == calls_.end()) return;  // An earlier row of the batch ended it.
   Call ended = std::move(found->second);
   calls_.erase(found);
+  batcher_->Remove(id);  // Its other rows, where a batch with some of them failed.
   std::move(ended.on_done)(status);
 }
 

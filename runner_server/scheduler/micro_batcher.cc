@@ -70,6 +70,10 @@ void MicroBatcher::TakeRow(WaitingCall& waiting, Batch& batch) const {
   batch.rows.push_back({waiting.call.id, static_cast<int>(index), std::move(tokens)});
 }
 
+void MicroBatcher::Remove(uint64_t id) {
+  std::erase_if(calls_, [id](const auto& waiting) { return waiting->call.id == id; });
+}
+
 std::vector<uint64_t> MicroBatcher::RemoveAll() {
   std::vector<uint64_t> ids;
   for (const auto& waiting : calls_) ids.push_back(waiting->call.id);

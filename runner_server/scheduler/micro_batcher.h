@@ -69,6 +69,9 @@ class MicroBatcher {
   // then {A2}.
   Batch Form(absl::Time now);
 
+  // Forgets the rows of a call that wait, if there are any.
+  void Remove(uint64_t id);
+
   // Forgets every row that waits; gives the ids of their calls, oldest turn first.
   std::vector<uint64_t> RemoveAll();
 

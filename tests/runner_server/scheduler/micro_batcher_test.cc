@@ -116,6 +116,21 @@ TEST(MicroBatcher, ReleasesTheTicketRowByRow) {
   EXPECT_EQ(budget.usage().tokens, 0);
 }
 
+TEST(MicroBatcher, RemoveForgetsTheRowsOfOneCall) {
+  QueueBudget budget({});
+  auto batcher = *MicroBatcher::Create({.max_batch_rows = 1});
+  ClassificationCall call = MakeCall(1, {4, 4});
+  call.ticket = *budget.Enter(2);
+  batcher->Add(std::move(call));
+  batcher->Add(MakeCall(2, {4}));
+  batcher->Form(kNow);
+  batcher->Remove(1);
+  batcher->Remove(1);  // Has none any more.
+  EXPECT_EQ(budget.usage().sequences, 0);
+  EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(2, 0)));
+  EXPECT_FALSE(batcher->HasWork());
+}
+
 TEST(MicroBatcher, RemoveAllForgetsWhatWaits) {
   QueueBudget budget({});
   auto batcher = *MicroBatcher::Create({});
