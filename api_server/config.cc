@@ -109,7 +109,7 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration& duratio
            }
          },
          help)
-      ->default_str(absl::FormatDuration(duration))
+      ->default_str(duration == absl::ZeroDuration() ? "0s" : absl::FormatDuration(duration))
       ->type_name("DURATION");
 }
 

@@ -94,7 +94,8 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
         flags.ports_file,
         absl::StrCat("http=", server->http_address(), "\ngrpc=", server->grpc_address(), "\n")));
   }
-  LOG(INFO) << "stopping signal=" << signals.Wait();
+  const int number = signals.Wait();
+  LOG(INFO) << "stopping signal=" << number;
   const Impatience impatience(signals);
   server->Drain();
   server.reset();

@@ -3,11 +3,13 @@
 #include <glog/logging.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
-#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -34,6 +36,23 @@ void SetKeepalive(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
 }
+
+// Serves reflection, or not. Linking gRPC's plugin is enough for it to join every server of the
+// process, so it is taken out where it is not wanted.
+class ReflectionOption final : public grpc::ServerBuilderOption {
+ public:
+  explicit ReflectionOption(bool wanted) : wanted_(wanted) {}
+
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    auto wanted = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    std::erase_if(*plugins, [&](const auto& plugin) { return plugin->name() == wanted->name(); });
+    if (wanted_) plugins->push_back(std::move(wanted));
+  }
+
+ private:
+  const bool wanted_;
+};
 
 }  // namespace
 
@@ -98,8 +117,8 @@ absl::Status Server::CreateHttp(const Config& config) {
 absl::Status Server::CreateGrpc(const Config& config) {
   grpc_front_ = std::make_unique<GrpcFront>(*handler_, metrics_, config.limits.max_timeout);
   grpc::EnableDefaultHealthCheckService(true);
-  if (options_.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
+  builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
   int port = 0;
   builder.AddListeningPort(options_.grpc_address, grpc::InsecureServerCredentials(), &port);
   // Without this a second server on the port would take half of its calls, silently.

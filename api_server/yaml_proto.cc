@@ -99,6 +99,10 @@ class Reader {
           continue;
         }
       }
+      if (entry.second.IsNull()) {  // At the key: what is not there has no place.
+        Error(key, field_path, "has no value");
+        continue;
+      }
       ReadField(entry.second, field_path, *field, message);
     }
   }
