@@ -74,7 +74,7 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
 ChildProcess::~ChildProcess() {
   if (pid_ < 0) return;
   Signal(SIGKILL);
-  Wait(0);
+  Wait();
   ::close(output_fd_);
 }
 
@@ -82,9 +82,11 @@ void ChildProcess::Signal(int signal) {
   if (!exit_.has_value()) ::kill(-pid_, signal);
 }
 
-std::optional<ChildExit> ChildProcess::TryWait() { return Wait(WNOHANG); }
+std::optional<ChildExit> ChildProcess::TryWait() { return WaitWith(WNOHANG); }
 
-std::optional<ChildExit> ChildProcess::Wait(int flags) {
+ChildExit ChildProcess::Wait() { return *WaitWith(0); }
+
+std::optional<ChildExit> ChildProcess::WaitWith(int flags) {
   if (exit_.has_value()) return exit_;
   siginfo_t info = {};
   while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | flags) != 0) {

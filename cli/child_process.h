@@ -41,9 +41,12 @@ class ChildProcess {
   // How it ended, once it has; from then on always the same. Does not block.
   std::optional<ChildExit> TryWait();
 
+  // The same, but blocks until it has ended.
+  ChildExit Wait();
+
  private:
   ChildProcess(pid_t pid, int output_fd) : pid_(pid), output_fd_(output_fd) {}
-  std::optional<ChildExit> Wait(int flags);
+  std::optional<ChildExit> WaitWith(int flags);
 
   pid_t pid_;  // -1 once moved from.
   int output_fd_;

@@ -26,7 +26,7 @@ absl::Status Bad(const std::filesystem::path& path, const YAML::Mark& mark,
 absl::StatusOr<GraphSummary> Summarize(const YAML::Node& root, const std::filesystem::path& path) {
   GraphSummary summary;
   const YAML::Node nodes = root.IsMap() ? root["nodes"] : YAML::Node();
-  if (!nodes.IsSequence()) {
+  if (!nodes || !nodes.IsSequence()) {
     return Bad(path, root.Mark(), "a graph has a list `nodes`; see examples/graphs");
   }
   if (root["name"]) summary.name = root["name"].as<std::string>();

@@ -134,13 +134,10 @@ class Interlocutor {
   }
 
   absl::Status RunnerFailure() {
-    // Its pipe is closed, so its end is at hand.
-    runner_.Signal(SIGTERM);
-    pollfd entry{-1, 0, 0};
-    std::optional<ChildExit> exit;
-    while (!(exit = runner_.TryWait())) ::poll(&entry, 1, 1);
+    runner_.Signal(SIGTERM);  // In case it has only closed its output.
+    const ChildExit exit = runner_.Wait();
     return absl::InternalError(
-        absl::StrCat("the runner ", DescribeExit(*exit),
+        absl::StrCat("the runner ", DescribeExit(exit),
                      log_.last_line().empty() ? "" : "; it last said: ", log_.last_line()));
   }
 

@@ -1,0 +1,70 @@
+#include "cli/graph_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/model_store/temp_directory.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(ReadGraphFile, CollectsTheRunnersInOrder) {
+  const TempDirectory temp;
+  PutFile(temp / "graph.yaml", R"(
+name: inference_graph
+nodes:
+  - name: a
+    generate: {runner: gpt2-generation, max_length: 64}
+  - name: b
+    generate:
+      runner: distilgpt2-generation
+      input: a
+  - name: c
+    generate: {runner: gpt2-generation}
+  - name: score
+    classify: {runner: bert, inputs: [a, b, c]}
+output: score
+)");
+  const absl::StatusOr<GraphSummary> graph = ReadGraphFile(temp / "graph.yaml");
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ(graph->name, "inference_graph");
+  EXPECT_THAT(graph->runners, ElementsAre("gpt2-generation", "distilgpt2-generation", "bert"));
+}
+
+TEST(ReadGraphFile, NamesFileAndLineOfWhatIsWrong) {
+  const TempDirectory temp;
+  const std::string file = (temp / "graph.yaml").native();
+  const struct {
+    std::string text;
+    std::string message;
+  } kCases[] = {
+      {"", ": a graph has a list `nodes`"},
+      {"just text", ":1: a graph has a list `nodes`"},
+      {"name: x\n", ":1: a graph has a list `nodes`"},
+      {"name: x\nnodes: 3\n", "a graph has a list `nodes`"},
+      {"nodes: []\n", "no node names a runner"},
+      {"nodes:\n  - name: a\n", "no node names a runner"},
+      {"nodes:\n  - a\n", ":2: a node is a mapping"},
+      {"nodes:\n  - generate:\n      runner: ../x\n", ":3: a runner's name must match"},
+      {"nodes:\n  - generate:\n      runner: \"a\\nb\"\n", "\"a\\nb\""},
+      {"nodes:\n  - generate:\n      runner: [a]\n", ":3: "},
+      {"nodes:\n  - generate: {runner: a\n", file},
+      {"a: *nope\n", ":1: "},
+  };
+  for (const auto& c : kCases) {
+    PutFile(file, c.text);
+    const absl::Status status = ReadGraphFile(file).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << c.text << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(c.message)) << c.text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(file)) << c.text;
+  }
+  EXPECT_TRUE(absl::IsNotFound(ReadGraphFile(temp / "absent.yaml").status()));
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,119 @@
+#include "cli/serve_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::SizeIs;
+
+ServeSettings Settings() {
+  ServeSettings settings;
+  settings.http_address = "127.0.0.1:3000";
+  settings.grpc_address = "127.0.0.1:50051";
+  settings.graph_file = "graph.yaml";
+  settings.drain_timeout = absl::Seconds(90);
+  settings.runner_program = "/bin/runner_server";
+  settings.gateway_program = "/bin/api_server";
+  settings.directory = "/tmp/x";
+  return settings;
+}
+
+const std::vector<RunnerSpec> kRunners = {{"gpt2-generation", "demo", "/models/gpt2"},
+                                          {"bert", "", "/my bert"}};
+
+std::string Flag(const ChildSpec& child, const std::string& flag) {
+  const auto it = std::find(child.argv.begin(), child.argv.end(), flag);
+  return it == child.argv.end() ? "(absent)" : *(it + 1);
+}
+
+TEST(MakeServePlan, MakesARunnerAModelAndTheGateway) {
+  const ServePlan plan = MakeServePlan(Settings(), kRunners);
+  ASSERT_THAT(plan.children, SizeIs(3));
+  EXPECT_THAT(
+      plan.children[0].argv,
+      ElementsAreArray({"/bin/runner_server", "--model", "/models/gpt2", "--name",
+                        "gpt2-generation", "--version", "demo", "--address",
+                        "unix:/tmp/x/runner-0.sock", "--metrics_address", "", "--threads", "1",
+                        "--drain_timeout", "1m30s", "--ports_file", "/tmp/x/runner-0.ports"}));
+  EXPECT_EQ(Flag(plan.children[1], "--model"), "/my bert");
+  EXPECT_EQ(Flag(plan.children[1], "--version"), "");
+  EXPECT_EQ(Flag(plan.children[1], "--address"), "unix:/tmp/x/runner-1.sock");
+  EXPECT_THAT(plan.children[2].argv,
+              ElementsAreArray({"/bin/api_server", "--config", "/tmp/x/gateway.yaml", "--graph",
+                                "graph.yaml", "--http_address", "127.0.0.1:3000", "--grpc_address",
+                                "127.0.0.1:50051", "--ports_file", "/tmp/x/gateway.ports",
+                                "--drain_timeout", "1m30s"}));
+  EXPECT_EQ(plan.gateway_config,
+            "runners:\n"
+            "  - name: \"gpt2-generation\"\n"
+            "    endpoints: [\"unix:/tmp/x/runner-0.sock\"]\n"
+            "  - name: \"bert\"\n"
+            "    endpoints: [\"unix:/tmp/x/runner-1.sock\"]\n");
+}
+
+TEST(MakeServePlan, TheGatewayStopsFirstAndIsEssential) {
+  const ServePlan plan = MakeServePlan(Settings(), kRunners);
+  EXPECT_LT(plan.children[2].child.stop_stage, plan.children[0].child.stop_stage);
+  EXPECT_EQ(plan.children[0].child.stop_stage, plan.children[1].child.stop_stage);
+  EXPECT_TRUE(plan.children[2].child.essential);
+  EXPECT_FALSE(plan.children[0].child.essential);
+  EXPECT_EQ(plan.children[2].child.name, "api_server");
+}
+
+TEST(MakeServePlan, OldSocketsAndPortsFilesGoBeforeAStart) {
+  const ServePlan plan = MakeServePlan(Settings(), kRunners);
+  EXPECT_THAT(plan.children[1].made_files,
+              ElementsAre("/tmp/x/runner-1.sock", "/tmp/x/runner-1.ports"));
+  EXPECT_THAT(plan.children[2].made_files, ElementsAre(plan.gateway_ports_file));
+}
+
+TEST(MakeServePlan, DividesTheCores) {
+  const struct {
+    int cores;
+    size_t runners;
+    std::optional<int> asked;
+    const char* threads;
+  } kCases[] = {{2, 4, std::nullopt, "1"},
+                {4, 4, std::nullopt, "1"},
+                {16, 4, std::nullopt, "4"},
+                {7, 2, std::nullopt, "3"},
+                {1, 1, std::nullopt, "1"},
+                {8, 1, std::nullopt, "8"},
+                {8, 4, 6, "6"}};
+  for (const auto& c : kCases) {
+    ServeSettings settings = Settings();
+    settings.num_cores = c.cores;
+    settings.num_threads = c.asked;
+    const ServePlan plan = MakeServePlan(settings, std::vector<RunnerSpec>(c.runners, kRunners[0]));
+    for (size_t i = 0; i < c.runners; ++i)
+      EXPECT_EQ(Flag(plan.children[i], "--threads"), c.threads);
+  }
+}
+
+TEST(MakeServePlan, PassesMaxSequencesOnlyWhenAsked) {
+  ServeSettings settings = Settings();
+  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--max_sequences"), "(absent)");
+  settings.max_sequences = 8;
+  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--max_sequences"), "8");
+  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[2], "--max_sequences"), "(absent)");
+}
+
+TEST(FitsSocketPath, WantsAShortPlainAbsolutePath) {
+  EXPECT_TRUE(FitsSocketPath("/tmp/chorus-sockets-01234567"));
+  EXPECT_TRUE(FitsSocketPath("/" + std::string(88, 'x')));
+  EXPECT_FALSE(FitsSocketPath("/" + std::string(90, 'x')));  // With "/runner-9999.sock": 108 bytes.
+  EXPECT_FALSE(FitsSocketPath("tmp"));
+  EXPECT_FALSE(FitsSocketPath("/tmp/with space"));
+  EXPECT_FALSE(FitsSocketPath("/tmp/100%"));
+  EXPECT_FALSE(FitsSocketPath(""));
+}
+
+}  // namespace
+}  // namespace chorus
