@@ -10,6 +10,7 @@
 // threads, once, never inline and never under a lock.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,12 +20,17 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "api_server/graph/graph.h"
+#include "api_server/graph/seed_source.h"
 #include "api_server/runners/runner_client.h"
+#include "base/in_flight.h"
 
 namespace chorus {
 
-// What a request may override of a graph's or model's defaults; ranges have been checked.
+// What a request may override of a graph's or model's defaults; ranges have been checked. A
+// request's `max_length` displaces the graph's `max_new_tokens`, which would win over it otherwise.
 struct GenerateOverrides {
   std::optional<uint32_t> max_length;
   std::optional<uint32_t> max_new_tokens;
@@ -59,11 +65,20 @@ class Executor {
   using Graphs = absl::flat_hash_map<std::string, std::shared_ptr<const Graph>>;
   using Runners = absl::flat_hash_map<std::string, std::shared_ptr<RunnerClient>>;
 
-  // Every runner that a graph names is in `runners` (Graph::Create has checked).
-  Executor(Graphs graphs, Runners runners);
+  // The time of day, which deadlines are compared with.
+  using Clock = std::function<absl::Time()>;
 
-  // NOT_FOUND when there is no such graph; it lists those there are. This and the like are
-  // returned, and `done` is then never called.
+  // Every runner that a graph names is in `runners` (Graph::Create has checked).
+  Executor(Graphs graphs, Runners runners, Clock clock = absl::Now);
+
+  // Waits for the runs in progress; cancel them through their contexts where that may take long.
+  // Not to be called from a completion.
+  ~Executor();
+
+  // NOT_FOUND when there is no such graph; it lists those there are. DEADLINE_EXCEEDED or CANCELLED
+  // when the context has ended before the run began. These are returned, and `done` is then never
+  // called; the methods below do the same. A run's error begins with the node and runner it is of,
+  // as `gpt2 (gpt2-generation): no healthy replica`, that of a single model with the runner.
   absl::Status RunGraph(const std::string& graph, std::string text,
                         const GenerateOverrides& overrides, CallContext context,
                         Done<std::vector<GraphResult>> done);
@@ -80,9 +95,15 @@ class Executor {
   // The names of the runners that have no healthy replica, sorted; empty means ready.
   std::vector<std::string> UnhealthyRunners() const;
 
+  // Blocks until no run is in progress, or until `deadline`. True if there is none.
+  bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
+
  private:
   const Graphs graphs_;
   const Runners runners_;
+  const Clock clock_;
+  SeedSource seeds_;
+  InFlight in_flight_;
 };
 
 }  // namespace chorus

@@ -1,0 +1,181 @@
+#include "api_server/config.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "api_server/graph/graph_config.h"
+#include "api_server/runners/endpoint_address.h"
+#include "api_server/yaml_proto.h"
+#include "base/status_macros.h"
+
+namespace chorus {
+namespace {
+
+bool IsRunnerName(const std::string& name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
+// Makes a Config of the protos, and gathers what is wrong with them.
+class Maker {
+ public:
+  void AddRunner(const config::v1::Runner& runner) {
+    const std::string prefix = absl::StrCat("runner \"", runner.name(), "\": ");
+    if (!IsRunnerName(runner.name())) {
+      Error(prefix, "name must match [A-Za-z0-9._-]{1,64}: \"", runner.name(), "\"");
+    }
+    if (!names_.insert(runner.name()).second) Error(prefix, "name must be unique");
+    if (runner.endpoints().empty()) Error(prefix, "endpoints must name at least one replica");
+    for (const std::string& endpoint : runner.endpoints()) {
+      if (const absl::Status status = CheckEndpointAddress(endpoint); !status.ok()) {
+        Error(prefix, status.message());
+      }
+    }
+    config_.runners.push_back(
+        {.name = runner.name(),
+         .endpoints = {runner.endpoints().begin(), runner.endpoints().end()}});
+  }
+
+  // After the runners.
+  void AddGraph(const config::v1::Graph& config) {
+    auto graph = GraphFromConfig(config, names_);
+    if (!graph.ok()) return Error(graph.status().message());
+    for (const auto& other : config_.graphs) {
+      if (other->name() == config.name()) {
+        return Error("graph \"", config.name(), "\": name must be unique");
+      }
+    }
+    config_.graphs.push_back(*std::move(graph));
+  }
+
+  void SetLimits(const config::v1::Limits& limits) {
+    Config::Limits& out = config_.limits;
+    SetLimit("max_body_bytes", limits.has_max_body_bytes(), limits.max_body_bytes(), 1 << 30,
+             out.max_body_bytes);
+    SetLimit("max_concurrent_requests", limits.has_max_concurrent_requests(),
+             limits.max_concurrent_requests(), 1'000'000, out.max_concurrent_requests);
+    SetLimit("max_connections", limits.has_max_connections(), limits.max_connections(), 1'000'000,
+             out.max_connections);
+    if (!limits.has_max_timeout()) return;
+    out.max_timeout = absl::Seconds(limits.max_timeout().seconds()) +
+                      absl::Nanoseconds(limits.max_timeout().nanos());
+    if (out.max_timeout <= absl::ZeroDuration() || out.max_timeout > absl::Hours(24)) {
+      Error("limits.max_timeout must be greater than 0 and at most 24h: ",
+            absl::FormatDuration(out.max_timeout));
+    }
+  }
+
+  absl::StatusOr<Config> Finish() {
+    if (config_.runners.empty()) Error("runners must name at least one runner");
+    if (errors_.empty()) return std::move(config_);
+    return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
+  }
+
+ private:
+  template <typename... Parts>
+  void Error(const Parts&... parts) {
+    errors_.push_back(absl::StrCat(parts...));
+  }
+
+  void SetLimit(const char* name, bool set, uint32_t value, uint32_t max, size_t& out) {
+    if (!set) return;
+    if (value < 1 || value > max) {
+      Error("limits.", name, " must be from 1 to ", max, ": ", value);
+    }
+    out = value;
+  }
+
+  Config config_;
+  absl::flat_hash_set<std::string> names_;  // Of the runners.
+  std::vector<std::string> errors_;
+};
+
+void AddDuration(CLI::App& app, const std::string& name, absl::Duration& duration,
+                 const std::string& help) {
+  app.add_option_function<std::string>(
+         name,
+         [&duration, name](const std::string& text) {
+           if (!absl::ParseDuration(text, &duration) || duration < absl::ZeroDuration() ||
+               duration > absl::Hours(24)) {
+             throw CLI::ValidationError(
+                 name, "must be a duration from 0s to 24h with its unit, such as 30s: " + text);
+           }
+         },
+         help)
+      ->default_str(duration == absl::ZeroDuration() ? "0s" : absl::FormatDuration(duration))
+      ->type_name("DURATION");
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv) {
+  Flags flags;
+  CLI::App app("The gateway of Chorus: serves inference graphs over HTTP and gRPC.", "api_server");
+  app.add_option("--config", flags.config_file,
+                 "YAML file: runners, graphs, limits (chorus.config.v1.Gateway)")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--graph", flags.graph_files,
+                 "YAML file of one more graph (chorus.config.v1.Graph); may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  app.add_option("--http_address", flags.http_address,
+                 "Where HTTP listens; port 0 takes a free one")
+      ->capture_default_str()
+      ->type_name("HOST:PORT");
+  app.add_option("--grpc_address", flags.grpc_address,
+                 "Where gRPC listens; port 0 takes a free one")
+      ->capture_default_str()
+      ->type_name("HOST:PORT");
+  app.add_flag("--reflection,!--no-reflection", flags.reflection,
+               "Serve gRPC reflection (on by default)");
+  app.add_option("--io_threads", flags.io_threads, "Threads of the HTTP server")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  AddDuration(app, "--drain_delay", flags.drain_delay,
+              "Upon SIGTERM, how long to keep serving while reporting not ready");
+  AddDuration(app, "--drain_timeout", flags.drain_timeout,
+              "How long calls in progress may then go on before they are cancelled");
+  app.add_option("--ports_file", flags.ports_file,
+                 "Written once listening: the lines http=HOST:PORT and grpc=HOST:PORT")
+      ->type_name("FILE");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success&) {
+    std::cout << app.help();
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(error.what(), "\nRun with --help for the flags."));
+  }
+  return flags;
+}
+
+absl::StatusOr<Config> MakeConfig(const config::v1::Gateway& gateway,
+                                  const std::vector<config::v1::Graph>& graphs) {
+  Maker maker;
+  for (const config::v1::Runner& runner : gateway.runners()) maker.AddRunner(runner);
+  for (const config::v1::Graph& graph : gateway.graphs()) maker.AddGraph(graph);
+  for (const config::v1::Graph& graph : graphs) maker.AddGraph(graph);
+  maker.SetLimits(gateway.limits());
+  return maker.Finish();
+}
+
+absl::StatusOr<Config> LoadConfig(const Flags& flags) {
+  config::v1::Gateway gateway;
+  RETURN_IF_ERROR(ReadYamlFile(flags.config_file, gateway));
+  std::vector<config::v1::Graph> graphs(flags.graph_files.size());
+  for (size_t i = 0; i < graphs.size(); ++i) {
+    RETURN_IF_ERROR(ReadYamlFile(flags.graph_files[i], graphs[i]));
+  }
+  return MakeConfig(gateway, graphs);
+}
+
+}  // namespace chorus

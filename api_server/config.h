@@ -1,0 +1,62 @@
+#pragma once
+
+// What api_server is told: its flags, and the YAML files that they name.
+//
+// Thread safety: free functions without state; the structs are plain values.
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "api_server/graph/graph.h"
+#include "proto/chorus/config/v1/gateway.pb.h"
+#include "proto/chorus/config/v1/graph.pb.h"
+
+namespace chorus {
+
+struct Flags {
+  std::string config_file;
+  std::vector<std::string> graph_files;
+  std::string http_address = "127.0.0.1:3000";  // Port 0 takes a free one.
+  std::string grpc_address = "127.0.0.1:50051";
+  bool reflection = true;
+  int io_threads = 2;
+  absl::Duration drain_delay;  // Between "not ready" and refusing calls.
+  absl::Duration drain_timeout = absl::Seconds(30);
+  std::string ports_file;  // Empty: none.
+};
+
+// Nothing when the flags ask for help, which has then been printed. INVALID_ARGUMENT tells what is
+// wrong and how to see the flags.
+absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv);
+
+struct Config {
+  struct Runner {
+    std::string name;
+    std::vector<std::string> endpoints;  // "host:port" or "unix:/path"; at least one.
+  };
+  // Defaults and meanings as in chorus.config.v1.Limits.
+  struct Limits {
+    size_t max_body_bytes = 1 << 20;
+    absl::Duration max_timeout = absl::Seconds(300);
+    size_t max_concurrent_requests = 1024;
+    size_t max_connections = 10'000;
+  };
+
+  std::vector<Runner> runners;                       // Names are unique.
+  std::vector<std::shared_ptr<const Graph>> graphs;  // Likewise; their runners are among `runners`.
+  Limits limits;
+};
+
+// INVALID_ARGUMENT tells all that is wrong, a line each, with runner or graph, field and value.
+absl::StatusOr<Config> MakeConfig(const config::v1::Gateway& gateway,
+                                  const std::vector<config::v1::Graph>& graphs);
+
+// Reads the files that the flags name. Errors also as ReadYamlFile.
+absl::StatusOr<Config> LoadConfig(const Flags& flags);
+
+}  // namespace chorus

@@ -1,0 +1,18 @@
+#include "api_server/front/admission.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace chorus {
+
+absl::StatusOr<Admission::Permit> Admission::TryAcquire() {
+  if (closed_) return absl::UnavailableError("the server is draining; call another one");
+  if (num_in_progress_.fetch_add(1) >= max_in_progress_) {
+    --num_in_progress_;
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the server has as many calls in progress as it takes; retry later: ", max_in_progress_));
+  }
+  return Permit(this);
+}
+
+}  // namespace chorus

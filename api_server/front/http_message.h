@@ -1,0 +1,51 @@
+#pragma once
+
+// An HTTP request as it was received, and a reply as it is to be sent.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "base/string_view.h"
+
+namespace chorus {
+
+struct HttpField {
+  std::string name;
+  std::string value;  // Without the white space around it.
+};
+
+struct HttpRequest {
+  std::string method;     // "GET"; case-sensitive.
+  std::string target;     // Path and query, not decoded: "/v1/models/a%20b:generate?seed=1".
+  int minor_version = 1;  // HTTP/1.x
+  std::vector<HttpField> fields;  // In order; names as they were sent.
+  std::string body;
+
+  // The value of the first field of that name, whatever its case; null when there is none.
+  const std::string* Find(std::string_view name) const {
+    for (const HttpField& field : fields) {
+      if (absl::EqualsIgnoreCase(field.name, AbslView(name))) return &field.value;
+    }
+    return nullptr;
+  }
+
+  std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
+
+  // What follows the first '?', without it.
+  std::string_view query() const {
+    const size_t mark = target.find('?');
+    return mark == std::string::npos ? std::string_view()
+                                     : std::string_view(target).substr(mark + 1);
+  }
+};
+
+struct HttpReply {
+  int status = 200;
+  std::string content_type;       // Empty: none.
+  std::vector<HttpField> fields;  // Besides Content-Type and those that the session adds.
+  std::string body;
+};
+
+}  // namespace chorus

@@ -1,0 +1,157 @@
+#include "api_server/front/http_router.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "api_server/front/accept.h"
+#include "api_server/front/http_error.h"
+#include "api_server/front/request_metrics.h"
+#include "api_server/front/rpc_status.h"
+#include "api_server/transcoding/error_json.h"
+#include "api_server/transcoding/http_status.h"
+#include "base/status_macros.h"
+#include "prometheus/text_serializer.h"
+
+namespace chorus {
+namespace {
+
+constexpr char kLivez[] = "/livez", kHealthz[] = "/healthz", kReadyz[] = "/readyz",
+               kMetrics[] = "/metrics";
+constexpr std::array<std::string_view, 4> kOwnRoutes = {kLivez, kHealthz, kReadyz, kMetrics};
+
+constexpr char kJson[] = "application/json";
+constexpr char kPlainText[] = "text/plain; charset=utf-8";
+
+std::string FieldOf(const HttpRequest& request, std::string_view name) {
+  const std::string* value = request.Find(name);
+  return value == nullptr ? "" : *value;
+}
+
+// The route of our own at that path; null when there is none.
+const std::string_view* FindOwnRoute(std::string_view path) {
+  const auto found = std::find(kOwnRoutes.begin(), kOwnRoutes.end(), path);
+  return found == kOwnRoutes.end() ? nullptr : &*found;
+}
+
+absl::Status CheckOwnMethod(const HttpRequest& head) {
+  if (head.method == "GET" || head.method == "HEAD") return absl::OkStatus();
+  return MethodNotAllowedError(absl::StrCat(head.target, " takes GET and HEAD"), {"GET", "HEAD"});
+}
+
+// Whether `status` only says that the path, which exists, does not take OPTIONS. It is answered
+// with what the path does take.
+bool IsAnswerToOptions(const HttpRequest& head, const absl::Status& status) {
+  return head.method == "OPTIONS" && (head.target == "*" || HttpStatus(status) == 405);
+}
+
+absl::Status CheckAccept(const HttpRequest& head) {
+  const std::string accept = FieldOf(head, "Accept");
+  if (Accepts(accept, kJson)) return absl::OkStatus();
+  return HttpError(406, "the reply is application/json, which the Accept header excludes");
+}
+
+HttpReply PlainText(int status, std::string body) {
+  return {.status = status, .content_type = kPlainText, .body = std::move(body)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(const Transcoder& transcoder,
+                                                               const MethodRegistry& methods,
+                                                               const prometheus::Registry& metrics,
+                                                               Ready ready) {
+  for (const HttpBinding& binding : transcoder.bindings()) {
+    if (methods.Find(binding.method->full_name()) == nullptr) {
+      return absl::InternalError(absl::StrCat("the route ", binding.name(), " calls ",
+                                              binding.method->full_name(),
+                                              ", which is not implemented"));
+    }
+  }
+  return absl::WrapUnique(new HttpRouter(transcoder, methods, metrics, std::move(ready)));
+}
+
+HttpRouter::HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
+                       const prometheus::Registry& metrics, Ready ready)
+    : transcoder_(transcoder), methods_(methods), metrics_(metrics), ready_(std::move(ready)) {}
+
+HttpHandler::Match HttpRouter::MatchHead(const HttpRequest& head) const {
+  if (const std::string_view* path = FindOwnRoute(head.path())) {
+    const absl::Status status = CheckOwnMethod(head);
+    return {*path, IsAnswerToOptions(head, status) ? absl::OkStatus() : status};
+  }
+  const absl::StatusOr<Route> route = transcoder_.Match(head.method, head.target);
+  if (IsAnswerToOptions(head, route.status())) return {kOtherEndpoint, absl::OkStatus()};
+  if (!route.ok()) return {kOtherEndpoint, route.status()};
+  return {route->binding->path_template, CheckAccept(head)};
+}
+
+std::optional<HttpReply> HttpRouter::Handle(HttpRequest request, Call call, Done done) {
+  if (const std::string_view* path = FindOwnRoute(request.path())) {
+    const absl::Status status = CheckOwnMethod(request);
+    return status.ok() ? Serve(*path) : AllowReply(AllowHeader(status));
+  }
+  absl::StatusOr<Route> route = transcoder_.Match(request.method, request.target);
+  if (IsAnswerToOptions(request, route.status())) return AllowReply(AllowHeader(route.status()));
+  const std::string request_id = call.request_id;
+  absl::Status status = route.status();
+  if (status.ok()) status = BeginCall(*std::move(route), request, std::move(call), std::move(done));
+  if (!status.ok()) return ErrorReply(status, request_id);
+  return std::nullopt;
+}
+
+absl::Status HttpRouter::BeginCall(Route route, const HttpRequest& request, Call call, Done done) {
+  const std::string content_type = FieldOf(request, "Content-Type");
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<MethodRegistry::Message> message,
+      transcoder_.TranslateRequest(
+          route, {.target = request.target, .content_type = content_type, .body = request.body}));
+  const MethodRegistry::Method& method = *methods_.Find(route.binding->method->full_name());
+  std::string request_id = call.request_id;
+  return method(
+      *message, std::move(call),
+      [this, route = std::move(route), request_id = std::move(request_id), done = std::move(done)](
+          absl::StatusOr<std::unique_ptr<MethodRegistry::Message>> result) mutable {
+        std::move(done)(Render(route, result, request_id));
+      });
+}
+
+HttpReply HttpRouter::Render(const Route& route,
+                             const absl::StatusOr<std::unique_ptr<MethodRegistry::Message>>& result,
+                             std::string_view request_id) const {
+  if (!result.ok()) return ErrorReply(result.status(), request_id);
+  absl::StatusOr<std::string> json = transcoder_.TranslateResponse(route, **result);
+  if (!json.ok()) return ErrorReply(json.status(), request_id);
+  return {.content_type = kJson, .body = *std::move(json)};
+}
+
+HttpReply HttpRouter::ErrorReply(const absl::Status& error, std::string_view request_id) const {
+  const absl::Status status = ToPublicStatus(error, request_id);
+  HttpReply reply = {
+      .status = HttpStatus(status), .content_type = kJson, .body = ErrorJson(status)};
+  if (reply.status == 429 || reply.status == 503) {
+    reply.fields.push_back({"Retry-After", absl::StrCat(absl::ToInt64Seconds(kRetryDelay))});
+  }
+  if (reply.status == 405) reply.fields.push_back({"Allow", AllowHeader(status)});
+  return reply;
+}
+
+HttpReply HttpRouter::AllowReply(std::string allowed) const {
+  HttpReply reply = {.status = 204};
+  if (!allowed.empty()) reply.fields.push_back({"Allow", std::move(allowed) + ", OPTIONS"});
+  return reply;
+}
+
+HttpReply HttpRouter::Serve(std::string_view path) const {
+  if (path == kMetrics) {
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+            .body = prometheus::TextSerializer().Serialize(metrics_.Collect())};
+  }
+  if (path == kReadyz && draining_) return PlainText(503, "The server is draining.");
+  if (path == kReadyz && !ready_()) return PlainText(503, "Runners are not ready.");
+  return PlainText(200, "\n");
+}
+
+}  // namespace chorus

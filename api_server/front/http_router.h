@@ -1,0 +1,63 @@
+#pragma once
+
+// Answers HTTP requests: finds the route, turns path, query and body into the RPC request that the
+// google.api.http annotation says, calls the method, and renders its reply, or its error in the
+// form of AIP-193, as JSON. It serves /livez, /readyz, /healthz and /metrics itself.
+//
+// Thread safety: all methods may be called from any thread; none blocks.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "api_server/front/http_handler.h"
+#include "api_server/front/method_registry.h"
+#include "api_server/transcoding/transcoder.h"
+#include "prometheus/registry.h"
+
+namespace chorus {
+
+class HttpRouter final : public HttpHandler {
+ public:
+  // True when every runner has a healthy replica. Called for each /readyz, from any thread.
+  using Ready = std::function<bool()>;
+
+  // All must outlive the router and the calls it has begun. INTERNAL when `transcoder` has a route
+  // of a method that `methods` has not.
+  static absl::StatusOr<std::unique_ptr<HttpRouter>> Create(const Transcoder& transcoder,
+                                                            const MethodRegistry& methods,
+                                                            const prometheus::Registry& metrics,
+                                                            Ready ready);
+
+  Match MatchHead(const HttpRequest& head) const override;
+  std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) override;
+  HttpReply ErrorReply(const absl::Status& error, std::string_view request_id) const override;
+
+  // From now on /readyz answers 503.
+  void SetDraining() { draining_ = true; }
+
+ private:
+  HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
+             const prometheus::Registry& metrics, Ready ready);
+
+  HttpReply Serve(std::string_view path) const;
+  HttpReply AllowReply(std::string allowed) const;
+
+  // Translates the request and begins its call; `done` is called unless it returns an error.
+  absl::Status BeginCall(Route route, const HttpRequest& request, Call call, Done done);
+  HttpReply Render(const Route& route,
+                   const absl::StatusOr<std::unique_ptr<MethodRegistry::Message>>& result,
+                   std::string_view request_id) const;
+
+  const Transcoder& transcoder_;
+  const MethodRegistry& methods_;
+  const prometheus::Registry& metrics_;
+  const Ready ready_;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace chorus

@@ -1,0 +1,316 @@
+#include "api_server/front/http_session.h"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "api_server/front/call_fields.h"
+#include "api_server/front/http_error.h"
+#include "api_server/front/reply_head.h"
+#include "base/string_view.h"
+#include "glog/logging.h"
+
+namespace chorus {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr size_t kReadBytes = 16 << 10;
+constexpr int kClientClosedRequest = 499;  // Never sent; for metrics and the log.
+
+HeadLimits ToHeadLimits(const HttpLimits& limits) {
+  return {.max_bytes = limits.max_head_bytes,
+          .max_fields = limits.max_fields,
+          .max_target_bytes = limits.max_target_bytes};
+}
+
+std::string_view Find(const HttpRequest& request, std::string_view name) {
+  const std::string* value = request.Find(name);
+  return value == nullptr ? std::string_view() : *value;
+}
+
+}  // namespace
+
+HttpSession::HttpSession(std::shared_ptr<asio::io_context> io, Socket socket,
+                         const HttpLimits& limits, const std::atomic<bool>& draining,
+                         HttpHandler& handler, RequestMetrics& metrics,
+                         std::function<void(HttpSession*)> on_destroyed)
+    : io_(std::move(io)),
+      socket_(std::move(socket)),
+      timer_(*io_),
+      limits_(limits),
+      draining_(draining),
+      handler_(handler),
+      metrics_(metrics),
+      on_destroyed_(std::move(on_destroyed)),
+      scanner_(ToHeadLimits(limits)) {}
+
+HttpSession::~HttpSession() { on_destroyed_(this); }
+
+void HttpSession::Start() {
+  error_code error;
+  socket_.non_blocking(true, error);
+  socket_.set_option(asio::ip::tcp::no_delay(true), error);
+  Arm(limits_.head_timeout);
+  Read();
+}
+
+void HttpSession::CloseIfIdle() {
+  if (state_ == State::kHead && received_.empty()) Close();
+}
+
+void HttpSession::Abort() {
+  if (state_ == State::kContinue || state_ == State::kBody || state_ == State::kHandling) {
+    exchange_.metrics->Finish(kClientClosedRequest);
+    Log(kClientClosedRequest, 0);
+  }
+  stop_.request_stop();
+  Close();
+}
+
+void HttpSession::Read() {
+  if (reading_) return;
+  reading_ = true;
+  // Waits without a buffer, so that an idle connection holds none.
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
+    self->reading_ = false;
+    self->OnReadable(error);
+  });
+}
+
+void HttpSession::OnReadable(error_code error) {
+  if (state_ == State::kClosed) return;
+  if (!error) {
+    std::array<char, kReadBytes> bytes;
+    const size_t num_bytes = socket_.read_some(asio::buffer(bytes), error);
+    received_.append(bytes.data(), num_bytes);
+  }
+  if (error == asio::error::would_block) return Read();
+  if (error) return OnClientGone();
+  Advance();
+}
+
+void HttpSession::OnClientGone() {
+  if (state_ == State::kWriting) {
+    close_after_ = true;  // It may still be reading; the write says.
+    return;
+  }
+  Abort();
+}
+
+void HttpSession::Arm(absl::Duration timeout) {
+  timer_.expires_after(absl::ToChronoNanoseconds(timeout));
+  timer_.async_wait([self = shared_from_this(), number = ++timer_number_](error_code error) {
+    if (!error && number == self->timer_number_ && self->state_ != State::kClosed) {
+      self->OnTimeout();
+    }
+  });
+}
+
+void HttpSession::OnTimeout() {
+  switch (state_) {
+    case State::kHead:
+      if (received_.empty()) return Close();
+      return SendErrorAndClose(HttpError(408, "the request's head did not arrive in time"));
+    case State::kBody:
+      return SendErrorAndClose(HttpError(408, "the request's body did not arrive in time"));
+    case State::kHandling:
+      stop_.request_stop();
+      return SendError(
+          absl::DeadlineExceededError("the reply was not ready at the call's deadline"));
+    default:
+      return Close();
+  }
+}
+
+void HttpSession::Advance() {
+  while ((state_ == State::kHead && AdvanceHead()) || (state_ == State::kBody && AdvanceBody())) {
+  }
+  if (state_ == State::kLingering) received_.clear();
+  const bool wants_more = state_ == State::kHead || state_ == State::kBody ||
+                          state_ == State::kLingering ||
+                          (state_ == State::kHandling && received_.size() < limits_.max_head_bytes);
+  if (wants_more) Read();
+}
+
+bool HttpSession::AdvanceHead() {
+  if (received_.empty()) return false;
+  const bool is_first = !scanner_.started();
+  const absl::StatusOr<size_t> num_bytes = scanner_.Scan(received_);
+  if (!num_bytes.ok()) {
+    SendErrorAndClose(num_bytes.status());
+    return true;
+  }
+  if (*num_bytes == 0) {
+    if (is_first) Arm(limits_.head_timeout);
+    return false;
+  }
+  absl::StatusOr<RequestHead> head =
+      ParseRequestHead(std::string_view(received_).substr(0, *num_bytes), ToHeadLimits(limits_));
+  received_.erase(0, *num_bytes);
+  BeginExchange(std::move(head));
+  return true;
+}
+
+bool HttpSession::AdvanceBody() {
+  const absl::StatusOr<size_t> num_taken = exchange_.body->Put(received_);
+  if (!num_taken.ok()) {
+    SendErrorAndClose(num_taken.status());
+    return true;
+  }
+  received_.erase(0, *num_taken);
+  if (!exchange_.body->done()) {
+    Arm(std::min(limits_.body_idle_timeout, exchange_.call.deadline - absl::Now()));
+    return false;
+  }
+  Handle();
+  return true;
+}
+
+void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
+  if (!head.ok()) return SendErrorAndClose(head.status());
+  exchange_.head = *std::move(head);
+  const HttpRequest& request = exchange_.head.request;
+  exchange_.call.request_id = TakeRequestId(Find(request, "X-Request-Id"));
+  const HttpHandler::Match match = handler_.MatchHead(request);
+  exchange_.metrics = metrics_.Start(match.endpoint);
+  exchange_.refusal = CheckHead(match);
+  absl::StatusOr<RequestBody> body = RequestBody::Create(exchange_.head, limits_.max_body_bytes);
+  if (!body.ok()) return SendErrorAndClose(body.status());
+  exchange_.body = *std::move(body);
+  const bool client_waits = exchange_.head.expects_continue && exchange_.head.has_body();
+  // Whether the body of a refused request comes nevertheless is the client's choice.
+  if (client_waits && !exchange_.refusal.ok()) return SendErrorAndClose(exchange_.refusal);
+  if (client_waits && received_.empty()) return SendContinue();
+  state_ = State::kBody;
+}
+
+absl::Status HttpSession::CheckHead(const HttpHandler::Match& match) {
+  const HttpRequest& request = exchange_.head.request;
+  const absl::Time arrival = absl::Now();
+  const absl::StatusOr<absl::Time> deadline = TakeDeadline(request, arrival, limits_.max_timeout);
+  exchange_.call.deadline = deadline.value_or(arrival + limits_.max_timeout);
+  if (!match.refusal.ok()) return match.refusal;
+  if (!deadline.ok()) return deadline.status();
+  const std::string_view coding = Find(request, "Content-Encoding");
+  if (!coding.empty() && !absl::EqualsIgnoreCase(AbslView(coding), "identity")) {
+    return HttpError(415,
+                     absl::StrCat("Content-Encoding is not supported; send the body as it is: ",
+                                  AbslView(coding)));
+  }
+  return absl::OkStatus();
+}
+
+void HttpSession::SendContinue() {
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  state_ = State::kContinue;
+  Arm(limits_.write_timeout);
+  asio::async_write(socket_, asio::buffer(kContinue),
+                    [self = shared_from_this()](error_code error, size_t) {
+                      if (self->state_ != State::kContinue) return;
+                      if (error) return self->OnClientGone();
+                      self->state_ = State::kBody;
+                      self->Advance();
+                    });
+}
+
+void HttpSession::Handle() {
+  if (!exchange_.refusal.ok()) return SendError(exchange_.refusal);
+  state_ = State::kHandling;
+  exchange_.call.stop = stop_.get_token();
+  exchange_.head.request.body = exchange_.body->Take();
+  Arm(exchange_.call.deadline - absl::Now());
+  // The completion does not keep the session: a client that left is forgotten at once. It does keep
+  // the event loop, which it may find stopped.
+  auto done = [io = io_, weak = weak_from_this(), number = exchange_number_](HttpReply reply) {
+    asio::post(*io, [weak, number, reply = std::move(reply)]() mutable {
+      if (const auto self = weak.lock()) self->OnReply(number, std::move(reply));
+    });
+  };
+  // A copy of what the reply and the log need of the request stays.
+  HttpRequest request = std::move(exchange_.head.request);
+  exchange_.head.request = {.method = request.method, .minor_version = request.minor_version};
+  std::optional<HttpReply> reply =
+      handler_.Handle(std::move(request), exchange_.call, std::move(done));
+  if (reply.has_value()) Send(*std::move(reply));
+}
+
+void HttpSession::OnReply(uint64_t exchange_number, HttpReply reply) {
+  if (state_ == State::kHandling && exchange_number == exchange_number_) Send(std::move(reply));
+}
+
+void HttpSession::SendErrorAndClose(const absl::Status& error) {
+  close_after_ = true;
+  SendError(error);
+}
+
+void HttpSession::SendError(const absl::Status& error) {
+  if (exchange_.metrics == nullptr) {  // Not even the head was right.
+    exchange_.metrics = metrics_.Start(kOtherEndpoint);
+    exchange_.call.request_id = TakeRequestId("");
+  }
+  Send(handler_.ErrorReply(error, exchange_.call.request_id));
+}
+
+void HttpSession::Send(HttpReply reply) {
+  state_ = State::kWriting;
+  if (draining_ || !exchange_.head.keep_alive) close_after_ = true;
+  exchange_.metrics->Finish(reply.status);
+  Log(reply.status, reply.body.size());
+  reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.call.request_id,
+                                        .minor_version = exchange_.head.request.minor_version,
+                                        .close = close_after_,
+                                        .now = absl::Now()});
+  reply_body_ = exchange_.head.request.method == "HEAD" ? std::string() : std::move(reply.body);
+  Arm(limits_.write_timeout);
+  const std::array<asio::const_buffer, 2> buffers = {asio::buffer(reply_head_),
+                                                     asio::buffer(reply_body_)};
+  asio::async_write(socket_, buffers, [self = shared_from_this()](error_code error, size_t) {
+    self->OnWritten(error);
+  });
+}
+
+void HttpSession::OnWritten(error_code error) {
+  if (state_ != State::kWriting) return;
+  if (error) return Close();
+  if (close_after_) return Linger();
+  ++exchange_number_;
+  exchange_ = {};
+  stop_ = {};
+  scanner_ = HeadScanner(ToHeadLimits(limits_));
+  state_ = State::kHead;
+  if (draining_ && received_.empty()) return Close();
+  Arm(limits_.keep_alive_timeout);
+  Advance();
+}
+
+void HttpSession::Linger() {
+  state_ = State::kLingering;
+  error_code error;
+  socket_.shutdown(Socket::shutdown_send, error);
+  Arm(limits_.linger_timeout);
+  Advance();
+}
+
+void HttpSession::Close() {
+  state_ = State::kClosed;
+  error_code error;
+  timer_.cancel(error);
+  socket_.close(error);
+}
+
+void HttpSession::Log(int status, size_t body_bytes) const {
+  VLOG(1) << "request=" << exchange_.call.request_id
+          << " protocol=http method=" << exchange_.head.request.method
+          << " endpoint=" << exchange_.metrics->endpoint() << " status=" << status
+          << " reply_bytes=" << body_bytes << " duration=" << exchange_.metrics->elapsed();
+}
+
+}  // namespace chorus

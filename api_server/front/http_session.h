@@ -1,0 +1,119 @@
+#pragma once
+
+// One HTTP/1.1 connection: reads a request, has it answered, writes the reply, and so on in order.
+//
+// Threads: all methods, but for the completions given to the handler, run on the one thread that
+// runs `io`; so nothing here is locked. A session keeps itself alive while it waits for its socket
+// or its timer, and is destroyed when it waits for neither.
+//
+// States: head -> (continue) -> body -> handling -> writing -> head ...; any -> lingering ->
+// closed. Exactly one timer runs in each. While a request is handled the session goes on reading,
+// to see pipelined requests and the client's leaving; once a head's worth of bytes waits, it stops
+// until the reply is out.
+//
+// Lingering: after the last reply the session closes its side only, and drops what arrives until
+// the client closes too. Closing both at once while bytes are unread would make the kernel send
+// RST, and the client lose the reply.
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "api_server/front/http_handler.h"
+#include "api_server/front/http_server.h"
+#include "api_server/front/request_body.h"
+#include "api_server/front/request_head.h"
+#include "api_server/front/request_metrics.h"
+
+namespace chorus {
+
+class HttpSession : public std::enable_shared_from_this<HttpSession> {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;
+
+  // `socket` runs on `io`. All references must outlive the session. Once `draining` is set every
+  // reply is the connection's last. `on_destroyed` is called by the destructor.
+  HttpSession(std::shared_ptr<boost::asio::io_context> io, Socket socket, const HttpLimits& limits,
+              const std::atomic<bool>& draining, HttpHandler& handler, RequestMetrics& metrics,
+              std::function<void(HttpSession*)> on_destroyed);
+  ~HttpSession();
+
+  void Start();
+
+  // Closes if between two requests.
+  void CloseIfIdle();
+
+  // Cancels the request in progress and closes.
+  void Abort();
+
+ private:
+  enum class State { kHead, kContinue, kBody, kHandling, kWriting, kLingering, kClosed };
+
+  // A request from its head to its reply.
+  struct Exchange {
+    RequestHead head;
+    Call call;
+    std::unique_ptr<RequestMetrics::Request> metrics;
+    std::optional<RequestBody> body;
+    absl::Status refusal;  // Known from the head; sent when the body has been read.
+  };
+
+  void Read();
+  void OnReadable(boost::system::error_code error);
+  void OnClientGone();
+  void Arm(absl::Duration timeout);
+  void OnTimeout();
+
+  // Does all that the bytes in received_ allow, then reads on.
+  void Advance();
+  // Each returns whether the state changed; else more bytes are needed.
+  bool AdvanceHead();
+  bool AdvanceBody();
+
+  // Fills exchange_ from a whole head and moves on to its body.
+  void BeginExchange(absl::StatusOr<RequestHead> head);
+  // What refuses the request before its body is read: 400, 404, 405, 415, ...
+  absl::Status CheckHead(const HttpHandler::Match& match);
+  void SendContinue();
+  void Handle();
+  void OnReply(uint64_t exchange_number, HttpReply reply);
+  void SendError(const absl::Status& error);
+  void SendErrorAndClose(const absl::Status& error);
+  void Send(HttpReply reply);
+  void OnWritten(boost::system::error_code error);
+  void Linger();
+  void Close();
+  void Log(int status, size_t body_bytes) const;
+
+  const std::shared_ptr<boost::asio::io_context> io_;
+  Socket socket_;
+  boost::asio::steady_timer timer_;
+  const HttpLimits& limits_;
+  const std::atomic<bool>& draining_;
+  HttpHandler& handler_;
+  RequestMetrics& metrics_;
+  const std::function<void(HttpSession*)> on_destroyed_;
+
+  State state_ = State::kHead;
+  bool reading_ = false;       // A wait for readability is outstanding.
+  bool close_after_ = false;   // The reply being written is the last.
+  uint64_t timer_number_ = 0;  // Of the present timer; earlier ones are void.
+  std::string received_;       // Not yet used.
+  HeadScanner scanner_;
+  Exchange exchange_;
+  uint64_t exchange_number_ = 0;  // Tells a late completion from the present one.
+  std::stop_source stop_;         // Of the present exchange.
+  std::string reply_head_;        // Being written, as the next.
+  std::string reply_body_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,50 @@
+#pragma once
+
+// Implements chorus.v1.InferenceService, once for gRPC and HTTP: checks a request's ranges, admits
+// it, runs it on the executor and makes the reply.
+//
+// Thread safety: all methods may be called from any thread and do not block. A method either
+// returns OK and calls `done` exactly once, later, on a runner client's thread; or returns the
+// error (INVALID_ARGUMENT naming field and value, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE,
+// DEADLINE_EXCEEDED) and destroys `done` uncalled.
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api_server/front/admission.h"
+#include "api_server/front/call.h"
+#include "api_server/front/method_registry.h"
+#include "api_server/front/request_metrics.h"
+#include "api_server/graph/executor.h"
+#include "proto/chorus/v1/inference.pb.h"
+
+namespace chorus {
+
+class InferenceHandler {
+ public:
+  template <typename T>
+  using Done = MethodRegistry::DoneWith<T>;
+
+  // All must outlive the handler and every call it has begun.
+  InferenceHandler(Executor& executor, Admission& admission, RequestMetrics& metrics);
+
+  // Runs the graph named "inference_graph".
+  absl::Status ClassifyGeneratedTexts(v1::ClassifyGeneratedTextsRequest request, Call call,
+                                      Done<v1::ClassifyGeneratedTextsResponse> done);
+  absl::Status RunGraph(v1::RunGraphRequest request, Call call, Done<v1::RunGraphResponse> done);
+  absl::Status Generate(v1::GenerateRequest request, Call call, Done<v1::GenerateResponse> done);
+  absl::Status Classify(v1::ClassifyRequest request, Call call, Done<v1::ClassifyResponse> done);
+
+  // Adds the four to `registry`, which then must not outlive the handler.
+  void Register(MethodRegistry& registry);
+
+ private:
+  // The checks that every call passes first: time left, and a place.
+  absl::StatusOr<Admission::Permit> Admit(const Call& call);
+
+  Executor& executor_;
+  Admission& admission_;
+  RequestMetrics& metrics_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,127 @@
+#include "api_server/front/request_body.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "api_server/front/http_error.h"
+#include "base/status_macros.h"
+
+namespace chorus {
+namespace {
+
+absl::Status TooLarge(size_t max_bytes) {
+  return HttpError(413, absl::StrCat("the body must have at most ", max_bytes, " bytes"));
+}
+
+absl::Status Malformed(std::string_view what) {
+  return HttpError(400, absl::StrCat("the chunked body is malformed: ",
+                                     absl::string_view(what.data(), what.size())));
+}
+
+}  // namespace
+
+absl::StatusOr<RequestBody> RequestBody::Create(const RequestHead& head, size_t max_bytes) {
+  const uint64_t length = head.content_length.value_or(0);
+  if (length > max_bytes) return TooLarge(max_bytes);
+  return RequestBody(head.chunked, length, max_bytes);
+}
+
+RequestBody::RequestBody(bool chunked, uint64_t num_remaining, size_t max_bytes)
+    : chunked_(chunked),
+      max_bytes_(max_bytes),
+      state_(chunked             ? State::kSizeFirst
+             : num_remaining > 0 ? State::kData
+                                 : State::kDone),
+      num_remaining_(num_remaining) {}
+
+absl::StatusOr<size_t> RequestBody::Put(std::string_view received) {
+  size_t num_taken = 0;
+  while (num_taken < received.size() && !done()) {
+    if (state_ == State::kData) {
+      num_taken += TakeData(received.substr(num_taken));
+      continue;
+    }
+    RETURN_IF_ERROR(TakeFraming(received[num_taken++]));
+    if (++num_framing_ > kMaxFramingBytes + 16 * body_.size()) {
+      return HttpError(400, "the chunked body is mostly framing");
+    }
+  }
+  return num_taken;
+}
+
+size_t RequestBody::TakeData(std::string_view received) {
+  const size_t num_bytes = std::min<uint64_t>(received.size(), num_remaining_);
+  body_.append(received.substr(0, num_bytes));
+  num_remaining_ -= num_bytes;
+  if (num_remaining_ == 0) state_ = chunked_ ? State::kDataReturn : State::kDone;
+  return num_bytes;
+}
+
+absl::Status RequestBody::TakeFraming(char c) {
+  switch (state_) {
+    case State::kDataReturn:
+      if (c != '\r') return Malformed("a chunk is longer than its size");
+      state_ = State::kDataFeed;
+      return absl::OkStatus();
+    case State::kDataFeed:
+      if (c != '\n') return Malformed("a carriage return stands alone");
+      state_ = State::kSizeFirst;
+      return absl::OkStatus();
+    case State::kSizeFirst:
+      if (!absl::ascii_isxdigit(c)) return Malformed("a chunk's size must be hexadecimal digits");
+      state_ = State::kSize;
+      return TakeSizeDigit(c);
+    case State::kSize:
+      if (absl::ascii_isxdigit(c)) return TakeSizeDigit(c);
+      if (c != '\r' && c != ';') return Malformed("a chunk's size must be hexadecimal digits");
+      state_ = c == '\r' ? State::kSizeFeed : State::kExtension;
+      return absl::OkStatus();
+    case State::kExtension:
+      if (c == '\r') {
+        state_ = State::kSizeFeed;
+      } else if (c != '\t' && absl::ascii_iscntrl(c)) {
+        return Malformed("a chunk's extension has a control character");
+      }
+      return absl::OkStatus();
+    case State::kSizeFeed:
+      if (c != '\n') return Malformed("a carriage return stands alone");
+      state_ = num_remaining_ > 0 ? State::kData : State::kTrailer;
+      return absl::OkStatus();
+    case State::kTrailer:
+      if (c == '\r') {
+        state_ = State::kTrailerFeed;
+      } else {
+        line_.push_back(c);
+      }
+      return absl::OkStatus();
+    case State::kTrailerFeed:
+      if (c != '\n') return Malformed("a carriage return stands alone");
+      return EndTrailerLine();
+    case State::kData:
+    case State::kDone:
+      break;
+  }
+  return absl::InternalError("not in a chunk's framing");
+}
+
+absl::Status RequestBody::TakeSizeDigit(char c) {
+  const int digit = absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10;
+  num_remaining_ = num_remaining_ * 16 + digit;
+  // Stops long before the number could overflow.
+  return body_.size() + num_remaining_ > max_bytes_ ? TooLarge(max_bytes_) : absl::OkStatus();
+}
+
+absl::Status RequestBody::EndTrailerLine() {
+  if (line_.empty()) {
+    state_ = State::kDone;
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(ParseField(line_).status());
+  line_.clear();
+  state_ = State::kTrailer;
+  return absl::OkStatus();
+}
+
+}  // namespace chorus

@@ -1,0 +1,93 @@
+#include "api_server/front/request_metrics.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace chorus {
+namespace {
+
+// BentoML's default buckets, seconds.
+const prometheus::Histogram::BucketBoundaries kDurationBuckets = {
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0};
+
+const char* NameOf(Rejection reason) {
+  switch (reason) {
+    case Rejection::kAdmission:
+      return "admission";
+    case Rejection::kConnections:
+      return "connections";
+    case Rejection::kDeadline:
+      return "deadline";
+    case Rejection::kDraining:
+      return "draining";
+  }
+  return "other";
+}
+
+}  // namespace
+
+RequestMetrics::RequestMetrics(prometheus::Registry& registry, std::string service_name,
+                               std::string service_version)
+    : service_name_(std::move(service_name)),
+      service_version_(std::move(service_version)),
+      total_(prometheus::BuildCounter()
+                 .Name("bentoml_api_server_request_total")
+                 .Help("Total number of HTTP requests")
+                 .Register(registry)),
+      duration_(prometheus::BuildHistogram()
+                    .Name("bentoml_api_server_request_duration_seconds")
+                    .Help("API HTTP request duration in seconds")
+                    .Register(registry)),
+      in_progress_(prometheus::BuildGauge()
+                       .Name("bentoml_api_server_request_in_progress")
+                       .Help("Total number of HTTP requests in progress now")
+                       .Register(registry)),
+      rejected_(prometheus::BuildCounter()
+                    .Name("chorus_rejected_total")
+                    .Help("Requests refused before any model ran")
+                    .Register(registry)) {
+  // Present from the start, so that rates over them are.
+  for (Rejection reason : {Rejection::kAdmission, Rejection::kConnections, Rejection::kDeadline,
+                           Rejection::kDraining}) {
+    rejected_.Add({{"reason", NameOf(reason)}});
+  }
+}
+
+std::unique_ptr<RequestMetrics::Request> RequestMetrics::Start(std::string_view endpoint) {
+  return std::make_unique<Request>(*this, endpoint);
+}
+
+void RequestMetrics::CountRejected(Rejection reason) {
+  rejected_.Add({{"reason", NameOf(reason)}}).Increment();
+}
+
+prometheus::Labels RequestMetrics::LabelsOf(const std::string& endpoint) const {
+  return {{"endpoint", endpoint},
+          {"service_name", service_name_},
+          {"service_version", service_version_}};
+}
+
+RequestMetrics::Request::Request(RequestMetrics& metrics, std::string_view endpoint)
+    : metrics_(metrics),
+      endpoint_(endpoint),
+      in_progress_(metrics.in_progress_.Add(metrics.LabelsOf(endpoint_))) {
+  in_progress_.Increment();
+}
+
+RequestMetrics::Request::~Request() {
+  if (!finished_) Finish(499);
+}
+
+void RequestMetrics::Request::Finish(int http_code) {
+  finished_ = true;
+  prometheus::Labels labels = metrics_.LabelsOf(endpoint_);
+  labels.emplace("http_response_code", absl::StrCat(http_code));
+  metrics_.total_.Add(labels).Increment();
+  metrics_.duration_.Add(labels, kDurationBuckets).Observe(absl::ToDoubleSeconds(elapsed()));
+  in_progress_.Decrement();
+}
+
+absl::Duration RequestMetrics::Request::elapsed() const { return absl::Now() - start_; }
+
+}  // namespace chorus

@@ -1,0 +1,84 @@
+#pragma once
+
+// One inference graph: generators that continue a text, and the classifier that scores what they
+// wrote.
+//
+// `GraphSpec` is what a person writes, as yet unchecked (GraphFromConfig makes one of the YAML's
+// proto). `Graph` is the checked product, with indices where the spec has names.
+//
+// Thread safety: a Graph is immutable; share it as shared_ptr<const Graph>.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "api_server/runners/runner_client.h"
+
+namespace chorus {
+
+// Field for field chorus.config.v1.Graph, which says what each means.
+struct GraphSpec {
+  struct Generate {
+    std::string runner;
+    std::string input;
+    std::optional<uint32_t> max_length;
+    std::optional<uint32_t> max_new_tokens;
+    std::optional<bool> do_sample;
+    std::optional<double> temperature;
+    std::optional<uint32_t> top_k;
+    std::optional<double> top_p;
+  };
+  struct Classify {
+    std::string runner;
+    std::vector<std::string> inputs;
+  };
+  struct Node {
+    std::string name;
+    std::variant<std::monostate, Generate, Classify> kind;
+  };
+  std::string name;
+  std::vector<Node> nodes;
+  std::string output;
+};
+
+// Invariants: (1) `input` and `inputs` are indices into generators(). (2) Following `input` from
+// any generator ends at the request's text. (3) Every generator's text reaches the classifier,
+// itself or through other generators. (4) There is at least one row.
+class Graph {
+ public:
+  struct Generator {
+    std::string name;
+    std::string runner;
+    std::optional<int> input;  // The generator whose text is the prompt; none: the request's text.
+    GenerateParams defaults;   // `branch` is this generator's index; `seed` is left 0.
+  };
+  struct Classifier {
+    std::string name;
+    std::string runner;
+    std::vector<int> inputs;  // Row i scores the text of generators()[inputs[i]]; no duplicates.
+  };
+
+  // INVALID_ARGUMENT tells all that is wrong, a line each, as
+  // `graph "g": node "n": temperature must be greater than 0: -1`. `runners` are the names a node
+  // may use.
+  static absl::StatusOr<std::shared_ptr<const Graph>> Create(
+      const GraphSpec& spec, const absl::flat_hash_set<std::string>& runners);
+
+  const std::string& name() const { return name_; }
+  const std::vector<Generator>& generators() const { return generators_; }  // In declared order.
+  const Classifier& classifier() const { return classifier_; }  // Its rows are the graph's reply.
+
+ private:
+  Graph() = default;
+
+  std::string name_;
+  std::vector<Generator> generators_;
+  Classifier classifier_;
+};
+
+}  // namespace chorus

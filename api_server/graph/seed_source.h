@@ -1,0 +1,32 @@
+#pragma once
+
+// Seeds for the requests that bring none: SplitMix64 (Steele, Lea and Flood, 2014), started from
+// the operating system's randomness. Two calls give the same seed only after 2^64 calls.
+//
+// Thread safety: any thread.
+
+#include <atomic>
+#include <cstdint>
+#include <random>
+
+namespace chorus {
+
+class SeedSource {
+ public:
+  SeedSource() {
+    std::random_device device;
+    state_ = (uint64_t{device()} << 32) | device();
+  }
+
+  uint64_t Next() {
+    uint64_t z = state_.fetch_add(0x9E3779B97F4A7C15, std::memory_order_relaxed);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
+  }
+
+ private:
+  std::atomic<uint64_t> state_;
+};
+
+}  // namespace chorus

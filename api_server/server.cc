@@ -1,0 +1,167 @@
+#include "api_server/server.h"
+
+#include <glog/logging.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "api_server/runners/grpc_runner_client.h"
+#include "base/status_macros.h"
+#include "proto/chorus/v1/inference.pb.h"
+
+namespace chorus {
+namespace {
+
+// What remains after the calls have ended: replies on their way out.
+constexpr absl::Duration kFlushTime = absl::Seconds(1);
+// A gRPC message may carry a little more than an HTTP body of the same text.
+constexpr int kMessageOverheadBytes = 64 << 10;
+
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+void SetKeepalive(grpc::ServerBuilder& builder) {
+  // A client that has vanished without a word is found within 15 s, and its calls are cancelled.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
+}
+
+// Serves reflection, or not. Linking gRPC's plugin is enough for it to join every server of the
+// process, so it is taken out where it is not wanted.
+class ReflectionOption final : public grpc::ServerBuilderOption {
+ public:
+  explicit ReflectionOption(bool wanted) : wanted_(wanted) {}
+
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    auto wanted = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    std::erase_if(*plugins, [&](const auto& plugin) { return plugin->name() == wanted->name(); });
+    if (wanted_) plugins->push_back(std::move(wanted));
+  }
+
+ private:
+  const bool wanted_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
+                                                      const Config& config) {
+  std::unique_ptr<Server> server(new Server(options, config));
+  RETURN_IF_ERROR(server->Create(config));
+  return server;
+}
+
+Server::Server(const Options& options, const Config& config)
+    : options_(options),
+      metrics_(metrics_registry_, "chorus", CHORUS_VERSION),
+      admission_(config.limits.max_concurrent_requests) {}
+
+absl::Status Server::Create(const Config& config) {
+  RETURN_IF_ERROR(CreateExecutor(config));
+  handler_ = std::make_unique<InferenceHandler>(*executor_, admission_, metrics_);
+  handler_->Register(methods_);
+  // HTTP binds first and serves last, so that a port that is taken is found before any call is.
+  RETURN_IF_ERROR(CreateHttp(config));
+  RETURN_IF_ERROR(CreateGrpc(config));
+  health_.Attach(runners_, *grpc_server_->GetHealthCheckService());
+  http_server_->Start();
+  return absl::OkStatus();
+}
+
+absl::Status Server::CreateExecutor(const Config& config) {
+  for (const Config::Runner& runner : config.runners) {
+    auto client = GrpcRunnerClient::Create({.name = runner.name,
+                                            .endpoints = runner.endpoints,
+                                            .on_health_change = [this] { health_.Update(); }});
+    if (!client.ok()) {
+      return absl::Status(client.status().code(), absl::StrCat("runner \"", runner.name,
+                                                               "\": ", client.status().message()));
+    }
+    runners_.emplace(runner.name, *std::move(client));
+  }
+  Executor::Graphs graphs;
+  for (const auto& graph : config.graphs) graphs.emplace(graph->name(), graph);
+  executor_ = std::make_unique<Executor>(std::move(graphs), runners_);
+  return absl::OkStatus();
+}
+
+absl::Status Server::CreateHttp(const Config& config) {
+  const google::protobuf::ServiceDescriptor* service =
+      v1::ClassifyRequest::descriptor()->file()->FindServiceByName("InferenceService");
+  ASSIGN_OR_RETURN(transcoder_, Transcoder::Create({&service, 1}));
+  ASSIGN_OR_RETURN(router_, HttpRouter::Create(*transcoder_, methods_, metrics_registry_, [this] {
+                     return executor_->UnhealthyRunners().empty();
+                   }));
+  HttpServer::Options options{.address = options_.http_address,
+                              .num_io_threads = options_.io_threads};
+  options.limits.max_body_bytes = config.limits.max_body_bytes;
+  options.limits.max_connections = config.limits.max_connections;
+  options.limits.max_timeout = config.limits.max_timeout;
+  ASSIGN_OR_RETURN(http_server_, HttpServer::Create(options, *router_, metrics_));
+  http_address_ = WithPort(options_.http_address, http_server_->port());
+  return absl::OkStatus();
+}
+
+absl::Status Server::CreateGrpc(const Config& config) {
+  grpc_front_ = std::make_unique<GrpcFront>(*handler_, metrics_, config.limits.max_timeout);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
+  int port = 0;
+  builder.AddListeningPort(options_.grpc_address, grpc::InsecureServerCredentials(), &port);
+  // Without this a second server on the port would take half of its calls, silently.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(config.limits.max_body_bytes) +
+                                   kMessageOverheadBytes);
+  SetKeepalive(builder);
+  builder.RegisterService(&grpc_front_->service());
+  grpc_server_ = builder.BuildAndStart();
+  if (grpc_server_ == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot listen for gRPC on ", options_.grpc_address,
+                     ": is the address this machine's, and the port free?"));
+  }
+  grpc_address_ = WithPort(options_.grpc_address, port);
+  return absl::OkStatus();
+}
+
+void Server::Drain() {
+  router_->SetDraining();
+  health_.SetDraining();
+  LOG(INFO) << "draining drain_delay=" << options_.drain_delay
+            << " drain_timeout=" << options_.drain_timeout;
+  absl::SleepFor(options_.drain_delay);
+  admission_.Close();
+  const absl::Time deadline = absl::Now() + options_.drain_timeout;
+  if (const absl::Status status = http_server_->Drain(deadline); !status.ok()) {
+    LOG(WARNING) << "HTTP calls were cancelled: " << status.message();
+  }
+  const bool idle = executor_->WaitUntilIdle(deadline);
+  if (!idle) LOG(WARNING) << "cancelling the calls that drain_timeout was too short for";
+  grpc_server_->Shutdown(
+      absl::ToChronoTime(absl::Now() + (idle ? kFlushTime : absl::ZeroDuration())));
+  LOG(INFO) << "drained";
+}
+
+Server::~Server() {
+  http_server_.reset();
+  health_.Detach();
+  // Null where Start has failed half-way.
+  if (grpc_server_ != nullptr) grpc_server_->Shutdown(absl::ToChronoTime(absl::Now()));
+  grpc_server_.reset();
+  executor_.reset();
+}
+
+}  // namespace chorus

@@ -1,0 +1,94 @@
+#pragma once
+
+// The gateway put together: runner clients, graphs, executor, and its two fronts, HTTP and gRPC.
+//
+// Shutdown, written here once. Drain():
+//   1. reports not ready (/readyz, grpc.health.v1), and serves on for `drain_delay`, so that load
+//      balancers can look elsewhere first;
+//   2. admits no call any more: 503, UNAVAILABLE;
+//   3. stops accepting HTTP connections and lets those open answer what they are at;
+//   4. waits for the graph and model calls in progress, until `drain_timeout` after step 2;
+//   5. shuts the gRPC server down, which sends GOAWAY and cancels what is left: overdue calls, and
+//      streams without an end, such as health watches.
+// Destruction then joins and destroys, from the outside in: HTTP server, gRPC server, executor
+// (which waits for its runs, cancelled by now), what they called, runner clients.
+//
+// Thread safety: Drain() is called once, by one thread, which may not be one of the server's own.
+
+#include <grpcpp/server.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "api_server/config.h"
+#include "api_server/front/admission.h"
+#include "api_server/front/grpc_front.h"
+#include "api_server/front/http_router.h"
+#include "api_server/front/http_server.h"
+#include "api_server/front/inference_handler.h"
+#include "api_server/front/method_registry.h"
+#include "api_server/front/request_metrics.h"
+#include "api_server/graph/executor.h"
+#include "api_server/health_board.h"
+#include "api_server/transcoding/transcoder.h"
+
+namespace chorus {
+
+class Server {
+ public:
+  struct Options {
+    std::string http_address;  // "host:port"; port 0 takes a free one.
+    std::string grpc_address;
+    bool reflection = true;
+    int io_threads = 2;
+    absl::Duration drain_delay;
+    absl::Duration drain_timeout;
+  };
+
+  // Listens and serves at once; until its runners are healthy it answers 503. An error names the
+  // address that cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options,
+                                                       const Config& config);
+
+  // Cancels what is in progress; Drain() first for an orderly end.
+  ~Server();
+
+  // See above. Blocks for drain_delay and at most drain_timeout.
+  void Drain();
+
+  // Where it listens, with the ports that were taken.
+  const std::string& http_address() const { return http_address_; }
+  const std::string& grpc_address() const { return grpc_address_; }
+
+ private:
+  Server(const Options& options, const Config& config);
+
+  absl::Status Create(const Config& config);
+  absl::Status CreateExecutor(const Config& config);
+  absl::Status CreateHttp(const Config& config);
+  absl::Status CreateGrpc(const Config& config);
+
+  const Options options_;
+  std::string http_address_;
+  std::string grpc_address_;
+
+  // In the order they are made; ~Server says in which they go.
+  HealthBoard health_;
+  prometheus::Registry metrics_registry_;
+  RequestMetrics metrics_;
+  Admission admission_;
+  Executor::Runners runners_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<InferenceHandler> handler_;
+  MethodRegistry methods_;
+  std::unique_ptr<Transcoder> transcoder_;
+  std::unique_ptr<HttpRouter> router_;
+  std::unique_ptr<GrpcFront> grpc_front_;
+  std::unique_ptr<grpc::Server> grpc_server_;
+  std::unique_ptr<HttpServer> http_server_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,18 @@
+#pragma once
+
+// An error as the JSON body of an HTTP reply.
+//
+// Thread safety: free functions without state.
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace chorus {
+
+// The body of an error reply (AIP-193):
+// {"error":{"code":404,"status":"NOT_FOUND","message":"…","details":[]}}. Details are the payloads
+// of `status` whose URL begins with "type.googleapis.com/", each in JSON beside its "@type".
+std::string ErrorJson(const absl::Status& status);
+
+}  // namespace chorus

@@ -1,0 +1,43 @@
+#pragma once
+
+// A field of a message or of the messages in it, by its dotted path: "sub.items".
+//
+// Thread safety: free functions without state; a path borrows its descriptors from their pool.
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace chorus {
+
+// From the root message down; never empty. All but the last are singular messages.
+using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
+
+// The field of that name, as in the .proto file (max_length) or in JSON's camel case (maxLength);
+// null when there is none.
+const google::protobuf::FieldDescriptor* FindField(const google::protobuf::Descriptor& message,
+                                                   std::string_view name);
+
+// An empty path when there is no such field, one on the way is not a singular message that has
+// fields of its own in JSON, or the path has more than 32 names.
+FieldPath ResolveFieldPath(const google::protobuf::Descriptor& message, std::string_view dotted);
+
+// The dotted path, with the names of the .proto file.
+std::string FieldPathName(const FieldPath& path);
+
+// The message that holds the path's last field, made where it is not there yet. INVALID_ARGUMENT
+// as CheckAlternatives.
+absl::Status MutableParent(const FieldPath& path, google::protobuf::Message& root,
+                           google::protobuf::Message** parent);
+
+// INVALID_ARGUMENT when another member of the field's oneof is set; the message names it, and goes
+// on from the field's name.
+absl::Status CheckAlternatives(const google::protobuf::FieldDescriptor& field,
+                               const google::protobuf::Message& message);
+
+}  // namespace chorus

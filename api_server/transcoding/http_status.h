@@ -1,0 +1,32 @@
+#pragma once
+
+// The HTTP side of an absl::Status. A status carries its HTTP code when that is finer than its own
+// code says (415 and 413 are both INVALID_ARGUMENT); else the canonical mapping applies.
+//
+// Thread safety: free functions without state.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace chorus {
+
+// As google/rpc/code.proto maps them; 200 for OK.
+int HttpStatusFromCode(absl::StatusCode code);
+
+// `status` with an HTTP code of its own. It does not cross gRPC.
+absl::Status WithHttpStatus(absl::Status status, int http_status);
+
+// The HTTP code of `status`: its own, else that of its code.
+int HttpStatus(const absl::Status& status);
+
+// NOT_FOUND with HTTP 405, for a path that has other methods.
+absl::Status MethodNotAllowedError(std::string_view message,
+                                   const std::vector<std::string>& allowed_methods);
+
+// The value of the header Allow, "GET, POST"; empty for any other status than the above.
+std::string AllowHeader(const absl::Status& status);
+
+}  // namespace chorus

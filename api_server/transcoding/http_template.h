@@ -1,0 +1,53 @@
+#pragma once
+
+// A path template of a google.api.http annotation, parsed.
+//
+// The grammar, from google/api/http.proto:
+//
+//   Template  = "/" Segments [ Verb ] ;
+//   Segments  = Segment { "/" Segment } ;
+//   Segment   = "*" | "**" | LITERAL | Variable ;
+//   Variable  = "{" FieldPath [ "=" Segments ] "}" ;
+//   FieldPath = IDENT { "." IDENT } ;
+//   Verb      = ":" LITERAL ;
+//
+// `*` matches one segment, `**` zero or more; `**` must be the last segment. A variable holds no
+// other variable; `{var}` is `{var=*}`. A LITERAL is of the characters a URI path may hold raw
+// (RFC 3986's pchar, less the grammar's own `* { } = :`) and percent-escapes.
+//
+// Example: "/v1/{name=shelves/*/books/*}:read" has the segments v1 shelves * books *, one variable
+// `name` over segments [1, 5), and the verb "read".
+//
+// Thread safety: a value.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+struct HttpTemplate {
+  struct Segment {
+    enum class Kind { kLiteral, kSingle, kMulti };
+    Kind kind;
+    std::string literal;  // Of kLiteral: decoded, not empty.
+  };
+
+  struct Variable {
+    std::vector<std::string> field_path;  // At least one name.
+    size_t begin;                         // Segments [begin, end).
+    size_t end;
+    bool multi_segment;  // It has more segments than one, or `**`: its value keeps %2F encoded.
+  };
+
+  std::vector<Segment> segments;    // At least one; only the last may be kMulti.
+  std::vector<Variable> variables;  // In order; no two of the same field path.
+  std::string verb;                 // Decoded; empty: none.
+
+  // INVALID_ARGUMENT quotes the template and says what was expected at which offset.
+  static absl::StatusOr<HttpTemplate> Parse(std::string_view text);
+};
+
+}  // namespace chorus

@@ -1,0 +1,40 @@
+#pragma once
+
+// The parts of an HTTP request into the method's input message.
+//
+// What the body is, by the binding:
+// * none: it must be empty.
+// * `body: "*"`: a JSON object of every field that the path does not give.
+// * `body: "field"`, a string or bytes field: as text/plain, application/x-www-form-urlencoded
+// (what
+//   curl -d sends) or without a content type, the raw body; as application/json, a JSON string.
+//   Bytes may come as application/octet-stream too.
+// * `body: "field"`, any other field: the field's JSON.
+// Where JSON is asked for, a missing content type means JSON.
+//
+// Thread safety: free functions without state.
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "api_server/transcoding/http_binding.h"
+
+namespace chorus {
+
+struct RequestParts {
+  const std::vector<std::string>& variable_values;  // Decoded; as HttpBinding::variables.
+  std::string_view query;                           // Encoded, without the question mark.
+  std::string_view content_type;                    // Empty: no such header.
+  std::string_view body;
+};
+
+// Fills `message`, which is empty and of the binding's input type. INVALID_ARGUMENT says which part
+// is wrong and how; HttpStatus() of it is 415 when that is the content type, else 400.
+absl::Status TranslateRequest(const HttpBinding& binding, const RequestParts& parts,
+                              google::protobuf::Message& message);
+
+}  // namespace chorus

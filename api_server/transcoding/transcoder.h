@@ -1,0 +1,80 @@
+#pragma once
+
+// Between HTTP/JSON and the protobuf messages of gRPC services, as their google.api.http
+// annotations say. It knows no HTTP library and calls no service.
+//
+//   ASSIGN_OR_RETURN(auto transcoder, Transcoder::Create({&service, 1}));
+//   ASSIGN_OR_RETURN(Route route, transcoder->Match("POST", "/v1/graphs/g:run"));
+//   ASSIGN_OR_RETURN(auto request, transcoder->TranslateRequest(route, {.target = …, .body = …}));
+//   … call route.binding->rpc_path with *request …
+//   ASSIGN_OR_RETURN(std::string json, transcoder->TranslateResponse(route, reply));
+//
+// Every error's HTTP code is HttpStatus(status) of http_status.h, and its body ErrorJson(status) of
+// error_json.h.
+//
+// Thread safety: immutable; all methods may be called from any thread.
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "api_server/transcoding/http_binding.h"
+#include "api_server/transcoding/path_matcher.h"
+
+namespace chorus {
+
+// What a request is for. Borrows its binding from the transcoder.
+struct Route {
+  const HttpBinding* binding;  // Its `method` and `rpc_path` say what to call.
+  std::vector<std::string> variable_values;
+};
+
+// The parts of an HTTP request that transcoding reads.
+struct HttpRequestView {
+  std::string_view target;        // Path and query as on the request line.
+  std::string_view content_type;  // The header's value; empty: no such header.
+  std::string_view body;
+};
+
+class Transcoder {
+ public:
+  // `services` and `factory` are borrowed and must outlive the transcoder; `factory` makes the
+  // request messages. Methods without annotation are left out. INVALID_ARGUMENT names the method
+  // whose annotation is wrong, ALREADY_EXISTS the two that have the same HTTP method and path.
+  static absl::StatusOr<std::unique_ptr<Transcoder>> Create(
+      std::span<const google::protobuf::ServiceDescriptor* const> services,
+      google::protobuf::MessageFactory& factory =
+          *google::protobuf::MessageFactory::generated_factory());
+
+  // Errors: INVALID_ARGUMENT (400) when the target is malformed; NOT_FOUND when there is no such
+  // path (404) or it has other methods (405; AllowHeader() lists them).
+  absl::StatusOr<Route> Match(std::string_view http_method, std::string_view target) const;
+
+  // `route` is what Match() gave for this target. INVALID_ARGUMENT: 415 for the content type, else
+  // 400.
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> TranslateRequest(
+      const Route& route, const HttpRequestView& request) const;
+
+  // `message` is of the method's output type; of a server-streaming method, one of the stream.
+  absl::StatusOr<std::string> TranslateResponse(const Route& route,
+                                                const google::protobuf::Message& message) const;
+
+  // Every route, in order of declaration.
+  const std::vector<HttpBinding>& bindings() const { return bindings_; }
+
+ private:
+  Transcoder(std::vector<HttpBinding> bindings, PathMatcher matcher,
+             google::protobuf::MessageFactory& factory);
+
+  const std::vector<HttpBinding> bindings_;
+  const PathMatcher matcher_;  // Its bindings are indices of bindings_.
+  google::protobuf::MessageFactory& factory_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,38 @@
+#pragma once
+
+// Reads YAML into a protobuf message, strictly: the keys are the message's field names, and
+// whatever the message has no place for is an error with its place in the file.
+//
+// | field          | YAML                                                                    |
+// |----------------|-------------------------------------------------------------------------|
+// | message        | a mapping                                                               |
+// | repeated       | a sequence                                                              |
+// | Duration       | a number with a unit, or several: 30s, 1m30s, 250ms                     |
+// | enum           | the value's name                                                        |
+// | bool           | true or false                                                           |
+// | integer, float | a plain number (not quoted) within the type's range; floats are finite  |
+// | string         | any scalar but null; quote it where YAML would see null                 |
+//
+// Refused: unknown keys, keys given twice, two fields of one oneof, wrong types, values out of
+// range, null, tags, and more than one document. Map and bytes fields are not supported.
+//
+// Thread safety: free functions without state.
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "google/protobuf/message.h"
+
+namespace chorus {
+
+// Merges `yaml` into `message`. `file` is what errors call it. INVALID_ARGUMENT tells all that is
+// wrong, a line each, as `graph.yaml:7:5: nodes[1].generate.top_k: must be an integer from 0 to
+// 4294967295: "many"`; `message` is then half filled.
+absl::Status ParseYaml(std::string_view yaml, std::string_view file,
+                       google::protobuf::Message& message);
+
+// Reads the file of that path; NOT_FOUND or PERMISSION_DENIED when that is not possible.
+absl::Status ReadYamlFile(const std::string& path, google::protobuf::Message& message);
+
+}  // namespace chorus

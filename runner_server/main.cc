@@ -1,0 +1,53 @@
+// runner_server: one model, one engine, gRPC.
+
+#include <glog/logging.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "absl/time/clock.h"
+#include "runner_server/config/flags.h"
+#include "runner_server/server.h"
+#include "runner_server/shutdown_signal.h"
+
+namespace chorus {
+namespace {
+
+int Fail(const absl::Status& status) {
+  std::cerr << "runner_server: " << status.message() << std::endl;
+  return 1;
+}
+
+// Serves until a signal, then drains. Leaves the server to its caller.
+int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
+  ShutdownSignal shutdown;
+  absl::StatusOr<std::unique_ptr<RunnerServer>> listening = RunnerServer::Listen(flags);
+  if (!listening.ok()) return Fail(listening.status());
+  server = *std::move(listening);
+  if (const absl::Status loaded = server->Load(); !loaded.ok()) return Fail(loaded);
+
+  const int signal = shutdown.Wait();
+  LOG(INFO) << "event=signal number=" << signal;
+  server->SetNotReady();
+  absl::SleepFor(flags.drain_delay);  // Still serving, while balancers take notice.
+  server->Drain(flags.drain_timeout);
+  return 0;
+}
+
+}  // namespace
+}  // namespace chorus
+
+int main(int argc, char** argv) {
+  FLAGS_logtostderr = true;
+  google::InitGoogleLogging(argv[0]);
+  const auto flags = chorus::ParseFlags(argc, argv);
+  if (!flags.ok()) return chorus::Fail(flags.status());
+  if (!flags->has_value()) return 0;
+  std::unique_ptr<chorus::RunnerServer> server;
+  const int exit_code = chorus::Serve(**flags, server);
+  // Everything is drained and said; only the metrics' HTTP server still listens, and takes two
+  // seconds to stop in good order.
+  std::quick_exit(exit_code);
+}

@@ -1,0 +1,202 @@
+#include "api_server/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "api_server/yaml_proto.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::StatusOr<std::optional<Flags>> Parse(std::vector<const char*> args) {
+  args.insert(args.begin(), "api_server");
+  return ParseFlags(static_cast<int>(args.size()), args.data());
+}
+
+TEST(ParseFlags, HasDefaults) {
+  const auto flags = Parse({"--config", "gateway.yaml"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ((*flags)->config_file, "gateway.yaml");
+  EXPECT_EQ((*flags)->http_address, "127.0.0.1:3000");
+  EXPECT_EQ((*flags)->grpc_address, "127.0.0.1:50051");
+  EXPECT_TRUE((*flags)->reflection);
+  EXPECT_EQ((*flags)->io_threads, 2);
+  EXPECT_EQ((*flags)->drain_delay, absl::ZeroDuration());
+  EXPECT_EQ((*flags)->drain_timeout, absl::Seconds(30));
+  EXPECT_EQ((*flags)->ports_file, "");
+}
+
+TEST(ParseFlags, ReadsEveryFlag) {
+  const auto flags =
+      Parse({"--config=c", "--graph", "g1", "--graph", "g2", "--http_address", "0.0.0.0:0",
+             "--grpc_address=[::]:1", "--reflection=false", "--io_threads", "3", "--drain_delay",
+             "250ms", "--drain_timeout=1m", "--ports_file", "p"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_THAT((*flags)->graph_files, ElementsAre("g1", "g2"));
+  EXPECT_EQ((*flags)->http_address, "0.0.0.0:0");
+  EXPECT_EQ((*flags)->grpc_address, "[::]:1");
+  EXPECT_FALSE((*flags)->reflection);
+  EXPECT_EQ((*flags)->io_threads, 3);
+  EXPECT_EQ((*flags)->drain_delay, absl::Milliseconds(250));
+  EXPECT_EQ((*flags)->drain_timeout, absl::Minutes(1));
+  EXPECT_EQ((*flags)->ports_file, "p");
+}
+
+TEST(ParseFlags, RefusesWhatIsWrong) {
+  struct Case {
+    std::vector<const char*> args;
+    std::string error;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{}, "--config is required"},
+           {{"--config", "c", "--colour"}, "--colour"},
+           {{"--config", "c", "extra"}, "extra"},
+           {{"--config", "c", "--graph", "g", "extra"}, "extra"},
+           {{"--config", "c", "--io_threads", "0"}, "--io_threads"},
+           {{"--config", "c", "--drain_delay", "5"}, "--drain_delay: must be a duration"},
+           {{"--config", "c", "--drain_delay=-1s"}, "--drain_delay: must be a duration"},
+           {{"--config", "c", "--drain_timeout", "inf"}, "--drain_timeout: must be a duration"}}) {
+    const auto flags = Parse(c.args);
+    ASSERT_FALSE(flags.ok()) << c.error;
+    EXPECT_EQ(flags.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(flags.status().message()), HasSubstr(c.error));
+    EXPECT_THAT(std::string(flags.status().message()), HasSubstr("--help"));
+  }
+}
+
+TEST(ParseFlags, HelpIsNotAnError) {
+  testing::internal::CaptureStdout();
+  const auto flags = Parse({"--help"});
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("--drain_timeout"));
+  ASSERT_TRUE(flags.ok());
+  EXPECT_FALSE(flags->has_value());
+}
+
+config::v1::Gateway Gateway(const std::string& yaml) {
+  config::v1::Gateway gateway;
+  const absl::Status status = ParseYaml(yaml, "gateway.yaml", gateway);
+  EXPECT_TRUE(status.ok()) << status;
+  return gateway;
+}
+
+constexpr char kGateway[] = R"(
+runners:
+  - {name: gpt2, endpoints: ["localhost:1", "unix:/run/gpt2"]}
+  - {name: bert, endpoints: ["localhost:2"]}
+graphs:
+  - name: inline
+    nodes:
+      - {name: a, generate: {runner: gpt2}}
+      - {name: s, classify: {runner: bert, inputs: [a]}}
+    output: s
+)";
+
+TEST(MakeConfig, TakesRunnersGraphsAndDefaults) {
+  config::v1::Graph graph = Gateway(kGateway).graphs(0);
+  graph.set_name("other");
+  const auto config = MakeConfig(Gateway(kGateway), {graph});
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->runners.size(), 2u);
+  EXPECT_EQ(config->runners[0].name, "gpt2");
+  EXPECT_THAT(config->runners[0].endpoints, ElementsAre("localhost:1", "unix:/run/gpt2"));
+  ASSERT_EQ(config->graphs.size(), 2u);
+  EXPECT_EQ(config->graphs[0]->name(), "inline");
+  EXPECT_EQ(config->graphs[1]->name(), "other");
+  EXPECT_EQ(config->limits.max_body_bytes, 1u << 20);
+  EXPECT_EQ(config->limits.max_timeout, absl::Seconds(300));
+  EXPECT_EQ(config->limits.max_concurrent_requests, 1024u);
+  EXPECT_EQ(config->limits.max_connections, 10'000u);
+}
+
+TEST(MakeConfig, TakesLimits) {
+  const auto config =
+      MakeConfig(Gateway(std::string(kGateway) + "limits: {max_body_bytes: 10, max_timeout: 1.5s, "
+                                                 "max_concurrent_requests: 2, max_connections: 3}"),
+                 {});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->limits.max_body_bytes, 10u);
+  EXPECT_EQ(config->limits.max_timeout, absl::Milliseconds(1500));
+  EXPECT_EQ(config->limits.max_concurrent_requests, 2u);
+  EXPECT_EQ(config->limits.max_connections, 3u);
+}
+
+TEST(MakeConfig, RefusesWhatIsWrong) {
+  struct Case {
+    std::string yaml;
+    std::string error;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"limits: {}", "runners must name at least one runner"},
+           {"runners: [{name: 'a b', endpoints: ['h:1']}]",
+            "runner \"a b\": name must match [A-Za-z0-9._-]{1,64}: \"a b\""},
+           {"runners: [{name: a, endpoints: ['h:1']}, {name: a, endpoints: ['h:2']}]",
+            "runner \"a\": name must be unique"},
+           {"runners: [{name: a}]", "runner \"a\": endpoints must name at least one replica"},
+           {"runners: [{name: a, endpoints: [h]}]",
+            "runner \"a\": endpoint must be host:port, with a port from 1 to 65535, or "
+            "unix:/path: \"h\""},
+           {std::string(kGateway) + "limits: {max_body_bytes: 0}",
+            "limits.max_body_bytes must be from 1 to 1073741824: 0"},
+           {std::string(kGateway) + "limits: {max_concurrent_requests: 0}",
+            "limits.max_concurrent_requests must be from 1 to 1000000: 0"},
+           {std::string(kGateway) + "limits: {max_connections: 2000000}",
+            "limits.max_connections must be from 1 to 1000000: 2000000"},
+           {std::string(kGateway) + "limits: {max_timeout: 0s}",
+            "limits.max_timeout must be greater than 0 and at most 24h: 0"},
+           {std::string(kGateway) + "limits: {max_timeout: 25h}",
+            "limits.max_timeout must be greater than 0 and at most 24h: 25h"}}) {
+    EXPECT_EQ(MakeConfig(Gateway(c.yaml), {}).status(), absl::InvalidArgumentError(c.error));
+  }
+}
+
+TEST(MakeConfig, GraphNamesAreUniqueOverAllFiles) {
+  const config::v1::Gateway gateway = Gateway(kGateway);
+  EXPECT_EQ(MakeConfig(gateway, {gateway.graphs(0)}).status(),
+            absl::InvalidArgumentError("graph \"inline\": name must be unique"));
+}
+
+TEST(MakeConfig, ChecksGraphsAgainstTheRunners) {
+  config::v1::Graph graph = Gateway(kGateway).graphs(0);
+  graph.set_name("other");
+  graph.mutable_nodes(0)->mutable_generate()->set_runner("gpt3");
+  EXPECT_EQ(MakeConfig(Gateway(kGateway), {graph}).status(),
+            absl::InvalidArgumentError(
+                R"(graph "other": node "a": runner must be one of bert, gpt2: "gpt3")"));
+}
+
+// The example in the tree, with the runners that `chorus serve` starts.
+TEST(MakeConfig, TakesTheTutorialsGraph) {
+  config::v1::Gateway gateway;
+  for (const char* name : {"gpt2-generation", "distilgpt2-generation", "gpt2-medium-generation",
+                           "bert-base-uncased-classification"}) {
+    config::v1::Runner& runner = *gateway.add_runners();
+    runner.set_name(name);
+    runner.add_endpoints("localhost:1");
+  }
+  config::v1::Graph file;
+  ASSERT_TRUE(ReadYamlFile("examples/graphs/inference_graph.yaml", file).ok());
+  const auto config = MakeConfig(gateway, {file});
+  ASSERT_TRUE(config.ok()) << config.status();
+  const Graph& graph = *config->graphs[0];
+  EXPECT_EQ(graph.name(), "inference_graph");
+  ASSERT_EQ(graph.generators().size(), 3u);
+  EXPECT_EQ(graph.generators()[0].runner, "gpt2-generation");
+  EXPECT_EQ(graph.generators()[1].runner, "distilgpt2-generation");
+  EXPECT_EQ(graph.generators()[2].runner, "gpt2-medium-generation");
+  for (const Graph::Generator& generator : graph.generators()) {
+    EXPECT_EQ(generator.defaults.max_length, 128u);
+    EXPECT_TRUE(generator.defaults.do_sample);
+    EXPECT_EQ(generator.defaults.top_k, 50u);
+  }
+  EXPECT_EQ(graph.classifier().runner, "bert-base-uncased-classification");
+  EXPECT_THAT(graph.classifier().inputs, ElementsAre(0, 1, 2));
+}
+
+}  // namespace
+}  // namespace chorus

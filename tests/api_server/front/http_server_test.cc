@@ -1,0 +1,455 @@
+#include "api_server/front/http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "api_server/transcoding/http_status.h"
+#include "tests/api_server/front/socket_client.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+
+// /echo answers at once with "<target> <body>"; /wait when the test says; others are 404.
+class FakeHandler : public HttpHandler {
+ public:
+  struct Waiting {
+    HttpRequest request;
+    Call call;
+    Done done;
+  };
+
+  Match MatchHead(const HttpRequest& head) const override {
+    if (head.path() == "/echo") return {"/echo", absl::OkStatus()};
+    if (head.path() == "/wait") return {"/wait", absl::OkStatus()};
+    return {kOtherEndpoint, absl::NotFoundError("no such route")};
+  }
+
+  std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) override {
+    if (request.path() == "/echo") {
+      return HttpReply{.content_type = "text/plain",
+                       .body = absl::StrCat(request.target, " ", request.body)};
+    }
+    std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(request), std::move(call), std::move(done)});
+    changed_.notify_all();
+    return std::nullopt;
+  }
+
+  HttpReply ErrorReply(const absl::Status& error, std::string_view) const override {
+    return {.status = HttpStatus(error), .body = std::string(error.message())};
+  }
+
+  // The oldest request to /wait, when it has come.
+  Waiting Take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !waiting_.empty(); });
+    Waiting waiting = std::move(waiting_.front());
+    waiting_.pop_front();
+    return waiting;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Waiting> waiting_;
+};
+
+// Waits until the call has been cancelled.
+void AwaitStop(const std::stop_token& stop) {
+  std::promise<void> stopped;
+  const std::stop_callback callback(stop, [&] { stopped.set_value(); });
+  EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+}
+
+class HttpServerTest : public testing::Test {
+ protected:
+  void Start(HttpLimits limits = {}) {
+    HttpServer::Options options = {.address = "127.0.0.1:0", .limits = limits};
+    auto server = HttpServer::Create(options, handler_, metrics_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    server_->Start();
+  }
+
+  uint16_t port() const { return server_->port(); }
+
+  // How many requests ended with that endpoint and code.
+  double Count(const std::string& endpoint, const std::string& code) {
+    for (const auto& family : registry_.Collect()) {
+      if (family.name != "bentoml_api_server_request_total") continue;
+      for (const auto& metric : family.metric) {
+        bool matches = true;
+        for (const auto& label : metric.label) {
+          if (label.name == "endpoint") matches &= label.value == endpoint;
+          if (label.name == "http_response_code") matches &= label.value == code;
+        }
+        if (matches) return metric.counter.value;
+      }
+    }
+    return 0;
+  }
+
+  prometheus::Registry registry_;
+  RequestMetrics metrics_{registry_, "inference_graph", "test"};
+  FakeHandler handler_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+constexpr char kGet[] = "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr char kWait[] = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
+
+std::string Post(std::string_view fields, std::string_view body = "") {
+  return "POST /echo HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n\r\n" +
+         std::string(body);
+}
+
+TEST_F(HttpServerTest, AnswersManyRequestsOnOneConnection) {
+  Start();
+  SocketClient client(port());
+  for (int i = 0; i < 100; ++i) {
+    const auto reply = client.Ask(Post("Content-Length: 5", "hello"));
+    ASSERT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.body, "/echo hello");
+    EXPECT_THAT(reply.Field("Connection"), IsEmpty());
+    EXPECT_EQ(reply.Field("Content-Type"), "text/plain");
+  }
+  EXPECT_EQ(Count("/echo", "200"), 100);
+}
+
+TEST_F(HttpServerTest, ReadsRequestsHoweverTheyAreCut) {
+  Start();
+  SocketClient client(port());
+  for (const char c : Post("Content-Length: 5", "hello")) client.Send({&c, 1});
+  EXPECT_EQ(client.Read().body, "/echo hello");
+  for (const char c : Post("Transfer-Encoding: chunked", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n")) {
+    client.Send({&c, 1});
+  }
+  EXPECT_EQ(client.Read().body, "/echo hello");
+}
+
+TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
+  Start();
+  SocketClient client(port());
+  std::string requests = kWait;
+  for (int i = 0; i < 1000; ++i) {
+    absl::StrAppend(&requests, "GET /echo?", i, " HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
+  client.Send(requests);
+  FakeHandler::Waiting first = handler_.Take();
+  std::move(first.done)({.body = "first"});
+  EXPECT_EQ(client.Read().body, "first");
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(client.Read().body, absl::StrCat("/echo?", i, " "));
+}
+
+TEST_F(HttpServerTest, EchoesRequestIdOrMakesOne) {
+  Start();
+  SocketClient client(port());
+  auto reply = client.Ask("GET /echo HTTP/1.1\r\nHost: a\r\nX-Request-Id: a.B_c-1\r\n\r\n");
+  EXPECT_EQ(reply.Field("X-Request-Id"), "a.B_c-1");
+  EXPECT_EQ(reply.Field("X-BentoML-Request-ID"), "a.B_c-1");
+  reply = client.Ask("GET /echo HTTP/1.1\r\nHost: a\r\nX-Request-Id: no good\r\n\r\n");
+  EXPECT_THAT(reply.Field("X-Request-Id"), MatchesRegex("[0-9a-f]{32}"));
+  EXPECT_THAT(client.Ask("bad\r\n\r\n").Field("X-Request-Id"), MatchesRegex("[0-9a-f]{32}"));
+}
+
+TEST_F(HttpServerTest, ClosesWhenTheClientWishes) {
+  Start();
+  SocketClient closing(port());
+  auto reply = closing.Ask("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.Field("Connection"), "close");
+  EXPECT_TRUE(closing.IsClosed());
+  SocketClient old(port());
+  EXPECT_EQ(old.Ask("GET /echo HTTP/1.0\r\n\r\n").Field("Connection"), "close");
+  EXPECT_TRUE(old.IsClosed());
+  SocketClient old_kept(port());
+  const std::string keep = "GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+  EXPECT_EQ(old_kept.Ask(keep).Field("Connection"), "keep-alive");
+  EXPECT_EQ(old_kept.Ask(keep).status, 200);
+}
+
+TEST_F(HttpServerTest, HeadGetsTheLengthButNoBody) {
+  Start();
+  SocketClient client(port());
+  client.Send("HEAD /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.Read(/*has_body=*/false).Field("Content-Length"), "6");
+  EXPECT_EQ(client.Ask(kGet).body, "/echo ");
+}
+
+TEST_F(HttpServerTest, RefusesAndClosesWhatItCannotDelimit) {
+  Start();
+  struct Case {
+    std::string wire;
+    int status;
+  };
+  const std::vector<Case> cases = {
+      {Post("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n"), 400},
+      {Post("Content-Length: 5\r\nContent-Length: 5", "hello"), 400},
+      {Post("Transfer-Encoding: gzip, chunked", "0\r\n\r\n"), 400},
+      {Post("Transfer-Encoding: chunked", "5\nhello\n0\n\n"), 400},
+      {Post("Transfer-Encoding: chunked", "5;\"\n\"\r\nhello\r\n0\r\n\r\n"), 400},
+      {Post("A: b\r\n folded"), 400},
+      {"GET /echo HTTP/1.1\nHost: a\n\n", 400},
+      {"GET /echo HTTP/1.1\r\n\r\n", 400},
+      {"GET /echo HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400},
+      {"\x16\x03\x01\x02\x01", 400},  // TLS.
+      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+      {Post("Expect: wonders"), 417},
+      {"GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+      {"GET /" + std::string(100'000, 'a'), 414},
+      {Post("A: " + std::string(100'000, 'a')), 431},
+      {Post("Content-Length: 1048577"), 413},
+      {Post("Content-Length: 99999999999999999999"), 413},
+      {Post("Transfer-Encoding: chunked", "100001\r\n"), 413},
+  };
+  for (const Case& test : cases) {
+    SCOPED_TRACE(testing::PrintToString(test.wire.substr(0, 80)));
+    SocketClient client(port());
+    // What follows must not be taken for a request.
+    client.Send(test.wire);
+    client.Send(kGet);
+    client.CloseSending();
+    const auto reply = client.Read();
+    EXPECT_EQ(reply.status, test.status);
+    EXPECT_EQ(reply.Field("Connection"), "close");
+    EXPECT_TRUE(client.IsClosed());
+  }
+}
+
+TEST_F(HttpServerTest, RefusesTooManyFields) {
+  Start();
+  std::string fields = "A: b";
+  for (int i = 0; i < 98; ++i) fields += "\r\nA: b";
+  EXPECT_EQ(SocketClient(port()).Ask(Post(fields)).status, 200);
+  EXPECT_EQ(SocketClient(port()).Ask(Post(fields + "\r\nA: b")).status, 431);
+}
+
+TEST_F(HttpServerTest, TakesBodiesUpToTheLimit) {
+  Start({.max_body_bytes = 100});
+  SocketClient client(port());
+  EXPECT_EQ(client.Ask(Post("Content-Length: 100", std::string(100, 'x'))).status, 200);
+  const std::string chunk = "32\r\n" + std::string(50, 'x') + "\r\n";
+  EXPECT_EQ(client.Ask(Post("Transfer-Encoding: chunked", chunk + chunk + "0\r\n\r\n")).status,
+            200);
+  EXPECT_EQ(client.Ask(Post("Transfer-Encoding: chunked", chunk + chunk + "1\r\n")).status, 413);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST_F(HttpServerTest, AnswersFromTheHeadButReadsTheBodySoThatTheConnectionLives) {
+  Start();
+  SocketClient client(port());
+  EXPECT_EQ(
+      client.Ask("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").status,
+      404);
+  EXPECT_EQ(client.Ask(Post("Content-Encoding: gzip\r\nContent-Length: 5", "hello")).status, 415);
+  EXPECT_EQ(client.Ask(Post("X-Request-Timeout-Ms: soon")).status, 400);
+  EXPECT_EQ(client.Ask(Post("Content-Encoding: identity")).status, 200);
+}
+
+TEST_F(HttpServerTest, AsksForTheBodyOnceTheHeadIsRight) {
+  Start();
+  SocketClient client(port());
+  EXPECT_EQ(client.Ask(Post("Expect: 100-continue\r\nContent-Length: 5")).status, 100);
+  EXPECT_EQ(client.Ask("hello").body, "/echo hello");
+  // Nothing to ask for.
+  EXPECT_EQ(client.Ask(Post("Expect: 100-continue\r\nContent-Length: 0")).status, 200);
+}
+
+TEST_F(HttpServerTest, DoesNotAskForABodyItWouldRefuse) {
+  Start();
+  const std::string head = " HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: ";
+  SocketClient unknown(port());
+  EXPECT_EQ(unknown.Ask("POST /nowhere" + head + "5\r\n\r\n").status, 404);
+  EXPECT_TRUE(unknown.IsClosed());
+  SocketClient large(port());
+  EXPECT_EQ(large.Ask("POST /echo" + head + "5000000\r\n\r\n").status, 413);
+  EXPECT_TRUE(large.IsClosed());
+}
+
+TEST_F(HttpServerTest, GivesUpOnSlowHeadsAndBodies) {
+  Start({.head_timeout = absl::Milliseconds(50), .body_idle_timeout = absl::Milliseconds(50)});
+  SocketClient head(port());
+  EXPECT_EQ(head.Ask("GET /echo HTTP/1.1\r\nHost").status, 408);
+  EXPECT_TRUE(head.IsClosed());
+  SocketClient body(port());
+  EXPECT_EQ(body.Ask(Post("Content-Length: 5", "hell")).status, 408);
+  EXPECT_TRUE(body.IsClosed());
+  SocketClient silent(port());
+  EXPECT_TRUE(silent.IsClosed());
+}
+
+TEST_F(HttpServerTest, ABodyThatTricklesPastTheDeadlineIsGivenUp) {
+  Start({.max_timeout = absl::Milliseconds(50)});
+  SocketClient client(port());
+  EXPECT_EQ(client.Ask(Post("Content-Length: 5", "h")).status, 408);
+}
+
+TEST_F(HttpServerTest, ClosesIdleConnectionsWithoutAWord) {
+  Start({.keep_alive_timeout = absl::Milliseconds(20)});
+  SocketClient client(port());
+  EXPECT_EQ(client.Ask(kGet).status, 200);
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST_F(HttpServerTest, AClientThatLeavesStopsItsCall) {
+  Start();
+  const std::vector<std::function<void(SocketClient&)>> ways = {
+      [](SocketClient& client) { client.Close(); }, [](SocketClient& client) { client.Reset(); },
+      [](SocketClient& client) { client.CloseSending(); }};
+  for (const auto& leave : ways) {
+    SocketClient client(port());
+    client.Send(kWait);
+    FakeHandler::Waiting waiting = handler_.Take();
+    EXPECT_FALSE(waiting.call.stop.stop_requested());
+    leave(client);
+    AwaitStop(waiting.call.stop);
+    std::move(waiting.done)({.body = "too late"});
+  }
+  EXPECT_EQ(Count("/wait", "499"), 3);
+}
+
+TEST_F(HttpServerTest, AnswersByTheDeadlineAndDropsTheLateReply) {
+  Start();
+  SocketClient client(port());
+  client.Send("GET /wait HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 30\r\n\r\n");
+  FakeHandler::Waiting waiting = handler_.Take();
+  EXPECT_LE(waiting.call.deadline, absl::Now() + absl::Milliseconds(30));
+  EXPECT_EQ(client.Read().status, 504);
+  EXPECT_TRUE(waiting.call.stop.stop_requested());
+  std::move(waiting.done)({.body = "late"});
+  // The connection lives, and the next reply is the next request's.
+  client.Send(kWait);
+  FakeHandler::Waiting next = handler_.Take();
+  EXPECT_FALSE(next.call.stop.stop_requested());
+  std::move(next.done)({.body = "next"});
+  EXPECT_EQ(client.Read().body, "next");
+}
+
+TEST_F(HttpServerTest, CapsTheDeadlineAtTheServersOwn) {
+  Start({.max_timeout = absl::Milliseconds(30)});
+  SocketClient client(port());
+  EXPECT_EQ(
+      client.Ask("GET /wait HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 99999\r\n\r\n").status,
+      504);
+  handler_.Take();
+}
+
+TEST_F(HttpServerTest, RefusesConnectionsOverTheLimit) {
+  Start({.max_connections = 2});
+  SocketClient first(port()), second(port());
+  EXPECT_EQ(first.Ask(kGet).status, 200);
+  EXPECT_EQ(second.Ask(kGet).status, 200);
+  SocketClient third(port());
+  EXPECT_EQ(third.Read().status, 503);
+  EXPECT_TRUE(third.IsClosed());
+  EXPECT_EQ(first.Ask(kGet).status, 200);
+}
+
+TEST_F(HttpServerTest, DrainLetsRequestsEndAndTakesNoMore) {
+  Start();
+  SocketClient idle(port()), busy(port());
+  EXPECT_EQ(idle.Ask(kGet).status, 200);
+  busy.Send(kWait);
+  FakeHandler::Waiting waiting = handler_.Take();
+  std::future<absl::Status> drained =
+      std::async(std::launch::async, [this] { return server_->Drain(absl::InfiniteFuture()); });
+  EXPECT_TRUE(idle.IsClosed());
+  EXPECT_FALSE(SocketClient(port()).connected());
+  EXPECT_FALSE(waiting.call.stop.stop_requested());
+  std::move(waiting.done)({.body = "done"});
+  const auto reply = busy.Read();
+  EXPECT_EQ(reply.body, "done");
+  EXPECT_EQ(reply.Field("Connection"), "close");
+  EXPECT_TRUE(busy.IsClosed());
+  busy.Close();
+  EXPECT_TRUE(drained.get().ok());
+}
+
+TEST_F(HttpServerTest, DrainCutsWhatDoesNotEndInTime) {
+  Start();
+  SocketClient client(port());
+  client.Send(kWait);
+  FakeHandler::Waiting waiting = handler_.Take();
+  const absl::Status status = server_->Drain(absl::Now() + absl::Milliseconds(20));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(status.message(), HasSubstr("1"));
+  EXPECT_TRUE(waiting.call.stop.stop_requested());
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST_F(HttpServerTest, DestructionCancelsAndLateCompletionsDoNoHarm) {
+  Start();
+  SocketClient client(port());
+  client.Send(kWait);
+  FakeHandler::Waiting waiting = handler_.Take();
+  server_.reset();
+  EXPECT_TRUE(waiting.call.stop.stop_requested());
+  EXPECT_TRUE(client.IsClosed());
+  std::move(waiting.done)({.body = "late"});
+}
+
+TEST_F(HttpServerTest, RefusesBadAddresses) {
+  for (const char* address : {"", "3000", ":3000", "localhost:", "nowhere.invalid:3000"}) {
+    const auto server = HttpServer::Create({.address = address}, handler_, metrics_);
+    EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument) << address;
+  }
+  Start();
+  const auto second =
+      HttpServer::Create({.address = absl::StrCat("127.0.0.1:", port())}, handler_, metrics_);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(second.status().message(), HasSubstr("in use"));
+  EXPECT_EQ(HttpServer::Create({.num_io_threads = 0}, handler_, metrics_).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(HttpServerTest, ServesManyConnectionsWithCompletionsFromOtherThreads) {
+  Start();
+  constexpr int kClients = 8, kRequests = 50;
+  std::vector<std::thread> answerers, clients;
+  for (int i = 0; i < 2; ++i) {
+    answerers.emplace_back([this] {
+      for (int j = 0; j < kClients * kRequests / 2; ++j) {
+        FakeHandler::Waiting waiting = handler_.Take();
+        std::move(waiting.done)({.body = waiting.request.body});
+      }
+    });
+  }
+  std::atomic<int> num_right = 0;
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back([&, i] {
+      SocketClient client(port());
+      for (int j = 0; j < kRequests; ++j) {
+        const std::string body = absl::StrCat(i, ".", j);
+        const auto reply = client.Ask(absl::StrCat(
+            "POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: ", body.size(), "\r\n\r\n", body));
+        if (reply.body == body) ++num_right;
+      }
+    });
+  }
+  for (auto& thread : clients) thread.join();
+  for (auto& thread : answerers) thread.join();
+  EXPECT_EQ(num_right, kClients * kRequests);
+  EXPECT_EQ(Count("/wait", "200"), kClients * kRequests);
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,205 @@
+// Many runs at once, answered by many threads; what counts here is that ThreadSanitizer stays quiet
+// and that every run completes exactly once.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <latch>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "api_server/graph/executor.h"
+
+namespace chorus {
+namespace {
+
+// A few threads that take the tasks in any order.
+class Pool {
+ public:
+  explicit Pool(int num_threads) {
+    for (int i = 0; i < num_threads; ++i) threads_.emplace_back([this] { Work(); });
+  }
+  ~Pool() {
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  void Run(absl::AnyInvocable<void() &&> task) {
+    {
+      std::lock_guard lock(mutex_);
+      tasks_.push_back(std::move(task));
+    }
+    changed_.notify_one();
+  }
+
+ private:
+  void Work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return closed_ || !tasks_.empty(); });
+      if (tasks_.empty()) return;
+      auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      std::move(task)();
+      task = nullptr;
+      lock.lock();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<absl::AnyInvocable<void() &&>> tasks_;
+  bool closed_ = false;
+  std::vector<std::thread> threads_;
+};
+
+// Answers on the pool; every `fail_every`th call fails, and a cancelled one ends with CANCELLED.
+class PoolRunnerClient : public RunnerClient {
+ public:
+  PoolRunnerClient(Pool& pool, int fail_every) : pool_(pool), fail_every_(fail_every) {}
+
+  void Generate(std::string prompt, const GenerateParams& params, CallContext context,
+                OnText on_text, OnGenerated done) override {
+    const bool fail = Fails();
+    pool_.Run([fail, params, context = std::move(context), on_text = std::move(on_text),
+               done = std::move(done)]() mutable {
+      for (int i = 0; i < 3 && !context.stop.stop_requested(); ++i) {
+        on_text(absl::StrCat(" ", params.branch));
+        std::this_thread::yield();
+      }
+      if (context.stop.stop_requested()) return std::move(done)(absl::CancelledError("cancelled"));
+      if (fail) return std::move(done)(absl::UnavailableError("scripted"));
+      std::move(done)(GenerationEnd{});
+    });
+  }
+  void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override {
+    const bool fail = Fails();
+    pool_.Run([fail, texts = std::move(texts), context = std::move(context),
+               done = std::move(done)]() mutable {
+      if (context.stop.stop_requested()) return std::move(done)(absl::CancelledError("cancelled"));
+      if (fail) return std::move(done)(absl::UnavailableError("scripted"));
+      std::vector<TextClassification> results;
+      for (const std::string& text : texts) results.push_back({{text}, {1.0}});
+      std::move(done)(std::move(results));
+    });
+  }
+  bool healthy() const override { return true; }
+
+ private:
+  bool Fails() { return fail_every_ > 0 && ++num_calls_ % fail_every_ == 0; }
+
+  Pool& pool_;
+  const int fail_every_;
+  std::atomic<int> num_calls_ = 0;
+};
+
+struct Counts {
+  std::atomic<int> ok = 0, cancelled = 0, failed = 0;
+};
+
+// `num_runs` runs of a diamond-shaped graph from two threads; `cancel` leaves some of them mid-way.
+void Stress(int num_runs, int fail_every, bool cancel, Counts& counts) {
+  const GraphSpec spec = {
+      .name = "g",
+      .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "r"}},
+                {.name = "b", .kind = GraphSpec::Generate{.runner = "r", .input = "a"}},
+                {.name = "c", .kind = GraphSpec::Generate{.runner = "r", .input = "a"}},
+                {.name = "d", .kind = GraphSpec::Generate{.runner = "r"}},
+                {.name = "s",
+                 .kind = GraphSpec::Classify{.runner = "r", .inputs = {"d", "c", "b", "a"}}}},
+      .output = "s"};
+  auto graph = Graph::Create(spec, {"r"});
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  Pool pool(4);
+  Executor executor({{"g", *graph}}, {{"r", std::make_shared<PoolRunnerClient>(pool, fail_every)}});
+  std::latch finished(num_runs);
+  std::vector<std::atomic<int>> num_done(num_runs);
+  const auto submit = [&](int first) {
+    for (int i = first; i < num_runs; i += 2) {
+      std::stop_source stop;
+      const absl::Status status = executor.RunGraph(
+          "g", "x", {.seed = 1}, {.stop = stop.get_token()},
+          [&, i](absl::StatusOr<std::vector<GraphResult>> results) {
+            ++num_done[i];
+            if (results.ok()) {
+              ++counts.ok;
+              EXPECT_EQ((*results)[0].generated, "x 3 3 3");
+              EXPECT_EQ((*results)[1].generated, "x 0 0 0 2 2 2");
+              EXPECT_EQ((*results)[2].generated, "x 0 0 0 1 1 1");
+              EXPECT_EQ((*results)[3].generated, "x 0 0 0");
+              for (const GraphResult& result : *results) {
+                EXPECT_EQ(result.classification.labels[0], result.generated);
+              }
+            } else {
+              ++(results.status().code() == absl::StatusCode::kCancelled ? counts.cancelled
+                                                                         : counts.failed);
+            }
+            finished.count_down();
+          });
+      EXPECT_TRUE(status.ok()) << status;
+      if (cancel && i % 3 == 0) stop.request_stop();
+    }
+  };
+  std::thread other([&] { submit(1); });
+  submit(0);
+  other.join();
+  finished.wait();
+  for (const std::atomic<int>& times : num_done) EXPECT_EQ(times, 1);
+}
+
+TEST(ExecutorStress, EveryRunSucceeds) {
+  Counts counts;
+  Stress(300, 0, false, counts);
+  EXPECT_EQ(counts.ok, 300);
+}
+
+TEST(ExecutorStress, AFailureIsTheRunsErrorAndNeverACancellation) {
+  Counts counts;
+  Stress(300, 5, false, counts);
+  EXPECT_EQ(counts.ok + counts.failed, 300);
+  EXPECT_GT(counts.failed, 0);
+}
+
+TEST(ExecutorStress, CancelledRunsCompleteOnceToo) {
+  Counts counts;
+  Stress(300, 11, true, counts);
+  EXPECT_EQ(counts.ok + counts.failed + counts.cancelled, 300);
+  EXPECT_GT(counts.ok, 0);
+}
+
+// Destroying the executor waits for what is in progress.
+TEST(ExecutorStress, DestructorWaitsForRuns) {
+  const GraphSpec spec = {
+      .name = "g",
+      .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "r"}},
+                {.name = "s", .kind = GraphSpec::Classify{.runner = "r", .inputs = {"a"}}}},
+      .output = "s"};
+  auto graph = Graph::Create(spec, {"r"});
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  Pool pool(2);
+  std::atomic<int> num_done = 0;
+  {
+    Executor executor({{"g", *graph}}, {{"r", std::make_shared<PoolRunnerClient>(pool, 0)}});
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_TRUE(executor.RunGraph("g", "x", {}, {}, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(executor.Generate("r", "x", {}, {}, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(executor.Classify("r", {"x"}, {}, [&](auto) { ++num_done; }).ok());
+    }
+  }
+  EXPECT_EQ(num_done, 150);
+}
+
+}  // namespace
+}  // namespace chorus

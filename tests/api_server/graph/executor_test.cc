@@ -1,0 +1,363 @@
+#include "api_server/graph/executor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "tests/fakes/puppet_runner_client.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// What a call's completion brought.
+template <typename T>
+struct Outcome {
+  std::optional<absl::StatusOr<T>> value;
+  int num_calls = 0;
+
+  Executor::Done<T> Done() {
+    return [this](absl::StatusOr<T> result) {
+      ++num_calls;
+      value = std::move(result);
+    };
+  }
+  absl::Status status() const { return value.has_value() ? value->status() : absl::OkStatus(); }
+};
+
+// The puppets answer from the test's own thread, so every order is the test's choice.
+class ExecutorTest : public testing::Test {
+ protected:
+  ExecutorTest() {
+    const GraphSpec tutorial = {
+        .name = "tutorial",
+        .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "ra"}},
+                  {.name = "b", .kind = GraphSpec::Generate{.runner = "rb"}},
+                  {.name = "score",
+                   .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"b", "a"}}}},
+        .output = "score"};
+    const GraphSpec chain = {
+        .name = "chain",
+        .nodes = {{.name = "first",
+                   .kind = GraphSpec::Generate{.runner = "ra", .max_new_tokens = 5, .top_k = 3}},
+                  {.name = "second", .kind = GraphSpec::Generate{.runner = "rb", .input = "first"}},
+                  {.name = "score",
+                   .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"second"}}}},
+        .output = "score"};
+    Executor::Graphs graphs;
+    for (const GraphSpec& spec : {tutorial, chain}) {
+      auto graph = Graph::Create(spec, {"ra", "rb", "rs"});
+      EXPECT_TRUE(graph.ok()) << graph.status();
+      graphs.emplace(spec.name, *std::move(graph));
+    }
+    executor_.emplace(std::move(graphs), Executor::Runners{{"ra", ra_}, {"rb", rb_}, {"rs", rs_}},
+                      [this] { return now_; });
+  }
+
+  absl::Status Run(const std::string& graph, const GenerateOverrides& overrides = {},
+                   CallContext context = {}) {
+    return executor_->RunGraph(graph, "I", overrides, std::move(context), outcome_.Done());
+  }
+
+  std::shared_ptr<PuppetRunnerClient> ra_ = std::make_shared<PuppetRunnerClient>();
+  std::shared_ptr<PuppetRunnerClient> rb_ = std::make_shared<PuppetRunnerClient>();
+  std::shared_ptr<PuppetRunnerClient> rs_ = std::make_shared<PuppetRunnerClient>();
+  absl::Time now_ = absl::UnixEpoch();
+  Outcome<std::vector<GraphResult>> outcome_;
+  std::optional<Executor> executor_;
+};
+
+TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
+  ASSERT_TRUE(Run("tutorial", {.seed = 7}).ok());
+  ra_->TakeGenerate().Finish(" am a", FinishReason::kLength);
+  rs_->TakeClassify().Finish(0.25);
+  rb_->TakeGenerate().Finish(" am b");
+  EXPECT_EQ(outcome_.num_calls, 0);
+  rs_->TakeClassify().Finish(0.75);
+  ASSERT_EQ(outcome_.num_calls, 1);
+  ASSERT_TRUE(outcome_.status().ok()) << outcome_.status();
+  const std::vector<GraphResult>& results = **outcome_.value;
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0].generated, "I am b");
+  EXPECT_EQ(results[0].runner, "rb");
+  EXPECT_EQ(results[0].finish_reason, FinishReason::kStop);
+  EXPECT_EQ(results[0].seed, 7u);
+  EXPECT_THAT(results[0].classification.labels, ElementsAre("NEGATIVE", "POSITIVE"));
+  EXPECT_THAT(results[0].classification.probabilities, ElementsAre(0.25, 0.75));
+  EXPECT_EQ(results[1].generated, "I am a");
+  EXPECT_EQ(results[1].runner, "ra");
+  EXPECT_EQ(results[1].finish_reason, FinishReason::kLength);
+  EXPECT_THAT(results[1].classification.probabilities, ElementsAre(0.75, 0.25));
+}
+
+TEST_F(ExecutorTest, CallsGeneratorsConcurrentlyAndNeverRepliesInline) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  EXPECT_EQ(ra_->num_generate_calls(), 1u);
+  EXPECT_EQ(rb_->num_generate_calls(), 1u);
+  EXPECT_EQ(outcome_.num_calls, 0);
+  for (auto& runner : {ra_, rb_}) {
+    runner->TakeGenerate().Finish("");
+    rs_->TakeClassify().Finish(1);
+  }
+}
+
+TEST_F(ExecutorTest, ScoresATextTheMomentItEnds) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  auto a = ra_->TakeGenerate();
+  a.on_text(" x");
+  a.on_text("yz");
+  EXPECT_EQ(rs_->num_classify_calls(), 0u);
+  a.Finish("!");
+  ASSERT_EQ(rs_->num_classify_calls(), 1u);  // b has not written a word.
+  auto row = rs_->TakeClassify();
+  EXPECT_THAT(row.texts, ElementsAre("I xyz!"));
+  row.Finish(1);
+  rb_->TakeGenerate().Finish("");
+  rs_->TakeClassify().Finish(1);
+  EXPECT_EQ(outcome_.num_calls, 1);
+}
+
+TEST_F(ExecutorTest, GivesAGeneratorsWholeTextToTheNext) {
+  ASSERT_TRUE(Run("chain").ok());
+  EXPECT_EQ(rb_->num_generate_calls(), 0u);
+  ra_->TakeGenerate().Finish(" am");
+  EXPECT_EQ(rs_->num_classify_calls(), 0u);  // Only the second text is scored.
+  auto second = rb_->TakeGenerate();
+  EXPECT_EQ(second.prompt, "I am");
+  second.Finish(" here");
+  auto row = rs_->TakeClassify();
+  EXPECT_THAT(row.texts, ElementsAre("I am here"));
+  row.Finish(1);
+  ASSERT_TRUE(outcome_.status().ok());
+  ASSERT_EQ((**outcome_.value).size(), 1u);
+  EXPECT_EQ((**outcome_.value)[0].runner, "rb");
+}
+
+TEST_F(ExecutorTest, FirstFailureCancelsTheOthersAndIsTheReply) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  auto a = ra_->TakeGenerate();
+  auto b = rb_->TakeGenerate();
+  EXPECT_FALSE(b.context.stop.stop_requested());
+  a.Fail(absl::UnavailableError("no healthy replica"));
+  EXPECT_TRUE(b.context.stop.stop_requested());
+  EXPECT_EQ(outcome_.num_calls, 0);  // It waits for the one it has cancelled.
+  b.Fail(absl::CancelledError("cancelled"));
+  EXPECT_EQ(outcome_.num_calls, 1);
+  EXPECT_EQ(outcome_.status(), absl::UnavailableError("a (ra): no healthy replica"));
+}
+
+TEST_F(ExecutorTest, ABranchThatEndsAfterTheFailureIsNotScored) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  ra_->TakeGenerate().Fail(absl::ResourceExhaustedError("queue is full"));
+  rb_->TakeGenerate().Finish(" made it");
+  EXPECT_EQ(rs_->num_classify_calls(), 0u);
+  EXPECT_EQ(outcome_.num_calls, 1);
+  EXPECT_EQ(outcome_.status(), absl::ResourceExhaustedError("a (ra): queue is full"));
+}
+
+TEST_F(ExecutorTest, AFailedRowNamesTheClassifierAndCancelsGenerators) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  ra_->TakeGenerate().Finish("");
+  auto b = rb_->TakeGenerate();
+  rs_->TakeClassify().Fail(absl::InternalError("no"));
+  EXPECT_TRUE(b.context.stop.stop_requested());
+  b.Fail(absl::CancelledError("cancelled"));
+  EXPECT_EQ(outcome_.status(), absl::InternalError("score (rs): no"));
+}
+
+TEST_F(ExecutorTest, AClassifierThatMiscountsIsABug) {
+  ASSERT_TRUE(Run("chain").ok());
+  ra_->TakeGenerate().Finish("");
+  rb_->TakeGenerate().Finish("");
+  std::move(rs_->TakeClassify().done)(std::vector<TextClassification>(2));
+  EXPECT_EQ(outcome_.status(), absl::InternalError("score (rs): one text was sent, 2 came back"));
+}
+
+TEST_F(ExecutorTest, TheCallersStopReachesEveryBranch) {
+  std::stop_source stop;
+  ASSERT_TRUE(Run("tutorial", {}, {.stop = stop.get_token()}).ok());
+  ra_->TakeGenerate().Finish("");
+  auto row = rs_->TakeClassify();
+  auto b = rb_->TakeGenerate();
+  stop.request_stop();
+  EXPECT_TRUE(row.context.stop.stop_requested());
+  EXPECT_TRUE(b.context.stop.stop_requested());
+  b.Fail(absl::CancelledError("cancelled"));
+  row.Fail(absl::CancelledError("cancelled"));
+  EXPECT_EQ(outcome_.num_calls, 1);
+  EXPECT_EQ(outcome_.status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(ExecutorTest, StopsBetweenNodes) {
+  std::stop_source stop;
+  ASSERT_TRUE(Run("chain", {}, {.stop = stop.get_token()}).ok());
+  auto first = ra_->TakeGenerate();
+  stop.request_stop();
+  first.Finish(" ended all the same");
+  EXPECT_EQ(rb_->num_generate_calls(), 0u);
+  EXPECT_EQ(outcome_.num_calls, 1);
+  EXPECT_EQ(outcome_.status(), absl::CancelledError("second (rb): the caller has cancelled"));
+}
+
+TEST_F(ExecutorTest, PassesDeadlineAndRequestIdToEveryStep) {
+  const absl::Time deadline = now_ + absl::Hours(1);
+  ASSERT_TRUE(Run("chain", {}, {.deadline = deadline, .request_id = "r1"}).ok());
+  auto first = ra_->TakeGenerate();
+  EXPECT_EQ(first.context.deadline, deadline);
+  EXPECT_EQ(first.context.request_id, "r1");
+  first.Finish("");
+  rb_->TakeGenerate().Finish("");
+  auto row = rs_->TakeClassify();
+  EXPECT_EQ(row.context.deadline, deadline);
+  EXPECT_EQ(row.context.request_id, "r1");
+  row.Finish(1);
+}
+
+TEST_F(ExecutorTest, StartsNoNodeAfterTheDeadline) {
+  const absl::Time deadline = now_ + absl::Milliseconds(200);
+  ASSERT_TRUE(Run("chain", {}, {.deadline = deadline}).ok());
+  auto first = ra_->TakeGenerate();
+  now_ = deadline;
+  first.Finish(" too late");
+  EXPECT_EQ(rb_->num_generate_calls(), 0u);
+  EXPECT_EQ(outcome_.num_calls, 1);
+  EXPECT_EQ(outcome_.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(outcome_.status().message()), HasSubstr("second (rb): the deadline"));
+}
+
+TEST_F(ExecutorTest, RefusesWhatHasEndedBeforeItBegan) {
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(Run("tutorial", {}, {.stop = stop.get_token()}).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(Run("tutorial", {}, {.deadline = now_ - absl::Seconds(1)}).code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(ra_->num_generate_calls(), 0u);
+  EXPECT_EQ(outcome_.num_calls, 0);
+}
+
+TEST_F(ExecutorTest, ListsTheGraphsThereAre) {
+  EXPECT_EQ(Run("nothing"),
+            absl::NotFoundError("no graph is called \"nothing\"; there is chain, tutorial"));
+  EXPECT_EQ(outcome_.num_calls, 0);
+}
+
+TEST_F(ExecutorTest, BranchesShareASeedAndDifferInBranch) {
+  ASSERT_TRUE(Run("tutorial", {.seed = 7}).ok());
+  auto a = ra_->TakeGenerate();
+  auto b = rb_->TakeGenerate();
+  EXPECT_EQ(a.params.seed, 7u);
+  EXPECT_EQ(b.params.seed, 7u);
+  EXPECT_EQ(a.params.branch, 0u);
+  EXPECT_EQ(b.params.branch, 1u);
+  a.Fail(absl::InternalError(""));
+  b.Fail(absl::InternalError(""));
+}
+
+TEST_F(ExecutorTest, MakesOneSeedARequest) {
+  uint64_t seeds[2];
+  for (uint64_t& seed : seeds) {
+    ASSERT_TRUE(Run("tutorial").ok());
+    auto a = ra_->TakeGenerate();
+    auto b = rb_->TakeGenerate();
+    EXPECT_EQ(a.params.seed, b.params.seed);
+    seed = a.params.seed;
+    b.Finish("");
+    a.Finish("");
+    rs_->TakeClassify().Finish(1);
+    rs_->TakeClassify().Finish(1);
+    ASSERT_TRUE(outcome_.status().ok());
+    EXPECT_EQ((**outcome_.value)[0].seed, seed);
+  }
+  EXPECT_NE(seeds[0], seeds[1]);
+}
+
+TEST_F(ExecutorTest, OverridesTheGraphsDefaults) {
+  ASSERT_TRUE(
+      Run("chain", {.max_length = 9, .do_sample = false, .temperature = 2, .top_p = 0.5, .seed = 1})
+          .ok());
+  auto first = ra_->TakeGenerate();
+  EXPECT_EQ(first.params.max_length, 9u);
+  EXPECT_EQ(first.params.max_new_tokens, std::nullopt);  // It would win over the 9.
+  EXPECT_FALSE(first.params.do_sample);
+  EXPECT_EQ(first.params.temperature, 2);
+  EXPECT_EQ(first.params.top_k, 3u);  // The graph's.
+  EXPECT_EQ(first.params.top_p, 0.5);
+  first.Fail(absl::InternalError(""));
+
+  ASSERT_TRUE(Run("chain", {.max_new_tokens = 2, .top_k = 0}).ok());
+  first = ra_->TakeGenerate();
+  EXPECT_EQ(first.params.max_length, 128u);
+  EXPECT_EQ(first.params.max_new_tokens, 2u);
+  EXPECT_TRUE(first.params.do_sample);
+  EXPECT_EQ(first.params.top_k, 0u);
+  first.Fail(absl::InternalError(""));
+}
+
+TEST_F(ExecutorTest, GeneratesWithOneModel) {
+  Outcome<GenerateResult> outcome;
+  ASSERT_TRUE(
+      executor_->Generate("ra", "I", {.top_k = 1, .seed = 3}, {.request_id = "r"}, outcome.Done())
+          .ok());
+  auto call = ra_->TakeGenerate();
+  EXPECT_EQ(call.prompt, "I");
+  EXPECT_EQ(call.params.top_k, 1u);
+  EXPECT_EQ(call.params.max_length, 128u);
+  EXPECT_EQ(call.params.branch, 0u);
+  EXPECT_EQ(call.context.request_id, "r");
+  call.on_text(" am");
+  call.Finish(" here", FinishReason::kLength);
+  ASSERT_EQ(outcome.num_calls, 1);
+  ASSERT_TRUE(outcome.status().ok());
+  EXPECT_EQ((*outcome.value)->generated, "I am here");
+  EXPECT_EQ((*outcome.value)->seed, 3u);
+  EXPECT_EQ((*outcome.value)->end.reason, FinishReason::kLength);
+  EXPECT_EQ((*outcome.value)->end.generated_tokens, 2u);
+}
+
+TEST_F(ExecutorTest, ClassifiesWithOneModel) {
+  Outcome<std::vector<TextClassification>> outcome;
+  ASSERT_TRUE(executor_->Classify("rs", {"good"}, {}, outcome.Done()).ok());
+  auto call = rs_->TakeClassify();
+  EXPECT_THAT(call.texts, ElementsAre("good"));
+  call.Finish(0.5);
+  ASSERT_TRUE(outcome.status().ok());
+  EXPECT_EQ((*outcome.value)->size(), 1u);
+}
+
+TEST_F(ExecutorTest, SingleModelErrorsNameTheRunner) {
+  Outcome<GenerateResult> generated;
+  ASSERT_TRUE(executor_->Generate("ra", "I", {}, {}, generated.Done()).ok());
+  ra_->TakeGenerate().Fail(absl::InvalidArgumentError("is a classifier"));
+  EXPECT_EQ(generated.status(), absl::InvalidArgumentError("ra: is a classifier"));
+
+  Outcome<std::vector<TextClassification>> classified;
+  ASSERT_TRUE(executor_->Classify("rs", {"x"}, {}, classified.Done()).ok());
+  rs_->TakeClassify().Fail(absl::UnavailableError("gone"));
+  EXPECT_EQ(classified.status(), absl::UnavailableError("rs: gone"));
+
+  EXPECT_EQ(executor_->Generate("x", "I", {}, {}, generated.Done()),
+            absl::NotFoundError("no model is called \"x\"; there is ra, rb, rs"));
+  EXPECT_EQ(executor_->Classify("y", {"I"}, {}, classified.Done()),
+            absl::NotFoundError("no model is called \"y\"; there is ra, rb, rs"));
+}
+
+TEST_F(ExecutorTest, ListsUnhealthyRunners) {
+  EXPECT_THAT(executor_->UnhealthyRunners(), IsEmpty());
+  rs_->set_healthy(false);
+  ra_->set_healthy(false);
+  EXPECT_THAT(executor_->UnhealthyRunners(), ElementsAre("ra", "rs"));
+}
+
+}  // namespace
+}  // namespace chorus

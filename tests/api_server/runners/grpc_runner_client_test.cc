@@ -1,0 +1,348 @@
+#include "api_server/runners/grpc_runner_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/fakes/fake_runner.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Longer than any test waits.
+constexpr absl::Duration kForever = absl::Hours(1);
+
+// A client, and the wait for its health to be as wanted.
+class Client {
+ public:
+  explicit Client(std::vector<std::string> endpoints) {
+    auto client = GrpcRunnerClient::Create({.name = "test",
+                                            .endpoints = std::move(endpoints),
+                                            .on_health_change = [this] { OnHealthChange(); }});
+    EXPECT_TRUE(client.ok()) << client.status();
+    client_ = *std::move(client);
+  }
+
+  // Blocks until `condition` holds; it is asked after every change of health.
+  void WaitUntil(const std::function<bool()>& condition) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, condition);
+  }
+  void WaitHealthy(bool healthy = true) {
+    WaitUntil([&] { return client_->healthy() == healthy; });
+  }
+
+  // Blocks until that many changes of health have come.
+  void WaitForChanges(int num_changes) {
+    WaitUntil([&] { return num_changes_ >= num_changes; });
+  }
+
+  GrpcRunnerClient& operator*() { return *client_; }
+  GrpcRunnerClient* operator->() { return client_.get(); }
+  void Destroy() { client_.reset(); }
+
+ private:
+  void OnHealthChange() {
+    std::lock_guard lock(mutex_);
+    ++num_changes_;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int num_changes_ = 0;
+  std::unique_ptr<GrpcRunnerClient> client_;
+};
+
+// One Generate call and what it brings.
+struct Generation {
+  std::vector<std::string> deltas;
+  std::promise<absl::StatusOr<GenerationEnd>> promise;
+  std::future<absl::StatusOr<GenerationEnd>> end = promise.get_future();
+  std::promise<void> first_delta;
+
+  void Start(Client& client, const GenerateParams& params = {}, CallContext context = {}) {
+    client->Generate(
+        "I", params, std::move(context),
+        [this](std::string_view delta) {
+          deltas.emplace_back(delta);
+          if (deltas.size() == 1) first_delta.set_value();
+        },
+        [this](absl::StatusOr<GenerationEnd> result) { promise.set_value(std::move(result)); });
+  }
+};
+
+absl::StatusOr<std::vector<TextClassification>> Classify(Client& client,
+                                                         std::vector<std::string> texts,
+                                                         CallContext context = {}) {
+  std::promise<absl::StatusOr<std::vector<TextClassification>>> promise;
+  client->Classify(
+      std::move(texts), std::move(context),
+      [&](absl::StatusOr<std::vector<TextClassification>> r) { promise.set_value(std::move(r)); });
+  return promise.get_future().get();
+}
+
+std::unique_ptr<FakeRunner> StartRunner(FakeRunner::Script script = {},
+                                        std::string address = "127.0.0.1:0", bool serving = true) {
+  auto runner = FakeRunner::Start(
+      {.address = std::move(address), .script = std::move(script), .serving = serving});
+  EXPECT_TRUE(runner.ok()) << runner.status();
+  return *std::move(runner);
+}
+
+// A path for a socket, in a folder that goes with the test.
+class SocketPath {
+ public:
+  SocketPath() {
+    std::string folder = (std::filesystem::temp_directory_path() / "chorus.XXXXXX").string();
+    EXPECT_NE(mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+  }
+  ~SocketPath() { std::filesystem::remove_all(folder_); }
+  std::string address() const { return "unix:" + (folder_ / "socket").string(); }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST(GrpcRunnerClient, StreamsDeltasInOrderAndThenTheEnd) {
+  auto runner = StartRunner({.tokens = {" am", " here", "!"}});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  Generation generation;
+  generation.Start(client);
+  const auto end = generation.end.get();
+  ASSERT_TRUE(end.ok()) << end.status();
+  EXPECT_THAT(generation.deltas, ElementsAre(" am", " here", "!"));
+  EXPECT_EQ(end->reason, FinishReason::kStop);
+  EXPECT_EQ(end->prompt_tokens, 1u);
+  EXPECT_EQ(end->generated_tokens, 3u);
+}
+
+TEST(GrpcRunnerClient, SendsEveryParameter) {
+  auto runner = StartRunner();
+  Client client({runner->address()});
+  client.WaitHealthy();
+  Generation generation;
+  generation.Start(client,
+                   {.max_length = 9,
+                    .max_new_tokens = 4,
+                    .do_sample = true,
+                    .temperature = 0.5,
+                    .top_k = 3,
+                    .top_p = 0.25,
+                    .seed = ~uint64_t{0},
+                    .branch = 2},
+                   {.request_id = "r-1"});
+  ASSERT_TRUE(generation.end.get().ok());
+  ASSERT_EQ(runner->generate_requests().size(), 1u);
+  const auto request = runner->generate_requests()[0];
+  EXPECT_EQ(request.text(), "I");
+  EXPECT_EQ(request.max_length(), 9u);
+  EXPECT_EQ(request.max_new_tokens(), 4u);
+  EXPECT_TRUE(request.sampling().do_sample());
+  EXPECT_EQ(request.sampling().temperature(), 0.5);
+  EXPECT_EQ(request.sampling().top_k(), 3u);
+  EXPECT_EQ(request.sampling().top_p(), 0.25);
+  EXPECT_EQ(request.sampling().seed(), ~uint64_t{0});
+  EXPECT_EQ(request.sampling().branch(), 2u);
+  EXPECT_THAT(runner->request_ids(), ElementsAre("r-1"));
+}
+
+TEST(GrpcRunnerClient, Classifies) {
+  auto runner = StartRunner({.labels = {"bad", "good"}, .probabilities = {0.125, 0.875}});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  const auto results = Classify(client, {"a", "b"}, {.request_id = "r-2"});
+  ASSERT_TRUE(results.ok()) << results.status();
+  ASSERT_EQ(results->size(), 2u);
+  for (const TextClassification& result : *results) {
+    EXPECT_THAT(result.labels, ElementsAre("bad", "good"));
+    EXPECT_THAT(result.probabilities, ElementsAre(0.125, 0.875));
+  }
+  EXPECT_THAT(runner->classify_requests()[0].texts(), ElementsAre("a", "b"));
+  EXPECT_THAT(runner->request_ids(), ElementsAre("r-2"));
+}
+
+TEST(GrpcRunnerClient, PassesOnTheRunnersErrorInMidStream) {
+  auto runner = StartRunner(
+      {.tokens = {" am"}, .error = absl::ResourceExhaustedError("the KV cache is full")});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  Generation generation;
+  generation.Start(client);
+  EXPECT_EQ(generation.end.get().status(), absl::ResourceExhaustedError("the KV cache is full"));
+  EXPECT_THAT(generation.deltas, ElementsAre(" am"));
+  EXPECT_EQ(Classify(client, {"a"}).status(), absl::ResourceExhaustedError("the KV cache is full"));
+}
+
+TEST(GrpcRunnerClient, WantsExactlyOneFinished) {
+  for (const int num_finished : {0, 2}) {
+    auto runner = StartRunner({.tokens = {" am"}, .num_finished = num_finished});
+    Client client({runner->address()});
+    client.WaitHealthy();
+    Generation generation;
+    generation.Start(client);
+    const absl::Status status = generation.end.get().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("`finished`"));
+  }
+}
+
+TEST(GrpcRunnerClient, WantsAProbabilityForEachLabel) {
+  auto runner = StartRunner({.labels = {"a", "b", "c"}, .probabilities = {0.5, 0.5}});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  EXPECT_EQ(Classify(client, {"x"}).status(),
+            absl::InternalError("the runner names 3 labels and gives 2 probabilities"));
+}
+
+TEST(GrpcRunnerClient, CancellationReachesTheRunner) {
+  auto runner = StartRunner({.tokens = {"x"}, .token_delay = kForever});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  std::stop_source stop;
+  Generation generation;
+  generation.Start(client, {}, {.stop = stop.get_token()});
+  runner->WaitForGenerate(1);
+  stop.request_stop();
+  EXPECT_EQ(generation.end.get().status().code(), absl::StatusCode::kCancelled);
+  runner->WaitForCancelled(1);
+}
+
+TEST(GrpcRunnerClient, ACallCancelledBeforehandEndsAtOnce) {
+  auto runner = StartRunner({.tokens = {"x"}, .token_delay = kForever});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  std::stop_source stop;
+  stop.request_stop();
+  Generation generation;
+  generation.Start(client, {}, {.stop = stop.get_token()});
+  EXPECT_EQ(generation.end.get().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(Classify(client, {"a"}, {.stop = stop.get_token()}).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
+TEST(GrpcRunnerClient, KeepsTheDeadline) {
+  auto runner = StartRunner({.tokens = {"x"}, .token_delay = kForever});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  Generation generation;
+  generation.Start(client, {}, {.deadline = absl::Now() + absl::Milliseconds(50)});
+  EXPECT_EQ(generation.end.get().status().code(), absl::StatusCode::kDeadlineExceeded);
+  runner->WaitForCancelled(1);  // The runner has heard of it too.
+}
+
+TEST(GrpcRunnerClient, FailsAtOnceAndNotInlineWithoutAHealthyReplica) {
+  auto runner = StartRunner({}, "127.0.0.1:0", /*serving=*/false);
+  Client client({runner->address(), runner->address()});
+  EXPECT_FALSE(client->healthy());
+  const std::thread::id caller = std::this_thread::get_id();
+  std::promise<std::thread::id> thread;
+  client->Classify({"a"}, {}, [&](absl::StatusOr<std::vector<TextClassification>> results) {
+    EXPECT_EQ(results.status(), absl::UnavailableError("no healthy replica: 0 of 2 are serving"));
+    thread.set_value(std::this_thread::get_id());
+  });
+  EXPECT_NE(thread.get_future().get(), caller);
+  Generation generation;
+  generation.Start(client);
+  EXPECT_EQ(generation.end.get().status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(GrpcRunnerClient, PicksHealthyReplicasOnly) {
+  auto good = StartRunner();
+  auto bad = StartRunner({}, "127.0.0.1:0", /*serving=*/false);
+  Client client({bad->address(), good->address()});
+  client.WaitHealthy();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(Classify(client, {"a"}).ok());
+  EXPECT_EQ(good->classify_requests().size(), 20u);
+  EXPECT_EQ(bad->classify_requests().size(), 0u);
+
+  // And follows changes.
+  bad->SetServing(true);
+  client.WaitForChanges(2);
+  good->SetServing(false);
+  client.WaitForChanges(3);
+  EXPECT_TRUE(Classify(client, {"a"}).ok());
+  EXPECT_EQ(bad->classify_requests().size(), 1u);
+}
+
+TEST(GrpcRunnerClient, PrefersTheReplicaWithFewerCalls) {
+  auto one = StartRunner({.tokens = {"x"}, .token_delay = kForever});
+  auto two = StartRunner({.tokens = {"x"}, .token_delay = kForever});
+  Client client({one->address(), two->address()});
+  client.WaitForChanges(2);
+  Generation generations[10];
+  for (Generation& generation : generations) generation.Start(client);
+  one->WaitForGenerate(5);
+  two->WaitForGenerate(5);
+  client.Destroy();
+  for (Generation& generation : generations) EXPECT_FALSE(generation.end.get().ok());
+}
+
+TEST(GrpcRunnerClient, ALostRunnerIsUnavailableAndFoundAgain) {
+  const SocketPath socket;
+  auto runner = StartRunner({.tokens = {" am", "x"}, .token_delay = kForever}, socket.address());
+  Client client({socket.address()});
+  client.WaitHealthy();
+  Generation generation;
+  generation.Start(client);
+  runner->WaitForGenerate(1);
+  runner.reset();
+  EXPECT_EQ(generation.end.get().status().code(), absl::StatusCode::kUnavailable);
+  client.WaitHealthy(false);
+  EXPECT_EQ(Classify(client, {"a"}).status().code(), absl::StatusCode::kUnavailable);
+
+  runner = StartRunner({}, socket.address());
+  const absl::Time returned = absl::Now();
+  client.WaitHealthy();
+  EXPECT_LT(absl::Now() - returned, absl::Seconds(5));
+  EXPECT_TRUE(Classify(client, {"a"}).ok());
+}
+
+TEST(GrpcRunnerClient, DestructionCancelsWhatIsInProgress) {
+  auto runner = StartRunner({.tokens = {"x"}, .token_delay = kForever});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  Generation generation;
+  generation.Start(client);
+  runner->WaitForGenerate(1);
+  client.Destroy();
+  ASSERT_EQ(generation.end.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_EQ(generation.end.get().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(GrpcRunnerClient, RefusesWhatIsNoEndpoint) {
+  EXPECT_EQ(GrpcRunnerClient::Create({}).status(),
+            absl::InvalidArgumentError("endpoints must name at least one replica"));
+  for (const std::string endpoint :
+       {"", "localhost", ":80", "localhost:", "localhost:0", "localhost:65536", "localhost:http",
+        "http://localhost:80", "unix:"}) {
+    const absl::Status status = GrpcRunnerClient::Create({.endpoints = {endpoint}}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << endpoint;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("\"", endpoint, "\"")));
+  }
+  for (const std::string endpoint : {"localhost:1", "10.0.0.1:65535", "[::1]:50061", "unix:/a"}) {
+    EXPECT_TRUE(GrpcRunnerClient::Create({.endpoints = {endpoint}}).ok()) << endpoint;
+  }
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,237 @@
+#include "api_server/server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "api_server/runners/health_watch.h"
+#include "proto/chorus/v1/inference.grpc.pb.h"
+#include "tests/api_server/front/socket_client.h"
+#include "tests/fakes/fake_runner.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kForever = absl::Hours(1);
+
+// The gateway's health by name, as grpc.health.v1 Watch tells it.
+class HealthOf {
+ public:
+  HealthOf(const std::shared_ptr<grpc::Channel>& channel, const std::string& service)
+      : watch_(channel, {.service = service}, [this](bool serving, const std::string&) {
+          std::lock_guard lock(mutex_);
+          serving_ = serving;
+          changed_.notify_all();
+        }) {}
+
+  void WaitUntil(bool serving) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return serving_ == serving; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool serving_ = false;
+  HealthWatch watch_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  // Two generators and a classifier, and a gateway in front of them that is ready.
+  void StartAll(FakeRunner::Script script = {.tokens = {" am", " here"}},
+                Server::Options options = {}) {
+    for (const char* name : {"one", "two", "bert"}) {
+      auto runner = FakeRunner::Start({.script = script});
+      ASSERT_TRUE(runner.ok()) << runner.status();
+      runners_[name] = *std::move(runner);
+      config_.runners.push_back({.name = name, .endpoints = {runners_[name]->address()}});
+    }
+    const GraphSpec spec = {
+        .name = "inference_graph",
+        .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "one"}},
+                  {.name = "b", .kind = GraphSpec::Generate{.runner = "two"}},
+                  {.name = "s",
+                   .kind = GraphSpec::Classify{.runner = "bert", .inputs = {"a", "b"}}}},
+        .output = "s"};
+    auto graph = Graph::Create(spec, {"one", "two", "bert"});
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    config_.graphs.push_back(*std::move(graph));
+    options.http_address = "127.0.0.1:0";
+    options.grpc_address = "127.0.0.1:0";
+    auto server = Server::Start(options, config_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    channel_ = grpc::CreateChannel(server_->grpc_address(), grpc::InsecureChannelCredentials());
+    HealthOf(channel_, "readiness").WaitUntil(true);
+  }
+
+  uint16_t HttpPort() const {
+    const std::string& address = server_->http_address();
+    int port = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
+    return static_cast<uint16_t>(port);
+  }
+
+  SocketClient::Reply Get(const std::string& path) {
+    return SocketClient(HttpPort())
+        .Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  }
+
+  grpc::Status ClassifyGeneratedTexts(v1::ClassifyGeneratedTextsResponse& response) {
+    grpc::ClientContext context;
+    v1::ClassifyGeneratedTextsRequest request;
+    request.set_text("I");
+    return v1::InferenceService::NewStub(channel_)->ClassifyGeneratedTexts(&context, request,
+                                                                           &response);
+  }
+
+  // The code of an empty call of the reflection service.
+  grpc::StatusCode AskReflection() {
+    grpc::GenericStub stub(channel_);
+    grpc::CompletionQueue queue;
+    grpc::ClientContext context;
+    const auto call = stub.PrepareCall(
+        &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    grpc::Status status;
+    call->StartCall(nullptr);
+    queue.Next(&tag, &ok);
+    call->WritesDone(nullptr);
+    queue.Next(&tag, &ok);
+    call->Finish(&status, nullptr);
+    queue.Next(&tag, &ok);
+    return status.error_code();
+  }
+
+  std::map<std::string, std::unique_ptr<FakeRunner>> runners_;
+  Config config_;
+  std::unique_ptr<Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+TEST_F(ServerTest, AnswersOverHttpAndGrpcAlike) {
+  StartAll();
+  const SocketClient::Reply reply = SocketClient(HttpPort())
+                                        .Ask(
+                                            "POST /classify_generated_texts HTTP/1.1\r\n"
+                                            "Host: x\r\nContent-Type: text/plain\r\n"
+                                            "Content-Length: 1\r\n\r\nI");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body,
+            R"([{"generated":"I am here","score":0.75},{"generated":"I am here","score":0.75}])");
+  v1::ClassifyGeneratedTextsResponse response;
+  const grpc::Status status = ClassifyGeneratedTexts(response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.results_size(), 2);
+  EXPECT_EQ(response.results(0).generated(), "I am here");
+  EXPECT_EQ(response.results(0).score(), 0.75);
+}
+
+TEST_F(ServerTest, HealthFollowsTheRunners) {
+  StartAll();
+  EXPECT_EQ(Get("/readyz").status, 200);
+  HealthOf all(channel_, ""), ready(channel_, "readiness"), live(channel_, "liveness");
+  HealthOf one(channel_, "one"), two(channel_, "two");
+  for (HealthOf* health : {&all, &ready, &live, &one, &two}) health->WaitUntil(true);
+
+  runners_["two"]->SetServing(false);
+  for (HealthOf* health : {&all, &ready, &two}) health->WaitUntil(false);
+  one.WaitUntil(true);
+  live.WaitUntil(true);
+  EXPECT_EQ(Get("/readyz").status, 503);
+  EXPECT_EQ(Get("/livez").status, 200);
+  v1::ClassifyGeneratedTextsResponse response;
+  const grpc::Status status = ClassifyGeneratedTexts(response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("b (two)"));
+
+  runners_["two"]->SetServing(true);
+  ready.WaitUntil(true);
+  EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
+}
+
+TEST_F(ServerTest, RefusesAPortThatIsTaken) {
+  StartAll();
+  const absl::Status http =
+      Server::Start({.http_address = server_->http_address(), .grpc_address = "127.0.0.1:0"},
+                    config_)
+          .status();
+  EXPECT_EQ(http.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(http.message()), HasSubstr(server_->http_address()));
+  const absl::Status grpc =
+      Server::Start({.http_address = "127.0.0.1:0", .grpc_address = server_->grpc_address()},
+                    config_)
+          .status();
+  EXPECT_EQ(grpc.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(grpc.message()), HasSubstr(server_->grpc_address()));
+  EXPECT_EQ(Get("/readyz").status, 200);  // The first goes on.
+}
+
+TEST_F(ServerTest, DrainCancelsWhatIsLeftAtItsTimeout) {
+  StartAll({.tokens = {"x"}, .token_delay = kForever}, {.drain_timeout = absl::Milliseconds(50)});
+  auto call = std::async(std::launch::async, [&] {
+    v1::ClassifyGeneratedTextsResponse response;
+    return ClassifyGeneratedTexts(response);
+  });
+  SocketClient client(HttpPort());
+  client.Send("POST /classify_generated_texts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nI");
+  runners_["one"]->WaitForGenerate(2);
+  HealthOf ready(channel_, "readiness");  // A stream without an end does not hold the server up.
+  ready.WaitUntil(true);
+  server_->Drain();
+  EXPECT_FALSE(call.get().ok());
+  ready.WaitUntil(false);
+  server_.reset();
+  EXPECT_NE(client.Read().status, 200);
+  runners_["one"]->WaitForCancelled(2);
+  runners_["two"]->WaitForCancelled(2);
+}
+
+TEST_F(ServerTest, DrainLetsCallsInProgressEnd) {
+  StartAll({.tokens = {" am"}, .token_delay = absl::Milliseconds(300)},
+           {.drain_timeout = kForever});
+  auto call = std::async(std::launch::async, [&] {
+    v1::ClassifyGeneratedTextsResponse response;
+    return ClassifyGeneratedTexts(response);
+  });
+  SocketClient client(HttpPort());
+  client.Send("POST /classify_generated_texts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nI");
+  runners_["one"]->WaitForGenerate(2);
+  server_->Drain();
+  const grpc::Status status = call.get();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(client.Read().status, 200);
+  EXPECT_FALSE(SocketClient(HttpPort()).connected());
+  v1::ClassifyGeneratedTextsResponse response;
+  EXPECT_EQ(ClassifyGeneratedTexts(response).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(ServerTest, ServesReflection) {
+  StartAll({}, {.reflection = true});
+  EXPECT_EQ(AskReflection(), grpc::StatusCode::OK);
+}
+
+TEST_F(ServerTest, ServesNoReflectionWhereItIsOff) {
+  StartAll({}, {.reflection = false});
+  EXPECT_EQ(AskReflection(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,253 @@
+#include "tests/fakes/fake_runner.h"
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/grpc_status.h"
+#include "proto/chorus/runner/v1/runner.grpc.pb.h"
+
+namespace chorus {
+namespace {
+
+namespace pb = ::chorus::runner::v1;
+
+// What has been asked of the runner.
+class Record {
+ public:
+  void Note(const grpc::CallbackServerContext& context) {
+    const auto found = context.client_metadata().find("x-request-id");
+    request_ids_.push_back(found == context.client_metadata().end()
+                               ? ""
+                               : std::string(found->second.data(), found->second.size()));
+  }
+  void Note(const grpc::CallbackServerContext& context, const pb::GenerateRequest& request) {
+    std::lock_guard lock(mutex_);
+    Note(context);
+    generates_.push_back(request);
+    changed_.notify_all();
+  }
+  void Note(const grpc::CallbackServerContext& context, const pb::ClassifyRequest& request) {
+    std::lock_guard lock(mutex_);
+    Note(context);
+    classifies_.push_back(request);
+  }
+  void NoteCancelled() {
+    std::lock_guard lock(mutex_);
+    ++num_cancelled_;
+    changed_.notify_all();
+  }
+  void Wait(const std::function<bool(const Record&)>& condition) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return condition(*this); });
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<pb::GenerateRequest> generates_;
+  std::vector<pb::ClassifyRequest> classifies_;
+  std::vector<std::string> request_ids_;
+  int num_cancelled_ = 0;
+};
+
+// One Generate call: token by token, then the end.
+class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateResponse> {
+ public:
+  GenerateReactor(const FakeRunner::Script& script, Record& record)
+      : script_(script), record_(record) {
+    Continue();
+  }
+
+ private:
+  void OnWriteDone(bool ok) override {
+    if (ok) return Continue();
+    Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client has left"));
+  }
+
+  void OnCancel() override {
+    record_.NoteCancelled();
+    std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (alarm_.has_value()) alarm_->Cancel();
+  }
+
+  void OnDone() override {
+    // The alarm's callback and OnCancel have come back: Finish came after the one, and gRPC waits
+    // for the other.
+    delete this;
+  }
+
+  // The next token, after its delay.
+  void Continue() {
+    if (next_ == script_.tokens.size() || script_.token_delay <= absl::ZeroDuration()) {
+      return WriteNext();
+    }
+    bool cancelled = false;
+    {
+      std::lock_guard lock(mutex_);
+      cancelled = cancelled_;
+      if (!cancelled) {
+        alarm_.emplace();
+        alarm_->Set(absl::ToChronoTime(absl::Now() + script_.token_delay),
+                    [this](bool ok) { OnAlarm(ok); });
+      }
+    }
+    if (cancelled) Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client has left"));
+  }
+
+  void OnAlarm(bool ok) {
+    {
+      // Waits for the one who has set or cancelled it.
+      std::lock_guard lock(mutex_);
+    }
+    if (ok) return WriteNext();
+    Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client has left"));
+  }
+
+  void WriteNext() {
+    response_.Clear();
+    if (next_ < script_.tokens.size()) {
+      response_.mutable_delta()->set_text(script_.tokens[next_++]);
+      response_.mutable_delta()->set_num_tokens(1);
+      return StartWrite(&response_);
+    }
+    if (!script_.error.ok()) return Finish(ToGrpcStatus(script_.error));
+    if (num_finished_ == script_.num_finished) return Finish(grpc::Status::OK);
+    ++num_finished_;
+    pb::Finished& finished = *response_.mutable_finished();
+    finished.set_reason(pb::FINISH_REASON_STOP);
+    finished.set_prompt_tokens(1);
+    finished.set_generated_tokens(static_cast<uint32_t>(script_.tokens.size()));
+    StartWrite(&response_);
+  }
+
+  const FakeRunner::Script& script_;
+  Record& record_;
+  size_t next_ = 0;
+  int num_finished_ = 0;
+  pb::GenerateResponse response_;
+
+  std::mutex mutex_;
+  bool cancelled_ = false;  // Guarded by mutex_, as the following.
+  std::optional<grpc::Alarm> alarm_;
+};
+
+}  // namespace
+
+class FakeRunner::Service final : public pb::RunnerService::CallbackService {
+ public:
+  explicit Service(Script script) : script_(std::move(script)) {}
+
+  grpc::ServerWriteReactor<pb::GenerateResponse>* Generate(
+      grpc::CallbackServerContext* context, const pb::GenerateRequest* request) override {
+    record_.Note(*context, *request);
+    return new GenerateReactor(script_, record_);
+  }
+
+  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
+                                     const pb::ClassifyRequest* request,
+                                     pb::ClassifyResponse* response) override {
+    record_.Note(*context, *request);
+    response->mutable_labels()->Assign(script_.labels.begin(), script_.labels.end());
+    for (int i = 0; i < request->texts_size(); ++i) {
+      response->add_results()->mutable_probabilities()->Assign(script_.probabilities.begin(),
+                                                               script_.probabilities.end());
+    }
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const grpc::Status status = ToGrpcStatus(script_.error);
+    if (script_.token_delay <= absl::ZeroDuration()) {
+      reactor->Finish(status);
+      return reactor;
+    }
+    auto alarm = std::make_shared<grpc::Alarm>();
+    alarm->Set(absl::ToChronoTime(absl::Now() + script_.token_delay),
+               [alarm, reactor, status](bool) { reactor->Finish(status); });
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
+                                         const pb::GetModelInfoRequest*,
+                                         pb::GetModelInfoResponse* response) override {
+    response->set_name("fake");
+    response->mutable_labels()->Assign(script_.labels.begin(), script_.labels.end());
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  Record& record() { return record_; }
+
+ private:
+  const Script script_;
+  Record record_;
+};
+
+absl::StatusOr<std::unique_ptr<FakeRunner>> FakeRunner::Start(Options options) {
+  grpc::EnableDefaultHealthCheckService(true);
+  std::unique_ptr<FakeRunner> runner(new FakeRunner(std::move(options.script)));
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
+  builder.RegisterService(runner->service_.get());
+  runner->server_ = builder.BuildAndStart();
+  if (runner->server_ == nullptr) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address));
+  }
+  const bool unix = options.address.rfind("unix:", 0) == 0;
+  runner->address_ =
+      unix ? options.address
+           : absl::StrCat(options.address.substr(0, options.address.rfind(':')), ":", port);
+  runner->SetServing(options.serving);
+  return runner;
+}
+
+FakeRunner::FakeRunner(Script script) : service_(std::make_unique<Service>(std::move(script))) {}
+
+FakeRunner::~FakeRunner() {
+  if (server_ != nullptr) Shutdown();  // Null where Start has failed.
+}
+
+void FakeRunner::SetServing(bool serving) {
+  server_->GetHealthCheckService()->SetServingStatus("", serving);
+}
+
+void FakeRunner::Shutdown() { server_->Shutdown(std::chrono::system_clock::now()); }
+
+std::vector<pb::GenerateRequest> FakeRunner::generate_requests() const {
+  std::lock_guard lock(service_->record().mutex_);
+  return service_->record().generates_;
+}
+
+std::vector<pb::ClassifyRequest> FakeRunner::classify_requests() const {
+  std::lock_guard lock(service_->record().mutex_);
+  return service_->record().classifies_;
+}
+
+std::vector<std::string> FakeRunner::request_ids() const {
+  std::lock_guard lock(service_->record().mutex_);
+  return service_->record().request_ids_;
+}
+
+void FakeRunner::WaitForCancelled(int num_calls) {
+  service_->record().Wait([=](const Record& record) { return record.num_cancelled_ >= num_calls; });
+}
+
+void FakeRunner::WaitForGenerate(int num_calls) {
+  service_->record().Wait([=](const Record& record) {
+    return static_cast<int>(record.generates_.size()) >= num_calls;
+  });
+}
+
+}  // namespace chorus

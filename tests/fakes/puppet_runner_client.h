@@ -1,0 +1,94 @@
+#pragma once
+
+// A RunnerClient whose strings the test pulls: calls wait here until the test answers them.
+//
+// Thread safety: calls may come from any thread; the answers' callbacks run on the test's.
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api_server/runners/runner_client.h"
+
+namespace chorus {
+
+class PuppetRunnerClient : public RunnerClient {
+ public:
+  struct GenerateCall {
+    std::string prompt;
+    GenerateParams params;
+    CallContext context;
+    OnText on_text;
+    OnGenerated done;
+
+    // Writes `text` and ends.
+    void Finish(std::string_view text, FinishReason reason = FinishReason::kStop) {
+      if (!text.empty()) on_text(text);
+      std::move(done)(GenerationEnd{.reason = reason, .prompt_tokens = 1, .generated_tokens = 2});
+    }
+    void Fail(absl::Status status) { std::move(done)(std::move(status)); }
+  };
+  struct ClassifyCall {
+    std::vector<std::string> texts;
+    CallContext context;
+    OnClassified done;
+
+    // Scores the one text of the call.
+    void Finish(double score) {
+      std::vector<TextClassification> results;
+      results.push_back({.labels = {"NEGATIVE", "POSITIVE"}, .probabilities = {1 - score, score}});
+      std::move(done)(std::move(results));
+    }
+    void Fail(absl::Status status) { std::move(done)(std::move(status)); }
+  };
+
+  void Generate(std::string prompt, const GenerateParams& params, CallContext context,
+                OnText on_text, OnGenerated done) override {
+    std::lock_guard lock(mutex_);
+    generate_calls_.push_back(
+        {std::move(prompt), params, std::move(context), std::move(on_text), std::move(done)});
+  }
+  void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override {
+    std::lock_guard lock(mutex_);
+    classify_calls_.push_back({std::move(texts), std::move(context), std::move(done)});
+  }
+  bool healthy() const override { return healthy_; }
+
+  void set_healthy(bool healthy) { healthy_ = healthy; }
+
+  size_t num_generate_calls() { return Size(generate_calls_); }
+  size_t num_classify_calls() { return Size(classify_calls_); }
+
+  // The oldest call that waits; it must be there.
+  GenerateCall TakeGenerate() { return Take(generate_calls_); }
+  ClassifyCall TakeClassify() { return Take(classify_calls_); }
+
+ private:
+  template <typename Call>
+  size_t Size(const std::deque<Call>& calls) {
+    std::lock_guard lock(mutex_);
+    return calls.size();
+  }
+  template <typename Call>
+  Call Take(std::deque<Call>& calls) {
+    std::lock_guard lock(mutex_);
+    if (calls.empty()) {
+      ADD_FAILURE() << "the runner was not called";
+      return {};
+    }
+    Call call = std::move(calls.front());
+    calls.pop_front();
+    return call;
+  }
+
+  std::mutex mutex_;
+  std::deque<GenerateCall> generate_calls_;
+  std::deque<ClassifyCall> classify_calls_;
+  bool healthy_ = true;
+};
+
+}  // namespace chorus

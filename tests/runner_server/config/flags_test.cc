@@ -1,0 +1,108 @@
+#include "runner_server/config/flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace chorus {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::StatusOr<std::optional<RunnerFlags>> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "runner_server");
+  return ParseFlags(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(ParseFlags, HasDefaults) {
+  const auto flags = Parse({"--model", "/models/gpt2/"});
+  ASSERT_TRUE(flags.ok() && flags->has_value()) << flags.status();
+  EXPECT_EQ((*flags)->model, "/models/gpt2/");
+  EXPECT_EQ((*flags)->name, "gpt2");  // The folder's.
+  EXPECT_EQ((*flags)->version, "");
+  EXPECT_EQ((*flags)->address, "0.0.0.0:50061");
+  EXPECT_EQ((*flags)->metrics_address, "0.0.0.0:9061");
+  EXPECT_GE((*flags)->threads, 1);
+  EXPECT_EQ((*flags)->max_sequences, 32);
+  EXPECT_EQ((*flags)->max_step_tokens, 512);
+  EXPECT_EQ((*flags)->drain_delay, absl::ZeroDuration());
+  EXPECT_EQ((*flags)->drain_timeout, absl::Seconds(30));
+  EXPECT_EQ((*flags)->ports_file, "");
+}
+
+TEST(ParseFlags, ReadsEveryFlag) {
+  const auto flags = Parse({"--model=m",
+                            "--name",
+                            "gpt2-generation",
+                            "--version=demo",
+                            "--address",
+                            "unix:/run/chorus.sock",
+                            "--metrics_address=",
+                            "--threads",
+                            "3",
+                            "--max_sequences=8",
+                            "--max_step_tokens",
+                            "64",
+                            "--max_queued_sequences",
+                            "5",
+                            "--max_queued_tokens=1000",
+                            "--drain_delay",
+                            "1500ms",
+                            "--drain_timeout=2m",
+                            "--ports_file",
+                            "/run/ports"});
+  ASSERT_TRUE(flags.ok() && flags->has_value()) << flags.status();
+  EXPECT_EQ((*flags)->name, "gpt2-generation");
+  EXPECT_EQ((*flags)->version, "demo");
+  EXPECT_EQ((*flags)->address, "unix:/run/chorus.sock");
+  EXPECT_EQ((*flags)->metrics_address, "");
+  EXPECT_EQ((*flags)->threads, 3);
+  EXPECT_EQ((*flags)->max_sequences, 8);
+  EXPECT_EQ((*flags)->max_step_tokens, 64);
+  EXPECT_EQ((*flags)->max_queued_sequences, 5);
+  EXPECT_EQ((*flags)->max_queued_tokens, 1000);
+  EXPECT_EQ((*flags)->drain_delay, absl::Milliseconds(1500));
+  EXPECT_EQ((*flags)->drain_timeout, absl::Minutes(2));
+  EXPECT_EQ((*flags)->ports_file, "/run/ports");
+}
+
+TEST(ParseFlags, TakesAnEmptyValueEitherWay) {
+  EXPECT_EQ((*Parse({"--model", "m", "--metrics_address", ""}))->metrics_address, "");
+  EXPECT_EQ((*Parse({"--metrics_address=", "--model", "m"}))->metrics_address, "");
+}
+
+TEST(ParseFlags, NamesTheFlagThatIsWrong) {
+  struct Case {
+    std::vector<const char*> arguments;
+    const char* message;
+  };
+  for (const Case& c :
+       std::vector<Case>{{{}, "--model is required"},
+                         {{"--model", "m", "--treads", "1"}, "--treads"},
+                         {{"--model", "m", "--max_sequences", "0"}, "--max_sequences"},
+                         {{"--model", "m", "--max_sequences", "many"}, "--max_sequences"},
+                         {{"--model", "m", "--max_queued_tokens", "-1"}, "--max_queued_tokens"},
+                         {{"--model", "m", "--drain_delay", "5"},
+                          "--drain_delay: must be a duration such as 1500ms or 30s: 5"},
+                         {{"--model", "m", "--drain_timeout", "-5s"},
+                          "--drain_timeout: must be a duration such as 1500ms or 30s: -5s"},
+                         {{"--model", "m", "--max_step_tokens", "31"},
+                          "--max_step_tokens must be at least --max_sequences, 32: 31"}}) {
+    const auto flags = Parse(c.arguments);
+    EXPECT_EQ(flags.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(flags.status().message()), HasSubstr(c.message));
+  }
+}
+
+TEST(ParseFlags, PrintsHelp) {
+  ::testing::internal::CaptureStdout();
+  const auto flags = Parse({"--help"});
+  EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr("--max_step_tokens"));
+  ASSERT_TRUE(flags.ok());
+  EXPECT_FALSE(flags->has_value());
+}
+
+}  // namespace
+}  // namespace chorus
