@@ -23,6 +23,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t kReadBytes = 16 << 10;
+constexpr int kClientClosedRequest = 499;  // Never sent; for metrics and the log.
 
 HeadLimits ToHeadLimits(const HttpLimits& limits) {
   return {.max_bytes = limits.max_head_bytes,
@@ -66,6 +67,10 @@ void HttpSession::CloseIfIdle() {
 }
 
 void HttpSession::Abort() {
+  if (state_ == State::kContinue || state_ == State::kBody || state_ == State::kHandling) {
+    exchange_.metrics->Finish(kClientClosedRequest);
+    Log(kClientClosedRequest, 0);
+  }
   stop_.request_stop();
   Close();
 }
@@ -258,7 +263,7 @@ void HttpSession::Send(HttpReply reply) {
   state_ = State::kWriting;
   if (draining_ || !exchange_.head.keep_alive) close_after_ = true;
   exchange_.metrics->Finish(reply.status);
-  Log(reply);
+  Log(reply.status, reply.body.size());
   reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.call.request_id,
                                         .minor_version = exchange_.head.request.minor_version,
                                         .close = close_after_,
@@ -301,11 +306,11 @@ void HttpSession::Close() {
   socket_.close(error);
 }
 
-void HttpSession::Log(const HttpReply& reply) const {
+void HttpSession::Log(int status, size_t body_bytes) const {
   VLOG(1) << "request=" << exchange_.call.request_id
           << " protocol=http method=" << exchange_.head.request.method
-          << " endpoint=" << exchange_.metrics->endpoint() << " status=" << reply.status
-          << " reply_bytes=" << reply.body.size() << " duration=" << exchange_.metrics->elapsed();
+          << " endpoint=" << exchange_.metrics->endpoint() << " status=" << status
+          << " reply_bytes=" << body_bytes << " duration=" << exchange_.metrics->elapsed();
 }
 
 }  // namespace chorus

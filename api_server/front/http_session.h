@@ -92,7 +92,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void OnWritten(boost::system::error_code error);
   void Linger();
   void Close();
-  void Log(const HttpReply& reply) const;
+  void Log(int status, size_t body_bytes) const;
 
   const std::shared_ptr<boost::asio::io_context> io_;
   Socket socket_;

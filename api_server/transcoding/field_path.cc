@@ -68,7 +68,7 @@ absl::Status CheckAlternatives(const FieldDescriptor& field, const Message& mess
   const FieldDescriptor* set = message.GetReflection()->GetOneofFieldDescriptor(message, oneof);
   if (set == nullptr || set == &field) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(set->name(), " and ", field.name(), " are alternatives: give one of them"));
+      absl::StrCat("and ", set->name(), " are alternatives: give one of them"));
 }
 
 }  // namespace chorus

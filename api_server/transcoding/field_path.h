@@ -35,7 +35,8 @@ std::string FieldPathName(const FieldPath& path);
 absl::Status MutableParent(const FieldPath& path, google::protobuf::Message& root,
                            google::protobuf::Message** parent);
 
-// INVALID_ARGUMENT when another member of the field's oneof is set; names both.
+// INVALID_ARGUMENT when another member of the field's oneof is set; the message names it, and goes
+// on from the field's name.
 absl::Status CheckAlternatives(const google::protobuf::FieldDescriptor& field,
                                const google::protobuf::Message& message);
 

@@ -51,10 +51,10 @@ class Walk {
 
   absl::Status Field(const JsonValue& json, const FieldDescriptor& field, Message& message) {
     if (json.kind() == JsonValue::Kind::kNull && !TakesNull(field)) return absl::OkStatus();
-    if (absl::Status alternatives = CheckAlternatives(field, message); !alternatives.ok()) {
-      return Error(absl::StrCat("is ambiguous: ", alternatives.message()));
-    }
     const Inside inside(*this, place_.empty() ? field.name() : "." + field.name());
+    if (const absl::Status status = CheckAlternatives(field, message); !status.ok()) {
+      return Error(StdView(status.message()));
+    }
     if (field.is_map()) return Map(json, field, message);
     if (field.is_repeated()) return Array(json, field, message);
     return Single(json, field, message);

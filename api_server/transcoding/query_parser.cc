@@ -70,6 +70,13 @@ class Leaves {
   std::vector<std::string> names_;
 };
 
+absl::StatusOr<std::string> DecodeComponent(std::string_view text) {
+  auto decoded = DecodeFormComponent(text);
+  if (decoded.ok()) return decoded;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the query string is malformed: ", decoded.status().message()));
+}
+
 absl::Status Unknown(std::string_view name, const HttpBinding& binding) {
   const std::vector<std::string> known = GetQueryParameters(binding);
   return absl::InvalidArgumentError(
@@ -118,8 +125,8 @@ absl::Status ParseQuery(std::string_view query, const HttpBinding& binding, Mess
   for (const absl::string_view pair : absl::StrSplit(AbslView(query), '&', absl::SkipEmpty())) {
     const std::pair<absl::string_view, absl::string_view> parts =
         absl::StrSplit(pair, absl::MaxSplits('=', 1));
-    ASSIGN_OR_RETURN(const std::string name, DecodeFormComponent(StdView(parts.first)));
-    ASSIGN_OR_RETURN(const std::string value, DecodeFormComponent(StdView(parts.second)));
+    ASSIGN_OR_RETURN(const std::string name, DecodeComponent(StdView(parts.first)));
+    ASSIGN_OR_RETURN(const std::string value, DecodeComponent(StdView(parts.second)));
     if (binding.body == HttpBinding::Body::kWhole) {
       return absl::InvalidArgumentError(
           absl::StrCat("unknown query parameter ", QuoteForMessage(name), ": ", binding.name(),

@@ -59,7 +59,7 @@ std::optional<Int> ParseWithExponent(std::string_view text) {
   constexpr double kLargest = 9007199254740992.0;  // 2^53
   if (ScanJsonNumber(text) != text.size()) return std::nullopt;
   double number = 0;
-  absl::from_chars(text.data(), text.data() + text.size(), number);
+  absl::from_chars(text.data(), text.data() + text.size(), number);  // The largest, if too large.
   if (std::trunc(number) != number || std::abs(number) > kLargest) return std::nullopt;
   const auto integer = static_cast<int64_t>(number);
   if (!std::in_range<Int>(integer)) return std::nullopt;
@@ -83,8 +83,10 @@ absl::StatusOr<ScalarValue> ParseFloat(const NumberText& number) {
     return MustBe("a number", number.shown);
   }
   Float value = 0;
-  absl::from_chars(text.data(), text.data() + text.size(), value);  // What is too small becomes 0.
-  if (std::isfinite(value)) return ScalarValue(value);
+  const auto result = absl::from_chars(text.data(), text.data() + text.size(), value);
+  // Out of range is also what is too small, which becomes 0 or the smallest number.
+  const bool too_large = result.ec == std::errc::result_out_of_range && std::abs(value) > 1;
+  if (!too_large) return ScalarValue(value);
   return MustBe(absl::StrCat("a number from ", std::numeric_limits<Float>::lowest(), " to ",
                              std::numeric_limits<Float>::max()),
                 number.shown);

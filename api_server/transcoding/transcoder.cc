@@ -65,7 +65,12 @@ Transcoder::Transcoder(std::vector<HttpBinding> bindings, PathMatcher matcher,
 absl::StatusOr<Route> Transcoder::Match(std::string_view http_method,
                                         std::string_view target) const {
   const std::string_view path = SplitTarget(target).path;
-  ASSIGN_OR_RETURN(PathMatch match, matcher_.Match(http_method, path));
+  auto found = matcher_.Match(http_method, path);
+  if (!found.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the path is malformed: ", found.status().message()));
+  }
+  PathMatch match = *std::move(found);
   switch (match.outcome) {
     case PathMatch::Outcome::kFound:
       return Route{&bindings_[static_cast<size_t>(match.binding)],

@@ -7,9 +7,11 @@
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "api_server/transcoding/json_writer.h"
 #include "api_server/transcoding/quote.h"
@@ -32,13 +34,36 @@ namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
 
-// Debian's protobuf lets some signs, spaces and ranges pass.
+// The number of decimal digits that `text` begins with.
+size_t CountDigits(std::string_view text) {
+  return std::min(text.find_first_not_of("0123456789"), text.size());
+}
+
+// [-] 1*DIGIT [ "." 1*9DIGIT ] "s". protobuf's own parser lets more pass.
 bool ParseDuration(std::string_view text, Duration& duration) {
-  const std::string_view unsigned_text = text.substr(text.starts_with('-') ? 1 : 0);
-  if (unsigned_text.find_first_not_of("0123456789.s") != std::string_view::npos) return false;
-  return TimeUtil::FromString(std::string(text), &duration) &&
+  std::string_view rest = text.substr(text.starts_with('-') ? 1 : 0);
+  const size_t num_digits = CountDigits(rest);
+  rest.remove_prefix(num_digits);
+  if (num_digits == 0) return false;
+  if (rest.starts_with('.')) {
+    const size_t num_decimals = CountDigits(rest.substr(1));
+    if (num_decimals == 0 || num_decimals > 9) return false;
+    rest.remove_prefix(1 + num_decimals);
+  }
+  return rest == "s" && TimeUtil::FromString(std::string(text), &duration) &&
          duration.seconds() >= TimeUtil::kDurationMinSeconds &&
          duration.seconds() <= TimeUtil::kDurationMaxSeconds;
+}
+
+// RFC 3339. protobuf's own parser lets shorter numbers pass.
+bool ParseTimestamp(std::string_view text, Timestamp& time) {
+  constexpr std::string_view kShape = "0000-00-00T00:00:00";
+  if (text.size() <= kShape.size()) return false;
+  for (size_t i = 0; i < kShape.size(); ++i) {
+    const bool is_digit = text[i] >= '0' && text[i] <= '9';
+    if (kShape[i] == '0' ? !is_digit : text[i] != kShape[i]) return false;
+  }
+  return TimeUtil::FromString(std::string(text), &time);
 }
 
 bool IsValid(const Duration& duration) {
@@ -53,6 +78,15 @@ bool IsValid(const Timestamp& time) {
   return time.seconds() >= TimeUtil::kTimestampMinSeconds &&
          time.seconds() <= TimeUtil::kTimestampMaxSeconds && time.nanos() >= 0 &&
          time.nanos() < kNanosPerSecond;
+}
+
+// Names of letters and digits, dots and commas between; protobuf's own parser lets any bytes pass.
+bool ParseFieldMask(std::string_view text, FieldMask& mask) {
+  const auto is_allowed = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == ',';
+  };
+  return std::all_of(text.begin(), text.end(), is_allowed) &&
+         FieldMaskUtil::FromJsonString(std::string(text), &mask);
 }
 
 // Between a generated class and `message`, which may be of a dynamic one.
@@ -140,11 +174,11 @@ absl::Status ParseWellKnownText(WellKnownType type, std::string_view text, Messa
   }
   if (type == WellKnownType::kTimestamp) {
     Timestamp time;
-    return Store(TimeUtil::FromString(std::string(text), &time), time,
-                 "a time such as \"2026-01-31T12:00:00Z\"", text, message);
+    return Store(ParseTimestamp(text, time), time, "a time such as \"2026-01-31T12:00:00Z\"", text,
+                 message);
   }
   FieldMask mask;
-  return Store(FieldMaskUtil::FromJsonString(std::string(text), &mask), mask,
+  return Store(ParseFieldMask(text, mask), mask,
                "a list of field paths such as \"maxLength,sub.topK\"", text, message);
 }
 

@@ -1,0 +1,23 @@
+#include "cli/demo_store.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include "base/status_macros.h"
+#include "model_store/demo_models.h"
+
+namespace chorus {
+
+absl::StatusOr<ModelStore> OpenStoreWithDemoModels(const Installation& installation) {
+  ASSIGN_OR_RETURN(const std::filesystem::path home, ModelStore::DefaultHome());
+  ModelStore store(home);
+  const absl::StatusOr<std::filesystem::path> demo_models = installation.Data(kDemoModels);
+  const absl::Status status =
+      demo_models.ok() ? InstallDemoModels(store, *demo_models) : demo_models.status();
+  if (!status.ok()) {
+    std::cerr << "chorus: the demo models are not installed: " << status.message() << std::endl;
+  }
+  return store;
+}
+
+}  // namespace chorus

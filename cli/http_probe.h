@@ -1,0 +1,40 @@
+#pragma once
+
+// One HTTP GET whose body does not matter, made from a poll loop without blocking it.
+//
+// Thread safety: none.
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/socket_address.h"
+
+namespace chorus {
+
+class HttpProbe {
+ public:
+  // Starts to connect. `path` such as "/readyz".
+  static absl::StatusOr<HttpProbe> Start(const SocketAddress& address, const std::string& path);
+
+  HttpProbe(HttpProbe&& other) noexcept;
+  HttpProbe& operator=(HttpProbe&&) = delete;
+  ~HttpProbe();
+
+  // What to poll for.
+  int fd() const { return fd_; }
+  short events() const;
+
+  // Call when poll reports anything on fd(). The status code once it is there, 0 if there will be
+  // none; then the probe has done its work.
+  std::optional<int> OnEvent();
+
+ private:
+  HttpProbe(int fd, std::string request) : fd_(fd), unsent_(std::move(request)) {}
+
+  int fd_;  // -1 once moved from.
+  std::string unsent_;
+  std::string received_;
+};
+
+}  // namespace chorus

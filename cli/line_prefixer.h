@@ -1,0 +1,42 @@
+#pragma once
+
+// Cuts a child's output, which comes in pieces, into lines and puts its name before each.
+//
+// A line without an end waits for it, up to 16 KiB; a longer one goes out in parts, so that no
+// child makes the supervisor's memory grow.
+//
+// Thread safety: none.
+
+#include <string>
+#include <string_view>
+
+namespace chorus {
+
+class LinePrefixer {
+ public:
+  static constexpr size_t kMaxLineBytes = 16 << 10;
+
+  // `prefix` stands before each line as it is, such as "[gpt2] ".
+  explicit LinePrefixer(std::string prefix) : prefix_(std::move(prefix)) {}
+
+  // The lines that `bytes` completes, each ending in '\n'. A '\r' before it is dropped.
+  std::string Append(std::string_view bytes);
+
+  // The line that has no end, if there is one. Call when the output has ended.
+  std::string Finish();
+
+  // The last line that was not blank, without prefix.
+  const std::string& last_line() const { return last_line_; }
+
+  // Forgets it, for the output of a new process.
+  void ClearLastLine() { last_line_.clear(); }
+
+ private:
+  void EmitPending(std::string& out);
+
+  const std::string prefix_;
+  std::string pending_;  // A line as far as it came.
+  std::string last_line_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,215 @@
+// The `chorus` command: reads the command line and calls the verb.
+//
+// Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N.
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/time/time.h"
+#include "cli/models.h"
+#include "cli/run.h"
+#include "cli/serve.h"
+
+namespace chorus {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+int Report(const absl::StatusOr<int>& result) {
+  if (result.ok()) return *result;
+  std::cerr << "chorus: " << result.status().message() << std::endl;
+  return kFailed;
+}
+
+int Report(const absl::Status& status) {
+  return Report(status.ok() ? absl::StatusOr<int>(0) : absl::StatusOr<int>(status));
+}
+
+std::string ParseDuration(const std::string& text, absl::Duration& duration) {
+  if (absl::ParseDuration(text, &duration) && duration >= absl::ZeroDuration() &&
+      duration < absl::InfiniteDuration()) {
+    return "";
+  }
+  return "must be a time such as 30s or 1m30s: " + text;
+}
+
+// A check that the help does not describe: its option's own text does.
+CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
+
+template <typename T>
+CLI::Validator Between(T low, T high) {
+  return Quiet(CLI::Range(low, high));
+}
+
+std::string Positive(const std::string& text) {
+  double value = 0;
+  return absl::SimpleAtod(text, &value) && value > 0 ? "" : "must be greater than 0: " + text;
+}
+
+// Each Add function makes one verb, whose outcome goes to `exit_status`.
+void AddServe(CLI::App& app, int& exit_status) {
+  static ServeOptions options;
+  CLI::App* verb = app.add_subcommand(
+      "serve", "Serve a graph on this machine: one runner for each model, and the gateway");
+  verb->add_option("--port", options.port, "Port of the HTTP API; 0 takes a free one")
+      ->capture_default_str()
+      ->check(Between(0, 65535));
+  verb->add_option("--grpc_port", options.grpc_port, "Port of the gRPC API; 0 takes a free one")
+      ->capture_default_str()
+      ->check(Between(0, 65535));
+  verb->add_option("--host", options.host,
+                   "Address to listen on; 0.0.0.0 for all of this machine's")
+      ->capture_default_str();
+  verb->add_option("--graph", options.graph, "Graph file (YAML); without it the tutorial's graph")
+      ->type_name("FILE");
+  verb->add_option("--model", options.models,
+                   "Model of one of the graph's runners: a tag or a Hugging Face folder; without "
+                   "it the runner's "
+                   "namesake in the store. May be given for each runner")
+      ->type_name("RUNNER=MODEL")
+      ->allow_extra_args(false);
+  verb->add_option(
+          "--threads", options.num_threads,
+          "Compute threads of each runner; without it the cores are divided among the runners")
+      ->check(Between(1, 1024));
+  verb->add_option("--max_sequences", options.max_sequences, "Sequences in one batch of a runner")
+      ->check(Between(1, 65536));
+  verb->add_option_function<std::string>(
+          "--drain_timeout",
+          [](const std::string& text) { (void)ParseDuration(text, options.drain_timeout); },
+          "How long calls in progress may take to end after Ctrl-C [30s]")
+      ->type_name("TIME")
+      ->check([](const std::string& text) {
+        absl::Duration ignored;
+        return ParseDuration(text, ignored);
+      });
+  verb->footer(
+      "\nExamples:\n"
+      "  chorus serve\n"
+      "  chorus serve --port 8080 --host 0.0.0.0\n"
+      "  chorus serve --model gpt2-generation=./my-gpt2\n"
+      "\nCtrl-C drains and stops; a second Ctrl-C stops at once.");
+  verb->callback([&exit_status] { exit_status = Report(Serve(options)); });
+}
+
+void AddRun(CLI::App& app, int& exit_status) {
+  static RunOptions options;
+  static AnswerOptions& answer = options.answer;
+  CLI::App* verb = app.add_subcommand("run", "Ask one model for one answer");
+  verb->add_option("model", options.model, "Tag (see chorus models list), or a folder: ./my-gpt2")
+      ->required()
+      ->type_name("MODEL");
+  verb->add_option("text", answer.text, "Prompt, or text to classify; - reads standard input")
+      ->required()
+      ->type_name("TEXT");
+  verb->add_option("--max_length", answer.max_length, "Most tokens, prompt included [128]")
+      ->check(Between(1u, 1u << 20));
+  verb->add_option("--max_new_tokens", answer.max_new_tokens,
+                   "Most new tokens; wins over --max_length")
+      ->check(Between(1u, 1u << 20));
+  verb->add_flag_function(
+      "--do_sample,!--greedy", [](int64_t count) { answer.do_sample = count > 0; },
+      "Sample (the default), or take the likeliest token each time");
+  verb->add_option("--temperature", answer.temperature, "Divides the logits [1]")->check(Positive);
+  verb->add_option("--top_k", answer.top_k, "Sample among the k likeliest tokens; 0 for all [50]");
+  verb->add_option("--top_p", answer.top_p,
+                   "Sample among the likeliest tokens whose probabilities reach this sum [1]")
+      ->check(Positive)
+      ->check(Between(0.0, 1.0));
+  verb->add_option("--seed", answer.seed, "Same seed, same text");
+  verb->add_option("--threads", options.num_threads, "Compute threads; without it one a core")
+      ->check(Between(1, 1024));
+  verb->add_flag("--verbose", options.verbose, "Show the runner's log");
+  verb->footer(
+      "\nExamples:\n"
+      "  chorus run gpt2-generation \"I have an idea!\"\n"
+      "  chorus run gpt2-generation:demo \"It was\" --greedy --max_new_tokens 20\n"
+      "  chorus run bert-base-uncased-classification \"a charming and often affecting journey\"\n"
+      "  echo \"It was\" | chorus run ./my-gpt2 - --seed 7");
+  verb->callback([&exit_status] { exit_status = Report(Run(options)); });
+}
+
+void AddModels(CLI::App& app, int& exit_status) {
+  CLI::App* verb = app.add_subcommand("models", "See the models in the store");
+  verb->require_subcommand(1);
+  verb->footer("\nThe store is $CHORUS_HOME/models, or ~/.chorus/models.");
+
+  static std::string list_output = "table";
+  CLI::App* list = verb->add_subcommand("list", "List all models");
+  list->add_option("-o,--output", list_output, "table or json")
+      ->capture_default_str()
+      ->check(Quiet(CLI::IsMember({"table", "json"})));
+  list->footer("\nExamples:\n  chorus models list\n  chorus models list -o json");
+  list->callback([&exit_status] { exit_status = Report(ListModels(list_output)); });
+
+  static GetModelOptions get_options;
+  CLI::App* get = verb->add_subcommand("get", "Show one model: its files, sizes and hashes");
+  get->add_option("tag", get_options.tag, "NAME, NAME:latest or NAME:VERSION")
+      ->required()
+      ->type_name("TAG");
+  get->add_option("-o,--output", get_options.output, "text, json or path")
+      ->capture_default_str()
+      ->check(Quiet(CLI::IsMember({"text", "json", "path"})));
+  get->add_flag("--verify", get_options.verify, "Hash the files again and compare");
+  get->footer(
+      "\nExamples:\n  chorus models get gpt2-generation\n"
+      "  ls \"$(chorus models get gpt2-generation:demo -o path)\"");
+  get->callback([&exit_status] { exit_status = Report(GetModel(get_options)); });
+}
+
+// `chorus help`, `chorus help serve`, `chorus help models list`. Not left to CLI11, which would
+// take `serve` for the verb to run.
+int Help(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* described = &app;
+  std::string parents;
+  for (const std::string& word : words) {
+    try {
+      described = described->get_subcommand(word);
+    } catch (const CLI::OptionNotFound&) {
+      std::cerr << "chorus: there is no verb \"" << word << "\"; chorus help lists them"
+                << std::endl;
+      return kWrongUsage;
+    }
+    parents += (parents.empty() ? "chorus" : " " + described->get_parent()->get_name());
+  }
+  std::cout << described->help(parents);
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  int exit_status = 0;
+  CLI::App app("Chorus serves inference graphs: text generators whose answers a classifier scores.",
+               "chorus");
+  app.set_version_flag("--version", "chorus " CHORUS_VERSION);
+  app.set_help_flag("-h,--help", "Show help");
+  app.footer(
+      "\nExamples:\n  chorus serve\n  chorus run gpt2-generation \"I have an idea!\"\n"
+      "  chorus models list\n  chorus help serve");
+  AddServe(app, exit_status);
+  AddRun(app, exit_status);
+  AddModels(app, exit_status);
+  app.add_subcommand("help", "Show help on a verb: chorus help serve");
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) return Help(app, {});
+  if (words[0] == "help") return Help(app, {words.begin() + 1, words.end()});
+  app.require_subcommand(1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help or --version.
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "chorus: " << error.what() << "\nchorus help says how it is used" << std::endl;
+    return kWrongUsage;
+  }
+  return exit_status;
+}
+
+}  // namespace
+}  // namespace chorus
+
+int main(int argc, char** argv) { return chorus::Main(argc, argv); }

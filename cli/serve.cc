@@ -1,0 +1,148 @@
+#include "cli/serve.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "cli/demo_store.h"
+#include "cli/graph_file.h"
+#include "cli/installation.h"
+#include "cli/serve_plan.h"
+#include "cli/socket_address.h"
+#include "cli/socket_directory.h"
+#include "cli/supervisor.h"
+#include "cli/usable_cores.h"
+
+namespace chorus {
+namespace {
+
+// What a child may take beyond its drain timeout to flush and end.
+constexpr absl::Duration kStopReserve = absl::Seconds(5);
+
+// Splits "RUNNER=MODEL" and checks that the graph has each runner.
+absl::StatusOr<std::map<std::string, std::string>> ParseModels(
+    const std::vector<std::string>& models, const GraphSummary& graph) {
+  std::map<std::string, std::string> by_runner;
+  for (const std::string& text : models) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals + 1 == text.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--model takes RUNNER=MODEL, such as gpt2-generation=./gpt2: ", text));
+    }
+    const std::string runner = text.substr(0, equals);
+    if (std::count(graph.runners.begin(), graph.runners.end(), runner) == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--model names a runner that the graph does not have: ", runner));
+    }
+    by_runner[runner] = text.substr(equals + 1);
+  }
+  return by_runner;
+}
+
+absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
+                                                   const GraphSummary& graph,
+                                                   const ModelStore& store) {
+  ASSIGN_OR_RETURN(const auto chosen, ParseModels(options.models, graph));
+  std::vector<RunnerSpec> runners;
+  for (const std::string& name : graph.runners) {
+    const auto it = chosen.find(name);
+    const absl::StatusOr<ResolvedModel> model =
+        store.Resolve(it != chosen.end() ? it->second : name);
+    if (!model.ok()) {
+      return absl::Status(
+          model.status().code(),
+          absl::StrCat("no model for the graph's runner ", name, ": ", model.status().message(),
+                       "; --model ", name, "=FOLDER names one"));
+    }
+    runners.push_back({name, model->tag ? model->tag->version : "", model->directory});
+  }
+  return runners;
+}
+
+// A taken port is found here rather than by a child that fails again and again.
+absl::StatusOr<std::string> FreeAddress(const std::string& host, int port, const char* flag) {
+  ASSIGN_OR_RETURN(const SocketAddress address, SocketAddress::Resolve(host, port));
+  if (const absl::Status status = address.CheckFree(); !status.ok()) {
+    return absl::Status(
+        status.code(),
+        absl::StrCat(status.message(), "; stop it or choose another port with ", flag));
+  }
+  return address.ToString();
+}
+
+std::string Greeting(const std::string& graph, const GatewayAddresses& addresses) {
+  const std::string http = "http://" + addresses.http.ToString();
+  std::string text = absl::StrCat("Chorus is ready: HTTP ", http, ", gRPC ",
+                                  addresses.grpc.ToString(), "\nTry:  curl -X POST ", http);
+  if (graph == "inference_graph") {
+    absl::StrAppend(
+        &text, "/classify_generated_texts -H 'Content-Type: text/plain' -d 'I have an idea!'\n");
+  } else {
+    absl::StrAppend(
+        &text, "/v1/graphs/", graph,
+        ":run -H 'Content-Type: application/json' -d '{\"text\": \"I have an idea!\"}'\n");
+  }
+  return text;
+}
+
+absl::Status WriteConfig(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text << std::flush;
+  if (file) return absl::OkStatus();
+  return absl::InternalError("cannot write " + path.native() + ": is the disk full?");
+}
+
+absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
+                                           const Installation& installation) {
+  ServeSettings settings;
+  settings.num_threads = options.num_threads;
+  settings.max_sequences = options.max_sequences;
+  settings.drain_timeout = options.drain_timeout;
+  settings.num_cores = NumUsableCores();
+  ASSIGN_OR_RETURN(settings.runner_program, installation.Program("runner_server"));
+  ASSIGN_OR_RETURN(settings.gateway_program, installation.Program("api_server"));
+  if (options.port == options.grpc_port && options.port != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--port and --grpc_port must differ: ", options.port));
+  }
+  ASSIGN_OR_RETURN(settings.http_address, FreeAddress(options.host, options.port, "--port"));
+  ASSIGN_OR_RETURN(settings.grpc_address,
+                   FreeAddress(options.host, options.grpc_port, "--grpc_port"));
+  return settings;
+}
+
+}  // namespace
+
+absl::StatusOr<int> Serve(const ServeOptions& options) {
+  ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
+  std::filesystem::path graph_file = options.graph;
+  if (graph_file.empty()) {
+    ASSIGN_OR_RETURN(graph_file, installation.Data(kDefaultGraph));
+  }
+  ASSIGN_OR_RETURN(const GraphSummary graph, ReadGraphFile(graph_file));
+  ASSIGN_OR_RETURN(ServeSettings settings, MakeSettings(options, installation));
+  ASSIGN_OR_RETURN(const ModelStore store, OpenStoreWithDemoModels(installation));
+  ASSIGN_OR_RETURN(const std::vector<RunnerSpec> runners, FindModels(options, graph, store));
+  ASSIGN_OR_RETURN(const ScratchDirectory directory, CreateSocketDirectory());
+  settings.graph_file = graph_file;
+  settings.directory = directory.path();
+  ServePlan plan = MakeServePlan(settings, runners);
+  RETURN_IF_ERROR(WriteConfig(plan.gateway_config_file, plan.gateway_config));
+
+  Supervisor::Options supervisor;
+  supervisor.gateway = Supervisor::Gateway{
+      plan.children.size() - 1,
+      {.ports_file = plan.gateway_ports_file},
+      [&](const GatewayAddresses& addresses) { return Greeting(graph.name, addresses); }};
+  supervisor.children = std::move(plan.children);
+  supervisor.plan.stop_timeout = options.drain_timeout + kStopReserve;
+  supervisor.color = WantsColor(STDERR_FILENO);
+  return Supervisor(std::move(supervisor)).Run();
+}
+
+}  // namespace chorus

@@ -1,0 +1,30 @@
+#pragma once
+
+// `chorus serve`: the graph on this machine, as supervised child processes.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace chorus {
+
+struct ServeOptions {
+  std::string host = "127.0.0.1";
+  int port = 3000;              // 0: any free one.
+  int grpc_port = 50051;        // Likewise.
+  std::filesystem::path graph;  // Empty: the tutorial's.
+  std::vector<std::string>
+      models;  // "RUNNER=MODEL": instead of the runner's namesake in the store.
+  std::optional<int> num_threads;
+  std::optional<int> max_sequences;
+  absl::Duration drain_timeout = absl::Seconds(30);
+};
+
+// The exit status, once stopped; or what kept it from starting.
+absl::StatusOr<int> Serve(const ServeOptions& options);
+
+}  // namespace chorus

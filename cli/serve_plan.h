@@ -1,0 +1,51 @@
+#pragma once
+
+// Turns what `chorus serve` is to run into child processes: one runner_server a model, listening on
+// a unix socket in a private folder, and the api_server that calls them.
+//
+// Pure. Thread safety: free functions without state.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "cli/child_spec.h"
+
+namespace chorus {
+
+// One model to serve.
+struct RunnerSpec {
+  std::string name;     // As the graph names it.
+  std::string version;  // In the store; empty for a folder.
+  std::filesystem::path model_directory;
+};
+
+struct ServeSettings {
+  std::string http_address;  // "127.0.0.1:3000"
+  std::string grpc_address;
+  std::filesystem::path graph_file;
+  std::optional<int> num_threads;    // Of each runner. Unset: the cores divided, at least 1.
+  std::optional<int> max_sequences;  // Of each runner. Unset: its own default.
+  absl::Duration drain_timeout;
+  int num_cores = 1;
+  std::filesystem::path runner_program;
+  std::filesystem::path gateway_program;
+  std::filesystem::path directory;  // Private and short; see FitsSocketPath.
+};
+
+struct ServePlan {
+  std::vector<ChildSpec> children;  // The runners, then the gateway; the gateway stops first.
+  std::string gateway_config;       // YAML, to be written to the next before the start.
+  std::filesystem::path gateway_config_file;
+  std::filesystem::path gateway_ports_file;
+};
+
+ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners);
+
+// Whether sockets in `directory` have paths that bind(2) and gRPC's "unix:" addresses take: short
+// enough, and no characters that a URI would have to escape.
+bool FitsSocketPath(const std::filesystem::path& directory);
+
+}  // namespace chorus

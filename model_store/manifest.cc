@@ -1,0 +1,111 @@
+#include "model_store/manifest.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "base/string_view.h"
+
+namespace chorus {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kMaxFileBytes = int64_t{1} << 50;  // Keeps sums of sizes far from overflow.
+
+absl::Status Bad(std::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("manifest.json: ", AbslView(what)));
+}
+
+absl::StatusOr<std::string> StringField(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  if (it == object.end() || !it->is_string()) return Bad(absl::StrCat(key, " must be a string"));
+  return it->get<std::string>();
+}
+
+bool IsSha256(std::string_view text) {
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
+         });
+}
+
+// The name joins a path, so it may name nothing outside the model's folder.
+bool IsPlainFileName(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name != kManifestFileName &&
+         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
+  if (!object.is_object()) return Bad("files must hold objects");
+  ManifestFile file;
+  absl::StatusOr<std::string> name = StringField(object, "name");
+  if (!name.ok()) return name.status();
+  absl::StatusOr<std::string> sha256 = StringField(object, "sha256");
+  if (!sha256.ok()) return sha256.status();
+  const auto size = object.find("size_bytes");
+  if (!IsPlainFileName(*name)) return Bad(absl::StrCat("not a plain file name: ", *name));
+  if (!IsSha256(*sha256)) return Bad(absl::StrCat("not a SHA-256: ", *sha256));
+  if (size == object.end() || !size->is_number_integer() || size->get<int64_t>() < 0 ||
+      size->get<int64_t>() > kMaxFileBytes) {
+    return Bad(absl::StrCat("size_bytes of ", *name, " must be an integer from 0 to 2^50"));
+  }
+  return ManifestFile{*std::move(name), size->get<int64_t>(), *std::move(sha256)};
+}
+
+}  // namespace
+
+int64_t Manifest::size_bytes() const {
+  int64_t sum = 0;
+  for (const ManifestFile& file : files) sum += file.size_bytes;
+  return sum;
+}
+
+std::string ToJson(const Manifest& manifest) {
+  Json files = Json::array();
+  for (const ManifestFile& file : manifest.files) {
+    files.push_back(
+        {{"name", file.name}, {"size_bytes", file.size_bytes}, {"sha256", file.sha256}});
+  }
+  const Json json = {
+      {"name", manifest.tag.name},
+      {"version", manifest.tag.version},
+      {"created", absl::FormatTime(absl::RFC3339_sec, manifest.created, absl::UTCTimeZone())},
+      {"task", manifest.task},
+      {"architecture", manifest.architecture},
+      {"files", files}};
+  return json.dump(2) + "\n";
+}
+
+absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Bad("not a JSON object");
+  Manifest manifest;
+  std::string created;
+  for (const auto& [key, field] : {std::pair{"name", &manifest.tag.name},
+                                   {"version", &manifest.tag.version},
+                                   {"created", &created},
+                                   {"task", &manifest.task},
+                                   {"architecture", &manifest.architecture}}) {
+    absl::StatusOr<std::string> value = StringField(json, key);
+    if (!value.ok()) return value.status();
+    *field = *std::move(value);
+  }
+  if (absl::Status status = ValidateTag(manifest.tag); !status.ok())
+    return Bad(StdView(status.message()));
+  if (manifest.tag.is_latest()) return Bad("\"latest\" is not a version");
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, created, &manifest.created, &error)) {
+    return Bad(absl::StrCat("created is not a time (", error, "): ", created));
+  }
+  const auto files = json.find("files");
+  if (files == json.end() || !files->is_array()) return Bad("files must be an array");
+  for (const Json& object : *files) {
+    absl::StatusOr<ManifestFile> file = ParseFile(object);
+    if (!file.ok()) return file.status();
+    manifest.files.push_back(*std::move(file));
+  }
+  return manifest;
+}
+
+}  // namespace chorus

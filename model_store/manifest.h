@@ -1,0 +1,45 @@
+#pragma once
+
+// What the store knows of one model: manifest.json beside its files.
+//
+// Thread safety: values and free functions.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "model_store/tag.h"
+
+namespace chorus {
+
+inline constexpr std::string_view kManifestFileName = "manifest.json";
+
+struct ManifestFile {
+  std::string name;  // In the model's folder; no slash.
+  int64_t size_bytes = 0;
+  std::string sha256;  // 64 lower-case hexadecimal digits.
+  bool operator==(const ManifestFile&) const = default;
+};
+
+struct Manifest {
+  Tag tag;             // Its version is never "latest".
+  absl::Time created;  // When it was saved; whole seconds.
+  std::string task;    // "generate", "classify", or empty when the architecture is of neither kind.
+  std::string architecture;  // As config.json names it, such as "GPT2LMHeadModel"; may be empty.
+  std::vector<ManifestFile> files;  // By name; the manifest itself is not among them.
+
+  int64_t size_bytes() const;
+  bool operator==(const Manifest&) const = default;
+};
+
+// JSON, indented, ending in a newline.
+std::string ToJson(const Manifest& manifest);
+
+// The inverse. INVALID_ARGUMENT says what is missing or wrong; unknown keys are left unread, so
+// that an older program reads what a newer one wrote.
+absl::StatusOr<Manifest> ParseManifest(std::string_view json);
+
+}  // namespace chorus

@@ -1,0 +1,100 @@
+#pragma once
+
+// Models on disk, by tag:
+//
+//   $CHORUS_HOME/models/<name>/<version>/    the model's files and manifest.json
+//   $CHORUS_HOME/models/<name>/latest        a file that names a version
+//   $CHORUS_HOME/models/.tmp/<random>/       a save in progress, or what a crash left of one
+//
+// A version appears, or is replaced, by one rename after all its bytes are synced: whenever the
+// process or the machine stops, every tag is either as it was or as it was to be. What a dead save
+// left behind is removed by the next one.
+//
+// Thread safety: const methods, and Save from any number of threads and processes at once; of two
+// savers of one tag exactly one wins.
+//
+// Errors, besides those named at each method: RESOURCE_EXHAUSTED for a full disk, PERMISSION_DENIED
+// or FAILED_PRECONDITION where the store cannot be written; the message says what to do.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model_store/file_system.h"
+#include "model_store/manifest.h"
+#include "model_store/tag.h"
+
+namespace chorus {
+
+// A model to load: a version of the store, or any folder.
+struct ResolvedModel {
+  std::filesystem::path directory;
+  std::optional<Tag>
+      tag;  // Unset for a folder outside the store; else its version is never "latest".
+};
+
+enum class SetLatest { kAlways, kIfAbsent, kNever };
+
+struct SaveOptions {
+  bool replace =
+      false;  // Whether the tag may exist already; the old version then makes place at once.
+  SetLatest set_latest = SetLatest::kAlways;
+};
+
+struct ModelList {
+  std::vector<Manifest> models;        // By tag.
+  std::vector<absl::Status> problems;  // One for each version whose manifest cannot be read.
+};
+
+class ModelStore {
+ public:
+  // $CHORUS_HOME, else ~/.chorus. FAILED_PRECONDITION when neither variable is set.
+  static absl::StatusOr<std::filesystem::path> DefaultHome();
+
+  // Nothing is created before the first Save. `file_system` must outlive the store.
+  explicit ModelStore(const std::filesystem::path& home,
+                      FileSystem& file_system = FileSystem::Real());
+
+  // Copies the folder's files in. ALREADY_EXISTS without `replace`; INVALID_ARGUMENT for a tag
+  // without a version of its own; NOT_FOUND when `directory` is no model folder.
+  absl::StatusOr<Manifest> Save(const Tag& tag, const std::filesystem::path& directory,
+                                const SaveOptions& options = {});
+
+  // Points `tag.name`'s latest at an existing version.
+  absl::Status PointLatest(const Tag& tag, SetLatest mode);
+
+  // An absent store is empty.
+  ModelList List() const;
+
+  // NOT_FOUND names the tags there are; DATA_LOSS when the manifest is missing or wrong.
+  absl::StatusOr<Manifest> Get(const Tag& tag) const;
+
+  // Where a version lies, by name alone; nothing is looked up.
+  std::filesystem::path Directory(const Tag& tag) const;
+
+  // "name", "name:latest", "name:version", or, when it has a slash or is "." or "..", the path of a
+  // model folder. INVALID_ARGUMENT for what is neither, NOT_FOUND when there is none.
+  absl::StatusOr<ResolvedModel> Resolve(std::string_view text) const;
+
+  // Hashes every file again. DATA_LOSS names each that is missing or differs.
+  absl::Status Verify(const Tag& tag) const;
+
+ private:
+  absl::StatusOr<Tag> ResolveLatest(const Tag& tag) const;
+  absl::StatusOr<Manifest> Stage(const Tag& tag, const std::filesystem::path& from,
+                                 const std::vector<std::string>& names,
+                                 const std::filesystem::path& staged);
+  absl::Status Publish(const Tag& tag, const std::filesystem::path& staged, bool replace);
+  absl::Status WriteLatest(const Tag& tag, SetLatest mode, const std::filesystem::path& scratch);
+  absl::Status CreateLayout();
+  absl::Status NotFound(const Tag& tag) const;
+
+  const std::filesystem::path models_;
+  FileSystem& file_system_;
+};
+
+}  // namespace chorus

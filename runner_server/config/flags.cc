@@ -1,0 +1,85 @@
+#include "runner_server/config/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <limits>
+
+#include "runner_server/config/cpu_count.h"
+
+namespace chorus {
+namespace {
+
+constexpr int kMaxCount = 1 << 16;
+constexpr int64_t kMaxQueue = std::numeric_limits<int32_t>::max();
+
+void AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
+                 const std::string& help) {
+  app.add_option_function<std::string>(
+         name,
+         [name, &value](const std::string& text) {
+           if (!absl::ParseDuration(text, &value) || value < absl::ZeroDuration()) {
+             throw CLI::ValidationError(name, "must be a duration such as 1500ms or 30s: " + text);
+           }
+         },
+         help)
+      ->type_name("DURATION")
+      ->default_str(absl::FormatDuration(value));
+}
+
+void AddOptions(CLI::App& app, RunnerFlags& flags) {
+  app.option_defaults()->always_capture_default();
+  app.add_option("--model", flags.model, "Hugging Face directory of a GPT-2 or BERT")->required();
+  app.add_option("--name", flags.name, "Name of the model; default: the directory's name");
+  app.add_option("--version", flags.version, "Version to report of the model");
+  app.add_option("--address", flags.address, "gRPC: HOST:PORT (port 0: any) or unix:/path");
+  app.add_option("--metrics_address", flags.metrics_address,
+                 "Prometheus: HOST:PORT (port 0: any); empty: off");
+  app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
+      ->check(CLI::Range(0, kMaxCount));
+  app.add_option("--max_sequences", flags.max_sequences, "Sequences in the running batch")
+      ->check(CLI::Range(1, kMaxCount));
+  app.add_option("--max_step_tokens", flags.max_step_tokens,
+                 "Tokens in one forward pass; at least --max_sequences")
+      ->check(CLI::Range(1, kMaxCount));
+  app.add_option("--max_queued_sequences", flags.max_queued_sequences, "Sequences that may wait")
+      ->check(CLI::Range(int64_t{1}, kMaxQueue));
+  app.add_option("--max_queued_tokens", flags.max_queued_tokens, "Tokens that may wait")
+      ->check(CLI::Range(int64_t{1}, kMaxQueue));
+  AddDuration(app, "--drain_delay", flags.drain_delay,
+              "After SIGTERM, how long to keep serving while reporting not ready");
+  AddDuration(app, "--drain_timeout", flags.drain_timeout,
+              "After that, how long accepted requests may still run");
+  app.add_option("--ports_file", flags.ports_file,
+                 "Written once listening: grpc=ADDRESS:PORT, metrics=ADDRESS:PORT");
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* const* argv) {
+  RunnerFlags flags;
+  CLI::App app("runner_server: serves one model over gRPC (chorus.runner.v1)");
+  try {
+    AddOptions(app, flags);
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return std::nullopt;
+  } catch (const CLI::Error& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+  if (flags.max_step_tokens < flags.max_sequences) {
+    return absl::InvalidArgumentError("--max_step_tokens must be at least --max_sequences, " +
+                                      std::to_string(flags.max_sequences) + ": " +
+                                      std::to_string(flags.max_step_tokens));
+  }
+  if (flags.threads == 0) flags.threads = AvailableCores();
+  if (flags.name.empty()) {
+    std::filesystem::path folder = std::filesystem::path(flags.model).lexically_normal();
+    if (!folder.has_filename()) folder = folder.parent_path();  // It ended in a slash.
+    flags.name = folder.filename().string();
+  }
+  return flags;
+}
+
+}  // namespace chorus

@@ -1,0 +1,36 @@
+#pragma once
+
+// The command line of runner_server.
+//
+// Thread safety: a free function without state.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace chorus {
+
+struct RunnerFlags {
+  std::string model;                             // Hugging Face directory.
+  std::string name;                              // Default: the directory's own name.
+  std::string version;                           // Label for GetModelInfo and metrics.
+  std::string address = "0.0.0.0:50061";         // Or unix:/path. Port 0: any that is free.
+  std::string metrics_address = "0.0.0.0:9061";  // Empty: no metrics are served.
+  int threads = 0;                               // 0: all cores this process may use.
+  int max_sequences = 32;
+  int max_step_tokens = 512;
+  int64_t max_queued_sequences = 256;
+  int64_t max_queued_tokens = 1 << 18;
+  absl::Duration drain_delay = absl::ZeroDuration();
+  absl::Duration drain_timeout = absl::Seconds(30);
+  std::string ports_file;  // Empty: none.
+};
+
+// INVALID_ARGUMENT names the flag that is wrong. Nothing if --help was asked for, which has then
+// been printed.
+absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* const* argv);
+
+}  // namespace chorus

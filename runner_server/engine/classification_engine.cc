@@ -1,0 +1,122 @@
+#include "runner_server/engine/classification_engine.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/status_macros.h"
+#include "runner_server/engine/mailbox.h"
+#include "runner_server/scheduler/still_wanted.h"
+
+namespace chorus {
+
+absl::StatusOr<std::unique_ptr<ClassificationEngine>> ClassificationEngine::Create(
+    std::unique_ptr<SequenceClassifier> model, const Tokenizer& tokenizer, EngineObserver& observer,
+    const Options& options) {
+  if (tokenizer.vocab_size() > model->vocab_size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the tokenizer's vocabulary must have at most ", model->vocab_size(),
+                     " entries, as the model's embedding: ", tokenizer.vocab_size()));
+  }
+  const int context_size = model->context_size();
+  const int vocab_size = model->vocab_size();
+  std::vector<std::string> labels = model->labels();
+  ASSIGN_OR_RETURN(std::unique_ptr<ClassificationStepper> stepper,
+                   ClassificationStepper::Create(std::move(model), observer, options.batch));
+  return std::unique_ptr<ClassificationEngine>(
+      new ClassificationEngine(std::move(stepper), tokenizer, observer, options, context_size,
+                               vocab_size, std::move(labels)));
+}
+
+ClassificationEngine::ClassificationEngine(std::unique_ptr<ClassificationStepper> stepper,
+                                           const Tokenizer& tokenizer, EngineObserver& observer,
+                                           const Options& options, int context_size, int vocab_size,
+                                           std::vector<std::string> labels)
+    : tokenizer_(tokenizer),
+      observer_(observer),
+      context_size_(context_size),
+      vocab_size_(vocab_size),
+      labels_(std::move(labels)),
+      budget_(options.queue),
+      stepper_(stepper.get()),
+      pipeline_(std::move(stepper),
+                [this](Submission submission) { return Prepare(std::move(submission)); }) {}
+
+ClassificationEngine::~ClassificationEngine() = default;
+
+absl::Status ClassificationEngine::Submit(std::vector<std::string> texts, absl::Time deadline,
+                                          std::stop_token stop, ClassificationDone on_done) {
+  if (texts.empty()) return absl::InvalidArgumentError("texts must hold at least 1 text: 0");
+  if (absl::Status wanted = CheckStillWanted(stop, deadline, absl::Now()); !wanted.ok()) {
+    if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
+    return wanted;
+  }
+  absl::StatusOr<QueueBudget::Ticket> ticket = budget_.Enter(std::ssize(texts));
+  if (!ticket.ok()) {
+    observer_.OnRejected(RejectReason::kQueue);
+    return ticket.status();
+  }
+  Submission submission = {std::move(texts), deadline, std::move(stop), std::move(on_done),
+                           *std::move(ticket)};
+  if (!pipeline_.TryPush(submission)) {
+    observer_.OnRejected(RejectReason::kDraining);
+    return absl::UnavailableError("the runner is shutting down; retry at another one");
+  }
+  return absl::OkStatus();
+}
+
+std::optional<ClassificationStepper::Arrival> ClassificationEngine::Prepare(Submission submission) {
+  absl::StatusOr<ClassificationCall> call = MakeCall(submission);
+  if (!call.ok()) {
+    submission.ticket.Release();
+    std::move(submission.on_done)(call.status());
+    return std::nullopt;
+  }
+  return ClassificationStepper::Arrival{*std::move(call), std::move(submission.on_done)};
+}
+
+absl::StatusOr<ClassificationCall> ClassificationEngine::MakeCall(Submission& submission) {
+  ClassificationCall call;
+  int64_t num_tokens = 0;
+  for (const std::string& text : submission.texts) {
+    // Asked for every text: a call of a thousand takes a while to tokenise.
+    if (absl::Status wanted = CheckStillWanted(submission.stop, submission.deadline, absl::Now());
+        !wanted.ok()) {
+      if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
+      return wanted;
+    }
+    num_tokens += std::ssize(call.rows.emplace_back(tokenizer_.Encode(text, context_size_)));
+  }
+  if (absl::Status room = submission.ticket.AddTokens(num_tokens); !room.ok()) {
+    observer_.OnRejected(RejectReason::kTokens);
+    return room;
+  }
+  call.id = next_id_++;
+  call.deadline = submission.deadline;
+  call.stop = std::move(submission.stop);
+  call.ticket = std::move(submission.ticket);
+  return call;
+}
+
+absl::Status ClassificationEngine::WarmUp() {
+  Mailbox<absl::Status> ended;
+  RETURN_IF_ERROR(Submit({"Hello"}, absl::InfiniteFuture(), std::stop_token(),
+                         [&ended](absl::StatusOr<ClassificationResults> results) {
+                           absl::Status status = results.status();
+                           ended.TryPush(status);
+                         }));
+  return *ended.Take();
+}
+
+void ClassificationEngine::Drain(absl::Time until) { pipeline_.Drain(until); }
+
+void ClassificationEngine::Join() { pipeline_.Join(); }
+
+EngineLoad ClassificationEngine::load() const {
+  const QueueBudget::Usage queued = budget_.usage();
+  return {.running_sequences = stepper_->num_running(),
+          .queued_sequences = queued.sequences,
+          .queued_tokens = queued.tokens};
+}
+
+}  // namespace chorus

@@ -1,0 +1,97 @@
+#include "runner_server/engine/classification_stepper.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "base/status_macros.h"
+#include "runner_server/engine/run_model.h"
+
+namespace chorus {
+
+std::vector<double> Softmax(std::span<const float> logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  std::vector<double> probabilities;
+  double total = 0;
+  for (const float logit : logits) total += probabilities.emplace_back(std::exp(logit - largest));
+  for (double& probability : probabilities) probability /= total;
+  return probabilities;
+}
+
+absl::StatusOr<std::unique_ptr<ClassificationStepper>> ClassificationStepper::Create(
+    std::unique_ptr<SequenceClassifier> model, EngineObserver& observer,
+    const MicroBatcher::Options& options) {
+  std::unique_ptr<ClassificationStepper> stepper(
+      new ClassificationStepper(std::move(model), observer));
+  ASSIGN_OR_RETURN(stepper->batcher_, MicroBatcher::Create(options));
+  return stepper;
+}
+
+void ClassificationStepper::Add(Arrival arrival) {
+  const size_t num_rows = arrival.call.rows.size();
+  calls_.emplace(arrival.call.id, Call{.results = ClassificationResults(num_rows),
+                                       .num_missing = num_rows,
+                                       .on_done = std::move(arrival.on_done)});
+  batcher_->Add(std::move(arrival.call));
+}
+
+void ClassificationStepper::Step(absl::Time now) {
+  const absl::Time started_at = absl::Now();
+  const Batch batch = batcher_->Form(now);
+  for (const DroppedCall& dropped : batch.dropped) {
+    if (absl::IsDeadlineExceeded(dropped.status)) observer_.OnRejected(RejectReason::kDeadline);
+    Fail(dropped.id, dropped.status);
+  }
+  if (batch.rows.empty()) return;
+
+  num_running_.store(static_cast<int>(batch.rows.size()), std::memory_order_relaxed);
+  const absl::StatusOr<std::span<const float>> logits = Forward(batch);
+  num_running_.store(0, std::memory_order_relaxed);
+  const size_t num_labels = model_->labels().size();
+  for (size_t i = 0; i < batch.rows.size(); ++i) {
+    if (logits.ok()) {
+      Publish(batch.rows[i], logits->subspan(i * num_labels, num_labels));
+    } else {
+      Fail(batch.rows[i].call, logits.status());
+    }
+  }
+  if (!logits.ok()) return;
+  observer_.OnStep({.num_rows = static_cast<int>(batch.rows.size()),
+                    .num_tokens = batch.num_tokens,
+                    .num_prompt_tokens = batch.num_tokens,
+                    .full = batch.full,
+                    .duration = absl::Now() - started_at});
+}
+
+absl::StatusOr<std::span<const float>> ClassificationStepper::Forward(const Batch& batch) {
+  rows_.clear();
+  for (const BatchRow& row : batch.rows) rows_.emplace_back(row.tokens);
+  std::span<const float> logits;  // [rows, labels]
+  RETURN_IF_ERROR(RunModel(observer_, [&] { logits = model_->Forward(rows_); }));
+  return logits;
+}
+
+void ClassificationStepper::Publish(const BatchRow& row, std::span<const float> logits) {
+  const auto found = calls_.find(row.call);
+  Call& call = found->second;
+  call.results[row.index] = {Softmax(logits), static_cast<int>(row.tokens.size())};
+  if (--call.num_missing > 0) return;
+  Call ended = std::move(call);
+  calls_.erase(found);
+  std::move(ended.on_done)(std::move(ended.results));
+}
+
+void ClassificationStepper::Fail(uint64_t id, const absl::Status& status) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;  // An earlier row of the batch ended it.
+  Call ended = std::move(found->second);
+  calls_.erase(found);
+  std::move(ended.on_done)(status);
+}
+
+void ClassificationStepper::FailAll(const absl::Status& status) {
+  for (const uint64_t id : batcher_->RemoveAll()) Fail(id, status);
+}
+
+}  // namespace chorus

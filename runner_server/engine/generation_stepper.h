@@ -1,0 +1,101 @@
+#pragma once
+
+// Runs the generations of one model, a step at a time: schedule → forward → sample → publish.
+//
+// Thread safety: none; created anywhere, then used by the engine thread only, except num_running(),
+// which any thread may ask.
+// Invariants: (1) generations_ holds exactly what the scheduler holds. (2) A generation's KV slot
+// is free before its on_done is called. (3) A text does not depend on what else runs.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runner_server/engine/engine_observer.h"
+#include "runner_server/engine/generation.h"
+#include "runner_server/model/language_model.h"
+#include "runner_server/sampling/sampler.h"
+#include "runner_server/scheduler/scheduler.h"
+#include "runner_server/scheduler/slot_pool.h"
+#include "runner_server/tokenizer/detokenizer.h"
+
+namespace chorus {
+
+class GenerationStepper {
+ public:
+  struct Options {
+    int max_step_tokens = 512;  // >= the model's number of slots.
+    int vocab_size = 0;         // Of the tokenizer: only ids that have a text are ever chosen.
+    int32_t eos_token_id = -1;  // -1: the model has none.
+  };
+  struct Arrival {
+    std::unique_ptr<Sequence> sequence;
+    GenerationCallbacks callbacks;
+  };
+
+  // `token_bytes` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that
+  // is out of range.
+  static absl::StatusOr<std::unique_ptr<GenerationStepper>> Create(
+      std::unique_ptr<LanguageModel> model, const TokenBytes& token_bytes, EngineObserver& observer,
+      const Options& options);
+
+  void Add(Arrival arrival);
+  bool HasWork() const { return scheduler_->HasWork(); }
+
+  // Ends what nobody wants any more, then runs one forward pass. If the model throws, the
+  // generations of that pass end with the error.
+  void Step(absl::Time now);
+
+  void FailAll(const absl::Status& status);
+
+  int num_running() const { return num_running_.load(std::memory_order_relaxed); }
+  int num_slots() const { return slots_.num_slots(); }
+
+ private:
+  // Remembers when a stop was requested.
+  class StopClock;
+
+  struct Generation {
+    Generation(GenerationCallbacks callbacks, const TokenBytes& token_bytes,
+               const std::stop_token& stop);
+    ~Generation();
+
+    GenerationCallbacks callbacks;
+    Detokenizer detokenizer;
+    int num_undelivered_tokens = 0;  // Decoded since the last delta.
+    std::unique_ptr<StopClock> stop_clock;
+  };
+
+  GenerationStepper(std::unique_ptr<LanguageModel> model, const TokenBytes& token_bytes,
+                    EngineObserver& observer, const Options& options);
+
+  void EndDropped(DroppedSequence dropped);
+  absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
+  void ChooseToken(Sequence& sequence, std::span<const float> logits, StepStats& stats);
+  static void Deliver(Generation& generation, std::string text);
+  void Finish(const Sequence& sequence, FinishReason reason);
+  void Fail(const Sequence& sequence, const absl::Status& status);
+  void Remove(const Sequence& sequence);  // From the scheduler; destroys it.
+  std::unique_ptr<Generation> Forget(uint64_t id);
+
+  const std::unique_ptr<LanguageModel> model_;
+  const TokenBytes& token_bytes_;
+  EngineObserver& observer_;
+  const Options options_;
+  SlotPool slots_;
+  std::unique_ptr<Scheduler> scheduler_;
+  Sampler sampler_;
+  std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;  // By sequence id.
+  std::vector<LanguageModel::Row> rows_;                                   // Of the current step.
+  std::atomic<int> num_running_ = 0;
+};
+
+}  // namespace chorus

@@ -1,0 +1,36 @@
+#include "runner_server/engine/length_limit.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace chorus {
+
+absl::Status CheckLengthLimit(const LengthLimit& limit) {
+  if (limit.max_new_tokens == 0 && limit.max_length > static_cast<uint32_t>(limit.context_size)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_length must be at most ", limit.context_size, ": ", limit.max_length));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens) {
+  if (num_prompt_tokens >= limit.context_size) {
+    return absl::InvalidArgumentError(absl::StrCat("the prompt has ", num_prompt_tokens,
+                                                   " tokens, the model's context is ",
+                                                   limit.context_size, ": shorten the prompt"));
+  }
+  if (limit.max_new_tokens > 0) {
+    return static_cast<int>(
+        std::min<int64_t>(int64_t{num_prompt_tokens} + limit.max_new_tokens, limit.context_size));
+  }
+  if (limit.max_length == 0) return limit.context_size;
+  if (static_cast<uint32_t>(num_prompt_tokens) >= limit.max_length) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the prompt has ", num_prompt_tokens, " tokens, max_length is ", limit.max_length,
+        ": shorten the prompt or raise max_length, to at most ", limit.context_size));
+  }
+  return static_cast<int>(limit.max_length);
+}
+
+}  // namespace chorus

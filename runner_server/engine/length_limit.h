@@ -1,0 +1,28 @@
+#pragma once
+
+// How long a text may become: Hugging Face's max_length and max_new_tokens.
+//
+// Thread safety: free functions without state.
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+// What a request asks for, and what the model can do.
+struct LengthLimit {
+  uint32_t max_length = 0;      // Prompt and new tokens together; 0: the model's context.
+  uint32_t max_new_tokens = 0;  // 0: none. Wins over max_length.
+  int context_size = 0;         // Most tokens of one sequence.
+};
+
+// INVALID_ARGUMENT if max_length counts and is over the model's context. Knows no prompt yet.
+absl::Status CheckLengthLimit(const LengthLimit& limit);
+
+// The most tokens of the whole sequence, more than the prompt's and at most the context.
+// INVALID_ARGUMENT, with both numbers, if the prompt leaves no room for a token.
+absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens);
+
+}  // namespace chorus

@@ -1,0 +1,63 @@
+#pragma once
+
+// Hands items from any thread to one owner thread, which sleeps while there are none.
+//
+// Thread safety: all methods may be called at once from any thread.
+// Guarantees: items are taken once, in the order in which they were pushed; none is lost, also when
+// the mailbox is closed.
+//
+//   while (std::optional<Job> job = mailbox.Take()) Run(*std::move(job));  // Until Close().
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace chorus {
+
+template <typename T>
+class Mailbox {
+ public:
+  // False, and `item` stays as it is, once the mailbox is closed. Bounds nothing: who pushes holds
+  // a ticket of a QueueBudget.
+  bool TryPush(T& item) {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    items_.push_back(std::move(item));
+    not_empty_.notify_one();  // Locked: who takes the last item may then destroy the mailbox.
+    return true;
+  }
+
+  // No more pushes; what is inside can still be taken.
+  void Close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    not_empty_.notify_all();
+  }
+
+  // The oldest item; waits for one. Nothing once the mailbox is closed and empty.
+  std::optional<T> Take() {
+    std::unique_lock lock(mutex_);
+    not_empty_.wait(lock, [this] { return !items_.empty() || closed_; });
+    if (items_.empty()) return std::nullopt;
+    std::optional<T> item = std::move(items_.front());
+    items_.pop_front();
+    return item;
+  }
+
+  // All items. With `wait`, at least one, unless the mailbox is closed and empty.
+  std::deque<T> TakeAll(bool wait) {
+    std::unique_lock lock(mutex_);
+    if (wait) not_empty_.wait(lock, [this] { return !items_.empty() || closed_; });
+    return std::exchange(items_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable not_empty_;  // Or closed.
+  std::deque<T> items_;                // Guarded by mutex_.
+  bool closed_ = false;                // Guarded by mutex_.
+};
+
+}  // namespace chorus

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "runner_server/kernels/activation.h"
+
+namespace chorus {
+namespace {
+
+// tanh x = 1 - 2 / (e^2x + 1); absolute error below 2e-7.
+CHORUS_SIMD_INLINE Vec Tanh(Vec x) {
+  const Vec one = Set1(1.0f);
+  return Sub(one, Div(Set1(2.0f), Add(Exp(Add(x, x)), one)));
+}
+
+// x/2 (1 + tanh u) = x / (1 + e^-2u), without the cancellation of the left side.
+CHORUS_SIMD_INLINE Vec GeluTanh(Vec x) {
+  const Vec cubic = Fma(Mul(Mul(x, x), x), Set1(0.044715f), x);
+  const Vec minus_2u = Mul(cubic, Set1(-1.59576912f));  // -2 sqrt(2/pi)
+  return Div(x, Add(Set1(1.0f), Exp(minus_2u)));
+}
+
+// x times the normal distribution function. erfc z = t (a1 + t (a2 + ...)) e^(-z^2) with
+// t = 1 / (1 + p z), z >= 0: Abramowitz and Stegun, 7.1.26, absolute error 1.5e-7.
+CHORUS_SIMD_INLINE Vec GeluErf(Vec x) {
+  const Vec magnitude = Max(x, Sub(Set1(0.0f), x));
+  const Vec z = Mul(magnitude, Set1(0.707106781f));
+  const Vec t = Div(Set1(1.0f), Fma(z, Set1(0.3275911f), Set1(1.0f)));
+  Vec y = Set1(1.061405429f);
+  y = Fma(y, t, Set1(-1.453152027f));
+  y = Fma(y, t, Set1(1.421413741f));
+  y = Fma(y, t, Set1(-0.284496736f));
+  y = Fma(y, t, Set1(0.254829592f));
+  const Vec half_erfc = Mul(Mul(Mul(y, t), Set1(0.5f)), Exp(Mul(z, Sub(Set1(0.0f), z))));
+  return Mul(x, SelectNegative(x, half_erfc, Sub(Set1(1.0f), half_erfc)));
+}
+
+CHORUS_SIMD_INLINE Vec Apply(Activation activation, Vec x) {
+  switch (activation) {
+    case Activation::kNone:
+      return x;
+    case Activation::kRelu:
+      return Max(x, Set1(0.0f));
+    case Activation::kTanh:
+      return Tanh(x);
+    case Activation::kGeluTanh:
+      return GeluTanh(x);
+    case Activation::kGeluErf:
+      return GeluErf(x);
+  }
+  return x;
+}
+
+void Activate(Activation activation, float* x, int n) {
+  for (int i = 0; i < n; i += kLanes) {
+    const int count = MinInt(kLanes, n - i);
+    StoreFirst(x + i, Apply(activation, LoadFirst(x + i, count)), count);
+  }
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,36 @@
+#pragma once
+
+// The compute kernels, one set for each instruction set the build knows. The CPU's best is chosen
+// once; every set is tested against the references over shapes that fit nothing.
+//
+// Thread safety: constants.
+
+#include "runner_server/kernels/activation.h"
+#include "runner_server/kernels/attention.h"
+#include "runner_server/kernels/gemm.h"
+#include "runner_server/kernels/layer_norm.h"
+
+namespace chorus {
+
+struct KernelTable {
+  const char* name;  // "avx512", "avx2" or "portable".
+  // Items [first_item, last_item) of GemmItems(m, n).
+  void (*gemm)(const GemmArgs& args, int first_item, int last_item);
+  void (*layer_norm)(const LayerNormArgs& args);
+  void (*attention)(const AttentionArgs& args);
+  void (*activate)(Activation activation, float* x, int n);  // In place.
+};
+
+// The best set this CPU runs.
+const KernelTable& Kernels();
+
+// Every set this CPU runs, best first; null-terminated.
+const KernelTable* const* SupportedKernels();
+
+extern const KernelTable kPortableKernels;
+#if defined(__x86_64__)
+extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx512Kernels;
+#endif
+
+}  // namespace chorus

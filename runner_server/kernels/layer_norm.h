@@ -1,0 +1,17 @@
+#pragma once
+
+// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, of one row. The variance is the mean
+// square distance, taken in a second pass: it loses nothing when the mean is large.
+
+namespace chorus {
+
+struct LayerNormArgs {
+  const float* x = nullptr;  // [n]
+  int n = 0;
+  const float* weight = nullptr;  // [n]
+  const float* bias = nullptr;    // [n]
+  float epsilon = 0;
+  float* out = nullptr;  // [n]; may be x.
+};
+
+}  // namespace chorus

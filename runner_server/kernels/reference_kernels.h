@@ -1,0 +1,16 @@
+#pragma once
+
+// What the kernels compute, said plainly and in double precision; for tests.
+
+#include "runner_server/kernels/attention.h"
+#include "runner_server/kernels/gemm.h"
+#include "runner_server/kernels/layer_norm.h"
+
+namespace chorus {
+
+double ReferenceActivation(Activation activation, double x);
+void ReferenceGemm(const GemmArgs& args);
+void ReferenceLayerNorm(const LayerNormArgs& args);
+void ReferenceAttention(const AttentionArgs& args);  // Does not use args.scores.
+
+}  // namespace chorus

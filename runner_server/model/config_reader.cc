@@ -1,0 +1,146 @@
+#include "runner_server/model/config_reader.h"
+
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "base/string_view.h"
+
+namespace chorus {
+namespace {
+
+constexpr int kMaxLabels = 10'000;
+
+}  // namespace
+
+absl::StatusOr<nlohmann::json> ReadJsonFile(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return absl::NotFoundError(absl::StrCat(path.string(), ": no such file"));
+  }
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": cannot be read"));
+  nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": is not a JSON object"));
+  }
+  return json;
+}
+
+const nlohmann::json* ConfigReader::Find(const char* field) const {
+  const auto found = config_.find(field);
+  return found == config_.end() || found->is_null() ? nullptr : &*found;
+}
+
+void ConfigReader::Refuse(std::string_view what, std::string_view value) {
+  if (!status_.ok()) return;
+  constexpr size_t kMaxBytes = 200;
+  status_ = absl::InvalidArgumentError(
+      absl::StrCat(AbslView(what), ": ", AbslView(value.substr(0, kMaxBytes))));
+}
+
+int ConfigReader::Integer(const char* field, int fallback, int min, int max) {
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return fallback;
+  // A number past 64 bits is a float to the parser.
+  if (!value->is_number_integer() || *value < min || *value > max) {
+    Refuse(absl::StrCat(field, " must be an integer from ", min, " to ", max), value->dump());
+    return fallback;
+  }
+  return value->get<int>();
+}
+
+float ConfigReader::Float(const char* field, float fallback, float min, float max) {
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return fallback;
+  if (!value->is_number() || !(*value >= min && *value <= max)) {
+    Refuse(absl::StrCat(field, " must be a number from ", min, " to ", max), value->dump());
+    return fallback;
+  }
+  return value->get<float>();
+}
+
+bool ConfigReader::Bool(const char* field, bool fallback) {
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) {
+    Refuse(absl::StrCat(field, " must be true or false"), value->dump());
+    return fallback;
+  }
+  return value->get<bool>();
+}
+
+std::string ConfigReader::String(const char* field, std::string_view fallback) {
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return std::string(fallback);
+  if (!value->is_string()) {
+    Refuse(absl::StrCat(field, " must be a string"), value->dump());
+    return std::string(fallback);
+  }
+  return value->get<std::string>();
+}
+
+std::vector<std::string> ConfigReader::Strings(const char* field) {
+  std::vector<std::string> strings;
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return strings;
+  for (const nlohmann::json& element : *value) {
+    if (!value->is_array() || !element.is_string()) {
+      Refuse(absl::StrCat(field, " must be a list of strings"), value->dump());
+      return {};
+    }
+    strings.push_back(element.get<std::string>());
+  }
+  return strings;
+}
+
+int ConfigReader::TokenId(const char* field, int fallback, int vocab_size) {
+  if (!config_.contains(field)) return fallback < vocab_size ? fallback : -1;
+  return Integer(field, -1, 0, vocab_size - 1);
+}
+
+std::vector<std::string> ConfigReader::Labels() {
+  std::vector<std::string> labels;
+  const nlohmann::json* by_id = Find("id2label");
+  if (by_id == nullptr) {
+    const int num_labels = Integer("num_labels", 2, 1, kMaxLabels);
+    for (int i = 0; i < num_labels; ++i) labels.push_back(absl::StrCat("LABEL_", i));
+    return labels;
+  }
+  const size_t num_labels = by_id->is_object() ? by_id->size() : 0;
+  for (size_t i = 0; i < num_labels && num_labels <= kMaxLabels; ++i) {
+    const auto label = by_id->find(std::to_string(i));
+    if (label == by_id->end() || !label->is_string()) break;
+    labels.push_back(label->get<std::string>());
+  }
+  if (labels.empty() || labels.size() != num_labels) {
+    Refuse("id2label must give every index from \"0\" up a string", by_id->dump());
+  }
+  return labels;
+}
+
+Activation ConfigReader::ActivationFunction(const char* field, std::string_view fallback) {
+  const std::string name = String(field, fallback);
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
+  if (name == "gelu") return Activation::kGeluErf;
+  if (name == "relu") return Activation::kRelu;
+  Refuse(absl::StrCat(field, " must be gelu_new, gelu_pytorch_tanh, gelu or relu"), name);
+  return Activation::kNone;
+}
+
+void ConfigReader::RequireBool(const char* field, bool only) {
+  if (Bool(field, only) != only) {
+    Refuse(absl::StrCat(field, " is implemented for ", only ? "true" : "false", " alone"),
+           only ? "false" : "true");
+  }
+}
+
+void ConfigReader::RequireString(const char* field, std::string_view only) {
+  if (const std::string value = String(field, only); value != only) {
+    Refuse(absl::StrCat(field, " is implemented for \"", AbslView(only), "\" alone"), value);
+  }
+}
+
+}  // namespace chorus

@@ -1,0 +1,59 @@
+#pragma once
+
+// Reads fields of a Hugging Face config.json with Hugging Face's defaults, and refuses by name what
+// Chorus does not implement, rather than computing something else.
+//
+// The first fault is kept: getters after it return their default, and status() tells. So a caller
+// reads every field and asks once.
+// Thread safety: none.
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runner_server/kernels/activation.h"
+
+namespace chorus {
+
+// Parses a file that holds one JSON object. NOT_FOUND or INVALID_ARGUMENT name the file.
+absl::StatusOr<nlohmann::json> ReadJsonFile(const std::filesystem::path& path);
+
+class ConfigReader {
+ public:
+  // `config` must be an object and outlive the reader.
+  explicit ConfigReader(const nlohmann::json& config) : config_(config) {}
+
+  // INVALID_ARGUMENT with the field and its value, or OK.
+  const absl::Status& status() const { return status_; }
+
+  // Missing and null both mean the default.
+  int Integer(const char* field, int fallback, int min, int max);
+  float Float(const char* field, float fallback, float min, float max);
+  bool Bool(const char* field, bool fallback);
+  std::string String(const char* field, std::string_view fallback);
+  std::vector<std::string> Strings(const char* field);  // A list of strings; empty if missing.
+  // A token id below vocab_size, or -1 for null. Missing means the default.
+  int TokenId(const char* field, int fallback, int vocab_size);
+  // "id2label": {"0": "NEGATIVE", ...}, every index from 0 once. Missing: "LABEL_0" ... as many as
+  // "num_labels" says (2 by default).
+  std::vector<std::string> Labels();
+  Activation ActivationFunction(const char* field, std::string_view fallback);
+  // Refuses a value other than `only`.
+  void RequireBool(const char* field, bool only);
+  void RequireString(const char* field, std::string_view only);
+  // `what` must say the field and the rule.
+  void Refuse(std::string_view what, std::string_view value);
+
+ private:
+  const nlohmann::json* Find(const char* field) const;  // Null if missing or null.
+
+  const nlohmann::json& config_;
+  absl::Status status_;
+};
+
+}  // namespace chorus

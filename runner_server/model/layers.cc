@@ -1,0 +1,89 @@
+#include "runner_server/model/layers.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "runner_server/kernels/kernel_table.h"
+
+namespace chorus {
+
+void ApplyNorm(const Norm& norm, const float* x, int m, float* y, ThreadPool& pool) {
+  const int hidden = static_cast<int>(norm.weight.size());
+  const KernelTable& kernels = Kernels();
+  pool.Run(m, [&](int, int begin, int end) {
+    for (ptrdiff_t row = begin; row < end; ++row) {
+      kernels.layer_norm({.x = x + row * hidden,
+                          .n = hidden,
+                          .weight = norm.weight.data(),
+                          .bias = norm.bias.data(),
+                          .epsilon = norm.epsilon,
+                          .out = y + row * hidden});
+    }
+  });
+}
+
+Norm ReadNorm(const WeightMap& weights, const std::string& prefix, float epsilon) {
+  return {.weight = weights.at(prefix + ".weight").ReadAll(),
+          .bias = weights.at(prefix + ".bias").ReadAll(),
+          .epsilon = epsilon};
+}
+
+absl::StatusOr<PackedMatrix> ReadRows(const WeightView& weight, ThreadPool& pool) {
+  return PackedMatrix::FromRows(
+      static_cast<int>(weight.shape()[0]), static_cast<int>(weight.shape()[1]),
+      [&](size_t first, size_t count, float* out) { weight.Read(first, count, out); }, pool);
+}
+
+absl::StatusOr<Linear> ReadLinear(const WeightMap& weights, const std::string& prefix,
+                                  ThreadPool& pool) {
+  Linear linear;
+  ASSIGN_OR_RETURN(linear.weight, ReadRows(weights.at(prefix + ".weight"), pool));
+  linear.bias = weights.at(prefix + ".bias").ReadAll();
+  return linear;
+}
+
+absl::StatusOr<Linear> ReadConv1D(const WeightMap& weights, const std::string& prefix,
+                                  ThreadPool& pool) {
+  const WeightView& weight = weights.at(prefix + ".weight");
+  Linear linear;
+  ASSIGN_OR_RETURN(
+      linear.weight,
+      PackedMatrix::FromColumns(
+          static_cast<int>(weight.shape()[1]), static_cast<int>(weight.shape()[0]),
+          [&](size_t first, size_t count, float* out) { weight.Read(first, count, out); }, pool));
+  linear.bias = weights.at(prefix + ".bias").ReadAll();
+  return linear;
+}
+
+absl::StatusOr<Linear> ReadFusedLinears(const WeightMap& weights,
+                                        const std::vector<std::string>& prefixes,
+                                        ThreadPool& pool) {
+  std::vector<const WeightView*> parts;
+  Linear linear;
+  uint64_t out = 0;
+  for (const std::string& prefix : prefixes) {
+    parts.push_back(&weights.at(prefix + ".weight"));
+    out += parts.back()->shape()[0];
+    const std::vector<float> bias = weights.at(prefix + ".bias").ReadAll();
+    linear.bias.insert(linear.bias.end(), bias.begin(), bias.end());
+  }
+  const auto read = [&](size_t first, size_t count, float* values) {
+    for (const WeightView* part : parts) {
+      if (first < part->size()) {
+        const size_t taken = std::min(count, part->size() - first);
+        part->Read(first, taken, values);
+        values += taken;
+        count -= taken;
+        first += taken;
+      }
+      first -= part->size();
+      if (count == 0) return;
+    }
+  };
+  ASSIGN_OR_RETURN(linear.weight,
+                   PackedMatrix::FromRows(static_cast<int>(out),
+                                          static_cast<int>(parts[0]->shape()[1]), read, pool));
+  return linear;
+}
+
+}  // namespace chorus

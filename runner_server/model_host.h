@@ -1,0 +1,67 @@
+#pragma once
+
+// A model from a Hugging Face directory, with its tokenizer and its engine, ready to serve.
+//
+// Thread safety: as the engine's; Drain and Join by one thread.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "runner_server/engine/classification_engine.h"
+#include "runner_server/engine/engine_load.h"
+#include "runner_server/engine/engine_observer.h"
+#include "runner_server/engine/generation_engine.h"
+#include "runner_server/scheduler/queue_budget.h"
+#include "runner_server/service/hosted_model.h"
+#include "runner_server/tokenizer/byte_level_bpe.h"
+#include "runner_server/tokenizer/word_piece.h"
+
+namespace chorus {
+
+class ModelHost {
+ public:
+  struct Options {
+    std::filesystem::path directory;
+    std::string name;
+    std::string version;
+    int num_threads = 1;
+    int max_sequences = 32;     // KV slots of a generator, rows of a classifier's batch.
+    int max_step_tokens = 512;  // In one forward pass. >= max_sequences.
+    QueueBudget::Options queue;
+  };
+
+  // Loads and warms up; blocks until the engine has run once. `observer` must outlive the host.
+  // Errors are those of LoadModel, LoadByteLevelBpe and LoadWordPiece, or the engine's.
+  static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
+                                                         EngineObserver& observer);
+
+  // For a RunnerService. Lives as long as this.
+  const HostedModel& hosted() const { return hosted_; }
+  EngineLoad load() const;
+
+  // As the engine's.
+  void Drain(absl::Time until);
+  void Join();
+
+ private:
+  ModelHost() = default;
+
+  absl::Status StartGenerator(std::unique_ptr<LanguageModel> model, int32_t bos_token_id,
+                              int32_t eos_token_id, const Options& options,
+                              EngineObserver& observer);
+  absl::Status StartClassifier(std::unique_ptr<SequenceClassifier> model, const Options& options,
+                               EngineObserver& observer);
+
+  // One of each pair; the engine is destroyed before the tokenizer it uses.
+  std::unique_ptr<ByteLevelBpe> byte_level_bpe_;
+  std::unique_ptr<WordPiece> word_piece_;
+  std::unique_ptr<GenerationEngine> generation_engine_;
+  std::unique_ptr<ClassificationEngine> classification_engine_;
+  HostedModel hosted_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,148 @@
+#include "runner_server/sampling/sampler.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+#include "runner_server/sampling/counter_rng.h"
+
+namespace chorus {
+namespace {
+
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+
+// Scans are done in blocks; most hold nothing of interest, and their maximum says so.
+constexpr size_t kBlock = 64;
+constexpr size_t kLanes = 8;
+
+// The compiler turns the lanes into vector instructions, which the order of a plain loop forbids.
+float BlockMax(std::span<const float> block) {
+  std::array<float, kLanes> lanes;
+  lanes.fill(kLowest);
+  size_t i = 0;
+  for (; i + kLanes <= block.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const float value = block[i + lane];
+      lanes[lane] = value > lanes[lane] ? value : lanes[lane];
+    }
+  }
+  for (; i < block.size(); ++i) lanes[0] = block[i] > lanes[0] ? block[i] : lanes[0];
+  return *std::max_element(lanes.begin(), lanes.end());
+}
+
+}  // namespace
+
+int32_t ArgMax(std::span<const float> logits) {
+  size_t best_block = 0;
+  float largest = kLowest;
+  for (size_t begin = 0; begin < logits.size(); begin += kBlock) {
+    const float block_max =
+        BlockMax(logits.subspan(begin, std::min(kBlock, logits.size() - begin)));
+    if (block_max > largest) {
+      largest = block_max;
+      best_block = begin;
+    }
+  }
+  const auto found = std::find(logits.begin() + best_block, logits.end(), largest);
+  return found == logits.end() ? 0 : static_cast<int32_t>(found - logits.begin());
+}
+
+float Sampler::KthLargest(std::span<const float> logits, size_t k) {
+  largest_.clear();
+  float threshold = kLowest;  // At least k values of largest_ reach it, once there are k.
+  const auto shrink = [&] {
+    std::nth_element(largest_.begin(), largest_.begin() + (k - 1), largest_.end(),
+                     std::greater<float>());
+    largest_.resize(k);
+    threshold = largest_[k - 1];
+  };
+  for (size_t begin = 0; begin < logits.size(); begin += kBlock) {
+    const auto block = logits.subspan(begin, std::min(kBlock, logits.size() - begin));
+    if (BlockMax(block) <= threshold) continue;
+    for (const float value : block) {
+      if (value > threshold) largest_.push_back(value);
+    }
+    if (largest_.size() >= 2 * k + kBlock) shrink();
+  }
+  if (largest_.size() >= k) shrink();
+  return threshold;  // With fewer than k values above it, minus infinity: nothing is cut.
+}
+
+std::span<const Candidate> Sampler::Filter(std::span<const float> logits,
+                                           const SamplingParams& params) {
+  const float temperature = static_cast<float>(params.temperature);
+  const bool cuts = params.top_k > 0 && params.top_k < logits.size();
+  // Dividing keeps the order but may make neighbours equal, so ties are looked for after it.
+  const float threshold = cuts ? KthLargest(logits, params.top_k) / temperature : kLowest;
+  candidates_.clear();
+  for (size_t begin = 0; begin < logits.size(); begin += kBlock) {
+    const size_t end = std::min(begin + kBlock, logits.size());
+    if (BlockMax(logits.subspan(begin, end - begin)) / temperature < threshold) continue;
+    for (size_t id = begin; id < end; ++id) {
+      const float score = logits[id] / temperature;
+      if (score >= threshold) candidates_.push_back({static_cast<int32_t>(id), score});
+    }
+  }
+  float largest = kLowest;
+  for (const Candidate& candidate : candidates_) largest = std::max(largest, candidate.score);
+  if (!std::isfinite(largest)) {
+    candidates_.assign(1, {ArgMax(logits), 0});
+    largest = 0;
+  }
+  weights_.clear();
+  for (const Candidate& candidate : candidates_) {
+    weights_.push_back(std::exp(static_cast<double>(candidate.score) - largest));
+  }
+  if (params.top_p < 1) KeepTopP(params.top_p);
+  return candidates_;
+}
+
+// Hugging Face sorts ascending and removes while the cumulative probability is at most 1 - top_p;
+// from the other end, a token stays while those likelier than it have not reached top_p. Taking
+// them from a heap costs O(n + kept · log n).
+void Sampler::KeepTopP(double top_p) {
+  const double mass = top_p * std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  // Of equal tokens the later counts as likelier, as in a stable ascending sort.
+  const auto less_likely = [this](uint32_t a, uint32_t b) {
+    return weights_[a] != weights_[b] ? weights_[a] < weights_[b] : a < b;
+  };
+  heap_.resize(candidates_.size());
+  std::iota(heap_.begin(), heap_.end(), 0);
+  std::make_heap(heap_.begin(), heap_.end(), less_likely);
+  auto end = heap_.end();
+  double before = 0;
+  do {
+    std::pop_heap(heap_.begin(), end, less_likely);
+    before += weights_[*--end];
+  } while (end != heap_.begin() && before < mass);
+  heap_.erase(heap_.begin(), end);
+  std::sort(heap_.begin(), heap_.end());
+  for (size_t i = 0; i < heap_.size(); ++i) {  // heap_[i] >= i: nothing is overwritten unread.
+    candidates_[i] = candidates_[heap_[i]];
+    weights_[i] = weights_[heap_[i]];
+  }
+  candidates_.resize(heap_.size());
+  weights_.resize(heap_.size());
+}
+
+int32_t Sampler::Sample(std::span<const float> logits, const SamplingParams& params,
+                        uint64_t position) {
+  if (!params.do_sample) return ArgMax(logits);
+  const std::span<const Candidate> candidates = Filter(logits, params);
+  const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  const double target = UniformAt(params.seed, params.branch, position) * total;
+  double cumulative = 0;
+  int32_t drawn = candidates.back().id;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    if (weights_[i] == 0) continue;  // Never drawn, even where rounding leaves the target above.
+    drawn = candidates[i].id;
+    cumulative += weights_[i];
+    if (target < cumulative) break;
+  }
+  return drawn;
+}
+
+}  // namespace chorus

@@ -1,0 +1,80 @@
+#include "runner_server/scheduler/micro_batcher.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runner_server/scheduler/still_wanted.h"
+
+namespace chorus {
+
+absl::StatusOr<std::unique_ptr<MicroBatcher>> MicroBatcher::Create(const Options& options) {
+  if (options.max_batch_tokens < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_batch_tokens must be at least 1: ", options.max_batch_tokens));
+  }
+  if (options.max_batch_rows < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_batch_rows must be at least 1: ", options.max_batch_rows));
+  }
+  return std::unique_ptr<MicroBatcher>(new MicroBatcher(options));
+}
+
+void MicroBatcher::Add(ClassificationCall call) {
+  assert(!call.rows.empty());
+  auto waiting = std::make_unique<WaitingCall>();
+  waiting->call = std::move(call);
+  calls_.push_back(std::move(waiting));
+}
+
+Batch MicroBatcher::Form(absl::Time now) {
+  Batch batch;
+  DropUnwanted(now, batch);
+  while (!calls_.empty()) {
+    WaitingCall& waiting = *calls_.front();
+    const int num_tokens = static_cast<int>(waiting.call.rows[waiting.next_row].size());
+    const bool fits = batch.num_tokens + num_tokens <= options_.max_batch_tokens &&
+                      std::ssize(batch.rows) < options_.max_batch_rows;
+    // Nothing overtakes the row that does not fit, or long rows could wait for ever.
+    if (!fits && !batch.rows.empty()) {
+      batch.full = true;
+      break;
+    }
+    TakeRow(waiting, batch);
+    auto turn = std::move(calls_.front());
+    calls_.pop_front();
+    if (turn->next_row < turn->call.rows.size()) calls_.push_back(std::move(turn));
+  }
+  std::stable_sort(batch.rows.begin(), batch.rows.end(), [](const BatchRow& a, const BatchRow& b) {
+    return a.tokens.size() < b.tokens.size();
+  });
+  return batch;
+}
+
+void MicroBatcher::DropUnwanted(absl::Time now, Batch& batch) {
+  std::erase_if(calls_, [&](const auto& waiting) {
+    const ClassificationCall& call = waiting->call;
+    absl::Status status = CheckStillWanted(call.stop, call.deadline, now);
+    if (status.ok()) return false;
+    batch.dropped.push_back({call.id, std::move(status)});
+    return true;
+  });
+}
+
+void MicroBatcher::TakeRow(WaitingCall& waiting, Batch& batch) const {
+  const size_t index = waiting.next_row++;
+  std::vector<int32_t> tokens = std::move(waiting.call.rows[index]);
+  waiting.call.ticket.Release({.sequences = 1, .tokens = std::ssize(tokens)});
+  batch.num_tokens += static_cast<int>(tokens.size());
+  batch.rows.push_back({waiting.call.id, static_cast<int>(index), std::move(tokens)});
+}
+
+std::vector<uint64_t> MicroBatcher::RemoveAll() {
+  std::vector<uint64_t> ids;
+  for (const auto& waiting : calls_) ids.push_back(waiting->call.id);
+  calls_.clear();
+  return ids;
+}
+
+}  // namespace chorus

@@ -1,0 +1,141 @@
+#include "runner_server/server.h"
+
+#include <glog/logging.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/status_macros.h"
+#include "runner_server/config/ports_file.h"
+
+namespace chorus {
+namespace {
+
+constexpr int kKeepaliveMs = 2000;
+// Time for the last messages of ended calls to leave.
+constexpr absl::Duration kFlushTimeout = absl::Seconds(2);
+
+// A stopped process keeps its TCP alive, so both sides ping; and a second process on the port must
+// fail loudly.
+void SetChannelArguments(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kKeepaliveMs / 2);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RunnerServer>> RunnerServer::Listen(const RunnerFlags& flags) {
+  std::unique_ptr<RunnerServer> server(new RunnerServer(flags));
+  RETURN_IF_ERROR(server->ListenForCalls());
+  RETURN_IF_ERROR(server->ListenForScrapes());
+  RETURN_IF_ERROR(server->WritePorts());
+  LOG(INFO) << "event=listening model=" << flags.name << " grpc=" << server->address_
+            << " metrics=" << server->metrics_address_;
+  return server;
+}
+
+RunnerServer::RunnerServer(const RunnerFlags& flags)
+    : flags_(flags), metrics_(flags.name, flags.version), service_(metrics_) {}
+
+RunnerServer::~RunnerServer() { Drain(absl::ZeroDuration()); }
+
+absl::Status RunnerServer::ListenForCalls() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  SetChannelArguments(builder);
+  int port = 0;
+  builder.AddListeningPort(flags_.address, grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service_);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", flags_.address,
+        ": is the address right, and no other process there? Choose another by --address"));
+  }
+  address_ = WithPort(flags_.address, port);
+  SetReady(false);
+  server_->GetHealthCheckService()->SetServingStatus("liveness", true);
+  return absl::OkStatus();
+}
+
+absl::Status RunnerServer::ListenForScrapes() {
+  if (flags_.metrics_address.empty()) return absl::OkStatus();
+  try {
+    exposer_ = std::make_unique<prometheus::Exposer>(flags_.metrics_address);
+  } catch (const std::exception& error) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot serve metrics on ", flags_.metrics_address, " (", error.what(),
+                     "): choose another by --metrics_address, or none by --metrics_address="));
+  }
+  exposer_->RegisterCollectable(metrics_.collectable());
+  metrics_address_ = WithPort(flags_.metrics_address, exposer_->GetListeningPorts().at(0));
+  return absl::OkStatus();
+}
+
+absl::Status RunnerServer::WritePorts() const {
+  if (flags_.ports_file.empty()) return absl::OkStatus();
+  std::string text = absl::StrCat("grpc=", address_, "\n");
+  if (!metrics_address_.empty()) absl::StrAppend(&text, "metrics=", metrics_address_, "\n");
+  return WritePortsFile(flags_.ports_file, text);
+}
+
+absl::Status RunnerServer::Load() {
+  const absl::Time began_at = absl::Now();
+  ASSIGN_OR_RETURN(host_, ModelHost::Load({.directory = flags_.model,
+                                           .name = flags_.name,
+                                           .version = flags_.version,
+                                           .num_threads = flags_.threads,
+                                           .max_sequences = flags_.max_sequences,
+                                           .max_step_tokens = flags_.max_step_tokens,
+                                           .queue = {.max_sequences = flags_.max_queued_sequences,
+                                                     .max_tokens = flags_.max_queued_tokens}},
+                                          metrics_));
+  metrics_.SetLoad([host = host_.get()] { return host->load(); });
+  service_.SetModel(host_->hosted());
+  SetReady(true);
+  LOG(INFO) << "event=serving model=" << flags_.name
+            << " architecture=" << host_->hosted().architecture << " threads=" << flags_.threads
+            << " load_seconds=" << absl::ToDoubleSeconds(absl::Now() - began_at);
+  return absl::OkStatus();
+}
+
+void RunnerServer::SetReady(bool ready) {
+  grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
+  for (const std::string& name : {std::string(), std::string("readiness"), flags_.name}) {
+    health.SetServingStatus(name, ready);
+  }
+}
+
+void RunnerServer::SetNotReady() {
+  LOG(INFO) << "event=not_ready model=" << flags_.name;
+  SetReady(false);
+}
+
+void RunnerServer::Drain(absl::Duration timeout) {
+  if (server_ == nullptr) return;
+  LOG(INFO) << "event=draining model=" << flags_.name
+            << " timeout=" << absl::FormatDuration(timeout);
+  SetReady(false);
+  if (host_ != nullptr) {
+    host_->Drain(absl::Now() + timeout);
+    host_->Join();
+  }
+  service_.WaitIdle(kFlushTimeout);
+  // What is left are health watches, which never end by themselves.
+  server_->Shutdown(absl::ToChronoTime(absl::Now()));
+  server_->Wait();
+  server_ = nullptr;
+  metrics_.SetLoad(nullptr);
+  LOG(INFO) << "event=stopped model=" << flags_.name;
+}
+
+}  // namespace chorus

@@ -1,0 +1,48 @@
+#pragma once
+
+// One Classify call.
+//
+// Lifetime: owns itself. gRPC calls OnDone when all is over; the call is finished only after the
+// engine's on_done, or without it.
+//
+// Thread safety: the reactions are gRPC's to call; the engine's callback comes from its threads.
+
+#include <grpcpp/support/server_callback.h>
+
+#include <stop_token>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/chorus/runner/v1/runner.pb.h"
+#include "runner_server/engine/classification_engine.h"
+#include "runner_server/service/call_record.h"
+
+namespace chorus {
+
+class ClassifyReactor final : public grpc::ServerUnaryReactor {
+ public:
+  static constexpr int kMaxTexts = 1024;
+
+  // Submits `request` to `engine`, or ends the call with the engine's error. `response`, `metrics`
+  // and `counter` must outlive the call, `engine` the classification.
+  ClassifyReactor(const absl::StatusOr<ClassificationEngine*>& engine,
+                  const runner::v1::ClassifyRequest& request,
+                  runner::v1::ClassifyResponse& response, absl::Time deadline,
+                  RunnerMetrics& metrics, CallCounter& counter);
+
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  absl::Status Submit(ClassificationEngine& engine, const runner::v1::ClassifyRequest& request,
+                      absl::Time deadline);
+  void OnEnd(const ClassificationEngine& engine, const ClassificationResults& results);
+  void End(const absl::Status& status);
+
+  CallRecord record_;
+  std::stop_source stop_;
+  runner::v1::ClassifyResponse& response_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,66 @@
+#pragma once
+
+// One Generate call: streams the text of a generation to its caller.
+//
+// One write is in flight at a time; text that comes meanwhile is gathered and goes out as one
+// message, so a slow reader costs a buffer of at most one text, and no one else waits for it. When
+// the caller leaves, the generation is stopped.
+//
+// Lifetime: owns itself. gRPC calls OnDone when all is over, and every callback of the engine comes
+// before that: the call is finished only after the engine's on_done.
+//
+// Thread safety: the reactions are gRPC's to call; the engine's callbacks come from its threads.
+
+#include <grpcpp/support/server_callback.h>
+
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/chorus/runner/v1/runner.pb.h"
+#include "runner_server/engine/generation_engine.h"
+#include "runner_server/service/call_record.h"
+
+namespace chorus {
+
+class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::GenerateResponse> {
+ public:
+  // Submits `request` to `engine`, or ends the call with the engine's error. `metrics` and
+  // `counter` must outlive the call, `engine` the generation.
+  GenerateReactor(const absl::StatusOr<GenerationEngine*>& engine,
+                  const runner::v1::GenerateRequest& request, absl::Time deadline,
+                  RunnerMetrics& metrics, CallCounter& counter);
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  enum class Action { kNothing, kWrite, kWriteLast, kFinish };
+
+  absl::Status Submit(GenerationEngine& engine, const runner::v1::GenerateRequest& request,
+                      absl::Time deadline);
+  void OnDelta(GenerationDelta delta);
+  void OnEnd(absl::StatusOr<GenerationResult> end);
+
+  // What to send now; fills message_. Called with mutex_ held; Perform without.
+  Action ChooseNext();
+  void Perform(Action action);
+
+  CallRecord record_;
+  std::stop_source stop_;
+
+  std::mutex mutex_;    // Guards everything below, but for what is in flight.
+  std::string text_;    // Not sent yet, and
+  int num_tokens_ = 0;  // its tokens.
+  std::optional<absl::StatusOr<GenerationResult>> end_;  // Once the engine has told it.
+  bool writing_ = false;  // message_ is in flight, or the call is finished.
+  bool broken_ = false;   // A write failed: there is nobody to write to.
+  runner::v1::GenerateResponse message_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,21 @@
+#pragma once
+
+// What a service serves: one engine and what there is to say of its model. Plain data.
+
+#include <string>
+#include <variant>
+
+#include "runner_server/engine/classification_engine.h"
+#include "runner_server/engine/generation_engine.h"
+
+namespace chorus {
+
+struct HostedModel {
+  std::string name;          // That the runner was started with.
+  std::string version;       // In the model store, or empty.
+  std::string architecture;  // As in config.json, such as "GPT2LMHeadModel".
+  // Not null; outlives the service's use of this.
+  std::variant<GenerationEngine*, ClassificationEngine*> engine;
+};
+
+}  // namespace chorus

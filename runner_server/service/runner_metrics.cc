@@ -1,0 +1,210 @@
+#include "runner_server/service/runner_metrics.h"
+
+#include <glog/logging.h>
+
+#include <mutex>
+#include <utility>
+
+namespace chorus {
+namespace {
+
+using ::prometheus::BuildCounter;
+using ::prometheus::BuildGauge;
+using ::prometheus::BuildHistogram;
+using ::prometheus::Counter;
+using ::prometheus::Gauge;
+using ::prometheus::Histogram;
+using ::prometheus::Labels;
+using ::prometheus::Registry;
+
+// `count` bounds, each `factor` times the one before.
+Histogram::BucketBoundaries Exponential(double first, double factor, int count) {
+  Histogram::BucketBoundaries bounds;
+  for (double bound = first; count > 0; --count, bound *= factor) bounds.push_back(bound);
+  return bounds;
+}
+
+Counter& MakeCounter(Registry& registry, const std::string& name, const std::string& help,
+                     const Labels& labels) {
+  return BuildCounter().Name(name).Help(help).Register(registry).Add(labels);
+}
+
+Gauge& MakeGauge(Registry& registry, const std::string& name, const std::string& help,
+                 const Labels& labels) {
+  return BuildGauge().Name(name).Help(help).Register(registry).Add(labels);
+}
+
+Histogram& MakeHistogram(Registry& registry, const std::string& name, const std::string& help,
+                         const Labels& labels, const Histogram::BucketBoundaries& bounds) {
+  return BuildHistogram().Name(name).Help(help).Register(registry).Add(labels, bounds);
+}
+
+Labels With(Labels labels, const std::string& name, const std::string& value) {
+  labels[name] = value;
+  return labels;
+}
+
+// The status line that the gateway gives HTTP clients for `code`.
+std::string HttpCode(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return "200";
+    case absl::StatusCode::kInvalidArgument:
+      return "400";
+    case absl::StatusCode::kResourceExhausted:
+      return "429";
+    case absl::StatusCode::kCancelled:
+      return "499";
+    case absl::StatusCode::kUnavailable:
+      return "503";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "504";
+    default:
+      return "500";
+  }
+}
+
+const Histogram::BucketBoundaries& RequestBounds() {
+  static const auto& bounds = *new auto(Exponential(0.005, 2, 14));  // To 41 s.
+  return bounds;
+}
+
+}  // namespace
+
+class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
+ public:
+  LoadCollector(std::shared_ptr<Registry> registry, const Labels& labels)
+      : registry_(std::move(registry)),
+        queued_tokens_(MakeGauge(*registry_, "chorus_runner_queued_tokens",
+                                 "Tokens of accepted requests that wait for their turn", labels)),
+        running_sequences_(MakeGauge(*registry_, "chorus_runner_running_sequences",
+                                     "Sequences in the running batch", labels)),
+        kv_cache_used_ratio_(MakeGauge(*registry_, "chorus_kv_cache_used_ratio",
+                                       "Share of the KV slots in use", labels)) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    {
+      const std::lock_guard lock(mutex_);
+      const EngineLoad load = load_ ? load_() : EngineLoad();
+      queued_tokens_.Set(static_cast<double>(load.queued_tokens));
+      running_sequences_.Set(static_cast<double>(load.running_sequences));
+      kv_cache_used_ratio_.Set(load.kv_cache_used_ratio);
+    }
+    return registry_->Collect();
+  }
+
+  void SetLoad(std::function<EngineLoad()> load) {
+    const std::lock_guard lock(mutex_);
+    load_ = std::move(load);
+  }
+
+ private:
+  const std::shared_ptr<Registry> registry_;
+  Gauge& queued_tokens_;
+  Gauge& running_sequences_;
+  Gauge& kv_cache_used_ratio_;
+  mutable std::mutex mutex_;
+  std::function<EngineLoad()> load_;  // Guarded by mutex_; called under it.
+};
+
+RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version)
+    : model_labels_{{"model", name}},
+      bento_labels_{
+          {"service_name", "chorus"}, {"service_version", version}, {"runner_name", name}},
+      registry_(std::make_shared<Registry>()),
+      requests_(BuildCounter()
+                    .Name("bentoml_runner_request_total")
+                    .Help("Calls answered")
+                    .Register(*registry_)),
+      request_seconds_(BuildHistogram()
+                           .Name("bentoml_runner_request_duration_seconds")
+                           .Help("How long calls took")
+                           .Register(*registry_)),
+      requests_in_progress_(BuildGauge()
+                                .Name("bentoml_runner_request_in_progress")
+                                .Help("Calls being answered now")
+                                .Register(*registry_)),
+      batch_size_(MakeHistogram(*registry_, "bentoml_runner_adaptive_batch_size",
+                                "Sequences in each forward pass",
+                                {{"service_name", "chorus"},
+                                 {"service_version", version},
+                                 {"runner_name", name},
+                                 {"worker_index", "1"},
+                                 {"method_name", "forward"}},
+                                Exponential(1, 2, 11))),
+      prompt_tokens_(MakeCounter(*registry_, "chorus_prompt_tokens_total",
+                                 "Tokens of prompts and of texts to classify that were computed",
+                                 model_labels_)),
+      generated_tokens_(MakeCounter(*registry_, "chorus_generated_tokens_total", "Tokens generated",
+                                    model_labels_)),
+      wasted_tokens_(MakeCounter(*registry_, "chorus_wasted_tokens_total",
+                                 "Tokens generated after their caller had left", model_labels_)),
+      step_tokens_(MakeHistogram(*registry_, "chorus_step_tokens", "Tokens in each forward pass",
+                                 model_labels_, Exponential(1, 2, 13))),
+      step_seconds_(MakeHistogram(*registry_, "chorus_step_seconds",
+                                  "How long engine steps took, sampling and publishing included",
+                                  model_labels_, Exponential(0.00025, 2, 15))),
+      cancel_to_free_seconds_(MakeHistogram(*registry_, "chorus_cancel_to_free_seconds",
+                                            "From a cancellation until its KV slot was free",
+                                            model_labels_, Exponential(0.0001, 2, 15))),
+      released_full_(MakeCounter(*registry_, "chorus_batch_release_total",
+                                 "Forward passes, by why they began with what they had",
+                                 With(model_labels_, "reason", "full"))),
+      released_idle_(MakeCounter(*registry_, "chorus_batch_release_total",
+                                 "Forward passes, by why they began with what they had",
+                                 With(model_labels_, "reason", "idle"))),
+      collector_(std::make_shared<LoadCollector>(registry_, model_labels_)) {
+  for (const char* reason : {"queue", "tokens", "draining", "deadline"}) {  // As RejectReason.
+    rejected_.push_back(&MakeCounter(*registry_, "chorus_rejected_total",
+                                     "Requests turned away before they ran",
+                                     With(model_labels_, "reason", reason)));
+  }
+}
+
+RunnerMetrics::~RunnerMetrics() = default;
+
+void RunnerMetrics::OnStep(const StepStats& stats) {
+  batch_size_.Observe(stats.num_rows);
+  step_tokens_.Observe(stats.num_tokens);
+  step_seconds_.Observe(absl::ToDoubleSeconds(stats.duration));
+  prompt_tokens_.Increment(stats.num_prompt_tokens);
+  generated_tokens_.Increment(stats.num_generated_tokens);
+  wasted_tokens_.Increment(stats.num_wasted_tokens);
+  (stats.full ? released_full_ : released_idle_).Increment();
+}
+
+void RunnerMetrics::OnCancelled(absl::Duration until_freed) {
+  cancel_to_free_seconds_.Observe(absl::ToDoubleSeconds(until_freed));
+}
+
+void RunnerMetrics::OnRejected(RejectReason reason) {
+  rejected_.at(static_cast<size_t>(reason))->Increment();
+}
+
+void RunnerMetrics::OnModelError(std::string_view what) {
+  LOG(ERROR) << "event=model_error what=\"" << what << "\"";
+}
+
+Labels RunnerMetrics::WithMethod(std::string_view method) const {
+  return With(bento_labels_, "endpoint", std::string(method));
+}
+
+void RunnerMetrics::OnCallBegin(std::string_view method) {
+  requests_in_progress_.Add(WithMethod(method)).Increment();
+}
+
+void RunnerMetrics::OnCallEnd(std::string_view method, absl::StatusCode code,
+                              absl::Duration duration) {
+  requests_in_progress_.Add(WithMethod(method)).Decrement();
+  const Labels labels = With(WithMethod(method), "http_response_code", HttpCode(code));
+  requests_.Add(labels).Increment();
+  request_seconds_.Add(labels, RequestBounds()).Observe(absl::ToDoubleSeconds(duration));
+}
+
+void RunnerMetrics::SetLoad(std::function<EngineLoad()> load) {
+  collector_->SetLoad(std::move(load));
+}
+
+std::shared_ptr<prometheus::Collectable> RunnerMetrics::collectable() const { return collector_; }
+
+}  // namespace chorus

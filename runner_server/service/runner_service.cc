@@ -1,0 +1,103 @@
+#include "runner_server/service/runner_service.h"
+
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "base/grpc_status.h"
+#include "base/status_macros.h"
+#include "runner_server/service/classify_reactor.h"
+#include "runner_server/service/generate_reactor.h"
+
+namespace chorus {
+namespace {
+
+absl::Time Deadline(const grpc::CallbackServerContext& context) {
+  return absl::FromChrono(context.deadline());
+}
+
+void FillInfo(const GenerationEngine& engine, runner::v1::GetModelInfoResponse& response) {
+  response.set_task(runner::v1::TASK_GENERATE);
+  response.set_context_size(engine.context_size());
+  response.set_vocab_size(engine.vocab_size());
+}
+
+void FillInfo(const ClassificationEngine& engine, runner::v1::GetModelInfoResponse& response) {
+  response.set_task(runner::v1::TASK_CLASSIFY);
+  response.set_context_size(engine.context_size());
+  response.set_vocab_size(engine.vocab_size());
+  for (const std::string& label : engine.labels()) response.add_labels(label);
+}
+
+const char* WhatItIs(const HostedModel& model) {
+  return std::holds_alternative<GenerationEngine*>(model.engine)
+             ? "a generator, which implements Generate"
+             : "a classifier, which implements Classify";
+}
+
+}  // namespace
+
+absl::StatusOr<const HostedModel*> RunnerService::Model() const {
+  const HostedModel* model = model_.load(std::memory_order_acquire);
+  if (model == nullptr) {
+    return absl::UnavailableError("the runner is loading its model; retry later or elsewhere");
+  }
+  return model;
+}
+
+template <typename Engine>
+absl::StatusOr<Engine*> RunnerService::EngineFor(const char* method) const {
+  ASSIGN_OR_RETURN(const HostedModel* model, Model());
+  Engine* const* engine = std::get_if<Engine*>(&model->engine);
+  if (engine == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("model ", model->name, " (", model->architecture,
+                                                   ") is ", WhatItIs(*model), ", not ", method));
+  }
+  return *engine;
+}
+
+grpc::ServerWriteReactor<runner::v1::GenerateResponse>* RunnerService::Generate(
+    grpc::CallbackServerContext* context, const runner::v1::GenerateRequest* request) {
+  return new GenerateReactor(EngineFor<GenerationEngine>("Generate"), *request, Deadline(*context),
+                             metrics_, calls_);
+}
+
+grpc::ServerUnaryReactor* RunnerService::Classify(grpc::CallbackServerContext* context,
+                                                  const runner::v1::ClassifyRequest* request,
+                                                  runner::v1::ClassifyResponse* response) {
+  return new ClassifyReactor(EngineFor<ClassificationEngine>("Classify"), *request, *response,
+                             Deadline(*context), metrics_, calls_);
+}
+
+grpc::ServerUnaryReactor* RunnerService::GetModelInfo(grpc::CallbackServerContext* context,
+                                                      const runner::v1::GetModelInfoRequest*,
+                                                      runner::v1::GetModelInfoResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::StatusOr<const HostedModel*> model = Model();
+  if (model.ok()) {
+    response->set_name((*model)->name);
+    response->set_version((*model)->version);
+    response->set_architecture((*model)->architecture);
+    std::visit([&](const auto* engine) { FillInfo(*engine, *response); }, (*model)->engine);
+  }
+  reactor->Finish(ToGrpcStatus(model.status()));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RunnerService::GetLoad(grpc::CallbackServerContext* context,
+                                                 const runner::v1::GetLoadRequest*,
+                                                 runner::v1::GetLoadResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::StatusOr<const HostedModel*> model = Model();
+  if (model.ok()) {
+    const EngineLoad load =
+        std::visit([](const auto* engine) { return engine->load(); }, (*model)->engine);
+    response->set_running_sequences(static_cast<uint32_t>(load.running_sequences));
+    response->set_queued_sequences(static_cast<uint32_t>(load.queued_sequences));
+    response->set_queued_tokens(static_cast<uint64_t>(load.queued_tokens));
+    response->set_kv_cache_used_ratio(load.kv_cache_used_ratio);
+  }
+  reactor->Finish(ToGrpcStatus(model.status()));
+  return reactor;
+}
+
+}  // namespace chorus

@@ -1,0 +1,57 @@
+#pragma once
+
+// chorus.runner.v1 over one engine. Registered before its model is loaded: until SetModel every
+// method answers UNAVAILABLE.
+//
+// Thread safety: the methods are gRPC's to call, from its threads; they never block. SetModel and
+// WaitIdle may be called beside them.
+
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/chorus/runner/v1/runner.grpc.pb.h"
+#include "runner_server/service/call_record.h"
+#include "runner_server/service/hosted_model.h"
+#include "runner_server/service/runner_metrics.h"
+
+namespace chorus {
+
+class RunnerService final : public runner::v1::RunnerService::CallbackService {
+ public:
+  // `metrics` must outlive the service.
+  explicit RunnerService(RunnerMetrics& metrics) : metrics_(metrics) {}
+
+  // Begins to serve `model`, which must outlive the gRPC server. At most once.
+  void SetModel(const HostedModel& model) { model_.store(&model, std::memory_order_release); }
+
+  // Waits until no Generate or Classify call is being answered. False if `timeout` passed first.
+  bool WaitIdle(absl::Duration timeout) { return calls_.WaitIdle(timeout); }
+
+  grpc::ServerWriteReactor<runner::v1::GenerateResponse>* Generate(
+      grpc::CallbackServerContext* context, const runner::v1::GenerateRequest* request) override;
+  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
+                                     const runner::v1::ClassifyRequest* request,
+                                     runner::v1::ClassifyResponse* response) override;
+  grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
+                                         const runner::v1::GetModelInfoRequest* request,
+                                         runner::v1::GetModelInfoResponse* response) override;
+  grpc::ServerUnaryReactor* GetLoad(grpc::CallbackServerContext* context,
+                                    const runner::v1::GetLoadRequest* request,
+                                    runner::v1::GetLoadResponse* response) override;
+
+ private:
+  // UNAVAILABLE while loading.
+  absl::StatusOr<const HostedModel*> Model() const;
+  // Also INVALID_ARGUMENT if the model does something else.
+  template <typename Engine>
+  absl::StatusOr<Engine*> EngineFor(const char* method) const;
+
+  RunnerMetrics& metrics_;
+  CallCounter calls_;
+  std::atomic<const HostedModel*> model_ = nullptr;
+};
+
+}  // namespace chorus

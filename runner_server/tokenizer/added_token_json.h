@@ -1,0 +1,20 @@
+#pragma once
+
+// An added token as tokenizer.json and tokenizer_config.json write it:
+// {"content": "<|endoftext|>", "special": true, "normalized": false, "lstrip": false, ...}.
+//
+// Thread safety: free function without state.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "runner_server/tokenizer/vocabulary.h"
+
+namespace chorus {
+
+// The id is that of field "id", 0 if there is none. `what` begins the errors, INVALID_ARGUMENT;
+// "lstrip", "rstrip" and "single_word" are refused by name.
+absl::StatusOr<AddedToken> AddedTokenFromJson(const nlohmann::json& object, std::string what);
+
+}  // namespace chorus

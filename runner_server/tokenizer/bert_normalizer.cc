@@ -1,0 +1,46 @@
+#include "runner_server/tokenizer/bert_normalizer.h"
+
+#include <utility>
+
+#include "base/utf8.h"
+#include "runner_server/tokenizer/unicode.h"
+
+namespace chorus {
+
+std::u32string BertNormalizer::Clean(std::string_view text) const {
+  std::u32string clean;
+  clean.reserve(text.size());
+  while (!text.empty()) {
+    const Utf8Step step = DecodeUtf8(text);
+    text.remove_prefix(step.num_bytes);
+    char32_t c = step.code_point;
+    const uint8_t traits = CharacterTraits(c);
+    if (options_.clean_text) {
+      if (traits & kIsBertRemoved) continue;
+      if (traits & kIsSpace) c = U' ';
+    }
+    if (options_.handle_chinese_chars && (traits & kIsBertIdeograph)) {
+      clean.append({U' ', c, U' '});
+    } else {
+      clean.push_back(c);
+    }
+  }
+  return clean;
+}
+
+std::string BertNormalizer::Normalize(std::string_view text) const {
+  std::u32string characters = Clean(text);
+  if (options_.strip_accents.value_or(options_.lowercase)) characters = StripAccents(characters);
+  if (options_.lowercase) {
+    std::u32string lower;
+    lower.reserve(characters.size());
+    for (const char32_t c : characters) AppendLowerCase(c, lower);
+    characters = std::move(lower);
+  }
+  std::string normalized;
+  normalized.reserve(characters.size());
+  for (const char32_t c : characters) AppendUtf8(c, normalized);
+  return normalized;
+}
+
+}  // namespace chorus

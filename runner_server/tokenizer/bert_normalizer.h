@@ -1,0 +1,36 @@
+#pragma once
+
+// What BERT's "basic tokenization" does to the text before it is cut into words, as Hugging Face's
+// BertNormalizer has it.
+//
+// Thread safety: immutable; all methods may be called at once from any thread.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace chorus {
+
+class BertNormalizer {
+ public:
+  struct Options {
+    bool clean_text = true;             // Controls go, every white space becomes " ".
+    bool handle_chinese_chars = true;   // Spaces around each ideograph.
+    std::optional<bool> strip_accents;  // NFD without nonspacing marks. By default as lowercase.
+    bool lowercase = true;              // Character by character.
+  };
+
+  explicit BertNormalizer(const Options& options) : options_(options) {}
+
+  // `text` is UTF-8; so is what comes back.
+  //
+  // Example: "Élan\t東京" -> "elan  東  京 ".
+  std::string Normalize(std::string_view text) const;
+
+ private:
+  std::u32string Clean(std::string_view text) const;
+
+  const Options options_;
+};
+
+}  // namespace chorus

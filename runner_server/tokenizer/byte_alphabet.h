@@ -1,0 +1,22 @@
+#pragma once
+
+// GPT-2's spelling of bytes: a byte-level vocabulary writes every byte as one printable character,
+// 'A' as itself, the space as U+0120.
+//
+// Thread safety: free functions without state.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace chorus {
+
+// The character each byte is written as, in UTF-8.
+const std::array<std::string, 256>& ByteAlphabet();
+
+// The bytes that `token` spells; `token` itself if it has a character of another alphabet, as
+// Hugging Face's decoder has it. `token` is UTF-8.
+std::string SpelledBytes(std::string_view token);
+
+}  // namespace chorus

@@ -1,0 +1,71 @@
+#pragma once
+
+// GPT-2's tokenizer: byte-pair encoding of the bytes of pre-tokens, equal to Hugging Face's
+// GPT2TokenizerFast to the id. Every text can be encoded, and decodes to itself.
+//
+// Thread safety: immutable; all methods may be called at once from any thread.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runner_server/tokenizer/added_token_matcher.h"
+#include "runner_server/tokenizer/bpe_merges.h"
+#include "runner_server/tokenizer/detokenizer.h"
+#include "runner_server/tokenizer/tokenizer.h"
+#include "runner_server/tokenizer/vocabulary.h"
+
+namespace chorus {
+
+class ByteLevelBpe : public Tokenizer, public TokenBytes {
+ public:
+  struct Definition {
+    std::vector<std::string> tokens;  // By id, spelled in GPT-2's alphabet of bytes.
+    std::vector<std::pair<std::string, std::string>> merges;  // The best first.
+    std::vector<AddedToken> added_tokens;                     // See Vocabulary::Create.
+    bool add_prefix_space = false;  // Text that does not begin with a space is given one.
+    std::string eos_token = "<|endoftext|>";
+  };
+
+  // INVALID_ARGUMENT names the token that is missing or the merge that is wrong. All 256 bytes must
+  // have a token, so that no text is unknown.
+  static absl::StatusOr<std::unique_ptr<ByteLevelBpe>> Create(Definition definition);
+
+  // Adds no token of its own. An added token in the text, such as "<|endoftext|>", becomes its id.
+  std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override;
+
+  int32_t vocab_size() const override { return vocabulary_.size(); }
+
+  std::string_view token_bytes(int32_t id) const override { return bytes_[id]; }
+
+  // Ends a text; GPT-2 was trained to begin one with it too.
+  int32_t eos_id() const { return eos_id_; }
+
+ private:
+  ByteLevelBpe(Vocabulary vocabulary, bool add_prefix_space)
+      : vocabulary_(std::move(vocabulary)), add_prefix_space_(add_prefix_space) {}
+
+  absl::Status SetByteIds();
+  absl::Status AddMerges(const std::vector<std::pair<std::string, std::string>>& merges);
+  void SetBytes();
+  void SetMatchers();
+
+  // Appends the ids of text without added tokens. May stop once there are `max_tokens`.
+  void EncodeOrdinary(std::string_view text, size_t max_tokens, std::vector<int32_t>& ids) const;
+
+  const Vocabulary vocabulary_;
+  const bool add_prefix_space_;
+  int32_t eos_id_ = 0;
+  std::array<int32_t, 256> byte_ids_;
+  BpeMerges merges_;
+  AddedTokenMatcher first_matcher_;   // Tokens that are not normalized come first,
+  AddedTokenMatcher second_matcher_;  // the others in what is between them.
+  std::vector<std::string> bytes_;    // By id.
+};
+
+}  // namespace chorus

@@ -1,0 +1,40 @@
+#pragma once
+
+// What a model folder says about its tokenizer beside the vocabulary: tokenizer_config.json and, in
+// folders of older make, special_tokens_map.json and added_tokens.json. Read as transformers does.
+//
+// Errors are those of model_file.h; files that are not there are as good as empty.
+//
+// Thread safety: free function without state.
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runner_server/tokenizer/vocabulary.h"
+
+namespace chorus {
+
+struct TokenizerConfig {
+  std::string tokenizer_class;  // "BertTokenizer"; empty if not said.
+  std::optional<bool> do_lower_case;
+  std::optional<bool> strip_accents;
+  std::optional<bool> tokenize_chinese_chars;
+  bool add_prefix_space = false;
+  bool add_bos_token = false;
+
+  // By role, "eos_token"; a role that is null has an empty content. Ids are not known here.
+  std::map<std::string, AddedToken> special_tokens;
+
+  // Special tokens without a role, such as those of "additional_special_tokens".
+  std::vector<AddedToken> more_special_tokens;
+
+  std::vector<AddedToken> added_tokens;  // With ids.
+};
+
+absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder);
+
+}  // namespace chorus

@@ -1,0 +1,216 @@
+#include "runner_server/tokenizer/tokenizer_json.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "base/string_view.h"
+#include "runner_server/tokenizer/added_token_json.h"
+#include "runner_server/tokenizer/json_fields.h"
+#include "runner_server/tokenizer/model_file.h"
+
+namespace chorus {
+namespace {
+
+using nlohmann::json;
+
+// A parsed tokenizer.json and its path.
+class TokenizerJson {
+ public:
+  static absl::StatusOr<TokenizerJson> Read(const std::filesystem::path& path) {
+    ASSIGN_OR_RETURN(json root, ReadModelJson(path));
+    TokenizerJson file(std::move(root), path.string());
+    RETURN_IF_ERROR(
+        file.Root().AllowOnly({"version", "truncation", "padding", "added_tokens", "normalizer",
+                               "pre_tokenizer", "post_processor", "decoder", "model"}));
+    return file;
+  }
+
+  JsonFields Root() const { return JsonFields(root_, path_); }
+
+  JsonFields Part(std::string_view key) const {
+    return JsonFields(Root().Value(key), absl::StrCat(path_, ": ", AbslView(key)));
+  }
+
+  // Null stands for the empty type.
+  absl::Status CheckType(std::string_view key,
+                         std::initializer_list<std::string_view> types) const {
+    ASSIGN_OR_RETURN(const std::optional<std::string> type, Part(key).String("type"));
+    for (const std::string_view allowed : types) {
+      if (type.value_or("") == allowed) return absl::OkStatus();
+    }
+    return Part(key).Error(
+        absl::StrFormat("Chorus does not implement the type \"%s\" here", type.value_or("null")));
+  }
+
+  absl::StatusOr<std::vector<AddedToken>> AddedTokens() const {
+    std::vector<AddedToken> tokens;
+    const json& list = Root().Value("added_tokens");
+    if (!list.is_array() && !list.is_null()) return Root().Error("\"added_tokens\" must be a list");
+    for (size_t i = 0; i < list.size(); ++i) {
+      ASSIGN_OR_RETURN(
+          AddedToken token,
+          AddedTokenFromJson(list[i], absl::StrFormat("%s: added_tokens[%d]", path_, i)));
+      tokens.push_back(std::move(token));
+    }
+    return tokens;
+  }
+
+  absl::StatusOr<std::vector<std::string>> ModelTokens() const {
+    return TokensById(Part("model").Value("vocab"), absl::StrCat(path_, ": model.vocab"));
+  }
+
+ private:
+  TokenizerJson(json root, std::string path) : root_(std::move(root)), path_(std::move(path)) {}
+
+  json root_;
+  std::string path_;
+};
+
+// "left right" or ["left", "right"], as older and newer files write it.
+std::optional<std::pair<std::string, std::string>> MergeFromJson(const json& merge) {
+  if (merge.is_array()) {
+    if (merge.size() != 2 || !merge[0].is_string() || !merge[1].is_string()) return std::nullopt;
+    return std::pair(merge[0].get<std::string>(), merge[1].get<std::string>());
+  }
+  if (!merge.is_string()) return std::nullopt;
+  const auto& text = merge.get_ref<const std::string&>();
+  const size_t space = text.find(' ');
+  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
+    return std::nullopt;
+  }
+  return std::pair(text.substr(0, space), text.substr(space + 1));
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> Merges(const JsonFields& model) {
+  const json& list = model.Value("merges");
+  if (!list.is_array()) return model.Error("\"merges\" must be a list");
+  if (list.size() > Vocabulary::kMaxTokens) {
+    return model.Error(
+        absl::StrFormat("more than %d merges: %d", Vocabulary::kMaxTokens, list.size()));
+  }
+  std::vector<std::pair<std::string, std::string>> merges;
+  for (size_t i = 0; i < list.size(); ++i) {
+    auto merge = MergeFromJson(list[i]);
+    if (!merge) return model.Error(absl::StrFormat("merges[%d] is not two tokens", i));
+    merges.push_back(*std::move(merge));
+  }
+  return merges;
+}
+
+absl::Status CheckBpeModel(const JsonFields& model) {
+  // The unknown token and what goes with it never come up, for all bytes are in the vocabulary.
+  RETURN_IF_ERROR(model.AllowOnly({"type", "dropout", "unk_token", "continuing_subword_prefix",
+                                   "end_of_word_suffix", "fuse_unk", "byte_fallback",
+                                   "ignore_merges", "vocab", "merges"}));
+  return model.RequireUnset(
+      {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"});
+}
+
+absl::StatusOr<bool> PrefixSpace(const JsonFields& pre_tokenizer) {
+  RETURN_IF_ERROR(
+      pre_tokenizer.AllowOnly({"type", "add_prefix_space", "trim_offsets", "use_regex"}));
+  ASSIGN_OR_RETURN(const std::optional<bool> use_regex, pre_tokenizer.Bool("use_regex"));
+  if (!use_regex.value_or(true)) return pre_tokenizer.Unimplemented("use_regex");
+  ASSIGN_OR_RETURN(const std::optional<bool> prefix, pre_tokenizer.Bool("add_prefix_space"));
+  return prefix.value_or(true);
+}
+
+absl::StatusOr<BertNormalizer::Options> NormalizerOptions(const JsonFields& normalizer) {
+  RETURN_IF_ERROR(normalizer.AllowOnly(
+      {"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"}));
+  ASSIGN_OR_RETURN(const std::optional<bool> clean_text, normalizer.Bool("clean_text"));
+  ASSIGN_OR_RETURN(const std::optional<bool> chinese, normalizer.Bool("handle_chinese_chars"));
+  ASSIGN_OR_RETURN(const std::optional<bool> strip_accents, normalizer.Bool("strip_accents"));
+  ASSIGN_OR_RETURN(const std::optional<bool> lowercase, normalizer.Bool("lowercase"));
+  return BertNormalizer::Options{clean_text.value_or(true), chinese.value_or(true), strip_accents,
+                                 lowercase.value_or(true)};
+}
+
+// Checks that a single text is framed as first token, text, last token, and takes these.
+absl::Status ReadTemplate(const JsonFields& processor, WordPiece::Definition& definition) {
+  RETURN_IF_ERROR(processor.AllowOnly({"type", "single", "pair", "special_tokens"}));
+  const json& single = processor.Value("single");
+  const json::json_pointer first("/0/SpecialToken/id"), text("/1/Sequence/id"),
+      last("/2/SpecialToken/id");
+  if (!single.is_array() || single.size() != 3 || !single.contains(first) ||
+      !single.contains(text) || !single.contains(last) || !single[first].is_string() ||
+      !single[last].is_string()) {
+    return processor.Unimplemented("single");
+  }
+  definition.first_token = single[first].get<std::string>();
+  definition.last_token = single[last].get<std::string>();
+  return absl::OkStatus();
+}
+
+// {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
+absl::Status ReadBertProcessing(const JsonFields& processor, WordPiece::Definition& definition) {
+  RETURN_IF_ERROR(processor.AllowOnly({"type", "sep", "cls"}));
+  for (const auto& [key, token] :
+       {std::pair("cls", &definition.first_token), std::pair("sep", &definition.last_token)}) {
+    const json& value = processor.Value(key);
+    if (!value.is_array() || value.empty() || !value[0].is_string()) {
+      return processor.Unimplemented(key);
+    }
+    *token = value[0].get<std::string>();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadWordPieceModel(const JsonFields& model, WordPiece::Definition& definition) {
+  RETURN_IF_ERROR(model.AllowOnly(
+      {"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"}));
+  ASSIGN_OR_RETURN(const std::optional<std::string> unknown, model.String("unk_token"));
+  ASSIGN_OR_RETURN(const std::optional<std::string> prefix,
+                   model.String("continuing_subword_prefix"));
+  ASSIGN_OR_RETURN(const std::optional<int32_t> max_characters,
+                   model.Id("max_input_chars_per_word"));
+  definition.unknown_token = unknown.value_or(definition.unknown_token);
+  definition.continuing_prefix = prefix.value_or(definition.continuing_prefix);
+  if (max_characters) definition.max_characters_per_word = *max_characters;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(const TokenizerJson file, TokenizerJson::Read(path));
+  RETURN_IF_ERROR(file.CheckType("model", {"BPE"}));
+  RETURN_IF_ERROR(file.CheckType("normalizer", {""}));
+  RETURN_IF_ERROR(file.CheckType("pre_tokenizer", {"ByteLevel"}));
+  RETURN_IF_ERROR(file.CheckType("post_processor", {"", "ByteLevel"}));
+  RETURN_IF_ERROR(file.CheckType("decoder", {"ByteLevel"}));
+  RETURN_IF_ERROR(CheckBpeModel(file.Part("model")));
+  ByteLevelBpe::Definition definition;
+  ASSIGN_OR_RETURN(definition.tokens, file.ModelTokens());
+  ASSIGN_OR_RETURN(definition.merges, Merges(file.Part("model")));
+  ASSIGN_OR_RETURN(definition.added_tokens, file.AddedTokens());
+  ASSIGN_OR_RETURN(definition.add_prefix_space, PrefixSpace(file.Part("pre_tokenizer")));
+  return definition;
+}
+
+absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(const TokenizerJson file, TokenizerJson::Read(path));
+  RETURN_IF_ERROR(file.CheckType("model", {"WordPiece"}));
+  RETURN_IF_ERROR(file.CheckType("normalizer", {"BertNormalizer"}));
+  RETURN_IF_ERROR(file.CheckType("pre_tokenizer", {"BertPreTokenizer"}));
+  RETURN_IF_ERROR(file.CheckType("post_processor", {"TemplateProcessing", "BertProcessing"}));
+  WordPiece::Definition definition;
+  RETURN_IF_ERROR(ReadWordPieceModel(file.Part("model"), definition));
+  const JsonFields processor = file.Part("post_processor");
+  const bool is_template = processor.Value("type") == "TemplateProcessing";
+  RETURN_IF_ERROR(is_template ? ReadTemplate(processor, definition)
+                              : ReadBertProcessing(processor, definition));
+  ASSIGN_OR_RETURN(definition.normalizer, NormalizerOptions(file.Part("normalizer")));
+  ASSIGN_OR_RETURN(definition.tokens, file.ModelTokens());
+  ASSIGN_OR_RETURN(definition.added_tokens, file.AddedTokens());
+  return definition;
+}
+
+}  // namespace chorus

@@ -1,0 +1,21 @@
+#pragma once
+
+// tokenizer.json, the file in which Hugging Face's tokenizers keep all of a tokenizer. It can hold
+// many kinds; Chorus takes GPT-2's and BERT's and refuses by name whatever else one asks for.
+// "truncation" and "padding" are the caller's matter, as they are in transformers.
+//
+// Errors are those of model_file.h. Thread safety: free functions without state.
+
+#include <filesystem>
+
+#include "absl/status/statusor.h"
+#include "runner_server/tokenizer/byte_level_bpe.h"
+#include "runner_server/tokenizer/word_piece.h"
+
+namespace chorus {
+
+absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesystem::path& path);
+
+absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::path& path);
+
+}  // namespace chorus

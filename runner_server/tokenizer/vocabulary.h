@@ -1,0 +1,61 @@
+#pragma once
+
+// The tokens of a model and their ids, checked once for both kinds of tokenizer.
+//
+// Thread safety: const methods may be called at once from any thread.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+// A token that is found in the text as it stands, before (or beside) what the model's rules make of
+// the rest. Hugging Face calls all of these "added", those that the vocabulary has already as well.
+struct AddedToken {
+  std::string content;
+  int32_t id = 0;
+  bool special = false;     // Leaves no text when decoded.
+  bool normalized = false;  // Looked for in the normalized text, in its own normalized form.
+};
+
+class Vocabulary {
+ public:
+  // What no real vocabulary comes near.
+  static constexpr size_t kMaxTokens = 1 << 20;
+  static constexpr size_t kMaxTokenBytes = 1024;
+
+  // `tokens` are the model's own by id; of equal ones the last counts. An added token has the id of
+  // its equal among them, or one of those that follow theirs without a gap. Of added tokens with
+  // equal content the first counts. INVALID_ARGUMENT names the token that breaks this.
+  static absl::StatusOr<Vocabulary> Create(std::vector<std::string> tokens,
+                                           std::vector<AddedToken> added_tokens);
+
+  std::optional<int32_t> Find(std::string_view token) const;
+
+  // Find(), or INVALID_ARGUMENT that says it is missing and what it is for.
+  absl::StatusOr<int32_t> Require(std::string_view token, std::string_view purpose) const;
+
+  // Own and added tokens; ids are in [0, size()).
+  int32_t size() const { return size_; }
+  const std::vector<std::string>& model_tokens() const { return tokens_; }
+  const std::vector<AddedToken>& added_tokens() const { return added_tokens_; }
+
+ private:
+  Vocabulary() = default;
+
+  absl::Status AddModelTokens();
+  absl::Status AddAddedTokens(std::vector<AddedToken> added_tokens);
+
+  std::vector<std::string> tokens_;
+  std::vector<AddedToken> added_tokens_;
+  absl::flat_hash_map<std::string, int32_t> ids_;
+  int32_t size_ = 0;
+};
+
+}  // namespace chorus

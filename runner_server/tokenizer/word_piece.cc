@@ -1,0 +1,123 @@
+#include "runner_server/tokenizer/word_piece.h"
+
+#include "base/status_macros.h"
+#include "base/utf8.h"
+#include "runner_server/tokenizer/unicode.h"
+
+namespace chorus {
+namespace {
+
+// The first word at or after the start of `text`, which then loses it: a punctuation mark, or what
+// lies between white space and punctuation. Empty at the end.
+std::string_view TakeWord(std::string_view& text) {
+  size_t begin = 0;
+  size_t end = 0;
+  while (end < text.size()) {
+    const Utf8Step step = DecodeUtf8(text.substr(end));
+    const uint8_t traits = CharacterTraits(step.code_point);
+    const bool ends_word = traits & (kIsSpace | kIsBertPunctuation);
+    if (ends_word && end > begin) break;
+    end += step.num_bytes;
+    if (traits & kIsSpace) {
+      begin = end;
+    } else if (traits & kIsBertPunctuation) {
+      break;
+    }
+  }
+  const std::string_view word = text.substr(begin, end - begin);
+  text.remove_prefix(end);
+  return word;
+}
+
+size_t NumCharacters(std::string_view text) {
+  size_t count = 0;
+  for (const char byte : text) count += (static_cast<uint8_t>(byte) & 0xC0) != 0x80;
+  return count;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<WordPiece>> WordPiece::Create(Definition definition) {
+  ASSIGN_OR_RETURN(Vocabulary vocabulary, Vocabulary::Create(std::move(definition.tokens),
+                                                             std::move(definition.added_tokens)));
+  std::unique_ptr<WordPiece> pieces(new WordPiece(std::move(vocabulary), definition));
+  ASSIGN_OR_RETURN(pieces->unknown_id_, pieces->vocabulary_.Require(definition.unknown_token,
+                                                                    "stands for unknown words"));
+  ASSIGN_OR_RETURN(pieces->first_id_,
+                   pieces->vocabulary_.Require(definition.first_token, "begins every text"));
+  ASSIGN_OR_RETURN(pieces->last_id_,
+                   pieces->vocabulary_.Require(definition.last_token, "ends every text"));
+  pieces->SetTries(definition.continuing_prefix);
+  pieces->SetMatchers(
+      BertNormalizer(definition.added_token_normalizer.value_or(definition.normalizer)));
+  return pieces;
+}
+
+void WordPiece::SetTries(std::string_view continuing_prefix) {
+  const std::vector<std::string>& tokens = vocabulary_.model_tokens();
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    std::string_view piece = tokens[id];
+    if (!piece.empty()) beginnings_.Insert(piece, static_cast<int32_t>(id));
+    if (!piece.starts_with(continuing_prefix)) continue;
+    piece.remove_prefix(continuing_prefix.size());
+    if (!piece.empty()) continuations_.Insert(piece, static_cast<int32_t>(id));
+  }
+}
+
+void WordPiece::SetMatchers(const BertNormalizer& added_token_normalizer) {
+  for (const AddedToken& token : vocabulary_.added_tokens()) {
+    if (!token.normalized) {
+      raw_matcher_.Add(token.content, token.id);
+      continue;
+    }
+    const std::string content = added_token_normalizer.Normalize(token.content);
+    if (!content.empty()) normalized_matcher_.Add(content, token.id);
+  }
+}
+
+std::vector<int32_t> WordPiece::Encode(std::string_view text, size_t max_tokens) const {
+  const size_t max_ids = max_tokens - 1;  // Before the last.
+  std::vector<int32_t> ids = {first_id_};
+  const auto take_normalized = [&](std::string_view piece, std::optional<int32_t> id) {
+    if (id) {
+      ids.push_back(*id);
+    } else {
+      EncodeNormalized(piece, max_ids, ids);
+    }
+    return ids.size() < max_ids;
+  };
+  raw_matcher_.Split(text, [&](std::string_view piece, std::optional<int32_t> id) {
+    return id ? take_normalized(piece, id)
+              : normalized_matcher_.Split(normalizer_.Normalize(piece), take_normalized);
+  });
+  if (ids.size() > max_ids) ids.resize(max_ids);
+  ids.push_back(last_id_);
+  return ids;
+}
+
+void WordPiece::EncodeNormalized(std::string_view text, size_t max_ids,
+                                 std::vector<int32_t>& ids) const {
+  while (ids.size() < max_ids) {
+    const std::string_view word = TakeWord(text);
+    if (word.empty()) return;
+    EncodeWord(word, ids);
+  }
+}
+
+void WordPiece::EncodeWord(std::string_view word, std::vector<int32_t>& ids) const {
+  const size_t num_ids = ids.size();
+  bool known = NumCharacters(word) <= max_characters_per_word_;
+  const ByteTrie* trie = &beginnings_;
+  while (known && !word.empty()) {
+    const ByteTrie::Match match = trie->LongestPrefix(word);
+    known = match.num_bytes > 0;
+    ids.push_back(match.value);
+    word.remove_prefix(match.num_bytes);
+    trie = &continuations_;
+  }
+  if (known) return;
+  ids.resize(num_ids);
+  ids.push_back(unknown_id_);
+}
+
+}  // namespace chorus

@@ -1,0 +1,74 @@
+#pragma once
+
+// BERT's tokenizer: normalization, words, then the longest pieces of the vocabulary from the left,
+// equal to Hugging Face's BertTokenizerFast to the id.
+//
+// Thread safety: immutable; all methods may be called at once from any thread.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runner_server/tokenizer/added_token_matcher.h"
+#include "runner_server/tokenizer/bert_normalizer.h"
+#include "runner_server/tokenizer/byte_trie.h"
+#include "runner_server/tokenizer/tokenizer.h"
+#include "runner_server/tokenizer/vocabulary.h"
+
+namespace chorus {
+
+class WordPiece : public Tokenizer {
+ public:
+  struct Definition {
+    std::vector<std::string> tokens;       // By id.
+    std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
+    BertNormalizer::Options normalizer;
+    // What the contents of normalized added tokens go through; by default the same.
+    std::optional<BertNormalizer::Options> added_token_normalizer;
+    std::string continuing_prefix = "##";  // Of pieces that do not begin a word.
+    size_t max_characters_per_word = 100;  // A longer word is unknown.
+    std::string unknown_token = "[UNK]";
+    std::string first_token = "[CLS]";
+    std::string last_token = "[SEP]";
+  };
+
+  // INVALID_ARGUMENT names the token that is missing or wrong.
+  static absl::StatusOr<std::unique_ptr<WordPiece>> Create(Definition definition);
+
+  // [CLS], the pieces, [SEP]; where these are more than `max_tokens`, the first pieces. An added
+  // token in the text, such as "[SEP]", becomes its id.
+  std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override;
+
+  int32_t vocab_size() const override { return vocabulary_.size(); }
+
+ private:
+  WordPiece(Vocabulary vocabulary, const Definition& definition)
+      : vocabulary_(std::move(vocabulary)),
+        normalizer_(definition.normalizer),
+        max_characters_per_word_(definition.max_characters_per_word) {}
+
+  void SetTries(std::string_view continuing_prefix);
+  void SetMatchers(const BertNormalizer& added_token_normalizer);
+
+  // These append ids, and may stop once there are `max_ids`.
+  void EncodeNormalized(std::string_view text, size_t max_ids, std::vector<int32_t>& ids) const;
+  void EncodeWord(std::string_view word, std::vector<int32_t>& ids) const;
+
+  const Vocabulary vocabulary_;
+  const BertNormalizer normalizer_;
+  const size_t max_characters_per_word_;
+  int32_t unknown_id_ = 0;
+  int32_t first_id_ = 0;
+  int32_t last_id_ = 0;
+  ByteTrie beginnings_;                   // Pieces that begin a word,
+  ByteTrie continuations_;                // and the others, without their prefix.
+  AddedTokenMatcher raw_matcher_;         // Looks at the text,
+  AddedTokenMatcher normalized_matcher_;  // then at the normalized text between what it found.
+};
+
+}  // namespace chorus

@@ -1,0 +1,194 @@
+#include "api_server/front/grpc_front.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "proto/chorus/v1/inference.grpc.pb.h"
+#include "tests/api_server/front/front_fixture.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+// A call through gRPC, in this process.
+struct ClientCall {
+  grpc::ClientContext context;
+  v1::GenerateRequest request;
+  v1::GenerateResponse response;
+  std::promise<grpc::Status> done;
+
+  std::string RequestId() {
+    const auto& metadata = context.GetServerInitialMetadata();
+    const auto found = metadata.find("x-request-id");
+    return found == metadata.end() ? "" : std::string(found->second.data(), found->second.size());
+  }
+};
+
+class GrpcFrontTest : public FrontFixture {
+ protected:
+  GrpcFrontTest() {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&front_.service());
+    server_ = builder.BuildAndStart();
+    stub_ = v1::InferenceService::NewStub(server_->InProcessChannel({}));
+  }
+  ~GrpcFrontTest() override { server_->Shutdown(); }
+
+  void Begin(ClientCall& call) {
+    call.request.set_model("gpt2");
+    stub_->async()->Generate(&call.context, &call.request, &call.response,
+                             [&call](grpc::Status status) { call.done.set_value(status); });
+  }
+
+  // The runner's call, once it has come.
+  PuppetRunnerClient::GenerateCall AwaitGenerate() {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (gpt2_->num_generate_calls() == 0 && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::yield();
+    }
+    return gpt2_->TakeGenerate();
+  }
+
+  template <typename Detail>
+  static std::optional<Detail> DetailOf(const grpc::Status& status) {
+    google::rpc::Status details;
+    Detail detail;
+    if (!details.ParseFromString(status.error_details())) return std::nullopt;
+    for (const auto& any : details.details()) {
+      if (any.UnpackTo(&detail)) return detail;
+    }
+    return std::nullopt;
+  }
+
+  GrpcFront front_{handler_, metrics_, absl::Seconds(100)};
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::InferenceService::Stub> stub_;
+};
+
+TEST_F(GrpcFrontTest, AnswersWithTheRequestsId) {
+  ClientCall call;
+  call.context.AddMetadata("x-request-id", "my.id");
+  Begin(call);
+  auto running = AwaitGenerate();
+  EXPECT_EQ(running.context.request_id, "my.id");
+  running.Finish("text");
+  EXPECT_TRUE(call.done.get_future().get().ok());
+  EXPECT_EQ(call.response.generated(), "text");
+  EXPECT_EQ(call.RequestId(), "my.id");
+}
+
+TEST_F(GrpcFrontTest, MakesAnIdWhenThereIsNone) {
+  ClientCall call;
+  call.context.AddMetadata("x-request-id", "no good");
+  Begin(call);
+  AwaitGenerate().Finish("text");
+  EXPECT_TRUE(call.done.get_future().get().ok());
+  EXPECT_THAT(call.RequestId(), MatchesRegex("[0-9a-f]{32}"));
+}
+
+TEST_F(GrpcFrontTest, CapsTheDeadlineAtTheServersOwn) {
+  for (const int seconds : {10, 10'000, 0}) {
+    ClientCall call;
+    if (seconds > 0) {
+      call.context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(seconds));
+    }
+    Begin(call);
+    auto running = AwaitGenerate();
+    const absl::Duration left = running.context.deadline - absl::Now();
+    // gRPC rounds timeouts up on their way.
+    EXPECT_LE(left, absl::Seconds(seconds == 10 ? 11 : 100)) << seconds;
+    EXPECT_GE(left, absl::Seconds(seconds == 10 ? 1 : 90)) << seconds;
+    running.Finish("text");
+    EXPECT_TRUE(call.done.get_future().get().ok());
+  }
+}
+
+TEST_F(GrpcFrontTest, AClientThatCancelsStopsItsCall) {
+  ClientCall call;
+  Begin(call);
+  auto running = AwaitGenerate();
+  std::promise<void> stopped;
+  const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
+  call.context.TryCancel();
+  EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  running.Fail(absl::CancelledError("the caller left"));
+  EXPECT_EQ(call.done.get_future().get().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(GrpcFrontTest, ErrorsCarryDetails) {
+  ClientCall refused;
+  Begin(refused);
+  AwaitGenerate().Fail(absl::ResourceExhaustedError("queue full"));
+  grpc::Status status = refused.done.get_future().get();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("queue full"));
+  ASSERT_TRUE(DetailOf<google::rpc::RetryInfo>(status).has_value());
+  EXPECT_EQ(DetailOf<google::rpc::RetryInfo>(status)->retry_delay().seconds(), 1);
+
+  ClientCall wrong;
+  wrong.request.set_max_length(0);
+  Begin(wrong);
+  status = wrong.done.get_future().get();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  ASSERT_TRUE(DetailOf<google::rpc::BadRequest>(status).has_value());
+  EXPECT_EQ(DetailOf<google::rpc::BadRequest>(status)->field_violations(0).field(), "max_length");
+}
+
+TEST_F(GrpcFrontTest, OurFaultsKeepTheirWordsToThemselves) {
+  ClientCall call;
+  Begin(call);
+  AwaitGenerate().Fail(absl::InternalError("secret"));
+  const grpc::Status status = call.done.get_future().get();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status.error_message().find("secret"), std::string::npos);
+}
+
+TEST_F(GrpcFrontTest, CountsUnderTheHttpPath) {
+  ClientCall call;
+  Begin(call);
+  AwaitGenerate().Fail(absl::UnavailableError("no healthy replica"));
+  EXPECT_EQ(call.done.get_future().get().error_code(), grpc::StatusCode::UNAVAILABLE);
+  std::vector<std::string> labels;
+  for (const auto& family : registry_.Collect()) {
+    if (family.name != "bentoml_api_server_request_total") continue;
+    for (const auto& label : family.metric.at(0).label) labels.push_back(label.value);
+  }
+  EXPECT_THAT(labels, testing::Contains("/v1/models/{model}:generate"));
+  EXPECT_THAT(labels, testing::Contains("503"));
+}
+
+TEST_F(GrpcFrontTest, ServesTheOtherMethods) {
+  grpc::ClientContext graph_context, run_context, classify_context;
+  v1::ClassifyGeneratedTextsRequest graph;
+  graph.set_top_p(2);
+  v1::ClassifyGeneratedTextsResponse graph_reply;
+  EXPECT_EQ(stub_->ClassifyGeneratedTexts(&graph_context, graph, &graph_reply).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  v1::RunGraphRequest run;
+  run.set_graph("nobody");
+  v1::RunGraphResponse run_reply;
+  EXPECT_EQ(stub_->RunGraph(&run_context, run, &run_reply).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  v1::ClassifyRequest classify;
+  v1::ClassifyResponse classify_reply;
+  EXPECT_EQ(stub_->Classify(&classify_context, classify, &classify_reply).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,199 @@
+#include "api_server/front/http_router.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "tests/api_server/front/front_fixture.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class HttpRouterTest : public FrontFixture {
+ protected:
+  HttpRouterTest() {
+    handler_.Register(methods_);
+    const auto* service = v1::ClassifyRequest::descriptor()->file()->service(0);
+    auto transcoder = Transcoder::Create({&service, 1});
+    EXPECT_TRUE(transcoder.ok()) << transcoder.status();
+    transcoder_ = *std::move(transcoder);
+    auto router = HttpRouter::Create(*transcoder_, methods_, registry_, [this] { return ready_; });
+    EXPECT_TRUE(router.ok()) << router.status();
+    router_ = *std::move(router);
+  }
+
+  // As a session does; a reply that comes later is in later_.
+  std::optional<HttpReply> Ask(HttpRequest request, Call call = {}) {
+    const HttpHandler::Match match = router_->MatchHead(request);
+    endpoint_ = match.endpoint;
+    if (!match.refusal.ok()) return router_->ErrorReply(match.refusal, "id");
+    return router_->Handle(std::move(request), std::move(call),
+                           [this](HttpReply reply) { later_ = std::move(reply); });
+  }
+  std::optional<HttpReply> Get(std::string target, std::string method = "GET") {
+    return Ask({.method = std::move(method), .target = std::move(target)});
+  }
+  std::optional<HttpReply> Post(std::string target, std::string body,
+                                std::string content_type = "application/json") {
+    return Ask({.method = "POST",
+                .target = std::move(target),
+                .fields = {{"Content-Type", std::move(content_type)}},
+                .body = std::move(body)});
+  }
+
+  static std::string FieldOf(const HttpReply& reply, const std::string& name) {
+    for (const HttpField& field : reply.fields) {
+      if (field.name == name) return field.value;
+    }
+    return "";
+  }
+
+  bool ready_ = true;
+  MethodRegistry methods_;
+  std::unique_ptr<Transcoder> transcoder_;
+  std::unique_ptr<HttpRouter> router_;
+  std::string endpoint_;
+  std::optional<HttpReply> later_;
+};
+
+TEST_F(HttpRouterTest, AnswersTheTutorialsCall) {
+  EXPECT_FALSE(Post("/classify_generated_texts", "I have an idea!", "text/plain").has_value());
+  EXPECT_EQ(endpoint_, "/classify_generated_texts");
+  FinishGraph();
+  ASSERT_TRUE(later_.has_value());
+  EXPECT_EQ(later_->status, 200);
+  EXPECT_EQ(later_->content_type, "application/json");
+  EXPECT_EQ(later_->body, R"([{"generated":"I have an idea! one","score":0.9},)"
+                          R"({"generated":"I have an idea! two","score":0.8}])");
+}
+
+TEST_F(HttpRouterTest, AnswersGraphAndModelsByName) {
+  EXPECT_FALSE(Post("/v1/graphs/inference_graph:run", R"({"text":"I","details":true})"));
+  EXPECT_EQ(endpoint_, "/v1/graphs/{graph}:run");
+  FinishGraph();
+  EXPECT_THAT(later_->body, HasSubstr(R"("model":"gpt2","finish_reason":"FINISH_REASON_LENGTH")"));
+  EXPECT_FALSE(Post("/v1/models/bert:classify", R"({"texts":["good"]})"));
+  bert_->TakeClassify().Finish(1);
+  EXPECT_EQ(later_->body, R"({"results":[{"label":"POSITIVE","score":1,"scores":[)"
+                          R"({"label":"NEGATIVE","score":0},{"label":"POSITIVE","score":1}]}]})");
+}
+
+TEST_F(HttpRouterTest, TellsRunnersErrorsWithTheirCodes) {
+  struct Case {
+    absl::Status error;
+    int status;
+    std::string body, retry_after;
+  };
+  const std::vector<Case> cases = {
+      {absl::UnavailableError("no healthy replica"), 503, "gpt2: no healthy replica", "1"},
+      {absl::ResourceExhaustedError("queue full"), 429, "RESOURCE_EXHAUSTED", "1"},
+      {absl::DeadlineExceededError("late"), 504, "DEADLINE_EXCEEDED", ""},
+      {absl::InvalidArgumentError("prompt too long: 1024"), 400, "prompt too long: 1024", ""},
+      {absl::InternalError("secret"), 500, "INTERNAL", ""},
+      {absl::UnknownError("secret"), 500, "UNKNOWN", ""},
+  };
+  for (const Case& test : cases) {
+    SCOPED_TRACE(test.error.ToString());
+    EXPECT_FALSE(Post("/v1/models/gpt2:generate", "{}"));
+    gpt2_->TakeGenerate().Fail(test.error);
+    ASSERT_TRUE(later_.has_value());
+    EXPECT_EQ(later_->status, test.status);
+    EXPECT_THAT(later_->body, HasSubstr(test.body));
+    EXPECT_THAT(later_->body, Not(HasSubstr("secret")));
+    EXPECT_EQ(FieldOf(*later_, "Retry-After"), test.retry_after);
+    EXPECT_EQ(later_->body.find("RetryInfo") != std::string::npos, !test.retry_after.empty());
+  }
+}
+
+TEST_F(HttpRouterTest, RefusesBadRequestsWithDetails) {
+  const auto reply = Post("/classify_generated_texts?max_length=0", "I", "text/plain");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->status, 400);
+  EXPECT_THAT(reply->body, HasSubstr(R"("message":"max_length must be at least 1: 0")"));
+  EXPECT_THAT(reply->body, HasSubstr("google.rpc.BadRequest"));
+  EXPECT_THAT(reply->body, HasSubstr(R"("field":"max_length")"));
+  EXPECT_EQ(Post("/classify_generated_texts?no_such=1", "I", "text/plain")->status, 400);
+  EXPECT_EQ(Post("/v1/models/gpt2:generate", "{")->status, 400);
+  EXPECT_EQ(Post("/v1/models/gpt2:generate", "<a/>", "text/xml")->status, 415);
+  EXPECT_EQ(Post("/v1/models/nobody:generate", "{}")->status, 404);
+  EXPECT_EQ(Post("/v1/models/gpt2:generate", R"({"text":"\ud800"})")->status, 400);
+}
+
+TEST_F(HttpRouterTest, KnowsItsRoutes) {
+  EXPECT_EQ(Get("/nowhere")->status, 404);
+  EXPECT_EQ(endpoint_, kOtherEndpoint);
+  EXPECT_EQ(Get("/livez/")->status, 404);
+  EXPECT_EQ(Get("/%zz")->status, 400);
+  const auto wrong_method = Get("/classify_generated_texts");
+  EXPECT_EQ(wrong_method->status, 405);
+  EXPECT_EQ(FieldOf(*wrong_method, "Allow"), "POST");
+  const auto own = Get("/livez", "POST");
+  EXPECT_EQ(own->status, 405);
+  EXPECT_EQ(FieldOf(*own, "Allow"), "GET, HEAD");
+}
+
+TEST_F(HttpRouterTest, AnswersOptions) {
+  const auto method = Get("/v1/models/gpt2:generate", "OPTIONS");
+  EXPECT_EQ(method->status, 204);
+  EXPECT_EQ(FieldOf(*method, "Allow"), "POST, OPTIONS");
+  EXPECT_EQ(FieldOf(*Get("/livez", "OPTIONS"), "Allow"), "GET, HEAD, OPTIONS");
+  EXPECT_EQ(Get("*", "OPTIONS")->status, 204);
+  EXPECT_EQ(Get("/nowhere", "OPTIONS")->status, 404);
+}
+
+TEST_F(HttpRouterTest, RefusesClientsThatDoNotTakeJson) {
+  const auto ask = [&](std::string accept) {
+    return Ask({.method = "POST",
+                .target = "/v1/models/nobody:generate",
+                .fields = {{"Accept", std::move(accept)}},
+                .body = "{}"})
+        ->status;
+  };
+  EXPECT_EQ(ask("text/html"), 406);
+  EXPECT_EQ(ask("*/*, application/json;q=0"), 406);
+  EXPECT_EQ(ask("application/json"), 404);
+}
+
+TEST_F(HttpRouterTest, ServesHealthAsBentoMlDoes) {
+  for (const char* path : {"/livez", "/healthz", "/readyz"}) {
+    const auto reply = Get(path);
+    EXPECT_EQ(reply->status, 200) << path;
+    EXPECT_EQ(reply->body, "\n") << path;
+    EXPECT_EQ(endpoint_, path);
+  }
+  ready_ = false;
+  EXPECT_EQ(Get("/readyz")->status, 503);
+  EXPECT_EQ(Get("/readyz")->body, "Runners are not ready.");
+  EXPECT_EQ(Get("/livez")->status, 200);
+  ready_ = true;
+  EXPECT_EQ(Get("/readyz?verbose")->status, 200);
+  router_->SetDraining();
+  EXPECT_EQ(Get("/readyz")->status, 503);
+  EXPECT_EQ(Get("/livez")->status, 200);
+}
+
+TEST_F(HttpRouterTest, ServesMetrics) {
+  metrics_.Start("/x")->Finish(200);
+  const auto reply = Get("/metrics");
+  EXPECT_THAT(reply->content_type, HasSubstr("version=0.0.4"));
+  EXPECT_THAT(reply->body, HasSubstr("bentoml_api_server_request_total{endpoint=\"/x\""));
+}
+
+TEST_F(HttpRouterTest, StartsOnlyWithEveryMethodImplemented) {
+  const MethodRegistry none;
+  const auto router = HttpRouter::Create(*transcoder_, none, registry_, [] { return true; });
+  EXPECT_EQ(router.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(router.status().message()), HasSubstr("POST /classify_generated_texts"));
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,60 @@
+#include "api_server/front/rpc_status.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "google/rpc/error_details.pb.h"
+
+namespace chorus {
+namespace {
+
+TEST(RpcStatusTest, FieldErrorNamesItsField) {
+  const absl::Status status = FieldError("top_p", "must be at most 1: 2");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "top_p must be at most 1: 2");
+  const google::rpc::Status rpc = ToRpcStatus(status);
+  EXPECT_EQ(rpc.code(), 3);
+  google::rpc::BadRequest details;
+  ASSERT_EQ(rpc.details_size(), 1);
+  ASSERT_TRUE(rpc.details(0).UnpackTo(&details));
+  EXPECT_EQ(details.field_violations(0).field(), "top_p");
+  EXPECT_EQ(details.field_violations(0).description(), "must be at most 1: 2");
+}
+
+TEST(RpcStatusTest, OnlyRefusalsSayWhenToRetry) {
+  for (int code = 1; code <= 16; ++code) {
+    const absl::Status status(static_cast<absl::StatusCode>(code), "words");
+    const bool is_refusal = absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
+    EXPECT_EQ(ToRpcStatus(ToPublicStatus(status, "id")).details_size(), is_refusal ? 1 : 0) << code;
+  }
+}
+
+TEST(RpcStatusTest, HidesTheWordsOfOurFaultsOnly) {
+  for (int code = 1; code <= 16; ++code) {
+    const absl::Status status(static_cast<absl::StatusCode>(code), "words");
+    const absl::Status told = ToPublicStatus(status, "id");
+    const bool is_ours =
+        absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
+    EXPECT_EQ(told.code(), status.code());
+    EXPECT_EQ(told.message() != "words", is_ours) << code;
+  }
+}
+
+TEST(RpcStatusTest, PayloadsThatAreNoDetailsStayInside) {
+  absl::Status status = absl::InvalidArgumentError("words");
+  status.SetPayload("chorus/http_status", absl::Cord("413"));
+  EXPECT_EQ(ToRpcStatus(ToPublicStatus(status, "id")).details_size(), 0);
+  EXPECT_TRUE(ToPublicStatus(status, "id").GetPayload("chorus/http_status").has_value());
+}
+
+TEST(RpcStatusTest, MessagesBecomeUtf8) {
+  EXPECT_EQ(ToPublicStatus(absl::NotFoundError("a\xff"
+                                               "b"),
+                           "id")
+                .message(),
+            "a\xEF\xBF\xBD"
+            "b");
+}
+
+}  // namespace
+}  // namespace chorus

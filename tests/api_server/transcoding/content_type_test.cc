@@ -1,0 +1,51 @@
+#include "api_server/transcoding/content_type.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/api_server/transcoding/status_matchers.h"
+
+namespace chorus {
+namespace {
+
+TEST(ContentType, ReadsTypeAndCharset) {
+  struct Case {
+    std::string header, media_type, charset;
+    bool is_utf8 = true;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"", "", ""},
+           {"text/plain", "text/plain", ""},
+           {"Text/PLAIN; Charset=UTF-8", "text/plain", "utf-8"},
+           {"text/plain;charset=\"utf-8\"", "text/plain", "utf-8"},
+           {"text/plain;charset=\"U\\TF-8\"", "text/plain", "utf-8"},
+           {"text/plain ; charset=us-ascii ;", "text/plain", "us-ascii"},
+           {"text/plain; format=flowed; charset=utf8", "text/plain", "utf8"},
+           {"text/plain; x=\"a;charset=utf-16\"", "text/plain", ""},
+           {"  application/vnd.api+json", "application/vnd.api+json", ""},
+           {"text/plain; charset=latin1", "text/plain", "latin1", false},
+           {"text/plain; charset=utf-16", "text/plain", "utf-16", false},
+       }) {
+    const auto type = ContentType::Parse(c.header);
+    ASSERT_THAT(type, IsOk()) << c.header;
+    EXPECT_EQ(type->media_type, c.media_type) << c.header;
+    EXPECT_EQ(type->charset, c.charset) << c.header;
+    EXPECT_EQ(type->is_utf8(), c.is_utf8) << c.header;
+  }
+}
+
+TEST(ContentType, RefusesWhatIsNone) {
+  for (const std::string header :
+       {"text", "text/", "/plain", "text plain", "text/plain charset=utf-8", "text/plain; charset",
+        "text/plain; charset=", "text/plain; =utf-8", "text/plain; charset=\"utf-8",
+        "text/plain; charset=\"utf-8\\", "text/plain; charset=\"\"", "text/plain,text/html",
+        "text/plain; charset=utf-8; charset=utf-16", " ", ";", "text/plain;;charset=utf-8"}) {
+    EXPECT_THAT(ContentType::Parse(header), IsInvalid(testing::HasSubstr("not a content type")))
+        << header;
+  }
+}
+
+}  // namespace
+}  // namespace chorus

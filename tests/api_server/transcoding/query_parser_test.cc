@@ -1,0 +1,174 @@
+#include "api_server/transcoding/query_parser.h"
+
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/api_server/transcoding/status_matchers.h"
+#include "tests/api_server/transcoding/test_bindings.h"
+#include "tests/api_server/transcoding/test_service.pb.h"
+
+namespace chorus {
+namespace {
+
+using testing::Everything;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+TEST(ParseQuery, SetsFields) {
+  struct Case {
+    std::string query, text_proto;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"", ""},
+           {"&&", ""},
+           {"text=a+b%20c%2Bd&flag=true", R"(text: "a b c+d" flag: true)"},
+           {"text=", ""},
+           {"maybe_text", R"(maybe_text: "")"},
+           {"text=a=b", R"(text: "a=b")"},
+           {"t%65xt=%F0%9F%99%82", R"(text: "🙂")"},
+           {"maybeNumber=0&maybe_flag=false", "maybe_number: 0 maybe_flag: false"},
+           {"i32=-5&i64=-9223372036854775808&u64=18446744073709551615",
+            "i32: -5 i64: -9223372036854775808 u64: 18446744073709551615"},
+           {"real32=0.5&real64=1e-3", "real32: 0.5 real64: 0.001"},
+           {"color=COLOR_RED&maybe_color=2", "color: COLOR_RED maybe_color: COLOR_DEEP_BLUE"},
+           {"data=AP8", R"(data: "\000\377")"},
+           {"numbers=3&texts=a&numbers=1&texts=&colors=1&colors=COLOR_DEEP_BLUE",
+            R"(numbers: [3, 1] texts: ["a", ""] colors: [COLOR_RED, COLOR_DEEP_BLUE])"},
+           {"inner.name=a&inner.deeper.count=7&inner.tags=x&inner.tags=y",
+            R"(inner { name: "a" deeper { count: 7 } tags: ["x", "y"] })"},
+           {"duration=1.5s&time=1970-01-01T00:00:02Z&mask=maxLength",
+            R"(duration { seconds: 1 nanos: 500000000 } time { seconds: 2 }
+               mask { paths: "max_length" })"},
+           {"wrapped_string=&wrapped_number=7&wrapped_flag=true",
+            R"(wrapped_string {} wrapped_number { value: 7 } wrapped_flag { value: true })"},
+           {"choice_number=0", "choice_number: 0"},
+           {"otherName=x", R"(named_in_json: "x")"},
+       }) {
+    Everything expected, parsed;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(c.text_proto, &expected));
+    ASSERT_THAT(ParseQuery(c.query, GetTestBinding("GET /search"), parsed), IsOk()) << c.query;
+    EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(parsed, expected))
+        << c.query << " gives " << parsed.ShortDebugString();
+  }
+}
+
+TEST(ParseQuery, NamesParameterAndValue) {
+  struct Case {
+    std::string query, error;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"u32=-1", "query parameter u32 must be an integer from 0 to 4294967295: \"-1\""},
+           {"u32=4294967296",
+            "query parameter u32 must be an integer from 0 to 4294967295: \"4294967296\""},
+           {"u32=1e3", "query parameter u32 must be an integer from 0 to 4294967295: \"1e3\""},
+           {"u32=1.0", "query parameter u32 must be an integer from 0 to 4294967295: \"1.0\""},
+           {"u32=0x1", "query parameter u32 must be an integer from 0 to 4294967295: \"0x1\""},
+           {"u32=+1", "query parameter u32 must be an integer from 0 to 4294967295: \" 1\""},
+           {"u32", "query parameter u32 must be an integer from 0 to 4294967295: \"\""},
+           {"flag", "query parameter flag must be true or false: \"\""},
+           {"flag=1", "query parameter flag must be true or false: \"1\""},
+           {"flag=TRUE", "query parameter flag must be true or false: \"TRUE\""},
+           {"real64=abc", "query parameter real64 must be a number: \"abc\""},
+           {"real64=", "query parameter real64 must be a number: \"\""},
+           {"real64=nan", "query parameter real64 must be a number: \"nan\""},
+           {"real64=NaN", "query parameter real64 must be a number: \"NaN\""},
+           {"real64=inf", "query parameter real64 must be a number: \"inf\""},
+           {"real64=1e400",
+            "query parameter real64 must be a number from -1.79769e+308 to 1.79769e+308: "
+            "\"1e400\""},
+           {"color=red",
+            "query parameter color must be one of COLOR_UNSPECIFIED, COLOR_RED, COLOR_DEEP_BLUE: "
+            "\"red\""},
+           {"data=%21", "query parameter data must be base64: \"!\""},
+           {"text=%FF", "query parameter text must be UTF-8: byte 0 is not"},
+           {"inner.count=x",
+            "query parameter inner.count must be an integer from -2147483648 to 2147483647: \"x\""},
+           {"duration=5",
+            "query parameter duration must be a duration of at most 315576000000 seconds, such as "
+            "\"1.5s\": \"5\""},
+           {"mask=%FF",
+            "query parameter mask must be a list of field paths such as \"maxLength,sub.topK\": "
+            "\"\xFF\""},
+           {"wrapped_flag=x", "query parameter wrapped_flag must be true or false: \"x\""},
+           {"text=a&text=b", "the query parameter text must be given once"},
+           {"maybe_number=1&maybeNumber=2", "the query parameter maybe_number must be given once"},
+           {"inner.name=a&inner.name=b", "the query parameter inner.name must be given once"},
+           {"choice_text=a&choice_number=1",
+            "query parameter choice_number and choice_text are alternatives: give one of them"},
+           {"inner=x",
+            "the query parameter inner is not allowed: the field is a message, whose fields are "
+            "named one by one"},
+           {"text=%zz",
+            "the query string is malformed: a % must be followed by two hexadecimal digits (write "
+            "%25 for the character itself): \"%zz\""},
+       }) {
+    Everything message;
+    EXPECT_THAT(ParseQuery(c.query, GetTestBinding("GET /search"), message), IsInvalid(c.error));
+  }
+}
+
+TEST(ParseQuery, ListsTheParametersWhenOneIsUnknown) {
+  for (const std::string name : {"no_such", "Text", "inner.no_such", "text.x", "numbers.x",
+                                 "duration.seconds", ".", "inner.", "by_name.x", ""}) {
+    Everything message;
+    EXPECT_THAT(ParseQuery(name + "=1", GetTestBinding("GET /search"), message),
+                IsInvalid(StartsWith("unknown query parameter \"" + name +
+                                     "\": GET /search takes text, data, flag,")))
+        << name;
+  }
+  testing::GetBookRequest request;
+  EXPECT_THAT(ParseQuery("a=1", GetTestBinding("GET /v1/books/{name}"), request),
+              IsInvalid("unknown query parameter \"a\": GET /v1/books/{name} takes shelf.id, "
+                        "details"));
+  for (const std::string name : {"inners", "by_name", "struct", "value", "any", "durations"}) {
+    Everything message;
+    EXPECT_THAT(ParseQuery(name + "=1", GetTestBinding("GET /search"), message),
+                IsInvalid(HasSubstr("is not allowed: the field is a message")))
+        << name;
+  }
+}
+
+TEST(ParseQuery, RefusesWhatPathOrBodyGives) {
+  testing::GetBookRequest get;
+  EXPECT_THAT(ParseQuery("name=x", GetTestBinding("GET /v1/books/{name}"), get),
+              IsInvalid("the query parameter name is not allowed: the path gives it"));
+  EXPECT_THAT(ParseQuery("shelf.id=x", GetTestBinding("GET /v1/shelves/{shelf.id}/first"), get),
+              IsInvalid("the query parameter shelf.id is not allowed: the path gives it"));
+  testing::PutTextRequest put;
+  EXPECT_THAT(ParseQuery("text=x", GetTestBinding("PUT /texts/{id}"), put),
+              IsInvalid("the query parameter text is not allowed: the body gives text"));
+  testing::UpdateBookRequest update;
+  EXPECT_THAT(
+      ParseQuery("book.title=x", GetTestBinding("PATCH /v1/{book.name=shelves/*/books/*}"), update),
+      IsInvalid("the query parameter book.title is not allowed: the body gives book"));
+  Everything echo;
+  EXPECT_THAT(ParseQuery("flag=true", GetTestBinding("POST /echo"), echo),
+              IsInvalid("unknown query parameter \"flag\": POST /echo takes none, its fields are "
+                        "members of the JSON body"));
+}
+
+TEST(ParseQuery, BoundsTheDepthOfMessages) {
+  std::string path = "inner";
+  for (int i = 0; i < 30; ++i) path += ".deeper";
+  Everything message;
+  EXPECT_THAT(ParseQuery(path + ".count=1", GetTestBinding("GET /search"), message), IsOk());
+  EXPECT_THAT(ParseQuery(path + ".deeper.count=1", GetTestBinding("GET /search"), message),
+              IsInvalid(StartsWith("unknown query parameter")));
+}
+
+TEST(GetQueryParameters, FollowsMessagesOnce) {
+  EXPECT_THAT(GetQueryParameters(GetTestBinding("PUT /texts/{id}")),
+              ::testing::ElementsAre("data", "max_length"));
+  EXPECT_THAT(GetQueryParameters(GetTestBinding("POST /echo")), ::testing::IsEmpty());
+  const std::vector<std::string> search = GetQueryParameters(GetTestBinding("GET /search"));
+  EXPECT_THAT(search, ::testing::IsSupersetOf({"inner.name", "inner.tags", "inner.count",
+                                               "duration", "wrapped_flag", "numbers"}));
+  EXPECT_THAT(search, ::testing::Not(::testing::Contains(StartsWith("inner.deeper"))));
+}
+
+}  // namespace
+}  // namespace chorus

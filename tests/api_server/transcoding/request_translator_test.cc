@@ -1,0 +1,191 @@
+#include "api_server/transcoding/request_translator.h"
+
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "api_server/transcoding/http_status.h"
+#include "tests/api_server/transcoding/status_matchers.h"
+#include "tests/api_server/transcoding/test_bindings.h"
+#include "tests/api_server/transcoding/test_service.pb.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kJson[] = "application/json";
+
+struct Request {
+  std::string binding;
+  std::vector<std::string> values;
+  std::string query, content_type, body;
+};
+
+std::unique_ptr<google::protobuf::Message> NewMessage(const Request& r) {
+  const auto* type = GetTestBinding(r.binding).method->input_type();
+  return std::unique_ptr<google::protobuf::Message>(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+}
+
+absl::Status Translate(const Request& r) {
+  return TranslateRequest(GetTestBinding(r.binding), {r.values, r.query, r.content_type, r.body},
+                          *NewMessage(r));
+}
+
+void ExpectGives(const Request& r, const std::string& text_proto) {
+  auto expected = NewMessage(r), parsed = NewMessage(r);
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text_proto, expected.get()));
+  ASSERT_THAT(TranslateRequest(GetTestBinding(r.binding),
+                               {r.values, r.query, r.content_type, r.body}, *parsed),
+              IsOk())
+      << r.binding << " " << r.body;
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(*parsed, *expected))
+      << r.binding << " " << r.body << " gives " << parsed->ShortDebugString();
+}
+
+TEST(TranslateRequest, TakesPathQueryAndBody) {
+  ExpectGives({"GET /v1/books/{name}", {"a b"}, "details=true&shelf.id=s"},
+              R"(name: "a b" details: true shelf { id: "s" })");
+  ExpectGives({"GET /v1/shelves/{shelf.id}/first", {"s"}, "name=n"},
+              R"(shelf { id: "s" } name: "n")");
+  ExpectGives({"PUT /color/{color}/{i32}/{flag}", {"COLOR_RED", "-7", "true"}, "u32=1"},
+              "color: COLOR_RED i32: -7 flag: true u32: 1");
+  ExpectGives({"POST /echo", {}, "", kJson, R"({"u64":"7","inner":{"name":"x"}})"},
+              R"(u64: 7 inner { name: "x" })");
+  ExpectGives(
+      {"POST /echo/{text}/{inner.name}", {"t", "n"}, "", kJson, R"({"inner":{"tags":["x"]}})"},
+      R"(text: "t" inner { name: "n" tags: "x" })");
+  ExpectGives({"PATCH /v1/{book.name=shelves/*/books/*}",
+               {"shelves/1/books/2"},
+               "update_mask=title",
+               kJson,
+               R"({"title":"T"})"},
+              R"(book { name: "shelves/1/books/2" title: "T" } update_mask { paths: "title" })");
+  ExpectGives({"PUT /numbers", {}, "flag=true", kJson, "[1,2]"}, "numbers: [1, 2] flag: true");
+  ExpectGives({"PUT /inner", {}, "", kJson, R"({"name":"x"})"}, R"(inner { name: "x" })");
+  ExpectGives({"PUT /wrapped", {}, "", kJson, R"("x")"}, R"(wrapped_string { value: "x" })");
+  ExpectGives({"PUT /wrapped", {}, "", kJson, "null"}, "");
+}
+
+TEST(TranslateRequest, TakesJsonWithoutAContentType) {
+  ExpectGives({"POST /echo", {}, "", "", R"({"i32":1})"}, "i32: 1");
+  ExpectGives({"POST /echo", {}, "", "Application/JSON; charset=UTF-8", R"({"i32":1})"}, "i32: 1");
+}
+
+TEST(TranslateRequest, TakesARawBodyForATextField) {
+  const std::string raw = "a+b%20c&d={\"x\": 1}\n🙂";
+  for (const std::string type :
+       {"", "text/plain", "text/plain; charset=utf-8", "TEXT/plain; charset=US-ASCII",
+        "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-8"}) {
+    ExpectGives({"PUT /texts/{id}", {"7"}, "max_length=9", type, raw},
+                "id: \"7\" max_length: 9 text: \"a+b%20c&d={\\\"x\\\": 1}\\n🙂\"");
+  }
+  ExpectGives({"PUT /texts/{id}", {"7"}, "", "text/plain", ""}, R"(id: "7")");
+  ExpectGives({"PUT /texts/{id}", {"7"}, "", kJson, R"( "a\u00e4\n" )"}, R"(id: "7" text: "aä\n")");
+  for (const std::string type : {"", "text/plain", "application/octet-stream"}) {
+    ExpectGives({"PUT /blobs/{id}", {"7"}, "", type, "\xFF\x01"}, R"(id: "7" data: "\377\001")");
+  }
+  ExpectGives({"PUT /blobs/{id}", {"7"}, "", kJson, R"("_wE")"}, R"(id: "7" data: "\377\001")");
+}
+
+TEST(TranslateRequest, SaysWhatATextFieldMustBe) {
+  const auto error = [](const std::string& type, const std::string& body) {
+    return Translate({"PUT /texts/{id}", {"7"}, "", type, body});
+  };
+  EXPECT_THAT(error("text/plain", "ab\xFFz"),
+              IsInvalid("the body, the field text, must be UTF-8: byte 2 is not"));
+  EXPECT_THAT(error(kJson, R"({"text":"a secret"})"),
+              IsInvalid("the body must be a JSON string, the field text, not an object; JSON "
+                        "objects go to POST /texts/{id}:put"));
+  EXPECT_THAT(error(kJson, "[]"),
+              IsInvalid("the body must be a JSON string, the field text, not an array"));
+  EXPECT_THAT(error(kJson, "5"), IsInvalid(HasSubstr("not a number")));
+  EXPECT_THAT(error(kJson, "true"), IsInvalid(HasSubstr("not a truth value")));
+  EXPECT_THAT(error(kJson, "null"), IsInvalid(HasSubstr("not null")));
+  EXPECT_THAT(error(kJson, "I have an idea"),
+              IsInvalid("invalid JSON at line 1, column 1: expected a value"));
+  EXPECT_THAT(error(kJson, ""), IsInvalid(HasSubstr("expected a value")));
+}
+
+TEST(TranslateRequest, RefusesOtherContentTypesWith415) {
+  struct Case {
+    std::string binding, content_type, error;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"POST /echo", "application/x-www-form-urlencoded",
+            "unsupported content type: POST /echo takes application/json: "
+            "\"application/x-www-form-urlencoded\""},
+           {"POST /echo", "text/plain",
+            "unsupported content type: POST /echo takes application/json: \"text/plain\""},
+           {"PUT /texts/{id}", "image/png",
+            "unsupported content type: PUT /texts/{id} takes text/plain, "
+            "application/x-www-form-urlencoded, application/json: \"image/png\""},
+           {"PUT /texts/{id}", "application/octet-stream",
+            "unsupported content type: PUT /texts/{id} takes text/plain, "
+            "application/x-www-form-urlencoded, application/json: \"application/octet-stream\""},
+           {"PUT /texts/{id}", "text/plain; charset=latin1",
+            "unsupported content type: the charset must be utf-8: \"latin1\""},
+           {"POST /echo", "application/json; charset=utf-16",
+            "unsupported content type: the charset must be utf-8: \"utf-16\""},
+           {"POST /echo", "json", "unsupported content type: not a content type: \"json\""},
+       }) {
+    const absl::Status status = Translate({c.binding, {"7"}, "", c.content_type, "{}"});
+    EXPECT_THAT(status, IsInvalid(c.error));
+    EXPECT_EQ(HttpStatus(status), 415);
+  }
+}
+
+TEST(TranslateRequest, RefusesAFieldFromTwoSides) {
+  const auto error = [](const std::string& body) {
+    return Translate({"POST /echo/{text}/{inner.name}", {"t", "n"}, "", kJson, body});
+  };
+  EXPECT_THAT(error(R"({"text":"t"})"),
+              IsInvalid("the body must not have the field text: the path gives it"));
+  EXPECT_THAT(error(R"({"text":null})"), IsInvalid(HasSubstr("the field text")));
+  EXPECT_THAT(error(R"({"inner":{"name":"n"}})"),
+              IsInvalid("the body must not have the field inner.name: the path gives it"));
+  EXPECT_THAT(
+      Translate({"PATCH /v1/{book.name=shelves/*/books/*}", {"x"}, "", kJson, R"({"name":"y"})"}),
+      IsInvalid("the body must not have the field book.name: the path gives it"));
+  EXPECT_THAT(Translate({"POST /echo", {}, "flag=true", kJson, "{}"}),
+              IsInvalid(HasSubstr("unknown query parameter \"flag\"")));
+  EXPECT_THAT(Translate({"PUT /inner", {}, "inner.name=x", kJson, "{}"}),
+              IsInvalid(HasSubstr("the body gives inner")));
+}
+
+TEST(TranslateRequest, SaysWhatIsWrong) {
+  struct Case {
+    Request request;
+    std::string error;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{"POST /echo", {}, "", kJson, ""}, "the body is empty: POST /echo takes JSON"},
+           {{"POST /echo", {}, "", kJson, "[]"}, "the body must be a JSON object: an array"},
+           {{"POST /echo", {}, "", kJson, R"({"a":1})"}, "the body has no field \"a\""},
+           {{"POST /echo", {}, "", kJson, R"({"u32":"x"})"},
+            "u32 must be an integer from 0 to 4294967295: \"x\""},
+           {{"POST /echo", {}, "", kJson, R"({"u32":1,})"},
+            "invalid JSON at line 1, column 10: expected a name in double quotes"},
+           {{"PUT /numbers", {}, "", kJson, R"([1,"x"])"},
+            "numbers[1] must be an integer from -2147483648 to 2147483647: \"x\""},
+           {{"GET /search", {}, "", "", "hello"}, "GET /search takes no body: 5 bytes came"},
+           {{"PUT /color/{color}/{i32}/{flag}", {"GREEN", "1", "true"}},
+            "the path's color must be one of COLOR_UNSPECIFIED, COLOR_RED, COLOR_DEEP_BLUE: "
+            "\"GREEN\""},
+           {{"PUT /color/{color}/{i32}/{flag}", {"1", "1.5", "true"}},
+            "the path's i32 must be an integer from -2147483648 to 2147483647: \"1.5\""},
+           {{"PUT /color/{color}/{i32}/{flag}", {"1", "1", "yes"}},
+            "the path's flag must be true or false: \"yes\""},
+       }) {
+    const absl::Status status = Translate(c.request);
+    EXPECT_THAT(status, IsInvalid(c.error));
+    EXPECT_EQ(HttpStatus(status), 400);
+  }
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,12 @@
+#pragma once
+
+// A message that came from outside has JSON, and is made again by it.
+
+#include <google/protobuf/message.h>
+
+namespace chorus {
+
+// Aborts when that is not so.
+void CheckRoundTrip(const google::protobuf::Message& message);
+
+}  // namespace chorus

@@ -1,0 +1,223 @@
+// api_server and one real runner_server, started by hand: what a client that leaves, a late
+// deadline and a drain do to the runner.
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <memory>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "proto/chorus/runner/v1/runner.grpc.pb.h"
+#include "proto/chorus/v1/inference.grpc.pb.h"
+#include "tests/integration/process.h"
+
+namespace chorus {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr seconds kStartPatience(120);
+
+// The value of `key` in a file of KEY=VALUE lines; waits for the file. Empty if it does not come.
+std::string WaitForPort(const std::string& path, const std::string& key) {
+  std::string value;
+  Eventually(
+      [&] {
+        std::ifstream file(path);
+        for (std::string line; std::getline(file, line);) {
+          if (line.rfind(key + "=", 0) == 0) value = line.substr(key.size() + 1);
+        }
+        return !value.empty();
+      },
+      kStartPatience);
+  return value;
+}
+
+// gpt2-medium of the demo models behind a gateway.
+class GatewayTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = MakeTempDir();
+    runner_ = std::make_unique<Process>(
+        std::vector<std::string>{CHORUS_BINARY_DIR "/runner_server", "--model",
+                                 "models/demo/gpt2-medium", "--name", "gpt2-medium-generation",
+                                 "--address", "127.0.0.1:0", "--metrics_address", "127.0.0.1:0",
+                                 "--threads", "1", "--ports_file", dir_ + "/runner.ports"},
+        dir_ + "/runner.log");
+    runner_address_ = WaitForPort(dir_ + "/runner.ports", "grpc");
+    runner_metrics_ = WaitForPort(dir_ + "/runner.ports", "metrics");
+    std::ofstream(dir_ + "/gateway.yaml")
+        << "runners:\n- name: gpt2-medium-generation\n  endpoints: ['" << runner_address_ << "']\n";
+    gateway_ = std::make_unique<Process>(
+        std::vector<std::string>{CHORUS_BINARY_DIR "/api_server", "--config",
+                                 dir_ + "/gateway.yaml", "--http_address", "127.0.0.1:0",
+                                 "--grpc_address", "127.0.0.1:0", "--ports_file",
+                                 dir_ + "/gateway.ports"},
+        dir_ + "/gateway.log");
+    http_ = WaitForPort(dir_ + "/gateway.ports", "http");
+    grpc_ = WaitForPort(dir_ + "/gateway.ports", "grpc");
+    ASSERT_FALSE(http_.empty()) << gateway_->Log();
+    ASSERT_TRUE(Eventually(
+        [&] {
+          return Shell("curl -s -o /dev/null -w '%{http_code}' " + http_ + "/readyz").out == "200";
+        },
+        kStartPatience))
+        << runner_->Log() << gateway_->Log();
+  }
+
+  void TearDown() override {
+    gateway_.reset();
+    runner_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+
+  runner::v1::GetLoadResponse Load() const {
+    auto stub = runner::v1::RunnerService::NewStub(
+        grpc::CreateChannel(runner_address_, grpc::InsecureChannelCredentials()));
+    runner::v1::GetLoadResponse load;
+    grpc::ClientContext context;
+    const grpc::Status status = stub->GetLoad(&context, {}, &load);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return load;
+  }
+
+  // The value of the runner's metric whose line starts with `name`; -1 if there is none.
+  double Metric(const std::string& name) const {
+    const std::string text = Shell("curl -s " + runner_metrics_ + "/metrics").out;
+    std::smatch match;
+    const std::regex line("(^|\n)" + name + R"((?:\{[^}]*\})? ([0-9.e+-]+))");
+    return std::regex_search(text, match, line) ? std::stod(match[2]) : -1;
+  }
+
+  std::string Curl(const std::string& options) const {
+    return Shell("curl -s -o /dev/null -w '%{http_code}' " + options + " " + http_ +
+                 "/v1/models/gpt2-medium-generation:generate --json '{\"text\": \"Once\", "
+                 "\"max_length\": 256}'")
+        .out;
+  }
+
+  std::string dir_, runner_address_, runner_metrics_, http_, grpc_;
+  std::unique_ptr<Process> runner_, gateway_;
+};
+
+TEST_F(GatewayTest, AClientThatLeavesFreesTheRunner) {
+  // Keep 16 generations going so that a step takes long enough for clients to leave in the middle.
+  std::vector<std::future<std::string>> replies;
+  for (int i = 0; i < 16; ++i) {
+    const std::string patience = i % 2 == 0 ? "--max-time 0.05" : "--max-time 60";
+    replies.push_back(std::async(std::launch::async, [this, patience] { return Curl(patience); }));
+  }
+  for (int i = 0; i < 16; ++i) {
+    const std::string code = replies[i].get();
+    if (i % 2 == 1) EXPECT_EQ(code, "200");
+  }
+  EXPECT_TRUE(Eventually(
+      [&] {
+        const runner::v1::GetLoadResponse load = Load();
+        return load.running_sequences() == 0 && load.queued_sequences() == 0;
+      },
+      seconds(10)));
+  EXPECT_EQ(Load().kv_cache_used_ratio(), 0);
+  EXPECT_GT(Metric("chorus_cancel_to_free_seconds_count"), 0);
+  EXPECT_EQ(Curl("--max-time 60"), "200");
+}
+
+TEST_F(GatewayTest, ACancelledGrpcCallFreesTheRunner) {
+  auto stub =
+      v1::InferenceService::NewStub(grpc::CreateChannel(grpc_, grpc::InsecureChannelCredentials()));
+  v1::GenerateRequest request;
+  request.set_model("gpt2-medium-generation");
+  request.set_text("Once");
+  request.set_max_length(256);
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::future<grpc::Status>> calls;
+  for (int i = 0; i < 16; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    calls.push_back(std::async(std::launch::async, [&, context = contexts.back().get()] {
+      v1::GenerateResponse response;
+      return stub->Generate(context, request, &response);
+    }));
+  }
+  ASSERT_TRUE(Eventually([&] { return Load().running_sequences() > 0; }, seconds(30)));
+  for (const auto& context : contexts) context->TryCancel();
+  for (auto& call : calls) {
+    const grpc::Status status = call.get();
+    EXPECT_TRUE(status.ok() || status.error_code() == grpc::StatusCode::CANCELLED)
+        << status.error_message();
+  }
+  EXPECT_TRUE(Eventually([&] { return Load().running_sequences() == 0; }, seconds(10)));
+}
+
+TEST_F(GatewayTest, ADeadlineEndsDecoding) {
+  std::vector<std::future<std::string>> replies;
+  for (int i = 0; i < 16; ++i) {
+    replies.push_back(
+        std::async(std::launch::async, [this] { return Curl("-H 'X-Request-Timeout-Ms: 30'"); }));
+  }
+  for (auto& reply : replies) EXPECT_EQ(reply.get(), "504");
+  EXPECT_TRUE(Eventually([&] { return Load().running_sequences() == 0; }, seconds(10)));
+}
+
+TEST_F(GatewayTest, AStoppedRunnerMakesTheGatewayUnreadyUntilItIsBack) {
+  const std::string port = runner_address_;
+  runner_->Signal(SIGTERM);
+  EXPECT_EQ(runner_->WaitForExit(seconds(60)), 0) << runner_->Log();
+  EXPECT_TRUE(Eventually(
+      [&] { return Shell("curl -s " + http_ + "/readyz").out == "Runners are not ready."; },
+      seconds(10)));
+  EXPECT_EQ(Curl("--max-time 10"), "503");
+  EXPECT_EQ(Shell("curl -s -o /dev/null -w '%{http_code}' " + http_ + "/livez").out, "200");
+  runner_ = std::make_unique<Process>(
+      std::vector<std::string>{CHORUS_BINARY_DIR "/runner_server", "--model",
+                               "models/demo/gpt2-medium", "--name", "gpt2-medium-generation",
+                               "--address", port, "--metrics_address", "", "--threads", "1"},
+      dir_ + "/runner2.log");
+  EXPECT_TRUE(Eventually([&] { return Curl("--max-time 10") == "200"; }, kStartPatience))
+      << runner_->Log();
+}
+
+TEST_F(GatewayTest, DrainsOnSigterm) {
+  std::vector<std::future<std::string>> replies;
+  for (int i = 0; i < 8; ++i) {
+    replies.push_back(std::async(std::launch::async, [this] { return Curl("--max-time 60"); }));
+  }
+  ASSERT_TRUE(Eventually([&] { return Load().running_sequences() == 8; }, seconds(30)));
+  gateway_->Signal(SIGTERM);
+  for (auto& reply : replies) EXPECT_EQ(reply.get(), "200");
+  EXPECT_EQ(gateway_->WaitForExit(seconds(60)), 0) << gateway_->Log();
+}
+
+TEST(RunnerServer, SaysWhyItCannotLoad) {
+  const std::string dir = MakeTempDir();
+  std::filesystem::copy("models/demo/gpt2", dir + "/model");
+  std::filesystem::resize_file(dir + "/model/model.safetensors", 1000);
+  Process runner({CHORUS_BINARY_DIR "/runner_server", "--model", dir + "/model", "--name", "gpt2",
+                  "--address", "unix:" + dir + "/s", "--metrics_address", ""},
+                 dir + "/log");
+  EXPECT_EQ(runner.WaitForExit(kStartPatience), 1);
+  EXPECT_THAT(runner.Log(), HasSubstr("model.safetensors"));
+  std::filesystem::remove_all(dir);
+}
+
+TEST(ApiServer, RefusesAGraphThatNamesNoRunner) {
+  const std::string dir = MakeTempDir();
+  std::ofstream(dir + "/gateway.yaml") << "runners:\n- name: a\n  endpoints: ['127.0.0.1:1']\n";
+  Process gateway({CHORUS_BINARY_DIR "/api_server", "--config", dir + "/gateway.yaml", "--graph",
+                   "examples/graphs/inference_graph.yaml", "--http_address", "127.0.0.1:0",
+                   "--grpc_address", "127.0.0.1:0"},
+                  dir + "/log");
+  EXPECT_EQ(gateway.WaitForExit(kStartPatience), 1);
+  EXPECT_THAT(gateway.Log(), HasSubstr("gpt2-generation"));
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace chorus

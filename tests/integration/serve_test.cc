@@ -1,0 +1,393 @@
+// `chorus serve` with the demo models, as its users meet it: the tutorial's curl, gRPC, wrong
+// requests, a killed runner, Ctrl-C.
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "proto/chorus/v1/inference.grpc.pb.h"
+#include "tests/integration/process.h"
+
+namespace chorus {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+constexpr seconds kStartPatience(
+    120);  // Four processes on a busy machine, perhaps under a sanitizer.
+
+// One running `chorus serve` on free ports, with a model store of its own.
+class Serve {
+ public:
+  explicit Serve(std::vector<std::string> arguments = {}) : dir_(MakeTempDir()) {
+    std::vector<std::string> command = {
+        CHORUS_BINARY_DIR "/chorus", "serve", "--port", "0", "--grpc_port", "0"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    process_ = std::make_unique<Process>(
+        command, dir_ + "/log",
+        std::map<std::string, std::string>{{"CHORUS_HOME", dir_ + "/home"}});
+    // Chorus is ready: HTTP http://127.0.0.1:41233, gRPC 127.0.0.1:33127
+    const std::string line = process_->WaitForLine("Chorus is ready", kStartPatience);
+    const size_t http = line.find("http://");
+    const size_t grpc = line.find("gRPC ");
+    if (http == std::string::npos || grpc == std::string::npos) return;
+    http_ = line.substr(http, line.find_first_of(", ", http) - http);
+    grpc_ = line.substr(grpc + 5);
+  }
+  ~Serve() {
+    process_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+
+  bool ready() const { return !http_.empty(); }
+  const std::string& http() const { return http_; }
+  const std::string& grpc() const { return grpc_; }
+  Process& process() { return *process_; }
+
+  // The pid of the child whose command line holds `text`; 0 if there is none.
+  pid_t Child(const std::string& text) const {
+    for (const auto& [pid, command] : ChildrenOf(process_->pid())) {
+      if (command.find(text) != std::string::npos) return pid;
+    }
+    return 0;
+  }
+
+ private:
+  const std::string dir_;
+  std::unique_ptr<Process> process_;
+  std::string http_;
+  std::string grpc_;
+};
+
+struct Reply {
+  int code = 0;
+  std::string body;
+};
+
+// Runs curl with these arguments; the code is 0 if there was no answer.
+Reply Curl(const std::string& arguments) {
+  const ShellResult result =
+      Shell("curl -s --max-time 60 -w '\\n%{http_code}' " + arguments + " 2>/dev/null");
+  const size_t newline = result.out.rfind('\n');
+  return {std::stoi(result.out.substr(newline + 1)), result.out.substr(0, newline)};
+}
+
+Reply ClassifyGeneratedTexts(const Serve& serve, const std::string& query = "") {
+  return Curl("-X POST '" + serve.http() + "/classify_generated_texts" + query +
+              "' -H 'Content-Type: text/plain' -d 'I have an idea!'");
+}
+
+class ServeTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { serve_ = new Serve(); }
+  static void TearDownTestSuite() {
+    delete serve_;
+    serve_ = nullptr;
+  }
+  void SetUp() override { ASSERT_TRUE(serve_->ready()) << serve_->process().Log(); }
+
+  static std::unique_ptr<v1::InferenceService::Stub> Stub() {
+    return v1::InferenceService::NewStub(
+        grpc::CreateChannel(serve_->grpc(), grpc::InsecureChannelCredentials()));
+  }
+
+  static Serve* serve_;
+};
+Serve* ServeTest::serve_ = nullptr;
+
+TEST_F(ServeTest, AnswersTheTutorialsCurl) {
+  const Reply reply = ClassifyGeneratedTexts(*serve_);
+  ASSERT_EQ(reply.code, 200) << reply.body;
+  EXPECT_THAT(reply.body, StartsWith(R"([{"generated":"I have an idea!)"));
+  const json results = json::parse(reply.body);
+  ASSERT_THAT(results, SizeIs(3));
+  for (const json& result : results) {
+    EXPECT_THAT(result, SizeIs(2));
+    EXPECT_THAT(result["generated"].get<std::string>(), StartsWith("I have an idea!"));
+    EXPECT_GT(result["generated"].get<std::string>().size(), strlen("I have an idea!"));
+    EXPECT_GE(result["score"].get<double>(), 0.5);  // The likelier of two labels.
+    EXPECT_LE(result["score"].get<double>(), 1.0);
+  }
+}
+
+TEST_F(ServeTest, GivesBranchesInGraphOrder) {
+  const Reply reply = ClassifyGeneratedTexts(*serve_, "?details=true&max_new_tokens=4");
+  ASSERT_EQ(reply.code, 200) << reply.body;
+  const json results = json::parse(reply.body);
+  ASSERT_THAT(results, SizeIs(3));
+  EXPECT_EQ(results[0]["model"], "gpt2-generation");
+  EXPECT_EQ(results[1]["model"], "distilgpt2-generation");
+  EXPECT_EQ(results[2]["model"], "gpt2-medium-generation");
+  EXPECT_TRUE(results[0]["label"] == "POSITIVE" || results[0]["label"] == "NEGATIVE");
+}
+
+TEST_F(ServeTest, TwoCallsDifferAndTwoWithOneSeedDoNot) {
+  EXPECT_NE(ClassifyGeneratedTexts(*serve_).body, ClassifyGeneratedTexts(*serve_).body);
+  const Reply seeded = ClassifyGeneratedTexts(*serve_, "?seed=7");
+  ASSERT_EQ(seeded.code, 200) << seeded.body;
+  EXPECT_EQ(seeded.body, ClassifyGeneratedTexts(*serve_, "?seed=7").body);
+  EXPECT_NE(seeded.body, ClassifyGeneratedTexts(*serve_, "?seed=8").body);
+}
+
+TEST_F(ServeTest, AReportedSeedMakesTheTextAgain) {
+  const json first = json::parse(ClassifyGeneratedTexts(*serve_, "?details=true").body);
+  const std::string seed = first[0]["seed"].get<std::string>();
+  EXPECT_EQ(first, json::parse(ClassifyGeneratedTexts(*serve_, "?details=true&seed=" + seed).body));
+}
+
+TEST_F(ServeTest, ASeededCallIsTheSameAmongOthers) {
+  const Reply alone = ClassifyGeneratedTexts(*serve_, "?seed=11");
+  std::vector<std::future<Reply>> replies;
+  for (int i = 0; i < 24; ++i) {
+    const std::string query = i % 3 == 0 ? "?seed=11" : "";
+    replies.push_back(
+        std::async(std::launch::async, [query] { return ClassifyGeneratedTexts(*serve_, query); }));
+  }
+  for (int i = 0; i < 24; ++i) {
+    const Reply reply = replies[i].get();
+    ASSERT_EQ(reply.code, 200) << reply.body;
+    if (i % 3 == 0) EXPECT_EQ(reply.body, alone.body);
+  }
+}
+
+TEST_F(ServeTest, HttpAndGrpcGiveTheSameTexts) {
+  v1::ClassifyGeneratedTextsRequest request;
+  request.set_text("I have an idea!");
+  request.set_seed(7);
+  v1::ClassifyGeneratedTextsResponse response;
+  grpc::ClientContext context;
+  const grpc::Status status = Stub()->ClassifyGeneratedTexts(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const json over_http = json::parse(ClassifyGeneratedTexts(*serve_, "?seed=7").body);
+  ASSERT_EQ(response.results_size(), 3);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(response.results(i).generated(), over_http[i]["generated"].get<std::string>());
+    EXPECT_EQ(response.results(i).score(), over_http[i]["score"].get<double>());
+    EXPECT_FALSE(response.results(i).has_label());
+  }
+}
+
+TEST_F(ServeTest, RunsAGraphByJsonObject) {
+  const Reply reply =
+      Curl(serve_->http() +
+           "/v1/graphs/inference_graph:run --json '{\"text\": \"I have an idea!\", \"seed\": 7}'");
+  ASSERT_EQ(reply.code, 200) << reply.body;
+  EXPECT_EQ(json::parse(reply.body)["results"],
+            json::parse(ClassifyGeneratedTexts(*serve_, "?seed=7").body));
+}
+
+TEST_F(ServeTest, GeneratesWithOneModel) {
+  const Reply reply = Curl(serve_->http() +
+                           "/v1/models/distilgpt2-generation:generate --json '{\"text\": \"Once\", "
+                           "\"max_new_tokens\": 5}'");
+  ASSERT_EQ(reply.code, 200) << reply.body;
+  const json result = json::parse(reply.body);
+  EXPECT_THAT(result["generated"].get<std::string>(), StartsWith("Once"));
+  EXPECT_LE(result["generated_tokens"].get<int>(), 5);
+}
+
+TEST_F(ServeTest, ClassifiesTexts) {
+  const Reply reply =
+      Curl(serve_->http() +
+           "/v1/models/bert-base-uncased-classification:classify --json "
+           "'{\"texts\": [\"a wonderful, touching film\", \"a dull and stupid mess\"]}'");
+  ASSERT_EQ(reply.code, 200) << reply.body;
+  const json results = json::parse(reply.body)["results"];
+  ASSERT_THAT(results, SizeIs(2));
+  EXPECT_EQ(results[0]["label"], "POSITIVE");
+  EXPECT_EQ(results[1]["label"], "NEGATIVE");
+  EXPECT_NEAR(results[0]["scores"][0]["score"].get<double>() +
+                  results[0]["scores"][1]["score"].get<double>(),
+              1.0, 1e-9);
+}
+
+TEST_F(ServeTest, RefusesWrongRequestsSayingWhatIsWrong) {
+  struct Case {
+    std::string arguments;  // After the server's address.
+    int code;
+    std::string message;
+  };
+  const std::string text = " -H 'Content-Type: text/plain' -d 'I have an idea!'";
+  const std::string classify = "/classify_generated_texts";
+  for (const Case& c : std::vector<Case>{
+           {classify + "?max_length=0" + text, 400, "max_length"},
+           {classify + "?max_length=100000" + text, 400, "100000"},
+           {classify + "?max_length=abc" + text, 400, "max_length"},
+           {classify + "?temperature=0" + text, 400, "temperature"},
+           {classify + "?temperature=-1" + text, 400, "temperature"},
+           {classify + "?temperature=nan" + text, 400, "temperature"},
+           {classify + "?top_p=0" + text, 400, "top_p"},
+           {classify + "?top_p=1.5" + text, 400, "top_p"},
+           {classify + "?top_k=-1" + text, 400, "top_k"},
+           {classify + "?seed=x" + text, 400, "seed"},
+           {classify + "?colour=red" + text, 400, "colour"},
+           {classify + "?max_length=3" + text, 400, "max_length"},
+           {classify + " --json '{\"text\": \"x\"}'", 400, ":run"},
+           {classify + " -H 'Content-Type: text/plain' -d \"$(printf '\\377')\"", 400, "UTF-8"},
+           {classify + " -H 'Content-Type: image/png' -d x", 415, "image/png"},
+           {classify + " -H 'Content-Encoding: gzip' -d x", 415, "Content-Encoding"},
+           {classify + " -H 'Accept: image/png' -d x", 406, "application/json"},
+           {classify, 405, "POST"},
+           {"/nothing", 404, "/nothing"},
+           {"/v1/graphs/none:run --json '{\"text\": \"x\"}'", 404, "none"},
+           {"/v1/models/none:generate --json '{\"text\": \"x\"}'", 404, "none"},
+           {"/v1/graphs/inference_graph:run --json '{\"text\": 1}'", 400, "text"},
+           {"/v1/graphs/inference_graph:run --json '{\"text\": \"x\", \"txt\": 1}'", 400, "txt"},
+           {"/v1/graphs/inference_graph:run --json '{\"text\": \"x\",}'", 400, ""},
+           {"/v1/graphs/inference_graph:run --json '{\"text\": \"x\", \"text\": \"y\"}'", 400,
+            "text"},
+           {"/v1/models/bert-base-uncased-classification:generate --json '{\"text\": \"x\"}'", 400,
+            "classif"},
+           {"/v1/models/gpt2-generation:classify --json '{\"texts\": [\"x\"]}'", 400, "generat"},
+           {"/v1/models/bert-base-uncased-classification:classify --json '{\"texts\": []}'", 400,
+            "texts"},
+       }) {
+    const Reply reply = Curl(serve_->http() + c.arguments);
+    EXPECT_EQ(reply.code, c.code) << c.arguments << "\n" << reply.body;
+    const json body = json::parse(reply.body, nullptr, /*allow_exceptions=*/false);
+    ASSERT_TRUE(body.is_object()) << c.arguments << "\n" << reply.body;
+    EXPECT_EQ(body["error"]["code"], c.code);
+    EXPECT_THAT(body["error"]["message"].get<std::string>(), HasSubstr(c.message)) << c.arguments;
+  }
+}
+
+TEST_F(ServeTest, AnEmptyTextStartsFromBos) {
+  const Reply reply =
+      Curl("-X POST '" + serve_->http() +
+           "/classify_generated_texts' -H 'Content-Type: text/plain' -H 'Content-Length: 0'");
+  EXPECT_EQ(reply.code, 200) << reply.body;
+}
+
+TEST_F(ServeTest, RefusesABodyOverTheLimit) {
+  for (const char* framing : {"", " -H 'Transfer-Encoding: chunked'"}) {
+    const ShellResult over = Shell(
+        "head -c 1048577 /dev/zero | tr '\\0' a | curl -s -o /dev/null -w '%{http_code}' -X POST "
+        "'" +
+        serve_->http() + "/classify_generated_texts' -H 'Content-Type: text/plain'" + framing +
+        " --data-binary @-");
+    EXPECT_EQ(over.out, "413") << framing;
+  }
+}
+
+TEST_F(ServeTest, HonoursTheDeadline) {
+  const Reply reply = Curl(
+      "-X POST '" + serve_->http() +
+      "/classify_generated_texts' -H 'Content-Type: text/plain' -H 'X-Request-Timeout-Ms: 1' -d x");
+  EXPECT_EQ(reply.code, 504) << reply.body;
+}
+
+TEST_F(ServeTest, AnswersProbes) {
+  for (const char* path : {"/livez", "/readyz", "/healthz"}) {
+    const Reply reply = Curl(serve_->http() + path);
+    EXPECT_EQ(reply.code, 200) << path;
+    EXPECT_EQ(reply.body, "\n") << path;
+  }
+}
+
+TEST_F(ServeTest, CountsRequestsUnderBentosNames) {
+  ASSERT_EQ(ClassifyGeneratedTexts(*serve_, "?max_new_tokens=1").code, 200);
+  const Reply reply = Curl(serve_->http() + "/metrics");
+  ASSERT_EQ(reply.code, 200);
+  for (const char* name :
+       {"bentoml_api_server_request_total{", "bentoml_api_server_request_duration_seconds_bucket{",
+        "bentoml_api_server_request_in_progress{"}) {
+    EXPECT_THAT(reply.body, HasSubstr(name));
+  }
+  EXPECT_THAT(reply.body, HasSubstr("endpoint=\"/classify_generated_texts\""));
+}
+
+TEST_F(ServeTest, EchoesTheRequestId) {
+  const ShellResult reply =
+      Shell("curl -si '" + serve_->http() + "/livez' -H 'X-Request-Id: abc-1' | tr -d '\\r'");
+  EXPECT_THAT(reply.out, HasSubstr("\nX-Request-Id: abc-1\n"));
+  EXPECT_THAT(reply.out, HasSubstr("\nX-BentoML-Request-ID: abc-1\n"));
+}
+
+TEST(ServeFaults, AKilledRunnerIsNamedAndComesBack) {
+  Serve serve;
+  ASSERT_TRUE(serve.ready()) << serve.process().Log();
+  const pid_t runner = serve.Child("--name gpt2-generation ");
+  ASSERT_GT(runner, 0);
+  ASSERT_EQ(kill(runner, SIGKILL), 0);
+  Reply failed;
+  EXPECT_TRUE(
+      Eventually([&] { return (failed = ClassifyGeneratedTexts(serve)).code != 200; }, seconds(5)));
+  EXPECT_EQ(failed.code, 503) << failed.body;
+  EXPECT_THAT(failed.body, HasSubstr("gpt2-generation"));
+  EXPECT_THAT(failed.body, HasSubstr("UNAVAILABLE"));
+  Reply back;
+  EXPECT_TRUE(Eventually([&] { return (back = ClassifyGeneratedTexts(serve)).code == 200; },
+                         kStartPatience))
+      << back.body << serve.process().Log();
+}
+
+TEST(ServeFaults, CtrlCLetsRunningCallsFinishAndLeavesNothingBehind) {
+  Serve serve;
+  ASSERT_TRUE(serve.ready()) << serve.process().Log();
+  const std::map<pid_t, std::string> children = ChildrenOf(serve.process().pid());
+  EXPECT_THAT(children, SizeIs(5));
+  std::vector<std::future<Reply>> replies;
+  for (int i = 0; i < 8; ++i) {
+    replies.push_back(std::async(std::launch::async,
+                                 [&] { return ClassifyGeneratedTexts(serve, "?max_length=250"); }));
+  }
+  // Interrupt once the calls are in.
+  ASSERT_TRUE(Eventually(
+      [&] {
+        return Curl(serve.http() + "/metrics")
+                   .body.find("request_in_progress{endpoint=\"/classify_generated_texts\"") !=
+               std::string::npos;
+      },
+      seconds(30)));
+  serve.process().Signal(SIGINT);
+  EXPECT_EQ(serve.process().WaitForExit(seconds(60)), 0) << serve.process().Log();
+  for (std::future<Reply>& each : replies) {
+    const Reply reply = each.get();
+    // Answered whole, or (if it came after the signal) refused; never cut off.
+    EXPECT_TRUE(reply.code == 200 || reply.code == 503 || (reply.code == 0 && reply.body.empty()))
+        << reply.code;
+  }
+  for (const auto& [pid, command] : children) EXPECT_FALSE(Alive(pid)) << command;
+}
+
+TEST(ServeFaults, KilledItselfItLeavesNoChildren) {
+  Serve serve;
+  ASSERT_TRUE(serve.ready()) << serve.process().Log();
+  const std::map<pid_t, std::string> children = ChildrenOf(serve.process().pid());
+  serve.process().Signal(SIGKILL);
+  EXPECT_TRUE(Eventually(
+      [&] {
+        return std::none_of(children.begin(), children.end(),
+                            [](const auto& child) { return Alive(child.first); });
+      },
+      seconds(20)));
+}
+
+TEST(ServeFaults, ATakenPortIsSaidAndEndsIt) {
+  Serve first;
+  ASSERT_TRUE(first.ready()) << first.process().Log();
+  const std::string port = first.http().substr(first.http().rfind(':') + 1);
+  const std::string dir = MakeTempDir();
+  Process second({CHORUS_BINARY_DIR "/chorus", "serve", "--port", port, "--grpc_port", "0"},
+                 dir + "/log", {{"CHORUS_HOME", dir + "/home"}});
+  EXPECT_EQ(second.WaitForExit(kStartPatience), 1) << second.Log();
+  EXPECT_THAT(second.Log(), HasSubstr(port));
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace chorus

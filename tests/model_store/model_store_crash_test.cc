@@ -1,0 +1,213 @@
+// Stops a save at each of its steps, in the two ways a step can stop: with an error, and with the
+// end of the process; and lets savers race.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "model_store/model_store.h"
+#include "tests/model_store/temp_directory.h"
+
+namespace chorus {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+// Does the real thing until operation number `fail_at`, counted from 0; that one writes half of
+// what it should and then returns `error`, or, when that is 0, ends the process.
+class FailingFileSystem : public FileSystem {
+ public:
+  FailingFileSystem(int fail_at, int error) : fail_at_(fail_at), error_(error) {}
+
+  absl::Status CreateDirectory(const fs::path& path) override {
+    if (Fails()) return Fail(path);
+    return Real().CreateDirectory(path);
+  }
+  absl::StatusOr<FileDigest> CopyFile(const fs::path& from, const fs::path& to) override {
+    if (!Fails()) return Real().CopyFile(from, to);
+    PutFile(to, GetFile(from).substr(0, 3));
+    return Fail(to);
+  }
+  absl::Status WriteFile(const fs::path& path, std::string_view contents) override {
+    if (!Fails()) return Real().WriteFile(path, contents);
+    PutFile(path, contents.substr(0, contents.size() / 2));
+    return Fail(path);
+  }
+  absl::Status SyncDirectory(const fs::path& path) override {
+    if (Fails()) return Fail(path);
+    return Real().SyncDirectory(path);
+  }
+  absl::Status Rename(const fs::path& from, const fs::path& to, RenameMode mode) override {
+    if (Fails()) return Fail(to);
+    return Real().Rename(from, to, mode);
+  }
+
+  bool failed() const { return num_operations_ > fail_at_; }
+
+ private:
+  bool Fails() { return num_operations_++ == fail_at_; }
+  absl::Status Fail(const fs::path& path) const {
+    if (error_ == 0) _exit(9);
+    return absl::ErrnoToStatus(error_, "cannot write " + path.native());
+  }
+
+  const int fail_at_;
+  const int error_;
+  int num_operations_ = 0;
+};
+
+class ModelStoreCrashTest : public ::testing::Test {
+ protected:
+  ModelStoreCrashTest() {
+    PutFile(temp_ / "old/config.json", R"({"architectures": ["GPT2LMHeadModel"]})");
+    PutFile(temp_ / "old/model.safetensors", "old weights");
+    PutFile(temp_ / "new/config.json", R"({"architectures": ["GPT2LMHeadModel"]})");
+    PutFile(temp_ / "new/model.safetensors", "new weights");
+  }
+
+  // A store whose gpt2:v1 is the old model.
+  fs::path OldHome(const std::string& name) {
+    EXPECT_TRUE(ModelStore(temp_ / name).Save({"gpt2", "v1"}, temp_ / "old").ok());
+    return temp_ / name;
+  }
+
+  // Every tag is whole and holds one of the two models; gpt2:v1 and latest are there.
+  void ExpectWhole(const fs::path& home) {
+    const ModelStore store(home);
+    const ModelList list = store.List();
+    EXPECT_TRUE(list.problems.empty()) << list.problems[0];
+    for (const Manifest& manifest : list.models) {
+      EXPECT_TRUE(store.Verify(manifest.tag).ok()) << store.Verify(manifest.tag);
+      EXPECT_THAT(GetFile(store.Directory(manifest.tag) / "model.safetensors"),
+                  AnyOf("old weights", "new weights"));
+    }
+    EXPECT_TRUE(store.Resolve("gpt2:v1").ok()) << store.Resolve("gpt2:v1").status();
+    EXPECT_TRUE(store.Resolve("gpt2").ok()) << store.Resolve("gpt2").status();
+  }
+
+  const TempDirectory temp_;
+};
+
+struct Save {
+  const char* name;
+  Tag tag;
+  bool replace;
+};
+const Save kSaves[] = {{"replace", {"gpt2", "v1"}, true}, {"add", {"gpt2", "v2"}, false}};
+
+TEST_F(ModelStoreCrashTest, AnErrorAtAnyStepLeavesTheOldModelAndNothingElse) {
+  for (const Save& save : kSaves) {
+    for (int fail_at = 0;; ++fail_at) {
+      ASSERT_LT(fail_at, 100);
+      const fs::path home = OldHome(save.name + std::to_string(fail_at));
+      FailingFileSystem disk(fail_at, ENOSPC);
+      ModelStore store(home, disk);
+      const absl::Status status =
+          store.Save(save.tag, temp_ / "new", {.replace = save.replace}).status();
+      if (!disk.failed()) {
+        EXPECT_TRUE(status.ok()) << status;
+        EXPECT_GT(fail_at, 8);
+        break;
+      }
+      EXPECT_TRUE(absl::IsResourceExhausted(status)) << fail_at << ": " << status;
+      EXPECT_THAT(std::string(status.message()), HasSubstr("free some space"));
+      ExpectWhole(home);
+      EXPECT_TRUE(fs::is_empty(home / "models/.tmp")) << fail_at;
+    }
+  }
+}
+
+TEST_F(ModelStoreCrashTest, DeathAtAnyStepLeavesTheOldModelOrTheNew) {
+  for (const Save& save : kSaves) {
+    for (int fail_at = 0;; ++fail_at) {
+      ASSERT_LT(fail_at, 100);
+      const fs::path home = OldHome(save.name + std::to_string(fail_at));
+      const pid_t child = fork();
+      if (child == 0) {
+        FailingFileSystem disk(fail_at, 0);
+        ModelStore store(home, disk);
+        _exit(store.Save(save.tag, temp_ / "new", {.replace = save.replace}).ok() ? 0 : 1);
+      }
+      int result = 0;
+      ASSERT_EQ(waitpid(child, &result, 0), child);
+      ASSERT_TRUE(WIFEXITED(result));
+      ExpectWhole(home);
+      if (WEXITSTATUS(result) == 0) break;  // It got past the last step.
+      ASSERT_EQ(WEXITSTATUS(result), 9);
+
+      // The next save goes through and sweeps what the dead one left.
+      ASSERT_TRUE(ModelStore(home).Save(save.tag, temp_ / "new", {.replace = true}).ok());
+      EXPECT_EQ(GetFile(ModelStore(home).Directory(save.tag) / "model.safetensors"), "new weights");
+      EXPECT_TRUE(fs::is_empty(home / "models/.tmp")) << fail_at;
+    }
+  }
+}
+
+TEST_F(ModelStoreCrashTest, ExplainsAReadOnlyFileSystem) {
+  FailingFileSystem disk(0, EROFS);
+  const absl::Status status =
+      ModelStore(temp_ / "home", disk).Save({"gpt2", "v1"}, temp_ / "new").status();
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(HasSubstr("Read-only file system"), HasSubstr("CHORUS_HOME")));
+}
+
+TEST_F(ModelStoreCrashTest, OfRacingSaversExactlyOneWins) {
+  constexpr int kSavers = 8;
+  int gate[2];
+  ASSERT_EQ(pipe(gate), 0);
+  std::vector<pid_t> children;
+  for (int i = 0; i < kSavers; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      close(gate[1]);
+      char byte;
+      if (read(gate[0], &byte, 1) != 0) _exit(3);  // Until the parent closes its end.
+      const absl::Status status =
+          ModelStore(temp_ / "home").Save({"gpt2", "v1"}, temp_ / "new").status();
+      _exit(status.ok() ? 0 : absl::IsAlreadyExists(status) ? 1 : 2);
+    }
+    children.push_back(child);
+  }
+  close(gate[0]);
+  close(gate[1]);
+  int num_won = 0;
+  for (const pid_t child : children) {
+    int result = 0;
+    ASSERT_EQ(waitpid(child, &result, 0), child);
+    ASSERT_THAT(WEXITSTATUS(result), AnyOf(0, 1));
+    num_won += WEXITSTATUS(result) == 0;
+  }
+  EXPECT_EQ(num_won, 1);
+  ExpectWhole(temp_ / "home");
+  EXPECT_TRUE(fs::is_empty(temp_ / "home/models/.tmp"));
+}
+
+TEST_F(ModelStoreCrashTest, RacingReplacersLeaveAWholeModel) {
+  const fs::path home = OldHome("home");
+  std::vector<pid_t> children;
+  for (int i = 0; i < 6; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const fs::path from = temp_ / (i % 2 == 0 ? "old" : "new");
+      _exit(ModelStore(home).Save({"gpt2", "v1"}, from, {.replace = true}).ok() ? 0 : 1);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int result = 0;
+    ASSERT_EQ(waitpid(child, &result, 0), child);
+    EXPECT_EQ(result, 0);
+  }
+  ExpectWhole(home);
+  EXPECT_TRUE(fs::is_empty(home / "models/.tmp"));
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,146 @@
+#include "runner_server/engine/classification_stepper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <new>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tests/runner_server/engine/fake_classifier.h"
+#include "tests/runner_server/engine/recording_observer.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::DoubleEq;
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const absl::Time kNow = absl::FromUnixSeconds(1000);
+
+TEST(Softmax, SumsToOne) {
+  EXPECT_THAT(Softmax(std::vector<float>{0, 0}), ElementsAre(DoubleEq(0.5), DoubleEq(0.5)));
+  EXPECT_THAT(Softmax(std::vector<float>{1000, 1000 + std::log(3.f)}),
+              ElementsAre(DoubleNear(0.25, 1e-5), DoubleNear(0.75, 1e-5)));
+  EXPECT_THAT(Softmax(std::vector<float>{7}), ElementsAre(1));
+}
+
+class ClassificationStepperTest : public ::testing::Test {
+ protected:
+  using Reply = std::optional<absl::StatusOr<ClassificationResults>>;
+
+  void Make(const MicroBatcher::Options& options) {
+    auto model = std::make_unique<FakeClassifier>();
+    model_ = model.get();
+    stepper_ = *ClassificationStepper::Create(std::move(model), observer_, options);
+  }
+
+  void Add(std::vector<std::vector<int32_t>> rows, Reply& reply,
+           absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {}) {
+    ClassificationCall call;
+    call.id = next_id_++;
+    call.rows = std::move(rows);
+    call.deadline = deadline;
+    call.stop = std::move(stop);
+    stepper_->Add({std::move(call), [&reply](absl::StatusOr<ClassificationResults> results) {
+                     EXPECT_FALSE(reply.has_value()) << "ended twice";
+                     reply = std::move(results);
+                   }});
+  }
+
+  // That `results` are what the fake says of the rows.
+  static void ExpectResults(const Reply& reply, const std::vector<std::vector<int32_t>>& rows) {
+    ASSERT_TRUE(reply.has_value() && reply->ok());
+    const ClassificationResults& results = **reply;
+    ASSERT_EQ(results.size(), rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const double length = std::exp(static_cast<float>(rows[i].size()) / 10);
+      const double sum =
+          std::exp(static_cast<float>(std::accumulate(rows[i].begin(), rows[i].end(), 0)) / 10);
+      EXPECT_THAT(results[i].probabilities, ElementsAre(DoubleNear(length / (length + sum), 1e-6),
+                                                        DoubleNear(sum / (length + sum), 1e-6)));
+      EXPECT_EQ(results[i].num_tokens, std::ssize(rows[i]));
+    }
+  }
+
+  RecordingObserver observer_;
+  FakeClassifier* model_ = nullptr;  // The stepper's.
+  std::unique_ptr<ClassificationStepper> stepper_;
+  uint64_t next_id_ = 1;
+};
+
+TEST_F(ClassificationStepperTest, BatchesRowsOfSeveralCalls) {
+  Make({.max_batch_tokens = 100});
+  const std::vector<std::vector<int32_t>> first = {{1, 2, 3, 4}, {5}}, second = {{6, 7}};
+  Reply first_reply, second_reply;
+  Add(first, first_reply);
+  Add(second, second_reply);
+  stepper_->Step(kNow);
+  ExpectResults(first_reply, first);
+  ExpectResults(second_reply, second);
+  EXPECT_THAT(model_->batch_sizes, ElementsAre(3));
+  ASSERT_EQ(observer_.steps.size(), 1u);
+  EXPECT_EQ(observer_.steps[0].num_rows, 3);
+  EXPECT_EQ(observer_.steps[0].num_tokens, 7);
+  EXPECT_FALSE(stepper_->HasWork());
+}
+
+TEST_F(ClassificationStepperTest, EndsACallWhenItsLastRowIsDone) {
+  Make({.max_batch_tokens = 4});
+  const std::vector<std::vector<int32_t>> rows = {{1, 2, 3}, {4, 5, 6}, {7}};
+  Reply reply;
+  Add(rows, reply);
+  stepper_->Step(kNow);
+  EXPECT_FALSE(reply.has_value());
+  stepper_->Step(kNow);
+  ExpectResults(reply, rows);
+  EXPECT_THAT(model_->batch_sizes, ElementsAre(1, 2));
+}
+
+TEST_F(ClassificationStepperTest, EndsWhatNobodyWaitsFor) {
+  Make({.max_batch_tokens = 3});
+  std::stop_source stop;
+  Reply cancelled, expired;
+  Add({{1, 2}, {3, 4}}, cancelled, absl::InfiniteFuture(), stop.get_token());
+  stepper_->Step(kNow);
+  stop.request_stop();
+  Add({{5}}, expired, kNow);
+  stepper_->Step(kNow);
+  EXPECT_EQ(cancelled->status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(expired->status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(model_->batch_sizes, ElementsAre(1));
+  EXPECT_THAT(observer_.rejected, ElementsAre(RejectReason::kDeadline));
+}
+
+TEST_F(ClassificationStepperTest, SurvivesAModelThatThrows) {
+  Make({.max_batch_tokens = 4});
+  Reply failed, spared;
+  Add({{1, 2}, {3, 4}, {5, 6}}, failed);  // Two rows in the batch, one waiting.
+  model_->before_forward = [] { throw std::bad_alloc(); };
+  stepper_->Step(kNow);
+  model_->before_forward = nullptr;
+  EXPECT_EQ(failed->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(observer_.errors, ElementsAre("out of memory"));
+  Add({{7}}, spared);
+  while (stepper_->HasWork()) stepper_->Step(kNow);
+  ExpectResults(spared, {{7}});
+}
+
+TEST_F(ClassificationStepperTest, FailAllEndsEverything) {
+  Make({.max_batch_tokens = 2});
+  Reply begun, waiting;
+  Add({{1, 2}, {3, 4}}, begun);
+  stepper_->Step(kNow);
+  Add({{5}}, waiting);
+  stepper_->FailAll(absl::UnavailableError("bye"));
+  EXPECT_EQ(begun->status(), absl::UnavailableError("bye"));
+  EXPECT_EQ(waiting->status(), absl::UnavailableError("bye"));
+  EXPECT_FALSE(stepper_->HasWork());
+}
+
+}  // namespace
+}  // namespace chorus

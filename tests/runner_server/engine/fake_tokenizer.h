@@ -1,0 +1,42 @@
+#pragma once
+
+// A vocabulary small enough to read: id 0 begins and ends texts and has none, ids 1 to 26 are the
+// letters a to z, 27 a space
+// and whatever else there is, 28 to 31 the four bytes of U+1F642, one each.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runner_server/tokenizer/detokenizer.h"
+#include "runner_server/tokenizer/tokenizer.h"
+
+namespace chorus {
+
+class FakeTokenizer final : public Tokenizer, public TokenBytes {
+ public:
+  static constexpr int32_t kEnd = 0;
+  static constexpr int32_t kSpace = 27;
+  static constexpr int32_t kSmile = 28;  // And the three ids after it.
+  static constexpr int32_t kVocabSize = 32;
+
+  std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override {
+    std::vector<int32_t> ids;
+    for (const char c : text.substr(0, max_tokens)) {
+      const size_t id = kBytes.find(c);
+      ids.push_back(id == std::string_view::npos ? kSpace : static_cast<int32_t>(id));
+    }
+    return ids;
+  }
+
+  int32_t vocab_size() const override { return kVocabSize; }
+
+  std::string_view token_bytes(int32_t id) const override {
+    return id == kEnd ? std::string_view() : kBytes.substr(id, 1);
+  }
+
+ private:
+  static constexpr std::string_view kBytes = "?abcdefghijklmnopqrstuvwxyz \xF0\x9F\x99\x82";
+};
+
+}  // namespace chorus

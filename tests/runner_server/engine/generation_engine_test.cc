@@ -1,0 +1,337 @@
+#include "runner_server/engine/generation_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "base/string_view.h"
+#include "tests/runner_server/engine/fake_language_model.h"
+#include "tests/runner_server/engine/fake_tokenizer.h"
+#include "tests/runner_server/engine/generation_reply.h"
+#include "tests/runner_server/engine/recording_observer.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+
+constexpr SamplingParams kGreedy = {.do_sample = false};
+
+// An engine with its threads, over a fake model.
+class GenerationEngineTest : public ::testing::Test {
+ protected:
+  void Make(FakeLanguageModel::Logits logits, FakeLanguageModel::Options model_options = {},
+            GenerationEngine::Options options = {.bos_token_id = FakeTokenizer::kEnd,
+                                                 .eos_token_id = FakeTokenizer::kEnd}) {
+    auto model = std::make_unique<FakeLanguageModel>(model_options, std::move(logits));
+    model_ = model.get();
+    if (hold_model_) model_->before_forward = [this] { gate_.Take(); };
+    engine_ =
+        *GenerationEngine::Create(std::move(model), tokenizer_, tokenizer_, observer_, options);
+  }
+
+  absl::Status Submit(GenerationRequest request, GenerationReply& reply,
+                      absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {}) {
+    return engine_->Submit(std::move(request), deadline, std::move(stop), reply.callbacks());
+  }
+
+  // Lets the engine run one step, where hold_model_ was set; or all that will come.
+  void LetOneStepRun() {
+    bool step = true;
+    gate_.TryPush(step);
+  }
+  void LetAllStepsRun() { gate_.Close(); }
+
+  FakeTokenizer tokenizer_;
+  RecordingObserver observer_;
+  bool hold_model_ = false;
+  Mailbox<bool> gate_;
+  FakeLanguageModel* model_ = nullptr;  // The engine's.
+  std::unique_ptr<GenerationEngine> engine_;
+};
+
+TEST_F(GenerationEngineTest, WritesAText) {
+  Make(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
+  GenerationReply reply;
+  ASSERT_TRUE(Submit({.text = "ab", .sampling = kGreedy}, reply).ok());
+  reply.Wait();
+  EXPECT_EQ(reply.text, "cat");
+  EXPECT_EQ(reply.result->reason, FinishReason::kStop);
+  EXPECT_NE(reply.thread, std::this_thread::get_id());
+}
+
+TEST_F(GenerationEngineTest, StartsAnEmptyTextFromBos) {
+  std::vector<int32_t> seen;
+  Make([&](const std::vector<int32_t>& tokens, std::span<float> logits) {
+    seen = tokens;
+    logits[FakeTokenizer::kEnd] = 1;
+  });
+  GenerationReply reply;
+  ASSERT_TRUE(Submit({.text = "", .sampling = kGreedy}, reply).ok());
+  reply.Wait();
+  EXPECT_THAT(seen, ElementsAre(FakeTokenizer::kEnd));
+  EXPECT_EQ(reply.result->num_prompt_tokens, 1);
+}
+
+TEST_F(GenerationEngineTest, EndsWhereTheRequestSays) {
+  struct Case {
+    uint32_t max_length;
+    uint32_t max_new_tokens;
+    int num_generated;
+  };
+  Make(Script(2, {1}), {.context_size = 20});
+  for (const Case& c :
+       std::vector<Case>{{5, 0, 3}, {0, 5, 5}, {5, 7, 7}, {0, 0, 18}, {0, 1000, 18}}) {
+    GenerationReply reply;
+    ASSERT_TRUE(Submit({.text = "ab",
+                        .sampling = kGreedy,
+                        .max_length = c.max_length,
+                        .max_new_tokens = c.max_new_tokens},
+                       reply)
+                    .ok());
+    reply.Wait();
+    EXPECT_EQ(reply.result->num_generated_tokens, c.num_generated);
+    EXPECT_EQ(reply.result->reason, FinishReason::kLength);
+  }
+}
+
+TEST_F(GenerationEngineTest, RefusesWhatIsOutOfRangeAtOnce) {
+  struct Case {
+    std::string_view text;
+    SamplingParams sampling;
+    uint32_t max_length;
+    std::string_view message;
+  };
+  Make(HashLogits, {}, {.bos_token_id = -1});
+  for (const Case& c : std::vector<Case>{
+           {"a", {.temperature = -1}, 0, "temperature must be a finite number above 0: -1"},
+           {"a", {.top_p = 2}, 0, "top_p must be above 0 and at most 1: 2"},
+           {"a", {}, 65, "max_length must be at most 64: 65"},
+           {"", {}, 0, "text must not be empty: the model has no BOS token to start from"}}) {
+    GenerationReply reply;
+    const absl::Status status = Submit(
+        {.text = std::string(c.text), .sampling = c.sampling, .max_length = c.max_length}, reply);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(StdView(status.message()), c.message);
+    EXPECT_FALSE(reply.done());
+  }
+}
+
+TEST_F(GenerationEngineTest, RefusesAPromptThatLeavesNoRoom) {
+  Make(HashLogits);
+  GenerationReply reply;
+  ASSERT_TRUE(Submit({.text = std::string(30, 'a'), .max_length = 30}, reply).ok());
+  reply.Wait();
+  EXPECT_EQ(reply.result.status().message(),
+            "the prompt has 30 tokens, max_length is 30: shorten the prompt or raise max_length, "
+            "to at most 64");
+  EXPECT_NE(reply.thread, std::this_thread::get_id());
+}
+
+TEST_F(GenerationEngineTest, RefusesWhatComesTooLate) {
+  Make(HashLogits);
+  GenerationReply reply;
+  EXPECT_EQ(Submit({.text = "a"}, reply, absl::Now()).code(), absl::StatusCode::kDeadlineExceeded);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(Submit({.text = "a"}, reply, absl::InfiniteFuture(), stop.get_token()).code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_FALSE(reply.done());
+  engine_.reset();
+  EXPECT_THAT(observer_.rejected, ElementsAre(RejectReason::kDeadline));
+}
+
+TEST_F(GenerationEngineTest, RefusesMoreThanTheQueueHolds) {
+  hold_model_ = true;
+  Make(Script(1, {1}), {.num_slots = 1}, {.queue = {.max_sequences = 2}});
+  std::deque<GenerationReply> replies(4);
+  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 3};
+  ASSERT_TRUE(Submit(request, replies[0]).ok());
+  while (engine_->load().queued_sequences > 0) std::this_thread::yield();  // It has the slot.
+  ASSERT_TRUE(Submit(request, replies[1]).ok());
+  ASSERT_TRUE(Submit(request, replies[2]).ok());
+  const absl::Status full = Submit(request, replies[3]);
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  LetAllStepsRun();
+  for (int i = 0; i < 3; ++i) replies[i].Wait();
+  EXPECT_EQ(replies[2].text, "aa");
+  engine_.reset();
+  EXPECT_FALSE(replies[3].done());
+  EXPECT_THAT(observer_.rejected, ElementsAre(RejectReason::kQueue));
+}
+
+TEST_F(GenerationEngineTest, RefusesMoreTokensThanTheQueueHolds) {
+  hold_model_ = true;
+  Make(Script(1, {1}), {.num_slots = 1}, {.queue = {.max_tokens = 50}});
+  std::deque<GenerationReply> replies(3);
+  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 30};
+  ASSERT_TRUE(Submit(request, replies[0]).ok());
+  while (engine_->load().queued_sequences > 0) std::this_thread::yield();
+  ASSERT_TRUE(Submit(request, replies[1]).ok());
+  ASSERT_TRUE(Submit(request, replies[2]).ok());
+  replies[2].Wait();
+  EXPECT_EQ(replies[2].result.status().code(), absl::StatusCode::kResourceExhausted);
+  LetAllStepsRun();
+  replies[1].Wait();
+  EXPECT_TRUE(replies[1].result.ok());
+  engine_.reset();
+  EXPECT_THAT(observer_.rejected, ElementsAre(RejectReason::kTokens));
+}
+
+TEST_F(GenerationEngineTest, TellsItsLoad) {
+  hold_model_ = true;
+  Make(Script(1, {1}), {.num_slots = 2});
+  std::deque<GenerationReply> replies(3);
+  for (GenerationReply& reply : replies) {
+    ASSERT_TRUE(Submit({.text = "z", .sampling = kGreedy, .max_length = 10}, reply).ok());
+  }
+  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  for (int step = 0; step < 2; ++step) LetOneStepRun();
+  while (engine_->load().queued_sequences != 1) std::this_thread::yield();
+  const EngineLoad load = engine_->load();
+  EXPECT_EQ(load.queued_tokens, 10);
+  EXPECT_EQ(load.running_sequences, 2);
+  EXPECT_EQ(load.kv_cache_used_ratio, 1.0);
+  LetAllStepsRun();
+  for (GenerationReply& reply : replies) reply.Wait();
+  EXPECT_EQ(engine_->load().running_sequences, 0);
+  EXPECT_EQ(engine_->load().queued_tokens, 0);
+}
+
+TEST_F(GenerationEngineTest, StopsDecodingAtTheDeadline) {
+  Make(Script(1, {1}), {.context_size = std::numeric_limits<int>::max()});
+  GenerationReply reply;
+  ASSERT_TRUE(
+      Submit({.text = "z", .sampling = kGreedy}, reply, absl::Now() + absl::Milliseconds(20)).ok());
+  reply.Wait();
+  EXPECT_EQ(reply.result.status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(GenerationEngineTest, StopsDecodingWhenCancelled) {
+  Make(Script(1, {1}), {.context_size = std::numeric_limits<int>::max()});
+  GenerationReply reply, after;
+  std::stop_source stop;
+  Mailbox<bool> first_delta;
+  GenerationCallbacks callbacks = reply.callbacks();
+  callbacks.on_delta = [&](GenerationDelta) {
+    bool came = true;
+    first_delta.TryPush(came);
+  };
+  ASSERT_TRUE(engine_
+                  ->Submit({.text = "z", .sampling = kGreedy}, absl::InfiniteFuture(),
+                           stop.get_token(), std::move(callbacks))
+                  .ok());
+  first_delta.Take();
+  stop.request_stop();
+  reply.Wait();
+  EXPECT_EQ(reply.result.status().code(), absl::StatusCode::kCancelled);
+  engine_.reset();
+  EXPECT_EQ(observer_.cancelled.size(), 1u);
+}
+
+TEST_F(GenerationEngineTest, DrainsWhatItHasAccepted) {
+  hold_model_ = true;
+  Make(Script(1, {1}), {.num_slots = 1});
+  std::deque<GenerationReply> replies(5);
+  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 4};
+  for (GenerationReply& reply : replies) ASSERT_TRUE(Submit(request, reply).ok());
+  engine_->Drain(absl::InfiniteFuture());
+  GenerationReply late;
+  EXPECT_EQ(Submit(request, late).code(), absl::StatusCode::kUnavailable);
+  LetAllStepsRun();
+  engine_->Join();
+  for (const GenerationReply& reply : replies) {
+    ASSERT_TRUE(reply.done());
+    EXPECT_EQ(reply.text, "aaa");
+  }
+  EXPECT_FALSE(late.done());
+  EXPECT_THAT(observer_.rejected, ElementsAre(RejectReason::kDraining));
+}
+
+TEST_F(GenerationEngineTest, EndsTheRestWhenTheDrainIsOver) {
+  Make(Script(1, {1}), {.context_size = std::numeric_limits<int>::max(), .num_slots = 1},
+       {.queue = {.max_tokens = std::numeric_limits<int64_t>::max()}});
+  std::deque<GenerationReply> replies(3);
+  for (GenerationReply& reply : replies) {
+    ASSERT_TRUE(Submit({.text = "z", .sampling = kGreedy}, reply).ok());
+  }
+  engine_->Drain(absl::InfiniteFuture());
+  engine_->Drain(absl::Now() + absl::Milliseconds(10));  // Brings the end nearer.
+  engine_->Join();
+  for (const GenerationReply& reply : replies) {
+    EXPECT_EQ(reply.result.status(),
+              absl::UnavailableError("the runner is shutting down; retry at another one"));
+  }
+}
+
+TEST_F(GenerationEngineTest, WarmsUp) {
+  Make(HashLogits, {.context_size = 16});
+  EXPECT_TRUE(engine_->WarmUp().ok());
+  engine_.reset();
+  EXPECT_FALSE(observer_.steps.empty());
+}
+
+TEST_F(GenerationEngineTest, RefusesATokenizerThatDoesNotFit) {
+  const auto engine = GenerationEngine::Create(
+      std::make_unique<FakeLanguageModel>(FakeLanguageModel::Options{.vocab_size = 20}, HashLogits),
+      tokenizer_, tokenizer_, observer_, {});
+  EXPECT_EQ(engine.status().message(),
+            "the tokenizer's vocabulary must have 1 to 20 entries, as the model's embedding: 32");
+}
+
+// Callers come, cancel and expire from many threads at once; each is answered exactly once, and
+// whoever gets a whole text gets the right one.
+TEST_F(GenerationEngineTest, AnswersEveryCallerOnceUnderChurn) {
+  Make(HashLogits, {.num_slots = 3},
+       {.max_step_tokens = 8, .queue = {.max_sequences = 20}, .eos_token_id = FakeTokenizer::kEnd});
+  const GenerationRequest request = {.text = "hello", .sampling = {.seed = 3}, .max_length = 40};
+  GenerationReply expected;
+  ASSERT_TRUE(Submit(request, expected).ok());
+  expected.Wait();
+  constexpr int kThreads = 4;
+  constexpr int kRequests = 60;
+  std::vector<std::deque<GenerationReply>> replies(kThreads);
+  std::vector<std::deque<bool>> accepted(kThreads);
+  std::vector<std::thread> callers;
+  for (int t = 0; t < kThreads; ++t) {
+    callers.emplace_back([&, t] {
+      std::vector<std::stop_source> stops(kRequests);
+      for (int i = 0; i < kRequests; ++i) {
+        GenerationReply& reply = replies[t].emplace_back();
+        const absl::Time deadline =
+            i % 5 == 1 ? absl::Now() + absl::Microseconds(300) : absl::InfiniteFuture();
+        accepted[t].push_back(Submit(request, reply, deadline, stops[i].get_token()).ok());
+        if (i % 3 == 0) stops[i / 2].request_stop();
+        if (i % 10 == 9 && accepted[t].back()) reply.Wait();
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  engine_->Drain(absl::InfiniteFuture());
+  engine_->Join();
+  int num_whole = 0;
+  for (int t = 0; t < kThreads; ++t) {
+    for (int i = 0; i < kRequests; ++i) {
+      const GenerationReply& reply = replies[t][i];
+      EXPECT_EQ(reply.done(), accepted[t][i]);
+      if (!reply.done() || !reply.result.ok()) continue;
+      EXPECT_EQ(reply.text, expected.text);
+      ++num_whole;
+    }
+  }
+  EXPECT_GT(num_whole, 0);
+  EXPECT_EQ(engine_->load().queued_sequences, 0);
+  EXPECT_EQ(engine_->load().running_sequences, 0);
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,57 @@
+#pragma once
+
+// Gathers what the callbacks of one generation bring, and checks their contract: deltas are whole
+// UTF-8 and not empty, nothing comes after the end, which comes once.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/utf8.h"
+#include "runner_server/engine/generation.h"
+#include "runner_server/engine/mailbox.h"
+
+namespace chorus {
+
+// Read after done(), or after Wait() where the engine has threads. Must outlive the callbacks.
+class GenerationReply {
+ public:
+  GenerationCallbacks callbacks() {
+    return {.on_delta =
+                [this](GenerationDelta delta) {
+                  EXPECT_FALSE(done_) << "a delta after the end";
+                  EXPECT_FALSE(delta.text.empty());
+                  EXPECT_TRUE(IsValidUtf8(delta.text));
+                  EXPECT_GE(delta.num_tokens, 0);
+                  text += delta.text;
+                  num_delta_tokens += delta.num_tokens;
+                  ++num_deltas;
+                },
+            .on_done =
+                [this](absl::StatusOr<GenerationResult> done) {
+                  EXPECT_FALSE(done_.exchange(true)) << "ended twice";
+                  thread = std::this_thread::get_id();
+                  result = std::move(done);
+                  bool end = true;
+                  end_.TryPush(end);
+                }};
+  }
+
+  void Wait() { end_.Take(); }
+  bool done() const { return done_; }
+
+  std::string text;
+  int num_deltas = 0;
+  int num_delta_tokens = 0;
+  absl::StatusOr<GenerationResult> result;
+  std::thread::id thread;  // That ended it.
+
+ private:
+  std::atomic<bool> done_ = false;
+  Mailbox<bool> end_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,365 @@
+#include "runner_server/engine/generation_stepper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <new>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/runner_server/engine/fake_language_model.h"
+#include "tests/runner_server/engine/fake_tokenizer.h"
+#include "tests/runner_server/engine/generation_reply.h"
+#include "tests/runner_server/engine/recording_observer.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::IsEmpty;
+
+constexpr int32_t kSmile = FakeTokenizer::kSmile;
+const absl::Time kNow = absl::FromUnixSeconds(1000);
+
+// A stepper over a fake model, driven by hand.
+class GenerationStepperTest : public ::testing::Test {
+ protected:
+  void Make(FakeLanguageModel::Logits logits, FakeLanguageModel::Options options = {},
+            int max_step_tokens = 16) {
+    auto model = std::make_unique<FakeLanguageModel>(options, std::move(logits));
+    model_ = model.get();
+    stepper_ = *GenerationStepper::Create(std::move(model), tokenizer_, observer_,
+                                          {.max_step_tokens = max_step_tokens,
+                                           .vocab_size = FakeTokenizer::kVocabSize,
+                                           .eos_token_id = FakeTokenizer::kEnd});
+  }
+
+  // `text` becomes the prompt; the sequence may have `max_tokens`.
+  std::unique_ptr<Sequence> MakeSequence(std::string_view text, int max_tokens) {
+    auto sequence = std::make_unique<Sequence>();
+    sequence->id = next_id_++;
+    sequence->tokens = tokenizer_.Encode(text, text.size());
+    sequence->num_prompt_tokens = static_cast<int>(text.size());
+    sequence->max_tokens = max_tokens;
+    sequence->sampling.do_sample = false;
+    return sequence;
+  }
+
+  void Add(std::unique_ptr<Sequence> sequence, GenerationReply& reply) {
+    stepper_->Add({std::move(sequence), reply.callbacks()});
+  }
+
+  void RunAll() {
+    while (stepper_->HasWork()) stepper_->Step(kNow);
+  }
+
+  FakeTokenizer tokenizer_;
+  RecordingObserver observer_;
+  FakeLanguageModel* model_ = nullptr;  // The stepper's.
+  std::unique_ptr<GenerationStepper> stepper_;
+  uint64_t next_id_ = 1;
+};
+
+TEST_F(GenerationStepperTest, ContinuesThePromptUntilTheEnd) {
+  Make(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
+  GenerationReply reply;
+  Add(MakeSequence("ab", 20), reply);
+  RunAll();
+  EXPECT_EQ(reply.text, "cat");
+  EXPECT_EQ(reply.result->reason, FinishReason::kStop);
+  EXPECT_EQ(reply.result->num_prompt_tokens, 2);
+  EXPECT_EQ(reply.result->num_generated_tokens, 4);  // The end counts.
+  EXPECT_EQ(reply.num_deltas, 3);                    // A delta a token, and none for the end.
+  EXPECT_EQ(reply.num_delta_tokens, 3);
+}
+
+TEST_F(GenerationStepperTest, StopsAtTheLengthLimit) {
+  Make(Script(2, {1}));
+  GenerationReply reply;
+  Add(MakeSequence("ab", 5), reply);
+  RunAll();
+  EXPECT_EQ(reply.text, "aaa");
+  EXPECT_EQ(reply.result->reason, FinishReason::kLength);
+  EXPECT_EQ(reply.result->num_generated_tokens, 3);
+}
+
+TEST_F(GenerationStepperTest, FillsTheContextToTheLastToken) {
+  Make(Script(2, {1}), {.context_size = 8});
+  GenerationReply reply;
+  Add(MakeSequence("ab", 8), reply);
+  RunAll();
+  EXPECT_EQ(reply.text, "aaaaaa");
+}
+
+TEST_F(GenerationStepperTest, HoldsCharactersBackUntilTheyAreWhole) {
+  Make(Script(1, {1, kSmile, kSmile + 1, kSmile + 2, kSmile + 3, 2, FakeTokenizer::kEnd}));
+  GenerationReply reply;
+  Add(MakeSequence("z", 20), reply);
+  RunAll();
+  EXPECT_EQ(reply.text, "a🙂b");
+  EXPECT_EQ(reply.num_deltas, 3);
+  EXPECT_EQ(reply.num_delta_tokens, 6);
+}
+
+TEST_F(GenerationStepperTest, ReplacesACharacterThatTheEndCutsOff) {
+  Make(Script(1, {1, kSmile, kSmile + 1}));
+  GenerationReply reply;
+  Add(MakeSequence("z", 4), reply);
+  RunAll();
+  EXPECT_EQ(reply.text, "a\uFFFD");
+  EXPECT_EQ(reply.result->reason, FinishReason::kLength);
+  EXPECT_EQ(reply.num_delta_tokens, 3);
+}
+
+TEST_F(GenerationStepperTest, NeverChoosesAnIdWithoutAText) {
+  Make(
+      [](const std::vector<int32_t>&, std::span<float> logits) {
+        logits[3] = 1;
+        logits[40] = 50;  // Padding of the embedding.
+      },
+      {.vocab_size = 48});
+  GenerationReply greedy, sampled;
+  Add(MakeSequence("z", 6), greedy);
+  auto sequence = MakeSequence("z", 30);
+  sequence->sampling = {.do_sample = true, .top_k = 0};
+  Add(std::move(sequence), sampled);
+  RunAll();
+  EXPECT_EQ(greedy.text, "ccccc");
+  EXPECT_TRUE(sampled.result.ok());
+}
+
+// A request with everything about it drawn at random.
+struct RandomRequest {
+  std::string prompt;
+  int max_tokens;
+  SamplingParams sampling;
+  int joins_at_step;
+};
+
+std::vector<RandomRequest> MakeRandomRequests(int count) {
+  std::mt19937 random(17);
+  const auto pick = [&](int bound) { return static_cast<int>(random() % bound); };
+  std::vector<RandomRequest> requests;
+  for (int i = 0; i < count; ++i) {
+    std::string prompt(1 + pick(30), 'a');
+    for (char& c : prompt) c = static_cast<char>('a' + pick(26));
+    const int max_tokens = static_cast<int>(prompt.size()) + 1 + pick(30);
+    requests.push_back({std::move(prompt),
+                        max_tokens,
+                        {.do_sample = pick(4) > 0,
+                         .temperature = 0.5 + 0.25 * pick(5),
+                         .top_k = static_cast<uint32_t>(pick(3) * 10),
+                         .top_p = pick(2) == 0 ? 1.0 : 0.9,
+                         .seed = static_cast<uint64_t>(pick(3)),
+                         .branch = static_cast<uint32_t>(pick(2))},
+                        pick(60)});
+  }
+  return requests;
+}
+
+TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
+  const std::vector<RandomRequest> requests = MakeRandomRequests(60);
+  const auto add = [&](const RandomRequest& request, GenerationReply& reply) {
+    auto sequence = MakeSequence(request.prompt, request.max_tokens);
+    sequence->sampling = request.sampling;
+    Add(std::move(sequence), reply);
+  };
+  std::vector<std::pair<std::string, int>> alone;
+  for (const RandomRequest& request : requests) {
+    Make(HashLogits, {.num_slots = 1}, /*max_step_tokens=*/64);
+    GenerationReply reply;
+    add(request, reply);
+    RunAll();
+    alone.emplace_back(reply.text, reply.result->num_generated_tokens);
+  }
+  for (const auto& [num_slots, max_step_tokens] :
+       std::vector<std::pair<int, int>>{{2, 2}, {4, 7}, {16, 16}, {60, 200}}) {
+    Make(HashLogits, {.num_slots = num_slots}, max_step_tokens);
+    std::deque<GenerationReply> replies(requests.size());
+    for (int step = 0; step < 60 || stepper_->HasWork(); ++step) {
+      for (size_t i = 0; i < requests.size(); ++i) {
+        if (requests[i].joins_at_step == step) add(requests[i], replies[i]);
+      }
+      stepper_->Step(kNow);
+    }
+    for (size_t i = 0; i < requests.size(); ++i) {
+      EXPECT_EQ(replies[i].text, alone[i].first);
+      EXPECT_EQ(replies[i].result->num_generated_tokens, alone[i].second);
+    }
+    EXPECT_THAT(*std::max_element(model_->batch_sizes.begin(), model_->batch_sizes.end()), Ge(2));
+  }
+}
+
+TEST_F(GenerationStepperTest, StreamsWhatTheWholeDecodesTo) {
+  Make([](const std::vector<int32_t>& tokens, std::span<float> logits) {
+    HashLogits(tokens, logits);
+    for (int i = 0; i < 4; ++i) logits[kSmile + i] += 3;  // Many broken characters.
+    logits[FakeTokenizer::kEnd] = -100;
+  });
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    auto sequence = MakeSequence("ab", 40);
+    sequence->sampling = {.top_k = 0, .seed = seed};
+    const Sequence* watched = sequence.get();
+    GenerationReply reply;
+    Add(std::move(sequence), reply);
+    std::vector<int32_t> tokens;
+    while (stepper_->HasWork()) {
+      stepper_->Step(kNow);
+      if (!reply.done()) tokens = watched->tokens;
+    }
+    Detokenizer whole(tokenizer_);
+    std::string text;
+    for (size_t i = 2; i < tokens.size(); ++i) text += whole.Append(tokens[i]);
+    EXPECT_EQ(reply.text.substr(0, text.size()), text);
+    EXPECT_GT(text.size(), 5u);
+  }
+}
+
+TEST_F(GenerationStepperTest, FreesTheSlotOfTheCancelledInTheNextStep) {
+  Make(Script(1, {1}), {.num_slots = 1});
+  std::stop_source stop;
+  auto sequence = MakeSequence("z", 50);
+  sequence->stop = stop.get_token();
+  GenerationReply cancelled, next;
+  Add(std::move(sequence), cancelled);
+  Add(MakeSequence("z", 3), next);
+  stepper_->Step(kNow);
+  stepper_->Step(kNow);
+  EXPECT_EQ(stepper_->num_running(), 1);
+  stop.request_stop();
+  EXPECT_FALSE(cancelled.done());  // Not inline.
+  stepper_->Step(kNow);
+  EXPECT_EQ(cancelled.result.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(cancelled.text, "aa");
+  EXPECT_EQ(next.text, "a");  // It had the slot in that very step.
+  EXPECT_THAT(observer_.cancelled, ElementsAre(Ge(absl::ZeroDuration())));
+  EXPECT_THAT(observer_.rejected, IsEmpty());
+}
+
+TEST_F(GenerationStepperTest, CountsWhatIsDecodedForNobody) {
+  Make(Script(1, {1}));
+  std::stop_source stop;
+  auto sequence = MakeSequence("z", 50);
+  sequence->stop = stop.get_token();
+  GenerationReply reply;
+  Add(std::move(sequence), reply);
+  stepper_->Step(kNow);
+  model_->before_forward = [&] { stop.request_stop(); };  // In the middle of a step.
+  stepper_->Step(kNow);
+  stepper_->Step(kNow);
+  ASSERT_EQ(observer_.steps.size(), 2u);
+  EXPECT_EQ(observer_.steps[0].num_wasted_tokens, 0);
+  EXPECT_EQ(observer_.steps[1].num_wasted_tokens, 1);
+  EXPECT_EQ(reply.result.status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(GenerationStepperTest, StopsDecodingAtTheDeadline) {
+  Make(Script(1, {1}));
+  auto sequence = MakeSequence("z", 50);
+  sequence->deadline = kNow + absl::Seconds(1);
+  GenerationReply reply;
+  Add(std::move(sequence), reply);
+  stepper_->Step(kNow);
+  stepper_->Step(kNow + absl::Seconds(1));
+  EXPECT_EQ(reply.result.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(reply.text, "a");
+  EXPECT_FALSE(stepper_->HasWork());
+  EXPECT_THAT(observer_.rejected, IsEmpty());  // It ran.
+}
+
+TEST_F(GenerationStepperTest, NeverRunsWhatExpiredWhileWaiting) {
+  Make(Script(1, {1}));
+  auto sequence = MakeSequence("z", 50);
+  sequence->deadline = kNow;
+  GenerationReply reply;
+  Add(std::move(sequence), reply);
+  stepper_->Step(kNow);
+  EXPECT_EQ(reply.result.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(model_->batch_sizes, IsEmpty());
+  EXPECT_THAT(observer_.rejected, ElementsAre(RejectReason::kDeadline));
+}
+
+TEST_F(GenerationStepperTest, SurvivesAModelThatThrows) {
+  struct Case {
+    std::function<void()> fail;
+    absl::StatusCode code;
+    std::string message, what;
+  };
+  for (const Case& c :
+       std::vector<Case>{{[] { throw std::bad_alloc(); }, absl::StatusCode::kResourceExhausted,
+                          "the runner has no memory for this batch; retry later", "out of memory"},
+                         {[] { throw std::runtime_error("secret"); }, absl::StatusCode::kInternal,
+                          "the model failed on this batch", "secret"}}) {
+    Make(Script(1, {1}), {.num_slots = 2});
+    GenerationReply first, second, waiting;
+    Add(MakeSequence("z", 4), first);
+    Add(MakeSequence("z", 4), second);
+    Add(MakeSequence("z", 4), waiting);
+    stepper_->Step(kNow);
+    model_->before_forward = c.fail;
+    stepper_->Step(kNow);
+    model_->before_forward = nullptr;
+    for (const GenerationReply* reply : {&first, &second}) {
+      EXPECT_EQ(reply->result.status().code(), c.code);
+      EXPECT_EQ(reply->result.status().message(), c.message);
+    }
+    EXPECT_EQ(observer_.errors.back(), c.what);
+    RunAll();
+    EXPECT_EQ(waiting.text, "aaa");
+  }
+}
+
+TEST_F(GenerationStepperTest, FailAllEndsEverything) {
+  Make(Script(1, {1}), {.num_slots = 1});
+  GenerationReply running, waiting;
+  Add(MakeSequence("z", 50), running);
+  Add(MakeSequence("z", 50), waiting);
+  stepper_->Step(kNow);
+  stepper_->FailAll(absl::UnavailableError("bye"));
+  for (const GenerationReply* reply : {&running, &waiting}) {
+    EXPECT_EQ(reply->result.status(), absl::UnavailableError("bye"));
+  }
+  EXPECT_FALSE(stepper_->HasWork());
+  EXPECT_EQ(stepper_->num_running(), 0);
+}
+
+TEST_F(GenerationStepperTest, TellsWhatEachStepDid) {
+  Make(Script(3, {1}), {.num_slots = 2}, /*max_step_tokens=*/4);
+  GenerationReply first, second;
+  Add(MakeSequence("xyz", 10), first);
+  Add(MakeSequence("xyz", 10), second);
+  stepper_->Step(kNow);
+  stepper_->Step(kNow);
+  ASSERT_EQ(observer_.steps.size(), 2u);
+  EXPECT_EQ(observer_.steps[0].num_rows, 2);
+  EXPECT_EQ(observer_.steps[0].num_tokens, 4);
+  EXPECT_EQ(observer_.steps[0].num_prompt_tokens, 4);
+  EXPECT_EQ(observer_.steps[0].num_generated_tokens, 1);
+  EXPECT_TRUE(observer_.steps[0].full);
+  EXPECT_EQ(observer_.steps[1].num_tokens, 3);  // A decode, and the rest of the prompt.
+  EXPECT_EQ(observer_.steps[1].num_prompt_tokens, 2);
+  EXPECT_EQ(observer_.steps[1].num_generated_tokens, 2);
+  EXPECT_FALSE(observer_.steps[1].full);
+}
+
+TEST_F(GenerationStepperTest, RefusesOptionsOutOfRange) {
+  const auto create = [&](const GenerationStepper::Options& options) {
+    const auto stepper = GenerationStepper::Create(
+        std::make_unique<FakeLanguageModel>(FakeLanguageModel::Options{}, HashLogits), tokenizer_,
+        observer_, options);
+    return std::string(stepper.status().message());
+  };
+  EXPECT_EQ(create({.vocab_size = 33}),
+            "the tokenizer's vocabulary must have 1 to 32 entries, as the model's embedding: 33");
+  EXPECT_EQ(create({.vocab_size = 30, .eos_token_id = 30}), "eos_token_id must be below 30: 30");
+  EXPECT_THAT(create({.max_step_tokens = 3, .vocab_size = 32}),
+              ::testing::HasSubstr("max_step_tokens must be at least"));
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,35 @@
+#pragma once
+
+// Keeps what an engine told.
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runner_server/engine/engine_observer.h"
+
+namespace chorus {
+
+// Thread safety: as EngineObserver asks; read the members once the engine has ended, or in tests
+// without threads.
+class RecordingObserver final : public EngineObserver {
+ public:
+  void OnStep(const StepStats& stats) override { steps.push_back(stats); }
+  void OnCancelled(absl::Duration until_freed) override { cancelled.push_back(until_freed); }
+  void OnRejected(RejectReason reason) override {
+    const std::lock_guard lock(mutex_);
+    rejected.push_back(reason);
+  }
+  void OnModelError(std::string_view what) override { errors.emplace_back(what); }
+
+  std::vector<StepStats> steps;
+  std::vector<absl::Duration> cancelled;
+  std::vector<RejectReason> rejected;
+  std::vector<std::string> errors;
+
+ private:
+  std::mutex mutex_;  // Guards rejected.
+};
+
+}  // namespace chorus

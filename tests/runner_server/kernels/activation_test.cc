@@ -1,0 +1,53 @@
+#include "runner_server/kernels/activation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "runner_server/kernels/reference_kernels.h"
+#include "tests/runner_server/kernels/kernel_test.h"
+
+namespace chorus {
+namespace {
+
+using ActivationTest = KernelTest;
+
+TEST_P(ActivationTest, IsWithinOneMillionthOfTheTruth) {
+  std::vector<float> x;
+  for (int i = -120'000; i <= 120'000; ++i) x.push_back(static_cast<float>(i) * 1e-4f);
+  for (const float extreme : {1e-30f, 30.0f, 100.0f, 1e4f, 1e18f}) {
+    x.push_back(extreme);
+    x.push_back(-extreme);
+  }
+  for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kTanh,
+                                      Activation::kGeluTanh, Activation::kGeluErf}) {
+    std::vector<float> y = x;
+    kernels().activate(activation, y.data(), static_cast<int>(y.size()));
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double expected = ReferenceActivation(activation, x[i]);
+      // Relative where it is large, absolute where it is small.
+      worst = std::max(worst, std::abs(y[i] - expected) / std::max(1.0, std::abs(expected)));
+    }
+    EXPECT_LE(worst, 1e-6) << "activation " << static_cast<int>(activation);
+    RecordProperty("worst_" + std::to_string(static_cast<int>(activation)), std::to_string(worst));
+  }
+}
+
+TEST_P(ActivationTest, TouchesOnlyItsElements) {
+  for (int n = 0; n <= 40; ++n) {
+    std::vector<float> x(n, -1.0f);
+    x.push_back(-7.0f);
+    kernels().activate(Activation::kRelu, x.data(), n);
+    EXPECT_EQ(x.back(), -7.0f);
+    x.pop_back();
+    EXPECT_THAT(x, testing::Each(0.0f));
+  }
+}
+
+CHORUS_FOR_ALL_KERNELS(ActivationTest);
+
+}  // namespace
+}  // namespace chorus

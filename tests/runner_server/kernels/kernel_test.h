@@ -1,0 +1,42 @@
+#pragma once
+
+// Runs a test once for each kernel set that this CPU has.
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runner_server/kernels/kernel_table.h"
+
+namespace chorus {
+
+class KernelTest : public testing::TestWithParam<const KernelTable*> {
+ protected:
+  const KernelTable& kernels() const { return *GetParam(); }
+
+  std::vector<float> RandomFloats(size_t size) {
+    std::normal_distribution<float> normal;
+    std::vector<float> values(size);
+    for (float& value : values) value = normal(random_);
+    return values;
+  }
+
+ private:
+  std::mt19937 random_{7};
+};
+
+inline std::vector<const KernelTable*> AllSupportedKernels() {
+  std::vector<const KernelTable*> all;
+  for (const KernelTable* const* kernels = SupportedKernels(); *kernels != nullptr; ++kernels) {
+    all.push_back(*kernels);
+  }
+  return all;
+}
+
+#define CHORUS_FOR_ALL_KERNELS(suite)                                                 \
+  INSTANTIATE_TEST_SUITE_P(CpuPaths, suite, testing::ValuesIn(AllSupportedKernels()), \
+                           [](const auto& info) { return std::string(info.param->name); })
+
+}  // namespace chorus

@@ -1,0 +1,143 @@
+// What must not matter, to the bit: company in the batch, threads, the stored type, legacy names.
+#include "runner_server/model/bert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <random>
+#include <variant>
+#include <vector>
+
+#include "runner_server/model/load_model.h"
+#include "tests/runner_server/model/test_checkpoint.h"
+
+namespace chorus {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using Logits = std::vector<float>;
+
+// Widths that fit no vector, panel or key block: head size 20, inner 130.
+nlohmann::json OddConfig() {
+  return {{"architectures", {"BertForSequenceClassification"}},
+          {"model_type", "bert"},
+          {"hidden_size", 60},
+          {"num_attention_heads", 3},
+          {"intermediate_size", 130},
+          {"num_hidden_layers", 2},
+          {"max_position_embeddings", 70},
+          {"vocab_size", 203},
+          {"id2label", {{"0", "BAD"}, {"1", "FAIR"}, {"2", "GOOD"}}}};
+}
+
+Ids RandomIds(int length, int seed) {
+  std::mt19937 random(seed);
+  Ids ids(length);
+  for (int32_t& id : ids) id = static_cast<int32_t>(random() % 203);
+  return ids;
+}
+
+std::unique_ptr<SequenceClassifier> Load(const std::filesystem::path& directory,
+                                         int num_threads = 1) {
+  absl::StatusOr<LoadedModel> loaded = LoadModel(directory, {.num_threads = num_threads});
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  return std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded->model));
+}
+
+Logits Classify(SequenceClassifier& model, const std::vector<Ids>& texts) {
+  const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
+  const std::span<const float> logits = model.Forward(rows);
+  EXPECT_EQ(logits.size(), texts.size() * model.labels().size());
+  return {logits.begin(), logits.end()};
+}
+
+class BertTest : public testing::Test {
+ protected:
+  BertTest() {
+    WriteConfig(directory_.path(), OddConfig());
+    WriteSafetensors(directory_.path() / "model.safetensors", RandomBert(OddConfig()));
+    model_ = Load(directory_.path());
+  }
+
+  std::vector<Ids> ManyTexts() const {
+    std::vector<Ids> texts;
+    for (const int length : {1, 2, 70, 16, 17, 33, 5, 15, 64}) {
+      texts.push_back(RandomIds(length, length));
+    }
+    return texts;
+  }
+
+  const TemporaryDirectory directory_{"bert_test"};
+  std::unique_ptr<SequenceClassifier> model_;
+};
+
+TEST_F(BertTest, TellsItsSizesAndLabels) {
+  EXPECT_EQ(model_->vocab_size(), 203);
+  EXPECT_EQ(model_->context_size(), 70);
+  EXPECT_THAT(model_->labels(), testing::ElementsAre("BAD", "FAIR", "GOOD"));
+}
+
+TEST_F(BertTest, DependsOnEveryTokenAndItsPlace) {
+  const Ids ids = RandomIds(20, 1);
+  const Logits logits = Classify(*model_, {ids});
+  for (size_t i = 0; i < ids.size(); ++i) {
+    Ids changed = ids;
+    changed[i] = (changed[i] + 1) % 203;
+    EXPECT_NE(Classify(*model_, {changed}), logits) << "token " << i;
+  }
+  EXPECT_NE(Classify(*model_, {Ids(ids.rbegin(), ids.rend())}), logits);
+}
+
+TEST_F(BertTest, BatchedEqualsSingleToTheBit) {
+  const std::vector<Ids> texts = ManyTexts();
+  Logits expected;
+  for (const Ids& text : texts) {
+    const Logits alone = Classify(*model_, {text});
+    expected.insert(expected.end(), alone.begin(), alone.end());
+  }
+  EXPECT_EQ(Classify(*model_, texts), expected);
+}
+
+TEST_F(BertTest, ThreadsDoNotChangeABit) {
+  const Logits expected = Classify(*model_, ManyTexts());
+  for (const int num_threads : {2, 3, 5}) {
+    EXPECT_EQ(Classify(*Load(directory_.path(), num_threads), ManyTexts()), expected)
+        << num_threads;
+  }
+}
+
+TEST_F(BertTest, TakesLegacyNamesAndStrays) {
+  const Logits expected = Classify(*model_, ManyTexts());
+  std::vector<TestTensor> tensors = RandomBert(OddConfig());
+  for (TestTensor& tensor : tensors) {
+    const size_t weight = tensor.name.find("LayerNorm.weight");
+    const size_t bias = tensor.name.find("LayerNorm.bias");
+    if (weight != std::string::npos) tensor.name.replace(weight, 16, "LayerNorm.gamma");
+    if (bias != std::string::npos) tensor.name.replace(bias, 14, "LayerNorm.beta");
+  }
+  tensors.push_back({"bert.embeddings.position_ids", {1, 2}, {0, 1}});
+  tensors.push_back({"cls.predictions.transform.LayerNorm.gamma", {1}, {1}});
+  tensors.push_back({"cls.seq_relationship.bias", {2}, {0, 0}});
+  WriteSafetensors(directory_.path() / "model.safetensors", tensors);
+  EXPECT_EQ(Classify(*Load(directory_.path()), ManyTexts()), expected);
+}
+
+TEST_F(BertTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
+  std::vector<TestTensor> tensors = RandomBert(OddConfig());
+  for (TestTensor& tensor : tensors) {
+    for (float& value : tensor.values) value = std::round(value * 128) / 128;
+  }
+  std::vector<Logits> logits;
+  for (const char* dtype : {"F32", "F16", "BF16"}) {
+    WriteSafetensors(directory_.path() / "model.safetensors", tensors, dtype);
+    logits.push_back(Classify(*Load(directory_.path()), ManyTexts()));
+  }
+  EXPECT_EQ(logits[1], logits[0]);
+  EXPECT_EQ(logits[2], logits[0]);
+}
+
+}  // namespace
+}  // namespace chorus

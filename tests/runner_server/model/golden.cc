@@ -1,0 +1,52 @@
+#include "tests/runner_server/model/golden.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <stdexcept>
+
+#include "runner_server/weights/weight_map.h"
+
+namespace chorus {
+namespace {
+
+const char kFolder[] = "tests/testdata/models/";
+
+nlohmann::json ReadJson(const std::string& path) {
+  std::ifstream file(path);
+  return nlohmann::json::parse(file);
+}
+
+}  // namespace
+
+Golden::Golden(const std::string& name)
+    : json_(ReadJson(kFolder + name + ".json")),
+      file_(SafetensorsFile::Open(kFolder + name + ".safetensors").value()) {}
+
+std::vector<float> Golden::Floats(const std::string& tensor) const {
+  for (const TensorInfo& info : file_.tensors()) {
+    if (info.name == tensor) return WeightView(info, file_.Data(info)).ReadAll();
+  }
+  throw std::out_of_range(tensor);
+}
+
+void ExpectLogits(const Golden& golden, size_t index, std::span<const float> logits) {
+  const nlohmann::json& expected = golden.json().at("logits").at(index);
+  const std::vector<float> kept = golden.Floats("logits." + std::to_string(index));
+  const size_t stride = golden.json().at("stride");
+  ASSERT_EQ(kept.size(), (logits.size() + stride - 1) / stride);
+  double worst = 0;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    worst = std::max<double>(worst, std::abs(logits[i * stride] - kept[i]));
+  }
+  const double ratio = worst / expected.at("max_abs").get<double>();
+  EXPECT_LE(ratio, 1e-4) << "case " << index;
+  testing::Test::RecordProperty("max_ratio_" + std::to_string(index), std::to_string(ratio));
+  EXPECT_EQ(std::max_element(logits.begin(), logits.end()) - logits.begin(),
+            expected.at("argmax").get<ptrdiff_t>())
+      << "case " << index;
+}
+
+}  // namespace chorus

@@ -1,0 +1,33 @@
+#pragma once
+
+// Reads the golden data that tools/golden/make_model_golden.py wrote.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runner_server/weights/safetensors_file.h"
+
+namespace chorus {
+
+// Golden data of one model, tests/testdata/models/NAME.{json,safetensors}. Throws where it is
+// broken.
+class Golden {
+ public:
+  explicit Golden(const std::string& name);
+
+  const nlohmann::json& json() const { return json_; }
+  std::vector<float> Floats(const std::string& tensor) const;
+
+ private:
+  nlohmann::json json_;
+  SafetensorsFile file_;
+};
+
+// Expects `logits` to be those of logits case `index`: max|difference| / max|reference| <= 1e-4
+// over the kept logits, and the same likeliest token.
+void ExpectLogits(const Golden& golden, size_t index, std::span<const float> logits);
+
+}  // namespace chorus

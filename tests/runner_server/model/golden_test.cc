@@ -1,0 +1,157 @@
+// Compares with Hugging Face transformers, fp32, eager attention.
+#include "tests/runner_server/model/golden.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "runner_server/model/load_model.h"
+#include "tests/runner_server/model/test_checkpoint.h"
+
+namespace chorus {
+namespace {
+
+using Ids = std::vector<int32_t>;
+
+std::unique_ptr<LanguageModel> LoadGenerator(const std::filesystem::path& directory) {
+  absl::StatusOr<LoadedModel> loaded = LoadModel(directory, {.num_threads = 2, .num_kv_slots = 64});
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  return std::get<std::unique_ptr<LanguageModel>>(std::move(loaded->model));
+}
+
+std::unique_ptr<SequenceClassifier> LoadClassifier(const std::filesystem::path& directory) {
+  absl::StatusOr<LoadedModel> loaded = LoadModel(directory, {.num_threads = 2});
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  return std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded->model));
+}
+
+void ExpectGoldenLogits(const Golden& golden, LanguageModel& model) {
+  const nlohmann::json& cases = golden.json().at("logits");
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const Ids ids = cases[i].at("ids");
+    const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
+    ExpectLogits(golden, i, model.Forward({&row, 1}));
+  }
+}
+
+void ExpectGoldenLogits(const Golden& golden, SequenceClassifier& model) {
+  const nlohmann::json& cases = golden.json().at("logits");
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const Ids ids = cases[i].at("ids");
+    const std::span<const int32_t> row = ids;
+    ExpectLogits(golden, i, model.Forward({&row, 1}));
+  }
+}
+
+int Argmax(std::span<const float> logits) {
+  return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+// Continues all texts greedily, as one batch from which texts leave when they are as long as
+// expected.
+std::vector<Ids> ContinueGreedily(LanguageModel& model, const std::vector<Ids>& prompts,
+                                  const std::vector<Ids>& expected) {
+  std::vector<Ids> texts = prompts;
+  std::vector<int> held(prompts.size(), 0);  // Tokens in the cache.
+  while (true) {
+    std::vector<LanguageModel::Row> rows;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (texts[i].size() == prompts[i].size() + expected[i].size()) continue;
+      rows.push_back({.slot = static_cast<int>(i),
+                      .start = held[i],
+                      .tokens = std::span(texts[i]).subspan(held[i]),
+                      .wants_logits = true});
+      held[i] = static_cast<int>(texts[i].size());
+    }
+    if (rows.empty()) break;
+    const std::span<const float> logits = model.Forward(rows);
+    const size_t vocab_size = model.vocab_size();
+    for (size_t r = 0; r < rows.size(); ++r) {
+      texts[rows[r].slot].push_back(Argmax(logits.subspan(r * vocab_size, vocab_size)));
+    }
+  }
+  std::vector<Ids> continuations;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    continuations.emplace_back(texts[i].begin() + prompts[i].size(), texts[i].end());
+  }
+  return continuations;
+}
+
+class GeneratorGoldenTest : public testing::TestWithParam<const char*> {
+ protected:
+  const Golden golden_{GetParam()};
+  const std::unique_ptr<LanguageModel> model_ =
+      LoadGenerator(std::string("models/demo/") + GetParam());
+};
+
+TEST_P(GeneratorGoldenTest, LogitsEqualHuggingFace) {
+  ASSERT_EQ(golden_.json().at("logits").size(), 7u);
+  ExpectGoldenLogits(golden_, *model_);
+}
+
+TEST_P(GeneratorGoldenTest, GreedyTextsEqualHuggingFaceTokenForToken) {
+  std::vector<Ids> prompts, expected;
+  for (const nlohmann::json& text : golden_.json().at("greedy")) {
+    prompts.push_back(text.at("ids"));
+    expected.push_back(text.at("new_ids"));
+  }
+  ASSERT_EQ(prompts.size(), 50u);
+  EXPECT_EQ(ContinueGreedily(*model_, prompts, expected), expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(DemoModels, GeneratorGoldenTest,
+                         testing::Values("gpt2", "distilgpt2", "gpt2-medium"));
+
+TEST(ClassifierGoldenTest, ProbabilitiesEqualHuggingFace) {
+  const Golden golden("bert-sst2");
+  const auto model = LoadClassifier("models/demo/bert-sst2");
+  EXPECT_THAT(model->labels(), testing::ElementsAre("NEGATIVE", "POSITIVE"));
+  std::vector<Ids> ids;
+  for (const nlohmann::json& row : golden.json().at("rows")) ids.push_back(row.at("ids"));
+  ASSERT_GE(ids.size(), 100u);
+  const std::vector<std::span<const int32_t>> rows(ids.begin(), ids.end());
+  const std::span<const float> logits = model->Forward(rows);
+  ASSERT_EQ(logits.size(), 2 * ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const double positive =
+        1 / (1 + std::exp(static_cast<double>(logits[2 * i]) - logits[2 * i + 1]));
+    const auto& expected = golden.json().at("rows")[i].at("probabilities");
+    EXPECT_NEAR(positive, expected[1].get<double>(), 1e-5) << "row " << i;
+    EXPECT_NEAR(1 - positive, expected[0].get<double>(), 1e-5) << "row " << i;
+  }
+}
+
+// Writes the checkpoint that the golden file describes.
+void WriteRandomCheckpoint(const Golden& golden, const std::filesystem::path& directory) {
+  WriteConfig(directory, golden.json().at("config"));
+  std::vector<TestTensor> tensors;
+  for (const nlohmann::json& tensor : golden.json().at("tensors")) {
+    tensors.push_back(RandomTensor(tensor.at("name"), tensor.at("shape"), tensor.at("offset"),
+                                   tensor.at("exponent")));
+  }
+  WriteSafetensors(directory / "model.safetensors", tensors);
+}
+
+TEST(RealWidthGoldenTest, Gpt2LogitsEqualHuggingFace) {
+  const Golden golden("random-gpt2");
+  const TemporaryDirectory directory("random_gpt2");
+  WriteRandomCheckpoint(golden, directory.path());
+  const auto model = LoadGenerator(directory.path());
+  ExpectGoldenLogits(golden, *model);
+}
+
+TEST(RealWidthGoldenTest, BertLogitsEqualHuggingFace) {
+  const Golden golden("random-bert");
+  const TemporaryDirectory directory("random_bert");
+  WriteRandomCheckpoint(golden, directory.path());
+  const auto model = LoadClassifier(directory.path());
+  ExpectGoldenLogits(golden, *model);
+}
+
+}  // namespace
+}  // namespace chorus

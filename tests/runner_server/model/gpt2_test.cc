@@ -1,0 +1,206 @@
+// What must not matter: company in the batch, how a text is cut into passes, slots, threads, the
+// stored type. Each compares to the bit. That the numbers are right is golden_test's business.
+#include "runner_server/model/gpt2.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <random>
+#include <variant>
+#include <vector>
+
+#include "runner_server/model/load_model.h"
+#include "tests/runner_server/model/test_checkpoint.h"
+
+namespace chorus {
+namespace {
+
+using Ids = std::vector<int32_t>;
+using Logits = std::vector<float>;
+
+// Widths that fit no vector, panel or key block: head size 20, inner 130, vocabulary 203.
+nlohmann::json OddConfig() {
+  return {{"architectures", {"GPT2LMHeadModel"}},
+          {"model_type", "gpt2"},
+          {"n_embd", 60},
+          {"n_head", 3},
+          {"n_inner", 130},
+          {"n_layer", 2},
+          {"n_positions", 101},
+          {"vocab_size", 203},
+          {"bos_token_id", 7},
+          {"eos_token_id", 9}};
+}
+
+Ids RandomIds(int length, int seed) {
+  std::mt19937 random(seed);
+  Ids ids(length);
+  for (int32_t& id : ids) id = static_cast<int32_t>(random() % 203);
+  return ids;
+}
+
+std::unique_ptr<LanguageModel> Load(const std::filesystem::path& directory, int num_threads = 1) {
+  absl::StatusOr<LoadedModel> loaded =
+      LoadModel(directory, {.num_threads = num_threads, .num_kv_slots = 8});
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  return std::get<std::unique_ptr<LanguageModel>>(std::move(loaded->model));
+}
+
+Logits Copy(std::span<const float> logits) { return {logits.begin(), logits.end()}; }
+
+// The logits after `ids`, run in passes of `chunk` tokens.
+Logits LogitsAfter(LanguageModel& model, const Ids& ids, int chunk, int slot = 0) {
+  const int length = static_cast<int>(ids.size());
+  for (int start = 0;; start += chunk) {
+    const int count = std::min(chunk, length - start);
+    const bool last = start + count == length;
+    const LanguageModel::Row row = {.slot = slot,
+                                    .start = start,
+                                    .tokens = std::span(ids).subspan(start, count),
+                                    .wants_logits = last};
+    const std::span<const float> logits = model.Forward({&row, 1});
+    EXPECT_EQ(logits.size(), last ? model.vocab_size() : 0);
+    if (last) return Copy(logits);
+  }
+}
+
+class Gpt2Test : public testing::Test {
+ protected:
+  Gpt2Test() {
+    WriteConfig(directory_.path(), OddConfig());
+    WriteSafetensors(directory_.path() / "model.safetensors", RandomGpt2(OddConfig()));
+    model_ = Load(directory_.path());
+  }
+
+  const TemporaryDirectory directory_{"gpt2_test"};
+  std::unique_ptr<LanguageModel> model_;
+};
+
+TEST_F(Gpt2Test, TellsItsSizes) {
+  EXPECT_EQ(model_->vocab_size(), 203);
+  EXPECT_EQ(model_->context_size(), 101);
+  EXPECT_EQ(model_->num_slots(), 8);
+}
+
+TEST_F(Gpt2Test, DependsOnEveryToken) {
+  const Ids ids = RandomIds(20, 1);
+  const Logits logits = LogitsAfter(*model_, ids, 20);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    Ids changed = ids;
+    changed[i] = (changed[i] + 1) % 203;
+    EXPECT_NE(LogitsAfter(*model_, changed, 20), logits) << "token " << i;
+  }
+}
+
+TEST_F(Gpt2Test, ChunkedAndCachedEqualWholeToTheBit) {
+  for (const int length : {1, 2, 15, 16, 17, 50, 101}) {
+    const Ids ids = RandomIds(length, length);
+    const Logits whole = LogitsAfter(*model_, ids, length);
+    for (const int chunk : {1, 2, 3, 7, 16, 33}) {
+      EXPECT_EQ(LogitsAfter(*model_, ids, chunk), whole)
+          << "length " << length << " chunk " << chunk;
+    }
+  }
+}
+
+TEST_F(Gpt2Test, BatchedEqualsSingleToTheBit) {
+  // Prefills, a chunk that goes on, single decode steps, and one that wants nothing.
+  const std::vector<int> lengths = {1, 40, 17, 5, 64, 2, 100};
+  const std::vector<int> starts = {0, 0, 16, 3, 50, 1, 99};
+  std::vector<Ids> texts;
+  Logits expected;
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    texts.push_back(RandomIds(lengths[i], 100 + static_cast<int>(i)));
+    if (i == 1) continue;
+    const Logits alone = LogitsAfter(*model_, texts[i], lengths[i]);
+    expected.insert(expected.end(), alone.begin(), alone.end());
+  }
+  std::vector<LanguageModel::Row> rows;
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    const int slot = 7 - static_cast<int>(i);
+    if (starts[i] > 0)
+      LogitsAfter(*model_, Ids(texts[i].begin(), texts[i].begin() + starts[i]), 9, slot);
+    rows.push_back({.slot = slot,
+                    .start = starts[i],
+                    .tokens = std::span(texts[i]).subspan(starts[i]),
+                    .wants_logits = i != 1});
+  }
+  EXPECT_EQ(Copy(model_->Forward(rows)), expected);
+}
+
+TEST_F(Gpt2Test, ASlotForgetsItsLastText) {
+  const Ids ids = RandomIds(21, 3);
+  const Logits fresh = LogitsAfter(*model_, ids, 21, /*slot=*/1);
+  LogitsAfter(*model_, RandomIds(101, 4), 101, /*slot=*/2);
+  EXPECT_EQ(LogitsAfter(*model_, ids, 21, /*slot=*/2), fresh);
+}
+
+TEST_F(Gpt2Test, SlotsDoNotTouch) {
+  const Ids ids = RandomIds(30, 5);
+  const Logits expected = LogitsAfter(*model_, ids, 30);
+  LogitsAfter(*model_, Ids(ids.begin(), ids.begin() + 29), 29, /*slot=*/3);
+  for (const int other : {2, 4}) LogitsAfter(*model_, RandomIds(101, other), 101, other);
+  const LanguageModel::Row row = {
+      .slot = 3, .start = 29, .tokens = std::span(ids).subspan(29), .wants_logits = true};
+  EXPECT_EQ(Copy(model_->Forward({&row, 1})), expected);
+}
+
+TEST_F(Gpt2Test, ThreadsDoNotChangeABit) {
+  const Ids ids = RandomIds(70, 6);
+  const Logits expected = LogitsAfter(*model_, ids, 70);
+  for (const int num_threads : {2, 3, 5}) {
+    const auto model = Load(directory_.path(), num_threads);
+    EXPECT_EQ(LogitsAfter(*model, ids, 70), expected) << num_threads;
+    EXPECT_EQ(LogitsAfter(*model, ids, 1), expected) << num_threads;
+  }
+}
+
+TEST_F(Gpt2Test, NamesMayHaveThePrefixAndStrays) {
+  const Logits expected = LogitsAfter(*model_, RandomIds(9, 7), 9);
+  std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
+  for (TestTensor& tensor : tensors) tensor.name = "transformer." + tensor.name;
+  tensors.push_back({"transformer.h.0.attn.bias", {1, 1, 2, 2}, {1, 0, 1, 1}});
+  tensors.push_back({"transformer.h.1.attn.masked_bias", {}, {-1e4f}});
+  tensors.push_back({"lm_head.weight", tensors[0].shape, tensors[0].values});
+  WriteSafetensors(directory_.path() / "model.safetensors", tensors);
+  EXPECT_EQ(LogitsAfter(*Load(directory_.path()), RandomIds(9, 7), 9), expected);
+}
+
+TEST_F(Gpt2Test, UsesAHeadOfItsOwnWhenNotTied) {
+  const Ids ids = RandomIds(9, 8);
+  const Logits tied = LogitsAfter(*model_, ids, 9);
+  nlohmann::json config = OddConfig();
+  config["tie_word_embeddings"] = false;
+  WriteConfig(directory_.path(), config);
+  std::vector<TestTensor> tensors = RandomGpt2(config);
+  // The head's rows are the embedding's in reverse order, so the logits are too.
+  TestTensor head = {"lm_head.weight", {203, 60}, {}};
+  for (int row = 202; row >= 0; --row) {
+    const auto first = tensors[0].values.begin() + row * 60;
+    head.values.insert(head.values.end(), first, first + 60);
+  }
+  tensors.push_back(head);
+  WriteSafetensors(directory_.path() / "model.safetensors", tensors);
+  EXPECT_EQ(LogitsAfter(*Load(directory_.path()), ids, 9), Logits(tied.rbegin(), tied.rend()));
+}
+
+TEST_F(Gpt2Test, TheStoredTypeOfEqualValuesDoesNotMatter) {
+  // Multiples of 1/128 below 2: every type holds them.
+  std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
+  for (TestTensor& tensor : tensors) {
+    for (float& value : tensor.values) value = std::round(value * 128) / 128;
+  }
+  std::vector<Logits> logits;
+  for (const char* dtype : {"F32", "F16", "BF16"}) {
+    WriteSafetensors(directory_.path() / "model.safetensors", tensors, dtype);
+    logits.push_back(LogitsAfter(*Load(directory_.path()), RandomIds(9, 9), 9));
+  }
+  EXPECT_EQ(logits[1], logits[0]);
+  EXPECT_EQ(logits[2], logits[0]);
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,180 @@
+#include "runner_server/model/load_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "tests/runner_server/model/test_checkpoint.h"
+
+namespace chorus {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+nlohmann::json SmallGpt2() {
+  return {{"architectures", {"GPT2LMHeadModel"}},
+          {"model_type", "gpt2"},
+          {"n_embd", 8},
+          {"n_head", 2},
+          {"n_layer", 1},
+          {"n_positions", 10},
+          {"vocab_size", 20},
+          {"bos_token_id", 3},
+          {"eos_token_id", 4}};
+}
+
+nlohmann::json SmallBert() {
+  return {{"architectures", {"BertForSequenceClassification"}},
+          {"model_type", "bert"},
+          {"hidden_size", 8},
+          {"num_attention_heads", 2},
+          {"intermediate_size", 12},
+          {"num_hidden_layers", 1},
+          {"max_position_embeddings", 10},
+          {"vocab_size", 20}};
+}
+
+class LoadModelTest : public testing::Test {
+ protected:
+  void Write(const nlohmann::json& config, const std::vector<TestTensor>& tensors) {
+    WriteConfig(directory_.path(), config);
+    WriteSafetensors(directory_.path() / "model.safetensors", tensors);
+  }
+  absl::StatusOr<LoadedModel> Load(const ModelOptions& options = {}) {
+    return LoadModel(directory_.path(), options);
+  }
+  void ExpectFailure(absl::StatusCode code, const testing::Matcher<std::string>& message) {
+    const absl::Status status = Load().status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), message);
+  }
+
+  const TemporaryDirectory directory_{"load_model_test"};
+};
+
+TEST_F(LoadModelTest, LoadsAGenerator) {
+  Write(SmallGpt2(), RandomGpt2(SmallGpt2()));
+  const absl::StatusOr<LoadedModel> loaded = Load({.num_threads = 1, .num_kv_slots = 3});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->architecture, "GPT2LMHeadModel");
+  EXPECT_EQ(loaded->bos_token_id, 3);
+  EXPECT_EQ(loaded->eos_token_id, 4);
+  EXPECT_EQ(std::get<std::unique_ptr<LanguageModel>>(loaded->model)->num_slots(), 3);
+}
+
+TEST_F(LoadModelTest, LoadsAClassifier) {
+  Write(SmallBert(), RandomBert(SmallBert()));
+  const absl::StatusOr<LoadedModel> loaded = Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->architecture, "BertForSequenceClassification");
+  EXPECT_EQ(loaded->bos_token_id, -1);
+  EXPECT_EQ(loaded->eos_token_id, -1);
+  EXPECT_THAT(std::get<std::unique_ptr<SequenceClassifier>>(loaded->model)->labels(),
+              testing::ElementsAre("LABEL_0", "LABEL_1"));
+}
+
+TEST_F(LoadModelTest, GoesByModelTypeWithoutArchitectures) {
+  nlohmann::json config = SmallGpt2();
+  config.erase("architectures");
+  Write(config, RandomGpt2(config));
+  const absl::StatusOr<LoadedModel> loaded = Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->architecture, "GPT2LMHeadModel");
+}
+
+TEST_F(LoadModelTest, TheModelOutlivesItsFiles) {
+  Write(SmallGpt2(), RandomGpt2(SmallGpt2()));
+  const absl::StatusOr<LoadedModel> loaded = Load();
+  ASSERT_TRUE(loaded.ok());
+  LanguageModel& model = *std::get<std::unique_ptr<LanguageModel>>(loaded->model);
+  const std::vector<int32_t> ids = {1, 2, 3};
+  const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
+  std::span<const float> logits = model.Forward({&row, 1});
+  const std::vector<float> before(logits.begin(), logits.end());
+  std::ofstream(directory_.path() / "model.safetensors", std::ios::trunc) << "gone";
+  logits = model.Forward({&row, 1});
+  EXPECT_EQ(std::vector<float>(logits.begin(), logits.end()), before);
+  EXPECT_EQ(Load().status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(LoadModelTest, NamesTheMissingFile) {
+  ExpectFailure(absl::StatusCode::kNotFound, HasSubstr("config.json"));
+  WriteConfig(directory_.path(), SmallGpt2());
+  ExpectFailure(absl::StatusCode::kNotFound, HasSubstr("model.safetensors"));
+}
+
+TEST_F(LoadModelTest, NamesEveryTensorThatDoesNotFit) {
+  std::vector<TestTensor> tensors = RandomGpt2(SmallGpt2());
+  ASSERT_EQ(tensors[2].name, "h.0.ln_1.weight");
+  tensors[2] = {"h.0.ln_1.gain", {8}, std::vector<float>(8)};
+  tensors[3] = {"h.0.ln_1.bias", {2, 4}, std::vector<float>(8)};
+  Write(SmallGpt2(), tensors);
+  ExpectFailure(absl::StatusCode::kInvalidArgument,
+                AllOf(HasSubstr("model.safetensors"), HasSubstr("1 missing: h.0.ln_1.weight;"),
+                      HasSubstr("1 unexpected: h.0.ln_1.gain;"),
+                      HasSubstr("h.0.ln_1.bias (is [2, 4], must be [8])")));
+}
+
+TEST_F(LoadModelTest, MissesAHeadThatIsNotTied) {
+  nlohmann::json config = SmallGpt2();
+  config["tie_word_embeddings"] = false;
+  Write(config, RandomGpt2(config));
+  ExpectFailure(absl::StatusCode::kInvalidArgument, HasSubstr("1 missing: lm_head.weight"));
+}
+
+TEST_F(LoadModelTest, TellsWhatToDoWithABertThatHasNoHead) {
+  std::vector<TestTensor> tensors = RandomBert(SmallBert());
+  tensors.resize(tensors.size() - 2);  // classifier.weight and .bias
+  Write(SmallBert(), tensors);
+  ExpectFailure(absl::StatusCode::kFailedPrecondition,
+                AllOf(HasSubstr("no classification head"), HasSubstr("Fine-tune it")));
+
+  nlohmann::json config = SmallBert();
+  config["architectures"] = {"BertForMaskedLM"};
+  Write(config, tensors);
+  ExpectFailure(absl::StatusCode::kFailedPrecondition,
+                AllOf(HasSubstr("is a BertForMaskedLM"), HasSubstr("Fine-tune it")));
+}
+
+TEST_F(LoadModelTest, RefusesOtherConfigs) {
+  for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "is not a JSON object"},
+           {"[]", "is not a JSON object"},
+           {"{\"a\":", "is not a JSON object"},
+           {std::string(1'000'000, '['), "is not a JSON object"},
+           {"{}", "architectures must name GPT2LMHeadModel or BertForSequenceClassification: none"},
+           {R"({"architectures":["LlamaForCausalLM"]})", "LlamaForCausalLM"},
+           {R"({"architectures":"GPT2LMHeadModel"})", "architectures must be a list of strings"},
+           {R"({"architectures":["GPT2LMHeadModel"],"n_layer":0})", "n_layer must be"}}) {
+    std::ofstream(directory_.path() / "config.json", std::ios::trunc) << config;
+    ExpectFailure(absl::StatusCode::kInvalidArgument,
+                  AllOf(HasSubstr("config.json"), HasSubstr(message)));
+  }
+}
+
+TEST_F(LoadModelTest, RefusesOptionsOutOfRange) {
+  Write(SmallGpt2(), RandomGpt2(SmallGpt2()));
+  EXPECT_THAT(std::string(Load({.num_threads = 0}).status().message()),
+              HasSubstr("num_threads must be at least 1: 0"));
+  EXPECT_THAT(std::string(Load({.num_kv_slots = 0}).status().message()),
+              HasSubstr("num_kv_slots must be at least 1: 0"));
+}
+
+TEST_F(LoadModelTest, RefusesMoreSlotsThanThereAreAddresses) {
+  nlohmann::json config = SmallGpt2();
+  config["n_embd"] = 64;
+  config["n_positions"] = 200;
+  Write(config, RandomGpt2(config));
+  const absl::Status status = Load({.num_kv_slots = 2'000'000'000}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,315 @@
+#include "runner_server/service/runner_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "runner_server/engine/mailbox.h"
+#include "tests/runner_server/engine/fake_classifier.h"
+#include "tests/runner_server/engine/fake_language_model.h"
+#include "tests/runner_server/engine/fake_tokenizer.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+namespace v1 = runner::v1;
+
+// The service over fake models, called through gRPC.
+class RunnerServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    stub_ = v1::RunnerService::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                                           grpc::InsecureChannelCredentials()));
+  }
+
+  void TearDown() override {
+    gate_.Close();
+    generation_engine_.reset();  // Ends every call.
+    classification_engine_.reset();
+    EXPECT_TRUE(service_.WaitIdle(absl::Seconds(60)));
+    server_->Shutdown();
+  }
+
+  void ServeGenerator(FakeLanguageModel::Logits logits, FakeLanguageModel::Options options = {},
+                      QueueBudget::Options queue = {}) {
+    auto model = std::make_unique<FakeLanguageModel>(options, std::move(logits));
+    if (hold_model_) model->before_forward = [this] { gate_.Take(); };
+    generation_engine_ = *GenerationEngine::Create(
+        std::move(model), tokenizer_, tokenizer_, metrics_,
+        {.queue = queue, .bos_token_id = FakeTokenizer::kEnd, .eos_token_id = FakeTokenizer::kEnd});
+    hosted_ = {"fake", "7", "GPT2LMHeadModel", generation_engine_.get()};
+    service_.SetModel(hosted_);
+  }
+
+  void ServeClassifier() {
+    classification_engine_ =
+        *ClassificationEngine::Create(std::make_unique<FakeClassifier>(), tokenizer_, metrics_, {});
+    hosted_ = {"fake", "7", "BertForSequenceClassification", classification_engine_.get()};
+    service_.SetModel(hosted_);
+  }
+
+  struct Generated {
+    std::string text;
+    int num_deltas = 0;
+    uint32_t num_delta_tokens = 0;
+    v1::Finished finished;
+    grpc::Status status;
+  };
+
+  Generated Generate(const v1::GenerateRequest& request) {
+    grpc::ClientContext context;
+    return Read(*stub_->Generate(&context, request));
+  }
+
+  static Generated Read(grpc::ClientReader<v1::GenerateResponse>& reader) {
+    Generated generated;
+    v1::GenerateResponse response;
+    while (reader.Read(&response)) {
+      EXPECT_FALSE(generated.finished.reason()) << "more after the end";
+      if (response.has_delta()) {
+        EXPECT_FALSE(response.delta().text().empty());
+        generated.text += response.delta().text();
+        generated.num_delta_tokens += response.delta().num_tokens();
+        ++generated.num_deltas;
+      } else {
+        generated.finished = response.finished();
+      }
+    }
+    generated.status = reader.Finish();
+    return generated;
+  }
+
+  FakeTokenizer tokenizer_;
+  RunnerMetrics metrics_{"fake", "7"};
+  bool hold_model_ = false;
+  Mailbox<bool> gate_;  // Close() lets the model run.
+  std::unique_ptr<GenerationEngine> generation_engine_;
+  std::unique_ptr<ClassificationEngine> classification_engine_;
+  HostedModel hosted_;
+  RunnerService service_{metrics_};
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::RunnerService::Stub> stub_;
+};
+
+v1::GenerateRequest GreedyRequest(const std::string& text) {
+  v1::GenerateRequest request;
+  request.set_text(text);
+  return request;
+}
+
+TEST_F(RunnerServiceTest, IsUnavailableWhileLoading) {
+  EXPECT_EQ(Generate(GreedyRequest("a")).status.error_code(), grpc::UNAVAILABLE);
+  grpc::ClientContext classify, info, load;
+  v1::ClassifyResponse classified;
+  v1::GetModelInfoResponse model;
+  v1::GetLoadResponse busy;
+  EXPECT_EQ(stub_->Classify(&classify, {}, &classified).error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(stub_->GetModelInfo(&info, {}, &model).error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(stub_->GetLoad(&load, {}, &busy).error_message(),
+            "the runner is loading its model; retry later or elsewhere");
+}
+
+TEST_F(RunnerServiceTest, StreamsAText) {
+  ServeGenerator(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
+  const Generated generated = Generate(GreedyRequest("ab"));
+  EXPECT_TRUE(generated.status.ok());
+  EXPECT_EQ(generated.text, "cat");
+  EXPECT_EQ(generated.num_delta_tokens, 3u);
+  EXPECT_EQ(generated.finished.reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(generated.finished.prompt_tokens(), 2u);
+  EXPECT_EQ(generated.finished.generated_tokens(), 4u);
+}
+
+TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
+  ServeGenerator(HashLogits);
+  v1::GenerateRequest request;
+  request.set_text("hello");
+  request.set_max_new_tokens(20);
+  request.mutable_sampling()->set_do_sample(true);
+  request.mutable_sampling()->set_temperature(0.8);
+  request.mutable_sampling()->set_top_k(20);
+  request.mutable_sampling()->set_top_p(0.9);
+  request.mutable_sampling()->set_seed(1);
+  const std::string text = Generate(request).text;
+  EXPECT_EQ(Generate(request).text, text);
+  const auto changed = [&](auto change) {
+    v1::GenerateRequest other = request;
+    change(*other.mutable_sampling());
+    return Generate(other).text;
+  };
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_seed(2); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_branch(2); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_temperature(50); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_top_k(1); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_top_p(0.01); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_do_sample(false); }), text);
+  request.clear_max_new_tokens();
+  request.set_max_length(7);
+  EXPECT_EQ(Generate(request).finished.generated_tokens(), 2u);
+}
+
+TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
+  ServeGenerator(HashLogits);
+  v1::GenerateRequest request = GreedyRequest("a");
+  request.set_max_length(65);
+  Generated generated = Generate(request);
+  EXPECT_EQ(generated.status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(generated.status.error_message(), "max_length must be at most 64: 65");
+  request.clear_max_length();
+  request.mutable_sampling()->set_do_sample(true);
+  generated = Generate(request);
+  EXPECT_EQ(generated.status.error_message(), "temperature must be a finite number above 0: 0");
+}
+
+TEST_F(RunnerServiceTest, SaysWhatTheModelIsWhenAskedForAnotherTask) {
+  ServeGenerator(HashLogits);
+  grpc::ClientContext context;
+  v1::ClassifyRequest request;
+  request.add_texts("a");
+  v1::ClassifyResponse response;
+  const grpc::Status status = stub_->Classify(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "model fake (GPT2LMHeadModel) is a generator, which implements Generate, not Classify");
+}
+
+TEST_F(RunnerServiceTest, AClassifierDoesNotGenerate) {
+  ServeClassifier();
+  EXPECT_EQ(Generate(GreedyRequest("a")).status.error_message(),
+            "model fake (BertForSequenceClassification) is a classifier, which implements "
+            "Classify, not Generate");
+}
+
+TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
+  ServeClassifier();
+  grpc::ClientContext context;
+  v1::ClassifyRequest request;
+  for (const char* text : {"aaaa", "z", "aa"}) request.add_texts(text);
+  v1::ClassifyResponse response;
+  ASSERT_TRUE(stub_->Classify(&context, request, &response).ok());
+  EXPECT_THAT(response.labels(), ElementsAre("LENGTH", "SUM"));
+  ASSERT_EQ(response.results_size(), 3);
+  EXPECT_EQ(response.results(0).num_tokens(), 4u);
+  EXPECT_THAT(response.results(0).probabilities(), ElementsAre(0.5, 0.5));
+  EXPECT_GT(response.results(1).probabilities(1), 0.9);
+  EXPECT_EQ(response.results(2).num_tokens(), 2u);
+}
+
+TEST_F(RunnerServiceTest, BoundsTheTextsOfACall) {
+  ServeClassifier();
+  v1::ClassifyRequest request;
+  v1::ClassifyResponse response;
+  grpc::ClientContext none, most, over;
+  EXPECT_EQ(stub_->Classify(&none, request, &response).error_message(),
+            "texts must hold 1 to 1024 texts: 0");
+  for (int i = 0; i < 1024; ++i) request.add_texts("a");
+  EXPECT_TRUE(stub_->Classify(&most, request, &response).ok());
+  EXPECT_EQ(response.results_size(), 1024);
+  request.add_texts("a");
+  EXPECT_EQ(stub_->Classify(&over, request, &response).error_message(),
+            "texts must hold 1 to 1024 texts: 1025");
+}
+
+TEST_F(RunnerServiceTest, TellsModelAndLoad) {
+  hold_model_ = true;
+  ServeGenerator(Script(1, {1}), {.num_slots = 1});
+  grpc::ClientContext info;
+  v1::GetModelInfoResponse model;
+  ASSERT_TRUE(stub_->GetModelInfo(&info, {}, &model).ok());
+  EXPECT_EQ(model.name(), "fake");
+  EXPECT_EQ(model.version(), "7");
+  EXPECT_EQ(model.task(), v1::TASK_GENERATE);
+  EXPECT_EQ(model.architecture(), "GPT2LMHeadModel");
+  EXPECT_EQ(model.context_size(), 64u);
+  EXPECT_EQ(model.vocab_size(), 32u);
+
+  v1::GenerateRequest request = GreedyRequest("a");
+  request.set_max_length(10);
+  std::thread running([&] { Generate(request); });
+  std::thread waiting([&] { Generate(request); });
+  v1::GetLoadResponse load;
+  do {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->GetLoad(&context, {}, &load).ok());
+  } while (load.running_sequences() != 1 || load.queued_sequences() != 1 ||
+           load.queued_tokens() != 10);
+  EXPECT_EQ(load.kv_cache_used_ratio(), 1.0);
+  gate_.Close();
+  running.join();
+  waiting.join();
+}
+
+TEST_F(RunnerServiceTest, StopsWhenTheCallerLeaves) {
+  ServeGenerator(Script(1, {1}), {.context_size = 1 << 30, .num_slots = 1},
+                 {.max_tokens = std::numeric_limits<int64_t>::max()});
+  grpc::ClientContext context;
+  auto reader = stub_->Generate(&context, GreedyRequest("a"));
+  v1::GenerateResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  context.TryCancel();
+  EXPECT_EQ(Read(*reader).status.error_code(), grpc::CANCELLED);
+  EXPECT_TRUE(service_.WaitIdle(absl::Seconds(60)));
+  EXPECT_EQ(generation_engine_->load().running_sequences, 0);
+}
+
+TEST_F(RunnerServiceTest, StopsAtTheDeadline) {
+  ServeGenerator(Script(1, {1}), {.context_size = 1 << 30});
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  EXPECT_EQ(Read(*stub_->Generate(&context, GreedyRequest("a"))).status.error_code(),
+            grpc::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(service_.WaitIdle(absl::Seconds(60)));
+  EXPECT_EQ(generation_engine_->load().running_sequences, 0);
+}
+
+// Nobody reads while the model decodes: what does not fit the connection's window is gathered, and
+// comes in few messages.
+TEST_F(RunnerServiceTest, GathersTextForASlowReader) {
+  constexpr int kTokens = 200000;
+  ServeGenerator(Script(1, {1}), {.context_size = kTokens});
+  grpc::ClientContext context;
+  auto reader = stub_->Generate(&context, GreedyRequest("a"));
+  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (generation_engine_->load().running_sequences == 1) std::this_thread::yield();
+  const Generated generated = Read(*reader);
+  EXPECT_TRUE(generated.status.ok());
+  EXPECT_EQ(generated.text, std::string(kTokens - 1, 'a'));
+  EXPECT_EQ(generated.num_delta_tokens, kTokens - 1u);
+  EXPECT_LT(generated.num_deltas, kTokens / 2);
+}
+
+TEST_F(RunnerServiceTest, RefusesWhatTheQueueDoesNotHold) {
+  hold_model_ = true;
+  ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_sequences = 1});
+  const v1::GenerateRequest request = GreedyRequest("a");
+  grpc::ClientContext first_context, second_context;
+  auto first = stub_->Generate(&first_context, request);
+  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
+  auto second = stub_->Generate(&second_context, request);
+  while (generation_engine_->load().queued_sequences == 0) std::this_thread::yield();
+  const Generated third = Generate(request);
+  EXPECT_EQ(third.status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(third.status.error_message(), HasSubstr("the queue has no room for 1 more"));
+  gate_.Close();
+  EXPECT_TRUE(Read(*first).status.ok());
+  EXPECT_TRUE(Read(*second).status.ok());
+}
+
+}  // namespace
+}  // namespace chorus

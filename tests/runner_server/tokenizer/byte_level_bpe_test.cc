@@ -1,0 +1,142 @@
+#include "runner_server/tokenizer/byte_level_bpe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runner_server/tokenizer/byte_alphabet.h"
+#include "runner_server/tokenizer/load_tokenizer.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr size_t kNoLimit = SIZE_MAX;
+
+// The 256 bytes by their value, "he" 256, "Ġhe" 257, "ab" 258, then <|endoftext|> 259.
+ByteLevelBpe::Definition SmallDefinition() {
+  ByteLevelBpe::Definition definition;
+  for (const std::string& character : ByteAlphabet()) definition.tokens.push_back(character);
+  for (const char* token : {"he", "Ġhe", "ab"}) definition.tokens.emplace_back(token);
+  definition.merges = {{"h", "e"}, {"Ġ", "he"}, {"a", "b"}};
+  definition.added_tokens = {{"<|endoftext|>", 259, true, false}};
+  return definition;
+}
+
+std::unique_ptr<ByteLevelBpe> Make(ByteLevelBpe::Definition definition) {
+  auto bpe = ByteLevelBpe::Create(std::move(definition));
+  EXPECT_TRUE(bpe.ok()) << bpe.status();
+  return *std::move(bpe);
+}
+
+TEST(ByteLevelBpe, MergesBytesOfPreTokens) {
+  const auto bpe = Make(SmallDefinition());
+  EXPECT_THAT(bpe->Encode("he he", kNoLimit), ElementsAre(256, 257));
+  EXPECT_THAT(bpe->Encode("é", kNoLimit), ElementsAre(0xC3, 0xA9));
+  EXPECT_THAT(bpe->Encode("", kNoLimit), ElementsAre());
+  EXPECT_EQ(bpe->vocab_size(), 260);
+}
+
+TEST(ByteLevelBpe, FindsAddedTokensInTheText) {
+  const auto bpe = Make(SmallDefinition());
+  EXPECT_THAT(bpe->Encode("he<|endoftext|> he", kNoLimit), ElementsAre(256, 259, 257));
+  EXPECT_EQ(bpe->Encode("<|endoftext|", kNoLimit).size(), 12u);
+  EXPECT_EQ(bpe->eos_id(), 259);
+}
+
+TEST(ByteLevelBpe, LooksForNormalizedAddedTokensBetweenTheOthers) {
+  ByteLevelBpe::Definition definition = SmallDefinition();
+  definition.added_tokens.push_back({"he<|", 260, false, true});
+  const auto bpe = Make(definition);
+  EXPECT_THAT(bpe->Encode("he<|endoftext|>he<|", kNoLimit), ElementsAre(256, 259, 260));
+  EXPECT_EQ(bpe->token_bytes(260), "he<|");
+}
+
+TEST(ByteLevelBpe, AddsAPrefixSpaceToEveryPieceThatHasNone) {
+  ByteLevelBpe::Definition definition = SmallDefinition();
+  definition.add_prefix_space = true;
+  const auto bpe = Make(definition);
+  EXPECT_THAT(bpe->Encode("he", kNoLimit), ElementsAre(257));
+  EXPECT_THAT(bpe->Encode(" he<|endoftext|>he", kNoLimit), ElementsAre(257, 259, 257));
+  EXPECT_THAT(bpe->Encode("", kNoLimit), ElementsAre());
+}
+
+TEST(ByteLevelBpe, CutsAfterTheMostTokens) {
+  const auto bpe = Make(SmallDefinition());
+  EXPECT_THAT(bpe->Encode("he he he", 2), ElementsAre(256, 257));
+  EXPECT_THAT(bpe->Encode("xyz", 2), ElementsAre('x', 'y'));
+  EXPECT_THAT(bpe->Encode("<|endoftext|><|endoftext|><|endoftext|>", 2), ElementsAre(259, 259));
+}
+
+TEST(ByteLevelBpe, GivesTheBytesOfTokens) {
+  const auto bpe = Make(SmallDefinition());
+  EXPECT_EQ(bpe->token_bytes(257), " he");
+  EXPECT_EQ(bpe->token_bytes(0), std::string_view("\0", 1));
+  EXPECT_EQ(bpe->token_bytes(259), "");
+}
+
+void ExpectRefused(ByteLevelBpe::Definition definition, const std::string& part) {
+  const auto bpe = ByteLevelBpe::Create(std::move(definition));
+  EXPECT_EQ(bpe.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(bpe.status().message()), HasSubstr(part));
+}
+
+TEST(ByteLevelBpe, RefusesAVocabularyWithoutAllBytes) {
+  ByteLevelBpe::Definition definition = SmallDefinition();
+  definition.tokens[0xE9] = "éé";
+  ExpectRefused(definition, "no token \"é\" (stands for byte 0xE9)");
+}
+
+TEST(ByteLevelBpe, RefusesAMissingEnd) {
+  ByteLevelBpe::Definition definition = SmallDefinition();
+  definition.eos_token = "</s>";
+  ExpectRefused(definition, "\"</s>\"");
+}
+
+TEST(ByteLevelBpe, RefusesWrongMerges) {
+  for (const auto& [merge, part] :
+       std::vector<std::pair<std::pair<std::string, std::string>, std::string>>{
+           {{"a", "東"}, "merge 4 (\"a\" and \"東\"): merges what is not in the vocabulary"},
+           {{"b", "a"}, "makes what is not in the vocabulary"},
+           {{"a", "b"}, "is there twice"}}) {
+    ByteLevelBpe::Definition definition = SmallDefinition();
+    definition.merges.push_back(merge);
+    ExpectRefused(definition, part);
+  }
+}
+
+// Quadratic work on these would take minutes; the bound leaves room for sanitizers and slow
+// machines.
+TEST(ByteLevelBpe, EncodesPathologicalMebibytesInBoundedTime) {
+  const auto bpe = LoadByteLevelBpe("tests/testdata/tokenizer/gpt2");
+  ASSERT_TRUE(bpe.ok()) << bpe.status();
+  constexpr size_t kSize = size_t{1} << 20;
+  const auto repeated = [](std::string_view unit) {
+    std::string text;
+    while (text.size() < kSize) text += unit;
+    return text;
+  };
+  for (const std::string_view unit :
+       {"a", "abcdefghijklmnopqrstuvwxyz", "!", "=", "-", " ", "\n", "0", "東", "é", "' ", "'",
+        "the", "<|endoftext|", "\xF0\x9F\x99\x82"}) {
+    const std::string text = repeated(unit);
+    const auto begin = std::chrono::steady_clock::now();
+    const std::vector<int32_t> ids = (*bpe)->Encode(text, kNoLimit);
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+    std::string decoded;
+    for (const int32_t id : ids) decoded += (*bpe)->token_bytes(id);
+    EXPECT_TRUE(decoded == text) << unit;
+    EXPECT_LT(time.count(), 20.0) << unit;
+  }
+}
+
+}  // namespace
+}  // namespace chorus

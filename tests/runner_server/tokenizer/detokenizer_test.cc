@@ -1,0 +1,79 @@
+#include "runner_server/tokenizer/detokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+
+class FakeBytes : public TokenBytes {
+ public:
+  explicit FakeBytes(std::vector<std::string> tokens) : tokens_(std::move(tokens)) {}
+  std::string_view token_bytes(int32_t id) const override { return tokens_.at(id); }
+
+ private:
+  const std::vector<std::string> tokens_;
+};
+
+// What each token of the text, in order, lets out, and what Finish() does.
+std::vector<std::string> Emissions(const std::vector<std::string>& tokens) {
+  const FakeBytes bytes(tokens);
+  Detokenizer detokenizer(bytes);
+  std::vector<std::string> emissions;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    emissions.push_back(detokenizer.Append(static_cast<int32_t>(id)));
+  }
+  emissions.push_back(detokenizer.Finish());
+  return emissions;
+}
+
+TEST(Detokenizer, EmitsWholeCharactersAtOnce) {
+  EXPECT_THAT(Emissions({"ab", " é", "🙂c"}), ElementsAre("ab", " é", "🙂c", ""));
+}
+
+TEST(Detokenizer, HoldsACharacterBackUntilItIsWhole) {
+  EXPECT_THAT(Emissions({"a\xF0", "\x9F", "\x99", "\x82z"}), ElementsAre("a", "", "", "🙂z", ""));
+  EXPECT_THAT(Emissions({"\xC3", "\xA9\xC3", "\xA9"}), ElementsAre("", "é", "é", ""));
+}
+
+TEST(Detokenizer, HoldsBackAcrossTokensWithoutBytes) {
+  EXPECT_THAT(Emissions({"\xC3", "", "\xA9"}), ElementsAre("", "", "é", ""));
+}
+
+TEST(Detokenizer, ReplacesMaximalSubpartsAsPythonDoes) {
+  struct Case {
+    std::vector<std::string> tokens;
+    std::vector<std::string> emissions;
+  };
+  for (const Case& c : std::vector<Case>{{{"\x80"}, {"\uFFFD", ""}},
+                                         {{"\xFF\xFE"}, {"\uFFFD\uFFFD", ""}},
+                                         {{"\xE2\x82", "x"}, {"", "\uFFFDx", ""}},
+                                         {{"\xE2", "\xE2\x82\xAC"}, {"", "\uFFFD€", ""}},
+                                         {{"\xF0\x9F\x99"}, {"", "\uFFFD"}},
+                                         {{"\xF0", "\x8F"}, {"", "\uFFFD\uFFFD", ""}},
+                                         {{"\xED", "\xA0\x80"}, {"", "\uFFFD\uFFFD\uFFFD", ""}},
+                                         {{"a\xE2\x82"}, {"a", "\uFFFD"}}}) {
+    EXPECT_THAT(Emissions(c.tokens), ElementsAreArray(c.emissions))
+        << ::testing::PrintToString(c.tokens);
+  }
+}
+
+TEST(Detokenizer, IsReadyForAnotherTextAfterFinish) {
+  const FakeBytes bytes({"\xC3", "a"});
+  Detokenizer detokenizer(bytes);
+  EXPECT_EQ(detokenizer.Append(0), "");
+  EXPECT_EQ(detokenizer.Finish(), "\uFFFD");
+  EXPECT_EQ(detokenizer.Append(1), "a");
+  EXPECT_EQ(detokenizer.Finish(), "");
+}
+
+}  // namespace
+}  // namespace chorus

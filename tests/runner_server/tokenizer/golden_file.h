@@ -1,0 +1,74 @@
+#pragma once
+
+// Reads the golden files that tools/golden/make_tokenizer_golden.py writes and describes. A file
+// that ends early or goes on is a failure of the test.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace chorus {
+
+inline constexpr char kTokenizerData[] = "tests/testdata/tokenizer/";
+
+class GoldenFile {
+ public:
+  explicit GoldenFile(const std::string& name) : name_(name) {
+    std::ifstream file(kTokenizerData + name, std::ios::binary);
+    EXPECT_TRUE(file) << "no " << kTokenizerData << name;
+    bytes_.assign(std::istreambuf_iterator<char>(file), {});
+  }
+
+  ~GoldenFile() { EXPECT_EQ(at_, bytes_.size()) << name_ << " has not been read to its end"; }
+
+  uint64_t Varint() {
+    uint64_t value = 0;
+    for (int shift = 0;; shift += 7) {
+      const auto byte = static_cast<uint8_t>(Bytes(1)[0]);
+      value |= uint64_t{byte & 0x7Fu} << shift;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  uint64_t Fixed64() {
+    const std::string bytes = Bytes(8);
+    uint64_t value = 0;
+    for (int i = 0; i < 8; ++i) value |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
+    return value;
+  }
+
+  std::string Text() { return Bytes(Varint()); }
+
+  std::vector<int32_t> Ids() {
+    std::vector<int32_t> ids(Varint());
+    for (int32_t& id : ids) id = static_cast<int32_t>(Varint());
+    return ids;
+  }
+
+ private:
+  std::string Bytes(size_t count) {
+    if (count > bytes_.size() - at_) {
+      ADD_FAILURE() << name_ << " ends early";
+      std::abort();
+    }
+    at_ += count;
+    return bytes_.substr(at_ - count, count);
+  }
+
+  const std::string name_;
+  std::string bytes_;
+  size_t at_ = 0;
+};
+
+inline std::vector<std::string> GoldenStrings() {
+  GoldenFile file("strings.bin");
+  std::vector<std::string> strings(file.Varint());
+  for (std::string& string : strings) string = file.Text();
+  return strings;
+}
+
+}  // namespace chorus

@@ -1,0 +1,210 @@
+// Equal to Hugging Face's tokenizers to the id, over more than 20,000 strings and every character.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/utf8.h"
+#include "runner_server/tokenizer/bert_normalizer.h"
+#include "runner_server/tokenizer/load_tokenizer.h"
+#include "runner_server/tokenizer/unicode.h"
+#include "tests/runner_server/tokenizer/golden_file.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAreArray;
+
+constexpr size_t kNoLimit = SIZE_MAX;
+constexpr std::string_view kEndOfText = "<|endoftext|>";
+
+std::unique_ptr<ByteLevelBpe> Gpt2(const std::string& folder) {
+  auto tokenizer = LoadByteLevelBpe(folder);
+  EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
+  return std::move(tokenizer).value();
+}
+
+std::unique_ptr<WordPiece> Bert() {
+  auto tokenizer = LoadWordPiece("models/demo/bert-sst2");
+  EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
+  return std::move(tokenizer).value();
+}
+
+const std::string kGpt2Folder = std::string(kTokenizerData) + "gpt2";
+
+// Encodes the first strings, as many as the file has, and fails at the first few that differ.
+void ExpectGoldenIds(const Tokenizer& tokenizer, const std::string& name, size_t min_strings) {
+  const std::vector<std::string> strings = GoldenStrings();
+  GoldenFile golden(name);
+  const size_t num_strings = golden.Varint();
+  ASSERT_GE(num_strings, min_strings);
+  ASSERT_LE(num_strings, strings.size());
+  int num_wrong = 0;
+  for (size_t i = 0; i < num_strings; ++i) {
+    const std::vector<int32_t> expected = golden.Ids();
+    const std::vector<int32_t> ids = tokenizer.Encode(strings[i], kNoLimit);
+    if (ids != expected && ++num_wrong <= 10) {
+      EXPECT_THAT(ids, ElementsAreArray(expected))
+          << "string " << i << ": " << ::testing::PrintToString(strings[i]);
+    }
+  }
+  EXPECT_EQ(num_wrong, 0) << "of " << num_strings;
+}
+
+TEST(TokenizerGolden, Gpt2Ids) { ExpectGoldenIds(*Gpt2(kGpt2Folder), "gpt2.ids", 20000); }
+
+TEST(TokenizerGolden, BertIds) { ExpectGoldenIds(*Bert(), "bert.ids", 20000); }
+
+TEST(TokenizerGolden, DemoGpt2Ids) {
+  ExpectGoldenIds(*Gpt2("models/demo/gpt2"), "demo_gpt2.ids", 5000);
+}
+
+TEST(TokenizerGolden, CutsGpt2IdsAtTheEnd) {
+  const auto tokenizer = Gpt2(kGpt2Folder);
+  const std::vector<std::string> strings = GoldenStrings();
+  for (size_t i = 0; i < strings.size(); i += 20) {
+    std::vector<int32_t> expected = tokenizer->Encode(strings[i], kNoLimit);
+    for (const size_t max_tokens : {2, 3, 8, 30}) {
+      const size_t size = std::min(expected.size(), max_tokens);
+      EXPECT_THAT(tokenizer->Encode(strings[i], max_tokens),
+                  ElementsAreArray(expected.begin(), expected.begin() + size));
+    }
+  }
+}
+
+TEST(TokenizerGolden, CutsBertTextAndKeepsTheSpecialTokens) {
+  const auto tokenizer = Bert();
+  const std::vector<std::string> strings = GoldenStrings();
+  for (size_t i = 0; i < strings.size(); i += 20) {
+    const std::vector<int32_t> all = tokenizer->Encode(strings[i], kNoLimit);
+    for (const size_t max_tokens : {2, 3, 8, 30}) {
+      std::vector<int32_t> expected(all.begin(),
+                                    all.begin() + std::min(all.size() - 1, max_tokens - 1));
+      expected.push_back(all.back());
+      EXPECT_THAT(tokenizer->Encode(strings[i], max_tokens), ElementsAreArray(expected));
+    }
+  }
+}
+
+// What a stream of these ids shows, checked to be UTF-8 at every step.
+std::string Stream(const TokenBytes& bytes, const std::vector<int32_t>& ids) {
+  Detokenizer detokenizer(bytes);
+  std::string text;
+  for (const int32_t id : ids) {
+    const std::string emission = detokenizer.Append(id);
+    EXPECT_TRUE(IsValidUtf8(emission));
+    text += emission;
+  }
+  return text + detokenizer.Finish();
+}
+
+std::string Without(std::string text, std::string_view part) {
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at)) {
+    text.erase(at, part.size());
+  }
+  return text;
+}
+
+TEST(TokenizerGolden, Gpt2StreamEqualsHuggingFacesDecoding) {
+  const auto tokenizer = Gpt2(kGpt2Folder);
+  GoldenFile golden("gpt2_decoded.bin");
+  const size_t num_cases = golden.Varint();
+  ASSERT_GE(num_cases, 4000u);
+  for (size_t i = 0; i < num_cases; ++i) {
+    const std::vector<int32_t> ids = golden.Ids();
+    ASSERT_EQ(Stream(*tokenizer, ids), golden.Text()) << ::testing::PrintToString(ids);
+  }
+}
+
+TEST(TokenizerGolden, Gpt2DecodesItsGoldenIdsToTheirText) {
+  const auto tokenizer = Gpt2(kGpt2Folder);
+  const std::vector<std::string> strings = GoldenStrings();
+  GoldenFile golden("gpt2.ids");
+  ASSERT_EQ(golden.Varint(), strings.size());
+  for (const std::string& string : strings) {
+    // "<<|endoftext|>|endoftext|>" would lose two; no golden string is like that.
+    ASSERT_EQ(Stream(*tokenizer, golden.Ids()), Without(string, kEndOfText));
+  }
+}
+
+// All characters in blocks of 256; see the maker for BLOCKS and SWEEPS.
+std::vector<std::vector<std::string>> SweptBlocks() {
+  std::vector<std::vector<std::string>> blocks;
+  for (char32_t b = 0; b < 0x1100; ++b) {
+    if (b >= 0x400 && (b < 0xE00 || b >= 0xE10) && b % 0x100 != 0 && b % 0x100 != 0xFF) continue;
+    blocks.emplace_back();
+    for (char32_t c = 256 * b; c < 256 * b + 256; ++c) {
+      if (c >= 0xD800 && c <= 0xDFFF) continue;
+      AppendUtf8(c, blocks.back().emplace_back());
+    }
+  }
+  return blocks;
+}
+
+// The block with every "{}" of `around` a character in turn.
+std::string SweptText(const std::vector<std::string>& block, std::string_view around) {
+  std::string text;
+  for (const std::string& character : block) {
+    for (size_t i = 0; i < around.size(); ++i) {
+      if (around.substr(i).starts_with("{}")) {
+        text += character;
+        ++i;
+      } else {
+        text += around[i];
+      }
+    }
+  }
+  return text;
+}
+
+uint64_t Fnv1a(std::string_view bytes) {
+  uint64_t value = 0xCBF29CE484222325;
+  for (const char byte : bytes) value = (value ^ static_cast<uint8_t>(byte)) * 0x100000001B3;
+  return value;
+}
+
+std::string LittleEndian(const std::vector<int32_t>& ids) {
+  std::string bytes;
+  for (const int32_t id : ids) {
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(id >> shift));
+  }
+  return bytes;
+}
+
+TEST(TokenizerGolden, TakesEveryCharacterForWhatHuggingFaceDoes) {
+  const auto gpt2 = Gpt2(kGpt2Folder);
+  const auto bert = Bert();
+  const std::vector<std::vector<std::string>> blocks = SweptBlocks();
+  GoldenFile golden("sweep.bin");
+  const auto sweep = [&](const char* name, std::string_view around,
+                         const std::function<std::string(std::string_view)>& process) {
+    for (const std::vector<std::string>& block : blocks) {
+      EXPECT_EQ(Fnv1a(process(SweptText(block, around))), golden.Fixed64())
+          << name << ": a character from U+" << std::hex
+          << uint32_t{DecodeUtf8(block.front()).code_point};
+    }
+  };
+  const auto normalizer_sweep = [&](const char* name, const BertNormalizer::Options& options) {
+    const BertNormalizer normalizer(options);
+    sweep(name, "a{}\u0301\u1b44{}\u0345\u302e{}\u1b44A{}\n",
+          [&](std::string_view text) { return normalizer.Normalize(text); });
+  };
+  normalizer_sweep("clean_text", {true, false, false, false});
+  normalizer_sweep("handle_chinese_chars", {false, true, false, false});
+  normalizer_sweep("strip_accents", {false, false, true, false});
+  normalizer_sweep("lowercase", {false, false, false, true});
+  normalizer_sweep("all", {true, true, true, true});
+  sweep("bert", "a{}a\n",
+        [&](std::string_view text) { return LittleEndian(bert->Encode(text, kNoLimit)); });
+  sweep("gpt2", "a{}1{} {}.{}\n",
+        [&](std::string_view text) { return LittleEndian(gpt2->Encode(text, kNoLimit)); });
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,360 @@
+#include "runner_server/tokenizer/load_tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/runner_server/tokenizer/golden_file.h"
+
+namespace chorus {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::Le;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr size_t kNoLimit = SIZE_MAX;
+
+std::filesystem::path GoldenFolder(const std::string& name) {
+  return std::string(kTokenizerData) + "folders/" + name;
+}
+
+json Expected(const std::string& name) {
+  std::ifstream file(GoldenFolder(name) / "expected.json");
+  EXPECT_TRUE(file) << name;
+  return json::parse(file);
+}
+
+std::vector<int32_t> Ids(const json& ids) { return ids.get<std::vector<int32_t>>(); }
+
+std::vector<std::string> FoldersOf(std::string_view kind) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(GoldenFolder(""))) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(kind)) names.push_back(name);
+  }
+  return names;
+}
+
+TEST(LoadByteLevelBpe, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
+  const std::vector<std::string> names = FoldersOf("bpe");
+  ASSERT_EQ(names.size(), 8u);
+  for (const std::string& name : names) {
+    SCOPED_TRACE(name);
+    const json expected = Expected(name);
+    const auto tokenizer = LoadByteLevelBpe(GoldenFolder(name));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    EXPECT_EQ((*tokenizer)->eos_id(), expected["eos_id"]);
+    for (const json& entry : expected["cases"]) {
+      const auto text = entry["text"].get<std::string>();
+      const std::vector<int32_t> ids = (*tokenizer)->Encode(text, kNoLimit);
+      EXPECT_EQ(ids, Ids(entry["ids"])) << text;
+      EXPECT_EQ((*tokenizer)->Encode(text, 5), Ids(entry["first_5"])) << text;
+      std::string bytes;
+      for (const int32_t id : ids) bytes += (*tokenizer)->token_bytes(id);
+      EXPECT_EQ(bytes, entry["decoded"]);
+    }
+  }
+}
+
+TEST(LoadWordPiece, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
+  const std::vector<std::string> names = FoldersOf("bert");
+  ASSERT_EQ(names.size(), 8u);
+  for (const std::string& name : names) {
+    SCOPED_TRACE(name);
+    const auto tokenizer = LoadWordPiece(GoldenFolder(name));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    const json expected = Expected(name);
+    for (const json& entry : expected["cases"]) {
+      const auto text = entry["text"].get<std::string>();
+      EXPECT_EQ((*tokenizer)->Encode(text, kNoLimit), Ids(entry["ids"])) << text;
+      EXPECT_EQ((*tokenizer)->Encode(text, 5), Ids(entry["first_5"])) << text;
+    }
+  }
+}
+
+// A copy of a golden folder whose files the test then changes.
+class BrokenFolderTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = ::testing::TempDir() + "load_tokenizer_test.XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void CopyFrom(const std::string& name) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::copy(GoldenFolder(name), folder_);
+  }
+
+  std::string Read(const std::string& file) const {
+    std::ifstream in(folder_ / file, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+
+  void Write(const std::string& file, std::string_view content) const {
+    std::ofstream(folder_ / file, std::ios::binary) << content;
+  }
+
+  // Replaces the first occurrence.
+  void Replace(const std::string& file, std::string_view from, std::string_view to) const {
+    std::string content = Read(file);
+    const size_t at = content.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    Write(file, content.replace(at, from.size(), to));
+  }
+
+  // Merges a JSON patch (RFC 7396) into a file.
+  void Patch(const std::string& file, const json& patch) const {
+    json content = json::parse(Read(file));
+    content.merge_patch(patch);
+    Write(file, content.dump());
+  }
+
+  absl::Status LoadBpe() const { return LoadByteLevelBpe(folder_).status(); }
+  absl::Status LoadBert() const { return LoadWordPiece(folder_).status(); }
+
+  std::filesystem::path folder_;
+};
+
+void ExpectInvalid(const absl::Status& status, std::initializer_list<std::string> parts) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  for (const std::string& part : parts) {
+    EXPECT_THAT(std::string(status.message()), HasSubstr(part));
+  }
+}
+
+TEST_F(BrokenFolderTest, NamesMissingFiles) {
+  EXPECT_EQ(LoadBpe().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(LoadBpe().message()),
+              AllOf(HasSubstr(folder_.string()), HasSubstr("vocab.json, merges.txt")));
+  CopyFrom("bpe_files");
+  std::filesystem::remove(folder_ / "merges.txt");
+  EXPECT_EQ(LoadBpe().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(LoadBpe().message()),
+              AllOf(HasSubstr("merges.txt"), Not(HasSubstr("vocab.json"))));
+  EXPECT_EQ(LoadBert().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(LoadBert().message()), HasSubstr("vocab.txt"));
+}
+
+TEST_F(BrokenFolderTest, RefusesAFolderInAFilesPlace) {
+  std::filesystem::create_directories(folder_ / "vocab.txt");
+  ExpectInvalid(LoadBert(), {"vocab.txt", "not a file"});
+}
+
+TEST_F(BrokenFolderTest, RefusesWrongVocabJson) {
+  CopyFrom("bpe_files");
+  for (const auto& [content, part] : std::vector<std::pair<std::string, std::string>>{
+           {"", "not a JSON object"},
+           {"{\"a\": 0", "not a JSON object"},
+           {"[1]", "not a JSON object"},
+           {"{\"a\xFF\": 0}", "not a JSON object in UTF-8"},
+           {"{\"\\ud800\": 0}", "not a JSON object"},
+           {"{\"a\": 0, \"b\": 2}", "below 2"},
+           {"{\"a\": 0, \"b\": -1}", "below 2"},
+           {"{\"a\": 0, \"b\": 0.5}", "0.5"},
+           {"{\"a\": 0, \"b\": \"1\"}", "\"1\""},
+           {"{\"a\": 0, \"b\": 18446744073709551615}", "18446744073709551615"},
+           {"{\"a\": 0, \"b\": 0}", "both have id 0"},
+           {"{\"a\": " + std::string(100000, '[') + "}", "nested deeper than 64"},
+           {"{\"" + std::string(1025, 'a') + "\": 0}", "longer than 1024 bytes"},
+           {"{\"a\": 0}", "byte 0x00"}}) {
+    Write("vocab.json", content);
+    ExpectInvalid(LoadBpe(), {folder_.string(), part});
+  }
+}
+
+TEST_F(BrokenFolderTest, NamesTheFirstBadLineOfMergesTxt) {
+  CopyFrom("bpe_files");
+  for (const auto& [content, part] : std::vector<std::pair<std::string, std::string>>{
+           {"", "first line"},
+           {"#version: 0.2\nt h\nth\n", "merges.txt: line 3"},
+           {"#version: 0.2\nt h e\n", "merges.txt: line 2"},
+           {"#version: 0.2\n\n", "merges.txt: line 2"},
+           {"#version: 0.2\n h\n", "merges.txt: line 2"},
+           {"#version: 0.2\nt \n", "merges.txt: line 2"},
+           {"#version: 0.2\nt h\n\xE2\x82 a\n", "line 3 is not UTF-8"},
+           {"#version: 0.2\nh e\nh e\n", "merge 2 (\"h\" and \"e\"): is there twice"},
+           {"#version: 0.2\n語 h\n", "merges what is not in the vocabulary"},
+           {"#version: 0.2\n! z\n", "makes what is not in the vocabulary"}}) {
+    Write("merges.txt", content);
+    ExpectInvalid(LoadBpe(), {folder_.string(), part});
+  }
+}
+
+TEST_F(BrokenFolderTest, RefusesByNameWhatBpeJsonAsksForInVain) {
+  for (const auto& [patch, part] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"model": {"type": "Unigram"}})", "\"Unigram\""},
+           {R"({"model": {"dropout": 0.1}})", "\"dropout\": 0.1"},
+           {R"({"model": {"ignore_merges": true}})", "ignore_merges"},
+           {R"({"model": {"end_of_word_suffix": "</w>"}})", "end_of_word_suffix"},
+           {R"({"model": {"continuing_subword_prefix": "##"}})", "continuing_subword_prefix"},
+           {R"({"model": {"brand_new": 1}})", "brand_new"},
+           {R"({"model": {"merges": {}}})", "\"merges\" must be a list"},
+           {R"({"model": {"merges": ["t h e"]}})", "merges[0]"},
+           {R"({"model": {"merges": [["t", "h"], ["t"]]}})", "merges[1]"},
+           {R"({"model": {"vocab": []}})", "model.vocab"},
+           {R"({"normalizer": {"type": "NFC"}})", "normalizer: Chorus does not implement"},
+           {R"({"pre_tokenizer": {"type": "Sequence"}})", "\"Sequence\""},
+           {R"({"pre_tokenizer": {"use_regex": false}})", "use_regex"},
+           {R"({"pre_tokenizer": null})", "pre_tokenizer"},
+           {R"({"post_processor": {"type": "TemplateProcessing"}})", "post_processor"},
+           {R"({"decoder": null})", "decoder"},
+           {R"({"plugins": {}})", "plugins"},
+           {R"({"added_tokens": {}})", "must be a list"},
+           {R"({"added_tokens": [{"id": 320}]})", "has no \"content\""},
+           {R"({"added_tokens": [{"id": 320, "content": ""}]})", "added token 320 is empty"},
+           {R"({"added_tokens": [{"id": -1, "content": "x"}]})", "\"id\""},
+           {R"({"added_tokens": [{"id": 321, "content": "<a>"}]})", "no token has id 320"},
+           {R"({"added_tokens": [{"id": 0, "content": "<a>"}]})", "is taken"},
+           {R"({"added_tokens": [{"id": 5, "content": "A"}]})", "in the model's vocabulary"},
+           {R"({"added_tokens": [{"id": 320, "content": "a", "lstrip": true}]})", "lstrip"},
+           {R"({"added_tokens": [{"id": 320, "content": "a", "rstrip": true}]})", "rstrip"},
+           {R"({"added_tokens": [{"id": 320, "content": "a", "single_word": true}]})",
+            "single_word"}}) {
+    CopyFrom("bpe_json_prefix");
+    Patch("tokenizer.json", json::parse(patch));
+    ExpectInvalid(LoadBpe(), {folder_.string(), part});
+  }
+}
+
+TEST_F(BrokenFolderTest, RefusesByNameWhatBertJsonAsksForInVain) {
+  for (const auto& [patch, part] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"model": {"type": "BPE"}})", "model: Chorus does not implement the type \"BPE\""},
+           {R"({"model": {"unk_token": "<unk>"}})", "\"<unk>\" (stands for unknown words)"},
+           {R"({"model": {"max_input_chars_per_word": -1}})", "max_input_chars_per_word"},
+           {R"({"normalizer": {"type": "Sequence"}})", "normalizer"},
+           {R"({"normalizer": {"lowercase": "yes"}})", "\"lowercase\" must be true or false"},
+           {R"({"normalizer": null})", "normalizer"},
+           {R"({"pre_tokenizer": {"type": "Whitespace"}})", "Whitespace"},
+           {R"({"post_processor": {"single": []}})", "single"},
+           {R"({"post_processor": {"single": [{"Sequence": {"id": "A", "type_id": 0}}]}})",
+            "single"},
+           {R"({"post_processor": null})", "post_processor"}}) {
+    CopyFrom("bert_json");
+    Patch("tokenizer.json", json::parse(patch));
+    ExpectInvalid(LoadBert(), {folder_.string(), part});
+  }
+}
+
+TEST_F(BrokenFolderTest, RefusesWrongSettings) {
+  for (const auto& [config, part] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"do_lower_case": 1})", "\"do_lower_case\" must be true or false: 1"},
+           {R"({"truncation_side": "left"})", "\"truncation_side\": \"left\""},
+           {R"({"split_special_tokens": true})", "split_special_tokens"},
+           {R"({"cls_token": "<s>"})", "\"<s>\" (begins every text)"},
+           {R"({"sep_token": null})", "(ends every text)"},
+           {R"({"unk_token": 5})", "unk_token"},
+           {R"({"mask_token": {"content": "[MASK]", "lstrip": true}})", "lstrip"},
+           {R"({"additional_special_tokens": "a"})", "must be a list"},
+           {R"({"added_tokens_decoder": []})", "must be an object"},
+           {R"({"added_tokens_decoder": {"x": {"content": "a"}}})", "added_tokens_decoder[\"x\"]"},
+           {R"({"added_tokens_decoder": {"900": {"content": "<a>"}}})", "leaves a gap"},
+           {"{", "tokenizer_config.json: not a JSON object"}}) {
+    CopyFrom("bert_vocab");
+    Write("tokenizer_config.json", config);
+    ExpectInvalid(LoadBert(), {folder_.string(), part});
+  }
+  CopyFrom("bpe_files");
+  Write("tokenizer_config.json", R"({"add_bos_token": true})");
+  ExpectInvalid(LoadBpe(), {"tokenizer_config.json", "add_bos_token"});
+  Write("tokenizer_config.json", R"({"eos_token": "</s>"})");
+  ExpectInvalid(LoadBpe(), {folder_.string(), "\"</s>\" (ends a text)"});
+}
+
+TEST_F(BrokenFolderTest, RefusesWrongOlderFiles) {
+  CopyFrom("bpe_files");
+  Write("added_tokens.json", R"({"<a>": "320"})");
+  ExpectInvalid(LoadBpe(), {"added_tokens.json", "\"<a>\" must be a token's id"});
+  Write("added_tokens.json", R"({"<a>": null})");
+  ExpectInvalid(LoadBpe(), {"added_tokens.json", "has no id"});
+  std::filesystem::remove(folder_ / "added_tokens.json");
+  Write("special_tokens_map.json", R"({"eos_token": ["<a>"]})");
+  ExpectInvalid(LoadBpe(), {"special_tokens_map.json", "eos_token"});
+}
+
+TEST_F(BrokenFolderTest, RefusesFilesTooLargeToBeWhatTheySay) {
+  CopyFrom("bert_vocab");
+  std::filesystem::resize_file(folder_ / "vocab.txt", (uint64_t{64} << 20) + 1);
+  ExpectInvalid(LoadBert(), {"vocab.txt", "67108865"});
+  std::string lines;
+  for (int i = 0; i < (1 << 20) + 1; ++i) lines += "a\n";
+  Write("vocab.txt", lines);
+  ExpectInvalid(LoadBert(), {folder_.string(), "more than 1048576 tokens: 10485"});
+}
+
+// `text` with up to three bytes changed or stretches replaced by others of it.
+std::string Damaged(const std::string& text, std::mt19937& random) {
+  std::string damaged = text;
+  for (size_t i = 0; i <= random() % 3; ++i) {
+    const size_t at = random() % damaged.size();
+    if (random() % 2 == 0) {
+      damaged[at] = static_cast<char>(random());
+    } else {
+      damaged.replace(at, random() % 4, text.substr(random() % text.size(), 5));
+    }
+  }
+  return damaged;
+}
+
+// Loads, and if that succeeds encodes.
+template <typename Load>
+absl::Status TryOut(Load load, const std::filesystem::path& folder) {
+  const auto tokenizer = load(folder);
+  if (!tokenizer.ok()) return tokenizer.status();
+  EXPECT_THAT((*tokenizer)->Encode("the 東 <pad>", 8), SizeIs(AllOf(Ge(2u), Le(8u))));
+  return absl::OkStatus();
+}
+
+TEST_F(BrokenFolderTest, SurvivesDamagedFiles) {
+  std::mt19937 random(3);
+  int num_loaded = 0;
+  int num_refused = 0;
+  for (const std::string name : {"bpe_files_decoder", "bpe_json", "bert_vocab", "bert_json"}) {
+    CopyFrom(name);
+    for (const char* file :
+         {"tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt"}) {
+      if (!std::filesystem::exists(folder_ / file)) continue;
+      const std::string whole = Read(file);
+      for (int round = 0; round < 100; ++round) {
+        Write(file, Damaged(whole, random));
+        const absl::Status status = name.starts_with("bpe") ? TryOut(LoadByteLevelBpe, folder_)
+                                                            : TryOut(LoadWordPiece, folder_);
+        EXPECT_TRUE(status.ok() || absl::IsInvalidArgument(status)) << status;
+        ++(status.ok() ? num_loaded : num_refused);
+      }
+      Write(file, whole);
+    }
+  }
+  EXPECT_GT(num_loaded, 50);
+  EXPECT_GT(num_refused, 50);
+}
+
+TEST_F(BrokenFolderTest, RefusesVocabTxtThatIsNotUtf8) {
+  CopyFrom("bert_vocab");
+  Replace("vocab.txt", "hello\n", "hell\xC3\n");
+  ExpectInvalid(LoadBert(), {"vocab.txt: line 6 is not UTF-8"});
+}
+
+TEST_F(BrokenFolderTest, RefusesVocabTxtWithoutTheUnknownToken) {
+  CopyFrom("bert_vocab");
+  Replace("vocab.txt", "[UNK]\n", "[unk]\n");
+  ExpectInvalid(LoadBert(), {folder_.string(), "\"[UNK]\""});
+}
+
+}  // namespace
+}  // namespace chorus

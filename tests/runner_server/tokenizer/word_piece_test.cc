@@ -1,0 +1,100 @@
+#include "runner_server/tokenizer/word_piece.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr size_t kNoLimit = SIZE_MAX;
+
+enum Token : int32_t { kUnk, kCls, kSep, kUn, kAff, kAble, kUnaff, kComma, kA, kAA, kHan };
+
+WordPiece::Definition SmallDefinition() {
+  WordPiece::Definition definition;
+  definition.tokens = {"[UNK]", "[CLS]", "[SEP]", "un",  "##aff", "##able",
+                       "unaff", ",",     "a",     "##a", "東"};
+  definition.added_tokens = {
+      {"[UNK]", kUnk, true, false}, {"[CLS]", kCls, true, false}, {"[SEP]", kSep, true, false}};
+  return definition;
+}
+
+std::unique_ptr<WordPiece> Make(WordPiece::Definition definition) {
+  auto pieces = WordPiece::Create(std::move(definition));
+  EXPECT_TRUE(pieces.ok()) << pieces.status();
+  return *std::move(pieces);
+}
+
+TEST(WordPiece, TakesTheLongestPieceFromTheLeft) {
+  const auto pieces = Make(SmallDefinition());
+  EXPECT_THAT(pieces->Encode("unaffable UNABLE", kNoLimit),
+              ElementsAre(kCls, kUnaff, kAble, kUn, kAble, kSep));
+  EXPECT_EQ(pieces->vocab_size(), 11);
+}
+
+TEST(WordPiece, MakesAWordUnknownIfAPieceIs) {
+  const auto pieces = Make(SmallDefinition());
+  EXPECT_THAT(pieces->Encode("unaffz a able", kNoLimit), ElementsAre(kCls, kUnk, kA, kUnk, kSep));
+}
+
+TEST(WordPiece, SplitsAtPunctuationAndIdeographs) {
+  const auto pieces = Make(SmallDefinition());
+  EXPECT_THAT(pieces->Encode("a,a東,,", kNoLimit),
+              ElementsAre(kCls, kA, kComma, kA, kHan, kComma, kComma, kSep));
+  EXPECT_THAT(pieces->Encode("", kNoLimit), ElementsAre(kCls, kSep));
+  EXPECT_THAT(pieces->Encode(" \n\t", kNoLimit), ElementsAre(kCls, kSep));
+}
+
+TEST(WordPiece, KnowsWordsOfAtMostOneHundredCharacters) {
+  const auto pieces = Make(SmallDefinition());
+  EXPECT_EQ(pieces->Encode(std::string(100, 'a'), kNoLimit).size(), 102u);
+  EXPECT_THAT(pieces->Encode(std::string(101, 'a'), kNoLimit), ElementsAre(kCls, kUnk, kSep));
+  std::string accented;
+  for (int i = 0; i < 100; ++i) accented += "á";
+  EXPECT_EQ(pieces->Encode(accented, kNoLimit).size(), 102u);
+}
+
+TEST(WordPiece, CutsTheTextAndKeepsTheFrame) {
+  const auto pieces = Make(SmallDefinition());
+  EXPECT_THAT(pieces->Encode("a unaffable a", 4), ElementsAre(kCls, kA, kUnaff, kSep));
+  EXPECT_THAT(pieces->Encode("a unaffable a", 2), ElementsAre(kCls, kSep));
+  EXPECT_THAT(pieces->Encode("[SEP][SEP][SEP]", 3), ElementsAre(kCls, kSep, kSep));
+}
+
+TEST(WordPiece, FindsAddedTokensInTheTextAsItStands) {
+  const auto pieces = Make(SmallDefinition());
+  EXPECT_THAT(pieces->Encode("a[SEP]a", kNoLimit), ElementsAre(kCls, kA, kSep, kA, kSep));
+  EXPECT_THAT(pieces->Encode("[sep]", kNoLimit), ElementsAre(kCls, kUnk, kUnk, kUnk, kSep));
+}
+
+TEST(WordPiece, FindsNormalizedAddedTokensInTheNormalizedText) {
+  WordPiece::Definition definition = SmallDefinition();
+  definition.added_tokens.push_back({"Été", 11, false, true});
+  definition.added_tokens.push_back({"\u0301", 12, false, true});  // Nothing is left of it.
+  const auto pieces = Make(definition);
+  EXPECT_THAT(pieces->Encode("ete aÉTÉa", kNoLimit), ElementsAre(kCls, 11, kA, 11, kA, kSep));
+}
+
+TEST(WordPiece, RefusesAMissingSpecialToken) {
+  for (const char* token : {"[UNK]", "[CLS]", "[SEP]"}) {
+    WordPiece::Definition definition = SmallDefinition();
+    definition.added_tokens.clear();
+    std::replace(definition.tokens.begin(), definition.tokens.end(), std::string(token),
+                 std::string("x"));
+    const auto pieces = WordPiece::Create(definition);
+    EXPECT_EQ(pieces.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(pieces.status().message()), HasSubstr(token));
+  }
+}
+
+}  // namespace
+}  // namespace chorus

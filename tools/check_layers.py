@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Checks that every #include keeps to the layers of Chorus. Prints each breach as file:line and exits 1 if there is one.
+
+The longest folder of LAYERS that a file lies in decides. `ours` are the folders (or single headers) of this tree it may
+include besides its own and base/; `libraries` the outside libraries it may include besides the standard library, POSIX
+and Abseil.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# How an include path names an outside library; the first match counts.
+LIBRARIES = [
+    ("torch", r"^(ATen|c10|torch|caffe2)/"),
+    ("grpc", r"^(grpc|grpcpp|grpc\+\+)/"),
+    ("google.api", r"^google/(api|rpc)/"),
+    ("protobuf", r"^google/protobuf/"),
+    ("http", r"^boost/"),
+    ("json", r"^nlohmann/"),
+    ("yaml", r"^yaml-cpp/"),
+    ("flags", r"^CLI/"),
+    ("unicode", r"^(utf8proc\.h|unicode/)"),
+    ("openssl", r"^openssl/"),
+    ("metrics", r"^prometheus/"),
+    ("glog", r"^glog/"),
+    ("intrinsics", r"^(immintrin|x86intrin|cpuid)\.h$"),
+]
+
+# folder: (ours, libraries)
+LAYERS = {
+    "base": ((), ("grpc",)),
+    "model_store": ((), ("json", "yaml", "openssl", "glog")),
+    "api_server": (
+        ("api_server", "proto/chorus", "proto/grpc", "proto/inference"),
+        ("grpc", "protobuf", "google.api", "yaml", "flags", "metrics", "glog"),
+    ),
+    "api_server/transcoding": ((), ("protobuf", "google.api", "json")),
+    "api_server/graph": (("proto/chorus/config/v1", "api_server/runners/runner_client.h"), ("protobuf", "glog")),
+    "api_server/runners": (("proto/chorus/runner/v1", "proto/grpc/health/v1"), ("grpc", "protobuf", "glog")),
+    "api_server/front": (
+        ("api_server/transcoding", "api_server/graph", "proto/chorus/v1"),
+        ("grpc", "protobuf", "google.api", "http", "metrics", "glog"),
+    ),
+    "runner_server": (
+        ("runner_server", "model_store", "proto/chorus/runner/v1"),
+        ("grpc", "flags", "metrics", "glog"),
+    ),
+    "runner_server/tensor": ((), ("torch",)),
+    "runner_server/tokenizer": ((), ("json", "unicode")),
+    "runner_server/sampling": ((), ()),
+    "runner_server/scheduler": (("runner_server/sampling/sampling_params.h",), ()),
+    "runner_server/weights": ((), ("json",)),
+    "runner_server/kernels": (("runner_server/tensor/torch.h",), ("intrinsics",)),
+    "runner_server/model": (
+        ("runner_server/kernels", "runner_server/weights", "runner_server/tensor/torch.h"),
+        ("json",),
+    ),
+    "runner_server/engine": (
+        ("runner_server/scheduler", "runner_server/model", "runner_server/sampling", "runner_server/tokenizer"),
+        ("glog",),
+    ),
+    "runner_server/service": (
+        ("runner_server/engine", "runner_server/sampling/sampling_params.h", "proto/chorus/runner/v1"),
+        ("grpc", "protobuf", "metrics", "glog"),
+    ),
+    "cli": (("model_store", "proto/chorus"), ("grpc", "json", "yaml", "flags", "glog")),
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+
+
+def layer_of(path):
+    """The longest key of LAYERS that `path` (relative, with slashes) lies in, or None."""
+    for folder in sorted(LAYERS, key=len, reverse=True):
+        if path.startswith(folder + "/"):
+            return folder
+    return None
+
+
+def library_of(include):
+    for name, pattern in LIBRARIES:
+        if re.search(pattern, include):
+            return name
+    return None
+
+
+def within(include, places):
+    return any(include == place or include.startswith(place + "/") for place in places)
+
+
+def breaches(path, text):
+    """Yields (line number, what is wrong) for the file at `path`, relative to the root."""
+    folder = layer_of(path)
+    if folder is None:
+        return
+    ours, libraries = LAYERS[folder]
+    tops = {entry.split("/")[0] for entry in LAYERS} | {"proto", "tests"}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = INCLUDE.match(line)
+        if not match:
+            continue
+        include = match.group(2)
+        if include.split("/")[0] in tops and "/" in include:
+            if not within(include, (folder, "base") + tuple(ours)):
+                yield number, f"{folder} must not include {include}"
+            continue
+        library = library_of(include)
+        if library and library not in libraries:
+            yield number, f"{folder} must not use {library} ({include})"
+        if folder == "base" and library == "grpc" and not path.startswith("base/grpc_status"):
+            yield number, f"in base only grpc_status may use grpc ({include})"
+
+
+def self_test():
+    cases = [
+        ("base/utf8.h", '#include "runner_server/model/bert.h"', 1),
+        ("base/utf8.h", "#include <grpcpp/grpcpp.h>", 1),
+        ("base/grpc_status.h", "#include <grpcpp/support/status.h>", 0),
+        ("runner_server/scheduler/scheduler.h", '#include "runner_server/model/bert.h"', 1),
+        ("runner_server/scheduler/scheduler.h", '#include "runner_server/sampling/sampling_params.h"', 0),
+        ("runner_server/service/runner_service.cc", "#include <ATen/ATen.h>", 1),
+        ("runner_server/service/runner_service.cc", '#include "proto/chorus/runner/v1/runner.grpc.pb.h"', 0),
+        ("api_server/graph/executor.cc", '#include "api_server/runners/grpc_runner_client.h"', 1),
+        ("api_server/graph/executor.cc", "#include <boost/asio.hpp>", 1),
+        ("api_server/server.cc", '#include "runner_server/engine/engine.h"', 1),
+        ("tests/base/utf8_test.cc", '#include "runner_server/model/bert.h"', 0),
+    ]
+    for path, text, expected in cases:
+        found = len(list(breaches(path, text)))
+        assert found == expected, (path, text, found)
+
+
+def main():
+    self_test()
+    found = 0
+    for folder in sorted({entry.split("/")[0] for entry in LAYERS}):
+        for file in sorted((ROOT / folder).rglob("*")):
+            if file.suffix not in (".h", ".cc"):
+                continue
+            path = file.relative_to(ROOT).as_posix()
+            for number, what in breaches(path, file.read_text(encoding="utf-8")):
+                print(f"{path}:{number}: {what}")
+                found += 1
+    print("layers: " + (f"{found} breaches" if found else "clean"))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
