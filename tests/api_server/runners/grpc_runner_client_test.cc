@@ -224,6 +224,9 @@ TEST(GrpcRunnerClient, CancellationReachesTheRunner) {
   stop.request_stop();
   EXPECT_EQ(generation.end.get().status().code(), absl::StatusCode::kCancelled);
   runner->WaitForCancelled(1);
+  EXPECT_EQ(
+      Classify(client, {"a"}, {.deadline = absl::Now() + absl::Milliseconds(50)}).status().code(),
+      absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST(GrpcRunnerClient, ACallCancelledBeforehandEndsAtOnce) {
