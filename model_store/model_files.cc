@@ -29,7 +29,7 @@ std::string TaskOf(const std::string& architecture) {
 }
 
 bool IsStored(const fs::directory_entry& entry) {
-  const std::string& name = entry.path().filename().native();
+  const std::string name = entry.path().filename().native();
   if (name.starts_with(".") || name == "manifest.json") return false;
   std::error_code error;
   return !entry.is_directory(error);
