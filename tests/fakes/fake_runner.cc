@@ -141,6 +141,29 @@ class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateRespon
   std::optional<grpc::Alarm> alarm_;
 };
 
+// One Classify call, whose answer is there but waits for its delay.
+class ClassifyReactor final : public grpc::ServerUnaryReactor {
+ public:
+  ClassifyReactor(absl::Duration delay, const absl::Status& status) : status_(status) {
+    if (delay <= absl::ZeroDuration()) {
+      Finish(ToGrpcStatus(status_));
+      return;
+    }
+    // gRPC calls OnCancel, which alone cancels the alarm, after this constructor only.
+    alarm_.Set(absl::ToChronoTime(absl::Now() + delay), [this](bool ok) {
+      Finish(ok ? ToGrpcStatus(status_)
+                : grpc::Status(grpc::StatusCode::CANCELLED, "the client has left"));
+    });
+  }
+
+ private:
+  void OnCancel() override { alarm_.Cancel(); }
+  void OnDone() override { delete this; }
+
+  const absl::Status status_;
+  grpc::Alarm alarm_;
+};
+
 }  // namespace
 
 class FakeRunner::Service final : public pb::RunnerService::CallbackService {
@@ -162,16 +185,7 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
       response->add_results()->mutable_probabilities()->Assign(script_.probabilities.begin(),
                                                                script_.probabilities.end());
     }
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    const grpc::Status status = ToGrpcStatus(script_.error);
-    if (script_.token_delay <= absl::ZeroDuration()) {
-      reactor->Finish(status);
-      return reactor;
-    }
-    auto alarm = std::make_shared<grpc::Alarm>();
-    alarm->Set(absl::ToChronoTime(absl::Now() + script_.token_delay),
-               [alarm, reactor, status](bool) { reactor->Finish(status); });
-    return reactor;
+    return new ClassifyReactor(script_.token_delay, script_.error);
   }
 
   grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api_server/transcoding/error_json.h"
 #include "api_server/transcoding/http_status.h"
 #include "api_server/transcoding/json_parser.h"
 #include "api_server/transcoding/transcoder.h"

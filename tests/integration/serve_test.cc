@@ -160,7 +160,9 @@ TEST_F(ServeTest, ASeededCallIsTheSameAmongOthers) {
   for (int i = 0; i < 24; ++i) {
     const Reply reply = replies[i].get();
     ASSERT_EQ(reply.code, 200) << reply.body;
-    if (i % 3 == 0) EXPECT_EQ(reply.body, alone.body);
+    if (i % 3 == 0) {
+      EXPECT_EQ(reply.body, alone.body);
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -41,6 +42,7 @@ inline void PutFile(const std::filesystem::path& path, std::string_view contents
 
 inline std::string GetFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::system_error(errno, std::generic_category(), path.native());
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
