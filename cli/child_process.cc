@@ -41,6 +41,7 @@ constexpr int kCannotRun = 127;  // As a shell has it.
 
 absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>& argv) {
   std::vector<char*> pointers;
+  pointers.reserve(argv.size() + 1);
   for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
   const int null_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);

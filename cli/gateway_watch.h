@@ -5,6 +5,7 @@
 //
 // Driven by a poll loop; never blocks. Thread safety: none.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 
@@ -47,7 +48,7 @@ class GatewayWatch {
   void OnProbeEvent();
 
   int probe_fd() const { return probe_ ? probe_->fd() : -1; }
-  short probe_events() const { return probe_ ? probe_->events() : 0; }
+  int16_t probe_events() const { return probe_ ? probe_->events() : 0; }
   absl::Duration next_deadline() const { return deadline_; }
 
  private:

@@ -41,7 +41,7 @@ HttpProbe::~HttpProbe() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-short HttpProbe::events() const { return unsent_.empty() ? POLLIN : POLLOUT; }
+int16_t HttpProbe::events() const { return unsent_.empty() ? POLLIN : POLLOUT; }
 
 std::optional<int> HttpProbe::OnEvent() {
   char buffer[kStatusLineBytes];

@@ -4,6 +4,7 @@
 //
 // Thread safety: none.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -23,7 +24,7 @@ class HttpProbe {
 
   // What to poll for.
   int fd() const { return fd_; }
-  short events() const;
+  int16_t events() const;
 
   // Call when poll reports anything on fd(). The status code once it is there, 0 if there will be
   // none; then the probe has done its work.

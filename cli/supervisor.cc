@@ -24,6 +24,7 @@ constexpr int kColors[] = {36, 33, 35, 32, 34, 96, 93, 95, 92, 94};  // ECMA-48 
 
 std::vector<SupervisionPlan::Child> PlanChildren(const std::vector<ChildSpec>& specs) {
   std::vector<SupervisionPlan::Child> children;
+  children.reserve(specs.size());
   for (const ChildSpec& spec : specs) children.push_back(spec.child);
   return children;
 }

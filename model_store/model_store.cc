@@ -261,7 +261,7 @@ absl::Status ModelStore::Verify(const Tag& tag) const {
   for (const ManifestFile& file : manifest.files) {
     const absl::StatusOr<FileDigest> digest = DigestFile(Directory(manifest.tag) / file.name);
     if (!digest.ok()) {
-      damaged.push_back(std::string(digest.status().message()));
+      damaged.emplace_back(digest.status().message());
     } else if (digest->size_bytes != file.size_bytes || digest->sha256 != file.sha256) {
       damaged.push_back(file.name + " has changed");
     }
