@@ -33,7 +33,9 @@ constexpr char kFolderModelName[] = "model";
 
 absl::StatusOr<ResolvedModel> FindModel(const std::string& text, const Installation& installation) {
   ASSIGN_OR_RETURN(const ModelStore store, OpenStoreWithDemoModels(installation));
-  return store.Resolve(text);
+  ASSIGN_OR_RETURN(ResolvedModel model, store.Resolve(text));
+  if (model.tag) RETURN_IF_ERROR(store.Verify(*model.tag));
+  return model;
 }
 
 std::vector<std::string> RunnerCommand(const std::filesystem::path& program,

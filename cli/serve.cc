@@ -59,6 +59,7 @@ absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
           absl::StrCat("no model for the graph's runner ", name, ": ", model.status().message(),
                        "; --model ", name, "=FOLDER names one"));
     }
+    if (model->tag) RETURN_IF_ERROR(store.Verify(*model->tag));
     runners.push_back({name, model->tag ? model->tag->version : "", model->directory});
   }
   return runners;

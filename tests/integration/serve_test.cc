@@ -391,5 +391,23 @@ TEST(ServeFaults, ATakenPortIsSaidAndEndsIt) {
   std::filesystem::remove_all(dir);
 }
 
+TEST(Run, ContinuesATextWithAModelAndRefusesOneThatWasChanged) {
+  const std::string dir = MakeTempDir();
+  const std::string run = "CHORUS_HOME=" + dir +
+                          "/home " CHORUS_BINARY_DIR
+                          "/chorus run gpt2-generation 'Once upon' --greedy --max_new_tokens 5";
+  const ShellResult first = Shell(run);
+  EXPECT_EQ(first.exit_status, 0);
+  EXPECT_THAT(first.out, StartsWith("Once upon"));
+  EXPECT_EQ(Shell(run).out, first.out);
+  const std::string weights = dir + "/home/models/gpt2-generation/demo/model.safetensors";
+  Shell("chmod u+w " + weights + " && printf x | dd of=" + weights +
+        " bs=1 seek=100000 conv=notrunc");
+  const ShellResult changed = Shell(run);
+  EXPECT_EQ(changed.exit_status, 1);
+  EXPECT_THAT(changed.out, HasSubstr("model.safetensors"));
+  std::filesystem::remove_all(dir);
+}
+
 }  // namespace
 }  // namespace chorus
