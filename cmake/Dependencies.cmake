@@ -1,7 +1,10 @@
 # Every package Chorus uses. Versions are those of Debian bookworm; newer ones are taken through CMAKE_PREFIX_PATH.
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
-find_package(Protobuf REQUIRED)
+find_package(Protobuf CONFIG QUIET)  # What newer ones bring; it knows the libraries they need.
+if(NOT Protobuf_FOUND)
+  find_package(Protobuf REQUIRED)
+endif()
 find_package(gRPC CONFIG REQUIRED)
 find_package(glog REQUIRED)
 find_package(yaml-cpp REQUIRED)
