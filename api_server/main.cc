@@ -3,13 +3,10 @@
 #include <glog/logging.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -18,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "api_server/config.h"
 #include "api_server/server.h"
+#include "base/ports_file.h"
 #include "base/status_macros.h"
 
 namespace chorus {
@@ -43,19 +41,6 @@ class Signals {
  private:
   sigset_t set_;
 };
-
-// Readers see the file whole or not at all.
-absl::Status WriteFileAtomically(const std::string& path, const std::string& text) {
-  const std::string temporary = absl::StrCat(path, ".", getpid());
-  std::ofstream file(temporary, std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
-  }
-  return absl::OkStatus();
-}
 
 // While this lives, a signal ends the process where it stands.
 class Impatience {
@@ -90,7 +75,7 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
                                  config));
   LOG(INFO) << "listening http=" << server->http_address() << " grpc=" << server->grpc_address();
   if (!flags.ports_file.empty()) {
-    RETURN_IF_ERROR(WriteFileAtomically(
+    RETURN_IF_ERROR(WritePortsFile(
         flags.ports_file,
         absl::StrCat("http=", server->http_address(), "\ngrpc=", server->grpc_address(), "\n")));
   }

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api_server/runners/grpc_runner_client.h"
+#include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "proto/chorus/v1/inference.pb.h"
 
@@ -24,10 +25,6 @@ namespace {
 constexpr absl::Duration kFlushTime = absl::Seconds(1);
 // A gRPC message may carry a little more than an HTTP body of the same text.
 constexpr int kMessageOverheadBytes = 64 << 10;
-
-std::string WithPort(const std::string& address, int port) {
-  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
 
 void SetKeepalive(grpc::ServerBuilder& builder) {
   // A client that has vanished without a word is found within 15 s, and its calls are cancelled.

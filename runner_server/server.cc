@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/ports_file.h"
 #include "base/status_macros.h"
-#include "runner_server/config/ports_file.h"
 
 namespace chorus {
 namespace {

@@ -3,13 +3,12 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "base/ports_file.h"
 #include "tests/fakes/fake_runner.h"
 
 namespace {
@@ -22,13 +21,6 @@ absl::StatusCode ParseCode(const std::string& name) {
     }
   }
   throw CLI::ValidationError("--fail_code", "no such code: " + name);
-}
-
-// Seen whole or not at all.
-bool WriteFileAtomically(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".tmp";
-  std::ofstream(temporary) << text;
-  return std::rename(temporary.c_str(), path.c_str()) == 0;
 }
 
 }  // namespace
@@ -79,7 +71,7 @@ int main(int argc, char** argv) {
   }
   std::cout << "grpc=" << (*runner)->address() << std::endl;
   if (!ports_file.empty() &&
-      !WriteFileAtomically(ports_file, "grpc=" + (*runner)->address() + "\n")) {
+      !chorus::WritePortsFile(ports_file, "grpc=" + (*runner)->address() + "\n").ok()) {
     std::cerr << "fake_runner: cannot write " << ports_file << "\n";
     return 1;
   }

@@ -1,4 +1,4 @@
-#include "runner_server/config/ports_file.h"
+#include "base/ports_file.h"
 
 #include <fstream>
 #include <system_error>

@@ -1,4 +1,4 @@
-#include "runner_server/config/ports_file.h"
+#include "base/ports_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
