@@ -97,30 +97,34 @@ class GatewayTest : public ::testing::Test {
     return std::regex_search(text, match, line) ? std::stod(match[2]) : -1;
   }
 
-  std::string Curl(const std::string& options) const {
-    return Shell("curl -s -o /dev/null -w '%{http_code}' " + options + " " + http_ +
-                 "/v1/models/gpt2-medium-generation:generate --json '{\"text\": \"Once\", "
-                 "\"max_length\": 256}'")
-        .out;
+  // A call that writes 252 tokens: greedily, since a sampled text may end after a few.
+  std::string CurlCommand(const std::string& options) const {
+    return "curl -s -o /dev/null -w '%{http_code}' " + options + " " + http_ +
+           "/v1/models/gpt2-medium-generation:generate --json '{\"text\": \"Once\", "
+           "\"max_length\": 256, \"do_sample\": false}'";
   }
+  // Its status code.
+  std::string Curl(const std::string& options) const { return Shell(CurlCommand(options)).out; }
 
   std::string dir_, runner_address_, runner_metrics_, http_, grpc_;
   std::unique_ptr<Process> runner_, gateway_;
 };
 
 TEST_F(GatewayTest, AClientThatLeavesFreesTheRunner) {
-  // Keep 16 generations going so that a step takes long enough for clients to leave in the middle.
-  std::vector<std::future<std::string>> replies;
-  for (int i = 0; i < 16; ++i) {
-    const std::string patience = i % 2 == 0 ? "--max-time 0.05" : "--max-time 60";
-    replies.push_back(std::async(std::launch::async, [this, patience] { return Curl(patience); }));
+  std::vector<std::unique_ptr<Process>> leavers;
+  for (int i = 0; i < 8; ++i) {
+    leavers.push_back(std::make_unique<Process>(
+        std::vector<std::string>{"/bin/sh", "-c", "exec " + CurlCommand("--max-time 60")},
+        dir_ + "/curl.log"));
   }
-  for (int i = 0; i < 16; ++i) {
-    const std::string code = replies[i].get();
-    if (i % 2 == 1) {
-      EXPECT_EQ(code, "200");
-    }
+  ASSERT_TRUE(Eventually([&] { return Load().running_sequences() > 0; }, seconds(30)));
+  std::vector<std::future<std::string>> stayers;
+  for (int i = 0; i < 8; ++i) {
+    stayers.push_back(
+        std::async(std::launch::async, [this] { return Curl("--max-time 60"); }));
   }
+  for (const auto& leaver : leavers) leaver->Signal(SIGKILL);
+  for (auto& stayer : stayers) EXPECT_EQ(stayer.get(), "200");
   EXPECT_TRUE(Eventually(
       [&] {
         const runner::v1::GetLoadResponse load = Load();
@@ -139,6 +143,7 @@ TEST_F(GatewayTest, ACancelledGrpcCallFreesTheRunner) {
   request.set_model("gpt2-medium-generation");
   request.set_text("Once");
   request.set_max_length(256);
+  request.set_do_sample(false);  // As CurlCommand.
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::future<grpc::Status>> calls;
   for (int i = 0; i < 16; ++i) {
@@ -162,7 +167,7 @@ TEST_F(GatewayTest, ADeadlineEndsDecoding) {
   std::vector<std::future<std::string>> replies;
   for (int i = 0; i < 16; ++i) {
     replies.push_back(
-        std::async(std::launch::async, [this] { return Curl("-H 'X-Request-Timeout-Ms: 30'"); }));
+        std::async(std::launch::async, [this] { return Curl("-H 'X-Request-Timeout-Ms: 10'"); }));
   }
   for (auto& reply : replies) EXPECT_EQ(reply.get(), "504");
   EXPECT_TRUE(Eventually([&] { return Load().running_sequences() == 0; }, seconds(10)));
