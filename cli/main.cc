@@ -20,6 +20,13 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
+// What runner_server takes.
+const std::vector<std::string>& Dtypes() {
+  static const auto& dtypes =
+      *new std::vector<std::string>{"auto", "float32", "bfloat16", "int8", "int8_weight_only"};
+  return dtypes;
+}
+
 int Report(const absl::StatusOr<int>& result) {
   if (result.ok()) return *result;
   std::cerr << "chorus: " << result.status().message() << std::endl;
@@ -73,6 +80,10 @@ void AddServe(CLI::App& app, int& exit_status) {
                    "namesake in the store. May be given for each runner")
       ->type_name("RUNNER=MODEL")
       ->allow_extra_args(false);
+  verb->add_option("--dtype", options.dtype,
+                   "In what the runners keep weights and multiply them; without it bfloat16 where "
+                   "the CPU has it, else float32")
+      ->check(CLI::IsMember(Dtypes()));
   verb->add_option(
           "--threads", options.num_threads,
           "Compute threads of each runner; without it the cores are divided among the runners")
@@ -122,6 +133,9 @@ void AddRun(CLI::App& app, int& exit_status) {
       ->check(Positive)
       ->check(Between(0.0, 1.0));
   verb->add_option("--seed", answer.seed, "Same seed, same text");
+  verb->add_option("--dtype", options.dtype, "In what the weights are kept and multiplied")
+      ->capture_default_str()
+      ->check(CLI::IsMember(Dtypes()));
   verb->add_option("--threads", options.num_threads, "Compute threads; without it one a core")
       ->check(Between(1, 1024));
   verb->add_flag("--verbose", options.verbose, "Show the runner's log");

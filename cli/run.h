@@ -13,6 +13,7 @@ namespace chorus {
 struct RunOptions {
   std::string model;               // A tag, or the path of a folder.
   AnswerOptions answer;            // Its text may be "-": standard input.
+  std::string dtype = "auto";      // As runner_server's.
   std::optional<int> num_threads;  // Unset: all cores.
   bool verbose = false;            // Shows the runner's log.
 };

@@ -101,6 +101,7 @@ absl::Status WriteConfig(const std::filesystem::path& path, const std::string& t
 absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
                                            const Installation& installation) {
   ServeSettings settings;
+  settings.dtype = options.dtype;
   settings.num_threads = options.num_threads;
   settings.max_sequences = options.max_sequences;
   settings.drain_timeout = options.drain_timeout;

@@ -19,6 +19,7 @@ struct ServeOptions {
   std::filesystem::path graph;  // Empty: the tutorial's.
   std::vector<std::string>
       models;  // "RUNNER=MODEL": instead of the runner's namesake in the store.
+  std::optional<std::string> dtype;  // Unset: the runners' default.
   std::optional<int> num_threads;
   std::optional<int> max_sequences;
   absl::Duration drain_timeout = absl::Seconds(30);

@@ -41,6 +41,7 @@ ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, si
                absl::FormatDuration(settings.drain_timeout),
                "--ports_file",
                ports};
+  if (settings.dtype) spec.argv.insert(spec.argv.end(), {"--dtype", *settings.dtype});
   if (settings.max_sequences) {
     spec.argv.insert(spec.argv.end(), {"--max_sequences", std::to_string(*settings.max_sequences)});
   }

@@ -26,6 +26,7 @@ struct ServeSettings {
   std::string http_address;  // "127.0.0.1:3000"
   std::string grpc_address;
   std::filesystem::path graph_file;
+  std::optional<std::string> dtype;  // Of each runner. Unset: its own default.
   std::optional<int> num_threads;    // Of each runner. Unset: the cores divided, at least 1.
   std::optional<int> max_sequences;  // Of each runner. Unset: its own default.
   absl::Duration drain_timeout;

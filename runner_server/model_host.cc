@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "base/status_macros.h"
+#include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
 
@@ -12,12 +13,14 @@ namespace chorus {
 absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::Load(const Options& options,
                                                            EngineObserver& observer) {
   ASSIGN_OR_RETURN(LoadedModel loaded,
-                   LoadModel(options.directory, {.num_threads = options.num_threads,
+                   LoadModel(options.directory, {.precision = options.precision,
+                                                 .num_threads = options.num_threads,
                                                  .num_kv_slots = options.max_sequences}));
   std::unique_ptr<ModelHost> host(new ModelHost());
   host->hosted_ = {.name = options.name,
                    .version = options.version,
-                   .architecture = std::move(loaded.architecture)};
+                   .architecture = std::move(loaded.architecture),
+                   .dtype = std::string(DtypeName(options.precision))};
   if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
     RETURN_IF_ERROR(host->StartGenerator(std::move(*generator), loaded.bos_token_id,
                                          loaded.eos_token_id, options, observer));

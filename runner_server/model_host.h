@@ -15,6 +15,7 @@
 #include "runner_server/engine/engine_load.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/generation_engine.h"
+#include "runner_server/kernels/precision.h"
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/service/hosted_model.h"
 #include "runner_server/tokenizer/byte_level_bpe.h"
@@ -28,6 +29,7 @@ class ModelHost {
     std::filesystem::path directory;
     std::string name;
     std::string version;
+    Precision precision = Precision::kFloat32;
     int num_threads = 1;
     int max_sequences = 32;     // KV slots of a generator, rows of a classifier's batch.
     int max_step_tokens = 512;  // In one forward pass. >= max_sequences.

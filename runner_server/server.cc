@@ -11,6 +11,8 @@
 #include "absl/time/clock.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
+#include "runner_server/kernels/kernel_table.h"
+#include "runner_server/model/dtype.h"
 
 namespace chorus {
 namespace {
@@ -90,9 +92,11 @@ absl::Status RunnerServer::WritePorts() const {
 
 absl::Status RunnerServer::Load() {
   const absl::Time began_at = absl::Now();
+  ASSIGN_OR_RETURN(const Precision precision, ParseDtype(flags_.dtype));
   ASSIGN_OR_RETURN(host_, ModelHost::Load({.directory = flags_.model,
                                            .name = flags_.name,
                                            .version = flags_.version,
+                                           .precision = precision,
                                            .num_threads = flags_.threads,
                                            .max_sequences = flags_.max_sequences,
                                            .max_step_tokens = flags_.max_step_tokens,
@@ -103,7 +107,9 @@ absl::Status RunnerServer::Load() {
   service_.SetModel(host_->hosted());
   SetReady(true);
   LOG(INFO) << "event=serving model=" << flags_.name
-            << " architecture=" << host_->hosted().architecture << " threads=" << flags_.threads
+            << " architecture=" << host_->hosted().architecture
+            << " dtype=" << host_->hosted().dtype << " kernels=" << Kernels().name
+            << " threads=" << flags_.threads
             << " load_seconds=" << absl::ToDoubleSeconds(absl::Now() - began_at);
   return absl::OkStatus();
 }

@@ -38,6 +38,9 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.add_option("--address", flags.address, "gRPC: HOST:PORT (port 0: any) or unix:/path");
   app.add_option("--metrics_address", flags.metrics_address,
                  "Prometheus: HOST:PORT (port 0: any); empty: off");
+  app.add_option("--dtype", flags.dtype,
+                 "In what the weights are kept and multiplied; auto: bfloat16 where the CPU has it")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16", "int8", "int8_weight_only"}));
   app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
       ->check(CLI::Range(0, kMaxCount));
   app.add_option("--max_sequences", flags.max_sequences, "Sequences in the running batch")

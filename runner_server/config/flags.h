@@ -19,6 +19,7 @@ struct RunnerFlags {
   std::string version;                           // Label for GetModelInfo and metrics.
   std::string address = "0.0.0.0:50061";         // Or unix:/path. Port 0: any that is free.
   std::string metrics_address = "0.0.0.0:9061";  // Empty: no metrics are served.
+  std::string dtype = "auto";                    // See model/dtype.h.
   int threads = 0;                               // 0: all cores this process may use.
   int max_sequences = 32;
   int max_step_tokens = 512;

@@ -2,15 +2,19 @@
 
 // C = residual + activation(A B + bias), B packed in panels of 64 columns.
 //
-// Layout of B: [ceil(N / 64)][K][64], the columns past N zero. A panel is read straight through, so
-// a product of few rows runs at the speed of memory.
+// Layout of B: [ceil(N / 64)][ceil(K / v)][64][v], where v = 1, 2, 4 elements of fp32, bf16, int8
+// fill 32 bits; columns past N and rows past K are zero. A panel is read straight through, so a
+// product of few rows runs at the speed of memory.
 //
-// Batch invariance: every element of C is one chain of fused multiply-adds over k = 0 ... K-1,
-// whatever M is and wherever the row lies; a row's result is the same to the bit in any company.
+// Batch invariance: every element of C is one chain of multiply-adds over k = 0 ... K-1, whatever M
+// is and wherever the row lies; a row's result is the same to the bit in any company. In int8 the
+// sums are integers and exact.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "runner_server/kernels/activation.h"
+#include "runner_server/kernels/quantize.h"
 
 namespace chorus {
 
@@ -18,9 +22,14 @@ inline constexpr int kPanelColumns = 64;
 inline constexpr int kGemmBlockRows = 96;  // Rows of one work item.
 
 struct GemmArgs {
-  const float* a = nullptr;  // [m, k]
-  ptrdiff_t a_stride = 0;    // Elements from row to row, >= k.
-  const float* panels = nullptr;
+  // [m, k]: fp32 for kFloat32 and kInt8WeightOnly, bf16 for kBfloat16, unsigned bytes for kInt8.
+  // Each row is readable up to a multiple of v, and finite there.
+  const void* a = nullptr;
+  ptrdiff_t a_stride = 0;                        // Elements from row to row.
+  const RowQuantization* a_quantized = nullptr;  // [m]; kInt8 only.
+  const void* panels = nullptr;
+  const float* column_scales = nullptr;  // [panels * 64]; the int8 precisions only.
+  const int32_t* column_sums = nullptr;  // [panels * 64], B's columns added up; kInt8 only.
   int m = 0;
   int n = 0;
   int k = 0;

@@ -2,61 +2,184 @@
 
 #include "runner_server/kernels/activation_inl.h"
 #include "runner_server/kernels/gemm.h"
+#include "runner_server/kernels/precision.h"
 
 namespace chorus {
 namespace {
 
-// K is walked in blocks, so that a block of a panel stays in the second-level cache while the rows
-// of a work item pass over it. Between blocks the sums rest, as fp32, in memory: no bit changes.
-constexpr int kGemmBlockK = 1024;
+// What differs between the precisions. One step takes one 32-bit lane of a panel's column: kGroup
+// rows of K.
+//   A, kGroup          element of a, and elements a step takes
+//   Sum                vector of sums; Zero, LoadSum and StoreSum treat it
+//   MultiplyStep       sums += a step of the rows times a step of the columns
+//   Value              a finished vector of sums in fp32
+template <Precision kPrecision>
+struct Format;
 
-// A kRows x (kVectors * 16) tile of sums += A's rows times columns of one panel, over k steps.
-template <int kRows, int kVectors>
-CHORUS_SIMD_INLINE void Multiply(const float* a, ptrdiff_t a_stride, const float* b, int k,
-                                 Vec (&sums)[kRows][kVectors]) {
-  for (int i = 0; i < k; ++i) {
+template <>
+struct Format<Precision::kFloat32> {
+  using A = float;
+  using Sum = Vec;
+  static constexpr int kGroup = 1;
+
+  static CHORUS_SIMD_INLINE Sum Zero() { return Set1(0.0f); }
+  static CHORUS_SIMD_INLINE Sum LoadSum(const float* p) { return Load(p); }
+  static CHORUS_SIMD_INLINE void StoreSum(float* p, Sum a) { Store(p, a); }
+
+  template <int kRows, int kVectors>
+  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
+                                              Sum (&sums)[kRows][kVectors]) {
     Vec column[kVectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) column[v] = Load(b + i * kPanelColumns + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) column[v] = Load(b + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const Vec x = Set1(a[r * a_stride + i]);
+      const Vec x = Set1(a[r * a_stride]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) sums[r][v] = Fma(x, column[v], sums[r][v]);
     }
   }
+
+  static CHORUS_SIMD_INLINE Vec Value(const GemmArgs& args, int row, int column, Sum sum) {
+    return sum;
+  }
+};
+
+// A step of a row as it stands in every lane.
+CHORUS_SIMD_INLINE IntVec BroadcastLane(const void* p) {
+  int32_t lane;
+  __builtin_memcpy(&lane, p, sizeof(lane));
+  return SetInts(lane);
 }
 
-// The sums of one tile over one block of K. `sums_at` is the tile's place in [rows of the
-// item][64].
-template <int kRows, int kVectors>
-void Tile(const float* a, ptrdiff_t a_stride, const float* b, int k, bool first_block,
+template <>
+struct Format<Precision::kBfloat16> : Format<Precision::kFloat32> {
+  using A = uint16_t;
+  static constexpr int kGroup = 2;
+
+  template <int kRows, int kVectors>
+  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
+                                              Sum (&sums)[kRows][kVectors]) {
+    IntVec column[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) column[v] = LoadInts(b + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const IntVec x = BroadcastLane(a + r * a_stride);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = DotBfloat16(x, column[v], sums[r][v]);
+    }
+  }
+};
+
+template <>
+struct Format<Precision::kInt8> {
+  using A = uint8_t;
+  using Sum = IntVec;
+  static constexpr int kGroup = 4;
+
+  static CHORUS_SIMD_INLINE Sum Zero() { return SetInts(0); }
+  static CHORUS_SIMD_INLINE Sum LoadSum(const float* p) { return LoadInts(p); }
+  static CHORUS_SIMD_INLINE void StoreSum(float* p, Sum a) { StoreInts(p, a); }
+
+  template <int kRows, int kVectors>
+  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
+                                              Sum (&sums)[kRows][kVectors]) {
+    IntVec column[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) column[v] = LoadInts(b + v * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const IntVec x = BroadcastLane(a + r * a_stride);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = DotBytes(x, column[v], sums[r][v]);
+    }
+  }
+
+  // sum over k of scale_row (a - zero) times scale_column b.
+  static CHORUS_SIMD_INLINE Vec Value(const GemmArgs& args, int row, int column, Sum sum) {
+    const RowQuantization& quantized = args.a_quantized[row];
+    const IntVec of_zero = MulInts(SetInts(quantized.zero), LoadInts(args.column_sums + column));
+    const Vec scale = Mul(Set1(quantized.scale), Load(args.column_scales + column));
+    return Mul(ToFloats(SubInts(sum, of_zero)), scale);
+  }
+};
+
+template <>
+struct Format<Precision::kInt8WeightOnly> : Format<Precision::kFloat32> {
+  static constexpr int kGroup = 4;
+
+  template <int kByte, int kRows, int kVectors>
+  static CHORUS_SIMD_INLINE void MultiplyByte(const A* a, ptrdiff_t a_stride, const float* b,
+                                              Sum (&sums)[kRows][kVectors]) {
+    Vec column[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      column[v] = SignedByteToFloats<kByte>(LoadInts(b + v * kLanes));
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Vec x = Set1(a[r * a_stride + kByte]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = Fma(x, column[v], sums[r][v]);
+    }
+  }
+
+  template <int kRows, int kVectors>
+  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
+                                              Sum (&sums)[kRows][kVectors]) {
+    MultiplyByte<0>(a, a_stride, b, sums);
+    MultiplyByte<1>(a, a_stride, b, sums);
+    MultiplyByte<2>(a, a_stride, b, sums);
+    MultiplyByte<3>(a, a_stride, b, sums);
+  }
+
+  static CHORUS_SIMD_INLINE Vec Value(const GemmArgs& args, int row, int column, Sum sum) {
+    return Mul(sum, Load(args.column_scales + column));
+  }
+};
+
+// K is walked in blocks of this many steps, so that a block of a panel (256 KiB) stays in the
+// second-level cache while the rows of a work item pass over it. Between blocks the sums rest in
+// memory: no bit changes.
+constexpr int kGemmBlockSteps = 1024;
+
+// The sums of one kRows x (kVectors * 16) tile over some steps of K. `sums_at` is the tile's place
+// in [rows of the item][64].
+template <typename F, int kRows, int kVectors>
+void Tile(const void* a, ptrdiff_t a_stride, const float* b, int steps, bool first_block,
           float* sums_at) {
-  Vec sums[kRows][kVectors];
+  typename F::Sum sums[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      sums[r][v] = first_block ? Set1(0.0f) : Load(sums_at + r * kPanelColumns + v * kLanes);
+      sums[r][v] = first_block ? F::Zero() : F::LoadSum(sums_at + r * kPanelColumns + v * kLanes);
     }
   }
-  Multiply<kRows, kVectors>(a, a_stride, b, k, sums);
+  const typename F::A* a_at = static_cast<const typename F::A*>(a);
+  for (int i = 0; i < steps; ++i, a_at += F::kGroup, b += kPanelColumns) {
+    F::MultiplyStep(a_at, a_stride, b, sums);
+  }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) Store(sums_at + r * kPanelColumns + v * kLanes, sums[r][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      F::StoreSum(sums_at + r * kPanelColumns + v * kLanes, sums[r][v]);
+    }
   }
 }
 
-// Bias, activation and residual over the finished sums of rows [row, row + rows) of a panel.
-template <Activation kActivation>
+// Scales, bias, activation and residual over the finished sums of rows [row, row + rows) of a
+// panel.
+template <typename F, Activation kActivation>
 void Finish(const GemmArgs& args, int panel, int row, int rows, const float* sums) {
   for (int r = 0; r < rows; ++r) {
     for (int lane = 0; lane < kPanelColumns; lane += kLanes) {
       const int column = panel * kPanelColumns + lane;
       const int count = MinInt(kLanes, args.n - column);
       if (count <= 0) break;  // Padding of the last panel.
-      Vec x = Load(sums + r * kPanelColumns + lane);
+      Vec x = F::Value(args, row + r, column, F::LoadSum(sums + r * kPanelColumns + lane));
       if (args.bias != nullptr) x = Add(x, LoadFirst(args.bias + column, count));
       x = Apply(kActivation, x);
       const ptrdiff_t place = (row + r) * args.c_stride + column;
@@ -68,68 +191,77 @@ void Finish(const GemmArgs& args, int panel, int row, int rows, const float* sum
 
 using FinishFunction = void (*)(const GemmArgs&, int, int, int, const float*);
 
+template <typename F>
 FinishFunction ChooseFinish(Activation activation) {
   switch (activation) {
     case Activation::kRelu:
-      return Finish<Activation::kRelu>;
+      return Finish<F, Activation::kRelu>;
     case Activation::kTanh:
-      return Finish<Activation::kTanh>;
+      return Finish<F, Activation::kTanh>;
     case Activation::kGeluTanh:
-      return Finish<Activation::kGeluTanh>;
+      return Finish<F, Activation::kGeluTanh>;
     case Activation::kGeluErf:
-      return Finish<Activation::kGeluErf>;
+      return Finish<F, Activation::kGeluErf>;
     case Activation::kNone:
       break;
   }
-  return Finish<Activation::kNone>;
+  return Finish<F, Activation::kNone>;
 }
 
-using TileFunction = void (*)(const float*, ptrdiff_t, const float*, int, bool, float*);
+using TileFunction = void (*)(const void*, ptrdiff_t, const float*, int, bool, float*);
 
+template <typename F>
 constexpr TileFunction kTiles[] = {
     nullptr,
-    Tile<1, kGemmTileVectors>,
-    Tile<2, kGemmTileVectors>,
+    Tile<F, 1, kGemmTileVectors>,
+    Tile<F, 2, kGemmTileVectors>,
 #if !defined(CHORUS_SIMD_FEW_REGISTERS)
-    Tile<3, kGemmTileVectors>,
-    Tile<4, kGemmTileVectors>,
-    Tile<5, kGemmTileVectors>,
-    Tile<6, kGemmTileVectors>,
+    Tile<F, 3, kGemmTileVectors>,
+    Tile<F, 4, kGemmTileVectors>,
+    Tile<F, 5, kGemmTileVectors>,
+    Tile<F, 6, kGemmTileVectors>,
 #endif
 };
-static_assert(sizeof(kTiles) / sizeof(kTiles[0]) == kGemmTileRows + 1);
 
 // One panel by rows [row_begin, row_end), in tiles as equal as can be.
+template <typename F>
 void GemmItem(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end) {
+  static_assert(sizeof(kTiles<F>) / sizeof(kTiles<F>[0]) == kGemmTileRows + 1);
   const int rows = row_end - row_begin;
   const int num_tiles = (rows + kGemmTileRows - 1) / kGemmTileRows;
-  const float* a = args.a + row_begin * args.a_stride;
-  const float* b = args.panels + static_cast<ptrdiff_t>(panel) * args.k * kPanelColumns;
+  const int num_steps = (args.k + F::kGroup - 1) / F::kGroup;
+  const auto* a = static_cast<const typename F::A*>(args.a) + row_begin * args.a_stride;
+  // In lanes of 32 bits, whatever they hold.
+  const float* b = static_cast<const float*>(args.panels) +
+                   static_cast<ptrdiff_t>(panel) * num_steps * kPanelColumns;
   alignas(64) float sums[kGemmBlockRows * kPanelColumns];  // [rows][64]
-  for (int k_begin = 0; k_begin < args.k; k_begin += kGemmBlockK) {
-    const int k = MinInt(args.k - k_begin, kGemmBlockK);
+  for (int first_step = 0; first_step < num_steps; first_step += kGemmBlockSteps) {
+    const int steps = MinInt(num_steps - first_step, kGemmBlockSteps);
     for (int tile = 0; tile < num_tiles; ++tile) {
       const int first = rows * tile / num_tiles;
       const int last = rows * (tile + 1) / num_tiles;
       for (int lane = 0; lane < kPanelColumns; lane += kGemmTileVectors * kLanes) {
-        kTiles[last - first](a + first * args.a_stride + k_begin, args.a_stride,
-                             b + static_cast<ptrdiff_t>(k_begin) * kPanelColumns + lane, k,
-                             k_begin == 0, sums + first * kPanelColumns + lane);
+        kTiles<F>[last - first](
+            a + first * args.a_stride + static_cast<ptrdiff_t>(first_step) * F::kGroup,
+            args.a_stride, b + static_cast<ptrdiff_t>(first_step) * kPanelColumns + lane, steps,
+            first_step == 0, sums + first * kPanelColumns + lane);
       }
-      if (k_begin + k == args.k) {
+      if (first_step + steps == num_steps) {
         finish(args, panel, row_begin + first, last - first, sums + first * kPanelColumns);
       }
     }
   }
 }
 
+template <Precision kPrecision>
 void Gemm(const GemmArgs& args, int first_item, int last_item) {
-  const FinishFunction finish = ChooseFinish(args.activation);
+  using F = Format<kPrecision>;
+  const FinishFunction finish = ChooseFinish<F>(args.activation);
   const int row_blocks = GemmRowBlocks(args.m);
   for (int item = first_item; item < last_item; ++item) {
     const int row_begin = item % row_blocks * kGemmBlockRows;
-    GemmItem(args, finish, item / row_blocks, row_begin,
-             MinInt(args.m, row_begin + kGemmBlockRows));
+    GemmItem<F>(args, finish, item / row_blocks, row_begin,
+                MinInt(args.m, row_begin + kGemmBlockRows));
   }
 }
 

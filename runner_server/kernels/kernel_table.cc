@@ -5,14 +5,21 @@
 namespace chorus {
 namespace {
 
-std::array<const KernelTable*, 4> FindSupported() {
-  std::array<const KernelTable*, 4> supported{};
+using Supported = std::array<const KernelTable*, 6>;  // The last is null.
+
+Supported FindSupported() {
+  Supported supported{};
   size_t count = 0;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) supported[count++] = &kAvx512Kernels;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    supported[count++] = &kAvx2Kernels;
-  }
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+  if (vnni && __builtin_cpu_supports("avx512bf16")) supported[count++] = &kAvx512Bf16Kernels;
+  if (vnni) supported[count++] = &kAvx512VnniKernels;
+  if (avx512) supported[count++] = &kAvx512Kernels;
+  if (avx2) supported[count++] = &kAvx2Kernels;
 #endif
   supported[count] = &kPortableKernels;
   return supported;
@@ -21,7 +28,7 @@ std::array<const KernelTable*, 4> FindSupported() {
 }  // namespace
 
 const KernelTable* const* SupportedKernels() {
-  static const std::array<const KernelTable*, 4> supported = FindSupported();
+  static const Supported supported = FindSupported();
   return supported.data();
 }
 

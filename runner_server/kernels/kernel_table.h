@@ -9,13 +9,20 @@
 #include "runner_server/kernels/attention.h"
 #include "runner_server/kernels/gemm.h"
 #include "runner_server/kernels/layer_norm.h"
+#include "runner_server/kernels/precision.h"
+#include "runner_server/kernels/quantize.h"
 
 namespace chorus {
 
 struct KernelTable {
-  const char* name;  // "avx512", "avx2" or "portable".
-  // Items [first_item, last_item) of GemmItems(m, n).
-  void (*gemm)(const GemmArgs& args, int first_item, int last_item);
+  const char* name;      // "avx512_bf16", "avx512_vnni", "avx512", "avx2" or "portable".
+  bool native_bfloat16;  // The CPU multiplies bf16 itself.
+  // Items [first_item, last_item) of GemmItems(m, n), by Precision.
+  void (*gemm[kNumPrecisions])(const GemmArgs& args, int first_item, int last_item);
+  // x, [n], to nearest; a zero follows where n is odd.
+  void (*to_bfloat16)(const float* x, int n, uint16_t* out);
+  // x, [n], to 8 bits, each within half a scale.
+  RowQuantization (*quantize)(const float* x, int n, uint8_t* out);
   void (*layer_norm)(const LayerNormArgs& args);
   void (*attention)(const AttentionArgs& args);
   void (*activate)(Activation activation, float* x, int n);  // In place.
@@ -31,6 +38,8 @@ extern const KernelTable kPortableKernels;
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
+extern const KernelTable kAvx512VnniKernels;
+extern const KernelTable kAvx512Bf16Kernels;
 #endif
 
 }  // namespace chorus

@@ -4,14 +4,11 @@
 #if defined(__x86_64__)
 #include "runner_server/kernels/simd_avx2.h"
 // After the vectors they are written with.
-#include "runner_server/kernels/activation_inl.h"
-#include "runner_server/kernels/attention_inl.h"
-#include "runner_server/kernels/gemm_inl.h"
-#include "runner_server/kernels/layer_norm_inl.h"
+#include "runner_server/kernels/kernels_inl.h"
 
 namespace chorus {
 
-constinit const KernelTable kAvx2Kernels = {"avx2", Gemm, LayerNorm, Attention, Activate};
+constinit const KernelTable kAvx2Kernels = MakeKernelTable("avx2", false);
 
 }  // namespace chorus
 #endif

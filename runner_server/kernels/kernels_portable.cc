@@ -2,13 +2,10 @@
 #include "runner_server/kernels/kernel_table.h"
 #include "runner_server/kernels/simd_portable.h"
 // After the vectors they are written with.
-#include "runner_server/kernels/activation_inl.h"
-#include "runner_server/kernels/attention_inl.h"
-#include "runner_server/kernels/gemm_inl.h"
-#include "runner_server/kernels/layer_norm_inl.h"
+#include "runner_server/kernels/kernels_inl.h"
 
 namespace chorus {
 
-constinit const KernelTable kPortableKernels = {"portable", Gemm, LayerNorm, Attention, Activate};
+constinit const KernelTable kPortableKernels = MakeKernelTable("portable", false);
 
 }  // namespace chorus

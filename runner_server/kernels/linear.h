@@ -2,10 +2,13 @@
 
 // A linear layer as the models call it: packed weights, a bias, and what is fused behind them.
 
+#include <cstdint>
 #include <vector>
 
 #include "runner_server/kernels/activation.h"
+#include "runner_server/kernels/gemm.h"
 #include "runner_server/kernels/packed_matrix.h"
+#include "runner_server/kernels/quantize.h"
 #include "runner_server/kernels/thread_pool.h"
 
 namespace chorus {
@@ -15,9 +18,29 @@ struct Linear {
   std::vector<float> bias;  // [out]; empty for none.
 };
 
-// y = residual + activation(x W^T + bias), shared over the pool. x is [m, in], y [m, out];
-// `residual`, [m, out], may be y itself or null for none. Rows do not influence each other.
-void ApplyLinear(const Linear& linear, const float* x, int m, float* y, ThreadPool& pool,
-                 Activation activation = Activation::kNone, const float* residual = nullptr);
+// The threads that linear layers share their work over, and the memory in which they put their
+// input into the weights' precision. Buffers grow to the largest input seen and stay.
+//
+// Thread safety: none; one for each model, used by its owner.
+class LinearContext {
+ public:
+  // num_threads must be >= 1.
+  explicit LinearContext(int num_threads) : pool_(num_threads) {}
+
+  ThreadPool& pool() { return pool_; }
+
+  // y = residual + activation(x W^T + bias). x is [m, in], y [m, out]; `residual`, [m, out], may be
+  // y itself or null for none. Rows do not influence each other.
+  void Apply(const Linear& linear, const float* x, int m, float* y,
+             Activation activation = Activation::kNone, const float* residual = nullptr);
+
+ private:
+  // Points args at x in the precision of the weights.
+  void ConvertInput(const PackedMatrix& weight, const float* x, GemmArgs& args);
+
+  ThreadPool pool_;
+  std::vector<uint32_t> converted_;  // [m][ceil(in / v)] lanes of 32 bits.
+  std::vector<RowQuantization> quantized_;
+};
 
 }  // namespace chorus

@@ -26,6 +26,7 @@ class MemoryRegion {
   ~MemoryRegion();
 
   // Aligned to a page (4096 bytes) at least.
+  char* data() const { return static_cast<char*>(data_); }
   float* floats() const { return static_cast<float*>(data_); }
   size_t size_bytes() const { return size_bytes_; }
 

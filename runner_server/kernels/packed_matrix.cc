@@ -1,69 +1,160 @@
 #include "runner_server/kernels/packed_matrix.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <vector>
 
 #include "base/status_macros.h"
 #include "runner_server/kernels/gemm.h"
 
 namespace chorus {
+namespace {
 
-absl::StatusOr<PackedMatrix> PackedMatrix::Allocate(int out, int in) {
+constexpr float kLargestInt8 = 127;
+
+// To nearest, ties to even, for |x| < 2^22: adding 1.5 * 2^23 rounds to an integer.
+int32_t RoundToInt(float x) {
+  const float shifted = x + 12582912.0f;
+  int32_t bits;
+  std::memcpy(&bits, &shifted, sizeof(bits));
+  return bits - 0x4B400000;
+}
+
+}  // namespace
+
+absl::StatusOr<PackedMatrix> PackedMatrix::Make(Precision precision, int out, int in, Gather gather,
+                                                ThreadPool& pool) {
   PackedMatrix matrix;
+  matrix.precision_ = precision;
   matrix.out_ = out;
   matrix.in_ = in;
-  const size_t size = static_cast<size_t>(GemmPanels(out)) * kPanelColumns * in * sizeof(float);
-  ASSIGN_OR_RETURN(matrix.memory_,
-                   MemoryRegion::Create(size, MemoryRegion::Paging::kHuge, "weights"));
+  const int num_panels = GemmPanels(out);
+  ASSIGN_OR_RETURN(matrix.memory_, MemoryRegion::Create(num_panels * matrix.panel_bytes(),
+                                                        MemoryRegion::Paging::kHuge, "weights"));
+  const bool is_int8 = WeightBytes(precision) == 1;
+  if (is_int8) matrix.scales_.resize(num_panels * kPanelColumns);
+  if (precision == Precision::kInt8) matrix.sums_.resize(num_panels * kPanelColumns);
+  pool.Run(num_panels, [&](int, int begin, int end) {
+    if (precision == Precision::kFloat32) {  // A panel is what is gathered.
+      for (int p = begin; p < end; ++p) gather(p, reinterpret_cast<float*>(matrix.Panel(p)));
+      return;
+    }
+    std::vector<float> weights(static_cast<size_t>(in) * kPanelColumns);  // [in][64]
+    for (int p = begin; p < end; ++p) {
+      std::fill(weights.begin(), weights.end(), 0.0f);
+      gather(p, weights.data());
+      if (is_int8) {
+        matrix.PackInt8(weights.data(), p);
+      } else {
+        matrix.PackBfloat16(weights.data(), p);
+      }
+    }
+  });
   return matrix;
 }
 
-float* PackedMatrix::Panel(int panel) const {
-  return memory_.floats() + static_cast<size_t>(panel) * in_ * kPanelColumns;
-}
-
-absl::StatusOr<PackedMatrix> PackedMatrix::FromRows(int out, int in, Reader read,
-                                                    ThreadPool& pool) {
-  ASSIGN_OR_RETURN(PackedMatrix matrix, Allocate(out, in));
-  pool.Run(GemmPanels(out), [&](int, int begin, int end) {
+absl::StatusOr<PackedMatrix> PackedMatrix::FromRows(Precision precision, int out, int in,
+                                                    Reader read, ThreadPool& pool) {
+  const auto gather = [&](int panel, float* weights) {
     // Sixteen rows at a time: each of their elements side by side fills a cache line.
     constexpr int kRows = 16;
-    std::vector<float> rows(static_cast<size_t>(kRows) * in);
-    for (int first = begin * kPanelColumns; first < std::min(out, end * kPanelColumns);
-         first += kRows) {
-      const int count = std::min(kRows, out - first);
+    thread_local std::vector<float> rows;
+    rows.resize(static_cast<size_t>(kRows) * in);
+    const int panel_end = std::min(out, (panel + 1) * kPanelColumns);
+    for (int first = panel * kPanelColumns; first < panel_end; first += kRows) {
+      const int count = std::min(kRows, panel_end - first);
       read(static_cast<size_t>(first) * in, static_cast<size_t>(count) * in, rows.data());
-      float* lanes = matrix.Panel(first / kPanelColumns) + first % kPanelColumns;
+      float* lanes = weights + first % kPanelColumns;
       for (int i = 0; i < in; ++i) {
         for (int r = 0; r < count; ++r) {
           lanes[static_cast<size_t>(i) * kPanelColumns + r] = rows[static_cast<size_t>(r) * in + i];
         }
       }
     }
-  });
-  return matrix;
+  };
+  return Make(precision, out, in, gather, pool);
 }
 
-absl::StatusOr<PackedMatrix> PackedMatrix::FromColumns(int out, int in, Reader read,
-                                                       ThreadPool& pool) {
-  ASSIGN_OR_RETURN(PackedMatrix matrix, Allocate(out, in));
-  pool.Run(in, [&](int, int begin, int end) {
-    std::vector<float> row(out);
-    for (int i = begin; i < end; ++i) {
-      read(static_cast<size_t>(i) * out, out, row.data());
-      for (int first = 0; first < out; first += kPanelColumns) {
-        std::memcpy(matrix.Panel(first / kPanelColumns) + static_cast<size_t>(i) * kPanelColumns,
-                    row.data() + first, std::min(kPanelColumns, out - first) * sizeof(float));
-      }
+absl::StatusOr<PackedMatrix> PackedMatrix::FromColumns(Precision precision, int out, int in,
+                                                       Reader read, ThreadPool& pool) {
+  const auto gather = [&](int panel, float* weights) {
+    const int first = panel * kPanelColumns;
+    const int count = std::min(kPanelColumns, out - first);
+    for (int i = 0; i < in; ++i) {
+      read(static_cast<size_t>(i) * out + first, count,
+           weights + static_cast<size_t>(i) * kPanelColumns);
     }
-  });
-  return matrix;
+  };
+  return Make(precision, out, in, gather, pool);
+}
+
+size_t PackedMatrix::panel_bytes() const {
+  const int per_lane = WeightsPerLane(precision_);
+  return static_cast<size_t>((in_ + per_lane - 1) / per_lane) * kPanelColumns * 4;
+}
+
+void PackedMatrix::PackBfloat16(const float* weights, int panel) {
+  auto* packed = reinterpret_cast<uint16_t*>(Panel(panel));
+  for (int i = 0; i < in_; ++i, weights += kPanelColumns) {
+    uint16_t* lanes = packed + static_cast<size_t>(i / 2) * kPanelColumns * 2 + i % 2;
+    for (int column = 0; column < kPanelColumns; ++column) {
+      lanes[column * 2] = FloatToBfloat16(weights[column]);
+    }
+  }
+}
+
+void PackedMatrix::PackInt8(const float* weights, int panel) {
+  float largest[kPanelColumns] = {}, inverse[kPanelColumns];
+  for (int i = 0; i < in_; ++i) {
+    for (int column = 0; column < kPanelColumns; ++column) {
+      const float magnitude = std::abs(weights[static_cast<size_t>(i) * kPanelColumns + column]);
+      largest[column] = magnitude > largest[column] ? magnitude : largest[column];
+    }
+  }
+  for (int column = 0; column < kPanelColumns; ++column) {
+    const bool is_zero = !(largest[column] > 1e-30f);  // Too small to divide by, too.
+    scales_[panel * kPanelColumns + column] = is_zero ? 0 : largest[column] / kLargestInt8;
+    inverse[column] = is_zero ? 0 : kLargestInt8 / largest[column];
+  }
+  int32_t sums[kPanelColumns] = {};
+  auto* packed = reinterpret_cast<int8_t*>(Panel(panel));
+  for (int i = 0; i < in_; ++i, weights += kPanelColumns) {
+    int8_t* lanes = packed + static_cast<size_t>(i / 4) * kPanelColumns * 4 + i % 4;
+    for (int column = 0; column < kPanelColumns; ++column) {
+      const int32_t q = RoundToInt(weights[column] * inverse[column]);
+      lanes[column * 4] = static_cast<int8_t>(q);
+      sums[column] += q;
+    }
+  }
+  if (!sums_.empty()) std::copy_n(sums, kPanelColumns, &sums_[panel * kPanelColumns]);
 }
 
 void PackedMatrix::CopyRow(int index, float* row) const {
-  const float* lane = Panel(index / kPanelColumns) + index % kPanelColumns;
-  for (int i = 0; i < in_; ++i) row[i] = lane[static_cast<size_t>(i) * kPanelColumns];
+  const char* panel = Panel(index / kPanelColumns);
+  const int column = index % kPanelColumns;
+  switch (precision_) {
+    case Precision::kFloat32: {
+      const float* lane = reinterpret_cast<const float*>(panel) + column;
+      for (int i = 0; i < in_; ++i) row[i] = lane[static_cast<size_t>(i) * kPanelColumns];
+      break;
+    }
+    case Precision::kBfloat16: {
+      const auto* pair = reinterpret_cast<const uint16_t*>(panel) + column * 2;
+      for (int i = 0; i < in_; ++i) {
+        row[i] = Bfloat16ToFloat(pair[static_cast<size_t>(i / 2) * kPanelColumns * 2 + i % 2]);
+      }
+      break;
+    }
+    case Precision::kInt8:
+    case Precision::kInt8WeightOnly: {
+      const auto* quad = reinterpret_cast<const int8_t*>(panel) + column * 4;
+      const float scale = scales_[index];
+      for (int i = 0; i < in_; ++i) {
+        row[i] = scale * quad[static_cast<size_t>(i / 4) * kPanelColumns * 4 + i % 4];
+      }
+      break;
+    }
+  }
 }
 
 }  // namespace chorus

@@ -2,14 +2,19 @@
 
 // The weights of a linear layer, y = W x, in the panels that gemm.h reads.
 //
-// W is [out, in]; panel p holds outputs 64 p to 64 p + 63 as [in][64], those past the last zero.
+// W is [out, in]; panel p holds outputs 64 p to 64 p + 63 as [ceil(in / v)][64][v], what lies past
+// the last output or input zero. In the int8 precisions an output's weights are its scale times
+// integers in [-127, 127]; the scale makes the largest of them 127.
 // Thread safety: immutable once made.
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/memory_region.h"
+#include "runner_server/kernels/precision.h"
 #include "runner_server/kernels/thread_pool.h"
 
 namespace chorus {
@@ -22,24 +27,40 @@ class PackedMatrix {
 
   PackedMatrix() = default;
   // From a stored [out, in], as a Linear or an embedding has it. RESOURCE_EXHAUSTED without memory.
-  static absl::StatusOr<PackedMatrix> FromRows(int out, int in, Reader read, ThreadPool& pool);
+  static absl::StatusOr<PackedMatrix> FromRows(Precision precision, int out, int in, Reader read,
+                                               ThreadPool& pool);
   // From a stored [in, out], as GPT-2's Conv1D has it.
-  static absl::StatusOr<PackedMatrix> FromColumns(int out, int in, Reader read, ThreadPool& pool);
+  static absl::StatusOr<PackedMatrix> FromColumns(Precision precision, int out, int in, Reader read,
+                                                  ThreadPool& pool);
 
+  Precision precision() const { return precision_; }
   int out() const { return out_; }
   int in() const { return in_; }
-  const float* panels() const { return memory_.floats(); }
+  const void* panels() const { return memory_.data(); }
+  // [panels * 64] each; null in precisions without.
+  const float* column_scales() const { return scales_.empty() ? nullptr : scales_.data(); }
+  const int32_t* column_sums() const { return sums_.empty() ? nullptr : sums_.data(); }
 
   // Writes W's row `index`, [in]: the vector of a token whose embedding is also the head.
   void CopyRow(int index, float* row) const;
 
  private:
-  static absl::StatusOr<PackedMatrix> Allocate(int out, int in);
-  float* Panel(int panel) const;
+  // Writes one panel's weights as fp32, [in][64].
+  using Gather = absl::FunctionRef<void(int panel, float* weights)>;
 
+  static absl::StatusOr<PackedMatrix> Make(Precision precision, int out, int in, Gather gather,
+                                           ThreadPool& pool);
+  size_t panel_bytes() const;
+  char* Panel(int panel) const { return memory_.data() + panel * panel_bytes(); }
+  void PackBfloat16(const float* weights, int panel);
+  void PackInt8(const float* weights, int panel);
+
+  Precision precision_ = Precision::kFloat32;
   int out_ = 0;
   int in_ = 0;
   MemoryRegion memory_;
+  std::vector<float> scales_;
+  std::vector<int32_t> sums_;
 };
 
 }  // namespace chorus

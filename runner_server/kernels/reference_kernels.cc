@@ -24,15 +24,44 @@ double ReferenceActivation(Activation activation, double x) {
   return x;
 }
 
-void ReferenceGemm(const GemmArgs& args) {
+namespace {
+
+// Element [row, i] of A, and element [i, column] of B without its scale.
+double ElementOfA(Precision precision, const GemmArgs& args, int row, int i) {
+  const ptrdiff_t place = row * args.a_stride + i;
+  if (precision == Precision::kBfloat16) {
+    return Bfloat16ToFloat(static_cast<const uint16_t*>(args.a)[place]);
+  }
+  if (precision == Precision::kInt8) {
+    const RowQuantization& quantized = args.a_quantized[row];
+    const int q = static_cast<const uint8_t*>(args.a)[place];
+    return static_cast<double>(quantized.scale) * (q - quantized.zero);
+  }
+  return static_cast<const float*>(args.a)[place];
+}
+
+double ElementOfB(Precision precision, const GemmArgs& args, int i, int column) {
+  const int per_lane = WeightsPerLane(precision);
+  const ptrdiff_t steps = (args.k + per_lane - 1) / per_lane;
+  const ptrdiff_t lane =
+      (column / kPanelColumns * steps + i / per_lane) * kPanelColumns + column % kPanelColumns;
+  const ptrdiff_t place = lane * per_lane + i % per_lane;
+  if (precision == Precision::kFloat32) return static_cast<const float*>(args.panels)[place];
+  if (precision == Precision::kBfloat16) {
+    return Bfloat16ToFloat(static_cast<const uint16_t*>(args.panels)[place]);
+  }
+  return static_cast<double>(args.column_scales[column]) *
+         static_cast<const int8_t*>(args.panels)[place];
+}
+
+}  // namespace
+
+void ReferenceGemm(Precision precision, const GemmArgs& args) {
   for (int row = 0; row < args.m; ++row) {
     for (int column = 0; column < args.n; ++column) {
-      const ptrdiff_t panel = column / kPanelColumns;
       double sum = args.bias == nullptr ? 0 : args.bias[column];
       for (int i = 0; i < args.k; ++i) {
-        const float weight =
-            args.panels[(panel * args.k + i) * kPanelColumns + column % kPanelColumns];
-        sum += static_cast<double>(args.a[row * args.a_stride + i]) * weight;
+        sum += ElementOfA(precision, args, row, i) * ElementOfB(precision, args, i, column);
       }
       sum = ReferenceActivation(args.activation, sum);
       const ptrdiff_t place = row * args.c_stride + column;
@@ -54,6 +83,25 @@ void ReferenceLayerNorm(const LayerNormArgs& args) {
   }
 }
 
+namespace {
+
+double KeyElement(const AttentionArgs& args, int t, int d) {
+  const int group = args.element == KvElement::kBfloat16 ? 2 : 1;
+  const ptrdiff_t lane =
+      static_cast<ptrdiff_t>(t / kKeyBlock) * ((args.head_size + group - 1) / group) + d / group;
+  const ptrdiff_t place = (lane * kKeyBlock + t % kKeyBlock) * group + d % group;
+  if (group == 1) return static_cast<const float*>(args.keys)[place];
+  return Bfloat16ToFloat(static_cast<const uint16_t*>(args.keys)[place]);
+}
+
+double ValueElement(const AttentionArgs& args, int t, int d) {
+  const ptrdiff_t place = t * args.value_stride + d;
+  if (args.element == KvElement::kFloat32) return static_cast<const float*>(args.values)[place];
+  return Bfloat16ToFloat(static_cast<const uint16_t*>(args.values)[place]);
+}
+
+}  // namespace
+
 void ReferenceAttention(const AttentionArgs& args) {
   for (int i = 0; i < args.num_queries; ++i) {
     const int num_keys = args.num_keys + (args.causal ? i : 0);
@@ -62,10 +110,7 @@ void ReferenceAttention(const AttentionArgs& args) {
     for (int t = 0; t < num_keys; ++t) {
       double score = 0;
       for (int d = 0; d < args.head_size; ++d) {
-        const ptrdiff_t place =
-            (static_cast<ptrdiff_t>(t / kKeyBlock) * args.head_size + d) * kKeyBlock;
-        score +=
-            static_cast<double>(args.q[i * args.q_stride + d]) * args.keys[place + t % kKeyBlock];
+        score += args.q[i * args.q_stride + d] * KeyElement(args, t, d);
       }
       weights[t] = score * args.scale;
       max = std::max(max, weights[t]);
@@ -73,8 +118,7 @@ void ReferenceAttention(const AttentionArgs& args) {
     for (double& weight : weights) sum += weight = std::exp(weight - max);
     for (int d = 0; d < args.head_size; ++d) {
       double mixed = 0;
-      for (int t = 0; t < num_keys; ++t)
-        mixed += weights[t] * args.values[t * args.value_stride + d];
+      for (int t = 0; t < num_keys; ++t) mixed += weights[t] * ValueElement(args, t, d);
       args.out[i * args.out_stride + d] = static_cast<float>(mixed / sum);
     }
   }

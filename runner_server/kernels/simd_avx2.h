@@ -72,6 +72,94 @@ CHORUS_SIMD_INLINE Vec Pow2FromShifted(Vec t) {
   return {Pow2FromShiftedHalf(t.lo), Pow2FromShiftedHalf(t.hi)};
 }
 
+struct IntVec {
+  __m256i lo, hi;
+};
+
+CHORUS_SIMD_INLINE __m256i LoadHalf(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+CHORUS_SIMD_INLINE IntVec LoadInts(const void* p) {
+  return {LoadHalf(p), LoadHalf(static_cast<const char*>(p) + 32)};
+}
+CHORUS_SIMD_INLINE void StoreInts(void* p, IntVec a) {
+  _mm256_storeu_si256(static_cast<__m256i*>(p), a.lo);
+  _mm256_storeu_si256(static_cast<__m256i*>(p) + 1, a.hi);
+}
+CHORUS_SIMD_INLINE IntVec SetInts(int32_t x) {
+  return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+}
+CHORUS_SIMD_INLINE IntVec AddInts(IntVec a, IntVec b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+CHORUS_SIMD_INLINE IntVec SubInts(IntVec a, IntVec b) {
+  return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
+}
+CHORUS_SIMD_INLINE IntVec MulInts(IntVec a, IntVec b) {
+  return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)};
+}
+CHORUS_SIMD_INLINE Vec ToFloats(IntVec a) {
+  return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
+}
+CHORUS_SIMD_INLINE IntVec RoundToInts(Vec a) {
+  return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)};
+}
+
+template <int kByte>
+CHORUS_SIMD_INLINE Vec SignedByteToFloats(IntVec a) {
+  return ToFloats({_mm256_srai_epi32(_mm256_slli_epi32(a.lo, 24 - 8 * kByte), 24),
+                   _mm256_srai_epi32(_mm256_slli_epi32(a.hi, 24 - 8 * kByte), 24)});
+}
+CHORUS_SIMD_INLINE Vec FirstBfloat16(IntVec a) {
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(a.lo, 16)),
+          _mm256_castsi256_ps(_mm256_slli_epi32(a.hi, 16))};
+}
+CHORUS_SIMD_INLINE Vec SecondBfloat16(IntVec a) {
+  const __m256i upper = _mm256_set1_epi32(-65536);
+  return {_mm256_castsi256_ps(_mm256_and_si256(a.lo, upper)),
+          _mm256_castsi256_ps(_mm256_and_si256(a.hi, upper))};
+}
+CHORUS_SIMD_INLINE Vec LoadBfloat16(const uint16_t* p) {
+  const __m128i* eight = reinterpret_cast<const __m128i*>(p);
+  return FirstBfloat16({_mm256_cvtepu16_epi32(_mm_loadu_si128(eight)),
+                        _mm256_cvtepu16_epi32(_mm_loadu_si128(eight + 1))});
+}
+
+CHORUS_SIMD_INLINE __m256i RoundHalfToBfloat16(__m256 a) {
+  const __m256i bits = _mm256_castps_si256(a);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+  return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, is_nan), 16);
+}
+CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
+  const __m256i packed = _mm256_packus_epi32(RoundHalfToBfloat16(a.lo), RoundHalfToBfloat16(a.hi));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xD8));
+}
+CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {
+  return Fma(SecondBfloat16(a), SecondBfloat16(b), Fma(FirstBfloat16(a), FirstBfloat16(b), c));
+}
+
+CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a.lo, a.hi), 0xD8);
+  const __m128i limit = _mm_set1_epi16(255);  // packus takes words as signed.
+  const __m128i lo = _mm_min_epu16(_mm256_castsi256_si128(words), limit);
+  const __m128i hi = _mm_min_epu16(_mm256_extracti128_si256(words, 1), limit);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(lo, hi));
+}
+CHORUS_SIMD_INLINE __m256i DotBytesHalf(__m256i a, __m256i b, __m256i c) {
+  const __m256i a_even = _mm256_and_si256(a, _mm256_set1_epi16(0xFF));
+  const __m256i a_odd = _mm256_srli_epi16(a, 8);
+  const __m256i b_even = _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8);
+  const __m256i b_odd = _mm256_srai_epi16(b, 8);
+  return _mm256_add_epi32(
+      c, _mm256_add_epi32(_mm256_madd_epi16(a_even, b_even), _mm256_madd_epi16(a_odd, b_odd)));
+}
+CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
+  return {DotBytesHalf(a.lo, b.lo, c.lo), DotBytesHalf(a.hi, b.hi, c.hi)};
+}
+
 }  // namespace
 }  // namespace chorus
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// Sixteen fp32 lanes, AVX-512F. One of three files with the same content for three instruction
-// sets; the kernels (*_inl.h) are written once over them.
+// Sixteen fp32 lanes, or as many 32-bit groups of narrower elements: AVX-512 (F, BW, DQ, VL), with
+// VNNI and BF16 where the file that includes this is compiled for them. One of three files with the
+// same content for three instruction sets; the kernels (*_inl.h) are written once over them.
 //
 // A file that includes this is compiled for this instruction set alone. All is in an unnamed
 // namespace, and no function of the standard library may be called: the linker would be free to
@@ -54,6 +55,85 @@ CHORUS_SIMD_INLINE Vec KeepFirst(Vec a, int count, float fill) {
 CHORUS_SIMD_INLINE Vec Pow2FromShifted(Vec t) {
   const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(t.v), 23);
   return {_mm512_castsi512_ps(_mm512_add_epi32(exponent, _mm512_set1_epi32(0x3F800000)))};
+}
+
+// Sixteen 32-bit lanes: an int32 each, or two bf16, or four 8-bit integers, the first lowest.
+struct IntVec {
+  __m512i v;
+};
+
+CHORUS_SIMD_INLINE IntVec LoadInts(const void* p) { return {_mm512_loadu_si512(p)}; }
+CHORUS_SIMD_INLINE void StoreInts(void* p, IntVec a) { _mm512_storeu_si512(p, a.v); }
+CHORUS_SIMD_INLINE IntVec SetInts(int32_t x) { return {_mm512_set1_epi32(x)}; }
+CHORUS_SIMD_INLINE IntVec AddInts(IntVec a, IntVec b) { return {_mm512_add_epi32(a.v, b.v)}; }
+CHORUS_SIMD_INLINE IntVec SubInts(IntVec a, IntVec b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+CHORUS_SIMD_INLINE IntVec MulInts(IntVec a, IntVec b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+CHORUS_SIMD_INLINE Vec ToFloats(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
+// To nearest, ties to even.
+CHORUS_SIMD_INLINE IntVec RoundToInts(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
+
+// Byte kByte of each lane, signed.
+template <int kByte>
+CHORUS_SIMD_INLINE Vec SignedByteToFloats(IntVec a) {
+  return ToFloats({_mm512_srai_epi32(_mm512_slli_epi32(a.v, 24 - 8 * kByte), 24)});
+}
+// The first and the second bf16 of each lane.
+CHORUS_SIMD_INLINE Vec FirstBfloat16(IntVec a) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(a.v, 16))};
+}
+CHORUS_SIMD_INLINE Vec SecondBfloat16(IntVec a) {
+  return {_mm512_castsi512_ps(_mm512_and_si512(a.v, _mm512_set1_epi32(-65536)))};
+}
+// Sixteen bf16 in a row.
+CHORUS_SIMD_INLINE Vec LoadBfloat16(const uint16_t* p) {
+  const __m512i wide =
+      _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+}
+
+// The lanes' values clamped to [0, 255].
+CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
+  const __m512i positive = _mm512_max_epi32(a.v, _mm512_setzero_si512());
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtusepi32_epi8(positive));
+}
+
+#if defined(__AVX512BF16__)
+// To nearest, ties to even.
+CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
+  const __m256bh narrow = _mm512_cvtneps_pbh(a.v);
+  __builtin_memcpy(p, &narrow, sizeof(narrow));
+}
+// c + the products of both bf16 of each lane.
+CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {
+  return {_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};
+}
+#else
+CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
+  const __m512i bits = _mm512_castps_si512(a.v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+  const __mmask16 is_nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  const __m512i result = _mm512_mask_or_epi32(rounded, is_nan, bits, _mm512_set1_epi32(0x400000));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(result, 16)));
+}
+CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {
+  return Fma(SecondBfloat16(a), SecondBfloat16(b), Fma(FirstBfloat16(a), FirstBfloat16(b), c));
+}
+#endif
+
+// c + the products of the four bytes of each lane, those of a unsigned, those of b signed.
+CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
+#if defined(__AVX512VNNI__)
+  return {_mm512_dpbusd_epi32(c.v, a.v, b.v)};
+#else
+  const __m512i a_even = _mm512_and_si512(a.v, _mm512_set1_epi16(0xFF));
+  const __m512i a_odd = _mm512_srli_epi16(a.v, 8);
+  const __m512i b_even = _mm512_srai_epi16(_mm512_slli_epi16(b.v, 8), 8);
+  const __m512i b_odd = _mm512_srai_epi16(b.v, 8);
+  return {_mm512_add_epi32(
+      c.v, _mm512_add_epi32(_mm512_madd_epi16(a_even, b_even), _mm512_madd_epi16(a_odd, b_odd)))};
+#endif
 }
 
 }  // namespace

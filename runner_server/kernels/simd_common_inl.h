@@ -25,6 +25,14 @@ CHORUS_SIMD_INLINE void StoreFirst(float* p, Vec a, int count) {
   for (int i = 0; i < count; ++i) p[i] = lanes[i];
 }
 
+// As StoreFirst, of StoreBytes.
+CHORUS_SIMD_INLINE void StoreBytesFirst(uint8_t* p, IntVec a, int count) {
+  if (count >= kLanes) return StoreBytes(p, a);
+  uint8_t lanes[kLanes];
+  StoreBytes(lanes, a);
+  for (int i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
 // Always the same tree, so that the sum is reproducible.
 CHORUS_SIMD_INLINE float ReduceAdd(Vec a) {
   float lanes[kLanes];

@@ -19,6 +19,7 @@ constexpr int kAttentionTileVectors = 2;
 
 typedef float Float4 __attribute__((vector_size(16)));
 typedef int32_t Int4 __attribute__((vector_size(16)));
+typedef uint32_t Uint4 __attribute__((vector_size(16)));
 
 struct Vec {
   Float4 v[4];
@@ -76,8 +77,89 @@ CHORUS_SIMD_INLINE Vec KeepFirst(Vec a, int count, float fill) {
 }
 
 CHORUS_SIMD_INLINE Vec Pow2FromShifted(Vec t) {
-  typedef uint32_t Uint4 __attribute__((vector_size(16)));
   return Map([&](int i) { return (Float4)(((Uint4)t.v[i] << 23) + 0x3F800000u); });
+}
+
+struct IntVec {
+  Int4 v[4];
+};
+
+template <typename F>
+CHORUS_SIMD_INLINE IntVec MapInts(F f) {
+  return {f(0), f(1), f(2), f(3)};
+}
+
+CHORUS_SIMD_INLINE IntVec LoadInts(const void* p) {
+  IntVec a;
+  __builtin_memcpy(&a, p, sizeof(a));
+  return a;
+}
+CHORUS_SIMD_INLINE void StoreInts(void* p, IntVec a) { __builtin_memcpy(p, &a, sizeof(a)); }
+CHORUS_SIMD_INLINE IntVec SetInts(int32_t x) {
+  const Int4 v = {x, x, x, x};
+  return {v, v, v, v};
+}
+CHORUS_SIMD_INLINE IntVec AddInts(IntVec a, IntVec b) {
+  return MapInts([&](int i) { return a.v[i] + b.v[i]; });
+}
+CHORUS_SIMD_INLINE IntVec SubInts(IntVec a, IntVec b) {
+  return MapInts([&](int i) { return a.v[i] - b.v[i]; });
+}
+CHORUS_SIMD_INLINE IntVec MulInts(IntVec a, IntVec b) {
+  return MapInts([&](int i) { return a.v[i] * b.v[i]; });
+}
+CHORUS_SIMD_INLINE Vec ToFloats(IntVec a) {
+  return Map([&](int i) { return __builtin_convertvector(a.v[i], Float4); });
+}
+// Right for |a| < 2^22, which the kernels keep to: adding 1.5 * 2^23 rounds to an integer.
+CHORUS_SIMD_INLINE IntVec RoundToInts(Vec a) {
+  const Float4 shift = {12582912.0f, 12582912.0f, 12582912.0f, 12582912.0f};
+  return MapInts([&](int i) { return (Int4)(a.v[i] + shift) - 0x4B400000; });
+}
+
+template <int kByte>
+CHORUS_SIMD_INLINE Vec SignedByteToFloats(IntVec a) {
+  return ToFloats(MapInts([&](int i) { return (Int4)((Uint4)a.v[i] << (24 - 8 * kByte)) >> 24; }));
+}
+CHORUS_SIMD_INLINE Vec FirstBfloat16(IntVec a) {
+  return Map([&](int i) { return (Float4)((Uint4)a.v[i] << 16); });
+}
+CHORUS_SIMD_INLINE Vec SecondBfloat16(IntVec a) {
+  return Map([&](int i) { return (Float4)((Uint4)a.v[i] & 0xFFFF0000u); });
+}
+CHORUS_SIMD_INLINE Vec LoadBfloat16(const uint16_t* p) {
+  return Map([&](int i) {
+    return (Float4)(Uint4{p[4 * i], p[4 * i + 1], p[4 * i + 2], p[4 * i + 3]} << 16);
+  });
+}
+CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
+  for (int i = 0; i < 4; ++i) {
+    const Uint4 bits = (Uint4)a.v[i];
+    const Uint4 rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
+    const Uint4 quiet = (bits | 0x400000u) >> 16;
+    const Uint4 narrow = a.v[i] == a.v[i] ? rounded : quiet;
+    for (int j = 0; j < 4; ++j) p[4 * i + j] = static_cast<uint16_t>(narrow[j]);
+  }
+}
+CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {
+  return Fma(SecondBfloat16(a), SecondBfloat16(b), Fma(FirstBfloat16(a), FirstBfloat16(b), c));
+}
+
+CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
+  for (int i = 0; i < 16; ++i) {
+    const int32_t value = a.v[i / 4][i % 4];
+    p[i] = static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
+  }
+}
+CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
+  const auto dot = [](Int4 x, Int4 y) {
+    Int4 sum = {};
+    for (int byte = 0; byte < 4; ++byte) {
+      sum += (Int4)((Uint4)x >> (8 * byte) & 0xFFu) * ((Int4)((Uint4)y << (24 - 8 * byte)) >> 24);
+    }
+    return sum;
+  };
+  return MapInts([&](int i) { return c.v[i] + dot(a.v[i], b.v[i]); });
 }
 
 }  // namespace

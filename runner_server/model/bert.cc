@@ -74,7 +74,8 @@ void AddRow(const float* b, int n, float* a) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Bert>> Bert::Create(const BertConfig& config,
-                                                   const SafetensorsFile& file, int num_threads) {
+                                                   const SafetensorsFile& file, Precision precision,
+                                                   int num_threads) {
   if (!HasClassifier(file)) {
     return absl::FailedPreconditionError(absl::StrCat(
         file.path().string(),
@@ -85,13 +86,14 @@ absl::StatusOr<std::unique_ptr<Bert>> Bert::Create(const BertConfig& config,
   ASSIGN_OR_RETURN(const WeightMap weights,
                    WeightMap::Create(file, Specs(config), IgnoredTensors()));
   std::unique_ptr<Bert> model(new Bert(config, num_threads));
-  RETURN_IF_ERROR(model->Load(weights));
+  RETURN_IF_ERROR(model->Load(weights, precision));
   model->scores_.resize(num_threads);
   model->keys_.resize(num_threads);
   return model;
 }
 
-absl::Status Bert::Load(const WeightMap& weights) {
+absl::Status Bert::Load(const WeightMap& weights, Precision precision) {
+  ThreadPool& pool = linear_.pool();
   const int hidden = config_.hidden_size;
   const float epsilon = config_.layer_norm_epsilon;
   word_embedding_ = weights.at("bert.embeddings.word_embeddings.weight").ReadAll();
@@ -107,18 +109,20 @@ absl::Status Bert::Load(const WeightMap& weights) {
     const std::string self = name + ".attention.self";
     const std::string attention_output = name + ".attention.output";
     Layer layer;
-    ASSIGN_OR_RETURN(
-        layer.qkv,
-        ReadFusedLinears(weights, {self + ".query", self + ".key", self + ".value"}, pool_));
-    ASSIGN_OR_RETURN(layer.attention_out, ReadLinear(weights, attention_output + ".dense", pool_));
+    ASSIGN_OR_RETURN(layer.qkv,
+                     ReadFusedLinears(weights, {self + ".query", self + ".key", self + ".value"},
+                                      precision, pool));
+    ASSIGN_OR_RETURN(layer.attention_out,
+                     ReadLinear(weights, attention_output + ".dense", precision, pool));
     layer.attention_norm = ReadNorm(weights, attention_output + ".LayerNorm", epsilon);
-    ASSIGN_OR_RETURN(layer.inner, ReadLinear(weights, name + ".intermediate.dense", pool_));
-    ASSIGN_OR_RETURN(layer.outer, ReadLinear(weights, name + ".output.dense", pool_));
+    ASSIGN_OR_RETURN(layer.inner,
+                     ReadLinear(weights, name + ".intermediate.dense", precision, pool));
+    ASSIGN_OR_RETURN(layer.outer, ReadLinear(weights, name + ".output.dense", precision, pool));
     layer.outer_norm = ReadNorm(weights, name + ".output.LayerNorm", epsilon);
     layers_.push_back(std::move(layer));
   }
-  ASSIGN_OR_RETURN(pooler_, ReadLinear(weights, "bert.pooler.dense", pool_));
-  ASSIGN_OR_RETURN(classifier_, ReadLinear(weights, "classifier", pool_));
+  ASSIGN_OR_RETURN(pooler_, ReadLinear(weights, "bert.pooler.dense", Precision::kFloat32, pool));
+  ASSIGN_OR_RETURN(classifier_, ReadLinear(weights, "classifier", Precision::kFloat32, pool));
   return absl::OkStatus();
 }
 
@@ -139,13 +143,13 @@ std::span<const float> Bert::Forward(Rows rows) {
 
   Embed(rows, x);
   for (const Layer& layer : layers_) {
-    ApplyLinear(layer.qkv, x, num_tokens, qkv, pool_);
+    linear_.Apply(layer.qkv, x, num_tokens, qkv);
     Attend(rows, qkv, mixed);
-    ApplyLinear(layer.attention_out, mixed, num_tokens, x, pool_, Activation::kNone, x);
-    ApplyNorm(layer.attention_norm, x, num_tokens, x, pool_);
-    ApplyLinear(layer.inner, x, num_tokens, inner, pool_, config_.activation);
-    ApplyLinear(layer.outer, inner, num_tokens, x, pool_, Activation::kNone, x);
-    ApplyNorm(layer.outer_norm, x, num_tokens, x, pool_);
+    linear_.Apply(layer.attention_out, mixed, num_tokens, x, Activation::kNone, x);
+    ApplyNorm(layer.attention_norm, x, num_tokens, x, linear_.pool());
+    linear_.Apply(layer.inner, x, num_tokens, inner, config_.activation);
+    linear_.Apply(layer.outer, inner, num_tokens, x, Activation::kNone, x);
+    ApplyNorm(layer.outer_norm, x, num_tokens, x, linear_.pool());
   }
   return Classify(rows, x);
 }
@@ -160,7 +164,7 @@ void Bert::Embed(Rows rows, float* x) {
     }
   }
   const int num_tokens = static_cast<int>((out - x) / static_cast<ptrdiff_t>(hidden));
-  ApplyNorm(embedding_norm_, x, num_tokens, x, pool_);
+  ApplyNorm(embedding_norm_, x, num_tokens, x, linear_.pool());
 }
 
 // Heads come outermost, so that an even share of the items is an even share of the work.
@@ -169,7 +173,7 @@ void Bert::Attend(Rows rows, const float* qkv, float* out) {
   const ptrdiff_t hidden = config_.hidden_size;
   const int size = config_.hidden_size / config_.num_heads;
   const KernelTable& kernels = Kernels();
-  pool_.Run(num_rows * config_.num_heads, [&](int thread, int begin, int end) {
+  linear_.pool().Run(num_rows * config_.num_heads, [&](int thread, int begin, int end) {
     for (int item = begin; item < end; ++item) {
       const int head = item / num_rows;
       const ptrdiff_t first = first_tokens_[item % num_rows];
@@ -204,10 +208,10 @@ std::span<const float> Bert::Classify(Rows rows, const float* x) {
   for (size_t r = 0; r < rows.size(); ++r) {
     std::memcpy(first + r * hidden, x + first_tokens_[r] * hidden, hidden * sizeof(float));
   }
-  ApplyLinear(pooler_, first, num_rows, pooled, pool_, Activation::kTanh);
+  linear_.Apply(pooler_, first, num_rows, pooled, Activation::kTanh);
   const size_t size = rows.size() * config_.labels.size();
   float* logits = logits_.Get(size);
-  ApplyLinear(classifier_, pooled, num_rows, logits, pool_);
+  linear_.Apply(classifier_, pooled, num_rows, logits);
   return {logits, size};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// BERT with a classification head (Devlin et al., 2018, arXiv:1810.04805) in fp32, as Hugging
+// BERT with a classification head (Devlin et al., 2018, arXiv:1810.04805), as Hugging
 // Face's BertForSequenceClassification computes it: post-norm blocks, pooler over the first token.
 //
 // Rows of any length are laid end to end; only attention sees where one ends. Nothing is padded.
@@ -25,7 +25,8 @@ class Bert : public SequenceClassifier {
   // not fit `config`; FAILED_PRECONDITION for a file without classification head, and says what to
   // do; RESOURCE_EXHAUSTED without memory. num_threads must be >= 1.
   static absl::StatusOr<std::unique_ptr<Bert>> Create(const BertConfig& config,
-                                                      const SafetensorsFile& file, int num_threads);
+                                                      const SafetensorsFile& file,
+                                                      Precision precision, int num_threads);
 
   int vocab_size() const override { return config_.vocab_size; }
   int context_size() const override { return config_.context_size; }
@@ -43,9 +44,9 @@ class Bert : public SequenceClassifier {
     Norm outer_norm;
   };
 
-  Bert(const BertConfig& config, int num_threads) : config_(config), pool_(num_threads) {}
+  Bert(const BertConfig& config, int num_threads) : config_(config), linear_(num_threads) {}
 
-  absl::Status Load(const WeightMap& weights);
+  absl::Status Load(const WeightMap& weights, Precision precision);
 
   // The stages of Forward; x is [tokens of all rows, hidden].
   void Embed(Rows rows, float* x);
@@ -53,12 +54,12 @@ class Bert : public SequenceClassifier {
   std::span<const float> Classify(Rows rows, const float* x);
 
   const BertConfig config_;
-  ThreadPool pool_;
+  LinearContext linear_;
   std::vector<float> word_embedding_;      // [vocab, hidden]
   std::vector<float> position_embedding_;  // [context, hidden], the first token type's added.
   Norm embedding_norm_;
   std::vector<Layer> layers_;
-  Linear pooler_;
+  Linear pooler_;  // fp32 in every precision, as the classifier: they cost nothing.
   Linear classifier_;
 
   std::vector<int> first_tokens_;  // Of the pass: each row's first token among all tokens.

@@ -58,39 +58,44 @@ std::vector<WeightSpec> Specs(const Gpt2Config& config) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Gpt2>> Gpt2::Create(const Gpt2Config& config,
-                                                   const SafetensorsFile& file, int num_threads,
-                                                   int num_kv_slots) {
+                                                   const SafetensorsFile& file, Precision precision,
+                                                   int num_threads, int num_kv_slots) {
   ASSIGN_OR_RETURN(const WeightMap weights,
                    WeightMap::Create(file, Specs(config), IgnoredTensors()));
   std::unique_ptr<Gpt2> model(new Gpt2(config, num_threads, num_kv_slots));
-  RETURN_IF_ERROR(model->Load(weights));
+  RETURN_IF_ERROR(model->Load(weights, precision));
   ASSIGN_OR_RETURN(model->cache_, KvCache::Create({.num_slots = num_kv_slots,
                                                    .num_layers = config.num_layers,
                                                    .num_heads = config.num_heads,
                                                    .head_size = model->head_size(),
-                                                   .context_size = config.context_size}));
+                                                   .context_size = config.context_size,
+                                                   .element = precision == Precision::kFloat32
+                                                                  ? KvElement::kFloat32
+                                                                  : KvElement::kBfloat16}));
   model->scores_.resize(num_threads);
   return model;
 }
 
-absl::Status Gpt2::Load(const WeightMap& weights) {
-  ASSIGN_OR_RETURN(token_embedding_.weight, ReadRows(weights.at("wte.weight"), pool_));
+absl::Status Gpt2::Load(const WeightMap& weights, Precision precision) {
+  ThreadPool& pool = linear_.pool();
+  ASSIGN_OR_RETURN(token_embedding_.weight, ReadRows(weights.at("wte.weight"), precision, pool));
   position_embedding_ = weights.at("wpe.weight").ReadAll();
   const float epsilon = config_.layer_norm_epsilon;
   for (int i = 0; i < config_.num_layers; ++i) {
     const std::string name = "h." + std::to_string(i);
     Layer layer;
     layer.norm_1 = ReadNorm(weights, name + ".ln_1", epsilon);
-    ASSIGN_OR_RETURN(layer.qkv, ReadConv1D(weights, name + ".attn.c_attn", pool_));
-    ASSIGN_OR_RETURN(layer.attention_out, ReadConv1D(weights, name + ".attn.c_proj", pool_));
+    ASSIGN_OR_RETURN(layer.qkv, ReadConv1D(weights, name + ".attn.c_attn", precision, pool));
+    ASSIGN_OR_RETURN(layer.attention_out,
+                     ReadConv1D(weights, name + ".attn.c_proj", precision, pool));
     layer.norm_2 = ReadNorm(weights, name + ".ln_2", epsilon);
-    ASSIGN_OR_RETURN(layer.inner, ReadConv1D(weights, name + ".mlp.c_fc", pool_));
-    ASSIGN_OR_RETURN(layer.outer, ReadConv1D(weights, name + ".mlp.c_proj", pool_));
+    ASSIGN_OR_RETURN(layer.inner, ReadConv1D(weights, name + ".mlp.c_fc", precision, pool));
+    ASSIGN_OR_RETURN(layer.outer, ReadConv1D(weights, name + ".mlp.c_proj", precision, pool));
     layers_.push_back(std::move(layer));
   }
   final_norm_ = ReadNorm(weights, "ln_f", epsilon);
   if (!config_.tied_head) {
-    ASSIGN_OR_RETURN(untied_head_.weight, ReadRows(weights.at("lm_head.weight"), pool_));
+    ASSIGN_OR_RETURN(untied_head_.weight, ReadRows(weights.at("lm_head.weight"), precision, pool));
   }
   return absl::OkStatus();
 }
@@ -109,13 +114,13 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
   Embed(x);
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[i];
-    ApplyNorm(layer.norm_1, x, num_tokens, normed, pool_);
-    ApplyLinear(layer.qkv, normed, num_tokens, qkv, pool_);
+    ApplyNorm(layer.norm_1, x, num_tokens, normed, linear_.pool());
+    linear_.Apply(layer.qkv, normed, num_tokens, qkv);
     Attend(rows, i, qkv, mixed);
-    ApplyLinear(layer.attention_out, mixed, num_tokens, x, pool_, Activation::kNone, x);
-    ApplyNorm(layer.norm_2, x, num_tokens, normed, pool_);
-    ApplyLinear(layer.inner, normed, num_tokens, inner, pool_, config_.activation);
-    ApplyLinear(layer.outer, inner, num_tokens, x, pool_, Activation::kNone, x);
+    linear_.Apply(layer.attention_out, mixed, num_tokens, x, Activation::kNone, x);
+    ApplyNorm(layer.norm_2, x, num_tokens, normed, linear_.pool());
+    linear_.Apply(layer.inner, normed, num_tokens, inner, config_.activation);
+    linear_.Apply(layer.outer, inner, num_tokens, x, Activation::kNone, x);
   }
   return Logits(rows, x);
 }
@@ -132,7 +137,7 @@ void Gpt2::LayOut(std::span<const Row> rows) {
 
 void Gpt2::Embed(float* x) {
   const size_t hidden = config_.hidden_size;
-  pool_.Run(static_cast<int>(tokens_.size()), [&](int, int begin, int end) {
+  linear_.pool().Run(static_cast<int>(tokens_.size()), [&](int, int begin, int end) {
     for (int t = begin; t < end; ++t) {
       float* out = x + t * hidden;
       token_embedding_.weight.CopyRow(tokens_[t].id, out);
@@ -150,21 +155,16 @@ void Gpt2::Attend(std::span<const Row> rows, int layer, const float* qkv, float*
   const int size = head_size();
   const float scale = config_.scale_attention ? 1.0f / std::sqrt(static_cast<float>(size)) : 1.0f;
   const KernelTable& kernels = Kernels();
-  pool_.Run(num_rows * config_.num_heads, [&](int thread, int begin, int end) {
+  linear_.pool().Run(num_rows * config_.num_heads, [&](int thread, int begin, int end) {
     for (int item = begin; item < end; ++item) {
       const int head = item / num_rows;
       const Row& row = rows[item % num_rows];
       const ptrdiff_t first = first_tokens_[item % num_rows];
       const int num_tokens = static_cast<int>(row.tokens.size());
       const float* q = qkv + first * 3 * hidden + head * size;
-      float* keys = cache_.Keys(row.slot, layer, head);
-      float* values = cache_.Values(row.slot, layer, head);
-      const ptrdiff_t value_stride = cache_.value_stride();
       for (int t = 0; t < num_tokens; ++t) {
         const float* token = q + t * 3 * hidden;
-        StoreKey(token + hidden, size, row.start + t, keys);
-        std::memcpy(values + (row.start + t) * value_stride, token + 2 * hidden,
-                    size * sizeof(float));
+        cache_.Store(row.slot, layer, head, row.start + t, token + hidden, token + 2 * hidden);
       }
       kernels.attention(
           {.q = q,
@@ -172,9 +172,10 @@ void Gpt2::Attend(std::span<const Row> rows, int layer, const float* qkv, float*
            .num_queries = num_tokens,
            .head_size = size,
            .scale = scale,
-           .keys = keys,
-           .values = values,
-           .value_stride = value_stride,
+           .element = cache_.element(),
+           .keys = cache_.Keys(row.slot, layer, head),
+           .values = cache_.Values(row.slot, layer, head),
+           .value_stride = cache_.value_stride(),
            .num_keys = row.start + 1,
            .causal = true,
            .scores = scores_[thread].Get(kMaxQueryTile * PaddedKeys(row.start + num_tokens)),
@@ -194,10 +195,10 @@ std::span<const float> Gpt2::Logits(std::span<const Row> rows, const float* x) {
     std::memcpy(last + count++ * hidden, x + token * hidden, hidden * sizeof(float));
   }
   if (count == 0) return {};
-  ApplyNorm(final_norm_, last, count, last, pool_);
+  ApplyNorm(final_norm_, last, count, last, linear_.pool());
   const size_t size = static_cast<size_t>(count) * config_.vocab_size;
   float* logits = logits_.Get(size);
-  ApplyLinear(head(), last, count, logits, pool_);
+  linear_.Apply(head(), last, count, logits);
   return {logits, size};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// GPT-2 (Radford et al., 2019, "Language Models are Unsupervised Multitask Learners") in fp32, as
+// GPT-2 (Radford et al., 2019, "Language Models are Unsupervised Multitask Learners"), as
 // Hugging Face's GPT2LMHeadModel computes it: pre-norm blocks, learned positions.
 //
 // Thread safety: as LanguageModel; threads of its own run inside Forward alone.
@@ -23,7 +23,8 @@ class Gpt2 : public LanguageModel {
   // Copies the weights; `file` may be closed afterwards. INVALID_ARGUMENT lists the tensors that do
   // not fit `config`; RESOURCE_EXHAUSTED without memory. Both counts must be >= 1.
   static absl::StatusOr<std::unique_ptr<Gpt2>> Create(const Gpt2Config& config,
-                                                      const SafetensorsFile& file, int num_threads,
+                                                      const SafetensorsFile& file,
+                                                      Precision precision, int num_threads,
                                                       int num_kv_slots);
 
   int vocab_size() const override { return config_.vocab_size; }
@@ -46,9 +47,9 @@ class Gpt2 : public LanguageModel {
   };
 
   Gpt2(const Gpt2Config& config, int num_threads, int num_slots)
-      : config_(config), num_slots_(num_slots), pool_(num_threads) {}
+      : config_(config), num_slots_(num_slots), linear_(num_threads) {}
 
-  absl::Status Load(const WeightMap& weights);
+  absl::Status Load(const WeightMap& weights, Precision precision);
   int head_size() const { return config_.hidden_size / config_.num_heads; }
   const Linear& head() const { return config_.tied_head ? token_embedding_ : untied_head_; }
 
@@ -60,7 +61,7 @@ class Gpt2 : public LanguageModel {
 
   const Gpt2Config config_;
   const int num_slots_;
-  ThreadPool pool_;
+  LinearContext linear_;
   Linear token_embedding_;  // Packed, since it is the head too when tied. [hidden] -> [vocab]
   Linear untied_head_;      // Empty when tied.
   std::vector<float> position_embedding_;  // [context, hidden]

@@ -8,8 +8,10 @@
 // Thread safety: different (slot, layer, head) may be written at once.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "runner_server/kernels/attention.h"
 #include "runner_server/kernels/memory_region.h"
 
 namespace chorus {
@@ -22,17 +24,23 @@ class KvCache {
     int num_heads = 0;
     int head_size = 0;
     int context_size = 0;  // Most tokens of a slot.
+    KvElement element = KvElement::kFloat32;
   };
 
   // RESOURCE_EXHAUSTED if the addresses cannot be reserved.
   static absl::StatusOr<KvCache> Create(const Shape& shape);
 
-  float* Keys(int slot, int layer, int head) const {
-    return memory_.floats() + HeadIndex(slot, layer, head) * (keys_size_ + values_size_);
+  // Writes the key and the value, [head_size] each, of the token at `position`.
+  void Store(int slot, int layer, int head, int position, const float* key,
+             const float* value) const;
+
+  char* Keys(int slot, int layer, int head) const {
+    return memory_.data() + HeadIndex(slot, layer, head) * (keys_bytes_ + values_bytes_);
   }
-  float* Values(int slot, int layer, int head) const {
-    return Keys(slot, layer, head) + keys_size_;
+  char* Values(int slot, int layer, int head) const {
+    return Keys(slot, layer, head) + keys_bytes_;
   }
+  KvElement element() const { return shape_.element; }
   // Elements from one token's values to the next's.
   int value_stride() const { return value_stride_; }
 
@@ -43,12 +51,13 @@ class KvCache {
 
   Shape shape_;
   int value_stride_ = 0;
-  size_t keys_size_ = 0;    // Elements of one head's keys,
-  size_t values_size_ = 0;  // and values.
+  size_t keys_bytes_ = 0;    // Of one head's keys,
+  size_t values_bytes_ = 0;  // and values.
   MemoryRegion memory_;
 };
 
-// Copies one token's key, [head_size], to its place among blocked keys.
+// Copies one token's key, [head_size], to its place among blocked keys of fp32 or bf16.
 void StoreKey(const float* key, int head_size, int position, float* keys);
+void StoreKey(const float* key, int head_size, int position, uint16_t* keys);
 
 }  // namespace chorus

@@ -28,28 +28,29 @@ Norm ReadNorm(const WeightMap& weights, const std::string& prefix, float epsilon
           .epsilon = epsilon};
 }
 
-absl::StatusOr<PackedMatrix> ReadRows(const WeightView& weight, ThreadPool& pool) {
+absl::StatusOr<PackedMatrix> ReadRows(const WeightView& weight, Precision precision,
+                                      ThreadPool& pool) {
   return PackedMatrix::FromRows(
-      static_cast<int>(weight.shape()[0]), static_cast<int>(weight.shape()[1]),
+      precision, static_cast<int>(weight.shape()[0]), static_cast<int>(weight.shape()[1]),
       [&](size_t first, size_t count, float* out) { weight.Read(first, count, out); }, pool);
 }
 
 absl::StatusOr<Linear> ReadLinear(const WeightMap& weights, const std::string& prefix,
-                                  ThreadPool& pool) {
+                                  Precision precision, ThreadPool& pool) {
   Linear linear;
-  ASSIGN_OR_RETURN(linear.weight, ReadRows(weights.at(prefix + ".weight"), pool));
+  ASSIGN_OR_RETURN(linear.weight, ReadRows(weights.at(prefix + ".weight"), precision, pool));
   linear.bias = weights.at(prefix + ".bias").ReadAll();
   return linear;
 }
 
 absl::StatusOr<Linear> ReadConv1D(const WeightMap& weights, const std::string& prefix,
-                                  ThreadPool& pool) {
+                                  Precision precision, ThreadPool& pool) {
   const WeightView& weight = weights.at(prefix + ".weight");
   Linear linear;
   ASSIGN_OR_RETURN(
       linear.weight,
       PackedMatrix::FromColumns(
-          static_cast<int>(weight.shape()[1]), static_cast<int>(weight.shape()[0]),
+          precision, static_cast<int>(weight.shape()[1]), static_cast<int>(weight.shape()[0]),
           [&](size_t first, size_t count, float* out) { weight.Read(first, count, out); }, pool));
   linear.bias = weights.at(prefix + ".bias").ReadAll();
   return linear;
@@ -57,7 +58,7 @@ absl::StatusOr<Linear> ReadConv1D(const WeightMap& weights, const std::string& p
 
 absl::StatusOr<Linear> ReadFusedLinears(const WeightMap& weights,
                                         const std::vector<std::string>& prefixes,
-                                        ThreadPool& pool) {
+                                        Precision precision, ThreadPool& pool) {
   std::vector<const WeightView*> parts;
   Linear linear;
   uint64_t out = 0;
@@ -81,7 +82,7 @@ absl::StatusOr<Linear> ReadFusedLinears(const WeightMap& weights,
     }
   };
   ASSIGN_OR_RETURN(linear.weight,
-                   PackedMatrix::FromRows(static_cast<int>(out),
+                   PackedMatrix::FromRows(precision, static_cast<int>(out),
                                           static_cast<int>(parts[0]->shape()[1]), read, pool));
   return linear;
 }

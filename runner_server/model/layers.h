@@ -37,14 +37,16 @@ class Scratch {
 
 Norm ReadNorm(const WeightMap& weights, const std::string& prefix, float epsilon);
 // A stored [out, in], as PyTorch's Linear has it.
-absl::StatusOr<PackedMatrix> ReadRows(const WeightView& weight, ThreadPool& pool);
+absl::StatusOr<PackedMatrix> ReadRows(const WeightView& weight, Precision precision,
+                                      ThreadPool& pool);
 absl::StatusOr<Linear> ReadLinear(const WeightMap& weights, const std::string& prefix,
-                                  ThreadPool& pool);
+                                  Precision precision, ThreadPool& pool);
 // A stored [in, out], as GPT-2's Conv1D has it.
 absl::StatusOr<Linear> ReadConv1D(const WeightMap& weights, const std::string& prefix,
-                                  ThreadPool& pool);
+                                  Precision precision, ThreadPool& pool);
 // Several Linears over the same input as one, their outputs side by side.
 absl::StatusOr<Linear> ReadFusedLinears(const WeightMap& weights,
-                                        const std::vector<std::string>& prefixes, ThreadPool& pool);
+                                        const std::vector<std::string>& prefixes,
+                                        Precision precision, ThreadPool& pool);
 
 }  // namespace chorus

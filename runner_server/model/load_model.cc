@@ -78,15 +78,16 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
     const absl::StatusOr<Gpt2Config> config = ParseGpt2Config(json);
     if (!config.ok()) return InFile(config_path, config.status());
     ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(weights_path));
-    ASSIGN_OR_RETURN(loaded.model,
-                     Gpt2::Create(*config, file, options.num_threads, options.num_kv_slots));
+    ASSIGN_OR_RETURN(loaded.model, Gpt2::Create(*config, file, options.precision,
+                                                options.num_threads, options.num_kv_slots));
     loaded.bos_token_id = config->bos_token_id;
     loaded.eos_token_id = config->eos_token_id;
   } else {
     const absl::StatusOr<BertConfig> config = ParseBertConfig(json);
     if (!config.ok()) return InFile(config_path, config.status());
     ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(weights_path));
-    ASSIGN_OR_RETURN(loaded.model, Bert::Create(*config, file, options.num_threads));
+    ASSIGN_OR_RETURN(loaded.model,
+                     Bert::Create(*config, file, options.precision, options.num_threads));
   }
   return loaded;
 }

@@ -8,12 +8,14 @@
 #include <variant>
 
 #include "absl/status/statusor.h"
+#include "runner_server/kernels/precision.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/model/sequence_classifier.h"
 
 namespace chorus {
 
 struct ModelOptions {
+  Precision precision = Precision::kFloat32;
   int num_threads = 1;    // Compute threads, the caller's included. >= 1.
   int num_kv_slots = 32;  // Sequences a generator can hold at once. >= 1.
 };

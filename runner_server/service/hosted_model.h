@@ -14,6 +14,7 @@ struct HostedModel {
   std::string name;          // That the runner was started with.
   std::string version;       // In the model store, or empty.
   std::string architecture;  // As in config.json, such as "GPT2LMHeadModel".
+  std::string dtype;         // Of the weights, such as "bfloat16".
   // Not null; outlives the service's use of this.
   std::variant<GenerationEngine*, ClassificationEngine*> engine;
 };

@@ -77,6 +77,7 @@ grpc::ServerUnaryReactor* RunnerService::GetModelInfo(grpc::CallbackServerContex
     response->set_name((*model)->name);
     response->set_version((*model)->version);
     response->set_architecture((*model)->architecture);
+    response->set_dtype((*model)->dtype);
     std::visit([&](const auto* engine) { FillInfo(*engine, *response); }, (*model)->engine);
   }
   reactor->Finish(ToGrpcStatus(model.status()));

@@ -178,17 +178,17 @@ TEST_F(CommandTest, RunsOtherModelsAndGraphs) {
   PutFile(temp_ / "graph.yaml", "name: other\nnodes: [{name: a, generate: {runner: mine}}]\n");
   Program serve = Serve({"--graph", (temp_ / "graph.yaml").native(), "--model",
                          "mine=" + fs::absolute("models/demo/gpt2").native(), "--threads", "3",
-                         "--max_sequences", "5", "--drain_timeout", "1m"});
+                         "--dtype", "int8", "--max_sequences", "5", "--drain_timeout", "1m"});
   EXPECT_THAT(
       serve.out().WaitFor("curl"),
       HasSubstr("/v1/graphs/other:run -H 'Content-Type: application/json' -d '{\"text\": "));
   serve.Signal(SIGTERM);
   const std::string log = serve.err().Rest();
   EXPECT_EQ(serve.Wait(), 0);
-  EXPECT_THAT(log,
-              AllOf(HasSubstr("[mine] --model=" + fs::canonical("models/demo/gpt2").native()),
-                    HasSubstr("[mine] --version=\n"), HasSubstr("[mine] --threads=3"),
-                    HasSubstr("[mine] --max_sequences=5"), HasSubstr("[mine] --drain_timeout=1m")));
+  EXPECT_THAT(log, AllOf(HasSubstr("[mine] --model=" + fs::canonical("models/demo/gpt2").native()),
+                         HasSubstr("[mine] --version=\n"), HasSubstr("[mine] --threads=3"),
+                         HasSubstr("[mine] --dtype=int8"), HasSubstr("[mine] --max_sequences=5"),
+                         HasSubstr("[mine] --drain_timeout=1m")));
 }
 
 TEST_F(CommandTest, RestartsAKilledRunnerAndAKilledGateway) {

@@ -97,6 +97,13 @@ TEST(MakeServePlan, DividesTheCores) {
   }
 }
 
+TEST(MakeServePlan, PassesTheDtypeOnlyWhenAsked) {
+  ServeSettings settings = Settings();
+  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--dtype"), "(absent)");
+  settings.dtype = "int8";
+  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--dtype"), "int8");
+}
+
 TEST(MakeServePlan, PassesMaxSequencesOnlyWhenAsked) {
   ServeSettings settings = Settings();
   EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--max_sequences"), "(absent)");

@@ -42,6 +42,7 @@ RunnerFlags Flags(const std::string& model) {
   flags.version = "demo";
   flags.address = "127.0.0.1:0";
   flags.metrics_address = "";
+  flags.dtype = "float32";  // What the golden data is of.
   flags.threads = 1;
   return flags;
 }

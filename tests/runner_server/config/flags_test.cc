@@ -40,6 +40,7 @@ TEST(ParseFlags, ReadsEveryFlag) {
                             "--address",
                             "unix:/run/chorus.sock",
                             "--metrics_address=",
+                            "--dtype=int8",
                             "--threads",
                             "3",
                             "--max_sequences=8",
@@ -58,6 +59,7 @@ TEST(ParseFlags, ReadsEveryFlag) {
   EXPECT_EQ((*flags)->version, "demo");
   EXPECT_EQ((*flags)->address, "unix:/run/chorus.sock");
   EXPECT_EQ((*flags)->metrics_address, "");
+  EXPECT_EQ((*flags)->dtype, "int8");
   EXPECT_EQ((*flags)->threads, 3);
   EXPECT_EQ((*flags)->max_sequences, 8);
   EXPECT_EQ((*flags)->max_step_tokens, 64);

@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "runner_server/kernels/reference_kernels.h"
@@ -13,12 +15,24 @@
 namespace chorus {
 namespace {
 
+// Keys and values of both element types, the same but for rounding.
 struct Heads {
   std::vector<float> q, keys, values;
+  std::vector<uint16_t> narrow_keys, narrow_values;
 };
 
-class AttentionTest : public KernelTest {
+class AttentionTest : public testing::TestWithParam<std::tuple<const KernelTable*, KvElement>> {
  protected:
+  const KernelTable& kernels() const { return *std::get<0>(GetParam()); }
+  KvElement element() const { return std::get<1>(GetParam()); }
+
+  std::vector<float> RandomFloats(size_t size) {
+    std::normal_distribution<float> normal;
+    std::vector<float> values(size);
+    for (float& value : values) value = normal(random_);
+    return values;
+  }
+
   // What lies past the last key is NaN: a kernel that lets it through is caught.
   Heads MakeHeads(int num_queries, int num_keys, int head_size) {
     Heads heads = {
@@ -26,26 +40,35 @@ class AttentionTest : public KernelTest {
         .keys = RandomFloats(static_cast<size_t>(PaddedKeys(num_keys)) * head_size),
         .values = RandomFloats(static_cast<size_t>(num_keys + 1) * PaddedHeadSize(head_size))};
     constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-    for (int t = num_keys; t < PaddedKeys(num_keys); ++t) {
+    const int num_pairs = (head_size + 1) / 2;
+    heads.narrow_keys.resize(static_cast<size_t>(PaddedKeys(num_keys)) * num_pairs * 2);
+    for (int t = 0; t < PaddedKeys(num_keys); ++t) {
       for (int d = 0; d < head_size; ++d) {
-        heads.keys[(t / kKeyBlock * head_size + d) * kKeyBlock + t % kKeyBlock] = kNan;
+        float& key = heads.keys[(t / kKeyBlock * head_size + d) * kKeyBlock + t % kKeyBlock];
+        if (t >= num_keys) key = kNan;
+        heads.narrow_keys[((t / kKeyBlock * num_pairs + d / 2) * kKeyBlock + t % kKeyBlock) * 2 +
+                          d % 2] = FloatToBfloat16(key);
       }
     }
     for (size_t i = static_cast<size_t>(num_keys) * PaddedHeadSize(head_size);
          i < heads.values.size(); ++i) {
       heads.values[i] = kNan;
     }
+    for (const float value : heads.values) heads.narrow_values.push_back(FloatToBfloat16(value));
     return heads;
   }
 
-  static AttentionArgs MakeArgs(const Heads& heads, int num_queries, int head_size) {
+  AttentionArgs MakeArgs(const Heads& heads, int num_queries, int head_size) const {
+    const bool narrow = element() == KvElement::kBfloat16;
     return {.q = heads.q.data(),
             .q_stride = head_size,
             .num_queries = num_queries,
             .head_size = head_size,
             .scale = 1 / std::sqrt(static_cast<float>(head_size)),
-            .keys = heads.keys.data(),
-            .values = heads.values.data(),
+            .element = element(),
+            .keys = narrow ? static_cast<const void*>(heads.narrow_keys.data()) : heads.keys.data(),
+            .values =
+                narrow ? static_cast<const void*>(heads.narrow_values.data()) : heads.values.data(),
             .value_stride = PaddedHeadSize(head_size),
             .out_stride = head_size};
   }
@@ -61,10 +84,13 @@ class AttentionTest : public KernelTest {
     kernels().attention(args);
     return out;
   }
+
+ private:
+  std::mt19937 random_{7};
 };
 
 TEST_P(AttentionTest, EqualsReference) {
-  for (const int head_size : {1, 8, 16, 24, 32, 64, 80, 128}) {
+  for (const int head_size : {1, 8, 15, 16, 24, 32, 64, 80, 128}) {
     for (const int num_queries : {1, 2, 3, 4, 5, 7, 18}) {
       for (const int past : {0, 1, 14, 15, 16, 31, 100}) {
         for (const bool causal : {false, true}) {
@@ -89,7 +115,7 @@ TEST_P(AttentionTest, EqualsReference) {
 }
 
 TEST_P(AttentionTest, GivesAQueryTheSameBitsAloneAndInAnyChunk) {
-  for (const int head_size : {24, 64}) {
+  for (const int head_size : {24, 33, 64}) {
     const int length = 70;
     const Heads heads = MakeHeads(length, length, head_size);
     AttentionArgs args = MakeArgs(heads, length, head_size);
@@ -121,7 +147,15 @@ TEST_P(AttentionTest, SurvivesScoresFarApart) {
   EXPECT_THAT(actual, testing::Pointwise(testing::FloatNear(1e-4f), expected));
 }
 
-CHORUS_FOR_ALL_KERNELS(AttentionTest);
+INSTANTIATE_TEST_SUITE_P(CpuPaths, AttentionTest,
+                         testing::Combine(testing::ValuesIn(AllSupportedKernels()),
+                                          testing::Values(KvElement::kFloat32,
+                                                          KvElement::kBfloat16)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)->name) +
+                                  (std::get<1>(info.param) == KvElement::kFloat32 ? "_float32"
+                                                                                  : "_bfloat16");
+                         });
 
 }  // namespace
 }  // namespace chorus

@@ -5,30 +5,95 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <vector>
 
+#include "runner_server/kernels/packed_matrix.h"
 #include "runner_server/kernels/reference_kernels.h"
 #include "tests/runner_server/kernels/kernel_test.h"
 
 namespace chorus {
 namespace {
 
-using GemmTest = KernelTest;
+// A set of kernels and a precision.
+class GemmTest : public testing::TestWithParam<std::tuple<const KernelTable*, Precision>> {
+ protected:
+  const KernelTable& kernels() const { return *std::get<0>(GetParam()); }
+  Precision precision() const { return std::get<1>(GetParam()); }
 
-std::vector<float> Pack(const std::vector<float>& weight, int n, int k) {
-  std::vector<float> panels(static_cast<size_t>(GemmPanels(n)) * k * kPanelColumns);
-  for (int column = 0; column < n; ++column) {
-    for (int i = 0; i < k; ++i) {
-      panels[(static_cast<size_t>(column / kPanelColumns) * k + i) * kPanelColumns +
-             column % kPanelColumns] = weight[static_cast<size_t>(column) * k + i];
-    }
+  void Run(const GemmArgs& args, int first, int last) const {
+    kernels().gemm[static_cast<int>(precision())](args, first, last);
   }
-  return panels;
-}
+  void Run(const GemmArgs& args) const { Run(args, 0, GemmItems(args.m, args.n)); }
+
+  // Of rows [n, k].
+  PackedMatrix Pack(const std::vector<float>& weight, int n, int k) {
+    return PackedMatrix::FromRows(
+               precision(), n, k,
+               [&](size_t first, size_t count, float* out) {
+                 std::copy_n(weight.begin() + static_cast<ptrdiff_t>(first), count, out);
+               },
+               pool_)
+        .value();
+  }
+
+  // A in the precision's type, with a stride of its own, and what refers to it. Past k, up to a
+  // whole lane, it holds zeros.
+  struct Input {
+    std::vector<uint32_t> lanes;
+    std::vector<RowQuantization> quantized;
+    ptrdiff_t stride = 0;
+  };
+  Input Convert(const std::vector<float>& a, int m, int k) const {
+    const bool is_float =
+        precision() == Precision::kFloat32 || precision() == Precision::kInt8WeightOnly;
+    const int per_lane = is_float ? 1 : WeightsPerLane(precision());
+    const size_t row_lanes = (k + 3) / per_lane + 3;
+    Input input = {.lanes = std::vector<uint32_t>(m * row_lanes),
+                   .quantized = std::vector<RowQuantization>(m),
+                   .stride = static_cast<ptrdiff_t>(row_lanes * per_lane)};
+    for (int row = 0; row < m; ++row) {
+      const float* from = a.data() + static_cast<size_t>(row) * k;
+      void* to = input.lanes.data() + row * row_lanes;
+      if (is_float) {
+        std::copy_n(from, k, static_cast<float*>(to));
+      } else if (precision() == Precision::kBfloat16) {
+        kernels().to_bfloat16(from, k, static_cast<uint16_t*>(to));
+      } else {
+        input.quantized[row] = kernels().quantize(from, k, static_cast<uint8_t*>(to));
+      }
+    }
+    return input;
+  }
+
+  static GemmArgs Args(const Input& a, const PackedMatrix& b, int m) {
+    return {.a = a.lanes.data(),
+            .a_stride = a.stride,
+            .a_quantized = a.quantized.data(),
+            .panels = b.panels(),
+            .column_scales = b.column_scales(),
+            .column_sums = b.column_sums(),
+            .m = m,
+            .n = b.out(),
+            .k = b.in(),
+            .c_stride = b.out()};
+  }
+
+  std::vector<float> RandomFloats(size_t size) {
+    std::normal_distribution<float> normal;
+    std::vector<float> values(size);
+    for (float& value : values) value = normal(random_);
+    return values;
+  }
+
+ private:
+  std::mt19937 random_{7};
+  ThreadPool pool_{1};
+};
 
 // A chain of k products of standard normals: sums of about the root of k, rounded k times.
 void ExpectClose(const std::vector<float>& actual, const std::vector<float>& expected, int k) {
-  const double tolerance = 1e-6 + 6e-8 * k;
+  const double tolerance = 2e-6 + 6e-8 * k;
   for (size_t i = 0; i < actual.size(); ++i) {
     ASSERT_NEAR(actual[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << "element " << i;
   }
@@ -41,32 +106,26 @@ TEST_P(GemmTest, EqualsReferenceOverOddShapes) {
                                {15, 3},
                                {16, 64},
                                {63, 31},
-                               {64, 17},
+                               {64, 18},
                                {65, 129},
                                {130, 33},
                                {197, 70}}) {
-      const std::vector<float> a = RandomFloats(static_cast<size_t>(m) * (k + 3));
-      const std::vector<float> panels = Pack(RandomFloats(static_cast<size_t>(n) * k), n, k);
+      const Input a = Convert(RandomFloats(static_cast<size_t>(m) * k), m, k);
+      const PackedMatrix b = Pack(RandomFloats(static_cast<size_t>(n) * k), n, k);
       const std::vector<float> bias = RandomFloats(n);
       const int stride = n + 5;
       std::vector<float> residual = RandomFloats(static_cast<size_t>(m) * stride);
       std::vector<float> c(residual.size(), kUntouched), expected = c;
-      GemmArgs args = {.a = a.data(),
-                       .a_stride = k + 3,
-                       .panels = panels.data(),
-                       .m = m,
-                       .n = n,
-                       .k = k,
-                       .bias = bias.data(),
-                       .residual = residual.data(),
-                       .c = c.data(),
-                       .c_stride = stride};
+      GemmArgs args = Args(a, b, m);
+      args.bias = bias.data();
+      args.residual = residual.data();
+      args.c_stride = stride;
       for (const Activation activation : {Activation::kNone, Activation::kGeluTanh}) {
         args.activation = activation;
         args.c = c.data();
-        kernels().gemm(args, 0, GemmItems(m, n));
+        Run(args);
         args.c = expected.data();
-        ReferenceGemm(args);
+        ReferenceGemm(precision(), args);
         SCOPED_TRACE(testing::Message() << "m " << m << " n " << n << " k " << k);
         ExpectClose(c, expected, k);  // The columns past n too: nothing may touch them.
       }
@@ -75,98 +134,140 @@ TEST_P(GemmTest, EqualsReferenceOverOddShapes) {
 }
 
 TEST_P(GemmTest, EqualsReferenceWhenKNeedsSeveralBlocks) {
-  for (const int k : {1023, 1024, 1025, 3072}) {
+  for (const int k : {1023, 1024, 1025, 3072, 4100}) {
     const int m = 7, n = 70;
-    const std::vector<float> a = RandomFloats(static_cast<size_t>(m) * k);
-    const std::vector<float> panels = Pack(RandomFloats(static_cast<size_t>(n) * k), n, k);
+    const Input a = Convert(RandomFloats(m * k), m, k);
+    const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
     std::vector<float> c(m * n), expected(m * n);
-    GemmArgs args = {.a = a.data(),
-                     .a_stride = k,
-                     .panels = panels.data(),
-                     .m = m,
-                     .n = n,
-                     .k = k,
-                     .c = c.data(),
-                     .c_stride = n};
-    kernels().gemm(args, 0, GemmItems(m, n));
+    GemmArgs args = Args(a, b, m);
+    args.c = c.data();
+    Run(args);
     args.c = expected.data();
-    ReferenceGemm(args);
+    ReferenceGemm(precision(), args);
     ExpectClose(c, expected, k);
   }
 }
 
+// Every product at its largest: what would overflow in 16 bits, and must not in 32.
+TEST_P(GemmTest, HoldsTheLargestSums) {
+  const int m = 2, n = 64, k = 4096;
+  std::vector<float> rows(m * k, 3.0f);
+  rows[k - 1] = -1e-3f;  // A zero point of its own.
+  const Input a = Convert(rows, m, k);
+  std::vector<float> columns(n * k, 2.0f);
+  std::fill(columns.begin() + k, columns.begin() + 2 * k, -2.0f);
+  const PackedMatrix b = Pack(columns, n, k);
+  std::vector<float> c(m * n), expected(m * n);
+  GemmArgs args = Args(a, b, m);
+  args.c = c.data();
+  Run(args);
+  args.c = expected.data();
+  ReferenceGemm(precision(), args);
+  ExpectClose(c, expected, k);
+}
+
 TEST_P(GemmTest, AddsToItsOwnOutput) {
   const int m = 5, n = 67, k = 1100;
-  const std::vector<float> a = RandomFloats(m * k);
-  const std::vector<float> panels = Pack(RandomFloats(n * k), n, k);
+  const Input a = Convert(RandomFloats(m * k), m, k);
+  const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
   std::vector<float> c = RandomFloats(m * n), apart(m * n);
   const std::vector<float> before = c;
-  GemmArgs args = {.a = a.data(),
-                   .a_stride = k,
-                   .panels = panels.data(),
-                   .m = m,
-                   .n = n,
-                   .k = k,
-                   .residual = before.data(),
-                   .c = apart.data(),
-                   .c_stride = n};
-  kernels().gemm(args, 0, GemmItems(m, n));
+  GemmArgs args = Args(a, b, m);
+  args.residual = before.data();
+  args.c = apart.data();
+  Run(args);
   args.residual = args.c = c.data();
-  kernels().gemm(args, 0, GemmItems(m, n));
+  Run(args);
   EXPECT_EQ(c, apart);
 }
 
 // The contract that a batch is nobody's business but the scheduler's.
 TEST_P(GemmTest, GivesARowTheSameBitsInAnyCompany) {
   const int n = 130, k = 1500, most = 200;
-  const std::vector<float> a = RandomFloats(most * k);
-  const std::vector<float> panels = Pack(RandomFloats(n * k), n, k);
+  const Input a = Convert(RandomFloats(most * k), most, k);
+  const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
   const std::vector<float> bias = RandomFloats(n);
   std::vector<float> together(most * n);
-  GemmArgs args = {.a = a.data(),
-                   .a_stride = k,
-                   .panels = panels.data(),
-                   .m = most,
-                   .n = n,
-                   .k = k,
-                   .bias = bias.data(),
-                   .activation = Activation::kGeluErf,
-                   .c = together.data(),
-                   .c_stride = n};
-  kernels().gemm(args, 0, GemmItems(most, n));
+  GemmArgs args = Args(a, b, most);
+  args.bias = bias.data();
+  args.activation = Activation::kGeluErf;
+  args.c = together.data();
+  Run(args);
   for (int m = 1; m <= 33; ++m) {
     std::vector<float> fewer(m * n);
-    args.a = a.data() + (most - m) * k;
+    args.a = reinterpret_cast<const char*>(a.lanes.data()) +
+             a.lanes.size() / most * (most - m) * sizeof(uint32_t);
+    args.a_quantized = a.quantized.data() + (most - m);
     args.m = m;
     args.c = fewer.data();
-    kernels().gemm(args, 0, GemmItems(m, n));
+    Run(args);
     ASSERT_TRUE(std::equal(fewer.begin(), fewer.end(), together.end() - m * n)) << "m " << m;
   }
 }
 
 TEST_P(GemmTest, ItemsTogetherMakeTheWhole) {
   const int m = 97, n = 130, k = 20;
-  const std::vector<float> a = RandomFloats(m * k);
-  const std::vector<float> panels = Pack(RandomFloats(n * k), n, k);
+  const Input a = Convert(RandomFloats(m * k), m, k);
+  const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
   std::vector<float> whole(m * n), parts(m * n);
-  GemmArgs args = {.a = a.data(),
-                   .a_stride = k,
-                   .panels = panels.data(),
-                   .m = m,
-                   .n = n,
-                   .k = k,
-                   .c = whole.data(),
-                   .c_stride = n};
+  GemmArgs args = Args(a, b, m);
+  args.c = whole.data();
   ASSERT_EQ(GemmItems(m, n), 6);
-  kernels().gemm(args, 0, 6);
+  Run(args, 0, 6);
   args.c = parts.data();
-  for (const auto& [first, last] : {std::pair{5, 6}, {0, 2}, {2, 5}}) {
-    kernels().gemm(args, first, last);
-  }
+  for (const auto& [first, last] : {std::pair{5, 6}, {0, 2}, {2, 5}}) Run(args, first, last);
   EXPECT_EQ(parts, whole);
 }
 
-CHORUS_FOR_ALL_KERNELS(GemmTest);
+std::string CaseName(const testing::TestParamInfo<GemmTest::ParamType>& info) {
+  constexpr const char* kNames[] = {"float32", "bfloat16", "int8", "int8_weight_only"};
+  return std::string(std::get<0>(info.param)->name) + "_" +
+         kNames[static_cast<int>(std::get<1>(info.param))];
+}
+INSTANTIATE_TEST_SUITE_P(CpuPaths, GemmTest,
+                         testing::Combine(testing::ValuesIn(AllSupportedKernels()),
+                                          testing::ValuesIn(kPrecisions)),
+                         CaseName);
+
+// Integer sums are exact, so that every CPU writes the same texts in int8.
+TEST(Int8GemmTest, HasTheSameBitsOnEveryPath) {
+  // Quantized by one set: the paths' own roundings are not what is compared.
+  const KernelTable& best = Kernels();
+  const int m = 9, n = 130, k = 333;
+  ThreadPool pool(1);
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(m * k), w(n * k);
+  for (float& value : x) value = normal(random);
+  for (float& value : w) value = normal(random);
+  std::vector<uint8_t> a(m * (k + 3));
+  std::vector<RowQuantization> quantized(m);
+  for (int row = 0; row < m; ++row) {
+    quantized[row] = best.quantize(&x[row * k], k, &a[row * (k + 3)]);
+  }
+  const PackedMatrix b =
+      PackedMatrix::FromRows(
+          Precision::kInt8, n, k,
+          [&](size_t first, size_t count, float* out) { std::copy_n(&w[first], count, out); }, pool)
+          .value();
+  std::vector<std::vector<float>> results;
+  for (const KernelTable* kernels : AllSupportedKernels()) {
+    results.emplace_back(m * n);
+    kernels->gemm[static_cast<int>(Precision::kInt8)]({.a = a.data(),
+                                                       .a_stride = k + 3,
+                                                       .a_quantized = quantized.data(),
+                                                       .panels = b.panels(),
+                                                       .column_scales = b.column_scales(),
+                                                       .column_sums = b.column_sums(),
+                                                       .m = m,
+                                                       .n = n,
+                                                       .k = k,
+                                                       .c = results.back().data(),
+                                                       .c_stride = n},
+                                                      0, GemmItems(m, n));
+    EXPECT_EQ(results.back(), results.front()) << kernels->name;
+  }
+}
 
 TEST(KernelTableTest, ChoosesTheFirstOfTheSupported) {
   EXPECT_EQ(&Kernels(), SupportedKernels()[0]);

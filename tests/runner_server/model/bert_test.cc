@@ -8,9 +8,11 @@
 #include <cmath>
 #include <memory>
 #include <random>
+#include <string>
 #include <variant>
 #include <vector>
 
+#include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
@@ -41,8 +43,9 @@ Ids RandomIds(int length, int seed) {
 }
 
 std::unique_ptr<SequenceClassifier> Load(const std::filesystem::path& directory,
-                                         int num_threads = 1) {
-  absl::StatusOr<LoadedModel> loaded = LoadModel(directory, {.num_threads = num_threads});
+                                         Precision precision, int num_threads = 1) {
+  absl::StatusOr<LoadedModel> loaded =
+      LoadModel(directory, {.precision = precision, .num_threads = num_threads});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
   return std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded->model));
 }
@@ -54,12 +57,13 @@ Logits Classify(SequenceClassifier& model, const std::vector<Ids>& texts) {
   return {logits.begin(), logits.end()};
 }
 
-class BertTest : public testing::Test {
+// In every precision.
+class BertTest : public testing::TestWithParam<Precision> {
  protected:
   BertTest() {
     WriteConfig(directory_.path(), OddConfig());
     WriteSafetensors(directory_.path() / "model.safetensors", RandomBert(OddConfig()));
-    model_ = Load(directory_.path());
+    model_ = Load(directory_.path(), GetParam());
   }
 
   std::vector<Ids> ManyTexts() const {
@@ -74,13 +78,13 @@ class BertTest : public testing::Test {
   std::unique_ptr<SequenceClassifier> model_;
 };
 
-TEST_F(BertTest, TellsItsSizesAndLabels) {
+TEST_P(BertTest, TellsItsSizesAndLabels) {
   EXPECT_EQ(model_->vocab_size(), 203);
   EXPECT_EQ(model_->context_size(), 70);
   EXPECT_THAT(model_->labels(), testing::ElementsAre("BAD", "FAIR", "GOOD"));
 }
 
-TEST_F(BertTest, DependsOnEveryTokenAndItsPlace) {
+TEST_P(BertTest, DependsOnEveryTokenAndItsPlace) {
   const Ids ids = RandomIds(20, 1);
   const Logits logits = Classify(*model_, {ids});
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -91,7 +95,7 @@ TEST_F(BertTest, DependsOnEveryTokenAndItsPlace) {
   EXPECT_NE(Classify(*model_, {Ids(ids.rbegin(), ids.rend())}), logits);
 }
 
-TEST_F(BertTest, BatchedEqualsSingleToTheBit) {
+TEST_P(BertTest, BatchedEqualsSingleToTheBit) {
   const std::vector<Ids> texts = ManyTexts();
   Logits expected;
   for (const Ids& text : texts) {
@@ -101,15 +105,15 @@ TEST_F(BertTest, BatchedEqualsSingleToTheBit) {
   EXPECT_EQ(Classify(*model_, texts), expected);
 }
 
-TEST_F(BertTest, ThreadsDoNotChangeABit) {
+TEST_P(BertTest, ThreadsDoNotChangeABit) {
   const Logits expected = Classify(*model_, ManyTexts());
   for (const int num_threads : {2, 3, 5}) {
-    EXPECT_EQ(Classify(*Load(directory_.path(), num_threads), ManyTexts()), expected)
+    EXPECT_EQ(Classify(*Load(directory_.path(), GetParam(), num_threads), ManyTexts()), expected)
         << num_threads;
   }
 }
 
-TEST_F(BertTest, TakesLegacyNamesAndStrays) {
+TEST_P(BertTest, TakesLegacyNamesAndStrays) {
   const Logits expected = Classify(*model_, ManyTexts());
   std::vector<TestTensor> tensors = RandomBert(OddConfig());
   for (TestTensor& tensor : tensors) {
@@ -122,10 +126,10 @@ TEST_F(BertTest, TakesLegacyNamesAndStrays) {
   tensors.push_back({"cls.predictions.transform.LayerNorm.gamma", {1}, {1}});
   tensors.push_back({"cls.seq_relationship.bias", {2}, {0, 0}});
   WriteSafetensors(directory_.path() / "model.safetensors", tensors);
-  EXPECT_EQ(Classify(*Load(directory_.path()), ManyTexts()), expected);
+  EXPECT_EQ(Classify(*Load(directory_.path(), GetParam()), ManyTexts()), expected);
 }
 
-TEST_F(BertTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
+TEST_P(BertTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
   std::vector<TestTensor> tensors = RandomBert(OddConfig());
   for (TestTensor& tensor : tensors) {
     for (float& value : tensor.values) value = std::round(value * 128) / 128;
@@ -133,11 +137,14 @@ TEST_F(BertTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
   std::vector<Logits> logits;
   for (const char* dtype : {"F32", "F16", "BF16"}) {
     WriteSafetensors(directory_.path() / "model.safetensors", tensors, dtype);
-    logits.push_back(Classify(*Load(directory_.path()), ManyTexts()));
+    logits.push_back(Classify(*Load(directory_.path(), GetParam()), ManyTexts()));
   }
   EXPECT_EQ(logits[1], logits[0]);
   EXPECT_EQ(logits[2], logits[0]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, BertTest, testing::ValuesIn(kPrecisions),
+                         [](const auto& info) { return std::string(DtypeName(info.param)); });
 
 }  // namespace
 }  // namespace chorus

@@ -26,8 +26,11 @@ class Golden {
   SafetensorsFile file_;
 };
 
-// Expects `logits` to be those of logits case `index`: max|difference| / max|reference| <= 1e-4
-// over the kept logits, and the same likeliest token.
+// max|difference| / max|reference| over the kept logits of logits case `index`.
+double LogitsDistance(const Golden& golden, size_t index, std::span<const float> logits);
+
+// Expects `logits` to be those of logits case `index` to a distance of 1e-4, and to have
+// the same likeliest token.
 void ExpectLogits(const Golden& golden, size_t index, std::span<const float> logits);
 
 }  // namespace chorus

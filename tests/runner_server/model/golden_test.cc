@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
@@ -18,14 +19,18 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-std::unique_ptr<LanguageModel> LoadGenerator(const std::filesystem::path& directory) {
-  absl::StatusOr<LoadedModel> loaded = LoadModel(directory, {.num_threads = 2, .num_kv_slots = 64});
+std::unique_ptr<LanguageModel> LoadGenerator(const std::filesystem::path& directory,
+                                             Precision precision = Precision::kFloat32) {
+  absl::StatusOr<LoadedModel> loaded =
+      LoadModel(directory, {.precision = precision, .num_threads = 2, .num_kv_slots = 64});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
   return std::get<std::unique_ptr<LanguageModel>>(std::move(loaded->model));
 }
 
-std::unique_ptr<SequenceClassifier> LoadClassifier(const std::filesystem::path& directory) {
-  absl::StatusOr<LoadedModel> loaded = LoadModel(directory, {.num_threads = 2});
+std::unique_ptr<SequenceClassifier> LoadClassifier(const std::filesystem::path& directory,
+                                                   Precision precision = Precision::kFloat32) {
+  absl::StatusOr<LoadedModel> loaded =
+      LoadModel(directory, {.precision = precision, .num_threads = 2});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
   return std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded->model));
 }
@@ -152,6 +157,45 @@ TEST(RealWidthGoldenTest, BertLogitsEqualHuggingFace) {
   const auto model = LoadClassifier(directory.path());
   ExpectGoldenLogits(golden, *model);
 }
+
+// How far a narrow precision may be from Hugging Face's fp32, as max|difference| / max|reference|.
+struct Narrow {
+  Precision precision;
+  double tolerance;
+};
+
+class NarrowGoldenTest : public testing::TestWithParam<Narrow> {};
+
+TEST_P(NarrowGoldenTest, StaysNearHuggingFace) {
+  for (const char* name : {"gpt2", "distilgpt2", "gpt2-medium"}) {
+    const Golden golden(name);
+    const auto model = LoadGenerator(std::string("models/demo/") + name, GetParam().precision);
+    const nlohmann::json& cases = golden.json().at("logits");
+    for (size_t i = 0; i < cases.size(); ++i) {
+      const Ids ids = cases[i].at("ids");
+      const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
+      EXPECT_LE(LogitsDistance(golden, i, model->Forward({&row, 1})), GetParam().tolerance)
+          << name << " case " << i;
+    }
+  }
+  const Golden golden("bert-sst2");
+  const auto model = LoadClassifier("models/demo/bert-sst2", GetParam().precision);
+  for (const nlohmann::json& row : golden.json().at("rows")) {
+    const Ids ids = row.at("ids");
+    const std::span<const int32_t> span = ids;
+    const std::span<const float> logits = model->Forward({&span, 1});
+    const double positive = 1 / (1 + std::exp(static_cast<double>(logits[0]) - logits[1]));
+    EXPECT_NEAR(positive, row.at("probabilities")[1].get<double>(), GetParam().tolerance);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, NarrowGoldenTest,
+                         testing::Values(Narrow{Precision::kBfloat16, 0.02},
+                                         Narrow{Precision::kInt8, 0.1},
+                                         Narrow{Precision::kInt8WeightOnly, 0.1}),
+                         [](const auto& info) {
+                           return std::string(DtypeName(info.param.precision));
+                         });
 
 }  // namespace
 }  // namespace chorus

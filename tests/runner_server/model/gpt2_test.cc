@@ -9,9 +9,11 @@
 #include <cmath>
 #include <memory>
 #include <random>
+#include <string>
 #include <variant>
 #include <vector>
 
+#include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
@@ -42,9 +44,10 @@ Ids RandomIds(int length, int seed) {
   return ids;
 }
 
-std::unique_ptr<LanguageModel> Load(const std::filesystem::path& directory, int num_threads = 1) {
+std::unique_ptr<LanguageModel> Load(const std::filesystem::path& directory, Precision precision,
+                                    int num_threads = 1) {
   absl::StatusOr<LoadedModel> loaded =
-      LoadModel(directory, {.num_threads = num_threads, .num_kv_slots = 8});
+      LoadModel(directory, {.precision = precision, .num_threads = num_threads, .num_kv_slots = 8});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
   return std::get<std::unique_ptr<LanguageModel>>(std::move(loaded->model));
 }
@@ -67,25 +70,26 @@ Logits LogitsAfter(LanguageModel& model, const Ids& ids, int chunk, int slot = 0
   }
 }
 
-class Gpt2Test : public testing::Test {
+// In every precision.
+class Gpt2Test : public testing::TestWithParam<Precision> {
  protected:
   Gpt2Test() {
     WriteConfig(directory_.path(), OddConfig());
     WriteSafetensors(directory_.path() / "model.safetensors", RandomGpt2(OddConfig()));
-    model_ = Load(directory_.path());
+    model_ = Load(directory_.path(), GetParam());
   }
 
   const TemporaryDirectory directory_{"gpt2_test"};
   std::unique_ptr<LanguageModel> model_;
 };
 
-TEST_F(Gpt2Test, TellsItsSizes) {
+TEST_P(Gpt2Test, TellsItsSizes) {
   EXPECT_EQ(model_->vocab_size(), 203);
   EXPECT_EQ(model_->context_size(), 101);
   EXPECT_EQ(model_->num_slots(), 8);
 }
 
-TEST_F(Gpt2Test, DependsOnEveryToken) {
+TEST_P(Gpt2Test, DependsOnEveryToken) {
   const Ids ids = RandomIds(20, 1);
   const Logits logits = LogitsAfter(*model_, ids, 20);
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -95,7 +99,7 @@ TEST_F(Gpt2Test, DependsOnEveryToken) {
   }
 }
 
-TEST_F(Gpt2Test, ChunkedAndCachedEqualWholeToTheBit) {
+TEST_P(Gpt2Test, ChunkedAndCachedEqualWholeToTheBit) {
   for (const int length : {1, 2, 15, 16, 17, 50, 101}) {
     const Ids ids = RandomIds(length, length);
     const Logits whole = LogitsAfter(*model_, ids, length);
@@ -106,7 +110,7 @@ TEST_F(Gpt2Test, ChunkedAndCachedEqualWholeToTheBit) {
   }
 }
 
-TEST_F(Gpt2Test, BatchedEqualsSingleToTheBit) {
+TEST_P(Gpt2Test, BatchedEqualsSingleToTheBit) {
   // Prefills, a chunk that goes on, single decode steps, and one that wants nothing.
   const std::vector<int> lengths = {1, 40, 17, 5, 64, 2, 100};
   const std::vector<int> starts = {0, 0, 16, 3, 50, 1, 99};
@@ -131,14 +135,14 @@ TEST_F(Gpt2Test, BatchedEqualsSingleToTheBit) {
   EXPECT_EQ(Copy(model_->Forward(rows)), expected);
 }
 
-TEST_F(Gpt2Test, ASlotForgetsItsLastText) {
+TEST_P(Gpt2Test, ASlotForgetsItsLastText) {
   const Ids ids = RandomIds(21, 3);
   const Logits fresh = LogitsAfter(*model_, ids, 21, /*slot=*/1);
   LogitsAfter(*model_, RandomIds(101, 4), 101, /*slot=*/2);
   EXPECT_EQ(LogitsAfter(*model_, ids, 21, /*slot=*/2), fresh);
 }
 
-TEST_F(Gpt2Test, SlotsDoNotTouch) {
+TEST_P(Gpt2Test, SlotsDoNotTouch) {
   const Ids ids = RandomIds(30, 5);
   const Logits expected = LogitsAfter(*model_, ids, 30);
   LogitsAfter(*model_, Ids(ids.begin(), ids.begin() + 29), 29, /*slot=*/3);
@@ -148,17 +152,17 @@ TEST_F(Gpt2Test, SlotsDoNotTouch) {
   EXPECT_EQ(Copy(model_->Forward({&row, 1})), expected);
 }
 
-TEST_F(Gpt2Test, ThreadsDoNotChangeABit) {
+TEST_P(Gpt2Test, ThreadsDoNotChangeABit) {
   const Ids ids = RandomIds(70, 6);
   const Logits expected = LogitsAfter(*model_, ids, 70);
   for (const int num_threads : {2, 3, 5}) {
-    const auto model = Load(directory_.path(), num_threads);
+    const auto model = Load(directory_.path(), GetParam(), num_threads);
     EXPECT_EQ(LogitsAfter(*model, ids, 70), expected) << num_threads;
     EXPECT_EQ(LogitsAfter(*model, ids, 1), expected) << num_threads;
   }
 }
 
-TEST_F(Gpt2Test, NamesMayHaveThePrefixAndStrays) {
+TEST_P(Gpt2Test, NamesMayHaveThePrefixAndStrays) {
   const Logits expected = LogitsAfter(*model_, RandomIds(9, 7), 9);
   std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
   for (TestTensor& tensor : tensors) tensor.name = "transformer." + tensor.name;
@@ -166,10 +170,10 @@ TEST_F(Gpt2Test, NamesMayHaveThePrefixAndStrays) {
   tensors.push_back({"transformer.h.1.attn.masked_bias", {}, {-1e4f}});
   tensors.push_back({"lm_head.weight", tensors[0].shape, tensors[0].values});
   WriteSafetensors(directory_.path() / "model.safetensors", tensors);
-  EXPECT_EQ(LogitsAfter(*Load(directory_.path()), RandomIds(9, 7), 9), expected);
+  EXPECT_EQ(LogitsAfter(*Load(directory_.path(), GetParam()), RandomIds(9, 7), 9), expected);
 }
 
-TEST_F(Gpt2Test, UsesAHeadOfItsOwnWhenNotTied) {
+TEST_P(Gpt2Test, UsesAHeadOfItsOwnWhenNotTied) {
   const Ids ids = RandomIds(9, 8);
   const Logits tied = LogitsAfter(*model_, ids, 9);
   nlohmann::json config = OddConfig();
@@ -184,10 +188,11 @@ TEST_F(Gpt2Test, UsesAHeadOfItsOwnWhenNotTied) {
   }
   tensors.push_back(head);
   WriteSafetensors(directory_.path() / "model.safetensors", tensors);
-  EXPECT_EQ(LogitsAfter(*Load(directory_.path()), ids, 9), Logits(tied.rbegin(), tied.rend()));
+  EXPECT_EQ(LogitsAfter(*Load(directory_.path(), GetParam()), ids, 9),
+            Logits(tied.rbegin(), tied.rend()));
 }
 
-TEST_F(Gpt2Test, TheStoredTypeOfEqualValuesDoesNotMatter) {
+TEST_P(Gpt2Test, TheStoredTypeOfEqualValuesDoesNotMatter) {
   // Multiples of 1/128 below 2: every type holds them.
   std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
   for (TestTensor& tensor : tensors) {
@@ -196,11 +201,14 @@ TEST_F(Gpt2Test, TheStoredTypeOfEqualValuesDoesNotMatter) {
   std::vector<Logits> logits;
   for (const char* dtype : {"F32", "F16", "BF16"}) {
     WriteSafetensors(directory_.path() / "model.safetensors", tensors, dtype);
-    logits.push_back(LogitsAfter(*Load(directory_.path()), RandomIds(9, 9), 9));
+    logits.push_back(LogitsAfter(*Load(directory_.path(), GetParam()), RandomIds(9, 9), 9));
   }
   EXPECT_EQ(logits[1], logits[0]);
   EXPECT_EQ(logits[2], logits[0]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, Gpt2Test, testing::ValuesIn(kPrecisions),
+                         [](const auto& info) { return std::string(DtypeName(info.param)); });
 
 }  // namespace
 }  // namespace chorus

@@ -1,0 +1,15 @@
+// The kernels for x86-64 with AVX-512, VNNI and BF16. See simd_avx512.h for what may be included
+// here.
+#include "runner_server/kernels/kernel_table.h"
+
+#if defined(__x86_64__)
+#include "runner_server/kernels/simd_avx512.h"
+// After the vectors they are written with.
+#include "runner_server/kernels/kernels_inl.h"
+
+namespace chorus {
+
+constinit const KernelTable kAvx512Bf16Kernels = MakeKernelTable("avx512_bf16", true);
+
+}  // namespace chorus
+#endif

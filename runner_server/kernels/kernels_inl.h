@@ -1,0 +1,27 @@
+#pragma once
+
+// All kernels over the vectors of the simd_*.h that was included before, as a table.
+
+#include "runner_server/kernels/activation_inl.h"
+#include "runner_server/kernels/attention_inl.h"
+#include "runner_server/kernels/gemm_inl.h"
+#include "runner_server/kernels/layer_norm_inl.h"
+#include "runner_server/kernels/quantize_inl.h"
+
+namespace chorus {
+namespace {
+
+constexpr KernelTable MakeKernelTable(const char* name, bool native_bfloat16) {
+  return {name,
+          native_bfloat16,
+          {Gemm<Precision::kFloat32>, Gemm<Precision::kBfloat16>, Gemm<Precision::kInt8>,
+           Gemm<Precision::kInt8WeightOnly>},
+          ToBfloat16,
+          Quantize,
+          LayerNorm,
+          Attention,
+          Activate};
+}
+
+}  // namespace
+}  // namespace chorus

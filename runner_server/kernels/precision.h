@@ -1,0 +1,46 @@
+#pragma once
+
+// In what a runner keeps its weights, and with what it multiplies them. Everything between the
+// linear layers (residual stream, norms, softmax, logits) is fp32 in every precision.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace chorus {
+
+enum class Precision : uint8_t {
+  kFloat32,
+  kBfloat16,        // Weights, activations and the KV cache in bf16; sums in fp32.
+  kInt8,            // Weights in int8, a scale a column; activations in 8 bits, a scale a row.
+  kInt8WeightOnly,  // The same weights times fp32 activations: closer, and slower from 8 rows on.
+};
+
+inline constexpr int kNumPrecisions = 4;
+inline constexpr Precision kPrecisions[kNumPrecisions] = {
+    Precision::kFloat32, Precision::kBfloat16, Precision::kInt8, Precision::kInt8WeightOnly};
+
+// A weight's bytes.
+inline constexpr size_t WeightBytes(Precision precision) {
+  return precision == Precision::kFloat32 ? 4 : precision == Precision::kBfloat16 ? 2 : 1;
+}
+// How many rows of K lie in one 32-bit lane of a panel.
+inline constexpr int WeightsPerLane(Precision precision) {
+  return static_cast<int>(4 / WeightBytes(precision));
+}
+
+// bf16 is the upper half of an fp32.
+inline float Bfloat16ToFloat(uint16_t x) {
+  const uint32_t bits = uint32_t{x} << 16;
+  float value;
+  __builtin_memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+// To nearest, ties to even; NaN stays NaN.
+inline uint16_t FloatToBfloat16(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof(bits));
+  if ((bits & 0x7FFFFFFF) > 0x7F800000) return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+}  // namespace chorus

@@ -1,0 +1,15 @@
+#pragma once
+
+// Activations as the narrow GEMMs take them, a row at a time.
+
+#include <cstdint>
+
+namespace chorus {
+
+// How a row x of fp32 became q of 8 bits: x = scale * (q - zero), nearly.
+struct RowQuantization {
+  float scale = 1;
+  int32_t zero = 0;  // In [0, 255]; the q of 0.0, which is always exact.
+};
+
+}  // namespace chorus

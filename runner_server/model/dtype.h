@@ -1,0 +1,20 @@
+#pragma once
+
+// The names of precisions, as --dtype and the API spell them.
+//
+// Thread safety: free functions without state.
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "runner_server/kernels/precision.h"
+
+namespace chorus {
+
+// "float32", "bfloat16", "int8", "int8_weight_only", or "auto": bfloat16 where the CPU multiplies
+// it, else float32. INVALID_ARGUMENT lists them.
+absl::StatusOr<Precision> ParseDtype(std::string_view name);
+
+std::string_view DtypeName(Precision precision);
+
+}  // namespace chorus
