@@ -1,0 +1,18 @@
+#pragma once
+
+// What this machine can do at most, measured: the roofs that kernels are held against.
+
+#include "runner_server/kernels/precision.h"
+#include "runner_server/kernels/thread_pool.h"
+
+namespace chorus {
+
+// Bytes a second that the pool's threads read together from memory, straight through, each its own
+// part of a region far larger than the caches.
+double ReadBandwidth(ThreadPool& pool);
+
+// Additions and multiplications a second of the pool's threads together, with the widest dot
+// product instruction of that precision this CPU has, operands in registers.
+double PeakOperations(Precision precision, ThreadPool& pool);
+
+}  // namespace chorus
