@@ -38,7 +38,8 @@ std::vector<Linear> MakeLayers(Precision precision, Shape shape, ThreadPool& poo
                        precision, shape.out, shape.in,
                        [](size_t first, size_t count, float* out) {
                          for (size_t i = 0; i < count; ++i) {
-                           out[i] = static_cast<float>((first + i) * 2654435761u % 1024) / 1024 - 0.5f;
+                           out[i] =
+                               static_cast<float>((first + i) * 2654435761u % 1024) / 1024 - 0.5f;
                          }
                        },
                        pool)
@@ -86,7 +87,8 @@ void PrintTable(Precision precision, const std::vector<Shape>& shapes, const std
     std::printf("| %d |", ms[row]);
     for (size_t i = 0; i < shapes.size(); ++i) {
       const double weights = static_cast<double>(shapes[i].in) * shapes[i].out;
-      const double bytes_rate = weights * static_cast<double>(WeightBytes(precision)) / seconds[i][row];
+      const double bytes_rate =
+          weights * static_cast<double>(WeightBytes(precision)) / seconds[i][row];
       const double rate = 2 * weights * ms[row] / seconds[i][row];
       std::printf(" %.0f us, %.1f GB/s (%.0f %%), %.0f GFLOP/s (%.0f %%) |", seconds[i][row] * 1e6,
                   bytes_rate / 1e9, 100 * bytes_rate / bandwidth, rate / 1e9, 100 * rate / peak);
@@ -121,8 +123,8 @@ int Main(int argc, char** argv) {
   }
   LinearContext context(threads);
   const double bandwidth = ReadBandwidth(context.pool());
-  std::printf("kernels %s, %d threads, %.1f GB/s read from memory at most\n", Kernels().name, threads,
-              bandwidth / 1e9);
+  std::printf("kernels %s, %d threads, %.1f GB/s read from memory at most\n", Kernels().name,
+              threads, bandwidth / 1e9);
   for (const std::string& name : dtypes) {
     const absl::StatusOr<Precision> precision = ParseDtype(name);
     if (!precision.ok()) {

@@ -102,7 +102,8 @@ double ReadBandwidth(ThreadPool& pool) {
         __m128 sums[8] = {};
         for (size_t i = 0; i + 128 <= share; i += 128) {
           for (int j = 0; j < 8; ++j) {
-            sums[j] = _mm_xor_ps(sums[j], _mm_load_ps(reinterpret_cast<const float*>(p + i) + 4 * j));
+            sums[j] =
+                _mm_xor_ps(sums[j], _mm_load_ps(reinterpret_cast<const float*>(p + i) + 4 * j));
           }
         }
         for (auto& sum : sums) Use(sum);

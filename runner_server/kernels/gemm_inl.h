@@ -139,16 +139,22 @@ struct Format<Precision::kInt8WeightOnly> : Format<Precision::kFloat32> {
   }
 };
 
-// K is walked in blocks of this many steps, so that a block of a panel (256 KiB) stays in the
-// second-level cache while the rows of a work item pass over it. Between blocks the sums rest in
-// memory: no bit changes.
-constexpr int kGemmBlockSteps = 1024;
+// K is walked in blocks of this many steps: a block of a panel, 16 KiB, is read from memory by the
+// first tile of a work item and from the first-level cache by the others, which meanwhile fetch the
+// next block. Between blocks the sums rest in memory: no bit changes.
+constexpr int kGemmBlockSteps = 64;
+
+// Memory that a tile fetches while it computes: in each step `lines` of 64 bytes, in turn.
+struct Prefetch {
+  const char* at = nullptr;
+  int lines = 0;
+};
 
 // The sums of one kRows x (kVectors * 16) tile over some steps of K. `sums_at` is the tile's place
 // in [rows of the item][64].
 template <typename F, int kRows, int kVectors>
 void Tile(const void* a, ptrdiff_t a_stride, const float* b, int steps, bool first_block,
-          float* sums_at) {
+          Prefetch prefetch, float* sums_at) {
   typename F::Sum sums[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -159,6 +165,9 @@ void Tile(const void* a, ptrdiff_t a_stride, const float* b, int steps, bool fir
   }
   const typename F::A* a_at = static_cast<const typename F::A*>(a);
   for (int i = 0; i < steps; ++i, a_at += F::kGroup, b += kPanelColumns) {
+    for (int line = 0; line < prefetch.lines; ++line, prefetch.at += 64) {
+      __builtin_prefetch(prefetch.at, /*for reading*/ 0, /*into the second-level cache*/ 2);
+    }
     F::MultiplyStep(a_at, a_stride, b, sums);
   }
 #pragma GCC unroll 8
@@ -208,7 +217,7 @@ FinishFunction ChooseFinish(Activation activation) {
   return Finish<F, Activation::kNone>;
 }
 
-using TileFunction = void (*)(const void*, ptrdiff_t, const float*, int, bool, float*);
+using TileFunction = void (*)(const void*, ptrdiff_t, const float*, int, bool, Prefetch, float*);
 
 template <typename F>
 constexpr TileFunction kTiles[] = {
@@ -223,30 +232,54 @@ constexpr TileFunction kTiles[] = {
 #endif
 };
 
-// One panel by rows [row_begin, row_end), in tiles as equal as can be.
+// Shares the lines of the next block, `steps` long at least, out over the tiles that read this one
+// from the cache: all but the first.
+CHORUS_SIMD_INLINE Prefetch PrefetchOfTile(const char* next, int steps, int tile, int num_tiles) {
+  constexpr int kLinesPerStep = kPanelColumns * 4 / 64;
+  if (next == nullptr || tile == 0) return {};
+  const int lines = (kLinesPerStep + num_tiles - 2) / (num_tiles - 1);
+  const int first = (tile - 1) * lines;
+  if (first >= kLinesPerStep) return {};
+  return {next + static_cast<ptrdiff_t>(first) * steps * 64, MinInt(lines, kLinesPerStep - first)};
+}
+
+// One panel by rows [row_begin, row_end), in tiles as equal as can be. `fetch_next` asks for the
+// panel behind it to be fetched meanwhile.
 template <typename F>
-void GemmItem(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end) {
+void GemmItem(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end,
+              bool fetch_next) {
   static_assert(sizeof(kTiles<F>) / sizeof(kTiles<F>[0]) == kGemmTileRows + 1);
   const int rows = row_end - row_begin;
   const int num_tiles = (rows + kGemmTileRows - 1) / kGemmTileRows;
   const int num_steps = (args.k + F::kGroup - 1) / F::kGroup;
+  const int block_steps = num_tiles == 1 ? num_steps : kGemmBlockSteps;
   const auto* a = static_cast<const typename F::A*>(args.a) + row_begin * args.a_stride;
   // In lanes of 32 bits, whatever they hold.
   const float* b = static_cast<const float*>(args.panels) +
                    static_cast<ptrdiff_t>(panel) * num_steps * kPanelColumns;
   alignas(64) float sums[kGemmBlockRows * kPanelColumns];  // [rows][64]
-  for (int first_step = 0; first_step < num_steps; first_step += kGemmBlockSteps) {
-    const int steps = MinInt(num_steps - first_step, kGemmBlockSteps);
+  for (int first_step = 0; first_step < num_steps; first_step += block_steps) {
+    const int steps = MinInt(num_steps - first_step, block_steps);
+    const float* block = b + static_cast<ptrdiff_t>(first_step) * kPanelColumns;
+    const bool last_block = first_step + steps == num_steps;
+    // What lies behind the block: the rest of this panel, then the next one.
+    const int next_steps =
+        last_block ? (fetch_next ? num_steps : 0) : num_steps - first_step - steps;
+    const char* next =
+        next_steps == 0
+            ? nullptr
+            : reinterpret_cast<const char*>(block + static_cast<ptrdiff_t>(steps) * kPanelColumns);
     for (int tile = 0; tile < num_tiles; ++tile) {
       const int first = rows * tile / num_tiles;
       const int last = rows * (tile + 1) / num_tiles;
+      const Prefetch prefetch = PrefetchOfTile(next, MinInt(steps, next_steps), tile, num_tiles);
       for (int lane = 0; lane < kPanelColumns; lane += kGemmTileVectors * kLanes) {
         kTiles<F>[last - first](
             a + first * args.a_stride + static_cast<ptrdiff_t>(first_step) * F::kGroup,
-            args.a_stride, b + static_cast<ptrdiff_t>(first_step) * kPanelColumns + lane, steps,
-            first_step == 0, sums + first * kPanelColumns + lane);
+            args.a_stride, block + lane, steps, first_step == 0, lane == 0 ? prefetch : Prefetch{},
+            sums + first * kPanelColumns + lane);
       }
-      if (first_step + steps == num_steps) {
+      if (last_block) {
         finish(args, panel, row_begin + first, last - first, sums + first * kPanelColumns);
       }
     }
@@ -259,9 +292,11 @@ void Gemm(const GemmArgs& args, int first_item, int last_item) {
   const FinishFunction finish = ChooseFinish<F>(args.activation);
   const int row_blocks = GemmRowBlocks(args.m);
   for (int item = first_item; item < last_item; ++item) {
-    const int row_begin = item % row_blocks * kGemmBlockRows;
+    const int row_block = item % row_blocks;
+    const int row_begin = row_block * kGemmBlockRows;
     GemmItem<F>(args, finish, item / row_blocks, row_begin,
-                MinInt(args.m, row_begin + kGemmBlockRows));
+                MinInt(args.m, row_begin + kGemmBlockRows),
+                row_block == row_blocks - 1 && item + 1 < last_item);
   }
 }
 

@@ -1,0 +1,191 @@
+// Tokens a second of one model without a server around it: one JSON line a measurement.
+//
+//   engine --model ./gpt2 --dtypes bfloat16,int8 --threads 2
+//
+// A generator decodes 123 tokens after a prompt of 5 at each batch size, the likeliest each time,
+// and prefills prompts of each length. A classifier classifies batches of texts of each length. The
+// first run of each is not counted; then the median of --runs counts.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "runner_server/kernels/kernel_table.h"
+#include "runner_server/model/dtype.h"
+#include "runner_server/model/load_model.h"
+#include "runner_server/sampling/sampler.h"
+
+namespace chorus {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Ids = std::vector<int32_t>;
+
+constexpr int kPromptTokens = 5;
+constexpr int kNewTokens = 123;
+
+struct Flags {
+  std::string model;
+  std::vector<std::string> dtypes = {"auto"};
+  int threads = 2;
+  int runs = 5;
+  bool sample = false;
+  std::vector<int> batches = {1, 8, 16, 32, 64};
+  std::vector<int> prefills = {16, 128, 512};
+  std::vector<int> lengths = {16, 128, 512};       // Of texts to classify,
+  std::vector<int> classify_batches = {1, 8, 32};  // so many at a time.
+};
+
+Ids MakeIds(int length, int seed, int vocab_size) {
+  Ids ids(length);
+  for (int i = 0; i < length; ++i) ids[i] = (seed * 7919 + i * 104729 + 12345) % vocab_size;
+  return ids;
+}
+
+double MedianSeconds(int runs, const std::function<void()>& work) {
+  std::vector<double> seconds;
+  for (int run = 0; run <= runs; ++run) {
+    const auto start = Clock::now();
+    work();
+    if (run > 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+double RssMib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmRSS:", 0) == 0) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+class Report {
+ public:
+  Report(const Flags& flags, std::string dtype) : flags_(flags), dtype_(std::move(dtype)) {}
+
+  // `amount` of `unit` took so long.
+  void Print(const char* what, int length, int batch, double seconds, const char* unit,
+             double amount) const {
+    std::printf(
+        "{\"engine\": \"chorus\", \"kernels\": \"%s\", \"model\": \"%s\", \"dtype\": \"%s\", "
+        "\"threads\": %d, \"what\": \"%s\", \"length\": %d, \"batch\": %d, \"seconds\": %.6f, "
+        "\"%s\": %.1f, \"rss_mib\": %.0f}\n",
+        Kernels().name, flags_.model.c_str(), dtype_.c_str(), flags_.threads, what, length, batch,
+        seconds, unit, amount / seconds, RssMib());
+    std::fflush(stdout);
+  }
+
+ private:
+  const Flags& flags_;
+  const std::string dtype_;
+};
+
+// One text after another takes a slot; returns when each has kNewTokens.
+void Decode(LanguageModel& model, int batch, bool sample, Sampler& sampler) {
+  std::vector<Ids> texts;
+  for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(kPromptTokens, i, model.vocab_size()));
+  SamplingParams params = {.do_sample = sample};
+  int held = 0;
+  for (int step = 0; step < kNewTokens; ++step) {
+    std::vector<LanguageModel::Row> rows;
+    for (int i = 0; i < batch; ++i) {
+      rows.push_back({.slot = i,
+                      .start = held,
+                      .tokens = std::span(texts[i]).subspan(held),
+                      .wants_logits = true});
+    }
+    held = static_cast<int>(texts[0].size());
+    const std::span<const float> logits = model.Forward(rows);
+    const size_t vocab_size = model.vocab_size();
+    for (int i = 0; i < batch; ++i) {
+      params.branch = i;
+      texts[i].push_back(
+          sampler.Sample(logits.subspan(i * vocab_size, vocab_size), params, texts[i].size()));
+    }
+  }
+}
+
+void MeasureGenerator(const Flags& flags, LanguageModel& model, const Report& report) {
+  Sampler sampler;
+  for (const int batch : flags.batches) {
+    const double seconds =
+        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags.sample, sampler); });
+    report.Print("decode", kPromptTokens, batch, seconds, "tok_s", batch * kNewTokens);
+  }
+  for (const int length : flags.prefills) {
+    if (length > model.context_size()) continue;
+    const Ids ids = MakeIds(length, 1, model.vocab_size());
+    const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
+    const double seconds = MedianSeconds(flags.runs, [&] { model.Forward({&row, 1}); });
+    report.Print("prefill", length, 1, seconds, "tok_s", length);
+  }
+}
+
+void MeasureClassifier(const Flags& flags, SequenceClassifier& model, const Report& report) {
+  for (const int length : flags.lengths) {
+    if (length > model.context_size()) continue;
+    for (const int batch : flags.classify_batches) {
+      std::vector<Ids> texts;
+      for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(length, i, model.vocab_size()));
+      const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
+      const double seconds = MedianSeconds(flags.runs, [&] { model.Forward(rows); });
+      report.Print("classify", length, batch, seconds, "seq_s", batch);
+    }
+  }
+}
+
+absl::StatusOr<LoadedModel> Load(const Flags& flags, const std::string& dtype, int num_slots) {
+  ASSIGN_OR_RETURN(const Precision precision, ParseDtype(dtype));
+  return LoadModel(
+      flags.model,
+      {.precision = precision, .num_threads = flags.threads, .num_kv_slots = num_slots});
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("Tokens a second of one model without a server.");
+  app.add_option("--model", flags.model, "Hugging Face directory")->required();
+  app.add_option("--dtypes", flags.dtypes)->delimiter(',');
+  app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
+  app.add_option("--runs", flags.runs)->check(CLI::Range(1, 1000));
+  app.add_flag("--sample", flags.sample, "Sample with top_k 50 instead of greedy");
+  app.add_option("--batches", flags.batches, "Texts decoded at once")->delimiter(',');
+  app.add_option("--prefills", flags.prefills, "Prompt lengths")->delimiter(',');
+  app.add_option("--lengths", flags.lengths, "Of texts to classify")->delimiter(',');
+  app.add_option("--classify_batches", flags.classify_batches)->delimiter(',');
+  CLI11_PARSE(app, argc, argv);
+  const int num_slots = *std::max_element(flags.batches.begin(), flags.batches.end());
+  for (const std::string& dtype : flags.dtypes) {
+    const auto start = Clock::now();
+    absl::StatusOr<LoadedModel> loaded = Load(flags, dtype, num_slots);
+    if (!loaded.ok()) {
+      std::fprintf(stderr, "engine: %s\n", loaded.status().ToString().c_str());
+      return 1;
+    }
+    const Report report(flags, std::string(DtypeName(ParseDtype(dtype).value())));
+    report.Print("load", 0, 1, std::chrono::duration<double>(Clock::now() - start).count(),
+                 "models_s", 1);
+    if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded->model)) {
+      MeasureGenerator(flags, **generator, report);
+    } else {
+      MeasureClassifier(flags, *std::get<std::unique_ptr<SequenceClassifier>>(loaded->model),
+                        report);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace chorus
+
+int main(int argc, char** argv) { return chorus::Main(argc, argv); }
