@@ -1,6 +1,7 @@
 #include "runner_server/kernels/thread_pool.h"
 
 #include <chrono>
+#include <utility>
 
 namespace chorus {
 namespace {
@@ -26,9 +27,27 @@ void WaitWhileEqual(const std::atomic<uint32_t>& value, uint32_t old) {
   value.wait(old, std::memory_order_acquire);
 }
 
+constexpr uint64_t Pack(uint32_t begin, uint32_t end) { return uint64_t{begin} << 32 | end; }
+
+// Takes half of what is left of a range, at least one item: its front, or its back. Nothing left:
+// gives an empty range.
+std::pair<uint32_t, uint32_t> Take(std::atomic<uint64_t>& range, bool front) {
+  uint64_t seen = range.load(std::memory_order_relaxed);
+  while (true) {
+    const uint32_t begin = static_cast<uint32_t>(seen >> 32), end = static_cast<uint32_t>(seen);
+    if (begin >= end) return {0, 0};
+    const uint32_t count = (end - begin + 1) / 2;
+    const uint64_t left = front ? Pack(begin + count, end) : Pack(begin, end - count);
+    // Relaxed: what the items read and write is ordered by the job's start and end.
+    if (range.compare_exchange_weak(seen, left, std::memory_order_relaxed)) {
+      return front ? std::pair(begin, begin + count) : std::pair(end - count, end);
+    }
+  }
+}
+
 }  // namespace
 
-ThreadPool::ThreadPool(int num_threads) {
+ThreadPool::ThreadPool(int num_threads) : shares_(num_threads) {
   for (int thread = 1; thread < num_threads; ++thread) {
     workers_.emplace_back([this, thread] { WorkerMain(thread); });
   }
@@ -48,11 +67,16 @@ void ThreadPool::Run(int num_items, Work work) {
     return;
   }
   work_ = &work;
-  num_items_ = num_items;
+  for (int64_t thread = 0; thread < num_threads(); ++thread) {
+    shares_[thread].range.store(
+        Pack(static_cast<uint32_t>(num_items * thread / num_threads()),
+             static_cast<uint32_t>(num_items * (thread + 1) / num_threads())),
+        std::memory_order_relaxed);
+  }
   num_working_.store(static_cast<uint32_t>(workers_.size()), std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
-  DoShare(0);
+  DoItems(0);
   while (const uint32_t left = num_working_.load(std::memory_order_acquire)) {
     WaitWhileEqual(num_working_, left);
   }
@@ -64,16 +88,20 @@ void ThreadPool::WorkerMain(int thread) {
     WaitWhileEqual(generation_, seen);
     ++seen;  // Run waits for every worker, so no job is ever missed.
     if (stopping_) return;
-    DoShare(thread);
+    DoItems(thread);
     if (num_working_.fetch_sub(1, std::memory_order_acq_rel) == 1) num_working_.notify_one();
   }
 }
 
-void ThreadPool::DoShare(int thread) {
-  const int64_t items = num_items_;
-  const int begin = static_cast<int>(items * thread / num_threads());
-  const int end = static_cast<int>(items * (thread + 1) / num_threads());
-  if (begin < end) (*work_)(thread, begin, end);
+void ThreadPool::DoItems(int thread) {
+  for (int i = 0; i < num_threads(); ++i) {
+    std::atomic<uint64_t>& range = shares_[(thread + i) % num_threads()].range;
+    while (true) {
+      const auto [begin, end] = Take(range, /*front=*/i == 0);
+      if (begin == end) break;
+      (*work_)(thread, static_cast<int>(begin), static_cast<int>(end));
+    }
+  }
 }
 
 }  // namespace chorus
