@@ -120,6 +120,15 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
   return Logits(rows, x);
 }
 
+void Gpt2::CopyPrefix(int from_slot, int to_slot, int num_tokens) {
+  const int num_heads = config_.num_heads;
+  pool_.Run(config_.num_layers * num_heads, [&](int, int begin, int end) {
+    for (int item = begin; item < end; ++item) {
+      cache_.CopyPrefix(from_slot, to_slot, item / num_heads, item % num_heads, num_tokens);
+    }
+  });
+}
+
 void Gpt2::LayOut(std::span<const Row> rows) {
   tokens_.clear();
   first_tokens_.clear();

@@ -3,11 +3,12 @@
 // Keys and values of past tokens: a fixed number of slots, one sequence each, contiguous per slot.
 //
 // Memory is reserved whole and committed page by page as tokens are written, so a slot costs what
-// its longest sequence so far has used. Within a slot: [layer][head]{keys | values}, laid out as
-// attention.h reads them.
-// Thread safety: different (slot, layer, head) may be written at once.
+// its longest sequence since the last Release has used. Within a slot: [layer][head]{keys |
+// values}, laid out as attention.h reads them. Thread safety: different (slot, layer, head) may be
+// written at once.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/memory_region.h"
@@ -35,6 +36,21 @@ class KvCache {
   }
   // Elements from one token's values to the next's.
   int value_stride() const { return value_stride_; }
+
+  int64_t bytes_per_token() const;
+  // The least number of tokens whose keys and values fill whole pages and key blocks, or a whole
+  // slot: n tokens commit at most the bytes of n, rounded up to this, where a head's keys and
+  // values begin with a page (any head size that is a multiple of 64 and context that is one of
+  // 16).
+  int block_tokens() const;
+
+  // Copies one head's keys and values of the first `num_tokens` tokens. What follows them in the
+  // last block of keys comes along, and counts for nothing.
+  void CopyPrefix(int from_slot, int to_slot, int layer, int head, int num_tokens) const;
+
+  // Gives back the pages of `slot` that hold none of its first `num_kept_tokens` tokens; they read
+  // as zeros from then on.
+  void Release(int slot, int num_kept_tokens) const;
 
  private:
   size_t HeadIndex(int slot, int layer, int head) const {
