@@ -96,6 +96,8 @@ absl::Status RunnerServer::Load() {
                                            .num_threads = flags_.threads,
                                            .max_sequences = flags_.max_sequences,
                                            .max_step_tokens = flags_.max_step_tokens,
+                                           .target_step_time = flags_.target_step_time,
+                                           .kv_cache_bytes = flags_.kv_cache_bytes,
                                            .queue = {.max_sequences = flags_.max_queued_sequences,
                                                      .max_tokens = flags_.max_queued_tokens}},
                                           metrics_));
