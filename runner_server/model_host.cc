@@ -38,7 +38,9 @@ absl::Status ModelHost::StartGenerator(std::unique_ptr<LanguageModel> model, int
   ASSIGN_OR_RETURN(
       generation_engine_,
       GenerationEngine::Create(std::move(model), *byte_level_bpe_, *byte_level_bpe_, observer,
-                               {.max_step_tokens = options.max_step_tokens,
+                               {.schedule = {.max_step_tokens = options.max_step_tokens,
+                                             .target_step_time = options.target_step_time},
+                                .kv_cache_bytes = options.kv_cache_bytes,
                                 .queue = options.queue,
                                 .bos_token_id = bos_token_id,
                                 .eos_token_id = eos_token_id}));

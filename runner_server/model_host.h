@@ -4,6 +4,7 @@
 //
 // Thread safety: as the engine's; Drain and Join by one thread.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -31,8 +32,10 @@ class ModelHost {
     std::string version;
     Precision precision = Precision::kFloat32;
     int num_threads = 1;
-    int max_sequences = 32;     // KV slots of a generator, rows of a classifier's batch.
-    int max_step_tokens = 512;  // In one forward pass. >= max_sequences.
+    int max_sequences = 32;           // KV slots of a generator, rows of a classifier's batch.
+    int max_step_tokens = 512;        // In one forward pass. >= max_sequences.
+    absl::Duration target_step_time;  // Of a generator, as Scheduler's. Zero: none.
+    int64_t kv_cache_bytes = 0;       // Of a generator, as GenerationStepper's. 0: no cap.
     QueueBudget::Options queue;
   };
 

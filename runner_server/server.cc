@@ -4,7 +4,6 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -38,7 +37,7 @@ void SetChannelArguments(grpc::ServerBuilder& builder) {
 absl::StatusOr<std::unique_ptr<RunnerServer>> RunnerServer::Listen(const RunnerFlags& flags) {
   std::unique_ptr<RunnerServer> server(new RunnerServer(flags));
   RETURN_IF_ERROR(server->ListenForCalls());
-  RETURN_IF_ERROR(server->ListenForScrapes());
+  RETURN_IF_ERROR(server->ServeStatusPages());
   RETURN_IF_ERROR(server->WritePorts());
   LOG(INFO) << "event=listening model=" << flags.name << " grpc=" << server->address_
             << " metrics=" << server->metrics_address_;
@@ -69,17 +68,23 @@ absl::Status RunnerServer::ListenForCalls() {
   return absl::OkStatus();
 }
 
-absl::Status RunnerServer::ListenForScrapes() {
+absl::Status RunnerServer::ServeStatusPages() {
   if (flags_.metrics_address.empty()) return absl::OkStatus();
-  try {
-    exposer_ = std::make_unique<prometheus::Exposer>(flags_.metrics_address);
-  } catch (const std::exception& error) {
+  auto pages = StatusPages::Listen(
+      flags_.metrics_address,
+      {{.path = "/metrics",
+        .content_type = "text/plain; version=0.0.4; charset=utf-8",
+        .make = [this] { return metrics_.ToText(); }},
+       {.path = "/debug/batcher", .content_type = "application/json", .make = [this] {
+          return metrics_.trace().ToJson();
+        }}});
+  if (!pages.ok()) {
     return absl::UnavailableError(
-        absl::StrCat("cannot serve metrics on ", flags_.metrics_address, " (", error.what(),
-                     "): choose another by --metrics_address, or none by --metrics_address="));
+        absl::StrCat("cannot serve metrics on ", flags_.metrics_address,
+                     ": choose another by --metrics_address, or none by --metrics_address="));
   }
-  exposer_->RegisterCollectable(metrics_.collectable());
-  metrics_address_ = WithPort(flags_.metrics_address, exposer_->GetListeningPorts().at(0));
+  status_pages_ = *std::move(pages);
+  metrics_address_ = WithPort(flags_.metrics_address, status_pages_->port());
   return absl::OkStatus();
 }
 
@@ -100,6 +105,8 @@ absl::Status RunnerServer::Load() {
                                            .num_threads = flags_.threads,
                                            .max_sequences = flags_.max_sequences,
                                            .max_step_tokens = flags_.max_step_tokens,
+                                           .target_step_time = flags_.target_step_time,
+                                           .kv_cache_bytes = flags_.kv_cache_bytes,
                                            .queue = {.max_sequences = flags_.max_queued_sequences,
                                                      .max_tokens = flags_.max_queued_tokens}},
                                           metrics_));

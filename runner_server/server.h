@@ -10,7 +10,6 @@
 // Thread safety: none; one thread calls it all.
 
 #include <grpcpp/server.h>
-#include <prometheus/exposer.h>
 
 #include <memory>
 #include <string>
@@ -22,6 +21,7 @@
 #include "runner_server/model_host.h"
 #include "runner_server/service/runner_metrics.h"
 #include "runner_server/service/runner_service.h"
+#include "runner_server/service/status_pages.h"
 
 namespace chorus {
 
@@ -51,7 +51,7 @@ class RunnerServer {
   explicit RunnerServer(const RunnerFlags& flags);
 
   absl::Status ListenForCalls();
-  absl::Status ListenForScrapes();
+  absl::Status ServeStatusPages();
   absl::Status WritePorts() const;
   void SetReady(bool ready);
 
@@ -59,7 +59,7 @@ class RunnerServer {
   std::string address_;
   std::string metrics_address_;
   RunnerMetrics metrics_;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<StatusPages> status_pages_;  // Null: off.
   RunnerService service_;
   std::unique_ptr<ModelHost> host_;       // Null until loaded.
   std::unique_ptr<grpc::Server> server_;  // Uses all of the above. Null once stopped.

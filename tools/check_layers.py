@@ -23,7 +23,7 @@ LIBRARIES = [
     ("flags", r"^CLI/"),
     ("unicode", r"^(utf8proc\.h|unicode/)"),
     ("openssl", r"^openssl/"),
-    ("metrics", r"^prometheus/"),
+    ("metrics", r"^(prometheus/|civetweb\.h)"),
     ("glog", r"^glog/"),
     ("intrinsics", r"^(immintrin|x86intrin|cpuid)\.h$"),
 ]

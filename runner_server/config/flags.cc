@@ -48,6 +48,12 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.add_option("--max_step_tokens", flags.max_step_tokens,
                  "Tokens in one forward pass; at least --max_sequences")
       ->check(CLI::Range(1, kMaxCount));
+  AddDuration(app, "--target_step_time", flags.target_step_time,
+              "Prompts take no more of a step than leaves running texts this long between tokens; "
+              "0: no target");
+  app.add_option("--kv_cache_bytes", flags.kv_cache_bytes,
+                 "Memory the KV cache may use; 0: --max_sequences times the model's context")
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
   app.add_option("--max_queued_sequences", flags.max_queued_sequences, "Sequences that may wait")
       ->check(CLI::Range(int64_t{1}, kMaxQueue));
   app.add_option("--max_queued_tokens", flags.max_queued_tokens, "Tokens that may wait")

@@ -23,6 +23,8 @@ struct RunnerFlags {
   int threads = 0;                               // 0: all cores this process may use.
   int max_sequences = 32;
   int max_step_tokens = 512;
+  absl::Duration target_step_time = absl::Milliseconds(100);  // Zero: none.
+  int64_t kv_cache_bytes = 0;                                 // 0: no cap.
   int64_t max_queued_sequences = 256;
   int64_t max_queued_tokens = 1 << 18;
   absl::Duration drain_delay = absl::ZeroDuration();

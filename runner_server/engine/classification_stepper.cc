@@ -60,8 +60,8 @@ void ClassificationStepper::Step(absl::Time now) {
   observer_.OnStep({.num_rows = static_cast<int>(batch.rows.size()),
                     .num_tokens = batch.num_tokens,
                     .num_prompt_tokens = batch.num_tokens,
-                    .full = batch.full,
-                    .duration = absl::Now() - started_at});
+                    .duration = absl::Now() - started_at,
+                    .limited_by = batch.limited_by});
 }
 
 absl::StatusOr<std::span<const float>> ClassificationStepper::Forward(const Batch& batch) {

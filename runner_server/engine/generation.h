@@ -26,7 +26,7 @@ struct GenerationDelta {
 
 enum class FinishReason {
   kStop,    // End-of-sequence token, which leaves no text.
-  kLength,  // A length limit, or the model's context.
+  kLength,  // A length limit, the model's context, or all the memory of the KV cache.
 };
 
 struct GenerationResult {

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
-#include "runner_server/engine/length_limit.h"
 #include "runner_server/engine/mailbox.h"
 #include "runner_server/sampling/sampling_params_check.h"
 #include "runner_server/scheduler/still_wanted.h"
@@ -25,7 +24,8 @@ absl::StatusOr<std::unique_ptr<GenerationEngine>> GenerationEngine::Create(
   const int vocab_size = model->vocab_size();
   ASSIGN_OR_RETURN(std::unique_ptr<GenerationStepper> stepper,
                    GenerationStepper::Create(std::move(model), token_bytes, observer,
-                                             {.max_step_tokens = options.max_step_tokens,
+                                             {.schedule = options.schedule,
+                                              .kv_cache_bytes = options.kv_cache_bytes,
                                               .vocab_size = tokenizer.vocab_size(),
                                               .eos_token_id = options.eos_token_id}));
   return std::unique_ptr<GenerationEngine>(new GenerationEngine(
@@ -50,7 +50,7 @@ GenerationEngine::~GenerationEngine() = default;
 absl::Status GenerationEngine::Submit(GenerationRequest request, absl::Time deadline,
                                       std::stop_token stop, GenerationCallbacks callbacks) {
   RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
-  RETURN_IF_ERROR(CheckLengthLimit({request.max_length, request.max_new_tokens, context_size_}));
+  RETURN_IF_ERROR(CheckLengthLimit(LimitOf(request)));
   if (request.text.empty() && options_.bos_token_id < 0) {
     return absl::InvalidArgumentError(
         "text must not be empty: the model has no BOS token to start from");
@@ -71,6 +71,13 @@ absl::Status GenerationEngine::Submit(GenerationRequest request, absl::Time dead
     return absl::UnavailableError("the runner is shutting down; retry at another one");
   }
   return absl::OkStatus();
+}
+
+LengthLimit GenerationEngine::LimitOf(const GenerationRequest& request) const {
+  return {.max_length = request.max_length,
+          .max_new_tokens = request.max_new_tokens,
+          .context_size = context_size_,
+          .kv_capacity = stepper_->kv_capacity()};
 }
 
 std::optional<GenerationStepper::Arrival> GenerationEngine::Prepare(Submission submission) {
@@ -95,8 +102,7 @@ absl::StatusOr<std::unique_ptr<Sequence>> GenerationEngine::MakeSequence(Submiss
                                     ? std::vector<int32_t>{options_.bos_token_id}
                                     : tokenizer_.Encode(request.text, request.text.size() + 2);
   ASSIGN_OR_RETURN(const int max_tokens,
-                   MaxTokens({request.max_length, request.max_new_tokens, context_size_},
-                             static_cast<int>(tokens.size())));
+                   MaxTokens(LimitOf(request), static_cast<int>(tokens.size())));
   if (absl::Status room = submission.ticket.AddTokens(max_tokens); !room.ok()) {
     observer_.OnRejected(RejectReason::kTokens);
     return room;
@@ -132,11 +138,10 @@ void GenerationEngine::Join() { pipeline_.Join(); }
 
 EngineLoad GenerationEngine::load() const {
   const QueueBudget::Usage queued = budget_.usage();
-  const int running = stepper_->num_running();
-  return {.running_sequences = running,
+  return {.running_sequences = stepper_->num_running(),
           .queued_sequences = queued.sequences,
           .queued_tokens = queued.tokens,
-          .kv_cache_used_ratio = static_cast<double>(running) / stepper_->num_slots()};
+          .kv_cache_used_ratio = stepper_->kv_used_ratio()};
 }
 
 }  // namespace chorus

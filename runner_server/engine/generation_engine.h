@@ -19,6 +19,7 @@
 #include "runner_server/engine/engine_pipeline.h"
 #include "runner_server/engine/generation.h"
 #include "runner_server/engine/generation_stepper.h"
+#include "runner_server/engine/length_limit.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/tokenizer/detokenizer.h"
@@ -29,7 +30,8 @@ namespace chorus {
 class GenerationEngine {
  public:
   struct Options {
-    int max_step_tokens = 512;   // Prefill and decode tokens of one step. >= the model's slots.
+    Scheduler::Options schedule;
+    int64_t kv_cache_bytes = 0;  // As GenerationStepper's.
     QueueBudget::Options queue;  // What may wait to be run.
     int32_t bos_token_id = -1;   // -1: none; an empty text is then refused.
     int32_t eos_token_id = -1;   // -1: none; texts then end by length.
@@ -51,8 +53,9 @@ class GenerationEngine {
   // * RESOURCE_EXHAUSTED: too much waits already.
   // * UNAVAILABLE: draining.
   // * CANCELLED, DEADLINE_EXCEEDED: it comes too late.
-  // The same codes may reach `on_done` later, also for a prompt that is too long. The deadline and
-  // `stop` are looked at before the text is tokenised and between steps.
+  // The same codes may reach `on_done` later, also for a prompt that is too long, or one whose
+  // first token would surely come after its deadline. The deadline and `stop` are looked at before
+  // the text is tokenised and between steps.
   absl::Status Submit(GenerationRequest request, absl::Time deadline, std::stop_token stop,
                       GenerationCallbacks callbacks);
 
@@ -83,6 +86,8 @@ class GenerationEngine {
   GenerationEngine(std::unique_ptr<GenerationStepper> stepper, const Tokenizer& tokenizer,
                    EngineObserver& observer, const Options& options, int context_size,
                    int vocab_size);
+
+  LengthLimit LimitOf(const GenerationRequest& request) const;
 
   // On the tokenizer thread.
   std::optional<GenerationStepper::Arrival> Prepare(Submission submission);

@@ -1,5 +1,7 @@
 #include "runner_server/engine/generation_stepper.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +10,17 @@
 #include "runner_server/engine/run_model.h"
 
 namespace chorus {
+
+namespace {
+
+SlotPool::Options MakeSlots(const LanguageModel& model, int64_t kv_cache_bytes) {
+  const auto [bytes_per_token, block_tokens] = model.kv_memory();
+  return {.num_slots = model.num_slots(),
+          .max_tokens = kv_cache_bytes == 0 ? SlotPool::kNoCap : kv_cache_bytes / bytes_per_token,
+          .block_tokens = block_tokens};
+}
+
+}  // namespace
 
 class GenerationStepper::StopClock {
  public:
@@ -50,11 +63,17 @@ absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
     return absl::InvalidArgumentError(absl::StrCat("eos_token_id must be below ",
                                                    options.vocab_size, ": ", options.eos_token_id));
   }
+  const auto [bytes_per_token, block_tokens] = model->kv_memory();
+  // A prompt and a new token at least.
+  const int64_t least_bytes = bytes_per_token * std::max(block_tokens, 2);
+  if (options.kv_cache_bytes != 0 && options.kv_cache_bytes < least_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "kv_cache_bytes must be at least ", least_bytes, ", a block of ", std::max(block_tokens, 2),
+        " tokens, or 0 for no cap: ", options.kv_cache_bytes));
+  }
   std::unique_ptr<GenerationStepper> stepper(
       new GenerationStepper(std::move(model), token_bytes, observer, options));
-  ASSIGN_OR_RETURN(
-      stepper->scheduler_,
-      Scheduler::Create({.max_step_tokens = options.max_step_tokens}, stepper->slots_));
+  ASSIGN_OR_RETURN(stepper->scheduler_, Scheduler::Create(options.schedule, stepper->slots_));
   return stepper;
 }
 
@@ -65,7 +84,7 @@ GenerationStepper::GenerationStepper(std::unique_ptr<LanguageModel> model,
       token_bytes_(token_bytes),
       observer_(observer),
       options_(options),
-      slots_(model_->num_slots()) {}
+      slots_(MakeSlots(*model_, options.kv_cache_bytes)) {}
 
 void GenerationStepper::Add(Arrival arrival) {
   generations_.emplace(arrival.sequence->id,
@@ -77,21 +96,18 @@ void GenerationStepper::Add(Arrival arrival) {
 void GenerationStepper::Step(absl::Time now) {
   const absl::Time started_at = absl::Now();
   ScheduledStep step = scheduler_->Schedule(now);
-  num_running_.store(scheduler_->num_running(), std::memory_order_relaxed);
+  UpdateLoad();
   for (DroppedSequence& dropped : step.dropped) EndDropped(std::move(dropped));
   if (step.rows.empty()) return;
 
+  StepStats stats = MakeStats(step);
   const absl::StatusOr<std::span<const float>> logits = Forward(step);
   if (!logits.ok()) {
     for (const ScheduledRow& row : step.rows) Fail(*row.sequence, logits.status());
     return;
   }
-  StepStats stats = {.num_rows = static_cast<int>(step.rows.size()),
-                     .num_tokens = step.num_tokens,
-                     .full = step.full};
   size_t num_chosen = 0;
   for (const ScheduledRow& row : step.rows) {
-    if (!row.sequence->is_decoding()) stats.num_prompt_tokens += row.num_tokens;
     row.sequence->num_cached += row.num_tokens;
     if (!row.wants_logits) continue;
     // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
@@ -99,12 +115,28 @@ void GenerationStepper::Step(absl::Time now) {
                 logits->subspan(num_chosen++ * model_->vocab_size(), options_.vocab_size), stats);
   }
   stats.duration = absl::Now() - started_at;
+  scheduler_->Observe(step, stats.duration);
   observer_.OnStep(stats);
+}
+
+StepStats GenerationStepper::MakeStats(const ScheduledStep& step) const {
+  return {.num_rows = static_cast<int>(step.rows.size()),
+          .num_tokens = step.num_tokens,
+          .num_prompt_tokens = step.num_prefill_tokens,
+          .limited_by = step.limited_by,
+          .num_decode_rows = step.num_decode_rows,
+          .num_shared_tokens = step.num_copied_tokens,
+          .num_awaiting_prefix = step.num_awaiting_prefix,
+          .num_preempted = step.num_preempted,
+          .num_running = scheduler_->num_running(),
+          .num_waiting = scheduler_->num_waiting(),
+          .num_kv_tokens = slots_.num_needed_tokens(),
+          .predicted = step.predicted};
 }
 
 void GenerationStepper::EndDropped(DroppedSequence dropped) {
   const std::unique_ptr<Generation> generation = Forget(dropped.sequence->id);
-  if (dropped.sequence->num_cached == 0) {
+  if (!dropped.sequence->has_run()) {
     if (absl::IsDeadlineExceeded(dropped.status)) observer_.OnRejected(RejectReason::kDeadline);
   } else if (absl::IsCancelled(dropped.status)) {
     observer_.OnCancelled(generation->stop_clock->SinceStop());
@@ -123,7 +155,15 @@ absl::StatusOr<std::span<const float>> GenerationStepper::Forward(const Schedule
          .wants_logits = row.wants_logits});
   }
   std::span<const float> logits;  // [rows that want them, model's vocab_size]
-  RETURN_IF_ERROR(RunModel(observer_, [&] { logits = model_->Forward(rows_); }));
+  RETURN_IF_ERROR(RunModel(observer_, [&] {
+    for (const auto& [slot, num_kept_tokens] : step.releases) {
+      model_->Release(slot, static_cast<int>(num_kept_tokens));
+    }
+    for (const PrefixCopy& copy : step.copies) {
+      model_->CopyPrefix(copy.from_slot, copy.to_slot, copy.num_tokens);
+    }
+    logits = model_->Forward(rows_);
+  }));
   return logits;
 }
 
@@ -158,7 +198,23 @@ void GenerationStepper::Finish(const Sequence& sequence, FinishReason reason) {
 
 void GenerationStepper::Remove(const Sequence& sequence) {
   scheduler_->Remove(sequence);
+  UpdateLoad();
+}
+
+void GenerationStepper::UpdateLoad() {
   num_running_.store(scheduler_->num_running(), std::memory_order_relaxed);
+  num_kv_tokens_.store(slots_.num_needed_tokens(), std::memory_order_relaxed);
+}
+
+double GenerationStepper::kv_used_ratio() const {
+  const double slots = static_cast<double>(num_running()) / slots_.num_slots();
+  const double tokens = static_cast<double>(num_kv_tokens_.load(std::memory_order_relaxed)) /
+                        static_cast<double>(slots_.max_tokens());
+  return std::max(slots, tokens);
+}
+
+int GenerationStepper::kv_capacity() const {
+  return static_cast<int>(std::min<int64_t>(slots_.max_tokens(), std::numeric_limits<int>::max()));
 }
 
 void GenerationStepper::Fail(const Sequence& sequence, const absl::Status& status) {
@@ -169,7 +225,7 @@ void GenerationStepper::Fail(const Sequence& sequence, const absl::Status& statu
 
 void GenerationStepper::FailAll(const absl::Status& status) {
   const std::vector<std::unique_ptr<Sequence>> sequences = scheduler_->RemoveAll();
-  num_running_.store(0, std::memory_order_relaxed);
+  UpdateLoad();
   for (const auto& sequence : sequences) {
     std::move(Forget(sequence->id)->callbacks.on_done)(status);
   }

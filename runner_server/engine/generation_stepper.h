@@ -3,7 +3,7 @@
 // Runs the generations of one model, a step at a time: schedule → forward → sample → publish.
 //
 // Thread safety: none; created anywhere, then used by the engine thread only, except num_running(),
-// which any thread may ask.
+// kv_used_ratio() and kv_capacity(), which any thread may ask.
 // Invariants: (1) generations_ holds exactly what the scheduler holds. (2) A generation's KV slot
 // is free before its on_done is called. (3) A text does not depend on what else runs.
 
@@ -32,9 +32,10 @@ namespace chorus {
 class GenerationStepper {
  public:
   struct Options {
-    int max_step_tokens = 512;  // >= the model's number of slots.
-    int vocab_size = 0;         // Of the tokenizer: only ids that have a text are ever chosen.
-    int32_t eos_token_id = -1;  // -1: the model has none.
+    Scheduler::Options schedule;
+    int64_t kv_cache_bytes = 0;  // That may be committed; 0: as much as the model's slots can hold.
+    int vocab_size = 0;          // Of the tokenizer: only ids that have a text are ever chosen.
+    int32_t eos_token_id = -1;   // -1: the model has none.
   };
   struct Arrival {
     std::unique_ptr<Sequence> sequence;
@@ -57,7 +58,10 @@ class GenerationStepper {
   void FailAll(const absl::Status& status);
 
   int num_running() const { return num_running_.load(std::memory_order_relaxed); }
-  int num_slots() const { return slots_.num_slots(); }
+  // Share in use, 0 to 1: of the KV slots, or of the memory under a cap, whichever is more.
+  double kv_used_ratio() const;
+  // Most tokens of one sequence that the KV cache has memory for.
+  int kv_capacity() const;
 
  private:
   // Remembers when a stop was requested.
@@ -78,12 +82,14 @@ class GenerationStepper {
                     EngineObserver& observer, const Options& options);
 
   void EndDropped(DroppedSequence dropped);
+  StepStats MakeStats(const ScheduledStep& step) const;
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
   void ChooseToken(Sequence& sequence, std::span<const float> logits, StepStats& stats);
   static void Deliver(Generation& generation, std::string text);
   void Finish(const Sequence& sequence, FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
   void Remove(const Sequence& sequence);  // From the scheduler; destroys it.
+  void UpdateLoad();
   std::unique_ptr<Generation> Forget(uint64_t id);
 
   const std::unique_ptr<LanguageModel> model_;
@@ -96,6 +102,7 @@ class GenerationStepper {
   std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;  // By sequence id.
   std::vector<LanguageModel::Row> rows_;                                   // Of the current step.
   std::atomic<int> num_running_ = 0;
+  std::atomic<int64_t> num_kv_tokens_ = 0;
 };
 
 }  // namespace chorus

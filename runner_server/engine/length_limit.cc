@@ -20,17 +20,23 @@ absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens) {
                                                    " tokens, the model's context is ",
                                                    limit.context_size, ": shorten the prompt"));
   }
+  if (num_prompt_tokens >= limit.kv_capacity) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the prompt has ", num_prompt_tokens, " tokens, the runner's KV cache has memory for ",
+        limit.kv_capacity, " (--kv_cache_bytes): shorten the prompt"));
+  }
+  const int most = std::min(limit.context_size, limit.kv_capacity);
   if (limit.max_new_tokens > 0) {
     return static_cast<int>(
-        std::min<int64_t>(int64_t{num_prompt_tokens} + limit.max_new_tokens, limit.context_size));
+        std::min<int64_t>(int64_t{num_prompt_tokens} + limit.max_new_tokens, most));
   }
-  if (limit.max_length == 0) return limit.context_size;
+  if (limit.max_length == 0) return most;
   if (static_cast<uint32_t>(num_prompt_tokens) >= limit.max_length) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the prompt has ", num_prompt_tokens, " tokens, max_length is ", limit.max_length,
         ": shorten the prompt or raise max_length, to at most ", limit.context_size));
   }
-  return static_cast<int>(limit.max_length);
+  return std::min(static_cast<int>(limit.max_length), most);
 }
 
 }  // namespace chorus

@@ -5,6 +5,7 @@
 // Thread safety: free functions without state.
 
 #include <cstdint>
+#include <limits>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,13 +17,15 @@ struct LengthLimit {
   uint32_t max_length = 0;      // Prompt and new tokens together; 0: the model's context.
   uint32_t max_new_tokens = 0;  // 0: none. Wins over max_length.
   int context_size = 0;         // Most tokens of one sequence.
+  int kv_capacity = std::numeric_limits<int>::max();  // Most that the KV cache has memory for.
 };
 
 // INVALID_ARGUMENT if max_length counts and is over the model's context. Knows no prompt yet.
 absl::Status CheckLengthLimit(const LengthLimit& limit);
 
-// The most tokens of the whole sequence, more than the prompt's and at most the context.
-// INVALID_ARGUMENT, with both numbers, if the prompt leaves no room for a token.
+// The most tokens of the whole sequence, more than the prompt's, at most the context and what the
+// KV cache has memory for. INVALID_ARGUMENT, with both numbers, if the prompt leaves no room for a
+// token.
 absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens);
 
 }  // namespace chorus

@@ -1,82 +1,82 @@
 #pragma once
 
 #include "runner_server/kernels/attention.h"
+#include "runner_server/kernels/quantize_inl.h"
 
 namespace chorus {
 namespace {
 
-// Keys and values as they lie in the cache.
+// A lane of 32 bits: an fp32, or two bf16. Queries meet keys, and weights meet values, a lane at a
+// time.
 struct Float32Kv {
-  using Element = float;
-  static constexpr int kGroup = 1;  // Dimensions of a key side by side.
+  using Lanes = Vec;
+  static constexpr int kPerLane = 1;
 
-  static CHORUS_SIMD_INLINE Vec Value(const float* p) { return Load(p); }
+  static CHORUS_SIMD_INLINE Lanes LoadLanes(const char* p) {
+    return Load(reinterpret_cast<const float*>(p));
+  }
+  static CHORUS_SIMD_INLINE Lanes Broadcast(const float* p) { return Set1(*p); }
+  static CHORUS_SIMD_INLINE Vec MultiplyAdd(Lanes a, Lanes b, Vec c) { return Fma(a, b, c); }
 };
 
 struct Bfloat16Kv {
-  using Element = uint16_t;
-  static constexpr int kGroup = 2;
+  using Lanes = IntVec;
+  static constexpr int kPerLane = 2;
 
-  static CHORUS_SIMD_INLINE Vec Value(const uint16_t* p) { return LoadBfloat16(p); }
+  static CHORUS_SIMD_INLINE Lanes LoadLanes(const char* p) { return LoadInts(p); }
+  static CHORUS_SIMD_INLINE Lanes Broadcast(const float* p) { return BroadcastLane(p); }
+  static CHORUS_SIMD_INLINE Vec MultiplyAdd(Lanes a, Lanes b, Vec c) {
+    return DotBfloat16(a, b, c);
+  }
 };
 
-// sums += one dimension of each query times that of 16 keys, kBlocks times.
-template <int kQueries, int kBlocks>
-CHORUS_SIMD_INLINE void AddProducts(const float* q, ptrdiff_t q_stride, const Vec (&key)[kBlocks],
-                                    Vec (&sums)[kQueries][kBlocks]) {
-#pragma GCC unroll 8
-  for (int i = 0; i < kQueries; ++i) {
-    const Vec x = Set1(q[i * q_stride]);
-#pragma GCC unroll 8
-    for (int j = 0; j < kBlocks; ++j) sums[i][j] = Fma(x, key[j], sums[i][j]);
+constexpr ptrdiff_t kVectorBytes = 4 * kLanes;
+
+// A few rows of lanes, such as queries; `stride` in lanes.
+struct LaneRows {
+  const float* at;
+  ptrdiff_t stride;
+};
+
+// `rows` of `count` elements as the rows of lanes that Kv multiplies; narrow ones go to `narrow`,
+// which has room for `stride` lanes a row.
+template <typename Kv, int kRows>
+CHORUS_SIMD_INLINE LaneRows ToLanes(const float* rows, ptrdiff_t row_stride, int count,
+                                    int more_each_row, float* narrow, ptrdiff_t stride) {
+  if constexpr (Kv::kPerLane == 1) return {rows, row_stride};
+  for (int i = 0; i < kRows; ++i) {
+    ToBfloat16(rows + i * row_stride, count + i * more_each_row,
+               reinterpret_cast<uint16_t*>(narrow + i * stride));
   }
+  return {narrow, stride};
 }
 
-template <int kQueries, int kBlocks>
-CHORUS_SIMD_INLINE void AddScores(const AttentionArgs& args, const float* q, const float* keys,
-                                  Vec (&sums)[kQueries][kBlocks]) {
-  const ptrdiff_t block_size = static_cast<ptrdiff_t>(args.head_size) * kKeyBlock;
-  for (int d = 0; d < args.head_size; ++d) {
-    Vec key[kBlocks];
-#pragma GCC unroll 8
-    for (int j = 0; j < kBlocks; ++j) key[j] = Load(keys + j * block_size + d * kKeyBlock);
-    AddProducts(q + d, args.q_stride, key, sums);
-  }
-}
-
-template <int kQueries, int kBlocks>
-CHORUS_SIMD_INLINE void AddScores(const AttentionArgs& args, const float* q, const uint16_t* keys,
-                                  Vec (&sums)[kQueries][kBlocks]) {
-  const ptrdiff_t block_size = static_cast<ptrdiff_t>(args.head_size + 1) / 2 * 2 * kKeyBlock;
-  for (int d = 0; d < args.head_size; d += 2) {
-    Vec first[kBlocks], second[kBlocks];
-#pragma GCC unroll 8
-    for (int j = 0; j < kBlocks; ++j) {
-      const IntVec pair = LoadInts(keys + j * block_size + d * kKeyBlock);
-      first[j] = FirstBfloat16(pair);
-      second[j] = SecondBfloat16(pair);
-    }
-    AddProducts(q + d, args.q_stride, first, sums);
-    if (d + 1 < args.head_size) AddProducts(q + d + 1, args.q_stride, second, sums);
-  }
-}
-
-// Scores of kQueries queries against kBlocks blocks of keys; every score sums over d = 0 ... in
-// turn.
+// Scores of kQueries queries against kBlocks blocks of keys; every score sums over the dimensions
+// in turn.
 template <typename Kv, int kQueries, int kBlocks>
-CHORUS_SIMD_INLINE void ScoreBlocks(const AttentionArgs& args, const float* q, int block,
-                                    float* scores, ptrdiff_t score_stride) {
-  const int padded_size = (args.head_size + Kv::kGroup - 1) / Kv::kGroup * Kv::kGroup;
+CHORUS_SIMD_INLINE void ScoreBlocks(const AttentionArgs& args, LaneRows q, int block, float* scores,
+                                    ptrdiff_t score_stride) {
+  const int num_lanes = (args.head_size + Kv::kPerLane - 1) / Kv::kPerLane;
+  const char* keys = args.keys + block * args.key_block_stride;
   Vec sums[kQueries][kBlocks];
 #pragma GCC unroll 8
   for (int i = 0; i < kQueries; ++i) {
 #pragma GCC unroll 8
     for (int j = 0; j < kBlocks; ++j) sums[i][j] = Set1(0.0f);
   }
-  AddScores(args, q,
-            static_cast<const typename Kv::Element*>(args.keys) +
-                static_cast<ptrdiff_t>(block) * padded_size * kKeyBlock,
-            sums);
+  for (int d = 0; d < num_lanes; ++d) {
+    typename Kv::Lanes key[kBlocks];
+#pragma GCC unroll 8
+    for (int j = 0; j < kBlocks; ++j) {
+      key[j] = Kv::LoadLanes(keys + j * args.key_block_stride + d * kVectorBytes);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < kQueries; ++i) {
+      const typename Kv::Lanes x = Kv::Broadcast(q.at + i * q.stride + d);
+#pragma GCC unroll 8
+      for (int j = 0; j < kBlocks; ++j) sums[i][j] = Kv::MultiplyAdd(x, key[j], sums[i][j]);
+    }
+  }
   const Vec scale = Set1(args.scale);
 #pragma GCC unroll 8
   for (int i = 0; i < kQueries; ++i) {
@@ -88,8 +88,8 @@ CHORUS_SIMD_INLINE void ScoreBlocks(const AttentionArgs& args, const float* q, i
 }
 
 template <typename Kv, int kQueries>
-CHORUS_SIMD_INLINE void Scores(const AttentionArgs& args, const float* q, int num_blocks,
-                               float* scores, ptrdiff_t score_stride) {
+CHORUS_SIMD_INLINE void Scores(const AttentionArgs& args, LaneRows q, int num_blocks, float* scores,
+                               ptrdiff_t score_stride) {
   int block = 0;
   for (; block + kAttentionTileVectors <= num_blocks; block += kAttentionTileVectors) {
     ScoreBlocks<Kv, kQueries, kAttentionTileVectors>(args, q, block, scores, score_stride);
@@ -122,38 +122,51 @@ CHORUS_SIMD_INLINE float ExpAndSum(float* scores, int num_keys) {
   return 1.0f / ReduceAdd(sum);
 }
 
-// out = weights times values, for kVectors * 16 columns from `column`. The first num_keys tokens
-// are read once for all queries; when causal, query i goes on alone for i tokens more.
+// sums += the weights of one row of a block's values times kVectors * 16 columns of it.
 template <typename Kv, int kQueries, int kVectors>
-CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, const float* scores, ptrdiff_t score_stride,
-                            const float* inverse_sums, int num_keys, int column, float* out) {
+CHORUS_SIMD_INLINE void AddValues(const float* weights, ptrdiff_t weight_stride, const char* row,
+                                  Vec (*sums)[kVectors]) {
+  typename Kv::Lanes value[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) value[v] = Kv::LoadLanes(row + v * kVectorBytes);
+#pragma GCC unroll 8
+  for (int i = 0; i < kQueries; ++i) {
+    const typename Kv::Lanes weight = Kv::Broadcast(weights + i * weight_stride);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) sums[i][v] = Kv::MultiplyAdd(weight, value[v], sums[i][v]);
+  }
+}
+
+// out = weights times values, for kVectors * 16 columns from `column`. The rows that all queries
+// see whole are read once for all; when causal, each query goes on alone to its own end.
+template <typename Kv, int kQueries, int kVectors>
+CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, LaneRows weights, const float* inverse_sums,
+                            int num_keys, int column, float* out) {
+  constexpr int kBlockRows = kKeyBlock / Kv::kPerLane;
   Vec sums[kQueries][kVectors];
 #pragma GCC unroll 8
   for (int i = 0; i < kQueries; ++i) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) sums[i][v] = Set1(0.0f);
   }
-  const auto* values = static_cast<const typename Kv::Element*>(args.values) + column;
-  for (int t = 0; t < num_keys; ++t, values += args.value_stride) {
-    Vec value[kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) value[v] = Kv::Value(values + v * kLanes);
-#pragma GCC unroll 8
-    for (int i = 0; i < kQueries; ++i) {
-      const Vec weight = Set1(scores[i * score_stride + t]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[i][v] = Fma(weight, value[v], sums[i][v]);
+  const char* values = args.values + column * ptrdiff_t{4};
+  const int num_common = num_keys / Kv::kPerLane;
+  for (int first = 0; first < num_common; first += kBlockRows, values += args.value_block_stride) {
+    const int count = MinInt(kBlockRows, num_common - first);
+    for (int row = 0; row < count; ++row) {
+      AddValues<Kv, kQueries, kVectors>(weights.at + first + row, weights.stride,
+                                        values + row * args.value_row_stride, sums);
     }
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kQueries; ++i) {
-    for (int t = num_keys; args.causal && t < num_keys + i; ++t) {
-      const Vec weight = Set1(scores[i * score_stride + t]);
-      const auto* value = values + (t - num_keys) * args.value_stride;  // values is at num_keys.
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) {
-        sums[i][v] = Fma(weight, Kv::Value(value + v * kLanes), sums[i][v]);
-      }
+    const int keys = num_keys + (args.causal ? i : 0);
+    for (int row = num_common; row < (keys + Kv::kPerLane - 1) / Kv::kPerLane; ++row) {
+      AddValues<Kv, 1, kVectors>(weights.at + i * weights.stride + row, 0,
+                                 args.values + column * ptrdiff_t{4} +
+                                     row / kBlockRows * args.value_block_stride +
+                                     row % kBlockRows * args.value_row_stride,
+                                 sums + i);
     }
     const Vec inverse_sum = Set1(inverse_sums[i]);
 #pragma GCC unroll 8
@@ -168,22 +181,29 @@ CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, const float* scores, ptrd
 // kQueries queries, the first of which sees num_keys keys.
 template <typename Kv, int kQueries>
 void QueryTile(const AttentionArgs& args, const float* q, int num_keys, float* out) {
-  const int most_keys = num_keys + (args.causal ? kQueries - 1 : 0);
-  const int num_blocks = (most_keys + kKeyBlock - 1) / kKeyBlock;
+  const int more = args.causal ? 1 : 0;  // Keys that each query sees more than the one before.
+  const int num_blocks = (num_keys + more * (kQueries - 1) + kKeyBlock - 1) / kKeyBlock;
   const ptrdiff_t score_stride = static_cast<ptrdiff_t>(num_blocks) * kKeyBlock;
-  Scores<Kv, kQueries>(args, q, num_blocks, args.scores, score_stride);
+  float* scores = args.scratch;
+  float* narrow_weights = scores + kMaxQueryTile * score_stride;
+  float* narrow_q = narrow_weights + kMaxQueryTile * score_stride / 2;
+  Scores<Kv, kQueries>(args,
+                       ToLanes<Kv, kQueries>(q, args.q_stride, args.head_size, 0, narrow_q,
+                                             (args.head_size + 1) / 2),
+                       num_blocks, scores, score_stride);
   float inverse_sums[kQueries];
   for (int i = 0; i < kQueries; ++i) {
-    inverse_sums[i] = ExpAndSum(args.scores + i * score_stride, num_keys + (args.causal ? i : 0));
+    inverse_sums[i] = ExpAndSum(scores + i * score_stride, num_keys + more * i);
   }
+  const LaneRows weights = ToLanes<Kv, kQueries>(scores, score_stride, num_keys, more,
+                                                 narrow_weights, score_stride / 2);
   int column = 0;
   for (; column + kAttentionTileVectors * kLanes <= args.head_size;
        column += kAttentionTileVectors * kLanes) {
-    Mix<Kv, kQueries, kAttentionTileVectors>(args, args.scores, score_stride, inverse_sums,
-                                             num_keys, column, out);
+    Mix<Kv, kQueries, kAttentionTileVectors>(args, weights, inverse_sums, num_keys, column, out);
   }
   for (; column < args.head_size; column += kLanes) {
-    Mix<Kv, kQueries, 1>(args, args.scores, score_stride, inverse_sums, num_keys, column, out);
+    Mix<Kv, kQueries, 1>(args, weights, inverse_sums, num_keys, column, out);
   }
 }
 
@@ -205,6 +225,43 @@ void AttendAll(const AttentionArgs& args) {
 void Attention(const AttentionArgs& args) {
   if (args.element == KvElement::kBfloat16) return AttendAll<Bfloat16Kv>(args);
   AttendAll<Float32Kv>(args);
+}
+
+void StoreFloat32Kv(const StoreKvArgs& args) {
+  const int token = args.position % kKeyBlock;
+  float* keys = reinterpret_cast<float*>(args.keys) + token;
+  for (int d = 0; d < args.head_size; ++d) keys[static_cast<ptrdiff_t>(d) * kKeyBlock] = args.key[d];
+  float* row = reinterpret_cast<float*>(args.values) +
+               static_cast<ptrdiff_t>(token) * PaddedHeadSize(args.head_size);
+  for (int d = 0; d < args.head_size; d += kLanes) {
+    const int count = MinInt(kLanes, args.head_size - d);
+    Store(row + d, LoadFirst(args.value + d, count));  // The row is padded.
+  }
+}
+
+// The first token of a pair makes the second one's half zero: finite, until it comes.
+void StoreBfloat16Kv(const StoreKvArgs& args) {
+  const int token = args.position % kKeyBlock;
+  char* row = args.values + (token / 2) * PaddedHeadSize(args.head_size) * ptrdiff_t{4};
+  for (int d = 0; d < args.head_size; d += kLanes) {
+    const int count = MinInt(kLanes, args.head_size - d);
+    const IntVec value = Bfloat16Lanes(LoadFirst(args.value + d, count));
+    char* lanes = row + d * ptrdiff_t{4};
+    StoreInts(lanes, token % 2 == 0 ? value : MergeHalves(LoadInts(lanes), value));
+
+    const IntVec key = Bfloat16Lanes(LoadFirst(args.key + d, count));
+    int32_t dimensions[kLanes];
+    StoreInts(dimensions, key);
+    for (int i = 0; i < count; i += 2) {
+      const int32_t pair = dimensions[i] | dimensions[i + 1] << 16;  // Past the last: zero.
+      __builtin_memcpy(args.keys + ((d + i) / 2 * kKeyBlock + token) * ptrdiff_t{4}, &pair, 4);
+    }
+  }
+}
+
+void StoreKv(const StoreKvArgs& args) {
+  if (args.element == KvElement::kBfloat16) return StoreBfloat16Kv(args);
+  StoreFloat32Kv(args);
 }
 
 }  // namespace

@@ -45,13 +45,6 @@ struct Format<Precision::kFloat32> {
   }
 };
 
-// A step of a row as it stands in every lane.
-CHORUS_SIMD_INLINE IntVec BroadcastLane(const void* p) {
-  int32_t lane;
-  __builtin_memcpy(&lane, p, sizeof(lane));
-  return SetInts(lane);
-}
-
 template <>
 struct Format<Precision::kBfloat16> : Format<Precision::kFloat32> {
   using A = uint16_t;

@@ -25,6 +25,7 @@ struct KernelTable {
   RowQuantization (*quantize)(const float* x, int n, uint8_t* out);
   void (*layer_norm)(const LayerNormArgs& args);
   void (*attention)(const AttentionArgs& args);
+  void (*store_kv)(const StoreKvArgs& args);
   void (*activate)(Activation activation, float* x, int n);  // In place.
 };
 

@@ -20,6 +20,7 @@ constexpr KernelTable MakeKernelTable(const char* name, bool native_bfloat16) {
           Quantize,
           LayerNorm,
           Attention,
+          StoreKv,
           Activate};
 }
 

@@ -9,11 +9,11 @@ void ToBfloat16(const float* x, int n, uint16_t* out) {
   for (int i = 0; i < n; i += kLanes) {
     const int count = MinInt(kLanes, n - i);
     if (count == kLanes) {
-      StoreBfloat16(out + i, Load(x + i));
+      StoreHalves(out + i, Bfloat16Lanes(Load(x + i)));
       continue;
     }
     uint16_t lanes[kLanes];
-    StoreBfloat16(lanes, LoadFirst(x + i, count));
+    StoreHalves(lanes, Bfloat16Lanes(LoadFirst(x + i, count)));
     for (int lane = 0; lane < count; ++lane) out[i + lane] = lanes[lane];
     if (count % 2 != 0) out[i + count] = 0;
   }

@@ -85,37 +85,46 @@ void ReferenceLayerNorm(const LayerNormArgs& args) {
 
 namespace {
 
+// Element `index` of lane `lane`, `v` elements to a lane.
+double LaneElement(KvElement element, const char* lanes, ptrdiff_t lane, int index) {
+  if (element == KvElement::kFloat32) return reinterpret_cast<const float*>(lanes)[lane];
+  return Bfloat16ToFloat(reinterpret_cast<const uint16_t*>(lanes)[lane * 2 + index]);
+}
+
 double KeyElement(const AttentionArgs& args, int t, int d) {
-  const int group = args.element == KvElement::kBfloat16 ? 2 : 1;
-  const ptrdiff_t lane =
-      static_cast<ptrdiff_t>(t / kKeyBlock) * ((args.head_size + group - 1) / group) + d / group;
-  const ptrdiff_t place = (lane * kKeyBlock + t % kKeyBlock) * group + d % group;
-  if (group == 1) return static_cast<const float*>(args.keys)[place];
-  return Bfloat16ToFloat(static_cast<const uint16_t*>(args.keys)[place]);
+  const int v = args.element == KvElement::kBfloat16 ? 2 : 1;
+  const char* block = args.keys + t / kKeyBlock * args.key_block_stride;
+  return LaneElement(args.element, block, ptrdiff_t{d / v} * kKeyBlock + t % kKeyBlock, d % v);
 }
 
 double ValueElement(const AttentionArgs& args, int t, int d) {
-  const ptrdiff_t place = t * args.value_stride + d;
-  if (args.element == KvElement::kFloat32) return static_cast<const float*>(args.values)[place];
-  return Bfloat16ToFloat(static_cast<const uint16_t*>(args.values)[place]);
+  const int v = args.element == KvElement::kBfloat16 ? 2 : 1;
+  const char* row = args.values + t / kKeyBlock * args.value_block_stride +
+                    t % kKeyBlock / v * args.value_row_stride;
+  return LaneElement(args.element, row, d, t % v);
 }
 
 }  // namespace
 
 void ReferenceAttention(const AttentionArgs& args) {
   for (int i = 0; i < args.num_queries; ++i) {
+    const bool narrow = args.element == KvElement::kBfloat16;
     const int num_keys = args.num_keys + (args.causal ? i : 0);
     std::vector<double> weights(num_keys);
     double max = -std::numeric_limits<double>::infinity(), sum = 0;
     for (int t = 0; t < num_keys; ++t) {
       double score = 0;
       for (int d = 0; d < args.head_size; ++d) {
-        score += args.q[i * args.q_stride + d] * KeyElement(args, t, d);
+        const float q = args.q[i * args.q_stride + d];
+        score += (narrow ? Bfloat16ToFloat(FloatToBfloat16(q)) : q) * KeyElement(args, t, d);
       }
       weights[t] = score * args.scale;
       max = std::max(max, weights[t]);
     }
-    for (double& weight : weights) sum += weight = std::exp(weight - max);
+    for (double& weight : weights) {
+      sum += weight = std::exp(weight - max);
+      if (narrow) weight = Bfloat16ToFloat(FloatToBfloat16(static_cast<float>(weight)));
+    }
     for (int d = 0; d < args.head_size; ++d) {
       double mixed = 0;
       for (int t = 0; t < num_keys; ++t) mixed += weights[t] * ValueElement(args, t, d);

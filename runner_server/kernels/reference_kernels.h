@@ -12,6 +12,6 @@ namespace chorus {
 double ReferenceActivation(Activation activation, double x);
 void ReferenceGemm(Precision precision, const GemmArgs& args);
 void ReferenceLayerNorm(const LayerNormArgs& args);
-void ReferenceAttention(const AttentionArgs& args);  // Does not use args.scores.
+void ReferenceAttention(const AttentionArgs& args);  // Does not use args.scratch.
 
 }  // namespace chorus

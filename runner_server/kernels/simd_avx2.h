@@ -119,12 +119,6 @@ CHORUS_SIMD_INLINE Vec SecondBfloat16(IntVec a) {
   return {_mm256_castsi256_ps(_mm256_and_si256(a.lo, upper)),
           _mm256_castsi256_ps(_mm256_and_si256(a.hi, upper))};
 }
-CHORUS_SIMD_INLINE Vec LoadBfloat16(const uint16_t* p) {
-  const __m128i* eight = reinterpret_cast<const __m128i*>(p);
-  return FirstBfloat16({_mm256_cvtepu16_epi32(_mm_loadu_si128(eight)),
-                        _mm256_cvtepu16_epi32(_mm_loadu_si128(eight + 1))});
-}
-
 CHORUS_SIMD_INLINE __m256i RoundHalfToBfloat16(__m256 a) {
   const __m256i bits = _mm256_castps_si256(a);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
@@ -133,8 +127,17 @@ CHORUS_SIMD_INLINE __m256i RoundHalfToBfloat16(__m256 a) {
   const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(a, a, _CMP_UNORD_Q));
   return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, is_nan), 16);
 }
-CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
-  const __m256i packed = _mm256_packus_epi32(RoundHalfToBfloat16(a.lo), RoundHalfToBfloat16(a.hi));
+CHORUS_SIMD_INLINE IntVec Bfloat16Lanes(Vec a) {
+  return {RoundHalfToBfloat16(a.lo), RoundHalfToBfloat16(a.hi)};
+}
+CHORUS_SIMD_INLINE __m256i MergeQuarters(__m256i low, __m256i high) {
+  return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xAA);
+}
+CHORUS_SIMD_INLINE IntVec MergeHalves(IntVec low, IntVec high) {
+  return {MergeQuarters(low.lo, high.lo), MergeQuarters(low.hi, high.hi)};
+}
+CHORUS_SIMD_INLINE void StoreHalves(uint16_t* p, IntVec a) {
+  const __m256i packed = _mm256_packus_epi32(a.lo, a.hi);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xD8));
 }
 CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {

@@ -84,12 +84,6 @@ CHORUS_SIMD_INLINE Vec FirstBfloat16(IntVec a) {
 CHORUS_SIMD_INLINE Vec SecondBfloat16(IntVec a) {
   return {_mm512_castsi512_ps(_mm512_and_si512(a.v, _mm512_set1_epi32(-65536)))};
 }
-// Sixteen bf16 in a row.
-CHORUS_SIMD_INLINE Vec LoadBfloat16(const uint16_t* p) {
-  const __m512i wide =
-      _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
-}
 
 // The lanes' values clamped to [0, 255].
 CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
@@ -98,29 +92,37 @@ CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
 }
 
 #if defined(__AVX512BF16__)
-// To nearest, ties to even.
-CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
-  const __m256bh narrow = _mm512_cvtneps_pbh(a.v);
-  __builtin_memcpy(p, &narrow, sizeof(narrow));
+// Each lane as a bf16 in its lower half: to nearest, ties to even.
+CHORUS_SIMD_INLINE IntVec Bfloat16Lanes(Vec a) {
+  return {_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a.v))};
 }
 // c + the products of both bf16 of each lane.
 CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {
   return {_mm512_dpbf16_ps(c.v, (__m512bh)a.v, (__m512bh)b.v)};
 }
 #else
-CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
+CHORUS_SIMD_INLINE IntVec Bfloat16Lanes(Vec a) {
   const __m512i bits = _mm512_castps_si512(a.v);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
   const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
   const __mmask16 is_nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
-  const __m512i result = _mm512_mask_or_epi32(rounded, is_nan, bits, _mm512_set1_epi32(0x400000));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm512_cvtepi32_epi16(_mm512_srli_epi32(result, 16)));
+  const __m512i quiet = _mm512_mask_or_epi32(rounded, is_nan, bits, _mm512_set1_epi32(0x400000));
+  return {_mm512_srli_epi32(quiet, 16)};
 }
 CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {
   return Fma(SecondBfloat16(a), SecondBfloat16(b), Fma(FirstBfloat16(a), FirstBfloat16(b), c));
 }
 #endif
+
+// The lower halves of `low`, and those of `high` above them.
+CHORUS_SIMD_INLINE IntVec MergeHalves(IntVec low, IntVec high) {
+  return {_mm512_or_si512(_mm512_and_si512(low.v, _mm512_set1_epi32(0xFFFF)),
+                          _mm512_slli_epi32(high.v, 16))};
+}
+// The lower half of each lane.
+CHORUS_SIMD_INLINE void StoreHalves(uint16_t* p, IntVec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
+}
 
 // c + the products of the four bytes of each lane, those of a unsigned, those of b signed.
 CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {

@@ -9,6 +9,13 @@ constexpr int kLanes = 16;
 
 CHORUS_SIMD_INLINE int MinInt(int a, int b) { return a < b ? a : b; }
 
+// The 32 bits at p in every lane.
+CHORUS_SIMD_INLINE IntVec BroadcastLane(const void* p) {
+  int32_t lane;
+  __builtin_memcpy(&lane, p, sizeof(lane));
+  return SetInts(lane);
+}
+
 // Lanes past `count` (1 to 16) are 0, and not read.
 CHORUS_SIMD_INLINE Vec LoadFirst(const float* p, int count) {
   if (count >= kLanes) return Load(p);

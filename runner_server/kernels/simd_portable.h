@@ -127,19 +127,18 @@ CHORUS_SIMD_INLINE Vec FirstBfloat16(IntVec a) {
 CHORUS_SIMD_INLINE Vec SecondBfloat16(IntVec a) {
   return Map([&](int i) { return (Float4)((Uint4)a.v[i] & 0xFFFF0000u); });
 }
-CHORUS_SIMD_INLINE Vec LoadBfloat16(const uint16_t* p) {
-  return Map([&](int i) {
-    return (Float4)(Uint4{p[4 * i], p[4 * i + 1], p[4 * i + 2], p[4 * i + 3]} << 16);
-  });
-}
-CHORUS_SIMD_INLINE void StoreBfloat16(uint16_t* p, Vec a) {
-  for (int i = 0; i < 4; ++i) {
+CHORUS_SIMD_INLINE IntVec Bfloat16Lanes(Vec a) {
+  return MapInts([&](int i) {
     const Uint4 bits = (Uint4)a.v[i];
     const Uint4 rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
-    const Uint4 quiet = (bits | 0x400000u) >> 16;
-    const Uint4 narrow = a.v[i] == a.v[i] ? rounded : quiet;
-    for (int j = 0; j < 4; ++j) p[4 * i + j] = static_cast<uint16_t>(narrow[j]);
-  }
+    return (Int4)(a.v[i] == a.v[i] ? rounded : (bits | 0x400000u) >> 16);
+  });
+}
+CHORUS_SIMD_INLINE IntVec MergeHalves(IntVec low, IntVec high) {
+  return MapInts([&](int i) { return (low.v[i] & 0xFFFF) | (Int4)((Uint4)high.v[i] << 16); });
+}
+CHORUS_SIMD_INLINE void StoreHalves(uint16_t* p, IntVec a) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<uint16_t>(a.v[i / 4][i % 4]);
 }
 CHORUS_SIMD_INLINE Vec DotBfloat16(IntVec a, IntVec b, Vec c) {
   return Fma(SecondBfloat16(a), SecondBfloat16(b), Fma(FirstBfloat16(a), FirstBfloat16(b), c));

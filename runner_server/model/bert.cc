@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
-#include "runner_server/model/kv_cache.h"
 
 namespace chorus {
 namespace {
@@ -66,6 +65,13 @@ bool HasClassifier(const SafetensorsFile& file) {
   });
 }
 
+// Copies one token's key, [head_size], to its lane of its block of keys.
+void StoreKey(const float* key, int head_size, int position, float* keys) {
+  float* lane = keys + static_cast<ptrdiff_t>(position / kKeyBlock) * head_size * kKeyBlock +
+                position % kKeyBlock;
+  for (int d = 0; d < head_size; ++d) lane[static_cast<ptrdiff_t>(d) * kKeyBlock] = key[d];
+}
+
 // a += b.
 void AddRow(const float* b, int n, float* a) {
   for (int i = 0; i < n; ++i) a[i] += b[i];
@@ -87,7 +93,7 @@ absl::StatusOr<std::unique_ptr<Bert>> Bert::Create(const BertConfig& config,
                    WeightMap::Create(file, Specs(config), IgnoredTensors()));
   std::unique_ptr<Bert> model(new Bert(config, num_threads));
   RETURN_IF_ERROR(model->Load(weights, precision));
-  model->scores_.resize(num_threads);
+  model->scratch_.resize(num_threads);
   model->keys_.resize(num_threads);
   return model;
 }
@@ -179,21 +185,24 @@ void Bert::Attend(Rows rows, const float* qkv, float* out) {
       const ptrdiff_t first = first_tokens_[item % num_rows];
       const int num_tokens = static_cast<int>(rows[item % num_rows].size());
       const float* q = qkv + first * 3 * hidden + head * size;
-      float* keys = keys_[thread].Get(static_cast<size_t>(PaddedKeys(num_tokens)) * size);
-      for (int t = 0; t < num_tokens; ++t) {
-        StoreKey(q + t * 3 * hidden + hidden, size, t, keys);
-      }
+      // The keys go into blocks; the values are read where they are.
+      const ptrdiff_t key_bytes = KeyBlockBytes(KvElement::kFloat32, size);
+      float* keys = keys_[thread].Get(PaddedKeys(num_tokens) / kKeyBlock * key_bytes / sizeof(float));
+      for (int t = 0; t < num_tokens; ++t) StoreKey(q + t * 3 * hidden + hidden, size, t, keys);
+      const ptrdiff_t value_row_bytes = 3 * hidden * static_cast<ptrdiff_t>(sizeof(float));
       kernels.attention({.q = q,
                          .q_stride = 3 * hidden,
                          .num_queries = num_tokens,
                          .head_size = size,
                          .scale = 1.0f / std::sqrt(static_cast<float>(size)),
-                         .keys = keys,
-                         .values = q + 2 * hidden,
-                         .value_stride = 3 * hidden,
+                         .keys = reinterpret_cast<const char*>(keys),
+                         .key_block_stride = key_bytes,
+                         .values = reinterpret_cast<const char*>(q + 2 * hidden),
+                         .value_block_stride = kKeyBlock * value_row_bytes,
+                         .value_row_stride = value_row_bytes,
                          .num_keys = num_tokens,
                          .causal = false,
-                         .scores = scores_[thread].Get(kMaxQueryTile * PaddedKeys(num_tokens)),
+                         .scratch = scratch_[thread].Get(AttentionScratchSize(size, num_tokens)),
                          .out = out + first * hidden + head * size,
                          .out_stride = hidden});
     }

@@ -63,7 +63,7 @@ class Bert : public SequenceClassifier {
   Linear classifier_;
 
   std::vector<int> first_tokens_;  // Of the pass: each row's first token among all tokens.
-  std::vector<Scratch> scores_;    // By thread.
+  std::vector<Scratch> scratch_;   // By thread.
   std::vector<Scratch> keys_;      // By thread: one head's keys, blocked.
   Scratch x_, qkv_, mixed_, inner_, first_, pooled_, logits_;  // By stage.
 };

@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<Gpt2>> Gpt2::Create(const Gpt2Config& config,
                                                    .element = precision == Precision::kFloat32
                                                                   ? KvElement::kFloat32
                                                                   : KvElement::kBfloat16}));
-  model->scores_.resize(num_threads);
+  model->scratch_.resize(num_threads);
   return model;
 }
 
@@ -125,6 +125,14 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
   return Logits(rows, x);
 }
 
+void Gpt2::CopyPrefix(int from_slot, int to_slot, int num_tokens) {
+  linear_.pool().Run(config_.num_layers, [&](int, int begin, int end) {
+    for (int layer = begin; layer < end; ++layer) {
+      cache_.CopyPrefix(from_slot, to_slot, layer, num_tokens);
+    }
+  });
+}
+
 void Gpt2::LayOut(std::span<const Row> rows) {
   tokens_.clear();
   first_tokens_.clear();
@@ -166,21 +174,19 @@ void Gpt2::Attend(std::span<const Row> rows, int layer, const float* qkv, float*
         const float* token = q + t * 3 * hidden;
         cache_.Store(row.slot, layer, head, row.start + t, token + hidden, token + 2 * hidden);
       }
-      kernels.attention(
-          {.q = q,
-           .q_stride = 3 * hidden,
-           .num_queries = num_tokens,
-           .head_size = size,
-           .scale = scale,
-           .element = cache_.element(),
-           .keys = cache_.Keys(row.slot, layer, head),
-           .values = cache_.Values(row.slot, layer, head),
-           .value_stride = cache_.value_stride(),
-           .num_keys = row.start + 1,
-           .causal = true,
-           .scores = scores_[thread].Get(kMaxQueryTile * PaddedKeys(row.start + num_tokens)),
-           .out = out + first * hidden + head * size,
-           .out_stride = hidden});
+      AttentionArgs args = {
+          .q = q,
+          .q_stride = 3 * hidden,
+          .num_queries = num_tokens,
+          .head_size = size,
+          .scale = scale,
+          .num_keys = row.start + 1,
+          .causal = true,
+          .scratch = scratch_[thread].Get(AttentionScratchSize(size, row.start + num_tokens)),
+          .out = out + first * hidden + head * size,
+          .out_stride = hidden};
+      cache_.Bind(row.slot, layer, head, args);
+      kernels.attention(args);
     }
   });
 }

@@ -30,7 +30,12 @@ class Gpt2 : public LanguageModel {
   int vocab_size() const override { return config_.vocab_size; }
   int context_size() const override { return config_.context_size; }
   int num_slots() const override { return num_slots_; }
+  KvMemory kv_memory() const override {
+    return {.bytes_per_token = cache_.bytes_per_token(), .block_tokens = cache_.block_tokens()};
+  }
   std::span<const float> Forward(std::span<const Row> rows) override;
+  void CopyPrefix(int from_slot, int to_slot, int num_tokens) override;
+  void Release(int slot, int num_kept_tokens) override { cache_.Release(slot, num_kept_tokens); }
 
  private:
   struct Layer {
@@ -72,7 +77,7 @@ class Gpt2 : public LanguageModel {
   // Of the pass: the tokens of all rows, end to end, and each row's first among them.
   std::vector<Token> tokens_;
   std::vector<int> first_tokens_;
-  std::vector<Scratch> scores_;                               // By thread.
+  std::vector<Scratch> scratch_;  // By thread.
   Scratch x_, normed_, qkv_, mixed_, inner_, last_, logits_;  // By stage.
 };
 

@@ -1,7 +1,10 @@
 #include "runner_server/model/kv_cache.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -9,19 +12,28 @@
 #include "runner_server/kernels/kernel_table.h"
 
 namespace chorus {
+namespace {
+
+constexpr int64_t kPageBytes = 4096;
+
+// Gives back the whole pages within [begin, end).
+void ReleasePages(char* begin, char* end) {
+  const auto first = (reinterpret_cast<uintptr_t>(begin) + kPageBytes - 1) / kPageBytes;
+  const auto last = reinterpret_cast<uintptr_t>(end) / kPageBytes;
+  if (first >= last) return;
+  madvise(reinterpret_cast<void*>(first * kPageBytes), (last - first) * kPageBytes, MADV_DONTNEED);
+}
+
+}  // namespace
 
 absl::StatusOr<KvCache> KvCache::Create(const Shape& shape) {
   KvCache cache;
   cache.shape_ = shape;
-  cache.value_stride_ = PaddedHeadSize(shape.head_size);
-  const bool narrow = shape.element == KvElement::kBfloat16;
-  const size_t element_bytes = narrow ? sizeof(uint16_t) : sizeof(float);
-  const size_t key_size = narrow ? (shape.head_size + 1) / 2 * 2 : shape.head_size;
-  cache.keys_bytes_ = PaddedKeys(shape.context_size) * key_size * element_bytes;
-  cache.values_bytes_ =
-      static_cast<size_t>(shape.context_size) * cache.value_stride_ * element_bytes;
-  size_t size = cache.keys_bytes_ + cache.values_bytes_;
-  for (const int count : {shape.num_slots, shape.num_layers, shape.num_heads}) {
+  cache.key_bytes_ = KeyBlockBytes(shape.element, shape.head_size);
+  cache.value_bytes_ = ValueBlockBytes(shape.element, shape.head_size);
+  cache.block_bytes_ = (cache.key_bytes_ + cache.value_bytes_) * shape.num_heads;
+  size_t size = cache.block_bytes_;
+  for (const int count : {shape.num_slots, shape.num_layers, cache.blocks_per_layer()}) {
     if (__builtin_mul_overflow(size, static_cast<size_t>(count), &size)) {
       return absl::ResourceExhaustedError(
           absl::StrCat("no address space for a KV cache of ", shape.num_slots, " slots"));
@@ -34,38 +46,47 @@ absl::StatusOr<KvCache> KvCache::Create(const Shape& shape) {
 
 void KvCache::Store(int slot, int layer, int head, int position, const float* key,
                     const float* value) const {
-  const int head_size = shape_.head_size;
-  const ptrdiff_t value_at = static_cast<ptrdiff_t>(position) * value_stride_;
-  char* keys = Keys(slot, layer, head);
-  char* values = Values(slot, layer, head);
-  if (shape_.element == KvElement::kFloat32) {
-    StoreKey(key, head_size, position, reinterpret_cast<float*>(keys));
-    std::memcpy(reinterpret_cast<float*>(values) + value_at, value, head_size * sizeof(float));
-  } else {
-    StoreKey(key, head_size, position, reinterpret_cast<uint16_t*>(keys));
-    // The zero after an odd head size lies in the padding.
-    Kernels().to_bfloat16(value, head_size, reinterpret_cast<uint16_t*>(values) + value_at);
+  char* keys = Layer(slot, layer) + position / kKeyBlock * block_bytes_ +
+               head * (key_bytes_ + value_bytes_);
+  Kernels().store_kv({.element = shape_.element,
+                      .head_size = shape_.head_size,
+                      .position = position,
+                      .key = key,
+                      .value = value,
+                      .keys = keys,
+                      .values = keys + key_bytes_});
+}
+
+void KvCache::Bind(int slot, int layer, int head, AttentionArgs& args) const {
+  args.element = shape_.element;
+  args.keys = Layer(slot, layer) + head * (key_bytes_ + value_bytes_);
+  args.key_block_stride = block_bytes_;
+  args.values = args.keys + key_bytes_;
+  args.value_block_stride = block_bytes_;
+  args.value_row_stride = ptrdiff_t{4} * PaddedHeadSize(shape_.head_size);
+}
+
+int64_t KvCache::bytes_per_token() const {
+  return int64_t{block_bytes_} / kKeyBlock * shape_.num_layers;
+}
+
+int KvCache::block_tokens() const {
+  const int64_t blocks = kPageBytes / std::gcd(kPageBytes, int64_t{block_bytes_});
+  return kKeyBlock * static_cast<int>(std::min<int64_t>(blocks, blocks_per_layer()));
+}
+
+void KvCache::CopyPrefix(int from_slot, int to_slot, int layer, int num_tokens) const {
+  std::memcpy(Layer(to_slot, layer), Layer(from_slot, layer),
+              PaddedKeys(num_tokens) / kKeyBlock * block_bytes_);
+}
+
+void KvCache::Release(int slot, int num_kept_tokens) const {
+  if (num_kept_tokens == 0) {  // In one call, the pages that layers share included.
+    return ReleasePages(Layer(slot, 0), Layer(slot, shape_.num_layers));
   }
-}
-
-void StoreKey(const float* key, int head_size, int position, float* keys) {
-  float* lane = keys + static_cast<ptrdiff_t>(position / kKeyBlock) * head_size * kKeyBlock +
-                position % kKeyBlock;
-  for (int d = 0; d < head_size; ++d) lane[static_cast<ptrdiff_t>(d) * kKeyBlock] = key[d];
-}
-
-void StoreKey(const float* key, int head_size, int position, uint16_t* keys) {
-  constexpr int kPiece = 64;  // Converted at a time; even.
-  const ptrdiff_t num_pairs = (head_size + 1) / 2;
-  uint16_t* lane =
-      keys + ((position / kKeyBlock) * num_pairs * kKeyBlock + position % kKeyBlock) * 2;
-  for (int d = 0; d < head_size; d += kPiece) {
-    uint16_t narrow[kPiece];
-    const int count = std::min(kPiece, head_size - d);
-    Kernels().to_bfloat16(key + d, count, narrow);
-    for (int i = 0; i < count; i += 2) {
-      std::memcpy(lane + static_cast<ptrdiff_t>(d + i) * kKeyBlock, narrow + i, 2 * sizeof(*lane));
-    }
+  const ptrdiff_t kept = PaddedKeys(num_kept_tokens) / kKeyBlock * block_bytes_;
+  for (int layer = 0; layer < shape_.num_layers; ++layer) {
+    ReleasePages(Layer(slot, layer) + kept, Layer(slot, layer + 1));
   }
 }
 

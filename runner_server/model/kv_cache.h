@@ -3,8 +3,8 @@
 // Keys and values of past tokens: a fixed number of slots, one sequence each, contiguous per slot.
 //
 // Memory is reserved whole and committed page by page as tokens are written, so a slot costs what
-// its longest sequence so far has used. Within a slot: [layer][head]{keys | values}, laid out as
-// attention.h reads them.
+// its longest sequence since the last Release has used. Within a slot: [layer][block of 16
+// tokens][head]{keys | values}, laid out as attention.h reads them.
 // Thread safety: different (slot, layer, head) may be written at once.
 
 #include <cstddef>
@@ -30,34 +30,40 @@ class KvCache {
   // RESOURCE_EXHAUSTED if the addresses cannot be reserved.
   static absl::StatusOr<KvCache> Create(const Shape& shape);
 
-  // Writes the key and the value, [head_size] each, of the token at `position`.
+  // Writes the key and the value, [head_size] each, of the token at `position`; those of a sequence
+  // in order.
   void Store(int slot, int layer, int head, int position, const float* key,
              const float* value) const;
 
-  char* Keys(int slot, int layer, int head) const {
-    return memory_.data() + HeadIndex(slot, layer, head) * (keys_bytes_ + values_bytes_);
-  }
-  char* Values(int slot, int layer, int head) const {
-    return Keys(slot, layer, head) + keys_bytes_;
-  }
-  KvElement element() const { return shape_.element; }
-  // Elements from one token's values to the next's.
-  int value_stride() const { return value_stride_; }
+  // Points the arguments of an attention at a head's keys and values.
+  void Bind(int slot, int layer, int head, AttentionArgs& args) const;
+
+  int64_t bytes_per_token() const;
+  // The least number of tokens that end where a page ends, or a whole slot: n tokens commit at most
+  // the bytes of n, rounded up to this.
+  int block_tokens() const;
+
+  // Copies one layer's keys and values of the first `num_tokens` tokens. What follows them in the
+  // last block comes along, and counts for nothing.
+  void CopyPrefix(int from_slot, int to_slot, int layer, int num_tokens) const;
+
+  // Gives back the pages of `slot` that hold none of its first `num_kept_tokens` tokens; they read
+  // as zeros from then on.
+  void Release(int slot, int num_kept_tokens) const;
 
  private:
-  size_t HeadIndex(int slot, int layer, int head) const {
-    return (static_cast<size_t>(slot) * shape_.num_layers + layer) * shape_.num_heads + head;
+  int blocks_per_layer() const { return PaddedKeys(shape_.context_size) / kKeyBlock; }
+  // One layer's blocks. `layer` may be the number of layers: the end.
+  char* Layer(int slot, int layer) const {
+    return memory_.data() +
+           (static_cast<size_t>(slot) * shape_.num_layers + layer) * blocks_per_layer() * block_bytes_;
   }
 
   Shape shape_;
-  int value_stride_ = 0;
-  size_t keys_bytes_ = 0;    // Of one head's keys,
-  size_t values_bytes_ = 0;  // and values.
+  ptrdiff_t key_bytes_ = 0;    // Of one head's keys in a block,
+  ptrdiff_t value_bytes_ = 0;  // and values;
+  ptrdiff_t block_bytes_ = 0;  // of all heads'.
   MemoryRegion memory_;
 };
-
-// Copies one token's key, [head_size], to its place among blocked keys of fp32 or bf16.
-void StoreKey(const float* key, int head_size, int position, float* keys);
-void StoreKey(const float* key, int head_size, int position, uint16_t* keys);
 
 }  // namespace chorus

@@ -21,16 +21,32 @@ class LanguageModel {
     bool wants_logits;  // Whether the logits after the last token are wanted.
   };
 
+  // What the tokens of a slot cost.
+  struct KvMemory {
+    int64_t bytes_per_token;
+    int block_tokens;  // Memory is committed this many tokens at a time. >= 1.
+  };
+
   virtual ~LanguageModel() = default;
 
   virtual int vocab_size() const = 0;
   virtual int context_size() const = 0;  // Most tokens of one sequence.
   virtual int num_slots() const = 0;
+  virtual KvMemory kv_memory() const = 0;
 
   // Appends each row's tokens to its slot. Returns logits, [rows with wants_logits, vocab_size], in
   // the rows' order, valid until the next call. A row's logits do not depend on the other rows, nor
   // on how its tokens were split over calls, to the bit.
   virtual std::span<const float> Forward(std::span<const Row> rows) = 0;
+
+  // Makes `to_slot` hold the first `num_tokens` tokens of `from_slot`, which must hold as many, and
+  // nothing else; to the bit as if they had been run there.
+  virtual void CopyPrefix(int from_slot, int to_slot, int num_tokens) = 0;
+
+  // Gives back to the system the memory that `slot` has committed beyond its first
+  // `num_kept_tokens`; what it held there is forgotten. Otherwise a slot keeps the memory of its
+  // longest sequence so far, since a first touch costs.
+  virtual void Release(int slot, int num_kept_tokens) = 0;
 };
 
 }  // namespace chorus

@@ -34,11 +34,13 @@ Batch MicroBatcher::Form(absl::Time now) {
   while (!calls_.empty()) {
     WaitingCall& waiting = *calls_.front();
     const int num_tokens = static_cast<int>(waiting.call.rows[waiting.next_row].size());
-    const bool fits = batch.num_tokens + num_tokens <= options_.max_batch_tokens &&
-                      std::ssize(batch.rows) < options_.max_batch_rows;
     // Nothing overtakes the row that does not fit, or long rows could wait for ever.
-    if (!fits && !batch.rows.empty()) {
-      batch.full = true;
+    if (std::ssize(batch.rows) == options_.max_batch_rows) {
+      batch.limited_by = StepLimit::kSlots;
+      break;
+    }
+    if (!batch.rows.empty() && batch.num_tokens + num_tokens > options_.max_batch_tokens) {
+      batch.limited_by = StepLimit::kTokens;
       break;
     }
     TakeRow(waiting, batch);

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runner_server/scheduler/queue_budget.h"
+#include "runner_server/scheduler/step_limit.h"
 
 namespace chorus {
 
@@ -45,10 +46,10 @@ struct DroppedCall {
 };
 
 struct Batch {
-  std::vector<BatchRow> rows;        // Shortest first.
-  std::vector<DroppedCall> dropped;  // Calls with rows left that will not be handed out.
-  int num_tokens = 0;                // Of all rows.
-  bool full = false;                 // Something had to wait for the next batch.
+  std::vector<BatchRow> rows;                  // Shortest first.
+  std::vector<DroppedCall> dropped;            // Calls with rows left that will not be handed out.
+  int num_tokens = 0;                          // Of all rows.
+  StepLimit limited_by = StepLimit::kNothing;  // Why something had to wait for the next batch.
 };
 
 class MicroBatcher {

@@ -3,12 +3,22 @@
 #include <algorithm>
 #include <cassert>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runner_server/scheduler/prefill_shares.h"
+#include "runner_server/scheduler/prefix_sharing.h"
 #include "runner_server/scheduler/still_wanted.h"
 
 namespace chorus {
+namespace {
+
+// Share of a predicted time that a newcomer must surely wait: those before it may leave, and the
+// machine's neighbours too.
+constexpr double kCertainty = 0.5;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const Options& options,
                                                              SlotPool& slots) {
@@ -22,23 +32,25 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const Options& opti
 
 void Scheduler::Add(std::unique_ptr<Sequence> sequence) {
   assert(!sequence->tokens.empty() && sequence->num_generated() == 0);
-  waiting_.push_back(std::move(sequence));
+  assert(sequence->max_tokens <= slots_.max_tokens());
+  arrivals_.push_back(std::move(sequence));
 }
 
 ScheduledStep Scheduler::Schedule(absl::Time now) {
   ScheduledStep step;
   DropUnwanted(now, step);
-  for (const auto& sequence : running_) {
-    if (sequence->is_decoding()) AddRow(*sequence, step);
+  AdmitArrivals(now, step);
+  AddDecodes(step);
+  // What has just given its slot up is first in line, and there is no room for it.
+  if (step.num_preempted == 0) StartWaiting();
+  AddPrefills(step);
+  if (step.num_preempted > 0) {
+    step.limited_by = StepLimit::kKvBytes;
+  } else if (!step.full() && !waiting_.empty()) {
+    step.limited_by = slots_.CanAllocate() ? StepLimit::kKvBytes : StepLimit::kSlots;
   }
-  for (const auto& sequence : running_) {
-    if (!sequence->is_decoding()) AddRow(*sequence, step);
-  }
-  while (!waiting_.empty() && slots_.CanAllocate() && step.num_tokens < options_.max_step_tokens) {
-    StartNext();
-    AddRow(*running_.back(), step);
-  }
-  step.full = step.full || !waiting_.empty();
+  step.releases = slots_.TakeReleases();
+  step.predicted = step_times_.Predict(step.work()).value_or(absl::ZeroDuration());
   return step;
 }
 
@@ -56,21 +68,159 @@ void Scheduler::DropUnwanted(absl::Time now, ScheduledStep& step) {
   drop_from(waiting_);
 }
 
-void Scheduler::AddRow(Sequence& sequence, ScheduledStep& step) const {
-  const int num_uncached = sequence.num_uncached();
-  assert(num_uncached > 0);
-  const int num_tokens = std::min(num_uncached, options_.max_step_tokens - step.num_tokens);
-  if (num_tokens < num_uncached) step.full = true;
-  if (num_tokens == 0) return;
-  step.rows.push_back({&sequence, num_tokens, num_tokens == num_uncached});
-  step.num_tokens += num_tokens;
+void Scheduler::AdmitArrivals(absl::Time now, ScheduledStep& step) {
+  for (auto& sequence : std::exchange(arrivals_, {})) {
+    sequence->num_unshared = NumUnshared(*sequence);
+    absl::Status status = CheckStillWanted(sequence->stop, sequence->deadline, now);
+    if (status.ok()) status = CheckInTime(*sequence, now);
+    if (status.ok()) {
+      waiting_.push_back(std::move(sequence));
+    } else {
+      step.dropped.push_back({std::move(sequence), std::move(status)});
+    }
+  }
 }
 
-void Scheduler::StartNext() {
-  running_.push_back(std::move(waiting_.front()));
-  waiting_.pop_front();
-  running_.back()->slot = slots_.Allocate();
-  running_.back()->ticket.Release();
+int Scheduler::NumUnshared(const Sequence& sequence) const {
+  int num_shared = 0;
+  const auto compare_with = [&](const auto& others) {
+    for (const auto& other : others) {
+      num_shared = std::max(num_shared, CommonPrefix(sequence.tokens, other->tokens));
+    }
+  };
+  compare_with(running_);
+  compare_with(waiting_);
+  return std::max(1, sequence.num_prompt_tokens - num_shared);
+}
+
+absl::Status Scheduler::CheckInTime(const Sequence& sequence, absl::Time now) const {
+  const absl::Duration predicted = kCertainty * TimeToFirstToken(sequence);
+  if (now + predicted < sequence.deadline) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat("the first token would come after the deadline, which is in ",
+                   absl::FormatDuration(sequence.deadline - now), ": at the earliest in ",
+                   absl::FormatDuration(predicted), "; retry later or elsewhere"));
+}
+
+// Counts only what is sure to come first: not the wait for a slot, since what holds one may end any
+// time, nor the decoding beside the prefill; nor, for a prompt short enough to pass long ones,
+// those.
+absl::Duration Scheduler::TimeToFirstToken(const Sequence& sequence) const {
+  const int most_that_passes = options_.max_step_tokens / 2;
+  const bool passes = sequence.num_unshared <= most_that_passes;
+  int64_t num_tokens = sequence.num_unshared;
+  const auto add_older = [&](const auto& others) {
+    for (const auto& other : others) {
+      if (other->is_decoding()) continue;
+      const int num_left = std::min(other->num_uncached(), other->num_unshared);
+      if (!passes || num_left <= most_that_passes) num_tokens += num_left;
+    }
+  };
+  add_older(running_);
+  add_older(waiting_);
+  const int64_t num_steps = (num_tokens + options_.max_step_tokens - 1) / options_.max_step_tokens;
+  const std::optional<absl::Duration> step_time =
+      step_times_.Predict({.num_tokens = num_tokens / num_steps});
+  return num_steps * step_time.value_or(absl::ZeroDuration());
+}
+
+void Scheduler::AddDecodes(ScheduledStep& step) {
+  for (size_t i = 0; i < running_.size(); ++i) {
+    Sequence& sequence = *running_[i];
+    if (!sequence.is_decoding()) continue;
+    // All that follow it are younger and not in the step yet, and it may be the youngest itself.
+    while (!slots_.TryCommit(sequence.slot, sequence.num_cached + 1)) {
+      PreemptYoungest(step);
+      if (i == running_.size()) return;
+    }
+    AddRow(sequence, 1, step);
+    ++step.num_decode_rows;
+  }
+}
+
+void Scheduler::PreemptYoungest(ScheduledStep& step) {
+  assert(running_.size() > 1);  // Alone, a sequence fits: see Add.
+  std::unique_ptr<Sequence> youngest = std::move(running_.back());
+  running_.pop_back();
+  slots_.Free(std::exchange(youngest->slot, -1));
+  youngest->num_cached = 0;
+  ++youngest->num_preemptions;
+  waiting_.push_front(std::move(youngest));
+  ++step.num_preempted;
+}
+
+// Beside others a sequence starts only if it leaves each a block to grow by, and itself, or it
+// would soon have to give up what it had just computed.
+bool Scheduler::CanStartNext() const {
+  if (waiting_.empty() || !slots_.CanAllocate()) return false;
+  return running_.empty() ||
+         slots_.CanCommit(std::ssize(waiting_.front()->tokens), num_running() + 1);
+}
+
+void Scheduler::StartWaiting() {
+  while (CanStartNext()) {
+    std::unique_ptr<Sequence> next = std::move(waiting_.front());
+    waiting_.pop_front();
+    next->slot = slots_.Allocate();
+    [[maybe_unused]] const bool committed = slots_.TryCommit(next->slot, std::ssize(next->tokens));
+    assert(committed);
+    running_.push_back(std::move(next));
+  }
+}
+
+void Scheduler::AddPrefills(ScheduledStep& step) {
+  struct Prompt {
+    Sequence& sequence;
+    PrefixShare share;
+  };
+  std::vector<Prompt> prompts;
+  std::vector<int> num_left;
+  for (const auto& sequence : running_) {
+    if (sequence->is_decoding()) continue;
+    PrefixShare share;
+    if (sequence->num_cached == 0) share = FindPrefixShare(*sequence, running_);
+    if (share.worth_waiting) {
+      ++step.num_awaiting_prefix;
+      continue;
+    }
+    prompts.push_back({*sequence, share});
+    num_left.push_back(sequence->num_uncached() - share.num_tokens);
+  }
+  if (prompts.empty()) return;
+  const int room = options_.max_step_tokens - step.num_tokens;
+  const int budget = PrefillBudget(step, prompts[0].sequence.num_cached, room);
+  const std::vector<int> shares = DealPrefill(num_left, budget);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (shares[i] < num_left[i]) {
+      step.limited_by = budget < room ? StepLimit::kTargetTime : StepLimit::kTokens;
+    }
+    if (shares[i] == 0) continue;
+    auto& [sequence, share] = prompts[i];
+    if (share.from != nullptr) {
+      step.copies.push_back({share.from->slot, sequence.slot, share.num_tokens});
+      step.num_copied_tokens += share.num_tokens;
+      sequence.num_cached = share.num_tokens;
+    }
+    sequence.ticket.Release();
+    AddRow(sequence, shares[i], step);
+    step.num_prefill_tokens += shares[i];
+  }
+}
+
+int Scheduler::PrefillBudget(const ScheduledStep& step, int num_cached, int room) const {
+  if (step.num_decode_rows == 0 || options_.target_step_time == absl::ZeroDuration()) return room;
+  const int fitting =
+      step_times_.FittingTokens(step.work(), num_cached, room, options_.target_step_time);
+  return std::max(fitting, std::min(room, kMinPrefillTokens));
+}
+
+void Scheduler::AddRow(Sequence& sequence, int num_tokens, ScheduledStep& step) {
+  assert(num_tokens >= 1 && num_tokens <= sequence.num_uncached());
+  step.rows.push_back({&sequence, num_tokens, num_tokens == sequence.num_uncached()});
+  StepWork work = step.work();
+  work.Add(sequence.num_cached, num_tokens);
+  step.num_tokens = static_cast<int>(work.num_tokens);
+  step.num_attended = work.num_attended;
 }
 
 std::unique_ptr<Sequence> Scheduler::Remove(const Sequence& sequence) {
@@ -87,7 +237,9 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::RemoveAll() {
   std::vector<std::unique_ptr<Sequence>> removed = std::exchange(running_, {});
   for (const auto& sequence : removed) slots_.Free(std::exchange(sequence->slot, -1));
   std::move(waiting_.begin(), waiting_.end(), std::back_inserter(removed));
+  std::move(arrivals_.begin(), arrivals_.end(), std::back_inserter(removed));
   waiting_.clear();
+  arrivals_.clear();
   return removed;
 }
 

@@ -21,13 +21,22 @@ struct Sequence {
   SamplingParams sampling;
   absl::Time deadline = absl::InfiniteFuture();
   std::stop_token stop;
-  QueueBudget::Ticket ticket;  // Released when the sequence gets its slot.
+  QueueBudget::Ticket ticket;  // Released when the sequence is first in a step.
 
-  int num_cached = 0;  // tokens[0, num_cached) have been through the model. The engine counts.
-  int slot = -1;       // KV slot while running. The scheduler's.
+  // tokens[0, num_cached) are in the KV cache. The engine counts what it has run; the scheduler,
+  // what it has copied, and it begins anew after a preemption.
+  int num_cached = 0;
 
-  // Whether the prompt is through, so that each step adds one token.
-  bool is_decoding() const { return num_cached >= num_prompt_tokens; }
+  // The scheduler's.
+  int slot = -1;            // KV slot while running.
+  int num_unshared = 0;     // Of the prompt, what no older sequence had too on arrival.
+  int num_preemptions = 0;  // How often it had to give up its slot.
+
+  // Whether it has been in a step.
+  bool has_run() const { return num_cached > 0 || num_preemptions > 0; }
+  // Whether each step adds one token: all else is cached, be it for the first time or once more
+  // after a preemption.
+  bool is_decoding() const { return num_cached >= num_prompt_tokens && num_uncached() == 1; }
   int num_uncached() const { return static_cast<int>(tokens.size()) - num_cached; }
   int num_generated() const { return static_cast<int>(tokens.size()) - num_prompt_tokens; }
 };

@@ -1,33 +1,89 @@
 #pragma once
 
-// Deals out the KV slots of a model, by number; the memory behind them is the model's.
+// Deals out the KV slots of a model, by number, and counts the memory behind them, in tokens; the
+// memory itself is the model's.
+//
+// A slot commits memory as its sequence grows and keeps it when the sequence ends, since a first
+// touch costs. Once all may not commit more, what no sequence needs is released: first that of free
+// slots, the longest unused first, then what an earlier, longer sequence has left behind.
 //
 // Thread safety: none; the engine thread owns it.
-// Invariant: a slot is either free or allocated, never both, never dealt twice.
+// Invariants: (1) a slot is either free or allocated, never both, never dealt twice. (2) A slot has
+// committed at least what its sequence needs. (3) What is committed in all is at most the cap.
 
+#include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace chorus {
 
 class SlotPool {
  public:
-  // Slots are 0 to num_slots - 1; `num_slots` >= 1.
-  explicit SlotPool(int num_slots);
+  static constexpr int64_t kNoCap = std::numeric_limits<int64_t>::max();
+
+  struct Options {
+    int num_slots = 1;            // >= 1.
+    int64_t max_tokens = kNoCap;  // That may be committed in all. >= block_tokens.
+    int block_tokens = 1;         // Committed at a time. >= 1.
+  };
+  // Memory to give back before the next forward pass.
+  struct Release {
+    int slot;
+    int64_t num_kept_tokens;  // What the slot goes on holding.
+    bool operator==(const Release&) const = default;
+  };
+
+  // Slots are 0 to num_slots - 1.
+  explicit SlotPool(const Options& options);
+  explicit SlotPool(int num_slots) : SlotPool(Options{.num_slots = num_slots}) {}
 
   bool CanAllocate() const { return !free_.empty(); }
 
   // The slot freed last, whose memory is warm; at first, the lowest. Requires CanAllocate().
   int Allocate();
 
-  // `slot` must be allocated.
+  // `slot` must be allocated. What it has committed stays so.
   void Free(int slot);
 
-  int num_slots() const { return static_cast<int>(allocated_.size()); }
+  // Whether one more sequence of `num_tokens` tokens would leave `num_spare_blocks` free under the
+  // cap.
+  bool CanCommit(int64_t num_tokens, int num_spare_blocks) const;
+
+  // Makes room for an allocated slot to hold `num_tokens` tokens. False, and nothing changes, if
+  // the cap is in the way even when all that nobody needs is released.
+  bool TryCommit(int slot, int64_t num_tokens);
+
+  // What TryCommit has released since the last call, to be carried out in this order.
+  std::vector<Release> TakeReleases();
+
+  int num_slots() const { return static_cast<int>(slots_.size()); }
   int num_allocated() const { return num_slots() - static_cast<int>(free_.size()); }
+  int block_tokens() const { return options_.block_tokens; }
+  // Most tokens that one sequence can have cached, were it alone.
+  int64_t max_tokens() const { return options_.max_tokens; }
+  int64_t num_needed_tokens() const { return num_needed_; }        // By allocated slots.
+  int64_t num_committed_tokens() const { return num_committed_; }  // By all.
 
  private:
-  std::vector<int> free_;        // The next to deal is last.
-  std::vector<bool> allocated_;  // By slot.
+  struct Slot {
+    bool allocated = false;
+    int64_t needed = 0;     // Tokens in whole blocks; 0 while free.
+    int64_t committed = 0;  // >= needed.
+  };
+
+  int64_t InBlocks(int64_t num_tokens) const {
+    return (num_tokens + options_.block_tokens - 1) / options_.block_tokens * options_.block_tokens;
+  }
+  // Releases what nobody needs, until `num_tokens` more fit.
+  void MakeRoom(int64_t num_tokens);
+  void ReleaseSurplus(int slot);
+
+  const Options options_;
+  std::vector<Slot> slots_;
+  std::vector<int> free_;      // The next to deal is last.
+  int64_t num_needed_ = 0;     // The sum over slots_,
+  int64_t num_committed_ = 0;  // and this one too.
+  std::vector<Release> releases_;
 };
 
 }  // namespace chorus

@@ -1,9 +1,12 @@
 #include "runner_server/service/runner_metrics.h"
 
 #include <glog/logging.h>
+#include <prometheus/text_serializer.h>
 
 #include <mutex>
 #include <utility>
+
+#include "absl/time/clock.h"
 
 namespace chorus {
 namespace {
@@ -80,7 +83,9 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
         running_sequences_(MakeGauge(*registry_, "chorus_runner_running_sequences",
                                      "Sequences in the running batch", labels)),
         kv_cache_used_ratio_(MakeGauge(*registry_, "chorus_kv_cache_used_ratio",
-                                       "Share of the KV slots in use", labels)) {}
+                                       "Share in use: of the KV slots, or of the memory that "
+                                       "--kv_cache_bytes allows, whichever is more",
+                                       labels)) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override {
     {
@@ -153,7 +158,20 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
       released_idle_(MakeCounter(*registry_, "chorus_batch_release_total",
                                  "Forward passes, by why they began with what they had",
                                  With(model_labels_, "reason", "idle"))),
+      preemptions_(MakeCounter(*registry_, "chorus_preemptions_total",
+                               "Running sequences that gave their KV slot up, to be run again",
+                               model_labels_)),
+      prefix_shared_tokens_(MakeCounter(
+          *registry_, "chorus_prefix_shared_tokens_total",
+          "Tokens of prompts copied from another sequence's KV cache instead of being computed",
+          model_labels_)),
       collector_(std::make_shared<LoadCollector>(registry_, model_labels_)) {
+  for (int limit = 0; limit < kNumStepLimits; ++limit) {
+    step_limited_.push_back(&MakeCounter(
+        *registry_, "chorus_step_limited_total",
+        "Forward passes, by what kept them from holding more",
+        With(model_labels_, "reason", std::string(StepLimitName(static_cast<StepLimit>(limit))))));
+  }
   for (const char* reason : {"queue", "tokens", "draining", "deadline"}) {  // As RejectReason.
     rejected_.push_back(&MakeCounter(*registry_, "chorus_rejected_total",
                                      "Requests turned away before they ran",
@@ -170,7 +188,11 @@ void RunnerMetrics::OnStep(const StepStats& stats) {
   prompt_tokens_.Increment(stats.num_prompt_tokens);
   generated_tokens_.Increment(stats.num_generated_tokens);
   wasted_tokens_.Increment(stats.num_wasted_tokens);
-  (stats.full ? released_full_ : released_idle_).Increment();
+  (stats.full() ? released_full_ : released_idle_).Increment();
+  step_limited_.at(static_cast<size_t>(stats.limited_by))->Increment();
+  preemptions_.Increment(stats.num_preempted);
+  prefix_shared_tokens_.Increment(stats.num_shared_tokens);
+  trace_.Record(stats, absl::Now());
 }
 
 void RunnerMetrics::OnCancelled(absl::Duration until_freed) {
@@ -205,6 +227,8 @@ void RunnerMetrics::SetLoad(std::function<EngineLoad()> load) {
   collector_->SetLoad(std::move(load));
 }
 
-std::shared_ptr<prometheus::Collectable> RunnerMetrics::collectable() const { return collector_; }
+std::string RunnerMetrics::ToText() const {
+  return prometheus::TextSerializer().Serialize(collector_->Collect());
+}
 
 }  // namespace chorus

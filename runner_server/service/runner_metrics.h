@@ -1,7 +1,8 @@
 #pragma once
 
-// The runner's Prometheus metrics. The bentoml_ ones keep the names and labels that BentoML 1.1
-// gives its runners, so that dashboards made for it go on working.
+// The runner's Prometheus metrics, and the trace of its last batches. The bentoml_ ones keep the
+// names and labels that BentoML 1.1 gives its runners, so that dashboards made for it go on
+// working.
 //
 // Thread safety: all methods may be called at once from any thread. None blocks for longer than it
 // takes to count.
@@ -21,6 +22,7 @@
 #include "absl/time/time.h"
 #include "runner_server/engine/engine_load.h"
 #include "runner_server/engine/engine_observer.h"
+#include "runner_server/service/batcher_trace.h"
 
 namespace chorus {
 
@@ -44,8 +46,11 @@ class RunnerMetrics final : public EngineObserver {
   // for a scrape that is under way, so that what an older `load` used may then be destroyed.
   void SetLoad(std::function<EngineLoad()> load);
 
-  // What an exposer serves.
-  std::shared_ptr<prometheus::Collectable> collectable() const;
+  // All metrics in Prometheus' text format.
+  std::string ToText() const;
+
+  // The engine's last steps.
+  const BatcherTrace& trace() const { return trace_; }
 
  private:
   class LoadCollector;  // The registry, with the load gauges brought up to date.
@@ -67,7 +72,11 @@ class RunnerMetrics final : public EngineObserver {
   prometheus::Histogram& cancel_to_free_seconds_;
   prometheus::Counter& released_full_;
   prometheus::Counter& released_idle_;
+  std::vector<prometheus::Counter*> step_limited_;  // By StepLimit.
+  prometheus::Counter& preemptions_;
+  prometheus::Counter& prefix_shared_tokens_;
   std::vector<prometheus::Counter*> rejected_;  // By RejectReason.
+  BatcherTrace trace_;
   const std::shared_ptr<LoadCollector> collector_;
 };
 

@@ -22,6 +22,7 @@
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 #include "runner_server/engine/mailbox.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
+#include "tests/runner_server/service/http_get.h"
 
 namespace chorus {
 namespace {
@@ -187,6 +188,51 @@ TEST_F(RunnerServerTest, SamplesTheSameTextAloneAndInCompany) {
   }
   for (std::thread& caller : callers) caller.join();
   for (int seed = 0; seed < kRequests; ++seed) EXPECT_EQ(together[seed].text, alone[seed]);
+}
+
+TEST_F(RunnerServerTest, SaysWhyItsBatchesHeldWhatTheyHeld) {
+  RunnerFlags flags = Flags("gpt2");
+  flags.metrics_address = "127.0.0.1:0";
+  flags.kv_cache_bytes = 100 * 6 * 3 * 2 * 64 * 4;  // 100 tokens: layers, heads, K and V, fp32.
+  Serve(flags);
+  const std::string secret = "I have a secret idea";
+  std::vector<std::string> alone;
+  constexpr int kRequests = 6;
+  for (int seed = 0; seed < kRequests; ++seed) {
+    alone.push_back(Generate(SampledRequest(secret, seed)).text);
+  }
+  std::deque<Generated> together(kRequests);
+  std::vector<std::thread> callers;
+  for (int seed = 0; seed < kRequests; ++seed) {
+    callers.emplace_back([&, seed] { together[seed] = Generate(SampledRequest(secret, seed)); });
+  }
+  for (std::thread& caller : callers) caller.join();
+  for (int seed = 0; seed < kRequests; ++seed) EXPECT_EQ(together[seed].text, alone[seed]);
+
+  const std::string address = server_->metrics_address();
+  const int port = std::stoi(address.substr(address.rfind(':') + 1));
+  const std::string page = Body(HttpGet(port, "/debug/batcher"));
+  EXPECT_THAT(page, ::testing::Not(HasSubstr("secret")));
+  const nlohmann::json steps = nlohmann::json::parse(page)["steps"];
+  EXPECT_EQ(steps.size(), 256u);
+  int num_preempted = 0, num_limited = 0;
+  for (const nlohmann::json& step : steps) {
+    num_preempted += step["preempted"].get<int>();
+    num_limited += step["limited_by"] == "kv_bytes";
+  }
+  EXPECT_GT(num_preempted, 0);
+  EXPECT_GT(num_limited, num_preempted);
+  EXPECT_GT(steps.back()["predicted_ms"], 0);
+  EXPECT_THAT(Body(HttpGet(port, "/metrics")),
+              HasSubstr("chorus_step_limited_total{model=\"gpt2\",reason=\"kv_bytes\"}"));
+}
+
+TEST_F(RunnerServerTest, RefusesAKvCacheWithoutRoomForAToken) {
+  RunnerFlags flags = Flags("gpt2");
+  flags.kv_cache_bytes = 1000;
+  Listen(flags);
+  EXPECT_EQ(server_->Load().message(),
+            "kv_cache_bytes must be at least 147456, a block of 16 tokens, or 0 for no cap: 1000");
 }
 
 TEST_F(RunnerServerTest, ContinuesTheEmptyText) {

@@ -27,6 +27,8 @@ TEST(ParseFlags, HasDefaults) {
   EXPECT_GE((*flags)->threads, 1);
   EXPECT_EQ((*flags)->max_sequences, 32);
   EXPECT_EQ((*flags)->max_step_tokens, 512);
+  EXPECT_EQ((*flags)->target_step_time, absl::Milliseconds(100));
+  EXPECT_EQ((*flags)->kv_cache_bytes, 0);
   EXPECT_EQ((*flags)->drain_delay, absl::ZeroDuration());
   EXPECT_EQ((*flags)->drain_timeout, absl::Seconds(30));
   EXPECT_EQ((*flags)->ports_file, "");
@@ -46,6 +48,9 @@ TEST(ParseFlags, ReadsEveryFlag) {
                             "--max_sequences=8",
                             "--max_step_tokens",
                             "64",
+                            "--target_step_time=0",
+                            "--kv_cache_bytes",
+                            "1073741824",
                             "--max_queued_sequences",
                             "5",
                             "--max_queued_tokens=1000",
@@ -63,6 +68,8 @@ TEST(ParseFlags, ReadsEveryFlag) {
   EXPECT_EQ((*flags)->threads, 3);
   EXPECT_EQ((*flags)->max_sequences, 8);
   EXPECT_EQ((*flags)->max_step_tokens, 64);
+  EXPECT_EQ((*flags)->target_step_time, absl::ZeroDuration());
+  EXPECT_EQ((*flags)->kv_cache_bytes, 1 << 30);
   EXPECT_EQ((*flags)->max_queued_sequences, 5);
   EXPECT_EQ((*flags)->max_queued_tokens, 1000);
   EXPECT_EQ((*flags)->drain_delay, absl::Milliseconds(1500));
@@ -86,6 +93,7 @@ TEST(ParseFlags, NamesTheFlagThatIsWrong) {
                          {{"--model", "m", "--max_sequences", "0"}, "--max_sequences"},
                          {{"--model", "m", "--max_sequences", "many"}, "--max_sequences"},
                          {{"--model", "m", "--max_queued_tokens", "-1"}, "--max_queued_tokens"},
+                         {{"--model", "m", "--kv_cache_bytes", "-1"}, "--kv_cache_bytes"},
                          {{"--model", "m", "--drain_delay", "5"},
                           "--drain_delay: must be a duration such as 1500ms or 30s: 5"},
                          {{"--model", "m", "--drain_timeout", "-5s"},

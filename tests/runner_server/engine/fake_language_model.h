@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <numeric>
 #include <set>
 #include <span>
 #include <utility>
@@ -21,6 +22,7 @@ class FakeLanguageModel final : public LanguageModel {
     int vocab_size = 32;
     int context_size = 64;
     int num_slots = 4;
+    KvMemory kv_memory = {.bytes_per_token = 1, .block_tokens = 1};
   };
   // Fills [vocab_size] logits, which are zero, from the tokens of a slot.
   using Logits = std::function<void(const std::vector<int32_t>& tokens, std::span<float> logits)>;
@@ -31,6 +33,7 @@ class FakeLanguageModel final : public LanguageModel {
   int vocab_size() const override { return options_.vocab_size; }
   int context_size() const override { return options_.context_size; }
   int num_slots() const override { return options_.num_slots; }
+  KvMemory kv_memory() const override { return options_.kv_memory; }
 
   std::span<const float> Forward(std::span<const Row> rows) override {
     if (before_forward) before_forward();
@@ -56,8 +59,31 @@ class FakeLanguageModel final : public LanguageModel {
     return out_;
   }
 
+  void CopyPrefix(int from_slot, int to_slot, int num_tokens) override {
+    const std::vector<int32_t>& from = slots_.at(from_slot);
+    EXPECT_NE(from_slot, to_slot);
+    ASSERT_LE(num_tokens, std::ssize(from));
+    slots_.at(to_slot).assign(from.begin(), from.begin() + num_tokens);
+    num_copied_tokens += num_tokens;
+  }
+
+  void Release(int slot, int num_kept_tokens) override {
+    std::vector<int32_t>& held = slots_.at(slot);
+    if (std::ssize(held) > num_kept_tokens) held.resize(num_kept_tokens);
+    ++num_releases;
+  }
+
+  // Tokens that all slots hold, those of ended sequences included.
+  int num_held_tokens() const {
+    return std::accumulate(slots_.begin(), slots_.end(), 0, [](int sum, const auto& held) {
+      return sum + static_cast<int>(held.size());
+    });
+  }
+
   std::function<void()> before_forward;  // May throw.
   std::vector<int> batch_sizes;          // Rows of each pass.
+  int num_copied_tokens = 0;
+  int num_releases = 0;
 
  private:
   const Options options_;

@@ -207,6 +207,20 @@ TEST_F(GenerationEngineTest, TellsItsLoad) {
   EXPECT_EQ(engine_->load().queued_tokens, 0);
 }
 
+TEST_F(GenerationEngineTest, RefusesAPromptTheKvCacheHasNoMemoryFor) {
+  Make(Script(2, {1}), {}, {.kv_cache_bytes = 30, .bos_token_id = FakeTokenizer::kEnd});
+  GenerationReply too_long, as_long_as_it_gets;
+  ASSERT_TRUE(Submit({.text = std::string(30, 'a')}, too_long).ok());
+  too_long.Wait();
+  EXPECT_EQ(too_long.result.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(too_long.result.status().message(),
+            "the prompt has 30 tokens, the runner's KV cache has memory for 30 "
+            "(--kv_cache_bytes): shorten the prompt");
+  ASSERT_TRUE(Submit({.text = "ab", .sampling = kGreedy}, as_long_as_it_gets).ok());
+  as_long_as_it_gets.Wait();
+  EXPECT_EQ(as_long_as_it_gets.result->num_generated_tokens, 28);
+}
+
 TEST_F(GenerationEngineTest, StopsDecodingAtTheDeadline) {
   Make(Script(1, {1}), {.context_size = std::numeric_limits<int>::max()});
   GenerationReply reply;
@@ -292,7 +306,9 @@ TEST_F(GenerationEngineTest, RefusesATokenizerThatDoesNotFit) {
 // whoever gets a whole text gets the right one.
 TEST_F(GenerationEngineTest, AnswersEveryCallerOnceUnderChurn) {
   Make(HashLogits, {.num_slots = 3},
-       {.max_step_tokens = 8, .queue = {.max_sequences = 20}, .eos_token_id = FakeTokenizer::kEnd});
+       {.schedule = {.max_step_tokens = 8},
+        .queue = {.max_sequences = 20},
+        .eos_token_id = FakeTokenizer::kEnd});
   const GenerationRequest request = {.text = "hello", .sampling = {.seed = 3}, .max_length = 40};
   GenerationReply expected;
   ASSERT_TRUE(Submit(request, expected).ok());

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <new>
+#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -30,11 +31,12 @@ const absl::Time kNow = absl::FromUnixSeconds(1000);
 class GenerationStepperTest : public ::testing::Test {
  protected:
   void Make(FakeLanguageModel::Logits logits, FakeLanguageModel::Options options = {},
-            int max_step_tokens = 16) {
+            int max_step_tokens = 16, int64_t kv_cache_bytes = 0) {
     auto model = std::make_unique<FakeLanguageModel>(options, std::move(logits));
     model_ = model.get();
     stepper_ = *GenerationStepper::Create(std::move(model), tokenizer_, observer_,
-                                          {.max_step_tokens = max_step_tokens,
+                                          {.schedule = {.max_step_tokens = max_step_tokens},
+                                           .kv_cache_bytes = kv_cache_bytes,
                                            .vocab_size = FakeTokenizer::kVocabSize,
                                            .eos_token_id = FakeTokenizer::kEnd});
   }
@@ -56,6 +58,11 @@ class GenerationStepperTest : public ::testing::Test {
 
   void RunAll() {
     while (stepper_->HasWork()) stepper_->Step(kNow);
+  }
+
+  int NumPreempted() const {
+    return std::accumulate(observer_.steps.begin(), observer_.steps.end(), 0,
+                           [](int sum, const auto& step) { return sum + step.num_preempted; });
   }
 
   FakeTokenizer tokenizer_;
@@ -147,7 +154,10 @@ std::vector<RandomRequest> MakeRandomRequests(int count) {
   std::vector<RandomRequest> requests;
   for (int i = 0; i < count; ++i) {
     std::string prompt(1 + pick(30), 'a');
-    for (char& c : prompt) c = static_cast<char>('a' + pick(26));
+    // Some begin alike.
+    for (size_t c = pick(2) * 20; c < prompt.size(); ++c) {
+      prompt[c] = static_cast<char>('a' + pick(26));
+    }
     const int max_tokens = static_cast<int>(prompt.size()) + 1 + pick(30);
     requests.push_back({std::move(prompt),
                         max_tokens,
@@ -177,20 +187,29 @@ TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
     RunAll();
     alone.emplace_back(reply.text, reply.result->num_generated_tokens);
   }
-  for (const auto& [num_slots, max_step_tokens] :
-       std::vector<std::pair<int, int>>{{2, 2}, {4, 7}, {16, 16}, {60, 200}}) {
-    Make(HashLogits, {.num_slots = num_slots}, max_step_tokens);
+  struct Case {
+    int num_slots, max_step_tokens, kv_cache_bytes;  // A token is a byte of the fake's cache.
+  };
+  for (const auto& [num_slots, max_step_tokens, kv_cache_bytes] : std::vector<Case>{
+           {2, 2, 0}, {4, 7, 0}, {16, 16, 0}, {60, 200, 0}, {4, 7, 64}, {16, 16, 100}}) {
+    observer_.steps.clear();
+    Make(HashLogits, {.num_slots = num_slots}, max_step_tokens, kv_cache_bytes);
     std::deque<GenerationReply> replies(requests.size());
     for (int step = 0; step < 60 || stepper_->HasWork(); ++step) {
       for (size_t i = 0; i < requests.size(); ++i) {
         if (requests[i].joins_at_step == step) add(requests[i], replies[i]);
       }
       stepper_->Step(kNow);
+      if (kv_cache_bytes > 0) {
+        EXPECT_LE(model_->num_held_tokens(), kv_cache_bytes);
+      }
     }
     for (size_t i = 0; i < requests.size(); ++i) {
       EXPECT_EQ(replies[i].text, alone[i].first);
       EXPECT_EQ(replies[i].result->num_generated_tokens, alone[i].second);
     }
+    EXPECT_EQ(NumPreempted() > 0, kv_cache_bytes > 0);
+    EXPECT_GT(model_->num_copied_tokens, 0);
     EXPECT_THAT(*std::max_element(model_->batch_sizes.begin(), model_->batch_sizes.end()), Ge(2));
   }
 }
@@ -340,11 +359,56 @@ TEST_F(GenerationStepperTest, TellsWhatEachStepDid) {
   EXPECT_EQ(observer_.steps[0].num_tokens, 4);
   EXPECT_EQ(observer_.steps[0].num_prompt_tokens, 4);
   EXPECT_EQ(observer_.steps[0].num_generated_tokens, 1);
-  EXPECT_TRUE(observer_.steps[0].full);
+  EXPECT_EQ(observer_.steps[0].limited_by, StepLimit::kTokens);
   EXPECT_EQ(observer_.steps[1].num_tokens, 3);  // A decode, and the rest of the prompt.
   EXPECT_EQ(observer_.steps[1].num_prompt_tokens, 2);
   EXPECT_EQ(observer_.steps[1].num_generated_tokens, 2);
-  EXPECT_FALSE(observer_.steps[1].full);
+  EXPECT_EQ(observer_.steps[1].limited_by, StepLimit::kNothing);
+}
+
+TEST_F(GenerationStepperTest, TellsWhyAStepHeldWhatItHeld) {
+  Make(Script(20, {1}), {.num_slots = 4}, /*max_step_tokens=*/100, /*kv_cache_bytes=*/48);
+  const std::string prompt = "abcdefghijklmnopqrst";
+  std::deque<GenerationReply> replies(3);
+  Add(MakeSequence(prompt, 40), replies[0]);
+  stepper_->Step(kNow);
+  for (int i = 1; i < 3; ++i) Add(MakeSequence(prompt, 40), replies[i]);
+  stepper_->Step(kNow);
+  StepStats stats = observer_.steps.back();
+  EXPECT_EQ(stats.num_rows, 2);
+  EXPECT_EQ(stats.num_decode_rows, 1);
+  EXPECT_EQ(stats.num_shared_tokens, 19);
+  EXPECT_EQ(stats.num_prompt_tokens, 1);
+  EXPECT_EQ(stats.num_running, 2);
+  EXPECT_EQ(stats.num_waiting, 1);
+  EXPECT_EQ(stats.num_kv_tokens, 41);
+  EXPECT_EQ(stats.limited_by, StepLimit::kKvBytes);
+  EXPECT_NEAR(stepper_->kv_used_ratio(), 41.0 / 48, 1e-9);
+  EXPECT_EQ(stepper_->kv_capacity(), 48);
+  while (NumPreempted() == 0) stepper_->Step(kNow);
+  stats = observer_.steps.back();
+  EXPECT_EQ(stats.num_running, 1);
+  EXPECT_EQ(stats.num_waiting, 2);
+  EXPECT_EQ(stats.limited_by, StepLimit::kKvBytes);
+  RunAll();
+  for (const GenerationReply& reply : replies) {
+    EXPECT_EQ(reply.text, std::string(20, 'a'));
+    EXPECT_EQ(reply.num_delta_tokens, 20);  // None was delivered twice.
+  }
+  EXPECT_EQ(stepper_->kv_used_ratio(), 0);
+}
+
+TEST_F(GenerationStepperTest, CountsACancelledTextThatHadGivenUpItsSlotAsOneThatRan) {
+  Make(Script(20, {1}), {.num_slots = 4}, /*max_step_tokens=*/100, /*kv_cache_bytes=*/48);
+  GenerationReply first, second;
+  Add(MakeSequence("abcdefghijklmnopqrst", 40), first);
+  auto sequence = MakeSequence("tsrqponmlkjihgfedcba", 40);
+  sequence->deadline = kNow + absl::Seconds(1);
+  Add(std::move(sequence), second);
+  while (NumPreempted() == 0) stepper_->Step(kNow);
+  stepper_->Step(kNow + absl::Seconds(1));
+  EXPECT_EQ(second.result.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(observer_.rejected, IsEmpty());
 }
 
 TEST_F(GenerationStepperTest, RefusesOptionsOutOfRange) {
@@ -357,7 +421,9 @@ TEST_F(GenerationStepperTest, RefusesOptionsOutOfRange) {
   EXPECT_EQ(create({.vocab_size = 33}),
             "the tokenizer's vocabulary must have 1 to 32 entries, as the model's embedding: 33");
   EXPECT_EQ(create({.vocab_size = 30, .eos_token_id = 30}), "eos_token_id must be below 30: 30");
-  EXPECT_THAT(create({.max_step_tokens = 3, .vocab_size = 32}),
+  EXPECT_EQ(create({.kv_cache_bytes = 1, .vocab_size = 32}),
+            "kv_cache_bytes must be at least 2, a block of 2 tokens, or 0 for no cap: 1");
+  EXPECT_THAT(create({.schedule = {.max_step_tokens = 3}, .vocab_size = 32}),
               ::testing::HasSubstr("max_step_tokens must be at least"));
 }
 

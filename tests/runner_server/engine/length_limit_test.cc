@@ -35,7 +35,12 @@ TEST(MaxTokens, CountsThePrompt) {
                                          {{128, 5, 256}, 10, 15},
                                          {{128, 5, 256}, 200, 205},
                                          {{0, 1000, 256}, 10, 256},
-                                         {{0, kHuge, 256}, 255, 256}}) {
+                                         {{0, kHuge, 256}, 255, 256},
+                                         {{0, 0, 256, 96}, 10, 96},
+                                         {{128, 0, 256, 96}, 10, 96},
+                                         {{64, 0, 256, 96}, 10, 64},
+                                         {{128, 90, 256, 96}, 10, 96},
+                                         {{128, 5, 256, 96}, 95, 96}}) {
     const absl::StatusOr<int> max_tokens = MaxTokens(c.limit, c.num_prompt_tokens);
     ASSERT_TRUE(max_tokens.ok()) << max_tokens.status();
     EXPECT_EQ(*max_tokens, c.max_tokens);
@@ -62,7 +67,11 @@ TEST(MaxTokens, RefusesAPromptThatLeavesNoRoom) {
             "the prompt has 300 tokens, the model's context is 256: shorten the prompt"},
            {{0, 5, 256},
             256,
-            "the prompt has 256 tokens, the model's context is 256: shorten the prompt"}}) {
+            "the prompt has 256 tokens, the model's context is 256: shorten the prompt"},
+           {{0, 5, 256, 96},
+            96,
+            "the prompt has 96 tokens, the runner's KV cache has memory for 96 "
+            "(--kv_cache_bytes): shorten the prompt"}}) {
     const absl::StatusOr<int> max_tokens = MaxTokens(c.limit, c.num_prompt_tokens);
     EXPECT_EQ(max_tokens.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(max_tokens.status().message(), c.message);

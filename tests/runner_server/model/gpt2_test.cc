@@ -152,6 +152,44 @@ TEST_P(Gpt2Test, SlotsDoNotTouch) {
   EXPECT_EQ(Copy(model_->Forward({&row, 1})), expected);
 }
 
+TEST_P(Gpt2Test, ACopiedPrefixIsAsGoodAsOneThatRan) {
+  const Ids ids = RandomIds(60, 11);
+  const Logits expected = LogitsAfter(*model_, ids, 60);
+  // The slots have held other texts, and the one that is copied from holds more than is copied.
+  for (const int slot : {2, 5}) LogitsAfter(*model_, RandomIds(101, slot), 101, slot);
+  LogitsAfter(*model_, ids, 60, /*slot=*/2);
+  for (const int num_tokens : {1, 15, 16, 17, 40, 59}) {
+    model_->CopyPrefix(/*from_slot=*/2, /*to_slot=*/5, num_tokens);
+    const LanguageModel::Row row = {.slot = 5,
+                                    .start = num_tokens,
+                                    .tokens = std::span(ids).subspan(num_tokens),
+                                    .wants_logits = true};
+    EXPECT_EQ(Copy(model_->Forward({&row, 1})), expected) << num_tokens;
+  }
+}
+
+TEST_P(Gpt2Test, ReleaseLeavesWhatIsKept) {
+  const Ids ids = RandomIds(60, 12);
+  const Logits expected = LogitsAfter(*model_, ids, 60);
+  for (const int slot : {2, 3, 4}) LogitsAfter(*model_, ids, 59, slot);
+  model_->Release(/*slot=*/3, /*num_kept_tokens=*/0);
+  LogitsAfter(*model_, RandomIds(101, 13), 101, /*slot=*/5);
+  LogitsAfter(*model_, Ids(ids.begin(), ids.begin() + 59), 59, /*slot=*/5);
+  model_->Release(/*slot=*/5, /*num_kept_tokens=*/59);
+  for (const int slot : {2, 4, 5}) {
+    const LanguageModel::Row row = {
+        .slot = slot, .start = 59, .tokens = std::span(ids).subspan(59), .wants_logits = true};
+    EXPECT_EQ(Copy(model_->Forward({&row, 1})), expected) << slot;
+  }
+  EXPECT_EQ(LogitsAfter(*model_, ids, 60, /*slot=*/3), expected);
+}
+
+TEST_P(Gpt2Test, TellsWhatTheCacheCosts) {
+  const int element_bytes = GetParam() == Precision::kFloat32 ? 4 : 2;
+  EXPECT_EQ(model_->kv_memory().bytes_per_token, 2 * 3 * (20 + 32) * element_bytes);
+  EXPECT_GE(model_->kv_memory().block_tokens, 16);
+}
+
 TEST_P(Gpt2Test, ThreadsDoNotChangeABit) {
   const Ids ids = RandomIds(70, 6);
   const Logits expected = LogitsAfter(*model_, ids, 70);

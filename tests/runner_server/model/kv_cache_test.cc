@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,28 +15,144 @@
 namespace chorus {
 namespace {
 
-TEST(KvCacheTest, GivesEachHeadItsOwnMemory) {
-  // Head size 20 is padded to 32 in the values; 17 tokens need 2 key blocks.
-  const KvCache cache =
-      KvCache::Create(
-          {.num_slots = 2, .num_layers = 3, .num_heads = 4, .head_size = 20, .context_size = 17})
-          .value();
-  EXPECT_EQ(cache.value_stride(), 32);
-  std::vector<const char*> starts;
-  for (int slot = 0; slot < 2; ++slot) {
-    for (int layer = 0; layer < 3; ++layer) {
-      for (int head = 0; head < 4; ++head) {
-        starts.push_back(cache.Keys(slot, layer, head));
-        EXPECT_EQ(cache.Values(slot, layer, head) - starts.back(), 32 * 20 * 4);
+// What a query gets that attends to token `position` of a head, and to nothing else by any weight
+// that counts.
+std::vector<float> ValueAt(const KvCache& cache, int head_size, int slot, int layer, int head,
+                           int position) {
+  const std::vector<float> q(head_size, 100);
+  std::vector<float> scratch(AttentionScratchSize(head_size, position + 1)), out(head_size);
+  AttentionArgs args = {.q = q.data(),
+                        .q_stride = head_size,
+                        .num_queries = 1,
+                        .head_size = head_size,
+                        .num_keys = position + 1,
+                        .scratch = scratch.data(),
+                        .out = out.data(),
+                        .out_stride = head_size};
+  cache.Bind(slot, layer, head, args);
+  Kernels().attention(args);
+  return out;
+}
+
+class KvCacheTest : public testing::TestWithParam<KvElement> {
+ protected:
+  static constexpr int kHeadSize = 64;
+  static constexpr int kContext = 256;
+
+  KvCache Create() const {
+    return KvCache::Create({.num_slots = 3,
+                            .num_layers = 2,
+                            .num_heads = 3,
+                            .head_size = kHeadSize,
+                            .context_size = kContext,
+                            .element = GetParam()})
+        .value();
+  }
+
+  // Each key is larger than the one before, so that the last one that a query sees takes it all.
+  static void Fill(const KvCache& cache, int slot, int num_tokens, float value) {
+    for (int layer = 0; layer < 2; ++layer) {
+      for (int head = 0; head < 3; ++head) {
+        for (int t = 0; t < num_tokens; ++t) {
+          const std::vector<float> key(kHeadSize, static_cast<float>(t) / 4);
+          const std::vector<float> values(kHeadSize, value + static_cast<float>(10 * layer + head));
+          cache.Store(slot, layer, head, t, key.data(), values.data());
+        }
       }
     }
   }
-  for (size_t i = 1; i < starts.size(); ++i) {
-    EXPECT_EQ(starts[i] - starts[i - 1], (32 * 20 + 17 * 32) * 4) << i;
+
+  static void ExpectHolds(const KvCache& cache, int slot, int position, float value) {
+    for (int layer = 0; layer < 2; ++layer) {
+      for (int head = 0; head < 3; ++head) {
+        EXPECT_THAT(ValueAt(cache, kHeadSize, slot, layer, head, position),
+                    testing::Each(value + static_cast<float>(10 * layer + head)))
+            << "slot " << slot << " layer " << layer << " head " << head << " at " << position;
+      }
+    }
+  }
+
+  static int64_t CommittedBytes(const KvCache& cache, int slot) {
+    AttentionArgs here, next;
+    cache.Bind(slot, 0, 0, here);
+    cache.Bind(slot + 1, 0, 0, next);
+    char* const begin = const_cast<char*>(here.keys);
+    std::vector<unsigned char> resident((next.keys - begin) / 4096);
+    EXPECT_EQ(mincore(begin, next.keys - begin, resident.data()), 0);
+    return 4096 *
+           std::count_if(resident.begin(), resident.end(), [](auto page) { return page & 1; });
+  }
+};
+
+TEST_P(KvCacheTest, GivesEachHeadItsOwnMemory) {
+  const KvCache cache = Create();
+  for (int slot = 0; slot < 3; ++slot) Fill(cache, slot, 50, static_cast<float>(1 + 50 * slot));
+  for (int slot = 0; slot < 3; ++slot) {
+    for (const int position : {0, 1, 15, 16, 49}) {
+      ExpectHolds(cache, slot, position, static_cast<float>(1 + 50 * slot));
+    }
   }
 }
 
-TEST(KvCacheTest, RefusesWhatHasNoAddresses) {
+TEST_P(KvCacheTest, CommitsWhatItSaysATokenCosts) {
+  const KvCache cache = Create();
+  const int64_t element_bytes = GetParam() == KvElement::kFloat32 ? 4 : 2;
+  EXPECT_EQ(cache.bytes_per_token(), 2 * 3 * (64 + 64) * element_bytes);
+  EXPECT_EQ(cache.block_tokens(), 16);
+  for (const int num_tokens : {1, 16, 17, 100, 256}) {
+    Fill(cache, 1, num_tokens, 1);
+    EXPECT_EQ(CommittedBytes(cache, 1), (num_tokens + 15) / 16 * 16 * cache.bytes_per_token());
+  }
+  EXPECT_EQ(CommittedBytes(cache, 0), 0);
+}
+
+TEST_P(KvCacheTest, ReleasesWhatIsNotKept) {
+  const KvCache cache = Create();
+  for (int slot = 0; slot < 3; ++slot) Fill(cache, slot, kContext, 1);
+  cache.Release(1, 40);
+  EXPECT_EQ(CommittedBytes(cache, 1), 48 * cache.bytes_per_token());
+  for (const int position : {0, 20, 39}) ExpectHolds(cache, 1, position, 1);
+  cache.Release(1, 0);
+  EXPECT_EQ(CommittedBytes(cache, 1), 0);
+  for (const int neighbour : {0, 2}) {
+    EXPECT_EQ(CommittedBytes(cache, neighbour), kContext * cache.bytes_per_token());
+    ExpectHolds(cache, neighbour, kContext - 1, 1);
+  }
+}
+
+TEST_P(KvCacheTest, CopiesAPrefixOfOneLayer) {
+  const KvCache cache = Create();
+  Fill(cache, 0, kContext, 1);
+  Fill(cache, 2, kContext, 2);
+  for (int layer = 0; layer < 2; ++layer) cache.CopyPrefix(2, 0, layer, /*num_tokens=*/20);
+  for (const int position : {0, 16, 19}) ExpectHolds(cache, 0, position, 2);
+  for (const int position : {32, 100, 255}) ExpectHolds(cache, 0, position, 1);
+  ExpectHolds(cache, 2, 100, 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Elements, KvCacheTest,
+                         testing::Values(KvElement::kFloat32, KvElement::kBfloat16),
+                         [](const auto& info) {
+                           return std::string(info.param == KvElement::kFloat32 ? "float32"
+                                                                                : "bfloat16");
+                         });
+
+TEST(KvCacheBlocksTest, FillWholePages) {
+  const auto block_tokens = [](int num_heads, int head_size, int context_size) {
+    return KvCache::Create({.num_slots = 1,
+                            .num_layers = 1,
+                            .num_heads = num_heads,
+                            .head_size = head_size,
+                            .context_size = context_size})
+        ->block_tokens();
+  };
+  EXPECT_EQ(block_tokens(12, 64, 1024), 16);  // 12 (4096 + 4096) bytes.
+  EXPECT_EQ(block_tokens(1, 80, 1024), 32);   // 5120 + 5120 bytes.
+  EXPECT_EQ(block_tokens(1, 20, 1024), 256);  // 1280 + 2048 bytes.
+  EXPECT_EQ(block_tokens(1, 20, 100), 112);   // A whole slot.
+}
+
+TEST(KvCacheLimitTest, RefusesWhatHasNoAddresses) {
   EXPECT_EQ(KvCache::Create({.num_slots = 2'000'000'000,
                              .num_layers = 1000,
                              .num_heads = 1000,
@@ -42,46 +161,6 @@ TEST(KvCacheTest, RefusesWhatHasNoAddresses) {
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);
-}
-
-TEST(KvCacheTest, StoresKeysAndValuesWhereAttentionReadsThem) {
-  const std::vector<float> key = {1, 2, 3}, value = {4, 5, 6};
-  for (const KvElement element : {KvElement::kFloat32, KvElement::kBfloat16}) {
-    const KvCache cache = KvCache::Create({.num_slots = 2,
-                                           .num_layers = 1,
-                                           .num_heads = 2,
-                                           .head_size = 3,
-                                           .context_size = 40,
-                                           .element = element})
-                              .value();
-    cache.Store(1, 0, 1, /*position=*/18, key.data(), value.data());
-    // A query that sees position 18 alone, the others scoring far less, gets its value.
-    const std::vector<float> q = {100, 100, 100};
-    std::vector<float> scores(kMaxQueryTile * PaddedKeys(19)), out(3);
-    Kernels().attention({.q = q.data(),
-                         .q_stride = 3,
-                         .num_queries = 1,
-                         .head_size = 3,
-                         .element = cache.element(),
-                         .keys = cache.Keys(1, 0, 1),
-                         .values = cache.Values(1, 0, 1),
-                         .value_stride = cache.value_stride(),
-                         .num_keys = 19,
-                         .scores = scores.data(),
-                         .out = out.data(),
-                         .out_stride = 3});
-    EXPECT_THAT(out, testing::ElementsAre(4, 5, 6));
-  }
-}
-
-TEST(StoreKeyTest, PutsATokenInItsLaneOfItsBlock) {
-  const std::vector<float> key = {1, 2, 3};
-  std::vector<float> keys(2 * 3 * 16, 0);
-  StoreKey(key.data(), 3, /*position=*/18, keys.data());
-  for (int d = 0; d < 3; ++d) {
-    EXPECT_EQ(keys[3 * 16 + d * 16 + 2], key[d]);
-  }
-  EXPECT_EQ(std::count(keys.begin(), keys.end(), 0), 2 * 3 * 16 - 3);
 }
 
 }  // namespace

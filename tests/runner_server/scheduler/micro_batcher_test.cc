@@ -46,10 +46,10 @@ TEST(MicroBatcher, LetsCallsTakeTurns) {  // The example of the header.
   Batch batch = batcher->Form(kNow);
   EXPECT_THAT(Rows(batch), ElementsAre(Pair(2, 0), Pair(1, 0), Pair(1, 1)));
   EXPECT_EQ(batch.num_tokens, 10);
-  EXPECT_TRUE(batch.full);
+  EXPECT_EQ(batch.limited_by, StepLimit::kTokens);
   batch = batcher->Form(kNow);
   EXPECT_THAT(Rows(batch), ElementsAre(Pair(1, 2)));
-  EXPECT_FALSE(batch.full);
+  EXPECT_EQ(batch.limited_by, StepLimit::kNothing);
   EXPECT_FALSE(batcher->HasWork());
 }
 
@@ -62,7 +62,9 @@ TEST(MicroBatcher, DoesNotWaitForCompany) {
 TEST(MicroBatcher, BoundsRows) {
   auto batcher = *MicroBatcher::Create({.max_batch_rows = 2});
   batcher->Add(MakeCall(1, {1, 1, 1}));
-  EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(1, 0), Pair(1, 1)));
+  const Batch batch = batcher->Form(kNow);
+  EXPECT_THAT(Rows(batch), ElementsAre(Pair(1, 0), Pair(1, 1)));
+  EXPECT_EQ(batch.limited_by, StepLimit::kSlots);
   EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(1, 2)));
 }
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/text_serializer.h>
 
 #include <string>
 
@@ -12,10 +11,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-std::string Scrape(const RunnerMetrics& metrics) {
-  return prometheus::TextSerializer().Serialize(metrics.collectable()->Collect());
-}
-
 TEST(RunnerMetrics, CountsStepsAndTokens) {
   RunnerMetrics metrics("gpt2", "demo");
   metrics.OnStep({.num_rows = 3,
@@ -23,11 +18,13 @@ TEST(RunnerMetrics, CountsStepsAndTokens) {
                   .num_prompt_tokens = 8,
                   .num_generated_tokens = 2,
                   .num_wasted_tokens = 1,
-                  .full = true,
-                  .duration = absl::Milliseconds(4)});
+                  .duration = absl::Milliseconds(4),
+                  .limited_by = StepLimit::kKvBytes,
+                  .num_shared_tokens = 20,
+                  .num_preempted = 2});
   metrics.OnStep({.num_rows = 1, .num_tokens = 1, .num_generated_tokens = 1});
   EXPECT_THAT(
-      Scrape(metrics),
+      metrics.ToText(),
       AllOf(HasSubstr("chorus_prompt_tokens_total{model=\"gpt2\"} 8\n"),
             HasSubstr("chorus_generated_tokens_total{model=\"gpt2\"} 3\n"),
             HasSubstr("chorus_wasted_tokens_total{model=\"gpt2\"} 1\n"),
@@ -35,6 +32,11 @@ TEST(RunnerMetrics, CountsStepsAndTokens) {
             HasSubstr("chorus_step_seconds_count{model=\"gpt2\"} 2\n"),
             HasSubstr("chorus_batch_release_total{model=\"gpt2\",reason=\"full\"} 1\n"),
             HasSubstr("chorus_batch_release_total{model=\"gpt2\",reason=\"idle\"} 1\n"),
+            HasSubstr("chorus_step_limited_total{model=\"gpt2\",reason=\"kv_bytes\"} 1\n"),
+            HasSubstr("chorus_step_limited_total{model=\"gpt2\",reason=\"nothing\"} 1\n"),
+            HasSubstr("chorus_step_limited_total{model=\"gpt2\",reason=\"tokens\"} 0\n"),
+            HasSubstr("chorus_preemptions_total{model=\"gpt2\"} 2\n"),
+            HasSubstr("chorus_prefix_shared_tokens_total{model=\"gpt2\"} 20\n"),
             HasSubstr("bentoml_runner_adaptive_batch_size_sum{method_name=\"forward\",runner_name="
                       "\"gpt2\",service_name=\"chorus\",service_version=\"demo\",worker_index=\"1\""
                       "} 4\n")));
@@ -46,12 +48,12 @@ TEST(RunnerMetrics, CountsCallsAsBentoMlDoes) {
       "{endpoint=\"Generate\",runner_name=\"gpt2\",service_name=\"chorus\",service_version="
       "\"demo\"}";
   metrics.OnCallBegin("Generate");
-  EXPECT_THAT(Scrape(metrics), HasSubstr("bentoml_runner_request_in_progress" + labels + " 1\n"));
+  EXPECT_THAT(metrics.ToText(), HasSubstr("bentoml_runner_request_in_progress" + labels + " 1\n"));
   metrics.OnCallEnd("Generate", absl::StatusCode::kResourceExhausted, absl::Seconds(1));
   const std::string with_code =
       "{endpoint=\"Generate\",http_response_code=\"429\",runner_name=\"gpt2\",service_name="
       "\"chorus\",service_version=\"demo\"}";
-  EXPECT_THAT(Scrape(metrics),
+  EXPECT_THAT(metrics.ToText(),
               AllOf(HasSubstr("bentoml_runner_request_in_progress" + labels + " 0\n"),
                     HasSubstr("bentoml_runner_request_total" + with_code + " 1\n"),
                     HasSubstr("bentoml_runner_request_duration_seconds_sum" + with_code + " 1\n")));
@@ -62,7 +64,7 @@ TEST(RunnerMetrics, CountsRejectionsByReason) {
   metrics.OnRejected(RejectReason::kQueue);
   metrics.OnRejected(RejectReason::kDeadline);
   metrics.OnRejected(RejectReason::kDeadline);
-  EXPECT_THAT(Scrape(metrics),
+  EXPECT_THAT(metrics.ToText(),
               AllOf(HasSubstr("chorus_rejected_total{model=\"gpt2\",reason=\"queue\"} 1\n"),
                     HasSubstr("chorus_rejected_total{model=\"gpt2\",reason=\"tokens\"} 0\n"),
                     HasSubstr("chorus_rejected_total{model=\"gpt2\",reason=\"draining\"} 0\n"),
@@ -73,19 +75,19 @@ TEST(RunnerMetrics, AsksForTheLoadAtEveryScrape) {
   RunnerMetrics metrics("gpt2", "");
   int64_t tokens = 5;
   metrics.SetLoad([&] { return EngineLoad{.queued_tokens = tokens, .kv_cache_used_ratio = 0.25}; });
-  EXPECT_THAT(Scrape(metrics),
+  EXPECT_THAT(metrics.ToText(),
               AllOf(HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 5\n"),
                     HasSubstr("chorus_kv_cache_used_ratio{model=\"gpt2\"} 0.25\n")));
   tokens = 6;
-  EXPECT_THAT(Scrape(metrics), HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 6\n"));
+  EXPECT_THAT(metrics.ToText(), HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 6\n"));
   metrics.SetLoad(nullptr);
-  EXPECT_THAT(Scrape(metrics), HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 0\n"));
+  EXPECT_THAT(metrics.ToText(), HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 0\n"));
 }
 
 TEST(RunnerMetrics, TimesCancellations) {
   RunnerMetrics metrics("gpt2", "");
   metrics.OnCancelled(absl::Milliseconds(3));
-  EXPECT_THAT(Scrape(metrics),
+  EXPECT_THAT(metrics.ToText(),
               HasSubstr("chorus_cancel_to_free_seconds_count{model=\"gpt2\"} 1\n"));
 }
 
