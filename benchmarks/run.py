@@ -44,7 +44,7 @@ class Runner:
         self.log = open(f"{folder}/runner.log", "w+")
         self.process = subprocess.Popen(
             [binaries / "runner_server", "--model", model, "--name", "model", "--address", self.address,
-             "--metrics_address", "", "--threads", str(threads)], stderr=self.log)
+             "--metrics_address", "", "--threads", str(threads), "--dtype", "float32"], stderr=self.log)
         deadline = time.monotonic() + 60
         while self.load(1, 1, new_tokens=1) is None:
             if time.monotonic() > deadline or self.process.poll() is not None:
