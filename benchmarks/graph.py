@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Loads the whole graph over HTTP: `chorus serve` with four models, closed loops of 1, 4, 16, ... clients.
+
+usage: graph.py --models DIR [--dtype int8] [--clients 1,4,16,32,64] [--build BUILD_DIR]
+
+DIR holds the folders gpt2, distilgpt2, gpt2-medium and bert-base-uncased (peers/make_models.py makes them at real size
+with random weights; models/demo has small ones). Every request writes texts of 128 tokens with top_k 50. Prints one JSON
+line a number of clients. Have nothing else running.
+"""
+import argparse
+import asyncio
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RUNNERS = {"gpt2-generation": "gpt2", "distilgpt2-generation": "distilgpt2", "gpt2-medium-generation": "gpt2-medium",
+           "bert-base-uncased-classification": "bert-base-uncased"}
+BODY = b"I have an idea!"
+
+
+class Serve:
+    """A running `chorus serve`; ready when the constructor returns."""
+
+    def __init__(self, args, folder):
+        command = [args.build / "bin/chorus", "serve", "--port", "0", "--grpc_port", "0", "--dtype", args.dtype,
+                   *args.serve_args.split()]
+        for runner, name in RUNNERS.items():
+            command += ["--model", f"{runner}={args.models / name}"]
+        self.log = open(pathlib.Path(folder) / "log", "w+")
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log,
+                                        env={**os.environ, "CHORUS_HOME": f"{folder}/home"})
+        start = time.monotonic()
+        while not (match := re.search(r"ready: HTTP http://([^:]+):(\d+)", self.read_log())):
+            if self.process.poll() is not None or time.monotonic() > start + 120:
+                sys.exit("chorus serve did not get ready:\n" + self.read_log())
+            time.sleep(0.02)
+        self.ready_seconds = time.monotonic() - start
+        self.host, self.port = match[1], int(match[2])
+
+    def read_log(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+    def rss_mib(self):
+        """Of every process of it."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
+        statuses = [pathlib.Path(f"/proc/{pid}/status").read_text() for pid in [self.process.pid, *children]]
+        return sum(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) for status in statuses) / 1024
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+async def post(reader, writer, serve):
+    """One request; its body if it was answered with 200."""
+    writer.write(b"POST /classify_generated_texts HTTP/1.1\r\nHost: %s\r\nContent-Type: text/plain\r\n"
+                 b"Content-Length: %d\r\n\r\n%s" % (serve.host.encode(), len(BODY), BODY))
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    body = await reader.readexactly(int(re.search(r"(?i)\r\ncontent-length: (\d+)", head)[1]))
+    return body if head.startswith("HTTP/1.1 200 ") else None
+
+
+async def load(serve, num_clients, num_requests):
+    latencies, failures = [], 0
+    requests = iter(range(num_requests))
+
+    async def client():
+        nonlocal failures
+        reader, writer = await asyncio.open_connection(serve.host, serve.port, limit=1 << 24)
+        for _ in requests:
+            start = time.perf_counter()
+            body = await post(reader, writer, serve)
+            if body is None or len(json.loads(body)) != 3:
+                failures += 1
+            else:
+                latencies.append(time.perf_counter() - start)
+        writer.close()
+
+    start = time.perf_counter()
+    await asyncio.gather(*[client() for _ in range(num_clients)])
+    seconds = time.perf_counter() - start
+    latencies.sort()
+    quantile = lambda q: round(latencies[min(len(latencies) - 1, int(q * len(latencies)))], 4) if latencies else None
+    return {"clients": num_clients, "requests": num_requests, "failed": failures, "seconds": round(seconds, 3),
+            "req_s": round(len(latencies) / seconds, 4), "p50": quantile(0.5), "p90": quantile(0.9), "p99": quantile(0.99)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=pathlib.Path, required=True)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--clients", type=lambda text: [int(each) for each in text.split(",")], default=[1, 4, 16, 32, 64])
+    parser.add_argument("--rounds", type=int, default=3, help="requests a client makes, about (one client: 5 at least)")
+    parser.add_argument("--serve_args", default="", help="further arguments of chorus serve")
+    args = parser.parse_args()
+    args.models = args.models.resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        serve = Serve(args, folder)
+        asyncio.run(load(serve, 1, 2))
+        for clients in args.clients:
+            result = asyncio.run(load(serve, clients, max(5, clients * args.rounds)))
+            print(json.dumps({"engine": "chorus", "dtype": args.dtype, **result, "rss_mib": round(serve.rss_mib()),
+                              "ready_seconds": round(serve.ready_seconds, 2)}), flush=True)
+        serve.stop()
+
+
+if __name__ == "__main__":
+    main()
