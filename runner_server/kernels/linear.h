@@ -13,6 +13,12 @@
 
 namespace chorus {
 
+struct Norm {
+  std::vector<float> weight;  // [hidden]
+  std::vector<float> bias;    // [hidden]
+  float epsilon = 0;
+};
+
 struct Linear {
   PackedMatrix weight;
   std::vector<float> bias;  // [out]; empty for none.
@@ -25,7 +31,7 @@ struct Linear {
 class LinearContext {
  public:
   // num_threads must be >= 1.
-  explicit LinearContext(int num_threads) : pool_(num_threads) {}
+  explicit LinearContext(int num_threads) : pool_(num_threads), normed_(num_threads) {}
 
   ThreadPool& pool() { return pool_; }
 
@@ -33,13 +39,22 @@ class LinearContext {
   // y itself or null for none. Rows do not influence each other.
   void Apply(const Linear& linear, const float* x, int m, float* y,
              Activation activation = Activation::kNone, const float* residual = nullptr);
+  // y = activation(norm(x) W^T + bias).
+  void ApplyNormed(const Norm& norm, const Linear& linear, const float* x, int m, float* y,
+                   Activation activation = Activation::kNone);
+
+  // y = norm(x), [m, hidden] each; y may be x.
+  void Normalize(const Norm& norm, const float* x, int m, float* y);
 
  private:
-  // Points args at x in the precision of the weights.
-  void ConvertInput(const PackedMatrix& weight, const float* x, GemmArgs& args);
+  void Multiply(const Norm* norm, const Linear& linear, const float* x, int m, float* y,
+                Activation activation, const float* residual);
+  // Points args at x, normalised unless `norm` is null, in the precision of the weights.
+  void ConvertInput(const Norm* norm, const PackedMatrix& weight, const float* x, GemmArgs& args);
 
   ThreadPool pool_;
-  std::vector<uint32_t> converted_;  // [m][ceil(in / v)] lanes of 32 bits.
+  std::vector<std::vector<float>> normed_;  // By thread: one row.
+  std::vector<uint32_t> converted_;         // [m][ceil(in / v)] lanes of 32 bits.
   std::vector<RowQuantization> quantized_;
 };
 

@@ -152,10 +152,10 @@ std::span<const float> Bert::Forward(Rows rows) {
     linear_.Apply(layer.qkv, x, num_tokens, qkv);
     Attend(rows, qkv, mixed);
     linear_.Apply(layer.attention_out, mixed, num_tokens, x, Activation::kNone, x);
-    ApplyNorm(layer.attention_norm, x, num_tokens, x, linear_.pool());
+    linear_.Normalize(layer.attention_norm, x, num_tokens, x);
     linear_.Apply(layer.inner, x, num_tokens, inner, config_.activation);
     linear_.Apply(layer.outer, inner, num_tokens, x, Activation::kNone, x);
-    ApplyNorm(layer.outer_norm, x, num_tokens, x, linear_.pool());
+    linear_.Normalize(layer.outer_norm, x, num_tokens, x);
   }
   return Classify(rows, x);
 }
@@ -170,7 +170,7 @@ void Bert::Embed(Rows rows, float* x) {
     }
   }
   const int num_tokens = static_cast<int>((out - x) / static_cast<ptrdiff_t>(hidden));
-  ApplyNorm(embedding_norm_, x, num_tokens, x, linear_.pool());
+  linear_.Normalize(embedding_norm_, x, num_tokens, x);
 }
 
 // Heads come outermost, so that an even share of the items is an even share of the work.
@@ -187,7 +187,8 @@ void Bert::Attend(Rows rows, const float* qkv, float* out) {
       const float* q = qkv + first * 3 * hidden + head * size;
       // The keys go into blocks; the values are read where they are.
       const ptrdiff_t key_bytes = KeyBlockBytes(KvElement::kFloat32, size);
-      float* keys = keys_[thread].Get(PaddedKeys(num_tokens) / kKeyBlock * key_bytes / sizeof(float));
+      float* keys =
+          keys_[thread].Get(PaddedKeys(num_tokens) / kKeyBlock * key_bytes / sizeof(float));
       for (int t = 0; t < num_tokens; ++t) StoreKey(q + t * 3 * hidden + hidden, size, t, keys);
       const ptrdiff_t value_row_bytes = 3 * hidden * static_cast<ptrdiff_t>(sizeof(float));
       kernels.attention({.q = q,

@@ -106,7 +106,6 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
   const int num_tokens = static_cast<int>(tokens);
   const size_t hidden = config_.hidden_size;
   float* x = x_.Get(tokens * hidden);                      // [tokens, hidden], the residual stream.
-  float* normed = normed_.Get(tokens * hidden);            // [tokens, hidden]
   float* qkv = qkv_.Get(tokens * 3 * hidden);              // [tokens, 3 * hidden]
   float* mixed = mixed_.Get(tokens * hidden);              // [tokens, hidden]
   float* inner = inner_.Get(tokens * config_.inner_size);  // [tokens, inner]
@@ -114,12 +113,10 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
   Embed(x);
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[i];
-    ApplyNorm(layer.norm_1, x, num_tokens, normed, linear_.pool());
-    linear_.Apply(layer.qkv, normed, num_tokens, qkv);
+    linear_.ApplyNormed(layer.norm_1, layer.qkv, x, num_tokens, qkv);
     Attend(rows, i, qkv, mixed);
     linear_.Apply(layer.attention_out, mixed, num_tokens, x, Activation::kNone, x);
-    ApplyNorm(layer.norm_2, x, num_tokens, normed, linear_.pool());
-    linear_.Apply(layer.inner, normed, num_tokens, inner, config_.activation);
+    linear_.ApplyNormed(layer.norm_2, layer.inner, x, num_tokens, inner, config_.activation);
     linear_.Apply(layer.outer, inner, num_tokens, x, Activation::kNone, x);
   }
   return Logits(rows, x);
@@ -201,10 +198,9 @@ std::span<const float> Gpt2::Logits(std::span<const Row> rows, const float* x) {
     std::memcpy(last + count++ * hidden, x + token * hidden, hidden * sizeof(float));
   }
   if (count == 0) return {};
-  ApplyNorm(final_norm_, last, count, last, linear_.pool());
   const size_t size = static_cast<size_t>(count) * config_.vocab_size;
   float* logits = logits_.Get(size);
-  linear_.Apply(head(), last, count, logits);
+  linear_.ApplyNormed(final_norm_, head(), last, count, logits);
   return {logits, size};
 }
 

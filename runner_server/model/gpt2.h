@@ -77,8 +77,8 @@ class Gpt2 : public LanguageModel {
   // Of the pass: the tokens of all rows, end to end, and each row's first among them.
   std::vector<Token> tokens_;
   std::vector<int> first_tokens_;
-  std::vector<Scratch> scratch_;  // By thread.
-  Scratch x_, normed_, qkv_, mixed_, inner_, last_, logits_;  // By stage.
+  std::vector<Scratch> scratch_;                     // By thread.
+  Scratch x_, qkv_, mixed_, inner_, last_, logits_;  // By stage.
 };
 
 }  // namespace chorus

@@ -46,8 +46,8 @@ absl::StatusOr<KvCache> KvCache::Create(const Shape& shape) {
 
 void KvCache::Store(int slot, int layer, int head, int position, const float* key,
                     const float* value) const {
-  char* keys = Layer(slot, layer) + position / kKeyBlock * block_bytes_ +
-               head * (key_bytes_ + value_bytes_);
+  char* keys =
+      Layer(slot, layer) + position / kKeyBlock * block_bytes_ + head * (key_bytes_ + value_bytes_);
   Kernels().store_kv({.element = shape_.element,
                       .head_size = shape_.head_size,
                       .position = position,

@@ -55,8 +55,8 @@ class KvCache {
   int blocks_per_layer() const { return PaddedKeys(shape_.context_size) / kKeyBlock; }
   // One layer's blocks. `layer` may be the number of layers: the end.
   char* Layer(int slot, int layer) const {
-    return memory_.data() +
-           (static_cast<size_t>(slot) * shape_.num_layers + layer) * blocks_per_layer() * block_bytes_;
+    return memory_.data() + (static_cast<size_t>(slot) * shape_.num_layers + layer) *
+                                blocks_per_layer() * block_bytes_;
   }
 
   Shape shape_;

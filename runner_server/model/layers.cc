@@ -3,24 +3,8 @@
 #include <algorithm>
 
 #include "base/status_macros.h"
-#include "runner_server/kernels/kernel_table.h"
 
 namespace chorus {
-
-void ApplyNorm(const Norm& norm, const float* x, int m, float* y, ThreadPool& pool) {
-  const int hidden = static_cast<int>(norm.weight.size());
-  const KernelTable& kernels = Kernels();
-  pool.Run(m, [&](int, int begin, int end) {
-    for (ptrdiff_t row = begin; row < end; ++row) {
-      kernels.layer_norm({.x = x + row * hidden,
-                          .n = hidden,
-                          .weight = norm.weight.data(),
-                          .bias = norm.bias.data(),
-                          .epsilon = norm.epsilon,
-                          .out = y + row * hidden});
-    }
-  });
-}
 
 Norm ReadNorm(const WeightMap& weights, const std::string& prefix, float epsilon) {
   return {.weight = weights.at(prefix + ".weight").ReadAll(),

@@ -12,15 +12,6 @@
 
 namespace chorus {
 
-struct Norm {
-  std::vector<float> weight;  // [hidden]
-  std::vector<float> bias;    // [hidden]
-  float epsilon = 0;
-};
-
-// Normalises `m` rows of x, [m, hidden], into y, which may be x.
-void ApplyNorm(const Norm& norm, const float* x, int m, float* y, ThreadPool& pool);
-
 // Buffers of a forward pass: grow to the largest pass seen and stay; contents are not kept.
 class Scratch {
  public:
