@@ -56,14 +56,14 @@ class RunnerServiceTest : public ::testing::Test {
     generation_engine_ = *GenerationEngine::Create(
         std::move(model), tokenizer_, tokenizer_, metrics_,
         {.queue = queue, .bos_token_id = FakeTokenizer::kEnd, .eos_token_id = FakeTokenizer::kEnd});
-    hosted_ = {"fake", "7", "GPT2LMHeadModel", generation_engine_.get()};
+    hosted_ = {"fake", "7", "GPT2LMHeadModel", "float32", generation_engine_.get()};
     service_.SetModel(hosted_);
   }
 
   void ServeClassifier() {
     classification_engine_ =
         *ClassificationEngine::Create(std::make_unique<FakeClassifier>(), tokenizer_, metrics_, {});
-    hosted_ = {"fake", "7", "BertForSequenceClassification", classification_engine_.get()};
+    hosted_ = {"fake", "7", "BertForSequenceClassification", "int8", classification_engine_.get()};
     service_.SetModel(hosted_);
   }
 
@@ -256,6 +256,7 @@ TEST_F(RunnerServiceTest, TellsModelAndLoad) {
   EXPECT_EQ(model.version(), "7");
   EXPECT_EQ(model.task(), v1::TASK_GENERATE);
   EXPECT_EQ(model.architecture(), "GPT2LMHeadModel");
+  EXPECT_EQ(model.dtype(), "float32");
   EXPECT_EQ(model.context_size(), 64u);
   EXPECT_EQ(model.vocab_size(), 32u);
 
