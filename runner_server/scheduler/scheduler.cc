@@ -94,6 +94,7 @@ int Scheduler::NumUnshared(const Sequence& sequence) const {
 }
 
 absl::Status Scheduler::CheckInTime(const Sequence& sequence, absl::Time now) const {
+  if (sequence.deadline == absl::InfiniteFuture()) return absl::OkStatus();
   const absl::Duration predicted = kCertainty * TimeToFirstToken(sequence);
   if (now + predicted < sequence.deadline) return absl::OkStatus();
   return absl::DeadlineExceededError(
@@ -188,7 +189,9 @@ void Scheduler::AddPrefills(ScheduledStep& step) {
   }
   if (prompts.empty()) return;
   const int room = options_.max_step_tokens - step.num_tokens;
-  const int budget = PrefillBudget(step, prompts[0].sequence.num_cached, room);
+  const Prompt& oldest = prompts[0];
+  const int budget =
+      PrefillBudget(step, oldest.sequence.num_cached + oldest.share.num_tokens, room);
   const std::vector<int> shares = DealPrefill(num_left, budget);
   for (size_t i = 0; i < prompts.size(); ++i) {
     if (shares[i] < num_left[i]) {

@@ -78,7 +78,7 @@ struct ScheduledStep {
 class Scheduler {
  public:
   // Prompts get this many tokens of a step at least, however long the decoding takes.
-  static constexpr int kMinPrefillTokens = 16;
+  static constexpr int kMinPrefillTokens = 32;
 
   struct Options {
     int max_step_tokens = 512;  // Prefill and decode tokens of one step. >= the number of slots.
