@@ -195,8 +195,8 @@ void QueryTile(const AttentionArgs& args, const float* q, int num_keys, float* o
   for (int i = 0; i < kQueries; ++i) {
     inverse_sums[i] = ExpAndSum(scores + i * score_stride, num_keys + more * i);
   }
-  const LaneRows weights = ToLanes<Kv, kQueries>(scores, score_stride, num_keys, more,
-                                                 narrow_weights, score_stride / 2);
+  const LaneRows weights =
+      ToLanes<Kv, kQueries>(scores, score_stride, num_keys, more, narrow_weights, score_stride / 2);
   int column = 0;
   for (; column + kAttentionTileVectors * kLanes <= args.head_size;
        column += kAttentionTileVectors * kLanes) {
@@ -230,7 +230,8 @@ void Attention(const AttentionArgs& args) {
 void StoreFloat32Kv(const StoreKvArgs& args) {
   const int token = args.position % kKeyBlock;
   float* keys = reinterpret_cast<float*>(args.keys) + token;
-  for (int d = 0; d < args.head_size; ++d) keys[static_cast<ptrdiff_t>(d) * kKeyBlock] = args.key[d];
+  for (int d = 0; d < args.head_size; ++d)
+    keys[static_cast<ptrdiff_t>(d) * kKeyBlock] = args.key[d];
   float* row = reinterpret_cast<float*>(args.values) +
                static_cast<ptrdiff_t>(token) * PaddedHeadSize(args.head_size);
   for (int d = 0; d < args.head_size; d += kLanes) {

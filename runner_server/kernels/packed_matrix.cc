@@ -32,8 +32,9 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Make(Precision precision, int out, in
   ASSIGN_OR_RETURN(matrix.memory_, MemoryRegion::Create(num_panels * matrix.panel_bytes(),
                                                         MemoryRegion::Paging::kHuge, "weights"));
   const bool is_int8 = WeightBytes(precision) == 1;
-  if (is_int8) matrix.scales_.resize(num_panels * kPanelColumns);
-  if (precision == Precision::kInt8) matrix.sums_.resize(num_panels * kPanelColumns);
+  const size_t num_columns = static_cast<size_t>(num_panels) * kPanelColumns;
+  if (is_int8) matrix.scales_.resize(num_columns);
+  if (precision == Precision::kInt8) matrix.sums_.resize(num_columns);
   pool.Run(num_panels, [&](int, int begin, int end) {
     if (precision == Precision::kFloat32) {  // A panel is what is gathered.
       for (int p = begin; p < end; ++p) gather(p, reinterpret_cast<float*>(matrix.Panel(p)));
@@ -97,7 +98,7 @@ void PackedMatrix::PackBfloat16(const float* weights, int panel) {
   auto* packed = reinterpret_cast<uint16_t*>(Panel(panel));
   for (int i = 0; i < in_; ++i, weights += kPanelColumns) {
     uint16_t* lanes = packed + static_cast<size_t>(i / 2) * kPanelColumns * 2 + i % 2;
-    for (int column = 0; column < kPanelColumns; ++column) {
+    for (ptrdiff_t column = 0; column < kPanelColumns; ++column) {
       lanes[column * 2] = FloatToBfloat16(weights[column]);
     }
   }
@@ -120,18 +121,19 @@ void PackedMatrix::PackInt8(const float* weights, int panel) {
   auto* packed = reinterpret_cast<int8_t*>(Panel(panel));
   for (int i = 0; i < in_; ++i, weights += kPanelColumns) {
     int8_t* lanes = packed + static_cast<size_t>(i / 4) * kPanelColumns * 4 + i % 4;
-    for (int column = 0; column < kPanelColumns; ++column) {
+    for (ptrdiff_t column = 0; column < kPanelColumns; ++column) {
       const int32_t q = RoundToInt(weights[column] * inverse[column]);
       lanes[column * 4] = static_cast<int8_t>(q);
       sums[column] += q;
     }
   }
-  if (!sums_.empty()) std::copy_n(sums, kPanelColumns, &sums_[panel * kPanelColumns]);
+  if (!sums_.empty())
+    std::copy_n(sums, kPanelColumns, sums_.begin() + ptrdiff_t{panel} * kPanelColumns);
 }
 
 void PackedMatrix::CopyRow(int index, float* row) const {
   const char* panel = Panel(index / kPanelColumns);
-  const int column = index % kPanelColumns;
+  const ptrdiff_t column = index % kPanelColumns;
   switch (precision_) {
     case Precision::kFloat32: {
       const float* lane = reinterpret_cast<const float*>(panel) + column;

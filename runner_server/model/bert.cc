@@ -181,15 +181,16 @@ void Bert::Attend(Rows rows, const float* qkv, float* out) {
   const KernelTable& kernels = Kernels();
   linear_.pool().Run(num_rows * config_.num_heads, [&](int thread, int begin, int end) {
     for (int item = begin; item < end; ++item) {
-      const int head = item / num_rows;
+      const ptrdiff_t column = ptrdiff_t{item / num_rows} * size;  // The head's first.
       const ptrdiff_t first = first_tokens_[item % num_rows];
       const int num_tokens = static_cast<int>(rows[item % num_rows].size());
-      const float* q = qkv + first * 3 * hidden + head * size;
+      const float* q = qkv + first * 3 * hidden + column;
       // The keys go into blocks; the values are read where they are.
       const ptrdiff_t key_bytes = KeyBlockBytes(KvElement::kFloat32, size);
-      float* keys =
-          keys_[thread].Get(PaddedKeys(num_tokens) / kKeyBlock * key_bytes / sizeof(float));
-      for (int t = 0; t < num_tokens; ++t) StoreKey(q + t * 3 * hidden + hidden, size, t, keys);
+      const size_t num_blocks = PaddedKeys(num_tokens) / kKeyBlock;
+      float* keys = keys_[thread].Get(num_blocks * key_bytes / sizeof(float));
+      const float* key = q + hidden;
+      for (int t = 0; t < num_tokens; ++t, key += 3 * hidden) StoreKey(key, size, t, keys);
       const ptrdiff_t value_row_bytes = 3 * hidden * static_cast<ptrdiff_t>(sizeof(float));
       kernels.attention({.q = q,
                          .q_stride = 3 * hidden,
@@ -204,7 +205,7 @@ void Bert::Attend(Rows rows, const float* qkv, float* out) {
                          .num_keys = num_tokens,
                          .causal = false,
                          .scratch = scratch_[thread].Get(AttentionScratchSize(size, num_tokens)),
-                         .out = out + first * hidden + head * size,
+                         .out = out + first * hidden + column,
                          .out_stride = hidden});
     }
   });

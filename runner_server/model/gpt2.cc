@@ -157,7 +157,7 @@ void Gpt2::Embed(float* x) {
 void Gpt2::Attend(std::span<const Row> rows, int layer, const float* qkv, float* out) {
   const int num_rows = static_cast<int>(rows.size());
   const ptrdiff_t hidden = config_.hidden_size;
-  const int size = head_size();
+  const ptrdiff_t size = head_size();
   const float scale = config_.scale_attention ? 1.0f / std::sqrt(static_cast<float>(size)) : 1.0f;
   const KernelTable& kernels = Kernels();
   linear_.pool().Run(num_rows * config_.num_heads, [&](int thread, int begin, int end) {
@@ -167,21 +167,21 @@ void Gpt2::Attend(std::span<const Row> rows, int layer, const float* qkv, float*
       const ptrdiff_t first = first_tokens_[item % num_rows];
       const int num_tokens = static_cast<int>(row.tokens.size());
       const float* q = qkv + first * 3 * hidden + head * size;
-      for (int t = 0; t < num_tokens; ++t) {
-        const float* token = q + t * 3 * hidden;
+      const float* token = q;
+      for (int t = 0; t < num_tokens; ++t, token += 3 * hidden) {
         cache_.Store(row.slot, layer, head, row.start + t, token + hidden, token + 2 * hidden);
       }
-      AttentionArgs args = {
-          .q = q,
-          .q_stride = 3 * hidden,
-          .num_queries = num_tokens,
-          .head_size = size,
-          .scale = scale,
-          .num_keys = row.start + 1,
-          .causal = true,
-          .scratch = scratch_[thread].Get(AttentionScratchSize(size, row.start + num_tokens)),
-          .out = out + first * hidden + head * size,
-          .out_stride = hidden};
+      AttentionArgs args = {.q = q,
+                            .q_stride = 3 * hidden,
+                            .num_queries = num_tokens,
+                            .head_size = head_size(),
+                            .scale = scale,
+                            .num_keys = row.start + 1,
+                            .causal = true,
+                            .scratch = scratch_[thread].Get(
+                                AttentionScratchSize(head_size(), row.start + num_tokens)),
+                            .out = out + first * hidden + head * size,
+                            .out_stride = hidden};
       cache_.Bind(row.slot, layer, head, args);
       kernels.attention(args);
     }

@@ -18,10 +18,10 @@ constexpr int64_t kPageBytes = 4096;
 
 // Gives back the whole pages within [begin, end).
 void ReleasePages(char* begin, char* end) {
-  const auto first = (reinterpret_cast<uintptr_t>(begin) + kPageBytes - 1) / kPageBytes;
-  const auto last = reinterpret_cast<uintptr_t>(end) / kPageBytes;
-  if (first >= last) return;
-  madvise(reinterpret_cast<void*>(first * kPageBytes), (last - first) * kPageBytes, MADV_DONTNEED);
+  const auto past_a_page = [](char* p) { return reinterpret_cast<uintptr_t>(p) % kPageBytes; };
+  begin += (kPageBytes - past_a_page(begin)) % kPageBytes;
+  end -= past_a_page(end);
+  if (begin < end) madvise(begin, end - begin, MADV_DONTNEED);
 }
 
 }  // namespace
