@@ -80,14 +80,13 @@ class Bench:
 
     def __init__(self, engine, package, args):
         self.args = args
-        self.pid = "self"  # The process whose memory counts.
         self.about = {"engine": engine, "version": importlib.metadata.version(package), "precision": args.precision,
                       "model": args.model, "threads": args.threads}
 
     def report(self, what, seconds, **fields):
         line = {**self.about, "what": what, **fields, "runs": len(seconds),
                 "seconds": statistics.median(seconds), "seconds_min": min(seconds), "seconds_max": max(seconds),
-                "rss_mib": resident_mib(self.pid)}
+                "rss_mib": resident_mib()}
         print(json.dumps({key: round(value, 5) if isinstance(value, float) else value for key, value in line.items()}),
               flush=True)
 

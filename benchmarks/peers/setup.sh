@@ -73,6 +73,13 @@ setup_openvino() {
   done
 }
 
+setup_bentoml() {
+  environment bentoml torch
+  make bentoml run bentoml python bentoml_service/save_models.py "$peers/models"
+}
+
+setup_transformers() { :; }  # Made with the models.
+
 case ${1:-} in -h|--help) help; exit ;; esac
 for peer in "$@"; do
   [[ " $all_peers " == *" $peer "* ]] || { help >&2; echo "setup.sh: no such peer: $peer" >&2; exit 1; }
