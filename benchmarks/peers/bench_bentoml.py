@@ -6,10 +6,10 @@ that. The memory is that of all its processes.
 """
 import atexit
 import concurrent.futures
+import importlib.metadata
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
@@ -37,15 +37,19 @@ class Graph:
         self.server = subprocess.Popen(
             [pathlib.Path(sys.executable).with_name("bentoml"), "serve", "service.py:service", "--production",
              "--port", str(port)],
-            cwd=HERE, stdout=log.open("w"), stderr=subprocess.STDOUT, start_new_session=True,
+            cwd=HERE, stdout=log.open("w"), stderr=subprocess.STDOUT,
             env={**os.environ, "BENTOML_HOME": str(common.peers_dir() / "bentoml"), "BENTOML_DO_NOT_TRACK": "True",
                  "BENTOML_CONFIG": str(HERE / "configuration.yaml"), "HF_HUB_OFFLINE": "1",
                  "PYTHONDONTWRITEBYTECODE": "1"})
-        atexit.register(os.killpg, self.server.pid, signal.SIGKILL)
+        atexit.register(self.stop)
         while not self.ready():
             if self.server.poll() is not None:
                 raise RuntimeError(f"the service ended; see {log}")
             time.sleep(0.1)
+
+    def stop(self):
+        self.server.terminate()  # It ends its workers, which are in sessions of their own.
+        self.server.wait()
 
     def ready(self):
         try:
@@ -67,4 +71,4 @@ class Graph:
 
 
 if __name__ == "__main__":
-    common.main("bentoml", "bentoml", __doc__, open_graph=Graph)
+    common.main("bentoml", importlib.metadata.version("bentoml"), __doc__, open_graph=Graph)

@@ -74,4 +74,4 @@ class Graph:
 
 
 if __name__ == "__main__":
-    common.main("openvino", "openvino-genai", __doc__, Generator, Classifier, Graph)
+    common.main("openvino", openvino_genai.__version__, __doc__, Generator, Classifier, Graph)

@@ -4,7 +4,7 @@ Uses the standard library only, so that it runs in every peer's environment and 
 """
 import argparse
 import collections
-import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -78,9 +78,9 @@ def resident_mib(pid="self"):
 class Bench:
     """Measures one engine at one model and precision; prints a JSON line a measurement."""
 
-    def __init__(self, engine, package, args):
+    def __init__(self, engine, version, args):
         self.args = args
-        self.about = {"engine": engine, "version": importlib.metadata.version(package), "precision": args.precision,
+        self.about = {"engine": engine, "version": version, "precision": args.precision,
                       "model": args.model, "threads": args.threads}
 
     def report(self, what, seconds, **fields):
@@ -102,7 +102,7 @@ class Bench:
 
 
 def measure_generator(bench, generator):
-    """generator.decode(batch) continues PROMPT `batch` times and returns the new ids; generator.prefill(ids) makes one."""
+    """generator.decode(batch) continues PROMPT `batch` times and returns the new ids; prefill(ids) makes one new id."""
     def decode(batch):
         counts = [len(ids) for ids in generator.decode(batch)]
         if counts != [NEW_TOKENS] * batch:
@@ -110,8 +110,8 @@ def measure_generator(bench, generator):
 
     for batch in bench.args.decode:
         bench.measure("decode", lambda: decode(batch), "tok_s", batch * NEW_TOKENS, batch=batch)
+    seeds = itertools.count()  # A new prompt each time, so that no cached prefix answers.
     for length in bench.args.prefill:
-        seeds = iter(range(length, 1 << 30))  # A new prompt each time, so that no cached prefix answers.
         bench.measure("prefill", lambda: generator.prefill(random_tokens(length, next(seeds))), "tok_s", length,
                       length=length, batch=1)
 
@@ -130,16 +130,18 @@ def measure_graph(bench, serve):
         bench.measure("graph", lambda: serve(count), "req_s", count, batch=count)
 
 
-def main(peer, package, description, open_generator=None, open_classifier=None, open_graph=None):
-    """The main of a bench script. Each open_…(args) loads and returns what the measure_… of its name takes."""
+def main(peer, version, description, open_generator=None, open_classifier=None, open_graph=None):
+    """The main of a bench script. Each open_…(args) loads what the measure_… of its name takes."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, choices=PEERS[peer].models)
     parser.add_argument("--precision", required=True, choices=PEERS[peer].precisions)
     add_work_arguments(parser)
     args = parser.parse_args()
-    open_model, measure_model = {CLASSIFIER: (open_classifier, measure_classifier),
-                                 GRAPH: (open_graph, measure_graph)}.get(args.model, (open_generator, measure_generator))
-    bench = Bench(peer, package, args)
+    open_model, measure_model = {
+        CLASSIFIER: (open_classifier, measure_classifier),
+        GRAPH: (open_graph, measure_graph),
+    }.get(args.model, (open_generator, measure_generator))
+    bench = Bench(peer, version, args)
     start = time.perf_counter()
     model = open_model(args)
     bench.report("load", [time.perf_counter() - start])

@@ -21,6 +21,7 @@ GPT2_SIZES = {
 }
 # What the published models ask of a text-generation pipeline.
 SAMPLING = {"text-generation": {"do_sample": True, "max_length": 50}}
+LABELS = ("NEGATIVE", "POSITIVE")
 
 
 def make_gpt2(size):
@@ -33,7 +34,7 @@ def make_gpt2(size):
 def make_bert():
     vocabulary = ROOT / "models/demo/bert-sst2/vocab.txt"
     tokenizer = BertTokenizerFast(vocab_file=str(vocabulary), do_lower_case=True, model_max_length=512)
-    return BertForSequenceClassification(BertConfig(num_labels=2)), tokenizer
+    return BertForSequenceClassification(BertConfig(id2label=dict(enumerate(LABELS)))), tokenizer
 
 
 def main():

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the work of the benchmarks on other systems and appends what was measured to a file, one JSON object a line.
 
-Needs what setup.sh made. Have nothing else running. Every combination of the chosen peers, models and precisions runs in a
-process of its own; what a peer cannot do is left out. A combination that fails is told, and the others still run.
+Needs what setup.sh made. Have nothing else running. Every combination of the chosen peers, models and precisions runs
+in a process of its own; what a peer cannot do is left out. A combination that fails is told, and the others still run.
 """
 import argparse
 import json
@@ -38,7 +38,8 @@ def bench_command(peer, model, precision, args):
 def show(line):
     rate = next((f"{line[unit]:10.2f} {unit}" for unit in ("tok_s", "seq_s", "req_s") if unit in line), "")
     print(f"{line['engine']:13}{line['precision']:10}{line['model']:18}{line['what']:9}"
-          f"length {line.get('length', '-'):4} batch {line.get('batch', '-'):3} {line['seconds']:10.4f} s {rate}", flush=True)
+          f"length {line.get('length', '-'):4} batch {line.get('batch', '-'):3} {line['seconds']:10.4f} s {rate}",
+          flush=True)
 
 
 def run(command, results):

@@ -8,6 +8,7 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PIP_DISABLE_PIP_VERSION_CHE
 all_peers="openvino bentoml llamacpp ctranslate2 onnxruntime transformers"
 generators="gpt2 distilgpt2 gpt2-medium"
 classifier=bert-base-uncased
+llama_cpp_python=0.3.36
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 
@@ -44,7 +45,7 @@ environment() {
   "$python" -m venv "$folder"
   [ -z "$base" ] || echo "$peers"/venvs/"$base"/lib/python*/site-packages \
     >"$(echo "$folder"/lib/python*/site-packages)/$base.pth"
-  quietly "$folder/bin/pip" install --requirement "requirements-$1.txt"
+  quietly "$folder/bin/pip" install --no-cache-dir --requirement "requirements-$1.txt"
   cp "requirements-$1.txt" "$folder/made-by.txt"
 }
 
@@ -76,6 +77,49 @@ setup_openvino() {
 setup_bentoml() {
   environment bentoml torch
   make bentoml run bentoml python bentoml_service/save_models.py "$peers/models"
+}
+
+setup_llamacpp() {
+  environment llamacpp torch
+  make llama-cpp-python llama_sources
+  local sources=$peers/llama-cpp-python model type
+  say "compiling llama.cpp in $sources/build"
+  quietly cmake -S "$sources/vendor/llama.cpp" -B "$sources/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DGGML_NATIVE=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
+    -DLLAMA_BUILD_TESTS=OFF
+  quietly cmake --build "$sources/build" --target llama --parallel "$(nproc)"
+  for model in $generators $classifier; do
+    for type in f32 f16 bf16 q8_0; do
+      make "gguf/$model-$type.gguf" run llamacpp python "$sources/vendor/llama.cpp/convert_hf_to_gguf.py" \
+        "$peers/models/$model" --outtype "$type" --outfile
+    done
+  done
+}
+
+# llama_sources FOLDER: the sources of llama-cpp-python, which bring those of llama.cpp.
+llama_sources() {
+  mkdir -p "$1"
+  run llamacpp pip download --no-deps --no-binary :all: --dest "$1" "llama-cpp-python==$llama_cpp_python"
+  tar -xzf "$1"/*.tar.gz -C "$1" --strip-components=1
+  rm "$1"/*.tar.gz
+}
+
+setup_ctranslate2() {
+  environment ctranslate2 torch
+  local model
+  for model in $generators $classifier; do
+    make "ctranslate2/$model" run ctranslate2 ct2-transformers-converter --model "$peers/models/$model" --output_dir
+  done
+}
+
+setup_onnxruntime() {
+  environment onnxruntime torch
+  local model
+  for model in $generators $classifier; do
+    make "onnx/fp32/$model" run onnxruntime optimum-cli export onnx --model "$peers/models/$model" \
+      --task "$(task "$model")"
+    make "onnx/int8/$model" run onnxruntime python quantize_onnx.py "$peers/onnx/fp32/$model"
+  done
 }
 
 setup_transformers() { :; }  # Made with the models.

@@ -1,4 +1,4 @@
-"""The inference graph of BentoML's tutorial: one text to three generators at once, then each of their texts to a classifier."""
+"""The inference graph of BentoML's tutorial: a text to three generators at once, then their texts to a classifier."""
 import asyncio
 
 import bentoml
