@@ -386,6 +386,7 @@ int Main(int argc, char** argv) {
       std::fprintf(stderr, "quality: %s\n", status.ToString().c_str());
       return 2;
     }
+    std::fflush(stdout);
   }
   return flags.gate && !report.within_bounds() ? 1 : 0;
 }
