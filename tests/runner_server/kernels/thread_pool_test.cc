@@ -92,5 +92,28 @@ TEST(ThreadPoolTest, WakesWorkersThatHaveGoneToSleep) {
   }
 }
 
+TEST(ThreadPoolTest, UsesTheActiveThreadsOnly) {
+  ThreadPool pool(4);
+  for (const int num_active : {4, 1, 3, 2, 4, 2, 1, 4}) {
+    pool.set_num_active_threads(num_active);
+    for (int round = 0; round < 20; ++round) {
+      std::vector<int> done(50, 0);
+      pool.Run(50, [&](int thread, int begin, int end) {
+        EXPECT_LT(thread, num_active);
+        for (int i = begin; i < end; ++i) ++done[i];
+      });
+      ASSERT_THAT(done, testing::Each(1)) << num_active << " active";
+    }
+  }
+}
+
+TEST(ThreadPoolTest, EndsWhileSomeThreadsHaveNeverBeenActive) {
+  ThreadPool pool(3);
+  pool.set_num_active_threads(2);
+  std::atomic<int> num_done = 0;
+  pool.Run(10, [&](int, int begin, int end) { num_done += end - begin; });
+  EXPECT_EQ(num_done, 10);
+}
+
 }  // namespace
 }  // namespace chorus
