@@ -20,26 +20,29 @@ class alignas(64) FutexWord {
   // Changes the value by one, wraps around; what waits for it wakes.
   void Increment();
 
+  // Changes the value by one, unless it is zero: then false. Wakes nobody.
+  bool IncrementUnlessZero();
+
   // Sets the value while nobody waits.
-  void Reset(uint32_t value) { value_.store(value, std::memory_order_relaxed); }
+  void Reset(uint32_t value) { value_.store(value, std::memory_order_release); }
 
   // Changes the value by minus one; what waits wakes once it is zero, and need not before.
   void Decrement();
 
-  // Returns once the value is no longer `old`.
-  void WaitWhileEqual(uint32_t old);
+  // Returns the value once it is no longer `old`.
+  uint32_t WaitWhileEqual(uint32_t old);
 
   // Returns once the value is zero, to which it falls by Decrement.
   void WaitUntilZero();
 
  private:
-  // Spins, and says whether `done` came true.
+  // Returns the value for which `done` is true, once it is.
   template <typename Done>
-  bool Spin(const Done& done) const;
+  uint32_t WaitUntil(const Done& done);
   void Wake();
 
   std::atomic<uint32_t> value_ = 0;
-  std::atomic<bool> has_sleeper_ = false;  // Or one about to sleep, or just awake.
+  std::atomic<bool> has_sleeper_ = false;  // Or one about to sleep; false once it is being woken.
 };
 
 }  // namespace chorus

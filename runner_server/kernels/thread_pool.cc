@@ -50,20 +50,22 @@ void ThreadPool::Run(int num_items, Work work) {
                                      static_cast<uint32_t>(num_items * (thread + 1) / num_active_)),
                                 std::memory_order_relaxed);
   }
-  num_working_.Reset(num_active_ - 1);
+  num_inside_.Reset(1);
   for (int thread = 1; thread < num_active_; ++thread) num_jobs_[thread].Increment();
   DoItems(0);
-  num_working_.WaitUntilZero();
+  num_inside_.Decrement();
+  num_inside_.WaitUntilZero();
 }
 
 void ThreadPool::WorkerMain(int thread) {
-  uint32_t num_done = 0;
+  uint32_t num_seen = 0;
   while (true) {
-    num_jobs_[thread].WaitWhileEqual(num_done);
-    ++num_done;  // Run waits for everyone it told, so no job is ever missed.
+    num_seen = num_jobs_[thread].WaitWhileEqual(num_seen);
     if (stopping_) return;
-    DoItems(thread);
-    num_working_.Decrement();
+    // It may be too late for the job, or be let into one that it was not told of.
+    if (!num_inside_.IncrementUnlessZero()) continue;
+    if (thread < num_active_) DoItems(thread);
+    num_inside_.Decrement();
   }
 }
 

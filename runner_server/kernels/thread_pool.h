@@ -5,6 +5,7 @@
 // A worker that has run out of work spins for some microseconds, since within a forward pass the
 // next piece comes at once, and then sleeps on a futex, so that an idle model costs nothing. Nor
 // does a thread that is not to take part: each has a futex of its own.
+// Nor does Run wait for a thread that the machine has not let begin: the others do its work.
 //
 // Thread safety: all methods are for one thread at a time, the model's owner.
 
@@ -38,8 +39,8 @@ class ThreadPool {
 
   // Does [0, num_items) and returns when all are done. Each active thread has a contiguous share,
   // of which it takes half of what is left at a time, from the front; one that has done its own
-  // helps others from the back: a thread that the machine holds up holds nobody up. `work` must not
-  // throw.
+  // helps others from the back: a thread that the machine holds up holds nobody up, but by
+  // the items it is at. `work` must not throw.
   void Run(int num_items, Work work);
 
  private:
@@ -51,14 +52,13 @@ class ThreadPool {
   void WorkerMain(int thread);
   void DoItems(int thread);
 
-  int num_active_;  // Changes between jobs only, so that workers may read it during one.
-
-  // The job; written by Run before it tells the workers, read by them once told.
+  // Written between jobs, read by workers inside one.
+  int num_active_;
   const Work* work_ = nullptr;
-  bool stopping_ = false;
 
-  std::vector<FutexWord> num_jobs_;  // By thread: how many it has been told to do, or to stop.
-  FutexWord num_working_;            // Workers not done with the job.
+  std::atomic<bool> stopping_ = false;
+  std::vector<FutexWord> num_jobs_;  // By thread: how many it was to take part in, or to stop.
+  FutexWord num_inside_;             // Threads inside the job; zero: it is over, none may enter.
   std::vector<Share> shares_;        // By thread.
   std::vector<std::thread> workers_;
 };

@@ -26,6 +26,14 @@ TEST(FutexWordTest, DoesNotWaitForWhatIsAlreadyTrue) {
   EXPECT_EQ(word.value(), 1u);
 }
 
+TEST(FutexWordTest, DoesNotRiseFromZeroIfAskedNotTo) {
+  FutexWord word;
+  EXPECT_FALSE(word.IncrementUnlessZero());
+  word.Reset(1);
+  EXPECT_TRUE(word.IncrementUnlessZero());
+  EXPECT_EQ(word.value(), 2u);
+}
+
 TEST(FutexWordTest, WakesASleeperOnAChange) {
   FutexWord word;
   int written = 0;  // Without a lock: the change orders it.

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -50,6 +52,42 @@ TEST(ThreadPoolTest, HelpsAThreadThatIsHeldUp) {
     num_done += end - begin;
   });
   EXPECT_EQ(num_done, 100);
+}
+
+std::atomic<bool> held = false, release_held = false;
+
+// Holds up the thread it is sent to.
+void HoldUp(int) {
+  held = true;
+  while (!release_held) {
+  }
+}
+
+TEST(ThreadPoolTest, DoesNotWaitForAThreadThatHasNotBegun) {
+  ThreadPool pool(2);
+  std::atomic<bool> known = false;
+  pthread_t worker = {};
+  pool.Run(2, [&](int thread, int, int) {
+    if (thread == 1) {
+      worker = ::pthread_self();
+      known = true;
+    }
+    while (!known) {
+    }
+  });
+  ASSERT_NE(::signal(SIGUSR1, HoldUp), SIG_ERR);
+  ASSERT_EQ(::pthread_kill(worker, SIGUSR1), 0);
+  while (!held) {
+  }
+  for (int round = 0; round < 3; ++round) {
+    int num_done = 0;
+    pool.Run(100, [&](int thread, int begin, int end) {
+      ASSERT_EQ(thread, 0);
+      num_done += end - begin;
+    });
+    EXPECT_EQ(num_done, 100);
+  }
+  release_held = true;
 }
 
 TEST(ThreadPoolTest, RunsOnTheCallerAloneWithOneThread) {
