@@ -84,9 +84,9 @@ void AddServe(CLI::App& app, int& exit_status) {
                    "In what the runners keep weights and multiply them; without it bfloat16 where "
                    "the CPU has it, else float32")
       ->check(CLI::IsMember(Dtypes()));
-  verb->add_option(
-          "--threads", options.num_threads,
-          "Compute threads of each runner; without it the cores are divided among the runners")
+  verb->add_option("--threads", options.num_threads,
+                   "Compute threads of each runner; without it the runners share the cores as they "
+                   "need them")
       ->check(Between(1, 1024));
   verb->add_option("--max_sequences", options.max_sequences, "Sequences in one batch of a runner")
       ->check(Between(1, 65536));

@@ -24,7 +24,6 @@
 #include "cli/runner_session.h"
 #include "cli/socket_directory.h"
 #include "cli/supervision_plan.h"
-#include "cli/usable_cores.h"
 
 namespace chorus {
 namespace {
@@ -41,23 +40,25 @@ absl::StatusOr<ResolvedModel> FindModel(const std::string& text, const Installat
 std::vector<std::string> RunnerCommand(const std::filesystem::path& program,
                                        const ResolvedModel& model, const std::string& address,
                                        const RunOptions& options) {
-  return {program,
-          "--model",
-          model.directory,
-          "--name",
-          model.tag ? model.tag->name : kFolderModelName,
-          "--version",
-          model.tag ? model.tag->version : "",
-          "--address",
-          address,
-          "--metrics_address",
-          "",
-          "--dtype",
-          options.dtype,
-          "--threads",
-          std::to_string(options.num_threads.value_or(NumUsableCores())),
-          "--max_sequences",
-          "1"};
+  std::vector<std::string> command = {program,
+                                      "--model",
+                                      model.directory,
+                                      "--name",
+                                      model.tag ? model.tag->name : kFolderModelName,
+                                      "--version",
+                                      model.tag ? model.tag->version : "",
+                                      "--address",
+                                      address,
+                                      "--metrics_address",
+                                      "",
+                                      "--dtype",
+                                      options.dtype,
+                                      "--max_sequences",
+                                      "1"};
+  if (options.num_threads) {
+    command.insert(command.end(), {"--threads", std::to_string(*options.num_threads)});
+  }
+  return command;
 }
 
 absl::Status ReadText(std::string& text) {

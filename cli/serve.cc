@@ -16,7 +16,6 @@
 #include "cli/socket_address.h"
 #include "cli/socket_directory.h"
 #include "cli/supervisor.h"
-#include "cli/usable_cores.h"
 
 namespace chorus {
 namespace {
@@ -91,7 +90,7 @@ std::string Greeting(const std::string& graph, const GatewayAddresses& addresses
   return text;
 }
 
-absl::Status WriteConfig(const std::filesystem::path& path, const std::string& text) {
+absl::Status WriteFile(const std::filesystem::path& path, const std::string& text) {
   std::ofstream file(path);
   file << text << std::flush;
   if (file) return absl::OkStatus();
@@ -105,7 +104,6 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
   settings.num_threads = options.num_threads;
   settings.max_sequences = options.max_sequences;
   settings.drain_timeout = options.drain_timeout;
-  settings.num_cores = NumUsableCores();
   ASSIGN_OR_RETURN(settings.runner_program, installation.Program("runner_server"));
   ASSIGN_OR_RETURN(settings.gateway_program, installation.Program("api_server"));
   if (options.port == options.grpc_port && options.port != 0) {
@@ -134,7 +132,8 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   settings.graph_file = graph_file;
   settings.directory = directory.path();
   ServePlan plan = MakeServePlan(settings, runners);
-  RETURN_IF_ERROR(WriteConfig(plan.gateway_config_file, plan.gateway_config));
+  RETURN_IF_ERROR(WriteFile(plan.gateway_config_file, plan.gateway_config));
+  RETURN_IF_ERROR(WriteFile(plan.core_lease_file, plan.core_lease));
 
   Supervisor::Options supervisor;
   supervisor.gateway = Supervisor::Gateway{

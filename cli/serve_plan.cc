@@ -14,10 +14,11 @@ namespace {
 
 constexpr int kGatewayStopStage = 0;
 constexpr int kRunnerStopStage = 1;
+constexpr size_t kLeaseBytes = 64;  // Of a runner, in its --core_lease file.
 constexpr size_t kLongestSocketName = sizeof("/runner-9999.sock");
 
 ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, size_t index,
-                     int num_threads) {
+                     const std::filesystem::path& core_lease_file) {
   const std::string stem = absl::StrCat("runner-", index);
   const std::filesystem::path socket = settings.directory / (stem + ".sock");
   const std::filesystem::path ports = settings.directory / (stem + ".ports");
@@ -35,12 +36,16 @@ ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, si
                "unix:" + socket.native(),
                "--metrics_address",
                "",
-               "--threads",
-               std::to_string(num_threads),
                "--drain_timeout",
                absl::FormatDuration(settings.drain_timeout),
                "--ports_file",
                ports};
+  if (settings.num_threads) {
+    spec.argv.insert(spec.argv.end(), {"--threads", std::to_string(*settings.num_threads)});
+  } else {
+    spec.argv.insert(spec.argv.end(),
+                     {"--core_lease", core_lease_file, "--core_lease_slot", std::to_string(index)});
+  }
   if (settings.dtype) spec.argv.insert(spec.argv.end(), {"--dtype", *settings.dtype});
   if (settings.max_sequences) {
     spec.argv.insert(spec.argv.end(), {"--max_sequences", std::to_string(*settings.max_sequences)});
@@ -51,15 +56,14 @@ ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, si
 }  // namespace
 
 ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners) {
-  const int num_runners = std::max(1, static_cast<int>(runners.size()));
-  const int num_threads =
-      settings.num_threads.value_or(std::max(1, settings.num_cores / num_runners));
   ServePlan plan;
   plan.gateway_config_file = settings.directory / "gateway.yaml";
   plan.gateway_ports_file = settings.directory / "gateway.ports";
+  plan.core_lease_file = settings.directory / "core_lease";
+  plan.core_lease.assign(kLeaseBytes * runners.size(), '\0');
   plan.gateway_config = "runners:\n";
   for (size_t i = 0; i < runners.size(); ++i) {
-    plan.children.push_back(MakeRunner(settings, runners[i], i, num_threads));
+    plan.children.push_back(MakeRunner(settings, runners[i], i, plan.core_lease_file));
     // Neither needs escapes: names match [A-Za-z0-9._-]+, and see FitsSocketPath.
     absl::StrAppend(&plan.gateway_config, "  - name: \"", runners[i].name,
                     "\"\n    endpoints: [\"unix:", plan.children.back().made_files[0].native(),

@@ -27,10 +27,9 @@ struct ServeSettings {
   std::string grpc_address;
   std::filesystem::path graph_file;
   std::optional<std::string> dtype;  // Of each runner. Unset: its own default.
-  std::optional<int> num_threads;    // Of each runner. Unset: the cores divided, at least 1.
+  std::optional<int> num_threads;    // Of each runner. Unset: they share the cores by a lease.
   std::optional<int> max_sequences;  // Of each runner. Unset: its own default.
   absl::Duration drain_timeout;
-  int num_cores = 1;
   std::filesystem::path runner_program;
   std::filesystem::path gateway_program;
   std::filesystem::path directory;  // Private and short; see FitsSocketPath.
@@ -41,6 +40,8 @@ struct ServePlan {
   std::string gateway_config;       // YAML, to be written to the next before the start.
   std::filesystem::path gateway_config_file;
   std::filesystem::path gateway_ports_file;
+  std::string core_lease;  // To be written to the next before the start.
+  std::filesystem::path core_lease_file;
 };
 
 ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners);

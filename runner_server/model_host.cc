@@ -17,6 +17,9 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::Load(const Options& option
                                                  .num_threads = options.num_threads,
                                                  .num_kv_slots = options.max_sequences}));
   std::unique_ptr<ModelHost> host(new ModelHost());
+  if (options.core_lease.has_value()) {
+    ASSIGN_OR_RETURN(host->core_lease_, CoreLease::Open(*options.core_lease));
+  }
   host->hosted_ = {.name = options.name,
                    .version = options.version,
                    .architecture = std::move(loaded.architecture),
@@ -42,6 +45,7 @@ absl::Status ModelHost::StartGenerator(std::unique_ptr<LanguageModel> model, int
                                              .target_step_time = options.target_step_time},
                                 .kv_cache_bytes = options.kv_cache_bytes,
                                 .queue = options.queue,
+                                .core_lease = core_lease_.get(),
                                 .bos_token_id = bos_token_id,
                                 .eos_token_id = eos_token_id}));
   hosted_.engine = generation_engine_.get();
@@ -56,7 +60,8 @@ absl::Status ModelHost::StartClassifier(std::unique_ptr<SequenceClassifier> mode
       ClassificationEngine::Create(std::move(model), *word_piece_, observer,
                                    {.batch = {.max_batch_tokens = options.max_step_tokens,
                                               .max_batch_rows = options.max_sequences},
-                                    .queue = options.queue}));
+                                    .queue = options.queue,
+                                    .core_lease = core_lease_.get()}));
   hosted_.engine = classification_engine_.get();
   return classification_engine_->WarmUp();
 }

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runner_server/engine/classification_engine.h"
+#include "runner_server/engine/core_lease.h"
 #include "runner_server/engine/engine_load.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/generation_engine.h"
@@ -32,6 +34,7 @@ class ModelHost {
     std::string version;
     Precision precision = Precision::kFloat32;
     int num_threads = 1;
+    std::optional<CoreLease::Options> core_lease;  // Its num_cores: num_threads. Unset: none.
     int max_sequences = 32;           // KV slots of a generator, rows of a classifier's batch.
     int max_step_tokens = 512;        // In one forward pass. >= max_sequences.
     absl::Duration target_step_time;  // Of a generator, as Scheduler's. Zero: none.
@@ -40,7 +43,8 @@ class ModelHost {
   };
 
   // Loads and warms up; blocks until the engine has run once. `observer` must outlive the host.
-  // Errors are those of LoadModel, LoadByteLevelBpe and LoadWordPiece, or the engine's.
+  // Errors are those of LoadModel, LoadByteLevelBpe, LoadWordPiece and CoreLease::Open, or the
+  // engine's.
   static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
                                                          EngineObserver& observer);
 
@@ -61,6 +65,7 @@ class ModelHost {
   absl::Status StartClassifier(std::unique_ptr<SequenceClassifier> model, const Options& options,
                                EngineObserver& observer);
 
+  std::unique_ptr<CoreLease> core_lease_;  // Null: none. The engine uses it.
   // One of each pair; the engine is destroyed before the tokenizer it uses.
   std::unique_ptr<ByteLevelBpe> byte_level_bpe_;
   std::unique_ptr<WordPiece> word_piece_;

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -97,12 +98,18 @@ absl::Status RunnerServer::WritePorts() const {
 
 absl::Status RunnerServer::Load() {
   const absl::Time began_at = absl::Now();
+  std::optional<CoreLease::Options> core_lease;
+  if (!flags_.core_lease.empty()) {
+    core_lease = {
+        .file = flags_.core_lease, .slot = flags_.core_lease_slot, .num_cores = flags_.threads};
+  }
   ASSIGN_OR_RETURN(const Precision precision, ParseDtype(flags_.dtype));
   ASSIGN_OR_RETURN(host_, ModelHost::Load({.directory = flags_.model,
                                            .name = flags_.name,
                                            .version = flags_.version,
                                            .precision = precision,
                                            .num_threads = flags_.threads,
+                                           .core_lease = core_lease,
                                            .max_sequences = flags_.max_sequences,
                                            .max_step_tokens = flags_.max_step_tokens,
                                            .target_step_time = flags_.target_step_time,

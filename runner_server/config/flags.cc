@@ -43,6 +43,13 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
       ->check(CLI::IsMember({"auto", "float32", "bfloat16", "int8", "int8_weight_only"}));
   app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
       ->check(CLI::Range(0, kMaxCount));
+  app.add_option(
+      "--core_lease", flags.core_lease,
+      "File of 64 zero bytes for each runner of this machine: they share --threads cores "
+      "through it; empty: off");
+  app.add_option("--core_lease_slot", flags.core_lease_slot,
+                 "This runner's 64 bytes in the --core_lease file, from 0")
+      ->check(CLI::Range(0, kMaxCount));
   app.add_option("--max_sequences", flags.max_sequences, "Sequences in the running batch")
       ->check(CLI::Range(1, kMaxCount));
   app.add_option("--max_step_tokens", flags.max_step_tokens,

@@ -21,6 +21,8 @@ struct RunnerFlags {
   std::string metrics_address = "0.0.0.0:9061";  // Empty: no metrics are served.
   std::string dtype = "auto";                    // See model/dtype.h.
   int threads = 0;                               // 0: all cores this process may use.
+  std::string core_lease;                        // See engine/core_lease.h. Empty: none.
+  int core_lease_slot = 0;
   int max_sequences = 32;
   int max_step_tokens = 512;
   absl::Duration target_step_time = absl::Milliseconds(100);  // Zero: none.

@@ -39,8 +39,10 @@ ClassificationEngine::ClassificationEngine(std::unique_ptr<ClassificationStepper
       labels_(std::move(labels)),
       budget_(options.queue),
       stepper_(stepper.get()),
-      pipeline_(std::move(stepper),
-                [this](Submission submission) { return Prepare(std::move(submission)); }) {}
+      pipeline_(
+          std::move(stepper),
+          [this](Submission submission) { return Prepare(std::move(submission)); },
+          options.core_lease) {}
 
 ClassificationEngine::~ClassificationEngine() = default;
 

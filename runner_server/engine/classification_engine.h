@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "runner_server/engine/classification.h"
 #include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/core_lease.h"
 #include "runner_server/engine/engine_load.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/engine_pipeline.h"
@@ -31,7 +32,8 @@ class ClassificationEngine {
  public:
   struct Options {
     MicroBatcher::Options batch;
-    QueueBudget::Options queue;  // What may wait to be run; a text is a sequence.
+    QueueBudget::Options queue;       // What may wait to be run; a text is a sequence.
+    CoreLease* core_lease = nullptr;  // As EnginePipeline's.
   };
 
   // Starts the engine's threads. `tokenizer` and `observer` must outlive the engine.

@@ -38,6 +38,9 @@ class ClassificationStepper {
   void Add(Arrival arrival);
   bool HasWork() const { return batcher_->HasWork(); }
 
+  // Of the steps that follow; as the model's.
+  void set_num_threads(int num_threads) { model_->set_num_threads(num_threads); }
+
   // Ends what nobody wants any more, then runs one forward pass. If the model throws, the calls
   // with rows in that pass end with the error.
   void Step(absl::Time now);

@@ -14,6 +14,7 @@
 //   struct Arrival;                      // A tokenised request with its callbacks.
 //   void Add(Arrival arrival);           // Makes HasWork() true.
 //   bool HasWork() const;
+//   void set_num_threads(int num_threads);  // Of the steps that follow.
 //   void Step(absl::Time now);           // One forward pass; gets nearer to !HasWork().
 //   void FailAll(const absl::Status&);   // Makes HasWork() false.
 //
@@ -28,6 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "runner_server/engine/core_lease.h"
 #include "runner_server/engine/drain_clock.h"
 #include "runner_server/engine/mailbox.h"
 
@@ -40,9 +42,12 @@ class EnginePipeline {
   // Tokenises a request, on the tokenizer thread; or completes it with an error, and gives nothing.
   using Prepare = absl::AnyInvocable<std::optional<Arrival>(Request)>;
 
-  EnginePipeline(std::unique_ptr<Stepper> stepper, Prepare prepare)
+  // `core_lease` decides how many threads each step runs on, and must outlive the pipeline; null:
+  // the stepper is left as it is.
+  EnginePipeline(std::unique_ptr<Stepper> stepper, Prepare prepare, CoreLease* core_lease)
       : stepper_(std::move(stepper)),
         prepare_(std::move(prepare)),
+        core_lease_(core_lease),
         tokenizer_thread_([this] { TokenizerLoop(); }),
         engine_thread_([this] { EngineLoop(); }) {}
 
@@ -87,13 +92,21 @@ class EnginePipeline {
         stepper_->FailAll(
             absl::UnavailableError("the runner is shutting down; retry at another one"));
       } else {
-        stepper_->Step(now);
+        Step(now);
       }
     }
   }
 
+  void Step(absl::Time now) {
+    if (core_lease_ == nullptr) return stepper_->Step(now);
+    stepper_->set_num_threads(core_lease_->BeginStep(CoreLease::Clock::now()));
+    stepper_->Step(now);
+    core_lease_->EndStep(CoreLease::Clock::now());
+  }
+
   const std::unique_ptr<Stepper> stepper_;  // The engine thread's.
   Prepare prepare_;                         // The tokenizer thread's.
+  CoreLease* const core_lease_;             // The engine thread's; null: none.
   DrainClock drain_;
   Mailbox<Request> requests_;
   Mailbox<Arrival> arrivals_;

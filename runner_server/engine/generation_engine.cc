@@ -42,8 +42,10 @@ GenerationEngine::GenerationEngine(std::unique_ptr<GenerationStepper> stepper,
       vocab_size_(vocab_size),
       budget_(options.queue),
       stepper_(stepper.get()),
-      pipeline_(std::move(stepper),
-                [this](Submission submission) { return Prepare(std::move(submission)); }) {}
+      pipeline_(
+          std::move(stepper),
+          [this](Submission submission) { return Prepare(std::move(submission)); },
+          options.core_lease) {}
 
 GenerationEngine::~GenerationEngine() = default;
 

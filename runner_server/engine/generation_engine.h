@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "runner_server/engine/core_lease.h"
 #include "runner_server/engine/engine_load.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/engine_pipeline.h"
@@ -31,10 +32,11 @@ class GenerationEngine {
  public:
   struct Options {
     Scheduler::Options schedule;
-    int64_t kv_cache_bytes = 0;  // As GenerationStepper's.
-    QueueBudget::Options queue;  // What may wait to be run.
-    int32_t bos_token_id = -1;   // -1: none; an empty text is then refused.
-    int32_t eos_token_id = -1;   // -1: none; texts then end by length.
+    int64_t kv_cache_bytes = 0;       // As GenerationStepper's.
+    QueueBudget::Options queue;       // What may wait to be run.
+    CoreLease* core_lease = nullptr;  // As EnginePipeline's.
+    int32_t bos_token_id = -1;        // -1: none; an empty text is then refused.
+    int32_t eos_token_id = -1;        // -1: none; texts then end by length.
   };
 
   // Starts the engine's threads. `tokenizer`, `token_bytes` and `observer` must outlive the engine.

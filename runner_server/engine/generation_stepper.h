@@ -51,6 +51,9 @@ class GenerationStepper {
   void Add(Arrival arrival);
   bool HasWork() const { return scheduler_->HasWork(); }
 
+  // Of the steps that follow; as the model's.
+  void set_num_threads(int num_threads) { model_->set_num_threads(num_threads); }
+
   // Ends what nobody wants any more, then runs one forward pass. If the model throws, the
   // generations of that pass end with the error.
   void Step(absl::Time now);

@@ -3,9 +3,11 @@
 // Fork and join for kernels: a few threads that meet many times a millisecond.
 //
 // A worker that has run out of work spins for some microseconds, since within a forward pass the
-// next piece comes at once, and then sleeps on a futex, so that an idle model costs nothing.
+// next piece comes at once, and then sleeps on a futex, so that an idle model costs nothing. Nor
+// does a thread that is not to take part: each has a futex of its own.
+// Nor does Run wait for a thread that the machine has not let begin: the others do its work.
 //
-// Thread safety: Run is for one thread at a time, the model's owner.
+// Thread safety: all methods are for one thread at a time, the model's owner.
 
 #include <atomic>
 #include <cstdint>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "runner_server/kernels/futex_word.h"
 
 namespace chorus {
 
@@ -30,9 +33,14 @@ class ThreadPool {
 
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Does [0, num_items) and returns when all are done. Each thread has a contiguous share, of which
-  // it takes half of what is left at a time, from the front; one that has done its own helps others
-  // from the back: a thread that the machine holds up holds nobody up. `work` must not throw.
+  // How many of them, the calling one included, the next Runs use; all at first. In [1,
+  // num_threads()]. The others sleep on.
+  void set_num_active_threads(int num_threads) { num_active_ = num_threads; }
+
+  // Does [0, num_items) and returns when all are done. Each active thread has a contiguous share,
+  // of which it takes half of what is left at a time, from the front; one that has done its own
+  // helps others from the back: a thread that the machine holds up holds nobody up, but by
+  // the items it is at. `work` must not throw.
   void Run(int num_items, Work work);
 
  private:
@@ -44,13 +52,14 @@ class ThreadPool {
   void WorkerMain(int thread);
   void DoItems(int thread);
 
-  // The job; written by Run before it raises generation_, read by workers after they see that.
+  // Written between jobs, read by workers inside one.
+  int num_active_;
   const Work* work_ = nullptr;
-  bool stopping_ = false;
 
-  alignas(64) std::atomic<uint32_t> generation_ = 0;   // Raised by one for each job.
-  alignas(64) std::atomic<uint32_t> num_working_ = 0;  // Workers not done with the job.
-  std::vector<Share> shares_;                          // By thread.
+  std::atomic<bool> stopping_ = false;
+  std::vector<FutexWord> num_jobs_;  // By thread: how many it was to take part in, or to stop.
+  FutexWord num_inside_;             // Threads inside the job; zero: it is over, none may enter.
+  std::vector<Share> shares_;        // By thread.
   std::vector<std::thread> workers_;
 };
 

@@ -31,6 +31,9 @@ class Bert : public SequenceClassifier {
   int vocab_size() const override { return config_.vocab_size; }
   int context_size() const override { return config_.context_size; }
   const std::vector<std::string>& labels() const override { return config_.labels; }
+  void set_num_threads(int num_threads) override {
+    linear_.pool().set_num_active_threads(num_threads);
+  }
   std::span<const float> Forward(std::span<const std::span<const int32_t>> rows) override;
 
  private:

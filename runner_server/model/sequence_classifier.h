@@ -21,6 +21,10 @@ class SequenceClassifier {
   virtual const std::vector<std::string>& labels()
       const = 0;  // By index, from config.json's id2label.
 
+  // How many threads the calls that follow use, the calling one included; in [1, as many as the
+  // model was made with], which is what it starts with. No result depends on it.
+  virtual void set_num_threads(int num_threads) = 0;
+
   // `rows` are token sequences with specials, each 1 to context_size() long; no padding. Returns
   // logits, [rows.size(), labels().size()], valid until the next call. A row's logits do not depend
   // on the other rows, to the bit.

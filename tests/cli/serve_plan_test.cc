@@ -36,12 +36,12 @@ std::string Flag(const ChildSpec& child, const std::string& flag) {
 TEST(MakeServePlan, MakesARunnerAModelAndTheGateway) {
   const ServePlan plan = MakeServePlan(Settings(), kRunners);
   ASSERT_THAT(plan.children, SizeIs(3));
-  EXPECT_THAT(
-      plan.children[0].argv,
-      ElementsAreArray({"/bin/runner_server", "--model", "/models/gpt2", "--name",
-                        "gpt2-generation", "--version", "demo", "--address",
-                        "unix:/tmp/x/runner-0.sock", "--metrics_address", "", "--threads", "1",
-                        "--drain_timeout", "1m30s", "--ports_file", "/tmp/x/runner-0.ports"}));
+  EXPECT_THAT(plan.children[0].argv,
+              ElementsAreArray({"/bin/runner_server", "--model", "/models/gpt2", "--name",
+                                "gpt2-generation", "--version", "demo", "--address",
+                                "unix:/tmp/x/runner-0.sock", "--metrics_address", "",
+                                "--drain_timeout", "1m30s", "--ports_file", "/tmp/x/runner-0.ports",
+                                "--core_lease", "/tmp/x/core_lease", "--core_lease_slot", "0"}));
   EXPECT_EQ(Flag(plan.children[1], "--model"), "/my bert");
   EXPECT_EQ(Flag(plan.children[1], "--version"), "");
   EXPECT_EQ(Flag(plan.children[1], "--address"), "unix:/tmp/x/runner-1.sock");
@@ -74,26 +74,24 @@ TEST(MakeServePlan, OldSocketsAndPortsFilesGoBeforeAStart) {
   EXPECT_THAT(plan.children[2].made_files, ElementsAre(plan.gateway_ports_file));
 }
 
-TEST(MakeServePlan, DividesTheCores) {
-  const struct {
-    int cores;
-    size_t runners;
-    std::optional<int> asked;
-    const char* threads;
-  } kCases[] = {{2, 4, std::nullopt, "1"},
-                {4, 4, std::nullopt, "1"},
-                {16, 4, std::nullopt, "4"},
-                {7, 2, std::nullopt, "3"},
-                {1, 1, std::nullopt, "1"},
-                {8, 1, std::nullopt, "8"},
-                {8, 4, 6, "6"}};
-  for (const auto& c : kCases) {
-    ServeSettings settings = Settings();
-    settings.num_cores = c.cores;
-    settings.num_threads = c.asked;
-    const ServePlan plan = MakeServePlan(settings, std::vector<RunnerSpec>(c.runners, kRunners[0]));
-    for (size_t i = 0; i < c.runners; ++i)
-      EXPECT_EQ(Flag(plan.children[i], "--threads"), c.threads);
+TEST(MakeServePlan, GivesEachRunnerItsPlaceInTheCoreLease) {
+  const ServePlan plan = MakeServePlan(Settings(), kRunners);
+  EXPECT_EQ(plan.core_lease, std::string(2 * 64, '\0'));
+  for (const int i : {0, 1}) {
+    EXPECT_EQ(Flag(plan.children[i], "--core_lease"), plan.core_lease_file.native());
+    EXPECT_EQ(Flag(plan.children[i], "--core_lease_slot"), std::to_string(i));
+    EXPECT_EQ(Flag(plan.children[i], "--threads"), "(absent)");
+  }
+}
+
+TEST(MakeServePlan, SharesNothingWhenAskedForThreads) {
+  ServeSettings settings = Settings();
+  settings.num_threads = 6;
+  const ServePlan plan = MakeServePlan(settings, kRunners);
+  for (const int i : {0, 1}) {
+    EXPECT_EQ(Flag(plan.children[i], "--threads"), "6");
+    EXPECT_EQ(Flag(plan.children[i], "--core_lease"), "(absent)");
+    EXPECT_EQ(Flag(plan.children[i], "--core_lease_slot"), "(absent)");
   }
 }
 

@@ -25,6 +25,8 @@ TEST(ParseFlags, HasDefaults) {
   EXPECT_EQ((*flags)->address, "0.0.0.0:50061");
   EXPECT_EQ((*flags)->metrics_address, "0.0.0.0:9061");
   EXPECT_GE((*flags)->threads, 1);
+  EXPECT_EQ((*flags)->core_lease, "");
+  EXPECT_EQ((*flags)->core_lease_slot, 0);
   EXPECT_EQ((*flags)->max_sequences, 32);
   EXPECT_EQ((*flags)->max_step_tokens, 512);
   EXPECT_EQ((*flags)->target_step_time, absl::Milliseconds(100));
@@ -45,6 +47,9 @@ TEST(ParseFlags, ReadsEveryFlag) {
                             "--dtype=int8",
                             "--threads",
                             "3",
+                            "--core_lease=/run/cores",
+                            "--core_lease_slot",
+                            "2",
                             "--max_sequences=8",
                             "--max_step_tokens",
                             "64",
@@ -66,6 +71,8 @@ TEST(ParseFlags, ReadsEveryFlag) {
   EXPECT_EQ((*flags)->metrics_address, "");
   EXPECT_EQ((*flags)->dtype, "int8");
   EXPECT_EQ((*flags)->threads, 3);
+  EXPECT_EQ((*flags)->core_lease, "/run/cores");
+  EXPECT_EQ((*flags)->core_lease_slot, 2);
   EXPECT_EQ((*flags)->max_sequences, 8);
   EXPECT_EQ((*flags)->max_step_tokens, 64);
   EXPECT_EQ((*flags)->target_step_time, absl::ZeroDuration());
@@ -90,6 +97,7 @@ TEST(ParseFlags, NamesTheFlagThatIsWrong) {
   for (const Case& c :
        std::vector<Case>{{{}, "--model is required"},
                          {{"--model", "m", "--treads", "1"}, "--treads"},
+                         {{"--model", "m", "--core_lease_slot", "-1"}, "--core_lease_slot"},
                          {{"--model", "m", "--max_sequences", "0"}, "--max_sequences"},
                          {{"--model", "m", "--max_sequences", "many"}, "--max_sequences"},
                          {{"--model", "m", "--max_queued_tokens", "-1"}, "--max_queued_tokens"},

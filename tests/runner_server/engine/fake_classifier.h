@@ -21,6 +21,8 @@ class FakeClassifier final : public SequenceClassifier {
   int context_size() const override { return 16; }
   const std::vector<std::string>& labels() const override { return labels_; }
 
+  void set_num_threads(int num_threads) override { this->num_threads = num_threads; }
+
   std::span<const float> Forward(std::span<const std::span<const int32_t>> rows) override {
     if (before_forward) before_forward();
     EXPECT_FALSE(rows.empty());
@@ -37,6 +39,7 @@ class FakeClassifier final : public SequenceClassifier {
 
   std::function<void()> before_forward;  // May throw.
   std::vector<int> batch_sizes;          // Rows of each pass.
+  int num_threads = 0;                   // 0: not set.
 
  private:
   const std::vector<std::string> labels_ = {"LENGTH", "SUM"};

@@ -35,6 +35,8 @@ class FakeLanguageModel final : public LanguageModel {
   int num_slots() const override { return options_.num_slots; }
   KvMemory kv_memory() const override { return options_.kv_memory; }
 
+  void set_num_threads(int num_threads) override { this->num_threads = num_threads; }
+
   std::span<const float> Forward(std::span<const Row> rows) override {
     if (before_forward) before_forward();
     EXPECT_FALSE(rows.empty());
@@ -82,6 +84,7 @@ class FakeLanguageModel final : public LanguageModel {
 
   std::function<void()> before_forward;  // May throw.
   std::vector<int> batch_sizes;          // Rows of each pass.
+  int num_threads = 0;                   // 0: not set.
   int num_copied_tokens = 0;
   int num_releases = 0;
 

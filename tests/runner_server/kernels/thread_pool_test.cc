@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -52,6 +54,42 @@ TEST(ThreadPoolTest, HelpsAThreadThatIsHeldUp) {
   EXPECT_EQ(num_done, 100);
 }
 
+std::atomic<bool> held = false, release_held = false;
+
+// Holds up the thread it is sent to.
+void HoldUp(int) {
+  held = true;
+  while (!release_held) {
+  }
+}
+
+TEST(ThreadPoolTest, DoesNotWaitForAThreadThatHasNotBegun) {
+  ThreadPool pool(2);
+  std::atomic<bool> known = false;
+  pthread_t worker = {};
+  pool.Run(2, [&](int thread, int, int) {
+    if (thread == 1) {
+      worker = ::pthread_self();
+      known = true;
+    }
+    while (!known) {
+    }
+  });
+  ASSERT_NE(::signal(SIGUSR1, HoldUp), SIG_ERR);
+  ASSERT_EQ(::pthread_kill(worker, SIGUSR1), 0);
+  while (!held) {
+  }
+  for (int round = 0; round < 3; ++round) {
+    int num_done = 0;
+    pool.Run(100, [&](int thread, int begin, int end) {
+      ASSERT_EQ(thread, 0);
+      num_done += end - begin;
+    });
+    EXPECT_EQ(num_done, 100);
+  }
+  release_held = true;
+}
+
 TEST(ThreadPoolTest, RunsOnTheCallerAloneWithOneThread) {
   ThreadPool pool(1);
   std::thread::id worker;
@@ -90,6 +128,29 @@ TEST(ThreadPoolTest, WakesWorkersThatHaveGoneToSleep) {
     pool.Run(2, [&](int, int begin, int end) { done[begin] = end; });
     EXPECT_THAT(done, testing::ElementsAre(1, 2));
   }
+}
+
+TEST(ThreadPoolTest, UsesTheActiveThreadsOnly) {
+  ThreadPool pool(4);
+  for (const int num_active : {4, 1, 3, 2, 4, 2, 1, 4}) {
+    pool.set_num_active_threads(num_active);
+    for (int round = 0; round < 20; ++round) {
+      std::vector<int> done(50, 0);
+      pool.Run(50, [&](int thread, int begin, int end) {
+        EXPECT_LT(thread, num_active);
+        for (int i = begin; i < end; ++i) ++done[i];
+      });
+      ASSERT_THAT(done, testing::Each(1)) << num_active << " active";
+    }
+  }
+}
+
+TEST(ThreadPoolTest, EndsWhileSomeThreadsHaveNeverBeenActive) {
+  ThreadPool pool(3);
+  pool.set_num_active_threads(2);
+  std::atomic<int> num_done = 0;
+  pool.Run(10, [&](int, int begin, int end) { num_done += end - begin; });
+  EXPECT_EQ(num_done, 10);
 }
 
 }  // namespace

@@ -108,8 +108,12 @@ TEST_P(BertTest, BatchedEqualsSingleToTheBit) {
 TEST_P(BertTest, ThreadsDoNotChangeABit) {
   const Logits expected = Classify(*model_, ManyTexts());
   for (const int num_threads : {2, 3, 5}) {
-    EXPECT_EQ(Classify(*Load(directory_.path(), GetParam(), num_threads), ManyTexts()), expected)
-        << num_threads;
+    const auto model = Load(directory_.path(), GetParam(), num_threads);
+    EXPECT_EQ(Classify(*model, ManyTexts()), expected) << num_threads;
+    for (int active = 1; active <= num_threads; ++active) {
+      model->set_num_threads(active);
+      EXPECT_EQ(Classify(*model, ManyTexts()), expected) << active << " of " << num_threads;
+    }
   }
 }
 

@@ -197,6 +197,10 @@ TEST_P(Gpt2Test, ThreadsDoNotChangeABit) {
     const auto model = Load(directory_.path(), GetParam(), num_threads);
     EXPECT_EQ(LogitsAfter(*model, ids, 70), expected) << num_threads;
     EXPECT_EQ(LogitsAfter(*model, ids, 1), expected) << num_threads;
+    for (int active = 1; active <= num_threads; ++active) {
+      model->set_num_threads(active);
+      EXPECT_EQ(LogitsAfter(*model, ids, 30), expected) << active << " of " << num_threads;
+    }
   }
 }
 
