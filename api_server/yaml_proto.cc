@@ -133,7 +133,7 @@ class Reader {
   static std::string FieldNames(const Descriptor& descriptor) {
     std::vector<std::string> names;
     for (int i = 0; i < descriptor.field_count(); ++i) {
-      names.push_back(descriptor.field(i)->name());
+      names.emplace_back(descriptor.field(i)->name());
     }
     return absl::StrJoin(names, ", ");
   }
@@ -236,7 +236,7 @@ class Reader {
     const auto* value = node.IsScalar() ? type.FindValueByName(node.Scalar()) : nullptr;
     if (value == nullptr) {
       std::vector<std::string> names;
-      for (int i = 0; i < type.value_count(); ++i) names.push_back(type.value(i)->name());
+      for (int i = 0; i < type.value_count(); ++i) names.emplace_back(type.value(i)->name());
       return Error(node, path, "must be one of ", absl::StrJoin(names, ", "), ": ", Describe(node));
     }
     Put(value->number(), field, message, &Reflection::SetEnumValue, &Reflection::AddEnumValue);

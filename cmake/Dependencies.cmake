@@ -34,10 +34,12 @@ find_path(GOOGLE_API_PROTO_DIR google/api/annotations.proto
   PATHS ${CHORUS_DEPS_DIR}/protos PATH_SUFFIXES share/googleapis-common-protos REQUIRED)
 
 # libtorch, CPU part. Imported by hand: TorchConfig.cmake asks for CUDA tooling when the wheel was built with it.
-# Any libtorch of at least 2.7 named by CMAKE_PREFIX_PATH is taken before the one in .deps/.
-find_library(TORCH_CPU_LIBRARY torch_cpu HINTS ${CMAKE_PREFIX_PATH} PATHS ${CHORUS_DEPS_DIR}/torch
-  PATH_SUFFIXES lib torch/lib NO_CMAKE_SYSTEM_PATH REQUIRED)
+# Any libtorch of at least 2.7 named by CMAKE_PREFIX_PATH is taken before the one in .deps/: its own folder, the one above
+# it, or what torch.utils.cmake_prefix_path says, which is share/cmake in it.
+find_library(TORCH_CPU_LIBRARY torch_cpu PATHS ${CHORUS_DEPS_DIR}/torch
+  PATH_SUFFIXES lib torch/lib ../../lib NO_CMAKE_SYSTEM_PATH REQUIRED)
 cmake_path(GET TORCH_CPU_LIBRARY PARENT_PATH TORCH_LIBRARY_DIR)
+cmake_path(NORMAL_PATH TORCH_LIBRARY_DIR)
 cmake_path(GET TORCH_LIBRARY_DIR PARENT_PATH TORCH_ROOT)
 set(_torch_version_h)
 foreach(_header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)  # the first since 2.9
@@ -46,16 +48,18 @@ foreach(_header torch/headeronly/version.h torch/csrc/api/include/torch/version.
     string(APPEND _torch_version_h "${_text}")
   endif()
 endforeach()
-string(REGEX MATCH "TORCH_VERSION_MAJOR ([0-9]+)" _ "${_torch_version_h}")
-set(_major ${CMAKE_MATCH_1})
-string(REGEX MATCH "TORCH_VERSION_MINOR ([0-9]+)" _ "${_torch_version_h}")
-if("${_major}.${CMAKE_MATCH_1}" VERSION_LESS 2.7)
-  message(FATAL_ERROR "libtorch ${_major}.${CMAKE_MATCH_1} in ${TORCH_ROOT} is too old: Chorus needs 2.7 or newer")
+string(REGEX MATCH "TORCH_VERSION_MAJOR ([0-9]+).*TORCH_VERSION_MINOR ([0-9]+)" _found "${_torch_version_h}")
+set(TORCH_VERSION ${CMAKE_MATCH_1}.${CMAKE_MATCH_2})
+if(NOT _found)
+  message(FATAL_ERROR "${TORCH_CPU_LIBRARY} has no headers beside it: ${TORCH_ROOT}/include/torch is needed too")
+elseif(TORCH_VERSION VERSION_LESS 2.7)
+  message(FATAL_ERROR "libtorch ${TORCH_VERSION} in ${TORCH_ROOT} is too old: Chorus needs 2.7 or newer")
 endif()
+message(STATUS "Found libtorch: ${TORCH_ROOT} (found version \"${TORCH_VERSION}\")")
 file(GLOB TORCH_GOMP_LIBRARY ${TORCH_LIBRARY_DIR}/libgomp*.so*)
 add_library(torch_cpu INTERFACE)
 target_include_directories(torch_cpu SYSTEM INTERFACE
   ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)
 target_link_libraries(torch_cpu INTERFACE
-  ${TORCH_CPU_LIBRARY} ${TORCH_LIBRARY_DIR}/libc10.so ${TORCH_GOMP_LIBRARY})
+  ${TORCH_LIBRARY_DIR}/libtorch_cpu.so ${TORCH_LIBRARY_DIR}/libc10.so ${TORCH_GOMP_LIBRARY})
 target_link_options(torch_cpu INTERFACE -Wl,-rpath-link,${TORCH_LIBRARY_DIR})

@@ -128,12 +128,12 @@ absl::Status AddBindings(const MethodDescriptor& method, std::vector<HttpBinding
   return absl::OkStatus();
 }
 
-// Whether `other` has each field of `message` by name, type and label.
+// Whether `other` has each field of `message` with its name and type, repeated or not.
 bool HasAllFields(const Descriptor& other, const Descriptor& message) {
   for (int i = 0; i < message.field_count(); ++i) {
     const FieldDescriptor* field = other.FindFieldByName(message.field(i)->name());
     if (field == nullptr || field->type() != message.field(i)->type() ||
-        field->label() != message.field(i)->label()) {
+        field->is_repeated() != message.field(i)->is_repeated()) {
       return false;
     }
   }

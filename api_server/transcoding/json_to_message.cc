@@ -51,7 +51,7 @@ class Walk {
 
   absl::Status Field(const JsonValue& json, const FieldDescriptor& field, Message& message) {
     if (json.kind() == JsonValue::Kind::kNull && !TakesNull(field)) return absl::OkStatus();
-    const Inside inside(*this, place_.empty() ? field.name() : "." + field.name());
+    const Inside inside(*this, absl::StrCat(place_.empty() ? "" : ".", field.name()));
     if (const absl::Status status = CheckAlternatives(field, message); !status.ok()) {
       return Error(StdView(status.message()));
     }

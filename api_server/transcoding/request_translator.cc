@@ -56,7 +56,7 @@ absl::StatusOr<std::string_view> ChooseMediaType(std::string_view header,
 // Whether the object has a member for the field at `path`, counted from the object's own message.
 bool NamesField(const JsonValue& json, absl::Span<const FieldDescriptor* const> path) {
   if (json.kind() != JsonValue::Kind::kObject) return false;
-  for (const std::string& name : {path.front()->name(), path.front()->json_name()}) {
+  for (const std::string_view name : {path.front()->name(), path.front()->json_name()}) {
     const std::optional<JsonValue> member = json.Find(name);
     if (member.has_value() && (path.size() == 1 || NamesField(*member, path.subspan(1)))) {
       return true;

@@ -94,7 +94,7 @@ absl::StatusOr<ScalarValue> ParseFloat(const NumberText& number) {
 
 std::string EnumNames(const EnumDescriptor& type) {
   std::vector<std::string> names;
-  for (int i = 0; i < type.value_count(); ++i) names.push_back(type.value(i)->name());
+  for (int i = 0; i < type.value_count(); ++i) names.emplace_back(type.value(i)->name());
   return absl::StrJoin(names, ", ");
 }
 

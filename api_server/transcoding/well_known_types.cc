@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "api_server/transcoding/json_writer.h"
@@ -90,10 +91,15 @@ bool ParseFieldMask(std::string_view text, FieldMask& mask) {
 }
 
 // Between a generated class and `message`, which may be of a dynamic one.
+absl::Status Copy(const Message& from, Message& to) {
+  if (to.ParseFromString(from.SerializeAsString())) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("a ", from.GetTypeName(), " does not parse"));
+}
+
 template <typename Typed>
-Typed FromMessage(const Message& message) {
+absl::StatusOr<Typed> FromMessage(const Message& message) {
   Typed typed;
-  typed.ParseFromString(message.SerializeAsString());
+  RETURN_IF_ERROR(Copy(message, typed));
   return typed;
 }
 
@@ -106,8 +112,7 @@ absl::Status MustBe(std::string_view what, std::string_view shown) {
 absl::Status Store(bool parsed, const Message& typed, std::string_view what, std::string_view text,
                    Message& message) {
   if (!parsed) return MustBe(what, QuoteForMessage(text));
-  message.ParseFromString(typed.SerializeAsString());
-  return absl::OkStatus();
+  return Copy(typed, message);
 }
 
 absl::Status ParseAny(const JsonValue& json, Message& message) {
@@ -208,20 +213,21 @@ absl::Status AppendWellKnownJson(WellKnownType type, const Message& message, std
       AppendScalarJson(*message.GetDescriptor()->field(0), message, /*index=*/-1, json);
       return absl::OkStatus();
     case WellKnownType::kDuration: {
-      const auto duration = FromMessage<Duration>(message);
+      ASSIGN_OR_RETURN(const Duration duration, FromMessage<Duration>(message));
       if (!IsValid(duration)) return absl::InternalError("a duration is out of range");
       json += absl::StrCat("\"", TimeUtil::ToString(duration), "\"");
       return absl::OkStatus();
     }
     case WellKnownType::kTimestamp: {
-      const auto time = FromMessage<Timestamp>(message);
+      ASSIGN_OR_RETURN(const Timestamp time, FromMessage<Timestamp>(message));
       if (!IsValid(time)) return absl::InternalError("a time is out of range");
       json += absl::StrCat("\"", TimeUtil::ToString(time), "\"");
       return absl::OkStatus();
     }
     case WellKnownType::kFieldMask: {
+      ASSIGN_OR_RETURN(const FieldMask mask, FromMessage<FieldMask>(message));
       std::string text;
-      if (!FieldMaskUtil::ToJsonString(FromMessage<FieldMask>(message), &text)) {
+      if (!FieldMaskUtil::ToJsonString(mask, &text)) {
         return absl::InternalError("a field mask's path has no camel case");
       }
       AppendJsonString(text, json);

@@ -163,8 +163,8 @@ TEST_F(InferenceHandlerTest, NamesEachParameterThatIsOutOfRangeWithItsValue) {
     v1::RunGraphRequest run;
     v1::GenerateRequest generate;
     // The three messages share these fields' numbers.
-    run.MergeFromString(request.SerializePartialAsString());
-    generate.MergeFromString(request.SerializePartialAsString());
+    ASSERT_TRUE(run.ParseFromString(request.SerializeAsString()));
+    ASSERT_TRUE(generate.ParseFromString(request.SerializeAsString()));
     for (const absl::Status& status :
          {handler_.ClassifyGeneratedTexts(request, {}, nullptr),
           handler_.RunGraph(run, {}, nullptr), handler_.Generate(generate, {}, nullptr)}) {

@@ -38,6 +38,10 @@ TEST(TranslateResponse, IsInternalWhenThereIsNoJson) {
   message.mutable_time()->set_nanos(-1);
   EXPECT_THAT(TranslateResponse(GetTestBinding("GET /search"), message),
               StatusIs(absl::StatusCode::kInternal, "a time is out of range"));
+  message.clear_time();
+  message.mutable_mask()->add_paths("\xff");
+  EXPECT_THAT(TranslateResponse(GetTestBinding("GET /search"), message),
+              StatusIs(absl::StatusCode::kInternal, "a google.protobuf.FieldMask does not parse"));
 }
 
 }  // namespace
