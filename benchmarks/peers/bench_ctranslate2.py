@@ -7,7 +7,7 @@ import numpy as np
 
 import common
 
-TYPES = {"fp32": "float32", "bf16": "bfloat16", "int8-fp32": "int8_float32", "int8-bf16": "int8_bfloat16"}
+TYPES = {"fp32": "float32", "int8": "int8_float32"}
 
 
 def load(engine_class, args):

@@ -27,7 +27,7 @@ PEERS = {  # The precisions are explained in README.md.
     "openvino": Peer(("fp32", "bf16", "int8-fp32", "int8-bf16"), (*GENERATORS, CLASSIFIER, GRAPH)),
     "bentoml": Peer(("fp32",), (GRAPH,)),
     "llamacpp": Peer(("f32", "f16", "bf16", "q8_0"), (*GENERATORS, CLASSIFIER)),
-    "ctranslate2": Peer(("fp32", "bf16", "int8-fp32", "int8-bf16"), (*GENERATORS, CLASSIFIER)),
+    "ctranslate2": Peer(("fp32", "int8"), (*GENERATORS, CLASSIFIER)),
     "onnxruntime": Peer(("fp32", "int8"), (*GENERATORS, CLASSIFIER)),
     "transformers": Peer(("fp32", "bf16"), (*GENERATORS, CLASSIFIER)),
 }

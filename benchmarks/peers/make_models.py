@@ -28,7 +28,7 @@ def make_gpt2(size):
     vocabulary = ROOT / "tests/testdata/tokenizer/gpt2"
     tokenizer = GPT2TokenizerFast(vocab_file=str(vocabulary / "vocab.json"), merges_file=str(vocabulary / "merges.txt"),
                                   model_max_length=1024)
-    return GPT2LMHeadModel(GPT2Config(**size, task_specific_params=SAMPLING)), tokenizer
+    return GPT2LMHeadModel(GPT2Config(**size, n_ctx=1024, task_specific_params=SAMPLING)), tokenizer
 
 
 def make_bert():

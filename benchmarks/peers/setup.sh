@@ -22,8 +22,11 @@ What is there already is kept, so an interrupted set-up goes on where it stopped
 EOF
 }
 
-# quietly COMMAND...: shows what COMMAND says only if it fails.
-quietly() { "$@" >"$peers/setup.log" 2>&1 || { cat "$peers/setup.log" >&2; say "failed: $*"; return 1; }; }
+# quietly COMMAND...: what COMMAND says goes to setup.log; its last words are shown if it fails.
+quietly() {
+  "$@" >"$peers/setup.log" 2>&1 ||
+    { tail -20 "$peers/setup.log" >&2; say "failed ($peers/setup.log has all its words): $*"; return 1; }
+}
 
 # make TARGET COMMAND...: makes the file or folder TARGET by COMMAND, whose last argument is where to write.
 # TARGET appears when COMMAND has ended well, and is then not made again.
