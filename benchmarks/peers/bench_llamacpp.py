@@ -4,6 +4,7 @@
 The classifier encodes whole texts, as many at a time as fit 512 tokens (llama.cpp's default); more in one call cost
 more, since attention then covers the square of all.
 """
+import logging
 import os
 import sys
 
@@ -17,6 +18,7 @@ import llama_cpp  # noqa: E402
 import numpy as np  # noqa: E402
 
 CALL_TOKENS = 512
+logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)  # It prints all it does otherwise.
 
 
 class Context:
