@@ -4,6 +4,7 @@
 The classifier encodes whole texts, as many at a time as fit 512 tokens (llama.cpp's default); more in one call cost
 more, since attention then covers the square of all.
 """
+import logging
 import os
 import sys
 
@@ -17,6 +18,8 @@ import llama_cpp  # noqa: E402
 import numpy as np  # noqa: E402
 
 CALL_TOKENS = 512
+KV_CELLS = 256  # llama.cpp rounds the cells of a sequence up to this.
+logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)  # It prints all it does otherwise.
 
 
 class Context:
@@ -24,7 +27,7 @@ class Context:
 
     def __init__(self, model, threads, sequences, length, **params):
         settings = llama_cpp.llama_context_default_params()
-        settings.n_ctx = sequences * length
+        settings.n_ctx = sequences * -(-length // KV_CELLS) * KV_CELLS
         settings.n_batch = settings.n_ubatch = max(CALL_TOKENS, sequences)
         settings.n_seq_max = sequences
         settings.n_threads = settings.n_threads_batch = threads

@@ -68,8 +68,8 @@ def main():
     with args.results.open("a") as results:
         for name in args.peers:
             peer = common.PEERS[name]
-            for model in [each for each in args.models if each in peer.models]:
-                for precision in [each for each in args.precisions if each in peer.precisions]:
+            for model in [each for each in peer.models if each in args.models]:
+                for precision in [each for each in peer.precisions if each in args.precisions]:
                     if not run(bench_command(name, model, precision, args), results):
                         failed.append(f"{name} {model} {precision}")
     if failed:
