@@ -1,49 +1,29 @@
 #pragma once
 
 #include "runner_server/kernels/attention.h"
+#include "runner_server/kernels/lanes_inl.h"
 #include "runner_server/kernels/quantize_inl.h"
 
 namespace chorus {
 namespace {
 
-// A lane of 32 bits: an fp32, or two bf16. Queries meet keys, and weights meet values, a lane at a
-// time.
-struct Float32Kv {
-  using Lanes = Vec;
-  static constexpr int kPerLane = 1;
-
-  static CHORUS_SIMD_INLINE Lanes LoadLanes(const char* p) {
-    return Load(reinterpret_cast<const float*>(p));
-  }
-  static CHORUS_SIMD_INLINE Lanes Broadcast(const float* p) { return Set1(*p); }
-  static CHORUS_SIMD_INLINE Vec MultiplyAdd(Lanes a, Lanes b, Vec c) { return Fma(a, b, c); }
-};
-
-struct Bfloat16Kv {
-  using Lanes = IntVec;
-  static constexpr int kPerLane = 2;
-
-  static CHORUS_SIMD_INLINE Lanes LoadLanes(const char* p) { return LoadInts(p); }
-  static CHORUS_SIMD_INLINE Lanes Broadcast(const float* p) { return BroadcastLane(p); }
-  static CHORUS_SIMD_INLINE Vec MultiplyAdd(Lanes a, Lanes b, Vec c) {
-    return DotBfloat16(a, b, c);
-  }
-};
-
-constexpr ptrdiff_t kVectorBytes = 4 * kLanes;
-
 // A few rows of lanes, such as queries; `stride` in lanes.
 struct LaneRows {
   const float* at;
   ptrdiff_t stride;
+
+  CHORUS_SIMD_INLINE const char* Lane(int lane) const {
+    return reinterpret_cast<const char*>(at + lane);
+  }
+  CHORUS_SIMD_INLINE ptrdiff_t stride_bytes() const { return 4 * stride; }
 };
 
-// `rows` of `count` elements as the rows of lanes that Kv multiplies; narrow ones go to `narrow`,
+// `rows` of `count` elements as the rows of lanes that L multiplies; narrow ones go to `narrow`,
 // which has room for `stride` lanes a row.
-template <typename Kv, int kRows>
+template <typename L, int kRows>
 CHORUS_SIMD_INLINE LaneRows ToLanes(const float* rows, ptrdiff_t row_stride, int count,
                                     int more_each_row, float* narrow, ptrdiff_t stride) {
-  if constexpr (Kv::kPerLane == 1) return {rows, row_stride};
+  if constexpr (L::kPerLane == 1) return {rows, row_stride};
   for (int i = 0; i < kRows; ++i) {
     ToBfloat16(rows + i * row_stride, count + i * more_each_row,
                reinterpret_cast<uint16_t*>(narrow + i * stride));
@@ -53,10 +33,10 @@ CHORUS_SIMD_INLINE LaneRows ToLanes(const float* rows, ptrdiff_t row_stride, int
 
 // Scores of kQueries queries against kBlocks blocks of keys; every score sums over the dimensions
 // in turn.
-template <typename Kv, int kQueries, int kBlocks>
+template <typename L, int kQueries, int kBlocks>
 CHORUS_SIMD_INLINE void ScoreBlocks(const AttentionArgs& args, LaneRows q, int block, float* scores,
                                     ptrdiff_t score_stride) {
-  const int num_lanes = (args.head_size + Kv::kPerLane - 1) / Kv::kPerLane;
+  const int num_lanes = (args.head_size + L::kPerLane - 1) / L::kPerLane;
   const char* keys = args.keys + block * args.key_block_stride;
   Vec sums[kQueries][kBlocks];
 #pragma GCC unroll 8
@@ -65,17 +45,8 @@ CHORUS_SIMD_INLINE void ScoreBlocks(const AttentionArgs& args, LaneRows q, int b
     for (int j = 0; j < kBlocks; ++j) sums[i][j] = Set1(0.0f);
   }
   for (int d = 0; d < num_lanes; ++d) {
-    typename Kv::Lanes key[kBlocks];
-#pragma GCC unroll 8
-    for (int j = 0; j < kBlocks; ++j) {
-      key[j] = Kv::LoadLanes(keys + j * args.key_block_stride + d * kVectorBytes);
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < kQueries; ++i) {
-      const typename Kv::Lanes x = Kv::Broadcast(q.at + i * q.stride + d);
-#pragma GCC unroll 8
-      for (int j = 0; j < kBlocks; ++j) sums[i][j] = Kv::MultiplyAdd(x, key[j], sums[i][j]);
-    }
+    AddProducts<L, kQueries, kBlocks>(q.Lane(d), q.stride_bytes(), keys + d * kVectorBytes,
+                                      args.key_block_stride, sums);
   }
   const Vec scale = Set1(args.scale);
 #pragma GCC unroll 8
@@ -87,15 +58,15 @@ CHORUS_SIMD_INLINE void ScoreBlocks(const AttentionArgs& args, LaneRows q, int b
   }
 }
 
-template <typename Kv, int kQueries>
+template <typename L, int kQueries>
 CHORUS_SIMD_INLINE void Scores(const AttentionArgs& args, LaneRows q, int num_blocks, float* scores,
                                ptrdiff_t score_stride) {
   int block = 0;
   for (; block + kAttentionTileVectors <= num_blocks; block += kAttentionTileVectors) {
-    ScoreBlocks<Kv, kQueries, kAttentionTileVectors>(args, q, block, scores, score_stride);
+    ScoreBlocks<L, kQueries, kAttentionTileVectors>(args, q, block, scores, score_stride);
   }
   for (; block < num_blocks; ++block) {
-    ScoreBlocks<Kv, kQueries, 1>(args, q, block, scores, score_stride);
+    ScoreBlocks<L, kQueries, 1>(args, q, block, scores, score_stride);
   }
 }
 
@@ -122,27 +93,12 @@ CHORUS_SIMD_INLINE float ExpAndSum(float* scores, int num_keys) {
   return 1.0f / ReduceAdd(sum);
 }
 
-// sums += the weights of one row of a block's values times kVectors * 16 columns of it.
-template <typename Kv, int kQueries, int kVectors>
-CHORUS_SIMD_INLINE void AddValues(const float* weights, ptrdiff_t weight_stride, const char* row,
-                                  Vec (*sums)[kVectors]) {
-  typename Kv::Lanes value[kVectors];
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) value[v] = Kv::LoadLanes(row + v * kVectorBytes);
-#pragma GCC unroll 8
-  for (int i = 0; i < kQueries; ++i) {
-    const typename Kv::Lanes weight = Kv::Broadcast(weights + i * weight_stride);
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[i][v] = Kv::MultiplyAdd(weight, value[v], sums[i][v]);
-  }
-}
-
 // out = weights times values, for kVectors * 16 columns from `column`. The rows that all queries
 // see whole are read once for all; when causal, each query goes on alone to its own end.
-template <typename Kv, int kQueries, int kVectors>
+template <typename L, int kQueries, int kVectors>
 CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, LaneRows weights, const float* inverse_sums,
                             int num_keys, int column, float* out) {
-  constexpr int kBlockRows = kKeyBlock / Kv::kPerLane;
+  constexpr int kBlockRows = kKeyBlock / L::kPerLane;
   Vec sums[kQueries][kVectors];
 #pragma GCC unroll 8
   for (int i = 0; i < kQueries; ++i) {
@@ -150,23 +106,23 @@ CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, LaneRows weights, const f
     for (int v = 0; v < kVectors; ++v) sums[i][v] = Set1(0.0f);
   }
   const char* values = args.values + column * ptrdiff_t{4};
-  const int num_common = num_keys / Kv::kPerLane;
+  const int num_common = num_keys / L::kPerLane;
   for (int first = 0; first < num_common; first += kBlockRows, values += args.value_block_stride) {
     const int count = MinInt(kBlockRows, num_common - first);
     for (int row = 0; row < count; ++row) {
-      AddValues<Kv, kQueries, kVectors>(weights.at + first + row, weights.stride,
-                                        values + row * args.value_row_stride, sums);
+      AddProducts<L, kQueries, kVectors>(weights.Lane(first + row), weights.stride_bytes(),
+                                         values + row * args.value_row_stride, kVectorBytes, sums);
     }
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kQueries; ++i) {
     const int keys = num_keys + (args.causal ? i : 0);
-    for (int row = num_common; row < (keys + Kv::kPerLane - 1) / Kv::kPerLane; ++row) {
-      AddValues<Kv, 1, kVectors>(weights.at + i * weights.stride + row, 0,
-                                 args.values + column * ptrdiff_t{4} +
-                                     row / kBlockRows * args.value_block_stride +
-                                     row % kBlockRows * args.value_row_stride,
-                                 sums + i);
+    for (int row = num_common; row < (keys + L::kPerLane - 1) / L::kPerLane; ++row) {
+      AddProducts<L, 1, kVectors>(weights.Lane(row) + i * weights.stride_bytes(), 0,
+                                  args.values + column * ptrdiff_t{4} +
+                                      row / kBlockRows * args.value_block_stride +
+                                      row % kBlockRows * args.value_row_stride,
+                                  kVectorBytes, sums + i);
     }
     const Vec inverse_sum = Set1(inverse_sums[i]);
 #pragma GCC unroll 8
@@ -179,7 +135,7 @@ CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, LaneRows weights, const f
 }
 
 // kQueries queries, the first of which sees num_keys keys.
-template <typename Kv, int kQueries>
+template <typename L, int kQueries>
 void QueryTile(const AttentionArgs& args, const float* q, int num_keys, float* out) {
   const int more = args.causal ? 1 : 0;  // Keys that each query sees more than the one before.
   const int num_blocks = (num_keys + more * (kQueries - 1) + kKeyBlock - 1) / kKeyBlock;
@@ -187,44 +143,44 @@ void QueryTile(const AttentionArgs& args, const float* q, int num_keys, float* o
   float* scores = args.scratch;
   float* narrow_weights = scores + kMaxQueryTile * score_stride;
   float* narrow_q = narrow_weights + kMaxQueryTile * score_stride / 2;
-  Scores<Kv, kQueries>(args,
-                       ToLanes<Kv, kQueries>(q, args.q_stride, args.head_size, 0, narrow_q,
-                                             (args.head_size + 1) / 2),
-                       num_blocks, scores, score_stride);
+  Scores<L, kQueries>(
+      args,
+      ToLanes<L, kQueries>(q, args.q_stride, args.head_size, 0, narrow_q, (args.head_size + 1) / 2),
+      num_blocks, scores, score_stride);
   float inverse_sums[kQueries];
   for (int i = 0; i < kQueries; ++i) {
     inverse_sums[i] = ExpAndSum(scores + i * score_stride, num_keys + more * i);
   }
   const LaneRows weights =
-      ToLanes<Kv, kQueries>(scores, score_stride, num_keys, more, narrow_weights, score_stride / 2);
+      ToLanes<L, kQueries>(scores, score_stride, num_keys, more, narrow_weights, score_stride / 2);
   int column = 0;
   for (; column + kAttentionTileVectors * kLanes <= args.head_size;
        column += kAttentionTileVectors * kLanes) {
-    Mix<Kv, kQueries, kAttentionTileVectors>(args, weights, inverse_sums, num_keys, column, out);
+    Mix<L, kQueries, kAttentionTileVectors>(args, weights, inverse_sums, num_keys, column, out);
   }
   for (; column < args.head_size; column += kLanes) {
-    Mix<Kv, kQueries, 1>(args, weights, inverse_sums, num_keys, column, out);
+    Mix<L, kQueries, 1>(args, weights, inverse_sums, num_keys, column, out);
   }
 }
 
-template <typename Kv>
+template <typename L>
 void AttendAll(const AttentionArgs& args) {
   static_assert(kAttentionTileQueries <= kMaxQueryTile);
   int i = 0;
   for (; i + kAttentionTileQueries <= args.num_queries; i += kAttentionTileQueries) {
-    QueryTile<Kv, kAttentionTileQueries>(args, args.q + i * args.q_stride,
-                                         args.num_keys + (args.causal ? i : 0),
-                                         args.out + i * args.out_stride);
+    QueryTile<L, kAttentionTileQueries>(args, args.q + i * args.q_stride,
+                                        args.num_keys + (args.causal ? i : 0),
+                                        args.out + i * args.out_stride);
   }
   for (; i < args.num_queries; ++i) {
-    QueryTile<Kv, 1>(args, args.q + i * args.q_stride, args.num_keys + (args.causal ? i : 0),
-                     args.out + i * args.out_stride);
+    QueryTile<L, 1>(args, args.q + i * args.q_stride, args.num_keys + (args.causal ? i : 0),
+                    args.out + i * args.out_stride);
   }
 }
 
 void Attention(const AttentionArgs& args) {
-  if (args.element == KvElement::kBfloat16) return AttendAll<Bfloat16Kv>(args);
-  AttendAll<Float32Kv>(args);
+  if (args.element == KvElement::kBfloat16) return AttendAll<Bfloat16Arithmetic>(args);
+  AttendAll<Float32Arithmetic>(args);
 }
 
 void StoreFloat32Kv(const StoreKvArgs& args) {

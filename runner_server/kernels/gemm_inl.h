@@ -2,92 +2,53 @@
 
 #include "runner_server/kernels/activation_inl.h"
 #include "runner_server/kernels/gemm.h"
+#include "runner_server/kernels/lanes_inl.h"
 #include "runner_server/kernels/precision.h"
 
 namespace chorus {
 namespace {
 
-// What differs between the precisions. One step takes one 32-bit lane of a panel's column: kGroup
-// rows of K.
-//   A, kGroup          element of a, and elements a step takes
-//   Sum                vector of sums; Zero, LoadSum and StoreSum treat it
-//   MultiplyStep       sums += a step of the rows times a step of the columns
-//   Value              a finished vector of sums in fp32
+// What differs between the precisions. One step takes one 32-bit lane of a panel's column.
+//   Sum            vector of sums; Zero, LoadSum and StoreSum treat it
+//   kStepBytes     of a row, that a step takes
+//   MultiplyStep   sums += a step of the rows times a step of the columns
+//   Value          a finished vector of sums in fp32
 template <Precision kPrecision>
 struct Format;
 
-template <>
-struct Format<Precision::kFloat32> {
-  using A = float;
-  using Sum = Vec;
-  static constexpr int kGroup = 1;
-
-  static CHORUS_SIMD_INLINE Sum Zero() { return Set1(0.0f); }
-  static CHORUS_SIMD_INLINE Sum LoadSum(const float* p) { return Load(p); }
-  static CHORUS_SIMD_INLINE void StoreSum(float* p, Sum a) { Store(p, a); }
+// A step of lanes that multiply as they are.
+template <typename L>
+struct LaneFormat {
+  using Sum = typename L::Sum;
+  static constexpr int kStepBytes = 4;
 
   template <int kRows, int kVectors>
-  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
+  static CHORUS_SIMD_INLINE void MultiplyStep(const char* a, ptrdiff_t a_stride, const char* b,
                                               Sum (&sums)[kRows][kVectors]) {
-    Vec column[kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) column[v] = Load(b + v * kLanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const Vec x = Set1(a[r * a_stride]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = Fma(x, column[v], sums[r][v]);
-    }
+    AddProducts<L, kRows, kVectors>(a, a_stride, b, kVectorBytes, sums);
   }
+};
 
-  static CHORUS_SIMD_INLINE Vec Value(const GemmArgs& args, int row, int column, Sum sum) {
+struct FloatSums {
+  static CHORUS_SIMD_INLINE Vec Zero() { return Set1(0.0f); }
+  static CHORUS_SIMD_INLINE Vec LoadSum(const float* p) { return Load(p); }
+  static CHORUS_SIMD_INLINE void StoreSum(float* p, Vec a) { Store(p, a); }
+  static CHORUS_SIMD_INLINE Vec Value(const GemmArgs& args, int row, int column, Vec sum) {
     return sum;
   }
 };
 
 template <>
-struct Format<Precision::kBfloat16> : Format<Precision::kFloat32> {
-  using A = uint16_t;
-  static constexpr int kGroup = 2;
-
-  template <int kRows, int kVectors>
-  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
-                                              Sum (&sums)[kRows][kVectors]) {
-    IntVec column[kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) column[v] = LoadInts(b + v * kLanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const IntVec x = BroadcastLane(a + r * a_stride);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = DotBfloat16(x, column[v], sums[r][v]);
-    }
-  }
-};
+struct Format<Precision::kFloat32> : LaneFormat<Float32Arithmetic>, FloatSums {};
 
 template <>
-struct Format<Precision::kInt8> {
-  using A = uint8_t;
-  using Sum = IntVec;
-  static constexpr int kGroup = 4;
+struct Format<Precision::kBfloat16> : LaneFormat<Bfloat16Arithmetic>, FloatSums {};
 
+template <>
+struct Format<Precision::kInt8> : LaneFormat<Int8Arithmetic> {
   static CHORUS_SIMD_INLINE Sum Zero() { return SetInts(0); }
   static CHORUS_SIMD_INLINE Sum LoadSum(const float* p) { return LoadInts(p); }
   static CHORUS_SIMD_INLINE void StoreSum(float* p, Sum a) { StoreInts(p, a); }
-
-  template <int kRows, int kVectors>
-  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
-                                              Sum (&sums)[kRows][kVectors]) {
-    IntVec column[kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) column[v] = LoadInts(b + v * kLanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const IntVec x = BroadcastLane(a + r * a_stride);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = DotBytes(x, column[v], sums[r][v]);
-    }
-  }
 
   // sum over k of scale_row (a - zero) times scale_column b.
   static CHORUS_SIMD_INLINE Vec Value(const GemmArgs& args, int row, int column, Sum sum) {
@@ -98,28 +59,25 @@ struct Format<Precision::kInt8> {
   }
 };
 
+// Each byte of a column's lane meets an fp32 of the row.
 template <>
-struct Format<Precision::kInt8WeightOnly> : Format<Precision::kFloat32> {
-  static constexpr int kGroup = 4;
+struct Format<Precision::kInt8WeightOnly> : FloatSums {
+  using Sum = Vec;
+  static constexpr int kStepBytes = 4 * sizeof(float);
 
   template <int kByte, int kRows, int kVectors>
-  static CHORUS_SIMD_INLINE void MultiplyByte(const A* a, ptrdiff_t a_stride, const float* b,
+  static CHORUS_SIMD_INLINE void MultiplyByte(const char* a, ptrdiff_t a_stride, const char* b,
                                               Sum (&sums)[kRows][kVectors]) {
-    Vec column[kVectors];
+    Vec columns[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      column[v] = SignedByteToFloats<kByte>(LoadInts(b + v * kLanes));
+      columns[v] = SignedByteToFloats<kByte>(LoadInts(b + v * kVectorBytes));
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const Vec x = Set1(a[r * a_stride + kByte]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = Fma(x, column[v], sums[r][v]);
-    }
+    AddProducts<Float32Arithmetic, kRows>(a + kByte * sizeof(float), a_stride, columns, sums);
   }
 
   template <int kRows, int kVectors>
-  static CHORUS_SIMD_INLINE void MultiplyStep(const A* a, ptrdiff_t a_stride, const float* b,
+  static CHORUS_SIMD_INLINE void MultiplyStep(const char* a, ptrdiff_t a_stride, const char* b,
                                               Sum (&sums)[kRows][kVectors]) {
     MultiplyByte<0>(a, a_stride, b, sums);
     MultiplyByte<1>(a, a_stride, b, sums);
@@ -137,6 +95,9 @@ struct Format<Precision::kInt8WeightOnly> : Format<Precision::kFloat32> {
 // next block. Between blocks the sums rest in memory: no bit changes.
 constexpr int kGemmBlockSteps = 64;
 
+// A step of a panel: a lane of each column.
+constexpr ptrdiff_t kPanelStepBytes = 4 * kPanelColumns;
+
 // Memory that a tile fetches while it computes: in each step `lines` of 64 bytes, in turn.
 struct Prefetch {
   const char* at = nullptr;
@@ -146,7 +107,7 @@ struct Prefetch {
 // The sums of one kRows x (kVectors * 16) tile over some steps of K. `sums_at` is the tile's place
 // in [rows of the item][64].
 template <typename F, int kRows, int kVectors>
-void Tile(const void* a, ptrdiff_t a_stride, const float* b, int steps, bool first_block,
+void Tile(const char* a, ptrdiff_t a_stride, const char* b, int steps, bool first_block,
           Prefetch prefetch, float* sums_at) {
   typename F::Sum sums[kRows][kVectors];
 #pragma GCC unroll 8
@@ -156,12 +117,11 @@ void Tile(const void* a, ptrdiff_t a_stride, const float* b, int steps, bool fir
       sums[r][v] = first_block ? F::Zero() : F::LoadSum(sums_at + r * kPanelColumns + v * kLanes);
     }
   }
-  const typename F::A* a_at = static_cast<const typename F::A*>(a);
-  for (int i = 0; i < steps; ++i, a_at += F::kGroup, b += kPanelColumns) {
+  for (int i = 0; i < steps; ++i, a += F::kStepBytes, b += kPanelStepBytes) {
     for (int line = 0; line < prefetch.lines; ++line, prefetch.at += 64) {
       __builtin_prefetch(prefetch.at, /*for reading*/ 0, /*into the second-level cache*/ 2);
     }
-    F::MultiplyStep(a_at, a_stride, b, sums);
+    F::MultiplyStep(a, a_stride, b, sums);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -210,7 +170,7 @@ FinishFunction ChooseFinish(Activation activation) {
   return Finish<F, Activation::kNone>;
 }
 
-using TileFunction = void (*)(const void*, ptrdiff_t, const float*, int, bool, Prefetch, float*);
+using TileFunction = void (*)(const char*, ptrdiff_t, const char*, int, bool, Prefetch, float*);
 
 template <typename F>
 constexpr TileFunction kTiles[] = {
@@ -228,7 +188,7 @@ constexpr TileFunction kTiles[] = {
 // Shares the lines of the next block, `steps` long at least, out over the tiles that read this one
 // from the cache: all but the first.
 CHORUS_SIMD_INLINE Prefetch PrefetchOfTile(const char* next, int steps, int tile, int num_tiles) {
-  constexpr int kLinesPerStep = kPanelColumns * 4 / 64;
+  constexpr int kLinesPerStep = kPanelStepBytes / 64;
   if (next == nullptr || tile == 0) return {};
   const int lines = (kLinesPerStep + num_tiles - 2) / (num_tiles - 1);
   const int first = (tile - 1) * lines;
@@ -238,38 +198,37 @@ CHORUS_SIMD_INLINE Prefetch PrefetchOfTile(const char* next, int steps, int tile
 
 // One panel by rows [row_begin, row_end), in tiles as equal as can be. `fetch_next` asks for the
 // panel behind it to be fetched meanwhile.
-template <typename F>
+template <Precision kPrecision>
 void GemmItem(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end,
               bool fetch_next) {
+  using F = Format<kPrecision>;
   static_assert(sizeof(kTiles<F>) / sizeof(kTiles<F>[0]) == kGemmTileRows + 1);
+  constexpr int kPerStep = WeightsPerLane(kPrecision);  // Rows of K.
   const int rows = row_end - row_begin;
   const int num_tiles = (rows + kGemmTileRows - 1) / kGemmTileRows;
-  const int num_steps = (args.k + F::kGroup - 1) / F::kGroup;
+  const int num_steps = (args.k + kPerStep - 1) / kPerStep;
   const int block_steps = num_tiles == 1 ? num_steps : kGemmBlockSteps;
-  const auto* a = static_cast<const typename F::A*>(args.a) + row_begin * args.a_stride;
-  // In lanes of 32 bits, whatever they hold.
-  const float* b = static_cast<const float*>(args.panels) +
-                   static_cast<ptrdiff_t>(panel) * num_steps * kPanelColumns;
+  const ptrdiff_t a_stride = args.a_stride * (F::kStepBytes / kPerStep);  // Bytes.
+  const char* a = static_cast<const char*>(args.a) + row_begin * a_stride;
+  const char* b = static_cast<const char*>(args.panels) +
+                  static_cast<ptrdiff_t>(panel) * num_steps * kPanelStepBytes;
   alignas(64) float sums[kGemmBlockRows * kPanelColumns];  // [rows][64]
   for (int first_step = 0; first_step < num_steps; first_step += block_steps) {
     const int steps = MinInt(num_steps - first_step, block_steps);
-    const float* block = b + static_cast<ptrdiff_t>(first_step) * kPanelColumns;
+    const char* block = b + first_step * kPanelStepBytes;
     const bool last_block = first_step + steps == num_steps;
     // What lies behind the block: the rest of this panel, then the next one.
     const int next_steps =
         last_block ? (fetch_next ? num_steps : 0) : num_steps - first_step - steps;
-    const char* next =
-        next_steps == 0
-            ? nullptr
-            : reinterpret_cast<const char*>(block + static_cast<ptrdiff_t>(steps) * kPanelColumns);
+    const char* next = next_steps == 0 ? nullptr : block + steps * kPanelStepBytes;
     for (int tile = 0; tile < num_tiles; ++tile) {
       const int first = rows * tile / num_tiles;
       const int last = rows * (tile + 1) / num_tiles;
       const Prefetch prefetch = PrefetchOfTile(next, MinInt(steps, next_steps), tile, num_tiles);
       for (int lane = 0; lane < kPanelColumns; lane += kGemmTileVectors * kLanes) {
         kTiles<F>[last - first](
-            a + first * args.a_stride + static_cast<ptrdiff_t>(first_step) * F::kGroup,
-            args.a_stride, block + lane, steps, first_step == 0, lane == 0 ? prefetch : Prefetch{},
+            a + first * a_stride + static_cast<ptrdiff_t>(first_step) * F::kStepBytes, a_stride,
+            block + lane * ptrdiff_t{4}, steps, first_step == 0, lane == 0 ? prefetch : Prefetch{},
             sums + first * kPanelColumns + lane);
       }
       if (last_block) {
@@ -281,15 +240,14 @@ void GemmItem(const GemmArgs& args, FinishFunction finish, int panel, int row_be
 
 template <Precision kPrecision>
 void Gemm(const GemmArgs& args, int first_item, int last_item) {
-  using F = Format<kPrecision>;
-  const FinishFunction finish = ChooseFinish<F>(args.activation);
+  const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args.activation);
   const int row_blocks = GemmRowBlocks(args.m);
   for (int item = first_item; item < last_item; ++item) {
     const int row_block = item % row_blocks;
     const int row_begin = row_block * kGemmBlockRows;
-    GemmItem<F>(args, finish, item / row_blocks, row_begin,
-                MinInt(args.m, row_begin + kGemmBlockRows),
-                row_block == row_blocks - 1 && item + 1 < last_item);
+    GemmItem<kPrecision>(args, finish, item / row_blocks, row_begin,
+                         MinInt(args.m, row_begin + kGemmBlockRows),
+                         row_block == row_blocks - 1 && item + 1 < last_item);
   }
 }
 

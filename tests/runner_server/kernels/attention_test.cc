@@ -21,17 +21,11 @@ struct Heads {
   std::vector<char> keys, values;
 };
 
-class AttentionTest : public testing::TestWithParam<std::tuple<const KernelTable*, KvElement>> {
+class AttentionTest : public testing::TestWithParam<std::tuple<const KernelTable*, KvElement>>,
+                      protected RandomFloatSource {
  protected:
   const KernelTable& kernels() const { return *std::get<0>(GetParam()); }
   KvElement element() const { return std::get<1>(GetParam()); }
-
-  std::vector<float> RandomFloats(size_t size) {
-    std::normal_distribution<float> normal;
-    std::vector<float> values(size);
-    for (float& value : values) value = normal(random_);
-    return values;
-  }
 
   // Blocks in which what lies past the last key, but for its lane's other half, is NaN: a kernel
   // that lets it through is caught.
@@ -84,9 +78,6 @@ class AttentionTest : public testing::TestWithParam<std::tuple<const KernelTable
     kernels().attention(args);
     return out;
   }
-
- private:
-  std::mt19937 random_{7};
 };
 
 TEST_P(AttentionTest, EqualsReference) {

@@ -16,7 +16,8 @@ namespace chorus {
 namespace {
 
 // A set of kernels and a precision.
-class GemmTest : public testing::TestWithParam<std::tuple<const KernelTable*, Precision>> {
+class GemmTest : public testing::TestWithParam<std::tuple<const KernelTable*, Precision>>,
+                 protected RandomFloatSource {
  protected:
   const KernelTable& kernels() const { return *std::get<0>(GetParam()); }
   Precision precision() const { return std::get<1>(GetParam()); }
@@ -79,15 +80,7 @@ class GemmTest : public testing::TestWithParam<std::tuple<const KernelTable*, Pr
             .c_stride = b.out()};
   }
 
-  std::vector<float> RandomFloats(size_t size) {
-    std::normal_distribution<float> normal;
-    std::vector<float> values(size);
-    for (float& value : values) value = normal(random_);
-    return values;
-  }
-
  private:
-  std::mt19937 random_{7};
   ThreadPool pool_{1};
 };
 

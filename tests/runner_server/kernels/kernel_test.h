@@ -12,10 +12,9 @@
 
 namespace chorus {
 
-class KernelTest : public testing::TestWithParam<const KernelTable*> {
+// Standard normals, the same ones in every run.
+class RandomFloatSource {
  protected:
-  const KernelTable& kernels() const { return *GetParam(); }
-
   std::vector<float> RandomFloats(size_t size) {
     std::normal_distribution<float> normal;
     std::vector<float> values(size);
@@ -25,6 +24,11 @@ class KernelTest : public testing::TestWithParam<const KernelTable*> {
 
  private:
   std::mt19937 random_{7};
+};
+
+class KernelTest : public testing::TestWithParam<const KernelTable*>, protected RandomFloatSource {
+ protected:
+  const KernelTable& kernels() const { return *GetParam(); }
 };
 
 inline std::vector<const KernelTable*> AllSupportedKernels() {
