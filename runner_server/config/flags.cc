@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runner_server/config/cpu_count.h"
+#include "runner_server/model/dtype.h"
 
 namespace chorus {
 namespace {
@@ -40,7 +41,7 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
                  "Prometheus: HOST:PORT (port 0: any); empty: off");
   app.add_option("--dtype", flags.dtype,
                  "In what the weights are kept and multiplied; auto: bfloat16 where the CPU has it")
-      ->check(CLI::IsMember({"auto", "float32", "bfloat16", "int8", "int8_weight_only"}));
+      ->check(CLI::IsMember(DtypeNames()));
   app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
       ->check(CLI::Range(0, kMaxCount));
   app.add_option(

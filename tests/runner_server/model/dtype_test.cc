@@ -1,0 +1,37 @@
+#include "runner_server/model/dtype.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "runner_server/kernels/kernel_table.h"
+
+namespace chorus {
+namespace {
+
+TEST(ParseDtype, ReadsEveryNameItGives) {
+  for (const Precision precision : kPrecisions) {
+    EXPECT_EQ(ParseDtype(DtypeName(precision)).value(), precision);
+    EXPECT_THAT(DtypeNames(), testing::Contains(DtypeName(precision)));
+  }
+}
+
+TEST(ParseDtype, AutoIsBfloat16WhereTheCpuMultipliesIt) {
+  EXPECT_EQ(ParseDtype("auto").value(),
+            Kernels().native_bfloat16 ? Precision::kBfloat16 : Precision::kFloat32);
+}
+
+TEST(ParseDtype, ListsTheNamesItTakes) {
+  for (const char* name : {"", "int4", "Float32"}) {
+    const absl::Status status = ParseDtype(name).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_EQ(std::string(status.message()),
+              "dtype must be one of auto, float32, bfloat16, int8, int8_weight_only: " +
+                  std::string(name));
+  }
+}
+
+}  // namespace
+}  // namespace chorus
