@@ -91,10 +91,9 @@ class Report {
 };
 
 // One text after another takes a slot; returns when each has kNewTokens.
-void Decode(LanguageModel& model, int batch, bool sample, Sampler& sampler) {
+void Decode(LanguageModel& model, int batch, bool sample, std::vector<Sampler>& samplers) {
   std::vector<Ids> texts;
   for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(kPromptTokens, i, model.vocab_size()));
-  SamplingParams params = {.do_sample = sample};
   int held = 0;
   for (int step = 0; step < kNewTokens; ++step) {
     std::vector<LanguageModel::Row> rows;
@@ -107,19 +106,21 @@ void Decode(LanguageModel& model, int batch, bool sample, Sampler& sampler) {
     held = static_cast<int>(texts[0].size());
     const std::span<const float> logits = model.Forward(rows);
     const size_t vocab_size = model.vocab_size();
-    for (int i = 0; i < batch; ++i) {
-      params.branch = i;
-      texts[i].push_back(
-          sampler.Sample(logits.subspan(i * vocab_size, vocab_size), params, texts[i].size()));
-    }
+    model.pool().Run(batch, [&](int thread, int begin, int end) {
+      for (int i = begin; i < end; ++i) {
+        const SamplingParams params = {.do_sample = sample, .branch = static_cast<uint32_t>(i)};
+        texts[i].push_back(samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
+                                                   params, texts[i].size()));
+      }
+    });
   }
 }
 
 void MeasureGenerator(const Flags& flags, LanguageModel& model, const Report& report) {
-  Sampler sampler;
+  std::vector<Sampler> samplers(model.pool().num_threads());
   for (const int batch : flags.batches) {
     const double seconds =
-        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags.sample, sampler); });
+        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags.sample, samplers); });
     report.Print("decode", kPromptTokens, batch, seconds, "tok_s", batch * kNewTokens);
   }
   for (const int length : flags.prefills) {

@@ -68,11 +68,15 @@ async def post(reader, writer, serve):
 
 
 async def load(serve, num_clients, num_requests):
-    latencies, failures = [], 0
+    """The rate counts only while every client waits for a reply: from when each has had one until the first finds
+    nothing left to ask."""
+    latencies, ends, first_ends, failures = [], [], [], 0
+    all_asked = None
     requests = iter(range(num_requests))
 
     async def client():
-        nonlocal failures
+        nonlocal failures, all_asked
+        first_end = None
         reader, writer = await asyncio.open_connection(serve.host, serve.port, limit=1 << 24)
         for _ in requests:
             start = time.perf_counter()
@@ -80,16 +84,22 @@ async def load(serve, num_clients, num_requests):
             if body is None or len(json.loads(body)) != 3:
                 failures += 1
             else:
-                latencies.append(time.perf_counter() - start)
+                ends.append(time.perf_counter())
+                latencies.append(ends[-1] - start)
+            if first_end is None:
+                first_end = time.perf_counter()
+                first_ends.append(first_end)
+        all_asked = all_asked or time.perf_counter()
         writer.close()
 
-    start = time.perf_counter()
     await asyncio.gather(*[client() for _ in range(num_clients)])
-    seconds = time.perf_counter() - start
+    begin = max(first_ends)
+    num_ended = sum(begin < end <= all_asked for end in ends)
+    seconds = all_asked - begin
     latencies.sort()
     quantile = lambda q: round(latencies[min(len(latencies) - 1, int(q * len(latencies)))], 4) if latencies else None
     return {"clients": num_clients, "requests": num_requests, "failed": failures, "seconds": round(seconds, 3),
-            "req_s": round(len(latencies) / seconds, 4), "p50": quantile(0.5), "p90": quantile(0.9), "p99": quantile(0.99)}
+            "req_s": round(num_ended / seconds, 4), "p50": quantile(0.5), "p90": quantile(0.9), "p99": quantile(0.99)}
 
 
 def main():
@@ -98,7 +108,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--clients", type=lambda text: [int(each) for each in text.split(",")], default=[1, 4, 16, 32, 64])
-    parser.add_argument("--rounds", type=int, default=3, help="requests a client makes, about (one client: 5 at least)")
+    parser.add_argument("--rounds", type=int, default=4, help="requests a client makes, about (one client: 6 at least)")
     parser.add_argument("--serve_args", default="", help="further arguments of chorus serve")
     args = parser.parse_args()
     args.models = args.models.resolve()
@@ -106,7 +116,7 @@ def main():
         serve = Serve(args, folder)
         asyncio.run(load(serve, 1, 2))
         for clients in args.clients:
-            result = asyncio.run(load(serve, clients, max(5, clients * args.rounds)))
+            result = asyncio.run(load(serve, clients, max(6, clients * args.rounds)))
             print(json.dumps({"engine": "chorus", "dtype": args.dtype, **result, "rss_mib": round(serve.rss_mib()),
                               "ready_seconds": round(serve.ready_seconds, 2)}), flush=True)
         serve.stop()

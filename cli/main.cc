@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -80,16 +81,35 @@ void AddServe(CLI::App& app, int& exit_status) {
                    "namesake in the store. May be given for each runner")
       ->type_name("RUNNER=MODEL")
       ->allow_extra_args(false);
-  verb->add_option("--dtype", options.dtype,
-                   "In what the runners keep weights and multiply them; without it bfloat16 where "
-                   "the CPU has it, else float32")
-      ->check(CLI::IsMember(Dtypes()));
   verb->add_option("--threads", options.num_threads,
                    "Compute threads of each runner; without it the runners share the cores as they "
                    "need them")
       ->check(Between(1, 1024));
-  verb->add_option("--max_sequences", options.max_sequences, "Sequences in one batch of a runner")
-      ->check(Between(1, 65536));
+  const auto pass_on = [verb](const std::string& flag, const std::string& description) {
+    return verb->add_option_function<std::string>(
+        flag,
+        [flag](const std::string& value) {
+          options.runner_flags.insert(options.runner_flags.end(), {flag, value});
+        },
+        description);
+  };
+  pass_on("--dtype",
+          "In what the runners keep weights and multiply them; without it bfloat16 where the CPU "
+          "has it, else float32")
+      ->check(CLI::IsMember(Dtypes()));
+  pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
+  pass_on("--kv_cache_bytes",
+          "Memory the KV cache of a runner may use; without it --max_sequences times the model's "
+          "context")
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
+  pass_on("--target_step_time",
+          "Prompts take no more of a runner's step than leaves running texts this long between "
+          "tokens")
+      ->type_name("TIME")
+      ->check([](const std::string& text) {
+        absl::Duration ignored;
+        return ParseDuration(text, ignored);
+      });
   verb->add_option_function<std::string>(
           "--drain_timeout",
           [](const std::string& text) { (void)ParseDuration(text, options.drain_timeout); },

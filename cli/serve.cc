@@ -100,9 +100,8 @@ absl::Status WriteFile(const std::filesystem::path& path, const std::string& tex
 absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
                                            const Installation& installation) {
   ServeSettings settings;
-  settings.dtype = options.dtype;
   settings.num_threads = options.num_threads;
-  settings.max_sequences = options.max_sequences;
+  settings.runner_flags = options.runner_flags;
   settings.drain_timeout = options.drain_timeout;
   ASSIGN_OR_RETURN(settings.runner_program, installation.Program("runner_server"));
   ASSIGN_OR_RETURN(settings.gateway_program, installation.Program("api_server"));

@@ -19,9 +19,8 @@ struct ServeOptions {
   std::filesystem::path graph;  // Empty: the tutorial's.
   std::vector<std::string>
       models;  // "RUNNER=MODEL": instead of the runner's namesake in the store.
-  std::optional<std::string> dtype;  // Unset: the runners' default.
   std::optional<int> num_threads;
-  std::optional<int> max_sequences;
+  std::vector<std::string> runner_flags;  // For each runner: "--dtype", "int8".
   absl::Duration drain_timeout = absl::Seconds(30);
 };
 

@@ -46,10 +46,7 @@ ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, si
     spec.argv.insert(spec.argv.end(),
                      {"--core_lease", core_lease_file, "--core_lease_slot", std::to_string(index)});
   }
-  if (settings.dtype) spec.argv.insert(spec.argv.end(), {"--dtype", *settings.dtype});
-  if (settings.max_sequences) {
-    spec.argv.insert(spec.argv.end(), {"--max_sequences", std::to_string(*settings.max_sequences)});
-  }
+  spec.argv.insert(spec.argv.end(), settings.runner_flags.begin(), settings.runner_flags.end());
   return spec;
 }
 

@@ -26,9 +26,8 @@ struct ServeSettings {
   std::string http_address;  // "127.0.0.1:3000"
   std::string grpc_address;
   std::filesystem::path graph_file;
-  std::optional<std::string> dtype;  // Of each runner. Unset: its own default.
-  std::optional<int> num_threads;    // Of each runner. Unset: they share the cores by a lease.
-  std::optional<int> max_sequences;  // Of each runner. Unset: its own default.
+  std::optional<int> num_threads;         // Of each runner. Unset: they share cores by a lease.
+  std::vector<std::string> runner_flags;  // Further ones of each runner: "--dtype", "int8".
   absl::Duration drain_timeout;
   std::filesystem::path runner_program;
   std::filesystem::path gateway_program;

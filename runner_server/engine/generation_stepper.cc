@@ -84,7 +84,8 @@ GenerationStepper::GenerationStepper(std::unique_ptr<LanguageModel> model,
       token_bytes_(token_bytes),
       observer_(observer),
       options_(options),
-      slots_(MakeSlots(*model_, options.kv_cache_bytes)) {}
+      slots_(MakeSlots(*model_, options.kv_cache_bytes)),
+      samplers_(model_->pool().num_threads()) {}
 
 void GenerationStepper::Add(Arrival arrival) {
   generations_.emplace(arrival.sequence->id,
@@ -106,13 +107,10 @@ void GenerationStepper::Step(absl::Time now) {
     for (const ScheduledRow& row : step.rows) Fail(*row.sequence, logits.status());
     return;
   }
-  size_t num_chosen = 0;
+  auto token = ChooseTokens(step, *logits).begin();
   for (const ScheduledRow& row : step.rows) {
     row.sequence->num_cached += row.num_tokens;
-    if (!row.wants_logits) continue;
-    // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
-    ChooseToken(*row.sequence,
-                logits->subspan(num_chosen++ * model_->vocab_size(), options_.vocab_size), stats);
+    if (row.wants_logits) Append(*row.sequence, *token++, stats);
   }
   stats.duration = absl::Now() - started_at;
   scheduler_->Observe(step, stats.duration);
@@ -167,10 +165,27 @@ absl::StatusOr<std::span<const float>> GenerationStepper::Forward(const Schedule
   return logits;
 }
 
-void GenerationStepper::ChooseToken(Sequence& sequence, std::span<const float> logits,
-                                    StepStats& stats) {
+std::span<const int32_t> GenerationStepper::ChooseTokens(const ScheduledStep& step,
+                                                         std::span<const float> logits) {
+  choosing_.clear();
+  for (const ScheduledRow& row : step.rows) {
+    if (row.wants_logits) choosing_.push_back(row.sequence);
+  }
+  chosen_.resize(choosing_.size());
+  const size_t row_size = model_->vocab_size();
+  model_->pool().Run(static_cast<int>(choosing_.size()), [&](int thread, int begin, int end) {
+    for (int i = begin; i < end; ++i) {
+      const Sequence& sequence = *choosing_[i];
+      // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
+      chosen_[i] = samplers_[thread].Sample(logits.subspan(i * row_size, options_.vocab_size),
+                                            sequence.sampling, sequence.tokens.size());
+    }
+  });
+  return chosen_;
+}
+
+void GenerationStepper::Append(Sequence& sequence, int32_t token, StepStats& stats) {
   Generation& generation = *generations_.at(sequence.id);
-  const int32_t token = sampler_.Sample(logits, sequence.sampling, sequence.tokens.size());
   sequence.tokens.push_back(token);
   ++generation.num_undelivered_tokens;
   ++stats.num_generated_tokens;

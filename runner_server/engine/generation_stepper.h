@@ -51,8 +51,8 @@ class GenerationStepper {
   void Add(Arrival arrival);
   bool HasWork() const { return scheduler_->HasWork(); }
 
-  // Of the steps that follow; as the model's.
-  void set_num_threads(int num_threads) { model_->set_num_threads(num_threads); }
+  // Of the steps that follow, the calling one included; at most as many as the model has.
+  void set_num_threads(int num_threads) { model_->pool().set_num_active_threads(num_threads); }
 
   // Ends what nobody wants any more, then runs one forward pass. If the model throws, the
   // generations of that pass end with the error.
@@ -87,7 +87,9 @@ class GenerationStepper {
   void EndDropped(DroppedSequence dropped);
   StepStats MakeStats(const ScheduledStep& step) const;
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
-  void ChooseToken(Sequence& sequence, std::span<const float> logits, StepStats& stats);
+  // The next token of every row that wants logits, in order, each chosen from its part of `logits`.
+  std::span<const int32_t> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
+  void Append(Sequence& sequence, int32_t token, StepStats& stats);
   static void Deliver(Generation& generation, std::string text);
   void Finish(const Sequence& sequence, FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
@@ -101,9 +103,11 @@ class GenerationStepper {
   const Options options_;
   SlotPool slots_;
   std::unique_ptr<Scheduler> scheduler_;
-  Sampler sampler_;
+  std::vector<Sampler> samplers_;  // By thread.
   std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;  // By sequence id.
-  std::vector<LanguageModel::Row> rows_;                                   // Of the current step.
+  std::vector<LanguageModel::Row> rows_;    // Of the current step,
+  std::vector<const Sequence*> choosing_;  // those whose next token is chosen,
+  std::vector<int32_t> chosen_;            // and which it is.
   std::atomic<int> num_running_ = 0;
   std::atomic<int64_t> num_kv_tokens_ = 0;
 };

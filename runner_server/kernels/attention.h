@@ -16,9 +16,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runner_server/kernels/precision.h"
+
 namespace chorus {
 
 enum class KvElement : uint8_t { kFloat32, kBfloat16 };
+
+// What a model with weights of this precision attends in.
+inline constexpr KvElement KvElementOf(Precision precision) {
+  return precision == Precision::kFloat32 ? KvElement::kFloat32 : KvElement::kBfloat16;
+}
 
 inline constexpr int kKeyBlock = 16;
 inline constexpr int kMaxQueryTile = 4;  // Queries a kernel may treat together.

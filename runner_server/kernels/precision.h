@@ -1,7 +1,8 @@
 #pragma once
 
 // In what a runner keeps its weights, and with what it multiplies them. Everything between the
-// linear layers (residual stream, norms, softmax, logits) is fp32 in every precision.
+// linear layers (residual stream, norms, softmax, logits) is fp32 in every precision, but for the
+// keys and values of attention: bf16 in all but kFloat32 (KvElementOf).
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +11,7 @@ namespace chorus {
 
 enum class Precision : uint8_t {
   kFloat32,
-  kBfloat16,        // Weights, activations and the KV cache in bf16; sums in fp32.
+  kBfloat16,        // Weights and activations in bf16; sums in fp32.
   kInt8,            // Weights in int8, a scale a column; activations in 8 bits, a scale a row.
   kInt8WeightOnly,  // The same weights times fp32 activations: closer, and slower from 8 rows on.
 };

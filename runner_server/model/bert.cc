@@ -65,13 +65,6 @@ bool HasClassifier(const SafetensorsFile& file) {
   });
 }
 
-// Copies one token's key, [head_size], to its lane of its block of keys.
-void StoreKey(const float* key, int head_size, int position, float* keys) {
-  float* lane = keys + static_cast<ptrdiff_t>(position / kKeyBlock) * head_size * kKeyBlock +
-                position % kKeyBlock;
-  for (int d = 0; d < head_size; ++d) lane[static_cast<ptrdiff_t>(d) * kKeyBlock] = key[d];
-}
-
 // a += b.
 void AddRow(const float* b, int n, float* a) {
   for (int i = 0; i < n; ++i) a[i] += b[i];
@@ -91,10 +84,10 @@ absl::StatusOr<std::unique_ptr<Bert>> Bert::Create(const BertConfig& config,
   }
   ASSIGN_OR_RETURN(const WeightMap weights,
                    WeightMap::Create(file, Specs(config), IgnoredTensors()));
-  std::unique_ptr<Bert> model(new Bert(config, num_threads));
+  std::unique_ptr<Bert> model(new Bert(config, precision, num_threads));
   RETURN_IF_ERROR(model->Load(weights, precision));
   model->scratch_.resize(num_threads);
-  model->keys_.resize(num_threads);
+  model->kv_.resize(num_threads);
   return model;
 }
 
@@ -142,8 +135,7 @@ std::span<const float> Bert::Forward(Rows rows) {
   const size_t tokens = num_tokens;
   const size_t hidden = config_.hidden_size;
   float* x = x_.Get(tokens * hidden);  // [tokens, hidden]
-  // [tokens, 3 * hidden]; the last head's values are read to the end of their padding.
-  float* qkv = qkv_.Get(tokens * 3 * hidden + kKeyBlock);
+  float* qkv = qkv_.Get(tokens * 3 * hidden);              // [tokens, 3 * hidden]
   float* mixed = mixed_.Get(tokens * hidden);              // [tokens, hidden]
   float* inner = inner_.Get(tokens * config_.inner_size);  // [tokens, inner]
 
@@ -185,23 +177,33 @@ void Bert::Attend(Rows rows, const float* qkv, float* out) {
       const ptrdiff_t first = first_tokens_[item % num_rows];
       const int num_tokens = static_cast<int>(rows[item % num_rows].size());
       const float* q = qkv + first * 3 * hidden + column;
-      // The keys go into blocks; the values are read where they are.
-      const ptrdiff_t key_bytes = KeyBlockBytes(KvElement::kFloat32, size);
+      const ptrdiff_t key_bytes = KeyBlockBytes(kv_element_, size);
+      const ptrdiff_t block_bytes = key_bytes + ValueBlockBytes(kv_element_, size);
       const size_t num_blocks = PaddedKeys(num_tokens) / kKeyBlock;
-      float* keys = keys_[thread].Get(num_blocks * key_bytes / sizeof(float));
-      const float* key = q + hidden;
-      for (int t = 0; t < num_tokens; ++t, key += 3 * hidden) StoreKey(key, size, t, keys);
-      const ptrdiff_t value_row_bytes = 3 * hidden * static_cast<ptrdiff_t>(sizeof(float));
+      char* blocks =
+          reinterpret_cast<char*>(kv_[thread].Get(num_blocks * block_bytes / sizeof(float)));
+      const float* token = q;
+      for (int t = 0; t < num_tokens; ++t, token += 3 * hidden) {
+        char* block = blocks + t / kKeyBlock * block_bytes;
+        kernels.store_kv({.element = kv_element_,
+                          .head_size = size,
+                          .position = t,
+                          .key = token + hidden,
+                          .value = token + 2 * hidden,
+                          .keys = block,
+                          .values = block + key_bytes});
+      }
       kernels.attention({.q = q,
                          .q_stride = 3 * hidden,
                          .num_queries = num_tokens,
                          .head_size = size,
                          .scale = 1.0f / std::sqrt(static_cast<float>(size)),
-                         .keys = reinterpret_cast<const char*>(keys),
-                         .key_block_stride = key_bytes,
-                         .values = reinterpret_cast<const char*>(q + 2 * hidden),
-                         .value_block_stride = kKeyBlock * value_row_bytes,
-                         .value_row_stride = value_row_bytes,
+                         .element = kv_element_,
+                         .keys = blocks,
+                         .key_block_stride = block_bytes,
+                         .values = blocks + key_bytes,
+                         .value_block_stride = block_bytes,
+                         .value_row_stride = ptrdiff_t{4} * PaddedHeadSize(size),
                          .num_keys = num_tokens,
                          .causal = false,
                          .scratch = scratch_[thread].Get(AttentionScratchSize(size, num_tokens)),

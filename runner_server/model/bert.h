@@ -47,7 +47,8 @@ class Bert : public SequenceClassifier {
     Norm outer_norm;
   };
 
-  Bert(const BertConfig& config, int num_threads) : config_(config), linear_(num_threads) {}
+  Bert(const BertConfig& config, Precision precision, int num_threads)
+      : config_(config), kv_element_(KvElementOf(precision)), linear_(num_threads) {}
 
   absl::Status Load(const WeightMap& weights, Precision precision);
 
@@ -57,6 +58,7 @@ class Bert : public SequenceClassifier {
   std::span<const float> Classify(Rows rows, const float* x);
 
   const BertConfig config_;
+  const KvElement kv_element_;
   LinearContext linear_;
   std::vector<float> word_embedding_;      // [vocab, hidden]
   std::vector<float> position_embedding_;  // [context, hidden], the first token type's added.
@@ -67,7 +69,7 @@ class Bert : public SequenceClassifier {
 
   std::vector<int> first_tokens_;  // Of the pass: each row's first token among all tokens.
   std::vector<Scratch> scratch_;   // By thread.
-  std::vector<Scratch> keys_;      // By thread: one head's keys, blocked.
+  std::vector<Scratch> kv_;        // By thread: one head's keys and values of one row, in blocks.
   Scratch x_, qkv_, mixed_, inner_, first_, pooled_, logits_;  // By stage.
 };
 

@@ -69,9 +69,7 @@ absl::StatusOr<std::unique_ptr<Gpt2>> Gpt2::Create(const Gpt2Config& config,
                                                    .num_heads = config.num_heads,
                                                    .head_size = model->head_size(),
                                                    .context_size = config.context_size,
-                                                   .element = precision == Precision::kFloat32
-                                                                  ? KvElement::kFloat32
-                                                                  : KvElement::kBfloat16}));
+                                                   .element = KvElementOf(precision)}));
   model->scratch_.resize(num_threads);
   return model;
 }

@@ -33,9 +33,7 @@ class Gpt2 : public LanguageModel {
   KvMemory kv_memory() const override {
     return {.bytes_per_token = cache_.bytes_per_token(), .block_tokens = cache_.block_tokens()};
   }
-  void set_num_threads(int num_threads) override {
-    linear_.pool().set_num_active_threads(num_threads);
-  }
+  ThreadPool& pool() override { return linear_.pool(); }
   std::span<const float> Forward(std::span<const Row> rows) override;
   void CopyPrefix(int from_slot, int to_slot, int num_tokens) override;
   void Release(int slot, int num_kept_tokens) override { cache_.Release(slot, num_kept_tokens); }

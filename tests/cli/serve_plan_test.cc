@@ -95,19 +95,15 @@ TEST(MakeServePlan, SharesNothingWhenAskedForThreads) {
   }
 }
 
-TEST(MakeServePlan, PassesTheDtypeOnlyWhenAsked) {
+TEST(MakeServePlan, PassesFlagsOnToEveryRunner) {
   ServeSettings settings = Settings();
-  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--dtype"), "(absent)");
-  settings.dtype = "int8";
-  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--dtype"), "int8");
-}
-
-TEST(MakeServePlan, PassesMaxSequencesOnlyWhenAsked) {
-  ServeSettings settings = Settings();
-  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--max_sequences"), "(absent)");
-  settings.max_sequences = 8;
-  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[0], "--max_sequences"), "8");
-  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children[2], "--max_sequences"), "(absent)");
+  settings.runner_flags = {"--dtype", "int8", "--kv_cache_bytes", "1000000"};
+  const ServePlan plan = MakeServePlan(settings, kRunners);
+  for (const int i : {0, 1}) {
+    EXPECT_EQ(Flag(plan.children[i], "--dtype"), "int8");
+    EXPECT_EQ(Flag(plan.children[i], "--kv_cache_bytes"), "1000000");
+  }
+  EXPECT_EQ(Flag(plan.children[2], "--dtype"), "(absent)");
 }
 
 TEST(FitsSocketPath, WantsAShortPlainAbsolutePath) {

@@ -10,10 +10,12 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 #include "proto/chorus/v1/inference.grpc.pb.h"
 #include "tests/integration/process.h"
@@ -46,12 +48,7 @@ class GatewayTest : public ::testing::Test {
  protected:
   void SetUp() override {
     dir_ = MakeTempDir();
-    runner_ = std::make_unique<Process>(
-        std::vector<std::string>{CHORUS_BINARY_DIR "/runner_server", "--model",
-                                 "models/demo/gpt2-medium", "--name", "gpt2-medium-generation",
-                                 "--address", "127.0.0.1:0", "--metrics_address", "127.0.0.1:0",
-                                 "--threads", "1", "--ports_file", dir_ + "/runner.ports"},
-        dir_ + "/runner.log");
+    StartRunner("127.0.0.1:0", "127.0.0.1:0", 1);
     runner_address_ = WaitForPort(dir_ + "/runner.ports", "grpc");
     runner_metrics_ = WaitForPort(dir_ + "/runner.ports", "metrics");
     std::ofstream(dir_ + "/gateway.yaml")
@@ -71,6 +68,19 @@ class GatewayTest : public ::testing::Test {
         },
         kStartPatience))
         << runner_->Log() << gateway_->Log();
+  }
+
+  virtual const char* dtype() const { return "auto"; }
+
+  // In place of the one before.
+  void StartRunner(const std::string& address, const std::string& metrics_address, int threads) {
+    runner_ = std::make_unique<Process>(
+        std::vector<std::string>{CHORUS_BINARY_DIR "/runner_server", "--model",
+                                 "models/demo/gpt2-medium", "--name", "gpt2-medium-generation",
+                                 "--address", address, "--metrics_address", metrics_address,
+                                 "--dtype", dtype(), "--threads", std::to_string(threads),
+                                 "--ports_file", dir_ + "/runner.ports"},
+        dir_ + "/runner.log");
   }
 
   void TearDown() override {
@@ -174,7 +184,6 @@ TEST_F(GatewayTest, ADeadlineEndsDecoding) {
 }
 
 TEST_F(GatewayTest, AStoppedRunnerMakesTheGatewayUnreadyUntilItIsBack) {
-  const std::string port = runner_address_;
   runner_->Signal(SIGTERM);
   EXPECT_EQ(runner_->WaitForExit(seconds(60)), 0) << runner_->Log();
   EXPECT_TRUE(Eventually(
@@ -182,11 +191,7 @@ TEST_F(GatewayTest, AStoppedRunnerMakesTheGatewayUnreadyUntilItIsBack) {
       seconds(10)));
   EXPECT_EQ(Curl("--max-time 10"), "503");
   EXPECT_EQ(Shell("curl -s -o /dev/null -w '%{http_code}' " + http_ + "/livez").out, "200");
-  runner_ = std::make_unique<Process>(
-      std::vector<std::string>{CHORUS_BINARY_DIR "/runner_server", "--model",
-                               "models/demo/gpt2-medium", "--name", "gpt2-medium-generation",
-                               "--address", port, "--metrics_address", "", "--threads", "1"},
-      dir_ + "/runner2.log");
+  StartRunner(runner_address_, "", 1);
   EXPECT_TRUE(Eventually([&] { return Curl("--max-time 10") == "200"; }, kStartPatience))
       << runner_->Log();
 }
@@ -208,6 +213,61 @@ TEST_F(GatewayTest, DrainsOnSigterm) {
   EXPECT_GT(answered, 0);
   EXPECT_EQ(gateway_->WaitForExit(seconds(60)), 0) << gateway_->Log();
 }
+
+// A runner of each dtype.
+class BitsTest : public GatewayTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  const char* dtype() const override { return GetParam(); }
+
+  // The text a call makes over HTTP; sampled hot, so that the smallest difference would show.
+  std::string Generate(const std::string& prompt, int max_length, int seed) const {
+    const ShellResult result =
+        Shell("curl -s --max-time 60 " + http_ + "/v1/models/gpt2-medium-generation:generate --json '" +
+              absl::StrCat("{\"text\": \"", prompt, "\", \"max_length\": ", max_length,
+                           ", \"temperature\": 2, \"top_k\": 0, \"seed\": ", seed, "}'"));
+    EXPECT_THAT(result.out, HasSubstr("generated"));
+    return result.out;
+  }
+};
+
+TEST_P(BitsTest, ASeededTextIsTheSameInAnyCompanyOverGrpcAndAfterARestart) {
+  const std::string alone = Generate("Once upon a time", 120, 7);
+
+  std::vector<std::future<std::string>> others;
+  for (int i = 0; i < 31; ++i) {
+    others.push_back(std::async(std::launch::async, [this, i] {
+      return Generate(std::string(i + 1, 'a'), 60 + 4 * i, i);
+    }));
+  }
+  ASSERT_TRUE(Eventually([&] { return Load().running_sequences() > 1; }, seconds(30)));
+  EXPECT_EQ(Generate("Once upon a time", 120, 7), alone);
+  for (auto& other : others) other.get();
+
+  auto stub =
+      v1::InferenceService::NewStub(grpc::CreateChannel(grpc_, grpc::InsecureChannelCredentials()));
+  v1::GenerateRequest request;
+  request.set_model("gpt2-medium-generation");
+  request.set_text("Once upon a time");
+  request.set_max_length(120);
+  request.set_temperature(2);
+  request.set_top_k(0);
+  request.set_seed(7);
+  v1::GenerateResponse response;
+  grpc::ClientContext context;
+  const grpc::Status status = stub->Generate(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.generated(), nlohmann::json::parse(alone)["generated"].get<std::string>());
+
+  runner_->Signal(SIGKILL);
+  StartRunner(runner_address_, "", 2);
+  ASSERT_TRUE(Eventually([&] { return Curl("--max-time 10") == "200"; }, kStartPatience))
+      << runner_->Log();
+  EXPECT_EQ(Generate("Once upon a time", 120, 7), alone);
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, BitsTest,
+                         ::testing::Values("float32", "bfloat16", "int8", "int8_weight_only"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST(RunnerServer, SaysWhyItCannotLoad) {
   const std::string dir = MakeTempDir();

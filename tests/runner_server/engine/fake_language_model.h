@@ -35,7 +35,7 @@ class FakeLanguageModel final : public LanguageModel {
   int num_slots() const override { return options_.num_slots; }
   KvMemory kv_memory() const override { return options_.kv_memory; }
 
-  void set_num_threads(int num_threads) override { this->num_threads = num_threads; }
+  ThreadPool& pool() override { return pool_; }
 
   std::span<const float> Forward(std::span<const Row> rows) override {
     if (before_forward) before_forward();
@@ -84,12 +84,12 @@ class FakeLanguageModel final : public LanguageModel {
 
   std::function<void()> before_forward;  // May throw.
   std::vector<int> batch_sizes;          // Rows of each pass.
-  int num_threads = 0;                   // 0: not set.
   int num_copied_tokens = 0;
   int num_releases = 0;
 
  private:
   const Options options_;
+  ThreadPool pool_{2};
   const Logits logits_;
   std::vector<std::vector<int32_t>> slots_;  // The tokens each holds.
   std::vector<float> out_;                   // [rows that want logits, vocab_size]
