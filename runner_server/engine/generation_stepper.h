@@ -103,9 +103,9 @@ class GenerationStepper {
   const Options options_;
   SlotPool slots_;
   std::unique_ptr<Scheduler> scheduler_;
-  std::vector<Sampler> samplers_;  // By thread.
+  std::vector<Sampler> samplers_;                                          // By thread.
   std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;  // By sequence id.
-  std::vector<LanguageModel::Row> rows_;    // Of the current step,
+  std::vector<LanguageModel::Row> rows_;                                   // Of the current step,
   std::vector<const Sequence*> choosing_;  // those whose next token is chosen,
   std::vector<int32_t> chosen_;            // and which it is.
   std::atomic<int> num_running_ = 0;

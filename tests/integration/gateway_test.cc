@@ -130,8 +130,7 @@ TEST_F(GatewayTest, AClientThatLeavesFreesTheRunner) {
   ASSERT_TRUE(Eventually([&] { return Load().running_sequences() > 0; }, seconds(30)));
   std::vector<std::future<std::string>> stayers;
   for (int i = 0; i < 8; ++i) {
-    stayers.push_back(
-        std::async(std::launch::async, [this] { return Curl("--max-time 60"); }));
+    stayers.push_back(std::async(std::launch::async, [this] { return Curl("--max-time 60"); }));
   }
   for (const auto& leaver : leavers) leaver->Signal(SIGKILL);
   for (auto& stayer : stayers) EXPECT_EQ(stayer.get(), "200");
@@ -221,10 +220,10 @@ class BitsTest : public GatewayTest, public ::testing::WithParamInterface<const 
 
   // The text a call makes over HTTP; sampled hot, so that the smallest difference would show.
   std::string Generate(const std::string& prompt, int max_length, int seed) const {
-    const ShellResult result =
-        Shell("curl -s --max-time 60 " + http_ + "/v1/models/gpt2-medium-generation:generate --json '" +
-              absl::StrCat("{\"text\": \"", prompt, "\", \"max_length\": ", max_length,
-                           ", \"temperature\": 2, \"top_k\": 0, \"seed\": ", seed, "}'"));
+    const ShellResult result = Shell(
+        "curl -s --max-time 60 " + http_ + "/v1/models/gpt2-medium-generation:generate --json '" +
+        absl::StrCat("{\"text\": \"", prompt, "\", \"max_length\": ", max_length,
+                     ", \"temperature\": 2, \"top_k\": 0, \"seed\": ", seed, "}'"));
     EXPECT_THAT(result.out, HasSubstr("generated"));
     return result.out;
   }
