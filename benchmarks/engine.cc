@@ -109,8 +109,8 @@ void Decode(LanguageModel& model, int batch, bool sample, std::vector<Sampler>& 
     model.pool().Run(batch, [&](int thread, int begin, int end) {
       for (int i = begin; i < end; ++i) {
         const SamplingParams params = {.do_sample = sample, .branch = static_cast<uint32_t>(i)};
-        texts[i].push_back(samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
-                                                   params, texts[i].size()));
+        texts[i].push_back(
+            samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size), texts[i], params));
       }
     });
   }
