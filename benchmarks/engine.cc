@@ -111,8 +111,8 @@ void Decode(LanguageModel& model, int batch, const Flags& flags, std::vector<Sam
       for (int i = begin; i < end; ++i) {
         const SamplingParams params = {.do_sample = flags.sample,
                                        .branch = static_cast<uint32_t>(i)};
-        texts[i].push_back(samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
-                                                   params, texts[i].size()));
+        texts[i].push_back(
+            samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size), texts[i], params));
       }
     });
   }
