@@ -69,7 +69,8 @@ absl::Status CheckTexts(const v1::ClassifyRequest& request) {
 CallContext ToContext(Call call) {
   return {.deadline = call.deadline,
           .stop = std::move(call.stop),
-          .request_id = std::move(call.request_id)};
+          .request_id = std::move(call.request_id),
+          .traceparent = std::move(call.traceparent)};
 }
 
 v1::FinishReason ToProto(FinishReason reason) {
@@ -78,6 +79,8 @@ v1::FinishReason ToProto(FinishReason reason) {
       return v1::FINISH_REASON_STOP;
     case FinishReason::kLength:
       return v1::FINISH_REASON_LENGTH;
+    case FinishReason::kDeadline:
+      return v1::FINISH_REASON_DEADLINE;
     case FinishReason::kStopString:
       return v1::FINISH_REASON_STOP_STRING;
   }

@@ -143,7 +143,8 @@ TextId GraphRun::IdOf(int generator, int sequence) const {
 CallContext GraphRun::StepContext() const {
   return {.deadline = options_.context.deadline,
           .stop = stop_.get_token(),
-          .request_id = options_.context.request_id};
+          .request_id = options_.context.request_id,
+          .traceparent = options_.context.traceparent};
 }
 
 absl::Status GraphRun::Annotate(Plan::Step step, const absl::Status& status) const {

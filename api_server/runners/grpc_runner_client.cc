@@ -44,6 +44,7 @@ class Call {
       context_.set_deadline(absl::ToChronoTime(context.deadline));
     }
     if (!context.request_id.empty()) context_.AddMetadata("x-request-id", context.request_id);
+    if (!context.traceparent.empty()) context_.AddMetadata("traceparent", context.traceparent);
     // Cancelling before the call has started is remembered until it does.
     on_caller_.emplace(caller_, Cancel{&context_});
     on_shutdown_.emplace(shutdown_, Cancel{&context_});
@@ -99,6 +100,7 @@ pb::GenerateRequest ToRequest(std::string prompt, const GenerateParams& params) 
   for (const std::string& stop : params.stop) request.add_stop(stop);
   request.set_ignore_eos(params.ignore_eos);
   if (params.top_logprobs) request.set_top_logprobs(*params.top_logprobs);
+  request.set_finish_within_seconds(absl::ToDoubleSeconds(params.finish_within));
   return request;
 }
 
@@ -122,6 +124,8 @@ std::optional<FinishReason> FromProto(pb::FinishReason reason) {
       return FinishReason::kStop;
     case pb::FINISH_REASON_LENGTH:
       return FinishReason::kLength;
+    case pb::FINISH_REASON_DEADLINE:
+      return FinishReason::kDeadline;
     case pb::FINISH_REASON_STOP_STRING:
       return FinishReason::kStopString;
     default:

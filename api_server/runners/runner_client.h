@@ -22,7 +22,8 @@ namespace chorus {
 struct CallContext {
   absl::Time deadline = absl::InfiniteFuture();  // Absolute; sent on as the remaining time.
   std::stop_token stop;
-  std::string request_id;  // Sent as the metadata x-request-id.
+  std::string request_id;   // Sent as the metadata x-request-id,
+  std::string traceparent;  // and traceparent; empty: not sent.
 };
 
 // Complete parameters of one generation; see chorus.runner.v1 for units and ranges.
@@ -38,12 +39,13 @@ struct GenerateParams {
   std::vector<std::string> stop;
   bool ignore_eos = false;
   std::optional<uint32_t> top_logprobs;
+  absl::Duration finish_within;  // The text ends where it is then. Zero: no limit.
   uint64_t seed = 0;
   uint32_t branch = 0;
   uint32_t sequence = 0;
 };
 
-enum class FinishReason { kStop, kLength, kStopString };
+enum class FinishReason { kStop, kLength, kStopString, kDeadline };
 
 struct TokenLogprob {
   uint32_t id = 0;

@@ -24,6 +24,8 @@ struct GenerationRequest {
   // How many of the likeliest tokens come with each token, at most kMaxTopLogProbs. Unset: no
   // log-probabilities at all.
   std::optional<uint32_t> top_logprobs;
+  // After so long the text ends where it is. Without a token by then: DEADLINE_EXCEEDED.
+  absl::Duration finish_within = absl::InfiniteDuration();
 };
 
 inline constexpr uint32_t kMaxTopLogProbs = 20;
@@ -48,6 +50,7 @@ enum class FinishReason {
   kStop,        // End-of-sequence token, which leaves no text.
   kLength,      // A length limit, the model's context, or all the memory of the KV cache.
   kStopString,  // One of the stop strings, which leaves no text either.
+  kDeadline,    // finish_within is over.
 };
 
 // Where the time of a generation went, and in what company it was.

@@ -133,6 +133,7 @@ absl::StatusOr<std::unique_ptr<Sequence>> GenerationEngine::MakeSequence(Submiss
   sequence->max_tokens = max_tokens;
   sequence->sampling = request.sampling;
   sequence->deadline = submission.deadline;
+  sequence->finish_by = submission.arrived_at + request.finish_within;
   sequence->stop = std::move(submission.stop);
   sequence->ticket = std::move(submission.ticket);
   return sequence;

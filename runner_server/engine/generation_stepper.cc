@@ -115,7 +115,7 @@ void GenerationStepper::Step(absl::Time now) {
     clock.OnStep(started_at, stats.num_rows);
     if (!row.wants_logits) continue;
     clock.OnToken(chosen_at);
-    Append(*row.sequence, *choice++, stats);
+    Append(*row.sequence, *choice++, now + (chosen_at - started_at), stats);
   }
   stats.duration = absl::Now() - started_at;
   scheduler_->Observe(step, stats.duration);
@@ -207,7 +207,8 @@ TokenLogProb GenerationStepper::MakeLogProb(std::span<const float> logits, int32
   return result;
 }
 
-void GenerationStepper::Append(Sequence& sequence, Choice& choice, StepStats& stats) {
+void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time now,
+                               StepStats& stats) {
   Generation& generation = *generations_.at(sequence.id);
   sequence.tokens.push_back(choice.token);
   ++stats.num_generated_tokens;
@@ -217,7 +218,10 @@ void GenerationStepper::Append(Sequence& sequence, Choice& choice, StepStats& st
   }
   Deliver(generation, generation.text.Append(choice.token, std::move(choice.logprob)));
   if (generation.text.stopped()) return Finish(sequence, FinishReason::kStopString);
-  if (std::ssize(sequence.tokens) >= sequence.max_tokens) Finish(sequence, FinishReason::kLength);
+  if (std::ssize(sequence.tokens) >= sequence.max_tokens) {
+    return Finish(sequence, FinishReason::kLength);
+  }
+  if (now >= sequence.finish_by) Finish(sequence, FinishReason::kDeadline);
 }
 
 void GenerationStepper::Deliver(Generation& generation, GenerationDelta delta) {

@@ -109,7 +109,8 @@ class GenerationStepper {
   std::span<Choice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
   // How likely `token` was and what else was, by the `logits` of its place.
   TokenLogProb MakeLogProb(std::span<const float> logits, int32_t token, uint32_t num_top) const;
-  void Append(Sequence& sequence, Choice& choice, StepStats& stats);
+  // `now` is when the step ended.
+  void Append(Sequence& sequence, Choice& choice, absl::Time now, StepStats& stats);
   static void Deliver(Generation& generation, GenerationDelta delta);
   void Finish(const Sequence& sequence, FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);

@@ -57,7 +57,7 @@ ScheduledStep Scheduler::Schedule(absl::Time now) {
 void Scheduler::DropUnwanted(absl::Time now, ScheduledStep& step) {
   const auto drop_from = [&](auto& sequences) {
     for (auto& sequence : sequences) {
-      absl::Status status = CheckStillWanted(sequence->stop, sequence->deadline, now);
+      absl::Status status = CheckStillWanted(sequence->stop, sequence->lapses_at(), now);
       if (status.ok()) continue;
       if (sequence->slot >= 0) slots_.Free(std::exchange(sequence->slot, -1));
       step.dropped.push_back({std::move(sequence), std::move(status)});
@@ -71,7 +71,7 @@ void Scheduler::DropUnwanted(absl::Time now, ScheduledStep& step) {
 void Scheduler::AdmitArrivals(absl::Time now, ScheduledStep& step) {
   for (auto& sequence : std::exchange(arrivals_, {})) {
     sequence->num_unshared = NumUnshared(*sequence);
-    absl::Status status = CheckStillWanted(sequence->stop, sequence->deadline, now);
+    absl::Status status = CheckStillWanted(sequence->stop, sequence->lapses_at(), now);
     if (status.ok()) status = CheckInTime(*sequence, now);
     if (status.ok()) {
       waiting_.push_back(std::move(sequence));
@@ -94,12 +94,13 @@ int Scheduler::NumUnshared(const Sequence& sequence) const {
 }
 
 absl::Status Scheduler::CheckInTime(const Sequence& sequence, absl::Time now) const {
-  if (sequence.deadline == absl::InfiniteFuture()) return absl::OkStatus();
+  const absl::Time deadline = sequence.lapses_at();
+  if (deadline == absl::InfiniteFuture()) return absl::OkStatus();
   const absl::Duration predicted = kCertainty * TimeToFirstToken(sequence);
-  if (now + predicted < sequence.deadline) return absl::OkStatus();
+  if (now + predicted < deadline) return absl::OkStatus();
   return absl::DeadlineExceededError(
       absl::StrCat("the first token would come after the deadline, which is in ",
-                   absl::FormatDuration(sequence.deadline - now), ": at the earliest in ",
+                   absl::FormatDuration(deadline - now), ": at the earliest in ",
                    absl::FormatDuration(predicted), "; retry later or elsewhere"));
 }
 

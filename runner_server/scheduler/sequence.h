@@ -3,6 +3,7 @@
 // One text being generated, as the scheduler sees it. Plain data; owned by the scheduler from Add
 // on, read and extended by the engine between Schedule calls.
 
+#include <algorithm>
 #include <cstdint>
 #include <stop_token>
 #include <vector>
@@ -20,6 +21,7 @@ struct Sequence {
   int max_tokens = 0;  // Prompt and new tokens together; at least one more than the prompt.
   SamplingParams sampling;
   absl::Time deadline = absl::InfiniteFuture();
+  absl::Time finish_by = absl::InfiniteFuture();  // The text that is there by then is all of it.
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released when the sequence is first in a step.
 
@@ -37,6 +39,10 @@ struct Sequence {
   // Whether each step adds one token: all else is cached, be it for the first time or once more
   // after a preemption.
   bool is_decoding() const { return num_cached >= num_prompt_tokens && num_uncached() == 1; }
+  // When it is dropped; one without a new token has nothing to finish with.
+  absl::Time lapses_at() const {
+    return num_generated() == 0 ? std::min(deadline, finish_by) : deadline;
+  }
   int num_uncached() const { return static_cast<int>(tokens.size()) - num_cached; }
   int num_generated() const { return static_cast<int>(tokens.size()) - num_prompt_tokens; }
 };

@@ -29,6 +29,9 @@ GenerationRequest ToGenerationRequest(const runner::v1::GenerateRequest& proto) 
                                .stop = {proto.stop().begin(), proto.stop().end()},
                                .ignore_eos = proto.ignore_eos()};
   if (proto.has_top_logprobs()) request.top_logprobs = proto.top_logprobs();
+  if (proto.finish_within_seconds() > 0) {
+    request.finish_within = absl::Seconds(proto.finish_within_seconds());
+  }
   return request;
 }
 
@@ -43,6 +46,8 @@ runner::v1::FinishReason ToProto(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop:
       return runner::v1::FINISH_REASON_STOP;
+    case FinishReason::kDeadline:
+      return runner::v1::FINISH_REASON_DEADLINE;
     case FinishReason::kLength:
       return runner::v1::FINISH_REASON_LENGTH;
     case FinishReason::kStopString:

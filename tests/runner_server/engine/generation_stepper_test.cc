@@ -432,6 +432,33 @@ TEST_F(GenerationStepperTest, StopsDecodingAtTheDeadline) {
   EXPECT_THAT(observer_.rejected, IsEmpty());  // It ran.
 }
 
+TEST_F(GenerationStepperTest, FinishesATextThatMayTakeNoLonger) {
+  Make(Script(1, {1}));
+  auto sequence = MakeSequence("z", 50);
+  sequence->finish_by = kNow + absl::Seconds(1);
+  GenerationReply reply;
+  Add(std::move(sequence), reply);
+  stepper_->Step(kNow);
+  stepper_->Step(kNow + absl::Seconds(1));
+  ASSERT_TRUE(reply.result.ok()) << reply.result.status();
+  EXPECT_EQ(reply.result->reason, FinishReason::kDeadline);
+  EXPECT_EQ(reply.text, "aa");
+  EXPECT_FALSE(stepper_->HasWork());
+}
+
+TEST_F(GenerationStepperTest, WhatHasNoTokenByThenHasNothingToFinishWith) {
+  Make(Script(1, {1}), {.num_slots = 1});
+  GenerationReply running, waiting;
+  Add(MakeSequence("y", 50), running);
+  auto sequence = MakeSequence("z", 50);
+  sequence->finish_by = kNow + absl::Seconds(1);
+  Add(std::move(sequence), waiting);
+  stepper_->Step(kNow);
+  stepper_->Step(kNow + absl::Seconds(1));
+  EXPECT_EQ(waiting.result.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_FALSE(running.done());
+}
+
 TEST_F(GenerationStepperTest, NeverRunsWhatExpiredWhileWaiting) {
   Make(Script(1, {1}));
   auto sequence = MakeSequence("z", 50);
