@@ -32,6 +32,21 @@ std::string TakeRequestId(std::string_view offered) {
   return IsRequestId(offered) ? std::string(offered) : MakeRequestId();
 }
 
+std::string TakeTraceparent(std::string_view offered) {
+  // 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+  constexpr std::string_view kShape = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+  if (offered.size() != kShape.size()) return "";
+  for (size_t i = 0; i < kShape.size(); ++i) {
+    const bool is_digit = absl::ascii_isxdigit(offered[i]) && !absl::ascii_isupper(offered[i]);
+    if (kShape[i] == 'x' ? !is_digit : offered[i] != kShape[i]) return "";
+  }
+  const auto is_zero = [&](size_t begin, size_t size) {
+    return offered.substr(begin, size).find_first_not_of('0') == std::string_view::npos;
+  };
+  if (is_zero(3, 32) || is_zero(36, 16)) return "";
+  return std::string(offered);
+}
+
 absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time arrival,
                                         absl::Duration max_timeout) {
   const std::string* field = request.Find("X-Request-Timeout-Ms");

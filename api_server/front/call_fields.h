@@ -17,6 +17,10 @@ namespace chorus {
 // stand in a header, a log line and a metric as it is.
 std::string TakeRequestId(std::string_view offered);
 
+// `offered` if it is a traceparent of W3C Trace Context, version 00, else nothing. It is passed on
+// as it is: this server makes no spans of its own.
+std::string TakeTraceparent(std::string_view offered);
+
 // `arrival` plus X-Request-Timeout-Ms, but at most plus `max_timeout`, which is also the default.
 // INVALID_ARGUMENT unless the field is a whole number of at least 1.
 absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time arrival,

@@ -20,6 +20,7 @@ namespace chorus {
 namespace {
 
 constexpr char kRequestIdKey[] = "x-request-id";
+constexpr char kTraceparentKey[] = "traceparent";
 
 grpc::Status WithDetails(const absl::Status& status) {
   const grpc::Status plain = ToGrpcStatus(status);
@@ -28,17 +29,18 @@ grpc::Status WithDetails(const absl::Status& status) {
   return {plain.error_code(), plain.error_message(), rpc_status.SerializeAsString()};
 }
 
-// The path that the method has over HTTP; all of ours are POST.
+// The path that the method has over HTTP; all of ours are POST or GET.
 std::string EndpointOf(const char* method_name) {
   const auto* service =
       v1::GenerateRequest::descriptor()->file()->FindServiceByName("InferenceService");
   const auto* method = service->FindMethodByName(method_name);
-  return method->options().GetExtension(google::api::http).post();
+  const google::api::HttpRule& rule = method->options().GetExtension(google::api::http);
+  return rule.has_get() ? rule.get() : rule.post();
 }
 
-std::string OfferedRequestId(const grpc::CallbackServerContext& context) {
+std::string Offered(const grpc::CallbackServerContext& context, const char* key) {
   const auto& metadata = context.client_metadata();
-  const auto found = metadata.find(kRequestIdKey);
+  const auto found = metadata.find(key);
   return found == metadata.end() ? "" : std::string(found->second.data(), found->second.size());
 }
 
@@ -49,17 +51,26 @@ class CallState {
       : metrics_(std::move(metrics)) {}
 
   Call Begin(grpc::CallbackServerContext& context, absl::Duration max_timeout) {
-    request_id_ = TakeRequestId(OfferedRequestId(context));
+    context_ = &context;
+    request_id_ = TakeRequestId(Offered(context, kRequestIdKey));
     context.AddInitialMetadata(kRequestIdKey, request_id_);
     return {.deadline = std::min(absl::FromChrono(context.deadline()), absl::Now() + max_timeout),
             .stop = stop_.get_token(),
-            .request_id = request_id_};
+            .request_id = request_id_,
+            .traceparent = TakeTraceparent(Offered(context, kTraceparentKey)),
+            .notes = notes_};
   }
 
   void Stop() { stop_.request_stop(); }
 
   // Called once; what the client is told.
   grpc::Status End(const absl::Status& status) {
+    if (!notes_->finish_reason.empty()) {
+      context_->AddTrailingMetadata("x-chorus-finish-reason", notes_->finish_reason);
+    }
+    if (!notes_->server_timing.empty()) {
+      context_->AddTrailingMetadata("server-timing", notes_->server_timing);
+    }
     metrics_->Finish(HttpStatus(status));
     VLOG(1) << "request=" << request_id_ << " protocol=grpc endpoint=" << metrics_->endpoint()
             << " status=" << absl::StatusCodeToString(status.code())
@@ -69,6 +80,8 @@ class CallState {
 
  private:
   const std::unique_ptr<RequestMetrics::Request> metrics_;
+  const std::shared_ptr<ReplyNotes> notes_ = std::make_shared<ReplyNotes>();
+  grpc::CallbackServerContext* context_ = nullptr;
   std::stop_source stop_;
   std::string request_id_;
 };
@@ -227,6 +240,16 @@ class Service final : public v1::InferenceService::CallbackService {
       grpc::CallbackServerContext* context, const v1::GenerateRequest* request) override {
     return BeginStream(stream_generate_, &InferenceHandler::StreamGenerate, context, request);
   }
+  grpc::ServerUnaryReactor* ListGraphs(grpc::CallbackServerContext* context,
+                                       const v1::ListGraphsRequest* request,
+                                       v1::ListGraphsResponse* response) override {
+    return Begin(list_graphs_, &InferenceHandler::ListGraphs, context, request, response);
+  }
+  grpc::ServerUnaryReactor* GetGraph(grpc::CallbackServerContext* context,
+                                     const v1::GetGraphRequest* request,
+                                     v1::Graph* response) override {
+    return Begin(get_graph_, &InferenceHandler::GetGraph, context, request, response);
+  }
 
   InferenceHandler& handler_;
   RequestMetrics& metrics_;
@@ -240,6 +263,8 @@ class Service final : public v1::InferenceService::CallbackService {
   const std::string stream_classify_generated_texts_ = EndpointOf("StreamClassifyGeneratedTexts");
   const std::string stream_run_graph_ = EndpointOf("StreamRunGraph");
   const std::string stream_generate_ = EndpointOf("StreamGenerate");
+  const std::string list_graphs_ = EndpointOf("ListGraphs");
+  const std::string get_graph_ = EndpointOf("GetGraph");
 };
 
 }  // namespace

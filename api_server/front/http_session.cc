@@ -199,6 +199,7 @@ void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
   exchange_.head = *std::move(head);
   const HttpRequest& request = exchange_.head.request;
   exchange_.call.request_id = TakeRequestId(Find(request, "X-Request-Id"));
+  exchange_.call.traceparent = TakeTraceparent(Find(request, "traceparent"));
   const HttpHandler::Match match = handler_.MatchHead(request);
   exchange_.metrics = metrics_.Start(match.endpoint);
   exchange_.refusal = CheckHead(match);
@@ -410,6 +411,7 @@ void HttpSession::Close() {
 
 void HttpSession::Log(int status, size_t body_bytes) const {
   VLOG(1) << "request=" << exchange_.call.request_id
+          << " traceparent=" << exchange_.call.traceparent
           << " protocol=http method=" << exchange_.head.request.method
           << " endpoint=" << exchange_.metrics->endpoint() << " status=" << status
           << " reply_bytes=" << body_bytes << " duration=" << exchange_.metrics->elapsed();

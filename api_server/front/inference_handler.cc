@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "api_server/front/rpc_status.h"
 #include "base/status_macros.h"
@@ -163,6 +165,24 @@ v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
   return response;
 }
 
+// What the reply's header fields say of these texts.
+void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes) {
+  std::vector<std::string> timings;
+  const auto add = [&](const GraphResult& result, const char* stage, absl::Duration duration) {
+    timings.push_back(absl::StrFormat("%s.%s;dur=%.1f", result.runner, stage,
+                                      absl::ToDoubleMilliseconds(duration)));
+  };
+  for (const GraphResult& result : results) {
+    if (result.end.reason == FinishReason::kDeadline) notes.finish_reason = "deadline";
+    if (!explain) continue;
+    add(result, "queue", result.end.queue_time);
+    add(result, "prefill", result.end.prefill_time);
+    add(result, "decode", result.end.decode_time);
+    if (!result.classification.labels.empty()) add(result, "classify", result.classify_time);
+  }
+  notes.server_timing = absl::StrJoin(timings, ", ");
+}
+
 // Puts what it hears of a run into a stream.
 class StreamingListener final : public GraphListener {
  public:
@@ -246,6 +266,39 @@ v1::Classification ToProto(TextClassification classification) {
   return result;
 }
 
+void SetStatus(const GraphStatus::Node& node, v1::GraphNode& proto) {
+  proto.set_healthy_replicas(static_cast<uint32_t>(node.replicas.healthy));
+  proto.set_replicas(static_cast<uint32_t>(node.replicas.total));
+  proto.set_in_flight(node.stats.in_flight);
+  proto.set_recent_calls(node.stats.recent_calls);
+  proto.set_recent_failures(node.stats.recent_failures);
+  if (node.stats.p50) proto.set_p50_seconds(absl::ToDoubleSeconds(*node.stats.p50));
+  if (node.stats.p99) proto.set_p99_seconds(absl::ToDoubleSeconds(*node.stats.p99));
+}
+
+v1::Graph ToProto(const GraphStatus& status) {
+  const std::vector<Graph::Generator>& generators = status.graph->generators();
+  v1::Graph graph;
+  graph.set_name(status.graph->name());
+  for (size_t i = 0; i < generators.size(); ++i) {
+    v1::GraphNode& node = *graph.add_nodes();
+    node.set_name(generators[i].name);
+    node.set_kind(v1::NODE_KIND_GENERATE);
+    node.set_runner(generators[i].runner);
+    if (generators[i].input) node.add_inputs(generators[*generators[i].input].name);
+    node.set_waiting(status.generators[i].stats.waiting);
+    SetStatus(status.generators[i], node);
+  }
+  const Graph::Classifier& classifier = status.graph->classifier();
+  v1::GraphNode& node = *graph.add_nodes();
+  node.set_name(classifier.name);
+  node.set_kind(v1::NODE_KIND_CLASSIFY);
+  node.set_runner(classifier.runner);
+  for (const int input : classifier.inputs) node.add_inputs(generators[input].name);
+  SetStatus(status.classifier, node);
+  return graph;
+}
+
 }  // namespace
 
 InferenceHandler::InferenceHandler(Executor& executor, Admission& admission,
@@ -271,12 +324,14 @@ absl::Status InferenceHandler::ReplyWithGraph(const std::string& graph, Request 
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   std::string text = std::move(*request.mutable_text());
+  std::shared_ptr<ReplyNotes> notes = call.notes;
   return executor_.RunGraph(
       graph, std::move(text), overrides, ToContext(std::move(call)), nullptr,
-      [request = std::move(request), permit = std::move(permit),
+      [request = std::move(request), permit = std::move(permit), notes = std::move(notes),
        done = std::move(done)](absl::StatusOr<std::vector<GraphResult>> results) mutable {
         { const Admission::Permit end = std::move(permit); }
         if (!results.ok()) return std::move(done)(std::move(results).status());
+        FillNotes(*results, request.explain(), *notes);
         Response response;
         for (GraphResult& result : *results) {
           *response.add_results() = ToScoredText(std::move(result), request);
@@ -325,12 +380,14 @@ absl::Status InferenceHandler::Generate(v1::GenerateRequest request, Call call,
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   const std::string model = request.model();
   std::string text = std::move(*request.mutable_text());
+  std::shared_ptr<ReplyNotes> notes = call.notes;
   return executor_.Generate(
       model, std::move(text), overrides, ToContext(std::move(call)), nullptr,
-      [request = std::move(request), permit = std::move(permit),
+      [request = std::move(request), permit = std::move(permit), notes = std::move(notes),
        done = std::move(done)](absl::StatusOr<std::vector<GraphResult>> results) mutable {
         { const Admission::Permit end = std::move(permit); }
         if (!results.ok()) return std::move(done)(std::move(results).status());
+        FillNotes(*results, request.explain(), *notes);
         std::move(done)(ToGenerateResponse(*results, request));
       });
 }
@@ -402,6 +459,23 @@ absl::Status InferenceHandler::Detokenize(v1::DetokenizeRequest request, Call ca
                               });
 }
 
+absl::Status InferenceHandler::ListGraphs(v1::ListGraphsRequest, Call,
+                                          Done<v1::ListGraphsResponse> done) {
+  v1::ListGraphsResponse response;
+  for (const std::string& name : executor_.GraphNames()) {
+    ASSIGN_OR_RETURN(const GraphStatus status, executor_.DescribeGraph(name));
+    *response.add_graphs() = ToProto(status);
+  }
+  std::move(done)(std::move(response));
+  return absl::OkStatus();
+}
+
+absl::Status InferenceHandler::GetGraph(v1::GetGraphRequest request, Call, Done<v1::Graph> done) {
+  ASSIGN_OR_RETURN(const GraphStatus status, executor_.DescribeGraph(request.graph()));
+  std::move(done)(ToProto(status));
+  return absl::OkStatus();
+}
+
 void InferenceHandler::Register(MethodRegistry& registry) {
   const auto full_name = [](const char* name) {
     return absl::StrCat("chorus.v1.InferenceService.", name);
@@ -432,6 +506,8 @@ void InferenceHandler::Register(MethodRegistry& registry) {
   add_stream("StreamClassifyGeneratedTexts", &InferenceHandler::StreamClassifyGeneratedTexts);
   add_stream("StreamRunGraph", &InferenceHandler::StreamRunGraph);
   add_stream("StreamGenerate", &InferenceHandler::StreamGenerate);
+  add("ListGraphs", &InferenceHandler::ListGraphs);
+  add("GetGraph", &InferenceHandler::GetGraph);
 }
 
 }  // namespace chorus

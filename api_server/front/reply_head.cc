@@ -14,6 +14,7 @@ constexpr std::pair<int, std::string_view> kReasons[] = {
     {100, "Continue"},
     {200, "OK"},
     {204, "No Content"},
+    {304, "Not Modified"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -57,7 +58,8 @@ std::string FormatReplyHead(const HttpReply& reply, const ReplyContext& context)
   if (!reply.content_type.empty()) AddField(head, "Content-Type", reply.content_type);
   if (reply.stream != nullptr) {
     if (context.minor_version >= 1) AddField(head, "Transfer-Encoding", "chunked");
-  } else if (reply.status != 204) {
+  } else if (reply.status != 204 && reply.status != 304) {
+    // 304 could only give the length that 200 would have.
     AddField(head, "Content-Length", absl::StrCat(reply.body.size()));
   }
   AddField(head, "X-Request-Id", context.request_id);

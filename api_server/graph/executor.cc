@@ -27,7 +27,11 @@ absl::StatusOr<typename Map::mapped_type> FindNamed(const Map& map, const std::s
 }  // namespace
 
 Executor::Executor(Graphs graphs, Runners runners, Clock clock)
-    : graphs_(std::move(graphs)), runners_(std::move(runners)), clock_(std::move(clock)) {}
+    : graphs_(std::move(graphs)), runners_(std::move(runners)), clock_(std::move(clock)) {
+  for (const auto& [name, graph] : graphs_) {
+    stats_.emplace(name, std::make_unique<GraphStats>(*graph));
+  }
+}
 
 Executor::~Executor() { in_flight_.Wait(); }
 
@@ -36,8 +40,8 @@ absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, FindNamed(graphs_, graph_name, "graph"));
-  return Run(std::move(graph), std::move(text), overrides, std::move(context), std::move(listener),
-             std::move(done));
+  return Run(std::move(graph), stats_.at(graph_name).get(), std::move(text), overrides,
+             std::move(context), std::move(listener), std::move(done));
 }
 
 absl::Status Executor::Generate(const std::string& runner, std::string text,
@@ -45,11 +49,11 @@ absl::Status Executor::Generate(const std::string& runner, std::string text,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
   RETURN_IF_ERROR(FindNamed(runners_, runner, "model").status());
-  return Run(Graph::OfModel(runner), std::move(text), overrides, std::move(context),
+  return Run(Graph::OfModel(runner), nullptr, std::move(text), overrides, std::move(context),
              std::move(listener), std::move(done));
 }
 
-absl::Status Executor::Run(std::shared_ptr<const Graph> graph, std::string text,
+absl::Status Executor::Run(std::shared_ptr<const Graph> graph, GraphStats* stats, std::string text,
                            const GenerateOverrides& overrides, CallContext context,
                            std::shared_ptr<GraphListener> listener,
                            Done<std::vector<GraphResult>> done) {
@@ -78,6 +82,7 @@ absl::Status Executor::Run(std::shared_ptr<const Graph> graph, std::string text,
                                                .num_sequences = num_sequences,
                                                .context = std::move(context),
                                                .clock = &clock_,
+                                               .stats = stats,
                                                .listener = std::move(listener),
                                                .done = std::move(done),
                                                .ticket = in_flight_.Enter()})
@@ -120,6 +125,29 @@ absl::Status Executor::Detokenize(const std::string& runner, std::vector<uint32_
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
   client->Detokenize(std::move(ids), std::move(context), Named(runner, std::move(done)));
   return absl::OkStatus();
+}
+
+std::vector<std::string> Executor::GraphNames() const {
+  std::vector<std::string> names;
+  for (const auto& [name, graph] : graphs_) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::StatusOr<GraphStatus> Executor::DescribeGraph(const std::string& name) const {
+  GraphStatus status;
+  ASSIGN_OR_RETURN(status.graph, FindNamed(graphs_, name, "graph"));
+  GraphStats& stats = *stats_.at(name);
+  const absl::Time now = clock_();
+  const auto describe = [&](const std::string& runner, NodeStats& node) {
+    return GraphStatus::Node{.replicas = runners_.at(runner)->replicas(), .stats = node.Take(now)};
+  };
+  for (size_t i = 0; i < status.graph->generators().size(); ++i) {
+    status.generators.push_back(
+        describe(status.graph->generators()[i].runner, stats.generator(static_cast<int>(i))));
+  }
+  status.classifier = describe(status.graph->classifier().runner, stats.classifier());
+  return status;
 }
 
 std::vector<std::string> Executor::UnhealthyRunners() const {

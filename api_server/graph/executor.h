@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "api_server/graph/generate_overrides.h"
 #include "api_server/graph/graph.h"
+#include "api_server/graph/graph_stats.h"
 #include "api_server/graph/seed_source.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
@@ -59,6 +60,17 @@ class GraphListener {
   // `text` is whole, but for its score.
   virtual void OnGenerated(const TextId& id, const GraphResult& text) = 0;
   virtual void OnScored(const TextId& id, const GraphResult& text) = 0;
+};
+
+// A graph, and how the calls of its nodes go.
+struct GraphStatus {
+  struct Node {
+    RunnerClient::Replicas replicas;
+    NodeStats::Snapshot stats;
+  };
+  std::shared_ptr<const Graph> graph;
+  std::vector<Node> generators;  // As Graph::generators().
+  Node classifier;
 };
 
 class Executor {
@@ -108,6 +120,12 @@ class Executor {
   absl::Status Detokenize(const std::string& runner, std::vector<uint32_t> ids, CallContext context,
                           Done<std::string> done);
 
+  // The graphs' names, sorted.
+  std::vector<std::string> GraphNames() const;
+
+  // What is known of a graph at this moment. NOT_FOUND when there is no such graph.
+  absl::StatusOr<GraphStatus> DescribeGraph(const std::string& graph) const;
+
   // The names of the runners that have no healthy replica, sorted; empty means ready.
   std::vector<std::string> UnhealthyRunners() const;
 
@@ -115,7 +133,8 @@ class Executor {
   bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
 
  private:
-  absl::Status Run(std::shared_ptr<const Graph> graph, std::string text,
+  // `stats` may be null.
+  absl::Status Run(std::shared_ptr<const Graph> graph, GraphStats* stats, std::string text,
                    const GenerateOverrides& overrides, CallContext context,
                    std::shared_ptr<GraphListener> listener, Done<std::vector<GraphResult>> done);
   // `done`, which also ends the call's being in flight and names the runner in errors.
@@ -125,6 +144,7 @@ class Executor {
   const Graphs graphs_;
   const Runners runners_;
   const Clock clock_;
+  absl::flat_hash_map<std::string, std::unique_ptr<GraphStats>> stats_;  // By graph.
   SeedSource seeds_;
   InFlight in_flight_;
 };

@@ -1,11 +1,21 @@
 #include "api_server/graph/graph_run.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace chorus {
+namespace {
+
+// What a reply takes on its way, of the time that is left.
+constexpr absl::Duration kLeastMargin = absl::Milliseconds(5);
+constexpr absl::Duration kMostMargin = absl::Milliseconds(50);
+// The runner then says that there is no time for a token.
+constexpr absl::Duration kLeastTime = absl::Milliseconds(1);
+
+}  // namespace
 
 absl::Status CheckNotEnded(const CallContext& context, absl::Time now) {
   if (context.stop.stop_requested()) return absl::CancelledError("the caller has cancelled");
@@ -18,6 +28,7 @@ absl::Status CheckNotEnded(const CallContext& context, absl::Time now) {
 GraphRun::GraphRun(Options options)
     : options_(std::move(options)),
       texts_(options_.graph->generators().size() * options_.num_sequences),
+      stats_(options_.stats, texts_.size()),
       plans_(options_.num_sequences, Plan(*options_.graph)) {}
 
 void GraphRun::Start() {
@@ -32,6 +43,7 @@ void GraphRun::Start() {
 }
 
 void GraphRun::Launch(Task task) {
+  stats_.Begin(task.step, NumberOf(task), (*options_.clock)());
   task.step.kind == Plan::Step::kGenerate ? Generate(task.step.index, task.sequence)
                                           : Classify(task.step.index, task.sequence);
 }
@@ -45,10 +57,13 @@ void GraphRun::Generate(int generator, int sequence) {
   text.prompt_bytes = text.generated.size();
   GenerateParams params = options_.params[generator];
   params.sequence = static_cast<uint32_t>(sequence);
+  params.finish_within = FinishWithin();
   text.seed = params.seed;
   options_.generators[generator]->Generate(
       text.generated, params, StepContext(),
       [self = shared_from_this(), generator, sequence, &text](TextDelta delta) {
+        self->stats_.OnToken({Plan::Step::kGenerate, generator},
+                             self->NumberOf({{Plan::Step::kGenerate, generator}, sequence}));
         text.generated += delta.text;
         std::copy(delta.logprobs.begin(), delta.logprobs.end(), std::back_inserter(text.logprobs));
         if (self->options_.listener != nullptr) {
@@ -91,6 +106,7 @@ void GraphRun::Classify(int row, int sequence) {
 }
 
 void GraphRun::OnEnd(Task task, absl::Status status) {
+  stats_.End(task.step, NumberOf(task), status.ok(), (*options_.clock)());
   std::vector<Plan::Step> next;
   bool failed = false;
   bool finished = false;
@@ -130,6 +146,17 @@ void GraphRun::Finish() {
   }
   done = nullptr;
   options_.ticket.reset();
+}
+
+absl::Duration GraphRun::FinishWithin() const {
+  if (options_.context.deadline == absl::InfiniteFuture()) return absl::ZeroDuration();
+  const absl::Time now = (*options_.clock)();
+  const absl::Duration left = options_.context.deadline - now;
+  absl::Duration reserved = std::clamp(left / 20, kLeastMargin, kMostMargin);
+  if (options_.stats != nullptr) {
+    reserved += options_.stats->classifier().Take(now).p95.value_or(absl::ZeroDuration());
+  }
+  return std::max(left - reserved, kLeastTime);
 }
 
 TextId GraphRun::IdOf(int generator, int sequence) const {

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "api_server/graph/executor.h"
 #include "api_server/graph/graph.h"
+#include "api_server/graph/graph_stats.h"
 #include "api_server/graph/plan.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
@@ -38,6 +39,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     int num_sequences = 1;
     CallContext context;
     const Executor::Clock* clock;             // Outlives the run.
+    GraphStats* stats = nullptr;              // Likewise; null: nobody counts.
     std::shared_ptr<GraphListener> listener;  // Null: nobody listens.
     Executor::Done<std::vector<GraphResult>> done;
     InFlight::Ticket ticket;  // Given back when `done` has returned.
@@ -64,7 +66,12 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   GraphResult& text_of(int generator, int sequence) {
     return texts_[generator * options_.num_sequences + sequence];
   }
+  // Among the calls of its kind.
+  int NumberOf(Task task) const { return task.step.index * options_.num_sequences + task.sequence; }
   TextId IdOf(int generator, int sequence) const;
+  // How long a text may take now, so that it is scored and sent before the deadline. Zero: as long
+  // as it likes.
+  absl::Duration FinishWithin() const;
   CallContext StepContext() const;
   // `status` with the node and runner of `step` in front.
   absl::Status Annotate(Plan::Step step, const absl::Status& status) const;
@@ -74,6 +81,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   // time, and read by the steps that follow them; so no lock.
   std::vector<GraphResult> texts_;
   std::stop_source stop_;  // Ends every step.
+  RunStats stats_;
 
   std::mutex mutex_;
   std::vector<Plan> plans_;  // By sequence. Guarded by mutex_, as the following.

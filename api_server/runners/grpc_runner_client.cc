@@ -375,6 +375,12 @@ void GrpcRunnerClient::Detokenize(std::vector<uint32_t> ids, CallContext context
       [](pb::DetokenizeResponse& reply) { return std::move(*reply.mutable_text()); });
 }
 
+RunnerClient::Replicas GrpcRunnerClient::replicas() const {
+  Replicas replicas = {.total = static_cast<int>(endpoints_.size())};
+  for (const auto& endpoint : endpoints_) replicas.healthy += endpoint->healthy() ? 1 : 0;
+  return replicas;
+}
+
 bool GrpcRunnerClient::healthy() const {
   for (const auto& endpoint : endpoints_) {
     if (endpoint->healthy()) return true;

@@ -44,6 +44,7 @@ class GrpcRunnerClient final : public RunnerClient {
   void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override;
   void Tokenize(std::string text, CallContext context, OnTokenized done) override;
   void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) override;
+  Replicas replicas() const override;
   bool healthy() const override;
 
  private:

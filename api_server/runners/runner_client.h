@@ -109,6 +109,12 @@ class RunnerClient {
   virtual void Tokenize(std::string text, CallContext context, OnTokenized done) = 0;
   virtual void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) = 0;
 
+  struct Replicas {
+    int total = 0;
+    int healthy = 0;  // Report SERVING.
+  };
+  virtual Replicas replicas() const = 0;
+
   // Whether at least one replica reports SERVING.
   virtual bool healthy() const = 0;
 };

@@ -227,7 +227,7 @@ INSTANTIATE_TEST_SUITE_P(
          kGateway},
         {"EnumByNumber", "reason: 2",
          "f.yaml:1:9: reason: must be one of FINISH_REASON_UNSPECIFIED, FINISH_REASON_STOP, "
-         "FINISH_REASON_LENGTH, FINISH_REASON_STOP_STRING: \"2\"",
+         "FINISH_REASON_LENGTH, FINISH_REASON_STOP_STRING, FINISH_REASON_DEADLINE: \"2\"",
          std::make_shared<chorus::runner::v1::Finished>()},
         {"TooSmallForInt32", "value: -2147483649",
          "f.yaml:1:8: value: must be an integer from -2147483648 to 2147483647: \"-2147483649\"",

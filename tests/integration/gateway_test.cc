@@ -240,10 +240,20 @@ TEST_F(GatewayTest, AThousandCallsThatLeaveAtRandomLeaveNothingBehind) {
 TEST_F(GatewayTest, ADeadlineEndsDecoding) {
   std::vector<std::future<std::string>> replies;
   for (int i = 0; i < 16; ++i) {
-    replies.push_back(
-        std::async(std::launch::async, [this] { return Curl("-H 'X-Request-Timeout-Ms: 10'"); }));
+    replies.push_back(std::async(std::launch::async, [this, i] {
+      return Shell(CurlCommand("-D - -H 'X-Request-Timeout-Ms: " + std::to_string(i < 8 ? 60 : 6) +
+                               "'"))
+          .out;
+    }));
   }
-  for (auto& reply : replies) EXPECT_EQ(reply.get(), "504");
+  // What has a token in time is a text that ends early; what has none, an error. A busy machine may
+  // make one of the other.
+  for (auto& reply : replies) {
+    const std::string out = reply.get();
+    const bool is_whole =
+        out.ends_with("200") && out.find("X-Chorus-Finish-Reason: deadline") != std::string::npos;
+    EXPECT_TRUE(is_whole || out.ends_with("504")) << out;
+  }
   EXPECT_TRUE(Eventually([&] { return Load().running_sequences() == 0; }, seconds(10)));
 }
 
@@ -323,6 +333,7 @@ TEST_P(BitsTest, ASeededTextIsTheSameInAnyCompanyOverGrpcAndAfterARestart) {
   EXPECT_EQ(response.generated(), nlohmann::json::parse(alone)["generated"].get<std::string>());
 
   runner_->Signal(SIGKILL);
+  EXPECT_EQ(runner_->WaitForExit(seconds(60)), 128 + SIGKILL);
   StartRunner(runner_address_, "", 2);
   ASSERT_TRUE(Eventually([&] { return Curl("--max-time 10") == "200"; }, kStartPatience))
       << runner_->Log();

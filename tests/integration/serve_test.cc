@@ -257,6 +257,21 @@ TEST_F(ServeTest, TokenizesAndDetokenizes) {
   EXPECT_EQ(Curl(model + "detokenize --json '{\"ids\": [999999]}'").code, 400);
 }
 
+TEST_F(ServeTest, ATextIsCutSoThatItIsScoredByTheDeadline) {
+  // Greedy texts of 240 tokens take some 50 ms of a quiet machine; on a busy one all may fail.
+  for (const int milliseconds : {40, 80, 160, 320, 640, 1280}) {
+    const Reply reply = Curl("-D - -X POST '" + serve_->http() +
+                             "/classify_generated_texts?do_sample=false&max_length=240&details=true"
+                             "&ignore_eos=true' -H 'Content-Type: text/plain' -d 'I' -H "
+                             "'X-Request-Timeout-Ms: " +
+                             std::to_string(milliseconds) + "'");
+    EXPECT_TRUE(reply.code == 200 || reply.code == 504) << reply.body;
+    if (reply.code != 200) continue;
+    const bool is_cut = reply.body.find("FINISH_REASON_DEADLINE") != std::string::npos;
+    EXPECT_EQ(reply.body.find("X-Chorus-Finish-Reason: deadline") != std::string::npos, is_cut);
+  }
+}
+
 TEST_F(ServeTest, ExplainsWhereTheTimeWent) {
   const json results = json::parse(
       ClassifyGeneratedTexts(*serve_, "?explain=true&max_new_tokens=9&ignore_eos=true").body);

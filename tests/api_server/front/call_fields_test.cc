@@ -49,5 +49,18 @@ TEST(CallFieldsTest, RefusesTimeoutsThatAreNoWholePositiveNumber) {
   }
 }
 
+TEST(TakeTraceparent, PassesOnWhatIsOne) {
+  const std::string good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  EXPECT_EQ(TakeTraceparent(good), good);
+  for (const char* bad : {"", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+                          "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                          "00-4BF92F3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                          "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                          "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                          "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"}) {
+    EXPECT_EQ(TakeTraceparent(bad), "") << bad;
+  }
+}
+
 }  // namespace
 }  // namespace chorus

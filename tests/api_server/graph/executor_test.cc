@@ -125,6 +125,36 @@ TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
   EXPECT_THAT(results[1].classification.probabilities, ElementsAre(0.75, 0.25));
 }
 
+TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
+  EXPECT_THAT(executor_->GraphNames(), ElementsAre("chain", "tutorial"));
+  EXPECT_EQ(executor_->DescribeGraph("none").status().code(), absl::StatusCode::kNotFound);
+  const auto describe = [&] { return executor_->DescribeGraph("tutorial").value(); };
+  ra_->set_healthy(false);
+  EXPECT_EQ(describe().generators[0].replicas.total, 2);
+  EXPECT_EQ(describe().generators[0].replicas.healthy, 0);
+  EXPECT_EQ(describe().generators[1].replicas.healthy, 1);
+
+  ASSERT_TRUE(Run("tutorial").ok());
+  EXPECT_EQ(describe().generators[0].stats.in_flight, 1u);
+  EXPECT_EQ(describe().generators[0].stats.waiting, 1u);
+  EXPECT_EQ(describe().classifier.stats.in_flight, 0u);
+  EXPECT_EQ(executor_->DescribeGraph("chain")->generators[0].stats.in_flight, 0u);
+  auto a = ra_->TakeGenerate();
+  a.on_text({.text = " x"});
+  EXPECT_EQ(describe().generators[0].stats.waiting, 0u);
+  now_ += absl::Seconds(2);
+  a.Finish("y");
+  EXPECT_EQ(describe().generators[0].stats.in_flight, 0u);
+  EXPECT_EQ(describe().generators[0].stats.recent_calls, 1u);
+  EXPECT_NEAR(absl::ToDoubleSeconds(*describe().generators[0].stats.p50), 2, 0.1);
+  EXPECT_EQ(describe().classifier.stats.in_flight, 1u);
+  rs_->TakeClassify().Finish(1);
+  EXPECT_EQ(describe().classifier.stats.recent_calls, 1u);
+  rb_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  EXPECT_EQ(describe().generators[1].stats.recent_failures, 1u);
+  EXPECT_EQ(describe().generators[1].stats.in_flight, 0u);
+}
+
 TEST_F(ExecutorTest, CallsGeneratorsConcurrentlyAndNeverRepliesInline) {
   ASSERT_TRUE(Run("tutorial").ok());
   EXPECT_EQ(ra_->num_generate_calls(), 1u);
@@ -246,6 +276,30 @@ TEST_F(ExecutorTest, PassesDeadlineAndRequestIdToEveryStep) {
   EXPECT_EQ(row.context.deadline, deadline);
   EXPECT_EQ(row.context.request_id, "r1");
   row.Finish(1);
+}
+
+TEST_F(ExecutorTest, LeavesTheClassifierItsTime) {
+  ASSERT_TRUE(Run("tutorial", {}, {.deadline = now_ + absl::Seconds(10)}).ok());
+  auto a = ra_->TakeGenerate();
+  EXPECT_EQ(a.params.finish_within, absl::Seconds(10) - absl::Milliseconds(50));  // The margin.
+  a.Finish("");
+  now_ += absl::Seconds(2);
+  rs_->TakeClassify().Finish(1);
+  rb_->TakeGenerate().Finish("");
+  rs_->TakeClassify().Finish(1);
+  // Of its two calls one took two seconds.
+  ASSERT_TRUE(Run("tutorial", {}, {.deadline = now_ + absl::Seconds(10)}).ok());
+  a = ra_->TakeGenerate();
+  EXPECT_LT(a.params.finish_within, absl::Seconds(8.2));
+  EXPECT_GT(a.params.finish_within, absl::Seconds(7.5));
+  a.Fail(absl::InternalError(""));
+  rb_->TakeGenerate().Fail(absl::InternalError(""));
+  // Without a deadline there is no hurry.
+  ASSERT_TRUE(Run("tutorial").ok());
+  a = ra_->TakeGenerate();
+  EXPECT_EQ(a.params.finish_within, absl::ZeroDuration());
+  a.Fail(absl::InternalError(""));
+  rb_->TakeGenerate().Fail(absl::InternalError(""));
 }
 
 TEST_F(ExecutorTest, StartsNoNodeAfterTheDeadline) {

@@ -184,7 +184,7 @@ TEST_F(TranscoderTest, TakesTheQueryAfterTheFirstQuestionMark) {
 }
 
 TEST_F(TranscoderTest, ListsItsBindings) {
-  EXPECT_EQ(transcoder_->bindings().size(), 29u);
+  EXPECT_EQ(transcoder_->bindings().size(), 31u);
   EXPECT_EQ(transcoder_->bindings().back().name(), "POST /v1/models/{model}:detokenize");
 }
 
