@@ -1,7 +1,5 @@
 #include "api_server/front/http_router.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -18,22 +16,12 @@
 namespace chorus {
 namespace {
 
-constexpr char kLivez[] = "/livez", kHealthz[] = "/healthz", kReadyz[] = "/readyz",
-               kMetrics[] = "/metrics";
-constexpr std::array<std::string_view, 4> kOwnRoutes = {kLivez, kHealthz, kReadyz, kMetrics};
-
 constexpr char kJson[] = "application/json";
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 
 std::string FieldOf(const HttpRequest& request, std::string_view name) {
   const std::string* value = request.Find(name);
   return value == nullptr ? "" : *value;
-}
-
-// The route of our own at that path; null when there is none.
-const std::string_view* FindOwnRoute(std::string_view path) {
-  const auto found = std::find(kOwnRoutes.begin(), kOwnRoutes.end(), path);
-  return found == kOwnRoutes.end() ? nullptr : &*found;
 }
 
 absl::Status CheckOwnMethod(const HttpRequest& head) {
@@ -62,7 +50,7 @@ HttpReply PlainText(int status, std::string body) {
 absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(const Transcoder& transcoder,
                                                                const MethodRegistry& methods,
                                                                const prometheus::Registry& metrics,
-                                                               Ready ready) {
+                                                               Ready ready, OwnRoutes pages) {
   for (const HttpBinding& binding : transcoder.bindings()) {
     if (methods.Find(binding.method->full_name()) == nullptr) {
       return absl::InternalError(absl::StrCat("the route ", binding.name(), " calls ",
@@ -70,17 +58,28 @@ absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(const Transcoder&
                                               ", which is not implemented"));
     }
   }
-  return absl::WrapUnique(new HttpRouter(transcoder, methods, metrics, std::move(ready)));
+  return absl::WrapUnique(
+      new HttpRouter(transcoder, methods, metrics, std::move(ready), std::move(pages)));
 }
 
 HttpRouter::HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
-                       const prometheus::Registry& metrics, Ready ready)
-    : transcoder_(transcoder), methods_(methods), metrics_(metrics), ready_(std::move(ready)) {}
+                       const prometheus::Registry& metrics, Ready ready, OwnRoutes pages)
+    : transcoder_(transcoder),
+      methods_(methods),
+      metrics_(metrics),
+      ready_(std::move(ready)),
+      own_routes_(std::move(pages)) {
+  const auto alive = [](const HttpRequest&) { return PlainText(200, "\n"); };
+  own_routes_["/livez"] = alive;
+  own_routes_["/healthz"] = alive;
+  own_routes_["/readyz"] = [this](const HttpRequest&) { return Readyz(); };
+  own_routes_["/metrics"] = [this](const HttpRequest&) { return Metrics(); };
+}
 
 HttpHandler::Match HttpRouter::MatchHead(const HttpRequest& head) const {
-  if (const std::string_view* path = FindOwnRoute(head.path())) {
+  if (const auto own = own_routes_.find(head.path()); own != own_routes_.end()) {
     const absl::Status status = CheckOwnMethod(head);
-    return {*path, IsAnswerToOptions(head, status) ? absl::OkStatus() : status};
+    return {own->first, IsAnswerToOptions(head, status) ? absl::OkStatus() : status};
   }
   const absl::StatusOr<Route> route = transcoder_.Match(head.method, head.target);
   if (IsAnswerToOptions(head, route.status())) return {kOtherEndpoint, absl::OkStatus()};
@@ -89,9 +88,9 @@ HttpHandler::Match HttpRouter::MatchHead(const HttpRequest& head) const {
 }
 
 std::optional<HttpReply> HttpRouter::Handle(HttpRequest request, Call call, Done done) {
-  if (const std::string_view* path = FindOwnRoute(request.path())) {
+  if (const auto own = own_routes_.find(request.path()); own != own_routes_.end()) {
     const absl::Status status = CheckOwnMethod(request);
-    return status.ok() ? Serve(*path) : AllowReply(AllowHeader(status));
+    return status.ok() ? own->second(request) : AllowReply(AllowHeader(status));
   }
   absl::StatusOr<Route> route = transcoder_.Match(request.method, request.target);
   if (IsAnswerToOptions(request, route.status())) return AllowReply(AllowHeader(route.status()));
@@ -144,14 +143,15 @@ HttpReply HttpRouter::AllowReply(std::string allowed) const {
   return reply;
 }
 
-HttpReply HttpRouter::Serve(std::string_view path) const {
-  if (path == kMetrics) {
-    return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-            .body = prometheus::TextSerializer().Serialize(metrics_.Collect())};
-  }
-  if (path == kReadyz && draining_) return PlainText(503, "The server is draining.");
-  if (path == kReadyz && !ready_()) return PlainText(503, "Runners are not ready.");
+HttpReply HttpRouter::Readyz() const {
+  if (draining_) return PlainText(503, "The server is draining.");
+  if (!ready_()) return PlainText(503, "Runners are not ready.");
   return PlainText(200, "\n");
+}
+
+HttpReply HttpRouter::Metrics() const {
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = prometheus::TextSerializer().Serialize(metrics_.Collect())};
 }
 
 }  // namespace chorus

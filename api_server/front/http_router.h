@@ -2,7 +2,7 @@
 
 // Answers HTTP requests: finds the route, turns path, query and body into the RPC request that the
 // google.api.http annotation says, calls the method, and renders its reply, or its error in the
-// form of AIP-193, as JSON. It serves /livez, /readyz, /healthz and /metrics itself.
+// form of AIP-193, as JSON. /livez, /readyz, /healthz, /metrics and the pages it answers itself.
 //
 // Thread safety: all methods may be called from any thread; none blocks.
 
@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "api_server/front/http_handler.h"
 #include "api_server/front/method_registry.h"
+#include "api_server/front/own_routes.h"
 #include "api_server/transcoding/transcoder.h"
 #include "prometheus/registry.h"
 
@@ -26,12 +27,13 @@ class HttpRouter final : public HttpHandler {
   // True when every runner has a healthy replica. Called for each /readyz, from any thread.
   using Ready = std::function<bool()>;
 
-  // All must outlive the router and the calls it has begun. INTERNAL when `transcoder` has a route
-  // of a method that `methods` has not.
+  // All must outlive the router and the calls it has begun. `pages` are routes besides the four
+  // above; they win over those of `transcoder`. INTERNAL when `transcoder` has a route of a method
+  // that `methods` has not.
   static absl::StatusOr<std::unique_ptr<HttpRouter>> Create(const Transcoder& transcoder,
                                                             const MethodRegistry& methods,
                                                             const prometheus::Registry& metrics,
-                                                            Ready ready);
+                                                            Ready ready, OwnRoutes pages = {});
 
   Match MatchHead(const HttpRequest& head) const override;
   std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) override;
@@ -42,9 +44,10 @@ class HttpRouter final : public HttpHandler {
 
  private:
   HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
-             const prometheus::Registry& metrics, Ready ready);
+             const prometheus::Registry& metrics, Ready ready, OwnRoutes pages);
 
-  HttpReply Serve(std::string_view path) const;
+  HttpReply Readyz() const;
+  HttpReply Metrics() const;
   HttpReply AllowReply(std::string allowed) const;
 
   // Translates the request and begins its call; `done` is called unless it returns an error.
@@ -57,6 +60,7 @@ class HttpRouter final : public HttpHandler {
   const MethodRegistry& methods_;
   const prometheus::Registry& metrics_;
   const Ready ready_;
+  OwnRoutes own_routes_;  // Not changed once made.
   std::atomic<bool> draining_ = false;
 };
 

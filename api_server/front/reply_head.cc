@@ -14,6 +14,7 @@ constexpr std::pair<int, std::string_view> kReasons[] = {
     {100, "Continue"},
     {200, "OK"},
     {204, "No Content"},
+    {304, "Not Modified"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -55,7 +56,9 @@ std::string FormatReplyHead(const HttpReply& reply, const ReplyContext& context)
   AddField(head, "Date",
            absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", context.now, absl::UTCTimeZone()));
   if (!reply.content_type.empty()) AddField(head, "Content-Type", reply.content_type);
-  if (reply.status != 204) AddField(head, "Content-Length", absl::StrCat(reply.body.size()));
+  // 304 could only give the length that 200 would have.
+  if (reply.status != 204 && reply.status != 304)
+    AddField(head, "Content-Length", absl::StrCat(reply.body.size()));
   AddField(head, "X-Request-Id", context.request_id);
   AddField(head, "X-BentoML-Request-ID", context.request_id);
   for (const HttpField& field : reply.fields) AddField(head, field.name, field.value);
