@@ -28,12 +28,13 @@ grpc::Status WithDetails(const absl::Status& status) {
   return {plain.error_code(), plain.error_message(), rpc_status.SerializeAsString()};
 }
 
-// The path that the method has over HTTP; all of ours are POST.
+// The path that the method has over HTTP; all of ours are POST or GET.
 template <typename Request>
 std::string EndpointOf(const char* method_name) {
   const auto* service = Request::descriptor()->file()->FindServiceByName("InferenceService");
   const auto* method = service->FindMethodByName(method_name);
-  return method->options().GetExtension(google::api::http).post();
+  const google::api::HttpRule& rule = method->options().GetExtension(google::api::http);
+  return rule.has_get() ? rule.get() : rule.post();
 }
 
 std::string OfferedRequestId(const grpc::CallbackServerContext& context) {
@@ -124,6 +125,16 @@ class Service final : public v1::InferenceService::CallbackService {
                                      v1::ClassifyResponse* response) override {
     return Begin(classify_, &InferenceHandler::Classify, context, request, response);
   }
+  grpc::ServerUnaryReactor* ListGraphs(grpc::CallbackServerContext* context,
+                                       const v1::ListGraphsRequest* request,
+                                       v1::ListGraphsResponse* response) override {
+    return Begin(list_graphs_, &InferenceHandler::ListGraphs, context, request, response);
+  }
+  grpc::ServerUnaryReactor* GetGraph(grpc::CallbackServerContext* context,
+                                     const v1::GetGraphRequest* request,
+                                     v1::Graph* response) override {
+    return Begin(get_graph_, &InferenceHandler::GetGraph, context, request, response);
+  }
 
   InferenceHandler& handler_;
   RequestMetrics& metrics_;
@@ -133,6 +144,8 @@ class Service final : public v1::InferenceService::CallbackService {
   const std::string run_graph_ = EndpointOf<v1::RunGraphRequest>("RunGraph");
   const std::string generate_ = EndpointOf<v1::GenerateRequest>("Generate");
   const std::string classify_ = EndpointOf<v1::ClassifyRequest>("Classify");
+  const std::string list_graphs_ = EndpointOf<v1::ListGraphsRequest>("ListGraphs");
+  const std::string get_graph_ = EndpointOf<v1::GetGraphRequest>("GetGraph");
 };
 
 }  // namespace

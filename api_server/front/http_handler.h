@@ -30,9 +30,9 @@ class HttpHandler {
   // Looks at the header; the body has not been read yet.
   virtual Match MatchHead(const HttpRequest& head) const = 0;
 
-  // Either returns the reply, and destroys `done` uncalled; or calls `done` exactly once, later,
-  // from any thread. Stopping `call.stop` makes that soon. The reply to HEAD has GET's body, which
-  // is not sent.
+  // Either returns the reply, and destroys `done` uncalled; or calls `done` exactly once, from any
+  // thread, perhaps before it returns. Stopping `call.stop` makes that soon. The reply to HEAD has
+  // GET's body, which is not sent.
   virtual std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) = 0;
 
   // The reply that says `error`, whose code HttpStatus() gives. What clients should not see of it

@@ -103,6 +103,39 @@ v1::Classification ToProto(TextClassification classification) {
   return result;
 }
 
+void SetStatus(const GraphStatus::Node& node, v1::GraphNode& proto) {
+  proto.set_healthy_replicas(static_cast<uint32_t>(node.replicas.healthy));
+  proto.set_replicas(static_cast<uint32_t>(node.replicas.total));
+  proto.set_in_flight(node.stats.in_flight);
+  proto.set_recent_calls(node.stats.recent_calls);
+  proto.set_recent_failures(node.stats.recent_failures);
+  if (node.stats.p50) proto.set_p50_seconds(absl::ToDoubleSeconds(*node.stats.p50));
+  if (node.stats.p99) proto.set_p99_seconds(absl::ToDoubleSeconds(*node.stats.p99));
+}
+
+v1::Graph ToProto(const GraphStatus& status) {
+  const std::vector<Graph::Generator>& generators = status.graph->generators();
+  v1::Graph graph;
+  graph.set_name(status.graph->name());
+  for (size_t i = 0; i < generators.size(); ++i) {
+    v1::GraphNode& node = *graph.add_nodes();
+    node.set_name(generators[i].name);
+    node.set_kind(v1::NODE_KIND_GENERATE);
+    node.set_runner(generators[i].runner);
+    if (generators[i].input) node.add_inputs(generators[*generators[i].input].name);
+    node.set_waiting(status.generators[i].stats.waiting);
+    SetStatus(status.generators[i], node);
+  }
+  const Graph::Classifier& classifier = status.graph->classifier();
+  v1::GraphNode& node = *graph.add_nodes();
+  node.set_name(classifier.name);
+  node.set_kind(v1::NODE_KIND_CLASSIFY);
+  node.set_runner(classifier.runner);
+  for (const int input : classifier.inputs) node.add_inputs(generators[input].name);
+  SetStatus(status.classifier, node);
+  return graph;
+}
+
 // The completion of a graph run: gives the permit back and makes the reply.
 template <typename Response>
 Executor::Done<std::vector<GraphResult>> ReplyWithScoredTexts(
@@ -197,6 +230,23 @@ absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
                             });
 }
 
+absl::Status InferenceHandler::ListGraphs(v1::ListGraphsRequest, Call,
+                                          Done<v1::ListGraphsResponse> done) {
+  v1::ListGraphsResponse response;
+  for (const std::string& name : executor_.GraphNames()) {
+    ASSIGN_OR_RETURN(const GraphStatus status, executor_.DescribeGraph(name));
+    *response.add_graphs() = ToProto(status);
+  }
+  std::move(done)(std::move(response));
+  return absl::OkStatus();
+}
+
+absl::Status InferenceHandler::GetGraph(v1::GetGraphRequest request, Call, Done<v1::Graph> done) {
+  ASSIGN_OR_RETURN(const GraphStatus status, executor_.DescribeGraph(request.graph()));
+  std::move(done)(ToProto(status));
+  return absl::OkStatus();
+}
+
 void InferenceHandler::Register(MethodRegistry& registry) {
   const auto add = [&]<typename Request, typename Response>(
                        const char* name,
@@ -211,6 +261,8 @@ void InferenceHandler::Register(MethodRegistry& registry) {
   add("RunGraph", &InferenceHandler::RunGraph);
   add("Generate", &InferenceHandler::Generate);
   add("Classify", &InferenceHandler::Classify);
+  add("ListGraphs", &InferenceHandler::ListGraphs);
+  add("GetGraph", &InferenceHandler::GetGraph);
 }
 
 }  // namespace chorus

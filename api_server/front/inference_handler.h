@@ -35,7 +35,13 @@ class InferenceHandler {
   absl::Status Generate(v1::GenerateRequest request, Call call, Done<v1::GenerateResponse> done);
   absl::Status Classify(v1::ClassifyRequest request, Call call, Done<v1::ClassifyResponse> done);
 
-  // Adds the four to `registry`, which then must not outlive the handler.
+  // These two read what the gateway keeps in memory: they call `done` before they return, and are
+  // answered without a permit, also while the server drains.
+  absl::Status ListGraphs(v1::ListGraphsRequest request, Call call,
+                          Done<v1::ListGraphsResponse> done);
+  absl::Status GetGraph(v1::GetGraphRequest request, Call call, Done<v1::Graph> done);
+
+  // Adds all of them to `registry`, which then must not outlive the handler.
   void Register(MethodRegistry& registry);
 
  private:

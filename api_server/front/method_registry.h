@@ -27,8 +27,8 @@ class MethodRegistry {
   using DoneWith = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
   using Done = DoneWith<std::unique_ptr<Message>>;
 
-  // Runs one call. Either returns OK and calls `done` once, later and from another thread, or
-  // returns the error and destroys `done` uncalled.
+  // Runs one call. Either returns OK and calls `done` once, later and from another thread or, where
+  // no runner is asked, at once; or returns the error and destroys `done` uncalled.
   using Method = std::function<absl::Status(const Message& request, Call call, Done done)>;
 
   // Adds the method of that full name, such as "chorus.v1.InferenceService.Classify", as a function

@@ -45,7 +45,11 @@ absl::Status NameRunner(const std::string& runner, const absl::Status& status) {
 }  // namespace
 
 Executor::Executor(Graphs graphs, Runners runners, Clock clock)
-    : graphs_(std::move(graphs)), runners_(std::move(runners)), clock_(std::move(clock)) {}
+    : graphs_(std::move(graphs)), runners_(std::move(runners)), clock_(std::move(clock)) {
+  for (const auto& [name, graph] : graphs_) {
+    stats_.emplace(name, std::make_unique<GraphStats>(*graph));
+  }
+}
 
 Executor::~Executor() { in_flight_.Wait(); }
 
@@ -69,6 +73,7 @@ absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
                                                .params = std::move(params),
                                                .context = std::move(context),
                                                .clock = &clock_,
+                                               .stats = stats_.at(graph_name).get(),
                                                .done = std::move(done),
                                                .ticket = in_flight_.Enter()})
       ->Start();
@@ -111,6 +116,29 @@ absl::Status Executor::Classify(const std::string& runner, std::vector<std::stri
                      std::move(call)(std::move(classifications));
                    });
   return absl::OkStatus();
+}
+
+std::vector<std::string> Executor::GraphNames() const {
+  std::vector<std::string> names;
+  for (const auto& [name, graph] : graphs_) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::StatusOr<GraphStatus> Executor::DescribeGraph(const std::string& name) const {
+  GraphStatus status;
+  ASSIGN_OR_RETURN(status.graph, FindNamed(graphs_, name, "graph"));
+  GraphStats& stats = *stats_.at(name);
+  const absl::Time now = clock_();
+  const auto describe = [&](const std::string& runner, NodeStats& node) {
+    return GraphStatus::Node{.replicas = runners_.at(runner)->replicas(), .stats = node.Take(now)};
+  };
+  for (size_t i = 0; i < status.graph->generators().size(); ++i) {
+    status.generators.push_back(
+        describe(status.graph->generators()[i].runner, stats.generator(static_cast<int>(i))));
+  }
+  status.classifier = describe(status.graph->classifier().runner, stats.classifier());
+  return status;
 }
 
 std::vector<std::string> Executor::UnhealthyRunners() const {

@@ -23,6 +23,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "api_server/graph/graph.h"
+#include "api_server/graph/graph_stats.h"
 #include "api_server/graph/seed_source.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
@@ -55,6 +56,17 @@ struct GenerateResult {
   std::string generated;  // Prompt and continuation.
   GenerationEnd end;
   uint64_t seed = 0;
+};
+
+// A graph, and how the calls of its nodes go.
+struct GraphStatus {
+  struct Node {
+    RunnerClient::Replicas replicas;
+    NodeStats::Snapshot stats;
+  };
+  std::shared_ptr<const Graph> graph;
+  std::vector<Node> generators;  // As Graph::generators().
+  Node classifier;
 };
 
 class Executor {
@@ -92,6 +104,12 @@ class Executor {
   absl::Status Classify(const std::string& runner, std::vector<std::string> texts,
                         CallContext context, Done<std::vector<TextClassification>> done);
 
+  // The graphs' names, sorted.
+  std::vector<std::string> GraphNames() const;
+
+  // What is known of a graph at this moment. NOT_FOUND when there is no such graph.
+  absl::StatusOr<GraphStatus> DescribeGraph(const std::string& graph) const;
+
   // The names of the runners that have no healthy replica, sorted; empty means ready.
   std::vector<std::string> UnhealthyRunners() const;
 
@@ -102,6 +120,7 @@ class Executor {
   const Graphs graphs_;
   const Runners runners_;
   const Clock clock_;
+  absl::flat_hash_map<std::string, std::unique_ptr<GraphStats>> stats_;  // By graph.
   SeedSource seeds_;
   InFlight in_flight_;
 };

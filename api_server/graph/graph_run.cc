@@ -19,6 +19,7 @@ GraphRun::GraphRun(Options options)
     : options_(std::move(options)),
       generated_(options_.graph->generators().size()),
       classifications_(options_.graph->classifier().inputs.size()),
+      stats_(*options_.stats, generated_.size(), classifications_.size()),
       plan_(*options_.graph),
       num_open_steps_(0) {}
 
@@ -31,6 +32,7 @@ void GraphRun::Start() {
 }
 
 void GraphRun::Launch(Plan::Step step) {
+  stats_.Begin(step, (*options_.clock)());
   step.kind == Plan::Step::kGenerate ? Generate(step.index) : Classify(step.index);
 }
 
@@ -41,6 +43,7 @@ void GraphRun::Generate(int index) {
   options_.generators[index]->Generate(
       text, options_.params[index], StepContext(),
       [self = shared_from_this(), index](std::string_view delta) {
+        self->stats_.OnToken({Plan::Step::kGenerate, index});
         self->generated_[index].text.append(delta);
       },
       [self = shared_from_this(), index](absl::StatusOr<GenerationEnd> end) {
@@ -66,6 +69,7 @@ void GraphRun::Classify(int row) {
 }
 
 void GraphRun::OnStepEnd(Plan::Step step, absl::Status status) {
+  stats_.End(step, status.ok(), (*options_.clock)());
   std::vector<Plan::Step> next;
   bool failed = false;
   bool finished = false;

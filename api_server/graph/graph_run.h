@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "api_server/graph/executor.h"
 #include "api_server/graph/graph.h"
+#include "api_server/graph/graph_stats.h"
 #include "api_server/graph/plan.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
@@ -34,6 +35,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     std::vector<GenerateParams> params;  // One for each generator.
     CallContext context;
     const Executor::Clock* clock;  // Outlives the run.
+    GraphStats* stats;             // Likewise.
     Executor::Done<std::vector<GraphResult>> done;
     InFlight::Ticket ticket;  // Given back when `done` has returned.
   };
@@ -65,6 +67,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   std::vector<Generated> generated_;                 // By generator.
   std::vector<TextClassification> classifications_;  // By row; each written by its own call.
   std::stop_source stop_;                            // Ends every step.
+  RunStats stats_;
 
   std::mutex mutex_;
   Plan plan_;           // Guarded by mutex_, as the following.

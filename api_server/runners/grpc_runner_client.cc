@@ -278,6 +278,12 @@ void GrpcRunnerClient::Classify(std::vector<std::string> texts, CallContext cont
       ->Start();
 }
 
+RunnerClient::Replicas GrpcRunnerClient::replicas() const {
+  Replicas replicas = {.total = static_cast<int>(endpoints_.size())};
+  for (const auto& endpoint : endpoints_) replicas.healthy += endpoint->healthy() ? 1 : 0;
+  return replicas;
+}
+
 bool GrpcRunnerClient::healthy() const {
   for (const auto& endpoint : endpoints_) {
     if (endpoint->healthy()) return true;

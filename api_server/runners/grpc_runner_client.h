@@ -42,6 +42,7 @@ class GrpcRunnerClient final : public RunnerClient {
   void Generate(std::string prompt, const GenerateParams& params, CallContext context,
                 OnText on_text, OnGenerated done) override;
   void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override;
+  Replicas replicas() const override;
   bool healthy() const override;
 
  private:

@@ -69,6 +69,12 @@ class RunnerClient {
   // Classifies `texts`, one result each. Errors as Generate.
   virtual void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) = 0;
 
+  struct Replicas {
+    int total = 0;
+    int healthy = 0;  // Report SERVING.
+  };
+  virtual Replicas replicas() const = 0;
+
   // Whether at least one replica reports SERVING.
   virtual bool healthy() const = 0;
 };

@@ -56,6 +56,7 @@ class PuppetRunnerClient : public RunnerClient {
     std::lock_guard lock(mutex_);
     classify_calls_.push_back({std::move(texts), std::move(context), std::move(done)});
   }
+  Replicas replicas() const override { return {.total = 2, .healthy = healthy_ ? 1 : 0}; }
   bool healthy() const override { return healthy_; }
 
   void set_healthy(bool healthy) { healthy_ = healthy; }

@@ -95,6 +95,7 @@ class PoolRunnerClient : public RunnerClient {
       std::move(done)(std::move(results));
     });
   }
+  Replicas replicas() const override { return {.total = 1, .healthy = 1}; }
   bool healthy() const override { return true; }
 
  private:

@@ -101,6 +101,36 @@ TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
   EXPECT_THAT(results[1].classification.probabilities, ElementsAre(0.75, 0.25));
 }
 
+TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
+  EXPECT_THAT(executor_->GraphNames(), ElementsAre("chain", "tutorial"));
+  EXPECT_EQ(executor_->DescribeGraph("none").status().code(), absl::StatusCode::kNotFound);
+  const auto describe = [&] { return executor_->DescribeGraph("tutorial").value(); };
+  ra_->set_healthy(false);
+  EXPECT_EQ(describe().generators[0].replicas.total, 2);
+  EXPECT_EQ(describe().generators[0].replicas.healthy, 0);
+  EXPECT_EQ(describe().generators[1].replicas.healthy, 1);
+
+  ASSERT_TRUE(Run("tutorial").ok());
+  EXPECT_EQ(describe().generators[0].stats.in_flight, 1u);
+  EXPECT_EQ(describe().generators[0].stats.waiting, 1u);
+  EXPECT_EQ(describe().classifier.stats.in_flight, 0u);
+  EXPECT_EQ(executor_->DescribeGraph("chain")->generators[0].stats.in_flight, 0u);
+  auto a = ra_->TakeGenerate();
+  a.on_text(" x");
+  EXPECT_EQ(describe().generators[0].stats.waiting, 0u);
+  now_ += absl::Seconds(2);
+  a.Finish("y");
+  EXPECT_EQ(describe().generators[0].stats.in_flight, 0u);
+  EXPECT_EQ(describe().generators[0].stats.recent_calls, 1u);
+  EXPECT_NEAR(absl::ToDoubleSeconds(*describe().generators[0].stats.p50), 2, 0.1);
+  EXPECT_EQ(describe().classifier.stats.in_flight, 1u);
+  rs_->TakeClassify().Finish(1);
+  EXPECT_EQ(describe().classifier.stats.recent_calls, 1u);
+  rb_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  EXPECT_EQ(describe().generators[1].stats.recent_failures, 1u);
+  EXPECT_EQ(describe().generators[1].stats.in_flight, 0u);
+}
+
 TEST_F(ExecutorTest, CallsGeneratorsConcurrentlyAndNeverRepliesInline) {
   ASSERT_TRUE(Run("tutorial").ok());
   EXPECT_EQ(ra_->num_generate_calls(), 1u);
