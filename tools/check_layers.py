@@ -37,6 +37,8 @@ LAYERS = {
         ("grpc", "protobuf", "google.api", "yaml", "flags", "metrics", "glog"),
     ),
     "api_server/transcoding": ((), ("protobuf", "google.api", "json")),
+    "api_server/openapi": (("api_server/transcoding",), ("protobuf", "json")),
+    "api_server/web": ((), ()),
     "api_server/graph": (("proto/chorus/config/v1", "api_server/runners/runner_client.h"), ("protobuf", "glog")),
     "api_server/runners": (("proto/chorus/runner/v1", "proto/grpc/health/v1"), ("grpc", "protobuf", "glog")),
     "api_server/front": (

@@ -1,0 +1,33 @@
+#pragma once
+
+// Descriptors of one .proto file together with its comments, which generated descriptors lack.
+//
+// Thread safety: immutable.
+
+#include <google/protobuf/descriptor.h>
+
+#include <memory>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+class CommentedProto {
+ public:
+  // `descriptor_set` is a serialised FileDescriptorSet of one file, as protoc --include_source_info
+  // writes it without its imports: those are taken from the generated code. INTERNAL says what does
+  // not fit together.
+  static absl::StatusOr<std::unique_ptr<CommentedProto>> Create(std::string_view descriptor_set);
+
+  // Lives as long as this object, as all that it leads to.
+  const google::protobuf::FileDescriptor& file() const { return *file_; }
+
+ private:
+  CommentedProto() = default;
+
+  google::protobuf::DescriptorPool pool_;
+  const google::protobuf::FileDescriptor* file_ = nullptr;
+};
+
+}  // namespace chorus

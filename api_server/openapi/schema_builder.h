@@ -1,0 +1,54 @@
+#pragma once
+
+// JSON Schemas (2020-12, as OpenAPI 3.1 has them) of protobuf messages in their proto3 JSON form.
+//
+// Names are those of the .proto file, 64-bit integers are strings, enums are the names of their
+// values, descriptions and ranges come from the comments (comment.h). No field is required: proto3
+// has none that is.
+//
+// Thread safety: none.
+
+#include <google/protobuf/descriptor.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+namespace chorus {
+
+class SchemaBuilder {
+ public:
+  using Json = nlohmann::ordered_json;
+  using Fields = std::set<const google::protobuf::FieldDescriptor*>;
+
+  // A reference to the message's schema, which is added to schemas() with all it needs.
+  Json Message(const google::protobuf::Descriptor& message);
+
+  // The same for a request's body: a JSON object that allows no unknown members, nor `hidden`,
+  // which the path gives.
+  Json RequestBody(const google::protobuf::Descriptor& message, const Fields& hidden);
+
+  // The value of a field in JSON.
+  Json Field(const google::protobuf::FieldDescriptor& field);
+
+  // The value of a scalar field, or of a list of them, in a path or query: all integers are
+  // numbers.
+  Json Parameter(const google::protobuf::FieldDescriptor& field);
+
+  // By name, for components/schemas.
+  const Json& schemas() const { return schemas_; }
+
+ private:
+  Json Enum(const google::protobuf::EnumDescriptor& type);
+  // One entry of the field, without its comment.
+  Json Value(const google::protobuf::FieldDescriptor& field, bool in_body);
+  Json WithComment(Json value, const google::protobuf::FieldDescriptor& field);
+  Json Object(const google::protobuf::Descriptor& message, const Fields& hidden);
+  // A reference to the schema of that name, made by `make` unless it is there.
+  template <typename Make>
+  Json Component(const std::string& name, Make make);
+
+  Json schemas_ = Json::object();
+};
+
+}  // namespace chorus

@@ -1,0 +1,68 @@
+#include "api_server/openapi/inference_document.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "proto/chorus/v1/inference.pb.h"
+
+namespace chorus {
+namespace {
+
+using nlohmann::json;
+
+json Document() {
+  const auto document = InferenceDocument("1.2.3");
+  EXPECT_TRUE(document.ok()) << document.status();
+  return json::parse(*document);
+}
+
+TEST(InferenceDocumentTest, HasEveryMethod) {
+  std::set<std::string> ids;
+  const json document = Document();
+  for (const json& path : document["paths"]) {
+    for (const json& operation : path) ids.insert(operation["operationId"].get<std::string>());
+  }
+  const auto& service = *v1::ClassifyRequest::descriptor()->file()->service(0);
+  for (int i = 0; i < service.method_count(); ++i) {
+    EXPECT_TRUE(ids.contains(service.method(i)->name())) << service.method(i)->name();
+  }
+  EXPECT_TRUE(document["paths"].contains("/metrics"));
+  EXPECT_EQ(document["info"]["version"], "1.2.3");
+}
+
+TEST(InferenceDocumentTest, DescribesTheTutorialsRoute) {
+  const json route = Document()["paths"]["/classify_generated_texts"]["post"];
+  EXPECT_EQ(route["requestBody"]["content"]["text/plain"]["example"], "I have an idea!");
+  EXPECT_EQ(route["responses"]["200"]["content"]["application/json"]["schema"]["items"]["$ref"],
+            "#/components/schemas/ScoredText");
+  for (const char* code : {"400", "404", "405", "406", "413", "415", "429", "500", "503", "504"}) {
+    EXPECT_TRUE(route["responses"].contains(code)) << code;
+  }
+  json schemas;
+  for (const json& parameter : route["parameters"]) {
+    if (parameter.contains("name")) schemas[parameter["name"]] = parameter["schema"];
+  }
+  EXPECT_EQ(schemas["top_p"]["exclusiveMinimum"], 0);
+  EXPECT_EQ(schemas["top_p"]["maximum"], 1);
+  EXPECT_EQ(schemas["repetition_penalty"]["exclusiveMinimum"], 0);
+  EXPECT_EQ(schemas["max_length"]["minimum"], 1);
+  EXPECT_EQ(schemas["num_return_sequences"]["maximum"], 64);
+  EXPECT_EQ(schemas["stop"]["maxItems"], 16);
+}
+
+// Every field has a comment for the document to show.
+TEST(InferenceDocumentTest, DescribesEverySchema) {
+  for (const auto& [name, schema] : Document()["components"]["schemas"].items()) {
+    if (name == "Error" || !schema.contains("properties")) continue;
+    for (const auto& [field, property] : schema["properties"].items()) {
+      EXPECT_TRUE(property.contains("description")) << name << "." << field;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chorus
