@@ -2,9 +2,9 @@
 //
 //   engine --model ./gpt2 --dtypes bfloat16,int8 --threads 2
 //
-// A generator decodes 123 tokens after a prompt of 5 at each batch size, the likeliest each time,
-// and prefills prompts of each length. A classifier classifies batches of texts of each length. The
-// first run of each is not counted; then the median of --runs counts.
+// A generator decodes 123 tokens after a prompt of --prompt at each batch size, the likeliest each
+// time, and prefills prompts of each length. A classifier classifies batches of texts of each
+// length. The first run of each is not counted; then the median of --runs counts.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -29,7 +29,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Ids = std::vector<int32_t>;
 
-constexpr int kPromptTokens = 5;
 constexpr int kNewTokens = 123;
 
 struct Flags {
@@ -38,10 +37,12 @@ struct Flags {
   int threads = 2;
   int runs = 5;
   bool sample = false;
+  int prompt = 5;  // Tokens before those that are decoded.
   std::vector<int> batches = {1, 8, 16, 32, 64};
   std::vector<int> prefills = {16, 128, 512};
   std::vector<int> lengths = {16, 128, 512};       // Of texts to classify,
-  std::vector<int> classify_batches = {1, 8, 32};  // so many at a time.
+  std::vector<int> classify_batches = {1, 8, 32};  // so many at a time,
+  bool mixed = false;                              // the i-th of n i/n as long.
 };
 
 Ids MakeIds(int length, int seed, int vocab_size) {
@@ -91,9 +92,9 @@ class Report {
 };
 
 // One text after another takes a slot; returns when each has kNewTokens.
-void Decode(LanguageModel& model, int batch, bool sample, std::vector<Sampler>& samplers) {
+void Decode(LanguageModel& model, int batch, const Flags& flags, std::vector<Sampler>& samplers) {
   std::vector<Ids> texts;
-  for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(kPromptTokens, i, model.vocab_size()));
+  for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(flags.prompt, i, model.vocab_size()));
   int held = 0;
   for (int step = 0; step < kNewTokens; ++step) {
     std::vector<LanguageModel::Row> rows;
@@ -108,9 +109,10 @@ void Decode(LanguageModel& model, int batch, bool sample, std::vector<Sampler>& 
     const size_t vocab_size = model.vocab_size();
     model.pool().Run(batch, [&](int thread, int begin, int end) {
       for (int i = begin; i < end; ++i) {
-        const SamplingParams params = {.do_sample = sample, .branch = static_cast<uint32_t>(i)};
-        texts[i].push_back(samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
-                                                   params, texts[i].size()));
+        const SamplingParams params = {.do_sample = flags.sample,
+                                       .branch = static_cast<uint32_t>(i)};
+        texts[i].push_back(
+            samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size), texts[i], params));
       }
     });
   }
@@ -120,8 +122,8 @@ void MeasureGenerator(const Flags& flags, LanguageModel& model, const Report& re
   std::vector<Sampler> samplers(model.pool().num_threads());
   for (const int batch : flags.batches) {
     const double seconds =
-        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags.sample, samplers); });
-    report.Print("decode", kPromptTokens, batch, seconds, "tok_s", batch * kNewTokens);
+        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags, samplers); });
+    report.Print("decode", flags.prompt, batch, seconds, "tok_s", batch * kNewTokens);
   }
   for (const int length : flags.prefills) {
     if (length > model.context_size()) continue;
@@ -137,7 +139,10 @@ void MeasureClassifier(const Flags& flags, SequenceClassifier& model, const Repo
     if (length > model.context_size()) continue;
     for (const int batch : flags.classify_batches) {
       std::vector<Ids> texts;
-      for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(length, i, model.vocab_size()));
+      for (int i = 0; i < batch; ++i) {
+        const int size = flags.mixed ? std::max(2, length * (i + 1) / batch) : length;
+        texts.push_back(MakeIds(size, i, model.vocab_size()));
+      }
       const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
       const double seconds = MedianSeconds(flags.runs, [&] { model.Forward(rows); });
       report.Print("classify", length, batch, seconds, "seq_s", batch);
@@ -160,10 +165,13 @@ int Main(int argc, char** argv) {
   app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
   app.add_option("--runs", flags.runs)->check(CLI::Range(1, 1000));
   app.add_flag("--sample", flags.sample, "Sample with top_k 50 instead of greedy");
+  app.add_option("--prompt", flags.prompt, "Tokens before the 123 that are decoded")
+      ->check(CLI::Range(1, 900));
   app.add_option("--batches", flags.batches, "Texts decoded at once")->delimiter(',');
   app.add_option("--prefills", flags.prefills, "Prompt lengths")->delimiter(',');
   app.add_option("--lengths", flags.lengths, "Of texts to classify")->delimiter(',');
   app.add_option("--classify_batches", flags.classify_batches)->delimiter(',');
+  app.add_flag("--mixed", flags.mixed, "Classify texts of mixed lengths");
   CLI11_PARSE(app, argc, argv);
   const int num_slots = *std::max_element(flags.batches.begin(), flags.batches.end());
   for (const std::string& dtype : flags.dtypes) {

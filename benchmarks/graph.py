@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Loads the whole graph over HTTP: `chorus serve` with four models, closed loops of 1, 4, 16, ... clients.
 
-usage: graph.py --models DIR [--dtype int8] [--clients 1,4,16,32,64] [--build BUILD_DIR]
+usage: graph.py --models DIR [--dtype int8] [--clients 1,4,16,32,64] [--stream] [--build BUILD_DIR]
 
 DIR holds the folders gpt2, distilgpt2, gpt2-medium and bert-base-uncased (peers/make_models.py makes them at real size
-with random weights; models/demo has small ones). Every request writes texts of 128 tokens with top_k 50. Prints one JSON
-line a number of clients. Have nothing else running.
+with random weights). Every request writes texts of 128 tokens with top_k 50. Prints one JSON line a number of clients;
+with --stream the replies are streams, and the line has the times to the first token of the first branch and to the
+first of every branch, and between the tokens of a text. Have nothing else running.
 """
 import argparse
 import asyncio
@@ -67,11 +68,65 @@ async def post(reader, writer, serve):
     return body if head.startswith("HTTP/1.1 200 ") else None
 
 
-async def load(serve, num_clients, num_requests):
+class Timeline:
+    """When a stream's tokens came."""
+
+    def __init__(self):
+        self.start = time.perf_counter()
+        self.first = {}  # By text: of its first token,
+        self.last = {}   # and of the latest.
+        self.gaps = []   # Between a text's events, by token.
+
+    def on_token(self, token):
+        now, text, count = time.perf_counter(), token["index"], token["num_tokens"]
+        if not count:
+            return
+        if text in self.last:
+            self.gaps += [(now - self.last[text]) / count] * count
+        self.first.setdefault(text, now)
+        self.last[text] = now
+
+    def first_of_any(self):
+        return min(self.first.values()) - self.start
+
+    def first_of_all(self):
+        return max(self.first.values()) - self.start
+
+
+async def stream(reader, writer, serve):
+    """One streamed request; its timeline if it ended well."""
+    writer.write(b"POST /classify_generated_texts:stream HTTP/1.1\r\nHost: %s\r\nContent-Type: text/plain\r\n"
+                 b"Accept: application/x-ndjson\r\nContent-Length: %d\r\n\r\n%s"
+                 % (serve.host.encode(), len(BODY), BODY))
+    timeline = Timeline()
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    if not head.startswith("HTTP/1.1 200 "):
+        await reader.readexactly(int(re.search(r"(?i)\r\ncontent-length: (\d+)", head)[1]))
+        return None
+    done = False
+    while size := int(await reader.readline(), 16):
+        for line in (await reader.readexactly(size)).decode().splitlines():
+            event = json.loads(line) if line else {}
+            done = done or "done" in event
+            if "token" in event:
+                timeline.on_token(event["token"])
+        await reader.readexactly(2)
+    await reader.readexactly(2)
+    return timeline if done else None
+
+
+def quantiles(values, name):
+    values = sorted(values)
+    return {f"{name}_{label}": round(values[min(len(values) - 1, int(q * len(values)))], 4) if values else None
+            for label, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}
+
+
+async def load(serve, num_clients, num_requests, streamed=False):
     """The rate counts only while every client waits for a reply: from when each has had one until the first finds
     nothing left to ask."""
     latencies, ends, first_ends, failures = [], [], [], 0
     all_asked = None
+    timelines = []
     requests = iter(range(num_requests))
 
     async def client():
@@ -80,12 +135,13 @@ async def load(serve, num_clients, num_requests):
         reader, writer = await asyncio.open_connection(serve.host, serve.port, limit=1 << 24)
         for _ in requests:
             start = time.perf_counter()
-            body = await post(reader, writer, serve)
-            if body is None or len(json.loads(body)) != 3:
+            reply = await (stream if streamed else post)(reader, writer, serve)
+            if reply is None or (not streamed and len(json.loads(reply)) != 3):
                 failures += 1
             else:
                 ends.append(time.perf_counter())
                 latencies.append(ends[-1] - start)
+                timelines.append(reply)
             if first_end is None:
                 first_end = time.perf_counter()
                 first_ends.append(first_end)
@@ -96,10 +152,13 @@ async def load(serve, num_clients, num_requests):
     begin = max(first_ends)
     num_ended = sum(begin < end <= all_asked for end in ends)
     seconds = all_asked - begin
-    latencies.sort()
-    quantile = lambda q: round(latencies[min(len(latencies) - 1, int(q * len(latencies)))], 4) if latencies else None
+    figures = {f"p{key[-2:]}": value for key, value in quantiles(latencies, "").items()}
+    if streamed:
+        figures |= quantiles([each.first_of_any() for each in timelines], "first_token")
+        figures |= quantiles([each.first_of_all() for each in timelines], "first_token_of_all")
+        figures |= quantiles([gap for each in timelines for gap in each.gaps], "between_tokens")
     return {"clients": num_clients, "requests": num_requests, "failed": failures, "seconds": round(seconds, 3),
-            "req_s": round(num_ended / seconds, 4), "p50": quantile(0.5), "p90": quantile(0.9), "p99": quantile(0.99)}
+            "req_s": round(num_ended / seconds, 4), **figures}
 
 
 def main():
@@ -109,6 +168,7 @@ def main():
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--clients", type=lambda text: [int(each) for each in text.split(",")], default=[1, 4, 16, 32, 64])
     parser.add_argument("--rounds", type=int, default=4, help="requests a client makes, about (one client: 6 at least)")
+    parser.add_argument("--stream", action="store_true", help="stream the replies")
     parser.add_argument("--serve_args", default="", help="further arguments of chorus serve")
     args = parser.parse_args()
     args.models = args.models.resolve()
@@ -116,8 +176,8 @@ def main():
         serve = Serve(args, folder)
         asyncio.run(load(serve, 1, 2))
         for clients in args.clients:
-            result = asyncio.run(load(serve, clients, max(6, clients * args.rounds)))
-            print(json.dumps({"engine": "chorus", "dtype": args.dtype, **result, "rss_mib": round(serve.rss_mib()),
+            result = asyncio.run(load(serve, clients, max(6, clients * args.rounds), args.stream))
+            print(json.dumps({"engine": "chorus", "dtype": args.dtype, "streamed": args.stream, **result, "rss_mib": round(serve.rss_mib()),
                               "ready_seconds": round(serve.ready_seconds, 2)}), flush=True)
         serve.stop()
 

@@ -64,7 +64,8 @@ LAYERS = {
         ("glog",),
     ),
     "runner_server/service": (
-        ("runner_server/engine", "runner_server/sampling/sampling_params.h", "proto/chorus/runner/v1"),
+        ("runner_server/engine", "runner_server/sampling/sampling_params.h", "runner_server/tokenizer/tokenizer.h",
+         "proto/chorus/runner/v1"),
         ("grpc", "protobuf", "metrics", "glog"),
     ),
     "cli": (("model_store", "proto/chorus"), ("grpc", "json", "yaml", "flags", "glog")),

@@ -29,9 +29,9 @@ grpc::Status WithDetails(const absl::Status& status) {
 }
 
 // The path that the method has over HTTP; all of ours are POST or GET.
-template <typename Request>
 std::string EndpointOf(const char* method_name) {
-  const auto* service = Request::descriptor()->file()->FindServiceByName("InferenceService");
+  const auto* service =
+      v1::GenerateRequest::descriptor()->file()->FindServiceByName("InferenceService");
   const auto* method = service->FindMethodByName(method_name);
   const google::api::HttpRule& rule = method->options().GetExtension(google::api::http);
   return rule.has_get() ? rule.get() : rule.post();
@@ -43,6 +43,37 @@ std::string OfferedRequestId(const grpc::CallbackServerContext& context) {
   return found == metadata.end() ? "" : std::string(found->second.data(), found->second.size());
 }
 
+// What a call has beside its request: who makes it, how long it waits, and how it ended.
+class CallState {
+ public:
+  explicit CallState(std::unique_ptr<RequestMetrics::Request> metrics)
+      : metrics_(std::move(metrics)) {}
+
+  Call Begin(grpc::CallbackServerContext& context, absl::Duration max_timeout) {
+    request_id_ = TakeRequestId(OfferedRequestId(context));
+    context.AddInitialMetadata(kRequestIdKey, request_id_);
+    return {.deadline = std::min(absl::FromChrono(context.deadline()), absl::Now() + max_timeout),
+            .stop = stop_.get_token(),
+            .request_id = request_id_};
+  }
+
+  void Stop() { stop_.request_stop(); }
+
+  // Called once; what the client is told.
+  grpc::Status End(const absl::Status& status) {
+    metrics_->Finish(HttpStatus(status));
+    VLOG(1) << "request=" << request_id_ << " protocol=grpc endpoint=" << metrics_->endpoint()
+            << " status=" << absl::StatusCodeToString(status.code())
+            << " duration=" << metrics_->elapsed();
+    return status.ok() ? grpc::Status::OK : WithDetails(ToPublicStatus(status, request_id_));
+  }
+
+ private:
+  const std::unique_ptr<RequestMetrics::Request> metrics_;
+  std::stop_source stop_;
+  std::string request_id_;
+};
+
 // One unary call. Deletes itself when gRPC has done with it.
 template <typename Request, typename Response>
 class UnaryCall final : public grpc::ServerUnaryReactor {
@@ -51,41 +82,79 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
                                                     InferenceHandler::Done<Response>);
 
   UnaryCall(std::unique_ptr<RequestMetrics::Request> metrics, Response* response)
-      : metrics_(std::move(metrics)), response_(response) {}
+      : state_(std::move(metrics)), response_(response) {}
 
   void Begin(InferenceHandler& handler, Method method, const Request& request,
              grpc::CallbackServerContext& context, absl::Duration max_timeout) {
-    Call call = {
-        .deadline = std::min(absl::FromChrono(context.deadline()), absl::Now() + max_timeout),
-        .stop = stop_.get_token(),
-        .request_id = TakeRequestId(OfferedRequestId(context))};
-    request_id_ = call.request_id;
-    context.AddInitialMetadata(kRequestIdKey, request_id_);
-    const absl::Status status =
-        (handler.*method)(request, std::move(call), [this](absl::StatusOr<Response> response) {
-          if (response.ok()) *response_ = *std::move(response);
-          End(response.status());
-        });
-    if (!status.ok()) End(status);
+    const absl::Status status = (handler.*method)(request, state_.Begin(context, max_timeout),
+                                                  [this](absl::StatusOr<Response> response) {
+                                                    if (response.ok())
+                                                      *response_ = *std::move(response);
+                                                    Finish(state_.End(response.status()));
+                                                  });
+    if (!status.ok()) Finish(state_.End(status));
   }
 
  private:
-  void OnCancel() override { stop_.request_stop(); }
+  void OnCancel() override { state_.Stop(); }
   void OnDone() override { delete this; }
 
-  // Called once; the reactor may be gone when it returns.
-  void End(const absl::Status& status) {
-    metrics_->Finish(HttpStatus(status));
-    VLOG(1) << "request=" << request_id_ << " protocol=grpc endpoint=" << metrics_->endpoint()
-            << " status=" << absl::StatusCodeToString(status.code())
-            << " duration=" << metrics_->elapsed();
-    Finish(status.ok() ? grpc::Status::OK : WithDetails(ToPublicStatus(status, request_id_)));
+  CallState state_;
+  Response* const response_;
+};
+
+// One call that streams. Deletes itself when gRPC has done with it.
+//
+// Either it waits for events_ or a write is in flight, never both; so nothing is locked. A write
+// that fails stops the run, whose end then ends the call.
+template <typename Request>
+class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
+ public:
+  using Method = absl::Status (InferenceHandler::*)(Request, Call, std::shared_ptr<EventQueue>);
+
+  explicit StreamCall(std::unique_ptr<RequestMetrics::Request> metrics)
+      : state_(std::move(metrics)) {}
+
+  void Begin(InferenceHandler& handler, Method method, const Request& request,
+             grpc::CallbackServerContext& context, absl::Duration max_timeout) {
+    const absl::Status status =
+        (handler.*method)(request, state_.Begin(context, max_timeout), events_);
+    if (!status.ok()) return Finish(state_.End(status));
+    WriteOn();
   }
 
-  const std::unique_ptr<RequestMetrics::Request> metrics_;
-  Response* const response_;
-  std::stop_source stop_;
-  std::string request_id_;
+ private:
+  // After this `this` may be gone.
+  void WriteOn() {
+    if (num_written_ < batch_.events.size() && !broken_) {
+      return StartWrite(&batch_.events[num_written_++]);
+    }
+    if (batch_.end.has_value()) {
+      return Finish(
+          state_.End(broken_ ? absl::CancelledError("the client has left") : *batch_.end));
+    }
+    events_->Wait([this] {
+      batch_ = events_->Take();
+      num_written_ = 0;
+      WriteOn();
+    });
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) {
+      broken_ = true;
+      state_.Stop();
+    }
+    WriteOn();
+  }
+  void OnCancel() override { state_.Stop(); }
+  void OnDone() override { delete this; }
+
+  CallState state_;
+  const std::shared_ptr<EventQueue> events_ = std::make_shared<EventQueue>();
+  EventQueue::Batch batch_;  // Being written.
+  size_t num_written_ = 0;   // Of its events.
+  bool broken_ = false;      // There is nobody to write to.
 };
 
 class Service final : public v1::InferenceService::CallbackService {
@@ -100,6 +169,15 @@ class Service final : public v1::InferenceService::CallbackService {
                                   grpc::CallbackServerContext* context, const Request* request,
                                   Response* response) {
     auto* call = new UnaryCall<Request, Response>(metrics_.Start(endpoint), response);
+    call->Begin(handler_, method, *request, *context, max_timeout_);
+    return call;
+  }
+
+  template <typename Request>
+  grpc::ServerWriteReactor<v1::StreamEvent>* BeginStream(
+      const std::string& endpoint, typename StreamCall<Request>::Method method,
+      grpc::CallbackServerContext* context, const Request* request) {
+    auto* call = new StreamCall<Request>(metrics_.Start(endpoint));
     call->Begin(handler_, method, *request, *context, max_timeout_);
     return call;
   }
@@ -135,17 +213,46 @@ class Service final : public v1::InferenceService::CallbackService {
                                      v1::Graph* response) override {
     return Begin(get_graph_, &InferenceHandler::GetGraph, context, request, response);
   }
+  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
+                                     const v1::TokenizeRequest* request,
+                                     v1::TokenizeResponse* response) override {
+    return Begin(tokenize_, &InferenceHandler::Tokenize, context, request, response);
+  }
+  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
+                                       const v1::DetokenizeRequest* request,
+                                       v1::DetokenizeResponse* response) override {
+    return Begin(detokenize_, &InferenceHandler::Detokenize, context, request, response);
+  }
+
+  grpc::ServerWriteReactor<v1::StreamEvent>* StreamClassifyGeneratedTexts(
+      grpc::CallbackServerContext* context,
+      const v1::ClassifyGeneratedTextsRequest* request) override {
+    return BeginStream(stream_classify_generated_texts_,
+                       &InferenceHandler::StreamClassifyGeneratedTexts, context, request);
+  }
+  grpc::ServerWriteReactor<v1::StreamEvent>* StreamRunGraph(
+      grpc::CallbackServerContext* context, const v1::RunGraphRequest* request) override {
+    return BeginStream(stream_run_graph_, &InferenceHandler::StreamRunGraph, context, request);
+  }
+  grpc::ServerWriteReactor<v1::StreamEvent>* StreamGenerate(
+      grpc::CallbackServerContext* context, const v1::GenerateRequest* request) override {
+    return BeginStream(stream_generate_, &InferenceHandler::StreamGenerate, context, request);
+  }
 
   InferenceHandler& handler_;
   RequestMetrics& metrics_;
   const absl::Duration max_timeout_;
-  const std::string classify_generated_texts_ =
-      EndpointOf<v1::ClassifyGeneratedTextsRequest>("ClassifyGeneratedTexts");
-  const std::string run_graph_ = EndpointOf<v1::RunGraphRequest>("RunGraph");
-  const std::string generate_ = EndpointOf<v1::GenerateRequest>("Generate");
-  const std::string classify_ = EndpointOf<v1::ClassifyRequest>("Classify");
-  const std::string list_graphs_ = EndpointOf<v1::ListGraphsRequest>("ListGraphs");
-  const std::string get_graph_ = EndpointOf<v1::GetGraphRequest>("GetGraph");
+  const std::string classify_generated_texts_ = EndpointOf("ClassifyGeneratedTexts");
+  const std::string run_graph_ = EndpointOf("RunGraph");
+  const std::string generate_ = EndpointOf("Generate");
+  const std::string classify_ = EndpointOf("Classify");
+  const std::string tokenize_ = EndpointOf("Tokenize");
+  const std::string detokenize_ = EndpointOf("Detokenize");
+  const std::string stream_classify_generated_texts_ = EndpointOf("StreamClassifyGeneratedTexts");
+  const std::string stream_run_graph_ = EndpointOf("StreamRunGraph");
+  const std::string stream_generate_ = EndpointOf("StreamGenerate");
+  const std::string list_graphs_ = EndpointOf("ListGraphs");
+  const std::string get_graph_ = EndpointOf("GetGraph");
 };
 
 }  // namespace

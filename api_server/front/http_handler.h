@@ -31,8 +31,8 @@ class HttpHandler {
   virtual Match MatchHead(const HttpRequest& head) const = 0;
 
   // Either returns the reply, and destroys `done` uncalled; or calls `done` exactly once, from any
-  // thread, perhaps before it returns. Stopping `call.stop` makes that soon. The reply to HEAD has
-  // GET's body, which is not sent.
+  // thread, perhaps before it returns. Stopping `call.stop` makes that soon; it also ends a reply's
+  // stream. The reply to HEAD has GET's body, which is not sent.
   virtual std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) = 0;
 
   // The reply that says `error`, whose code HttpStatus() gives. What clients should not see of it

@@ -5,6 +5,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "api_server/front/accept.h"
+#include "api_server/front/event_stream.h"
 #include "api_server/front/http_error.h"
 #include "api_server/front/request_metrics.h"
 #include "api_server/front/rpc_status.h"
@@ -35,8 +36,14 @@ bool IsAnswerToOptions(const HttpRequest& head, const absl::Status& status) {
   return head.method == "OPTIONS" && (head.target == "*" || HttpStatus(status) == 405);
 }
 
-absl::Status CheckAccept(const HttpRequest& head) {
+absl::Status CheckAccept(const HttpRequest& head, const HttpBinding& binding) {
   const std::string accept = FieldOf(head, "Accept");
+  if (binding.method->server_streaming()) {
+    if (EventStream::ChooseFormat(accept).has_value()) return absl::OkStatus();
+    return HttpError(406,
+                     "the reply is text/event-stream or application/x-ndjson, which the Accept "
+                     "header excludes");
+  }
   if (Accepts(accept, kJson)) return absl::OkStatus();
   return HttpError(406, "the reply is application/json, which the Accept header excludes");
 }
@@ -52,7 +59,9 @@ absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(const Transcoder&
                                                                const prometheus::Registry& metrics,
                                                                Ready ready, OwnRoutes pages) {
   for (const HttpBinding& binding : transcoder.bindings()) {
-    if (methods.Find(binding.method->full_name()) == nullptr) {
+    const std::string name(binding.method->full_name());
+    if (binding.method->server_streaming() ? methods.FindStream(name) == nullptr
+                                           : methods.Find(name) == nullptr) {
       return absl::InternalError(absl::StrCat("the route ", binding.name(), " calls ",
                                               binding.method->full_name(),
                                               ", which is not implemented"));
@@ -84,7 +93,7 @@ HttpHandler::Match HttpRouter::MatchHead(const HttpRequest& head) const {
   const absl::StatusOr<Route> route = transcoder_.Match(head.method, head.target);
   if (IsAnswerToOptions(head, route.status())) return {kOtherEndpoint, absl::OkStatus()};
   if (!route.ok()) return {kOtherEndpoint, route.status()};
-  return {route->binding->path_template, CheckAccept(head)};
+  return {route->binding->path_template, CheckAccept(head, *route->binding)};
 }
 
 std::optional<HttpReply> HttpRouter::Handle(HttpRequest request, Call call, Done done) {
@@ -96,17 +105,46 @@ std::optional<HttpReply> HttpRouter::Handle(HttpRequest request, Call call, Done
   if (IsAnswerToOptions(request, route.status())) return AllowReply(AllowHeader(route.status()));
   const std::string request_id = call.request_id;
   absl::Status status = route.status();
+  if (status.ok() && route->binding->method->server_streaming()) {
+    absl::StatusOr<HttpReply> reply = BeginStream(*route, request, std::move(call));
+    if (reply.ok()) return *std::move(reply);
+    return ErrorReply(reply.status(), request_id);
+  }
   if (status.ok()) status = BeginCall(*std::move(route), request, std::move(call), std::move(done));
   if (!status.ok()) return ErrorReply(status, request_id);
   return std::nullopt;
 }
 
-absl::Status HttpRouter::BeginCall(Route route, const HttpRequest& request, Call call, Done done) {
+absl::StatusOr<std::unique_ptr<MethodRegistry::Message>> HttpRouter::Translate(
+    const Route& route, const HttpRequest& request) const {
   const std::string content_type = FieldOf(request, "Content-Type");
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<MethodRegistry::Message> message,
-      transcoder_.TranslateRequest(
-          route, {.target = request.target, .content_type = content_type, .body = request.body}));
+  return transcoder_.TranslateRequest(
+      route, {.target = request.target, .content_type = content_type, .body = request.body});
+}
+
+absl::StatusOr<HttpReply> HttpRouter::BeginStream(const Route& route, const HttpRequest& request,
+                                                  Call call) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<MethodRegistry::Message> message,
+                   Translate(route, request));
+  // Excluded types are refused with the head.
+  const EventStream::StreamFormat format =
+      EventStream::ChooseFormat(FieldOf(request, "Accept"))
+          .value_or(EventStream::StreamFormat::kServerSentEvents);
+  auto events = std::make_shared<EventQueue>();
+  std::string request_id = call.request_id;
+  const MethodRegistry::Stream& stream =
+      *methods_.FindStream(std::string(route.binding->method->full_name()));
+  RETURN_IF_ERROR(stream(*message, std::move(call), events));
+  // Proxies that gather or keep replies are asked to do neither.
+  return HttpReply{
+      .content_type = std::string(EventStream::ContentType(format)),
+      .fields = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}},
+      .stream = std::make_shared<EventStream>(std::move(events), format, std::move(request_id))};
+}
+
+absl::Status HttpRouter::BeginCall(Route route, const HttpRequest& request, Call call, Done done) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<MethodRegistry::Message> message,
+                   Translate(route, request));
   const MethodRegistry::Method& method = *methods_.Find(route.binding->method->full_name());
   std::string request_id = call.request_id;
   return method(

@@ -50,6 +50,10 @@ class HttpRouter final : public HttpHandler {
   HttpReply Metrics() const;
   HttpReply AllowReply(std::string allowed) const;
 
+  absl::StatusOr<std::unique_ptr<MethodRegistry::Message>> Translate(
+      const Route& route, const HttpRequest& request) const;
+  // Translates the request and begins its call, of which the reply has the stream.
+  absl::StatusOr<HttpReply> BeginStream(const Route& route, const HttpRequest& request, Call call);
   // Translates the request and begins its call; `done` is called unless it returns an error.
   absl::Status BeginCall(Route route, const HttpRequest& request, Call call, Done done);
   HttpReply Render(const Route& route,

@@ -138,7 +138,9 @@ class HttpServer::Impl {
       for (const auto& session : Alive()) session->CloseIfIdle();
     }
     void AbortAll() {
-      for (const auto& session : Alive()) session->Abort();
+      for (const auto& session : Alive()) {
+        session->Abort(absl::UnavailableError("the server has shut down; retry at another one"));
+      }
     }
     // Holds them, for closing one may end it.
     std::vector<std::shared_ptr<HttpSession>> Alive() const {

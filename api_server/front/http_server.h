@@ -37,7 +37,8 @@ struct HttpLimits {
   absl::Duration head_timeout = absl::Seconds(10);        // From the first byte; 408.
   absl::Duration body_idle_timeout = absl::Seconds(20);   // Between two reads; 408.
   absl::Duration keep_alive_timeout = absl::Seconds(75);  // Between two requests; closed.
-  absl::Duration write_timeout = absl::Seconds(30);       // For a reply to be taken; closed.
+  absl::Duration write_timeout = absl::Seconds(30);  // For what is written to be taken; closed.
+  absl::Duration heartbeat_interval = absl::Seconds(15);  // Of a stream that has nothing to say.
   absl::Duration linger_timeout = absl::Seconds(2);       // For the client to close after us.
   absl::Duration max_timeout = absl::Seconds(300);        // A call's deadline, unless it asks less.
 };

@@ -12,6 +12,7 @@
 #include "api_server/front/call_fields.h"
 #include "api_server/front/http_error.h"
 #include "api_server/front/reply_head.h"
+#include "api_server/transcoding/http_status.h"
 #include "base/string_view.h"
 #include "glog/logging.h"
 
@@ -66,11 +67,17 @@ void HttpSession::CloseIfIdle() {
   if (state_ == State::kHead && received_.empty()) Close();
 }
 
-void HttpSession::Abort() {
-  if (state_ == State::kContinue || state_ == State::kBody || state_ == State::kHandling) {
+void HttpSession::Abort(const absl::Status& why) {
+  if (state_ == State::kContinue || state_ == State::kBody || state_ == State::kHandling ||
+      streaming_.has_value()) {
     exchange_.metrics->Finish(kClientClosedRequest);
     Log(kClientClosedRequest, 0);
   }
+  if (state_ == State::kStreaming && streaming_->head_sent) {
+    error_code error;
+    socket_.write_some(asio::buffer(FrameStream(streaming_->reply.stream->ErrorEvent(why))), error);
+  }
+  streaming_.reset();
   stop_.request_stop();
   Close();
 }
@@ -98,11 +105,13 @@ void HttpSession::OnReadable(error_code error) {
 }
 
 void HttpSession::OnClientGone() {
-  if (state_ == State::kWriting) {
+  const bool is_last_write =
+      state_ == State::kWriting || (state_ == State::kStreamWriting && streaming_->end.has_value());
+  if (is_last_write) {
     close_after_ = true;  // It may still be reading; the write says.
     return;
   }
-  Abort();
+  Abort(absl::CancelledError("the client has left"));
 }
 
 void HttpSession::Arm(absl::Duration timeout) {
@@ -125,6 +134,15 @@ void HttpSession::OnTimeout() {
       stop_.request_stop();
       return SendError(
           absl::DeadlineExceededError("the reply was not ready at the call's deadline"));
+    case State::kStreaming:
+      if (absl::Now() < exchange_.call.deadline) {
+        return WriteStream(streaming_->reply.stream->Heartbeat());
+      }
+      stop_.request_stop();
+      return FailStream(
+          absl::DeadlineExceededError("the stream had not ended at the call's deadline"));
+    case State::kStreamWriting:
+      return Abort(absl::CancelledError("the client does not take what is sent"));
     default:
       return Close();
   }
@@ -136,7 +154,9 @@ void HttpSession::Advance() {
   if (state_ == State::kLingering) received_.clear();
   const bool wants_more = state_ == State::kHead || state_ == State::kBody ||
                           state_ == State::kLingering ||
-                          (state_ == State::kHandling && received_.size() < limits_.max_head_bytes);
+                          ((state_ == State::kHandling || state_ == State::kStreaming ||
+                            state_ == State::kStreamWriting) &&
+                           received_.size() < limits_.max_head_bytes);
   if (wants_more) Read();
 }
 
@@ -260,6 +280,7 @@ void HttpSession::SendError(const absl::Status& error) {
 }
 
 void HttpSession::Send(HttpReply reply) {
+  if (reply.stream != nullptr) return BeginStream(std::move(reply));
   state_ = State::kWriting;
   if (draining_ || !exchange_.head.keep_alive) close_after_ = true;
   exchange_.metrics->Finish(reply.status);
@@ -289,6 +310,87 @@ void HttpSession::OnWritten(error_code error) {
   if (draining_ && received_.empty()) return Close();
   Arm(limits_.keep_alive_timeout);
   Advance();
+}
+
+void HttpSession::BeginStream(HttpReply reply) {
+  streaming_ = Streaming{.reply = std::move(reply)};
+  AwaitEvents();
+}
+
+void HttpSession::AwaitEvents() {
+  state_ = State::kStreaming;
+  Arm(std::min(limits_.heartbeat_interval, exchange_.call.deadline - absl::Now()));
+  if (std::exchange(streaming_->awaiting, true)) return;  // A heartbeat came in between.
+  streaming_->reply.stream->Wait([io = io_, weak = weak_from_this(), number = exchange_number_] {
+    asio::post(*io, [weak, number] {
+      if (const auto self = weak.lock()) self->OnEvents(number);
+    });
+  });
+}
+
+void HttpSession::OnEvents(uint64_t exchange_number) {
+  if (exchange_number != exchange_number_ || !streaming_.has_value()) return;
+  streaming_->awaiting = false;
+  if (state_ != State::kStreaming) return;  // They are taken when the heartbeat is written.
+  HttpStream::Piece piece = streaming_->reply.stream->Take();
+  const bool failed = piece.end.has_value() && !piece.end->ok();
+  if (failed && piece.bytes.empty()) return FailStream(*piece.end);
+  streaming_->end = std::move(piece.end);
+  WriteStream(std::move(piece.bytes));
+}
+
+void HttpSession::FailStream(const absl::Status& error) {
+  if (!streaming_->head_sent) {
+    streaming_.reset();
+    return SendError(error);
+  }
+  streaming_->end = error;
+  WriteStream("");
+}
+
+void HttpSession::WriteStream(std::string bytes) {
+  state_ = State::kStreamWriting;
+  const HttpReply& reply = streaming_->reply;
+  const std::optional<absl::Status>& end = streaming_->end;
+  if (end.has_value() && !end->ok()) bytes += reply.stream->ErrorEvent(*end);
+  streaming_->num_bytes += bytes.size();
+  const int minor_version = exchange_.head.request.minor_version;
+  reply_head_.clear();
+  if (!std::exchange(streaming_->head_sent, true)) {
+    // Only its end tells HTTP/1.0 where the body ends.
+    if (draining_ || !exchange_.head.keep_alive || minor_version == 0) close_after_ = true;
+    reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.call.request_id,
+                                          .minor_version = minor_version,
+                                          .close = close_after_,
+                                          .now = absl::Now()});
+  }
+  reply_body_ = FrameStream(std::move(bytes));
+  if (end.has_value() && end->ok() && minor_version >= 1) reply_body_ += "0\r\n\r\n";
+  Arm(limits_.write_timeout);
+  const std::array<asio::const_buffer, 2> buffers = {asio::buffer(reply_head_),
+                                                     asio::buffer(reply_body_)};
+  asio::async_write(socket_, buffers, [self = shared_from_this()](error_code error, size_t) {
+    self->OnStreamWritten(error);
+  });
+}
+
+std::string HttpSession::FrameStream(std::string bytes) const {
+  if (bytes.empty() || exchange_.head.request.minor_version == 0) return bytes;
+  return absl::StrCat(absl::Hex(bytes.size()), "\r\n", bytes, "\r\n");
+}
+
+void HttpSession::OnStreamWritten(error_code error) {
+  if (state_ != State::kStreamWriting) return;
+  if (error) return Abort(absl::CancelledError("the client has left"));
+  if (!streaming_->end.has_value()) return AwaitEvents();
+  const absl::Status& end = *streaming_->end;
+  // A chunked body without its last chunk is one that has failed.
+  if (!end.ok()) close_after_ = true;
+  exchange_.metrics->Finish(HttpStatus(end));
+  Log(HttpStatus(end), streaming_->num_bytes);
+  streaming_.reset();
+  state_ = State::kWriting;
+  OnWritten(error);
 }
 
 void HttpSession::Linger() {

@@ -7,9 +7,12 @@
 // or its timer, and is destroyed when it waits for neither.
 //
 // States: head -> (continue) -> body -> handling -> writing -> head ...; any -> lingering ->
-// closed. Exactly one timer runs in each. While a request is handled the session goes on reading,
-// to see pipelined requests and the client's leaving; once a head's worth of bytes waits, it stops
-// until the reply is out.
+// closed. A reply that is a stream is written as it comes: handling -> streaming <-> stream writing
+// -> head ... Its head waits for the first event or heartbeat, so that a call which fails early has
+// its own status code; one that fails later gets an error event and no proper end. Exactly one
+// timer runs in each. While a request is handled the session goes on reading, to see pipelined
+// requests and the client's leaving; once a head's worth of bytes waits, it stops until the reply
+// is out.
 //
 // Lingering: after the last reply the session closes its side only, and drops what arrives until
 // the client closes too. Closing both at once while bytes are unread would make the kernel send
@@ -52,11 +55,21 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // Closes if between two requests.
   void CloseIfIdle();
 
-  // Cancels the request in progress and closes.
-  void Abort();
+  // Cancels the request in progress and closes; a stream is told why, if it can be at once.
+  void Abort(const absl::Status& why);
 
  private:
-  enum class State { kHead, kContinue, kBody, kHandling, kWriting, kLingering, kClosed };
+  enum class State {
+    kHead,
+    kContinue,
+    kBody,
+    kHandling,
+    kWriting,
+    kStreaming,
+    kStreamWriting,
+    kLingering,
+    kClosed
+  };
 
   // A request from its head to its reply.
   struct Exchange {
@@ -65,6 +78,15 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     std::unique_ptr<RequestMetrics::Request> metrics;
     std::optional<RequestBody> body;
     absl::Status refusal;  // Known from the head; sent when the body has been read.
+  };
+
+  // A reply that is a stream, until all of it has been written.
+  struct Streaming {
+    HttpReply reply;
+    bool head_sent = false;
+    bool awaiting = false;            // The stream will call OnEvents.
+    std::optional<absl::Status> end;  // How it ends, once that is known.
+    size_t num_bytes = 0;             // Written of the body, as yet.
   };
 
   void Read();
@@ -90,6 +112,18 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void SendErrorAndClose(const absl::Status& error);
   void Send(HttpReply reply);
   void OnWritten(boost::system::error_code error);
+
+  void BeginStream(HttpReply reply);
+  void AwaitEvents();
+  void OnEvents(uint64_t exchange_number);
+  // Ends the stream with `error`; as an ordinary reply if nothing has been said yet.
+  void FailStream(const absl::Status& error);
+  // `bytes`, what must come before them, and what the end asks for if it is known.
+  void WriteStream(std::string bytes);
+  // As the next piece of the body.
+  std::string FrameStream(std::string bytes) const;
+  void OnStreamWritten(boost::system::error_code error);
+
   void Linger();
   void Close();
   void Log(int status, size_t body_bytes) const;
@@ -110,9 +144,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::string received_;       // Not yet used.
   HeadScanner scanner_;
   Exchange exchange_;
-  uint64_t exchange_number_ = 0;  // Tells a late completion from the present one.
-  std::stop_source stop_;         // Of the present exchange.
-  std::string reply_head_;        // Being written, as the next.
+  uint64_t exchange_number_ = 0;        // Tells a late completion from the present one.
+  std::stop_source stop_;               // Of the present exchange.
+  std::optional<Streaming> streaming_;  // Likewise.
+  std::string reply_head_;              // Being written, as the next.
   std::string reply_body_;
 };
 

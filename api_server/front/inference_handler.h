@@ -6,13 +6,18 @@
 // Thread safety: all methods may be called from any thread and do not block. A method either
 // returns OK and calls `done` exactly once, later, on a runner client's thread; or returns the
 // error (INVALID_ARGUMENT naming field and value, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE,
-// DEADLINE_EXCEEDED) and destroys `done` uncalled.
+// DEADLINE_EXCEEDED) and destroys `done` uncalled. A streaming method likewise ends `events`, which
+// gets a `done` event before a good end, or leaves it alone.
+
+#include <memory>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "api_server/front/admission.h"
 #include "api_server/front/call.h"
+#include "api_server/front/event_queue.h"
 #include "api_server/front/method_registry.h"
 #include "api_server/front/request_metrics.h"
 #include "api_server/graph/executor.h"
@@ -41,12 +46,31 @@ class InferenceHandler {
                           Done<v1::ListGraphsResponse> done);
   absl::Status GetGraph(v1::GetGraphRequest request, Call call, Done<v1::Graph> done);
 
-  // Adds all of them to `registry`, which then must not outlive the handler.
+  absl::Status Tokenize(v1::TokenizeRequest request, Call call, Done<v1::TokenizeResponse> done);
+  absl::Status Detokenize(v1::DetokenizeRequest request, Call call,
+                          Done<v1::DetokenizeResponse> done);
+
+  absl::Status StreamClassifyGeneratedTexts(v1::ClassifyGeneratedTextsRequest request, Call call,
+                                            std::shared_ptr<EventQueue> events);
+  absl::Status StreamRunGraph(v1::RunGraphRequest request, Call call,
+                              std::shared_ptr<EventQueue> events);
+  absl::Status StreamGenerate(v1::GenerateRequest request, Call call,
+                              std::shared_ptr<EventQueue> events);
+
+  // Adds them all to `registry`, which then must not outlive the handler.
   void Register(MethodRegistry& registry);
 
  private:
   // The checks that every call passes first: time left, and a place.
   absl::StatusOr<Admission::Permit> Admit(const Call& call);
+
+  // Runs the graph of that name.
+  template <typename Request, typename Response>
+  absl::Status ReplyWithGraph(const std::string& graph, Request request, Call call,
+                              Done<Response> done);
+  template <typename Request>
+  absl::Status StreamGraph(const std::string& graph, Request request, Call call,
+                           std::shared_ptr<EventQueue> events);
 
   Executor& executor_;
   Admission& admission_;

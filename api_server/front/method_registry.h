@@ -10,12 +10,15 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "api_server/front/call.h"
+#include "api_server/front/event_queue.h"
+#include "base/status_macros.h"
 #include "google/protobuf/message.h"
 
 namespace chorus {
@@ -39,13 +42,7 @@ class MethodRegistry {
     AddErased(
         std::move(full_name),
         [method = std::move(method)](const Message& message, Call call, Done done) -> absl::Status {
-          // The message may be a dynamic one: it is then taken over by its wire form.
-          Request request;
-          if (message.GetDescriptor() == Request::descriptor()) {
-            request.CopyFrom(message);
-          } else if (!request.ParseFromString(message.SerializeAsString())) {
-            return absl::InternalError("a transcoded request does not parse");
-          }
+          ASSIGN_OR_RETURN(Request request, TakeOver<Request>(message));
           return method(std::move(request), std::move(call),
                         [done = std::move(done)](absl::StatusOr<Response> response) mutable {
                           if (!response.ok()) return std::move(done)(std::move(response).status());
@@ -54,13 +51,42 @@ class MethodRegistry {
         });
   }
 
+  // Runs one call that streams. Either returns OK and ends `events` once, later, or returns the
+  // error and leaves `events` alone.
+  using Stream = std::function<absl::Status(const Message& request, Call call,
+                                            std::shared_ptr<EventQueue> events)>;
+
+  template <typename Request>
+  void AddStream(std::string full_name,
+                 std::function<absl::Status(Request, Call, std::shared_ptr<EventQueue>)> stream) {
+    AddErased(std::move(full_name),
+              [stream = std::move(stream)](const Message& message, Call call,
+                                           std::shared_ptr<EventQueue> events) -> absl::Status {
+                ASSIGN_OR_RETURN(Request request, TakeOver<Request>(message));
+                return stream(std::move(request), std::move(call), std::move(events));
+              });
+  }
+
   // Null when there is no such method.
   const Method* Find(std::string_view full_name) const;
+  const Stream* FindStream(std::string_view full_name) const;
 
  private:
-  void AddErased(std::string full_name, Method method);
+  // The message may be a dynamic one: it is then taken over by its wire form.
+  template <typename Request>
+  static absl::StatusOr<Request> TakeOver(const Message& message) {
+    Request request;
+    if (message.GetDescriptor() == Request::descriptor()) {
+      request.CopyFrom(message);
+    } else if (!request.ParseFromString(message.SerializeAsString())) {
+      return absl::InternalError("a transcoded request does not parse");
+    }
+    return request;
+  }
 
-  absl::flat_hash_map<std::string, Method> methods_;
+  void AddErased(std::string full_name, std::variant<Method, Stream> method);
+
+  absl::flat_hash_map<std::string, std::variant<Method, Stream>> methods_;
 };
 
 }  // namespace chorus

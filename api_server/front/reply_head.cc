@@ -56,9 +56,11 @@ std::string FormatReplyHead(const HttpReply& reply, const ReplyContext& context)
   AddField(head, "Date",
            absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", context.now, absl::UTCTimeZone()));
   if (!reply.content_type.empty()) AddField(head, "Content-Type", reply.content_type);
-  // 304 could only give the length that 200 would have.
-  if (reply.status != 204 && reply.status != 304)
+  if (reply.stream != nullptr) {
+    if (context.minor_version >= 1) AddField(head, "Transfer-Encoding", "chunked");
+  } else if (reply.status != 204 && reply.status != 304) {  // 304 could only give 200's length.
     AddField(head, "Content-Length", absl::StrCat(reply.body.size()));
+  }
   AddField(head, "X-Request-Id", context.request_id);
   AddField(head, "X-BentoML-Request-ID", context.request_id);
   for (const HttpField& field : reply.fields) AddField(head, field.name, field.value);

@@ -20,7 +20,8 @@ struct ReplyContext {
   absl::Time now;               // For Date.
 };
 
-// Ends in the empty line; the body follows, except to HEAD. Fields whose value has a control
+// Ends in the empty line; the body follows, except to HEAD. A stream's comes in chunks; to
+// HTTP/1.0, which has none, it comes until the connection closes. Fields whose value has a control
 // character are left out, so that no value can begin a field of its own.
 std::string FormatReplyHead(const HttpReply& reply, const ReplyContext& context);
 

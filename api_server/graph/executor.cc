@@ -24,30 +24,12 @@ absl::StatusOr<typename Map::mapped_type> FindNamed(const Map& map, const std::s
                                           names.empty() ? "none" : absl::StrJoin(names, ", ")));
 }
 
-GenerateParams Override(GenerateParams params, const GenerateOverrides& overrides, uint64_t seed) {
-  if (overrides.max_length) {
-    params.max_length = *overrides.max_length;
-    params.max_new_tokens = std::nullopt;
-  }
-  if (overrides.max_new_tokens) params.max_new_tokens = overrides.max_new_tokens;
-  params.do_sample = overrides.do_sample.value_or(params.do_sample);
-  params.temperature = overrides.temperature.value_or(params.temperature);
-  params.top_k = overrides.top_k.value_or(params.top_k);
-  params.top_p = overrides.top_p.value_or(params.top_p);
-  params.seed = seed;
-  return params;
-}
-
-absl::Status NameRunner(const std::string& runner, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(runner, ": ", status.message()));
-}
-
 }  // namespace
 
 Executor::Executor(Graphs graphs, Runners runners, Clock clock)
     : graphs_(std::move(graphs)), runners_(std::move(runners)), clock_(std::move(clock)) {
   for (const auto& [name, graph] : graphs_) {
-    stats_.emplace(name, std::make_unique<GraphStats>(*graph));
+    stats_.emplace(graph.get(), std::make_unique<GraphStats>(*graph));
   }
 }
 
@@ -55,66 +37,95 @@ Executor::~Executor() { in_flight_.Wait(); }
 
 absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
                                 const GenerateOverrides& overrides, CallContext context,
+                                std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, FindNamed(graphs_, graph_name, "graph"));
+  return Run(std::move(graph), std::move(text), overrides, std::move(context), std::move(listener),
+             std::move(done));
+}
+
+absl::Status Executor::Generate(const std::string& runner, std::string text,
+                                const GenerateOverrides& overrides, CallContext context,
+                                std::shared_ptr<GraphListener> listener,
+                                Done<std::vector<GraphResult>> done) {
+  RETURN_IF_ERROR(FindNamed(runners_, runner, "model").status());
+  return Run(Graph::OfModel(runner), std::move(text), overrides, std::move(context),
+             std::move(listener), std::move(done));
+}
+
+absl::Status Executor::Run(std::shared_ptr<const Graph> graph, std::string text,
+                           const GenerateOverrides& overrides, CallContext context,
+                           std::shared_ptr<GraphListener> listener,
+                           Done<std::vector<GraphResult>> done) {
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
+  const int num_sequences = static_cast<int>(overrides.num_return_sequences.value_or(1));
   const uint64_t seed = overrides.seed.has_value() ? *overrides.seed : seeds_.Next();
   std::vector<RunnerClient*> generators;
   std::vector<GenerateParams> params;
   for (const Graph::Generator& generator : graph->generators()) {
     generators.push_back(runners_.at(generator.runner).get());
-    params.push_back(Override(generator.defaults, overrides, seed));
+    params.push_back(Override(generator.defaults, overrides));
+    params.back().seed = seed;
+    if (num_sequences > 1 && !params.back().do_sample) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("num_return_sequences must be 1 where do_sample is false, as of ",
+                       generator.name, ": all texts would be the same: ", num_sequences));
+    }
   }
-  RunnerClient* classifier = runners_.at(graph->classifier().runner).get();
+  RunnerClient* classifier =
+      graph->has_classifier() ? runners_.at(graph->classifier().runner).get() : nullptr;
+  const auto stats_of_graph = stats_.find(graph.get());
+  GraphStats* stats = stats_of_graph == stats_.end() ? nullptr : stats_of_graph->second.get();
   std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(graph),
                                                .generators = std::move(generators),
                                                .classifier = classifier,
                                                .text = std::move(text),
                                                .params = std::move(params),
+                                               .num_sequences = num_sequences,
                                                .context = std::move(context),
                                                .clock = &clock_,
-                                               .stats = stats_.at(graph_name).get(),
+                                               .stats = stats,
+                                               .listener = std::move(listener),
                                                .done = std::move(done),
                                                .ticket = in_flight_.Enter()})
       ->Start();
   return absl::OkStatus();
 }
 
-absl::Status Executor::Generate(const std::string& runner, std::string text,
-                                const GenerateOverrides& overrides, CallContext context,
-                                Done<GenerateResult> done) {
-  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
-  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  const uint64_t seed = overrides.seed.has_value() ? *overrides.seed : seeds_.Next();
-  auto result = std::make_shared<GenerateResult>();
-  result->generated = text;
-  result->seed = seed;
-  client->Generate(
-      std::move(text), Override({}, overrides, seed), std::move(context),
-      [result](std::string_view delta) { result->generated.append(delta); },
-      [ticket = in_flight_.Enter(), result, runner,
-       done = std::move(done)](absl::StatusOr<GenerationEnd> end) mutable {
-        auto call = std::exchange(done, nullptr);
-        if (!end.ok()) return std::move(call)(NameRunner(runner, end.status()));
-        result->end = *end;
-        std::move(call)(std::move(*result));
-      });
-  return absl::OkStatus();
+template <typename T>
+Executor::Done<T> Executor::Named(const std::string& runner, Done<T> done) {
+  return [ticket = in_flight_.Enter(), runner,
+          done = std::move(done)](absl::StatusOr<T> result) mutable {
+    auto call = std::exchange(done, nullptr);
+    if (!result.ok()) {
+      return std::move(call)(absl::Status(result.status().code(),
+                                          absl::StrCat(runner, ": ", result.status().message())));
+    }
+    std::move(call)(std::move(result));
+  };
 }
 
 absl::Status Executor::Classify(const std::string& runner, std::vector<std::string> texts,
                                 CallContext context, Done<std::vector<TextClassification>> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  client->Classify(std::move(texts), std::move(context),
-                   [ticket = in_flight_.Enter(), runner, done = std::move(done)](
-                       absl::StatusOr<std::vector<TextClassification>> classifications) mutable {
-                     auto call = std::exchange(done, nullptr);
-                     if (!classifications.ok()) {
-                       return std::move(call)(NameRunner(runner, classifications.status()));
-                     }
-                     std::move(call)(std::move(classifications));
-                   });
+  client->Classify(std::move(texts), std::move(context), Named(runner, std::move(done)));
+  return absl::OkStatus();
+}
+
+absl::Status Executor::Tokenize(const std::string& runner, std::string text, CallContext context,
+                                Done<std::vector<TextToken>> done) {
+  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
+  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
+  client->Tokenize(std::move(text), std::move(context), Named(runner, std::move(done)));
+  return absl::OkStatus();
+}
+
+absl::Status Executor::Detokenize(const std::string& runner, std::vector<uint32_t> ids,
+                                  CallContext context, Done<std::string> done) {
+  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
+  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
+  client->Detokenize(std::move(ids), std::move(context), Named(runner, std::move(done)));
   return absl::OkStatus();
 }
 
@@ -128,7 +139,7 @@ std::vector<std::string> Executor::GraphNames() const {
 absl::StatusOr<GraphStatus> Executor::DescribeGraph(const std::string& name) const {
   GraphStatus status;
   ASSIGN_OR_RETURN(status.graph, FindNamed(graphs_, name, "graph"));
-  GraphStats& stats = *stats_.at(name);
+  GraphStats& stats = *stats_.at(status.graph.get());
   const absl::Time now = clock_();
   const auto describe = [&](const std::string& runner, NodeStats& node) {
     return GraphStatus::Node{.replicas = runners_.at(runner)->replicas(), .stats = node.Take(now)};

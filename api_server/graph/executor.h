@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "api_server/graph/generate_overrides.h"
 #include "api_server/graph/graph.h"
 #include "api_server/graph/graph_stats.h"
 #include "api_server/graph/seed_source.h"
@@ -30,32 +31,35 @@
 
 namespace chorus {
 
-// What a request may override of a graph's or model's defaults; ranges have been checked. A
-// request's `max_length` displaces the graph's `max_new_tokens`, which would win over it otherwise.
-struct GenerateOverrides {
-  std::optional<uint32_t> max_length;
-  std::optional<uint32_t> max_new_tokens;
-  std::optional<bool> do_sample;
-  std::optional<double> temperature;
-  std::optional<uint32_t> top_k;
-  std::optional<double> top_p;
-  std::optional<uint64_t> seed;  // Unset: a random one.
-};
-
-// One scored text of a graph's reply.
+// A text of a run's reply.
 struct GraphResult {
-  std::string generated;  // Prompt and continuation.
-  TextClassification classification;
+  std::string generated;    // Prompt and continuation.
+  size_t prompt_bytes = 0;  // Of them the prompt's.
+  std::vector<TokenLogprob> logprobs;
+  GenerationEnd end;
   std::string runner;  // The generator's.
-  FinishReason finish_reason = FinishReason::kStop;
   uint64_t seed = 0;
+  TextClassification classification;  // Without labels where there is no classifier.
+  absl::Time ended_at;                // When its last token came;
+  absl::Duration classify_time;       // so long after that it was scored.
 };
 
-// One generated text.
-struct GenerateResult {
-  std::string generated;  // Prompt and continuation.
-  GenerationEnd end;
-  uint64_t seed = 0;
+// Which of a run's texts.
+struct TextId {
+  std::optional<int> index;  // In the reply; none for a text that only others continue.
+  std::string branch;        // The generator's node.
+};
+
+// Hears of a run while it goes on. Calls about one text come one at a time, in order, as many
+// OnText as there are; calls about several at once, from the runner clients' threads. They must not
+// block.
+class GraphListener {
+ public:
+  virtual ~GraphListener() = default;
+  virtual void OnText(const TextId& id, TextDelta delta) = 0;
+  // `text` is whole, but for its score.
+  virtual void OnGenerated(const TextId& id, const GraphResult& text) = 0;
+  virtual void OnScored(const TextId& id, const GraphResult& text) = 0;
 };
 
 // A graph, and how the calls of its nodes go.
@@ -91,14 +95,19 @@ class Executor {
   // when the context has ended before the run began. These are returned, and `done` is then never
   // called; the methods below do the same. A run's error begins with the node and runner it is of,
   // as `gpt2 (gpt2-generation): no healthy replica`, that of a single model with the runner.
+  //
+  // The reply has num_return_sequences texts of each branch, branch by branch; INVALID_ARGUMENT for
+  // more than one where a branch does not sample. `listener` may be null.
   absl::Status RunGraph(const std::string& graph, std::string text,
                         const GenerateOverrides& overrides, CallContext context,
+                        std::shared_ptr<GraphListener> listener,
                         Done<std::vector<GraphResult>> done);
 
-  // One generator. NOT_FOUND when there is no such runner.
+  // One generator, as a graph of its own. NOT_FOUND when there is no such runner.
   absl::Status Generate(const std::string& runner, std::string text,
                         const GenerateOverrides& overrides, CallContext context,
-                        Done<GenerateResult> done);
+                        std::shared_ptr<GraphListener> listener,
+                        Done<std::vector<GraphResult>> done);
 
   // One classifier. NOT_FOUND when there is no such runner.
   absl::Status Classify(const std::string& runner, std::vector<std::string> texts,
@@ -109,6 +118,12 @@ class Executor {
 
   // What is known of a graph at this moment. NOT_FOUND when there is no such graph.
   absl::StatusOr<GraphStatus> DescribeGraph(const std::string& graph) const;
+  // The tokens of a text, and the text of tokens, by one runner. NOT_FOUND when there is no such
+  // runner.
+  absl::Status Tokenize(const std::string& runner, std::string text, CallContext context,
+                        Done<std::vector<TextToken>> done);
+  absl::Status Detokenize(const std::string& runner, std::vector<uint32_t> ids, CallContext context,
+                          Done<std::string> done);
 
   // The names of the runners that have no healthy replica, sorted; empty means ready.
   std::vector<std::string> UnhealthyRunners() const;
@@ -117,10 +132,17 @@ class Executor {
   bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
 
  private:
+  absl::Status Run(std::shared_ptr<const Graph> graph, std::string text,
+                   const GenerateOverrides& overrides, CallContext context,
+                   std::shared_ptr<GraphListener> listener, Done<std::vector<GraphResult>> done);
+  // `done`, which also ends the call's being in flight and names the runner in errors.
+  template <typename T>
+  Done<T> Named(const std::string& runner, Done<T> done);
+
   const Graphs graphs_;
   const Runners runners_;
   const Clock clock_;
-  absl::flat_hash_map<std::string, std::unique_ptr<GraphStats>> stats_;  // By graph.
+  absl::flat_hash_map<const Graph*, std::unique_ptr<GraphStats>> stats_;  // Of graphs_.
   SeedSource seeds_;
   InFlight in_flight_;
 };

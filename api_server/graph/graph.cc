@@ -1,7 +1,6 @@
 #include "api_server/graph/graph.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -78,7 +77,9 @@ class Checker {
     if (const auto* generate = std::get_if<GraphSpec::Generate>(&node.kind)) {
       CheckRunner(node, generate->runner);
       if (!generate->input.empty()) CheckInput(node, "input", generate->input);
-      CheckRanges(node, *generate);
+      for (const FieldProblem& problem : CheckRanges(generate->defaults)) {
+        NodeError(node, problem.field, " ", problem.problem);
+      }
     } else if (const auto* classify = std::get_if<GraphSpec::Classify>(&node.kind)) {
       CheckRunner(node, classify->runner);
       CheckInputs(node, classify->inputs);
@@ -112,17 +113,6 @@ class Checker {
       if (!seen.insert(input).second) {
         NodeError(node, "inputs must name a node once: ", Quoted(input));
       }
-    }
-  }
-
-  void CheckRanges(const GraphSpec::Node& node, const GraphSpec::Generate& generate) {
-    if (generate.max_length == 0u) NodeError(node, "max_length must be at least 1: 0");
-    if (generate.max_new_tokens == 0u) NodeError(node, "max_new_tokens must be at least 1: 0");
-    if (const auto t = generate.temperature; t && !(*t > 0 && std::isfinite(*t))) {
-      NodeError(node, "temperature must be greater than 0 and finite: ", *t);
-    }
-    if (const auto p = generate.top_p; p && !(*p > 0 && *p <= 1)) {
-      NodeError(node, "top_p must be greater than 0 and at most 1: ", *p);
     }
   }
 
@@ -175,18 +165,6 @@ class Checker {
   std::vector<std::string> errors_;
 };
 
-GenerateParams Defaults(const GraphSpec::Generate& generate, uint32_t branch) {
-  GenerateParams params;
-  params.max_length = generate.max_length.value_or(params.max_length);
-  params.max_new_tokens = generate.max_new_tokens;
-  params.do_sample = generate.do_sample.value_or(params.do_sample);
-  params.temperature = generate.temperature.value_or(params.temperature);
-  params.top_k = generate.top_k.value_or(params.top_k);
-  params.top_p = generate.top_p.value_or(params.top_p);
-  params.branch = branch;
-  return params;
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Graph>> Graph::Create(
@@ -205,7 +183,8 @@ absl::StatusOr<std::shared_ptr<const Graph>> Graph::Create(
     if (const auto* generate = std::get_if<GraphSpec::Generate>(&node.kind)) {
       Generator generator{.name = node.name, .runner = generate->runner};
       if (!generate->input.empty()) generator.input = index.at(generate->input);
-      generator.defaults = Defaults(*generate, static_cast<uint32_t>(graph->generators_.size()));
+      generator.defaults = Override({}, generate->defaults);
+      generator.defaults.branch = static_cast<uint32_t>(graph->generators_.size());
       graph->generators_.push_back(std::move(generator));
     } else {
       const auto& classify = std::get<GraphSpec::Classify>(node.kind);
@@ -215,7 +194,22 @@ absl::StatusOr<std::shared_ptr<const Graph>> Graph::Create(
       }
     }
   }
+  graph->outputs_ = graph->classifier_.inputs;
   return graph;
+}
+
+std::shared_ptr<const Graph> Graph::OfModel(const std::string& runner) {
+  std::shared_ptr<Graph> graph(new Graph);
+  graph->name_ = runner;
+  graph->generators_.push_back({.name = runner, .runner = runner});
+  graph->outputs_ = {0};
+  return graph;
+}
+
+std::optional<int> Graph::output_of(int generator) const {
+  const auto found = std::find(outputs_.begin(), outputs_.end(), generator);
+  if (found == outputs_.end()) return std::nullopt;
+  return static_cast<int>(found - outputs_.begin());
 }
 
 }  // namespace chorus

@@ -8,7 +8,6 @@
 //
 // Thread safety: a Graph is immutable; share it as shared_ptr<const Graph>.
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,21 +16,17 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
+#include "api_server/graph/generate_overrides.h"
 #include "api_server/runners/runner_client.h"
 
 namespace chorus {
 
-// Field for field chorus.config.v1.Graph, which says what each means.
+// As chorus.config.v1.Graph, which says what each field means.
 struct GraphSpec {
   struct Generate {
     std::string runner;
     std::string input;
-    std::optional<uint32_t> max_length;
-    std::optional<uint32_t> max_new_tokens;
-    std::optional<bool> do_sample;
-    std::optional<double> temperature;
-    std::optional<uint32_t> top_k;
-    std::optional<double> top_p;
+    GenerateOverrides defaults;
   };
   struct Classify {
     std::string runner;
@@ -48,7 +43,8 @@ struct GraphSpec {
 
 // Invariants: (1) `input` and `inputs` are indices into generators(). (2) Following `input` from
 // any generator ends at the request's text. (3) Every generator's text reaches the classifier,
-// itself or through other generators. (4) There is at least one row.
+// itself or through other generators. (4) There is at least one row. Of a single model's graph only
+// the first two hold.
 class Graph {
  public:
   struct Generator {
@@ -69,9 +65,18 @@ class Graph {
   static absl::StatusOr<std::shared_ptr<const Graph>> Create(
       const GraphSpec& spec, const absl::flat_hash_set<std::string>& runners);
 
+  // One generator and no classifier, which runs a model by itself.
+  static std::shared_ptr<const Graph> OfModel(const std::string& runner);
+
   const std::string& name() const { return name_; }
   const std::vector<Generator>& generators() const { return generators_; }  // In declared order.
-  const Classifier& classifier() const { return classifier_; }  // Its rows are the graph's reply.
+  // Its rows are the graph's reply.
+  const Classifier& classifier() const { return classifier_; }
+  bool has_classifier() const { return !classifier_.inputs.empty(); }
+  // The generators whose texts make the reply, in its order: those of the rows, if there are any.
+  const std::vector<int>& outputs() const { return outputs_; }
+  // The place of a generator's text among them.
+  std::optional<int> output_of(int generator) const;
 
  private:
   Graph() = default;
@@ -79,6 +84,7 @@ class Graph {
   std::string name_;
   std::vector<Generator> generators_;
   Classifier classifier_;
+  std::vector<int> outputs_;
 };
 
 }  // namespace chorus

@@ -7,12 +7,16 @@ namespace {
 
 GraphSpec::Generate ToGenerate(const config::v1::GenerateNode& config) {
   GraphSpec::Generate generate{.runner = config.runner(), .input = config.input()};
-  if (config.has_max_length()) generate.max_length = config.max_length();
-  if (config.has_max_new_tokens()) generate.max_new_tokens = config.max_new_tokens();
-  if (config.has_do_sample()) generate.do_sample = config.do_sample();
-  if (config.has_temperature()) generate.temperature = config.temperature();
-  if (config.has_top_k()) generate.top_k = config.top_k();
-  if (config.has_top_p()) generate.top_p = config.top_p();
+  GenerateOverrides& defaults = generate.defaults;
+  if (config.has_max_length()) defaults.max_length = config.max_length();
+  if (config.has_max_new_tokens()) defaults.max_new_tokens = config.max_new_tokens();
+  if (config.has_do_sample()) defaults.do_sample = config.do_sample();
+  if (config.has_temperature()) defaults.temperature = config.temperature();
+  if (config.has_top_k()) defaults.top_k = config.top_k();
+  if (config.has_top_p()) defaults.top_p = config.top_p();
+  if (config.has_min_p()) defaults.min_p = config.min_p();
+  if (config.has_repetition_penalty()) defaults.repetition_penalty = config.repetition_penalty();
+  defaults.stop = {config.stop().begin(), config.stop().end()};
   return generate;
 }
 

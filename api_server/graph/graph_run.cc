@@ -1,6 +1,6 @@
 #include "api_server/graph/graph_run.h"
 
-#include <string_view>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,59 +17,84 @@ absl::Status CheckNotEnded(const CallContext& context, absl::Time now) {
 
 GraphRun::GraphRun(Options options)
     : options_(std::move(options)),
-      generated_(options_.graph->generators().size()),
-      classifications_(options_.graph->classifier().inputs.size()),
-      stats_(*options_.stats, generated_.size(), classifications_.size()),
-      plan_(*options_.graph),
-      num_open_steps_(0) {}
+      texts_(options_.graph->generators().size() * options_.num_sequences),
+      stats_(options_.stats, options_.num_sequences, *options_.graph),
+      plans_(options_.num_sequences, Plan(*options_.graph)) {}
 
 void GraphRun::Start() {
   caller_stop_.emplace(options_.context.stop, RequestStop{stop_});
-  const std::vector<Plan::Step> steps = plan_.Start();
+  std::vector<Task> tasks;
+  for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
+    for (const Plan::Step step : plans_[sequence].Start()) tasks.push_back({step, sequence});
+  }
   // Before the first call goes out: it may end on another thread while the second starts.
-  num_open_steps_ = static_cast<int>(steps.size());
-  for (const Plan::Step step : steps) Launch(step);
+  num_open_steps_ = static_cast<int>(tasks.size());
+  for (const Task task : tasks) Launch(task);
 }
 
-void GraphRun::Launch(Plan::Step step) {
-  stats_.Begin(step, (*options_.clock)());
-  step.kind == Plan::Step::kGenerate ? Generate(step.index) : Classify(step.index);
+void GraphRun::Launch(Task task) {
+  stats_.Begin(task.step, task.sequence, (*options_.clock)());
+  task.step.kind == Plan::Step::kGenerate ? Generate(task.step.index, task.sequence)
+                                          : Classify(task.step.index, task.sequence);
 }
 
-void GraphRun::Generate(int index) {
-  const std::optional<int> input = options_.graph->generators()[index].input;
-  std::string& text = generated_[index].text;
-  text = input.has_value() ? generated_[*input].text : options_.text;
-  options_.generators[index]->Generate(
-      text, options_.params[index], StepContext(),
-      [self = shared_from_this(), index](std::string_view delta) {
-        self->stats_.OnToken({Plan::Step::kGenerate, index});
-        self->generated_[index].text.append(delta);
+void GraphRun::Generate(int generator, int sequence) {
+  const Graph::Generator& node = options_.graph->generators()[generator];
+  GraphResult& text = text_of(generator, sequence);
+  text.runner = node.runner;
+  text.generated =
+      node.input.has_value() ? text_of(*node.input, sequence).generated : options_.text;
+  text.prompt_bytes = text.generated.size();
+  GenerateParams params = options_.params[generator];
+  params.sequence = static_cast<uint32_t>(sequence);
+  text.seed = params.seed;
+  options_.generators[generator]->Generate(
+      text.generated, params, StepContext(),
+      [self = shared_from_this(), generator, sequence, &text](TextDelta delta) {
+        self->stats_.OnToken({Plan::Step::kGenerate, generator}, sequence);
+        text.generated += delta.text;
+        std::copy(delta.logprobs.begin(), delta.logprobs.end(), std::back_inserter(text.logprobs));
+        if (self->options_.listener != nullptr) {
+          self->options_.listener->OnText(self->IdOf(generator, sequence), std::move(delta));
+        }
       },
-      [self = shared_from_this(), index](absl::StatusOr<GenerationEnd> end) {
-        if (end.ok()) self->generated_[index].end = *end;
-        self->OnStepEnd({Plan::Step::kGenerate, index}, std::move(end).status());
+      [self = shared_from_this(), generator, sequence, &text](absl::StatusOr<GenerationEnd> end) {
+        if (end.ok()) {
+          text.end = *end;
+          text.ended_at = (*self->options_.clock)();
+          if (self->options_.listener != nullptr) {
+            self->options_.listener->OnGenerated(self->IdOf(generator, sequence), text);
+          }
+        }
+        self->OnEnd({{Plan::Step::kGenerate, generator}, sequence}, std::move(end).status());
       });
 }
 
-void GraphRun::Classify(int row) {
+void GraphRun::Classify(int row, int sequence) {
   const int generator = options_.graph->classifier().inputs[row];
+  GraphResult& text = text_of(generator, sequence);
   options_.classifier->Classify(
-      {generated_[generator].text}, StepContext(),
-      [self = shared_from_this(),
-       row](absl::StatusOr<std::vector<TextClassification>> classifications) {
+      {text.generated}, StepContext(),
+      [self = shared_from_this(), row, generator, sequence,
+       &text](absl::StatusOr<std::vector<TextClassification>> classifications) {
         absl::Status status = classifications.status();
         if (status.ok() && classifications->size() != 1) {
           status = absl::InternalError(
               absl::StrCat("one text was sent, ", classifications->size(), " came back"));
         }
-        if (status.ok()) self->classifications_[row] = std::move(classifications->front());
-        self->OnStepEnd({Plan::Step::kClassify, row}, std::move(status));
+        if (status.ok()) {
+          text.classification = std::move(classifications->front());
+          text.classify_time = (*self->options_.clock)() - text.ended_at;
+          if (self->options_.listener != nullptr) {
+            self->options_.listener->OnScored(self->IdOf(generator, sequence), text);
+          }
+        }
+        self->OnEnd({{Plan::Step::kClassify, row}, sequence}, std::move(status));
       });
 }
 
-void GraphRun::OnStepEnd(Plan::Step step, absl::Status status) {
-  stats_.End(step, status.ok(), (*options_.clock)());
+void GraphRun::OnEnd(Task task, absl::Status status) {
+  stats_.End(task.step, task.sequence, status.ok(), (*options_.clock)());
   std::vector<Plan::Step> next;
   bool failed = false;
   bool finished = false;
@@ -77,8 +102,8 @@ void GraphRun::OnStepEnd(Plan::Step step, absl::Status status) {
     std::lock_guard lock(mutex_);
     --num_open_steps_;
     if (error_.ok()) {
-      error_ = Annotate(step, status);
-      if (error_.ok()) next = plan_.Complete(step);
+      error_ = Annotate(task.step, status);
+      if (error_.ok()) next = plans_[task.sequence].Complete(task.step);
       if (!next.empty())
         error_ = Annotate(next.front(), CheckNotEnded(options_.context, (*options_.clock)()));
       failed = !error_.ok();
@@ -88,7 +113,7 @@ void GraphRun::OnStepEnd(Plan::Step step, absl::Status status) {
     finished = num_open_steps_ == 0;
   }
   if (failed) stop_.request_stop();
-  for (const Plan::Step ready : next) Launch(ready);
+  for (const Plan::Step ready : next) Launch({ready, task.sequence});
   if (finished) Finish();
 }
 
@@ -99,21 +124,24 @@ void GraphRun::Finish() {
   if (!error_.ok()) {
     std::move(done)(error_);
   } else {
-    std::vector<GraphResult> results(classifications_.size());
-    for (size_t row = 0; row < results.size(); ++row) {
-      const int generator = options_.graph->classifier().inputs[row];
-      results[row] = {
-          .generated = generated_[generator].text,
-          .classification = std::move(classifications_[row]),
-          .runner = options_.graph->generators()[generator].runner,
-          .finish_reason = generated_[generator].end.reason,
-          .seed = options_.params[generator].seed,
-      };
+    std::vector<GraphResult> results;
+    for (const int generator : options_.graph->outputs()) {
+      for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
+        results.push_back(std::move(text_of(generator, sequence)));
+      }
     }
     std::move(done)(std::move(results));
   }
   done = nullptr;
   options_.ticket.reset();
+}
+
+TextId GraphRun::IdOf(int generator, int sequence) const {
+  TextId id = {.branch = options_.graph->generators()[generator].name};
+  if (const std::optional<int> output = options_.graph->output_of(generator)) {
+    id.index = *output * options_.num_sequences + sequence;
+  }
+  return id;
 }
 
 CallContext GraphRun::StepContext() const {
@@ -129,7 +157,10 @@ absl::Status GraphRun::Annotate(Plan::Step step, const absl::Status& status) con
       generate ? options_.graph->generators()[step.index].name : options_.graph->classifier().name;
   const std::string& runner = generate ? options_.graph->generators()[step.index].runner
                                        : options_.graph->classifier().runner;
-  return absl::Status(status.code(), absl::StrCat(node, " (", runner, "): ", status.message()));
+  const std::string place = options_.graph->has_classifier()
+                                ? absl::StrCat(node, " (", runner, ")")
+                                : runner;  // A single model has no nodes to speak of.
+  return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));
 }
 
 }  // namespace chorus

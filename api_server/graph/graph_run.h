@@ -2,6 +2,9 @@
 
 // One run of a graph, from its first call to its one completion. Made by the Executor.
 //
+// With num_sequences n the whole graph runs n times over the one text, side by side: sequence i of
+// a generator continues sequence i of its input. The runners compute their common prompt once.
+//
 // The run keeps itself alive through the callbacks it has given to the runner clients, and ends
 // when the last of them has come back: after a failure too it waits for the calls it has cancelled.
 //
@@ -30,12 +33,14 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   struct Options {
     std::shared_ptr<const Graph> graph;
     std::vector<RunnerClient*> generators;  // One for each of the graph's; they outlive the run.
-    RunnerClient* classifier;               // Likewise.
+    RunnerClient* classifier = nullptr;     // Likewise; null if the graph has none.
     std::string text;
-    std::vector<GenerateParams> params;  // One for each generator.
+    std::vector<GenerateParams> params;  // One for each generator; `sequence` is set here.
+    int num_sequences = 1;
     CallContext context;
-    const Executor::Clock* clock;  // Outlives the run.
-    GraphStats* stats;             // Likewise.
+    const Executor::Clock* clock;             // Outlives the run.
+    GraphStats* stats = nullptr;              // Likewise; null: nobody counts.
+    std::shared_ptr<GraphListener> listener;  // Null: nobody listens.
     Executor::Done<std::vector<GraphResult>> done;
     InFlight::Ticket ticket;  // Given back when `done` has returned.
   };
@@ -45,34 +50,38 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   void Start();
 
  private:
-  // What one generator brings. Written by the callbacks of its own call alone, one at a time, until
-  // its step has ended, and only read afterwards; so no lock.
-  struct Generated {
-    std::string text;
-    GenerationEnd end;
+  struct Task {
+    Plan::Step step;
+    int sequence;
   };
 
-  void Launch(Plan::Step step);
-  void Generate(int index);
-  void Classify(int row);
+  void Launch(Task task);
+  void Generate(int generator, int sequence);
+  void Classify(int row, int sequence);
   // Takes note that a step has ended, and does what follows from it.
-  void OnStepEnd(Plan::Step step, absl::Status status);
+  void OnEnd(Task task, absl::Status status);
   void Finish();
 
+  // The text that a generator, or a row, works on.
+  GraphResult& text_of(int generator, int sequence) {
+    return texts_[generator * options_.num_sequences + sequence];
+  }
+  TextId IdOf(int generator, int sequence) const;
   CallContext StepContext() const;
   // `status` with the node and runner of `step` in front.
   absl::Status Annotate(Plan::Step step, const absl::Status& status) const;
 
   Options options_;
-  std::vector<Generated> generated_;                 // By generator.
-  std::vector<TextClassification> classifications_;  // By row; each written by its own call.
-  std::stop_source stop_;                            // Ends every step.
+  // By generator and sequence. Each is written by the callbacks of its own calls alone, one at a
+  // time, and read by the steps that follow them; so no lock.
+  std::vector<GraphResult> texts_;
+  std::stop_source stop_;  // Ends every step.
   RunStats stats_;
 
   std::mutex mutex_;
-  Plan plan_;           // Guarded by mutex_, as the following.
-  int num_open_steps_;  // Launched, or about to be, and not ended.
-  absl::Status error_;  // The first.
+  std::vector<Plan> plans_;  // By sequence. Guarded by mutex_, as the following.
+  int num_open_steps_ = 0;   // Launched, or about to be, and not ended.
+  absl::Status error_;       // The first.
 
   struct RequestStop {
     std::stop_source stop;

@@ -28,26 +28,37 @@ class GraphStats {
   NodeStats classifier_;               // All its rows together.
 };
 
-// Thread safety: each step's functions are called one at a time; different steps', at once.
+// Thread safety: each call's functions are called one at a time; different calls', at once.
 class RunStats {
  public:
-  // `stats` must outlive the run.
-  RunStats(GraphStats& stats, size_t num_generates, size_t num_classifies)
-      : stats_(stats), generates_(num_generates), classifies_(num_classifies) {}
+  // The run makes `num_sequences` texts with each generator of `graph`. `stats` must outlive it;
+  // null: nothing is noted.
+  RunStats(GraphStats* stats, int num_sequences, const Graph& graph)
+      : stats_(stats),
+        num_sequences_(static_cast<size_t>(num_sequences)),
+        generates_(graph.generators().size() * num_sequences_),
+        classifies_(graph.classifier().inputs.size() * num_sequences_) {}
 
-  void Begin(Plan::Step step, absl::Time now) { call(step) = stats_.node(step).Begin(now); }
-  void OnToken(Plan::Step step) { stats_.node(step).OnFirstToken(call(step)); }
-  void End(Plan::Step step, bool ok, absl::Time now) { stats_.node(step).End(call(step), ok, now); }
-
- private:
-  NodeStats::Call& call(Plan::Step step) {
-    return (step.kind == Plan::Step::kGenerate ? generates_
-                                               : classifies_)[static_cast<size_t>(step.index)];
+  void Begin(Plan::Step step, int sequence, absl::Time now) {
+    if (stats_ != nullptr) call(step, sequence) = stats_->node(step).Begin(now);
+  }
+  void OnToken(Plan::Step step, int sequence) {
+    if (stats_ != nullptr) stats_->node(step).OnFirstToken(call(step, sequence));
+  }
+  void End(Plan::Step step, int sequence, bool ok, absl::Time now) {
+    if (stats_ != nullptr) stats_->node(step).End(call(step, sequence), ok, now);
   }
 
-  GraphStats& stats_;
-  std::vector<NodeStats::Call> generates_;   // By generator.
-  std::vector<NodeStats::Call> classifies_;  // By row.
+ private:
+  NodeStats::Call& call(Plan::Step step, int sequence) {
+    auto& calls = step.kind == Plan::Step::kGenerate ? generates_ : classifies_;
+    return calls[static_cast<size_t>(step.index) * num_sequences_ + static_cast<size_t>(sequence)];
+  }
+
+  GraphStats* const stats_;
+  const size_t num_sequences_;
+  std::vector<NodeStats::Call> generates_;   // By generator and sequence.
+  std::vector<NodeStats::Call> classifies_;  // By row and sequence.
 };
 
 }  // namespace chorus

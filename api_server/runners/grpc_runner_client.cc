@@ -20,6 +20,16 @@ namespace {
 
 namespace pb = ::chorus::runner::v1;
 
+using Async = pb::RunnerService::StubInterface::async_interface;
+
+template <typename Request, typename Response>
+using UnaryMethod = void (Async::*)(grpc::ClientContext*, const Request*, Response*,
+                                    std::function<void(grpc::Status)>);
+constexpr UnaryMethod<pb::ClassifyRequest, pb::ClassifyResponse> kClassify = &Async::Classify;
+constexpr UnaryMethod<pb::TokenizeRequest, pb::TokenizeResponse> kTokenize = &Async::Tokenize;
+constexpr UnaryMethod<pb::DetokenizeRequest, pb::DetokenizeResponse> kDetokenize =
+    &Async::Detokenize;
+
 // What the two kinds of call share: context, cancellation and the error's meaning. It deletes
 // itself when the call has ended.
 class Call {
@@ -81,9 +91,42 @@ pb::GenerateRequest ToRequest(std::string prompt, const GenerateParams& params) 
   sampling.set_temperature(params.temperature);
   sampling.set_top_k(params.top_k);
   sampling.set_top_p(params.top_p);
+  sampling.set_min_p(params.min_p);
+  sampling.set_repetition_penalty(params.repetition_penalty);
   sampling.set_seed(params.seed);
   sampling.set_branch(params.branch);
+  sampling.set_sequence(params.sequence);
+  for (const std::string& stop : params.stop) request.add_stop(stop);
+  request.set_ignore_eos(params.ignore_eos);
+  if (params.top_logprobs) request.set_top_logprobs(*params.top_logprobs);
   return request;
+}
+
+TokenLogprob FromProto(const pb::TokenLogprob& proto) {
+  TokenLogprob logprob = {.id = proto.id(), .text = proto.text(), .logprob = proto.logprob()};
+  for (const pb::TokenLogprob& top : proto.top()) logprob.top.push_back(FromProto(top));
+  return logprob;
+}
+
+TextDelta FromProto(pb::TextDelta& proto) {
+  TextDelta delta = {.text = std::move(*proto.mutable_text()), .num_tokens = proto.num_tokens()};
+  for (const pb::TokenLogprob& logprob : proto.logprobs()) {
+    delta.logprobs.push_back(FromProto(logprob));
+  }
+  return delta;
+}
+
+std::optional<FinishReason> FromProto(pb::FinishReason reason) {
+  switch (reason) {
+    case pb::FINISH_REASON_STOP:
+      return FinishReason::kStop;
+    case pb::FINISH_REASON_LENGTH:
+      return FinishReason::kLength;
+    case pb::FINISH_REASON_STOP_STRING:
+      return FinishReason::kStopString;
+    default:
+      return std::nullopt;
+  }
 }
 
 class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::GenerateResponse> {
@@ -114,23 +157,27 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
   }
 
   // Errors are the runner's faults against the protocol.
-  absl::Status Take(const pb::GenerateResponse& response) {
+  absl::Status Take(pb::GenerateResponse& response) {
     if (end_.has_value()) return absl::InternalError("the runner wrote on after `finished`");
     if (response.has_delta()) {
-      on_text_(response.delta().text());
+      on_text_(FromProto(*response.mutable_delta()));
       return absl::OkStatus();
     }
     if (!response.has_finished()) return absl::InternalError("the runner wrote an empty message");
     const pb::Finished& finished = response.finished();
-    if (finished.reason() != pb::FINISH_REASON_STOP &&
-        finished.reason() != pb::FINISH_REASON_LENGTH) {
+    const std::optional<FinishReason> reason = FromProto(finished.reason());
+    if (!reason.has_value()) {
       return absl::InternalError(
           absl::StrCat("the runner ended a text for a reason unknown here: ", finished.reason()));
     }
-    end_ = {.reason = finished.reason() == pb::FINISH_REASON_STOP ? FinishReason::kStop
-                                                                  : FinishReason::kLength,
+    const pb::GenerationTiming& timing = finished.timing();
+    end_ = {.reason = *reason,
             .prompt_tokens = finished.prompt_tokens(),
-            .generated_tokens = finished.generated_tokens()};
+            .generated_tokens = finished.generated_tokens(),
+            .queue_time = absl::Seconds(timing.queue_seconds()),
+            .prefill_time = absl::Seconds(timing.prefill_seconds()),
+            .decode_time = absl::Seconds(timing.decode_seconds()),
+            .mean_batch_size = timing.mean_batch_size()};
     return absl::OkStatus();
   }
 
@@ -155,61 +202,68 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
   absl::Status violation_;
 };
 
-class ClassifyCall final : private Call {
- public:
-  template <typename... Args>
-  explicit ClassifyCall(std::vector<std::string> texts, RunnerClient::OnClassified done,
-                        Args&&... args)
-      : Call(std::forward<Args>(args)...), done_(std::move(done)) {
-    for (std::string& text : texts) request_.add_texts(std::move(text));
+absl::Status Check(const pb::ClassifyResponse& response, int num_texts) {
+  if (response.results_size() != num_texts) {
+    return absl::InternalError(absl::StrCat("the runner was sent ", num_texts,
+                                            " texts and answered ", response.results_size()));
   }
+  for (const pb::Classification& result : response.results()) {
+    if (result.probabilities().empty() || result.probabilities_size() != response.labels_size()) {
+      return absl::InternalError(absl::StrCat("the runner names ", response.labels_size(),
+                                              " labels and gives ", result.probabilities_size(),
+                                              " probabilities"));
+    }
+  }
+  return absl::OkStatus();
+}
 
-  void Start() {
-    stub().async()->Classify(&context(), &request_, &response_,
-                             [this](const grpc::Status& status) { OnDone(status); });
+std::vector<TextClassification> FromProto(const pb::ClassifyResponse& response) {
+  std::vector<TextClassification> results;
+  for (const pb::Classification& result : response.results()) {
+    results.push_back(
+        {.labels = {response.labels().begin(), response.labels().end()},
+         .probabilities = {result.probabilities().begin(), result.probabilities().end()},
+         .max_batch_size = response.max_batch_size()});
+  }
+  return results;
+}
+
+std::vector<TextToken> FromProto(pb::TokenizeResponse& response) {
+  std::vector<TextToken> tokens;
+  for (pb::Token& token : *response.mutable_tokens()) {
+    tokens.push_back({token.id(), std::move(*token.mutable_text()), token.begin(), token.end()});
+  }
+  return tokens;
+}
+
+// A call with one request and one reply.
+template <typename Request, typename Response>
+class UnaryCall final : private Call {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Response>) &&>;
+
+  template <typename... Args>
+  explicit UnaryCall(Request request, Done done, Args&&... args)
+      : Call(std::forward<Args>(args)...), request_(std::move(request)), done_(std::move(done)) {}
+
+  void Start(UnaryMethod<Request, Response> method) {
+    (stub().async()->*method)(&context(), &request_, &response_,
+                              [this](const grpc::Status& status) { OnDone(status); });
   }
 
  private:
   void OnDone(const grpc::Status& grpc_status) {
-    absl::Status status = Outcome(grpc_status);
-    if (status.ok()) status = Check();
-    if (status.ok()) {
-      std::move(done_)(Results());
+    if (const absl::Status status = Outcome(grpc_status); status.ok()) {
+      std::move(done_)(std::move(response_));
     } else {
-      std::move(done_)(std::move(status));
+      std::move(done_)(status);
     }
     delete this;
   }
 
-  absl::Status Check() const {
-    if (response_.results_size() != request_.texts_size()) {
-      return absl::InternalError(absl::StrCat("the runner was sent ", request_.texts_size(),
-                                              " texts and answered ", response_.results_size()));
-    }
-    for (const pb::Classification& result : response_.results()) {
-      if (result.probabilities().empty() ||
-          result.probabilities_size() != response_.labels_size()) {
-        return absl::InternalError(absl::StrCat("the runner names ", response_.labels_size(),
-                                                " labels and gives ", result.probabilities_size(),
-                                                " probabilities"));
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  std::vector<TextClassification> Results() const {
-    std::vector<TextClassification> results;
-    for (const pb::Classification& result : response_.results()) {
-      results.push_back(
-          {.labels = {response_.labels().begin(), response_.labels().end()},
-           .probabilities = {result.probabilities().begin(), result.probabilities().end()}});
-    }
-    return results;
-  }
-
-  pb::ClassifyRequest request_;
-  pb::ClassifyResponse response_;
-  RunnerClient::OnClassified done_;
+  const Request request_;
+  Response response_;
+  Done done_;
 };
 
 // Runs `task` soon, on a thread of gRPC's: a completion must not come from inside the call.
@@ -252,14 +306,36 @@ GrpcRunnerClient::~GrpcRunnerClient() {
   in_flight_.Wait();
 }
 
+template <typename Done>
+Endpoint* GrpcRunnerClient::ChooseOrFail(InFlight::Ticket& ticket, Done& done) const {
+  Endpoint* endpoint = Choose();
+  if (endpoint == nullptr) {
+    RunSoon([ticket = std::move(ticket), status = NoHealthyReplica(),
+             done = std::move(done)]() mutable { std::move(done)(std::move(status)); });
+  }
+  return endpoint;
+}
+
+template <typename Request, typename Response, typename Done, typename Read, typename Method>
+void GrpcRunnerClient::StartUnary(Method method, Request request, const CallContext& context,
+                                  Done done, Read read) {
+  InFlight::Ticket ticket = in_flight_.Enter();
+  Endpoint* endpoint = ChooseOrFail(ticket, done);
+  if (endpoint == nullptr) return;
+  auto on_reply = [done = std::move(done), read](absl::StatusOr<Response> reply) mutable {
+    if (!reply.ok()) return std::move(done)(std::move(reply).status());
+    std::move(done)(read(*reply));
+  };
+  (new UnaryCall<Request, Response>(std::move(request), std::move(on_reply), context,
+                                    shutdown_.get_token(), *endpoint, std::move(ticket)))
+      ->Start(method);
+}
+
 void GrpcRunnerClient::Generate(std::string prompt, const GenerateParams& params,
                                 CallContext context, OnText on_text, OnGenerated done) {
   InFlight::Ticket ticket = in_flight_.Enter();
-  Endpoint* endpoint = Choose();
-  if (endpoint == nullptr) {
-    return RunSoon([ticket = std::move(ticket), status = NoHealthyReplica(),
-                    done = std::move(done)]() mutable { std::move(done)(std::move(status)); });
-  }
+  Endpoint* endpoint = ChooseOrFail(ticket, done);
+  if (endpoint == nullptr) return;
   (new GenerateCall(ToRequest(std::move(prompt), params), std::move(on_text), std::move(done),
                     context, shutdown_.get_token(), *endpoint, std::move(ticket)))
       ->Start();
@@ -267,15 +343,32 @@ void GrpcRunnerClient::Generate(std::string prompt, const GenerateParams& params
 
 void GrpcRunnerClient::Classify(std::vector<std::string> texts, CallContext context,
                                 OnClassified done) {
-  InFlight::Ticket ticket = in_flight_.Enter();
-  Endpoint* endpoint = Choose();
-  if (endpoint == nullptr) {
-    return RunSoon([ticket = std::move(ticket), status = NoHealthyReplica(),
-                    done = std::move(done)]() mutable { std::move(done)(std::move(status)); });
-  }
-  (new ClassifyCall(std::move(texts), std::move(done), context, shutdown_.get_token(), *endpoint,
-                    std::move(ticket)))
-      ->Start();
+  pb::ClassifyRequest request;
+  for (std::string& text : texts) request.add_texts(std::move(text));
+  const int num_texts = request.texts_size();
+  StartUnary<pb::ClassifyRequest, pb::ClassifyResponse>(
+      kClassify, std::move(request), context, std::move(done),
+      [num_texts](pb::ClassifyResponse& reply) -> absl::StatusOr<std::vector<TextClassification>> {
+        RETURN_IF_ERROR(Check(reply, num_texts));
+        return FromProto(reply);
+      });
+}
+
+void GrpcRunnerClient::Tokenize(std::string text, CallContext context, OnTokenized done) {
+  pb::TokenizeRequest request;
+  request.set_text(std::move(text));
+  StartUnary<pb::TokenizeRequest, pb::TokenizeResponse>(
+      kTokenize, std::move(request), context, std::move(done),
+      [](pb::TokenizeResponse& reply) { return FromProto(reply); });
+}
+
+void GrpcRunnerClient::Detokenize(std::vector<uint32_t> ids, CallContext context,
+                                  OnDetokenized done) {
+  pb::DetokenizeRequest request;
+  request.mutable_ids()->Add(ids.begin(), ids.end());
+  StartUnary<pb::DetokenizeRequest, pb::DetokenizeResponse>(
+      kDetokenize, std::move(request), context, std::move(done),
+      [](pb::DetokenizeResponse& reply) { return std::move(*reply.mutable_text()); });
 }
 
 RunnerClient::Replicas GrpcRunnerClient::replicas() const {

@@ -43,6 +43,8 @@ class GrpcRunnerClient final : public RunnerClient {
                 OnText on_text, OnGenerated done) override;
   void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override;
   Replicas replicas() const override;
+  void Tokenize(std::string text, CallContext context, OnTokenized done) override;
+  void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) override;
   bool healthy() const override;
 
  private:
@@ -50,6 +52,12 @@ class GrpcRunnerClient final : public RunnerClient {
 
   // The replica to call; null when none is healthy.
   Endpoint* Choose() const;
+  // Then takes `done`, which is soon told, and the ticket.
+  template <typename Done>
+  Endpoint* ChooseOrFail(InFlight::Ticket& ticket, Done& done) const;
+  // `read` makes of the reply what `done` takes.
+  template <typename Request, typename Response, typename Done, typename Read, typename Method>
+  void StartUnary(Method method, Request request, const CallContext& context, Done done, Read read);
   absl::Status NoHealthyReplica() const;
 
   std::vector<std::unique_ptr<Endpoint>> endpoints_;

@@ -9,7 +9,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -34,29 +33,64 @@ struct GenerateParams {
   double temperature = 1.0;
   uint32_t top_k = 50;
   double top_p = 1.0;
+  double min_p = 0.0;
+  double repetition_penalty = 1.0;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  std::optional<uint32_t> top_logprobs;
   uint64_t seed = 0;
   uint32_t branch = 0;
+  uint32_t sequence = 0;
 };
 
-enum class FinishReason { kStop, kLength };
+enum class FinishReason { kStop, kLength, kStopString };
+
+struct TokenLogprob {
+  uint32_t id = 0;
+  std::string text;
+  double logprob = 0;
+  std::vector<TokenLogprob> top;
+};
+
+// New text of a generation.
+struct TextDelta {
+  std::string text;  // Whole UTF-8 characters.
+  uint32_t num_tokens = 0;
+  std::vector<TokenLogprob> logprobs;  // One a token if they were asked for.
+};
 
 // How a generation ended.
 struct GenerationEnd {
   FinishReason reason = FinishReason::kStop;
   uint32_t prompt_tokens = 0;
   uint32_t generated_tokens = 0;  // The end-of-sequence token included.
+  absl::Duration queue_time;
+  absl::Duration prefill_time;
+  absl::Duration decode_time;
+  double mean_batch_size = 0;
 };
 
 struct TextClassification {
   std::vector<std::string> labels;
   std::vector<double> probabilities;  // One for each label; at least one.
+  uint32_t max_batch_size = 0;        // Texts it was classified with, itself included, at most.
+};
+
+// A piece of a text.
+struct TextToken {
+  uint32_t id = 0;
+  std::string text;
+  uint32_t begin = 0;  // Bytes of the text.
+  uint32_t end = 0;
 };
 
 class RunnerClient {
  public:
-  using OnText = absl::AnyInvocable<void(std::string_view delta)>;
+  using OnText = absl::AnyInvocable<void(TextDelta delta)>;
   using OnGenerated = absl::AnyInvocable<void(absl::StatusOr<GenerationEnd>) &&>;
   using OnClassified = absl::AnyInvocable<void(absl::StatusOr<std::vector<TextClassification>>) &&>;
+  using OnTokenized = absl::AnyInvocable<void(absl::StatusOr<std::vector<TextToken>>) &&>;
+  using OnDetokenized = absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>;
 
   virtual ~RunnerClient() = default;
 
@@ -74,6 +108,9 @@ class RunnerClient {
     int healthy = 0;  // Report SERVING.
   };
   virtual Replicas replicas() const = 0;
+  // The tokens of `text`, without specials; and the text of tokens. Errors as Generate.
+  virtual void Tokenize(std::string text, CallContext context, OnTokenized done) = 0;
+  virtual void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) = 0;
 
   // Whether at least one replica reports SERVING.
   virtual bool healthy() const = 0;

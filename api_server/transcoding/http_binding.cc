@@ -156,6 +156,7 @@ absl::StatusOr<std::vector<HttpBinding>> GetHttpBindings(const ServiceDescriptor
     if (binding.body != HttpBinding::Body::kField) continue;
     for (const HttpBinding& other : bindings) {
       if (other.body == HttpBinding::Body::kWhole &&
+          other.method->server_streaming() == binding.method->server_streaming() &&
           HasAllFields(*other.method->input_type(), *binding.method->input_type())) {
         binding.json_object_routes.push_back(other.name());
       }

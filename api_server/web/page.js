@@ -259,6 +259,7 @@ async function stream(columns, prompt, signal) {
   if (!reply.ok) throw await failureOfReply(reply);
   try {
     for await (const { event, data } of serverSentEvents(reply.body)) {
+      signal.throwIfAborted();  // Events that have come together.
       const message = JSON.parse(data);
       if (event === "token") columns.at(message).onToken(message, performance.now() - start);
       if (event === "error") throw failureOf(message);

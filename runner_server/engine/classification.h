@@ -6,6 +6,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace chorus {
 
@@ -15,7 +16,12 @@ struct TextClassification {
   int num_tokens = 0;                 // That the model saw, specials included.
 };
 
-using ClassificationResults = std::vector<TextClassification>;  // One for each text, in order.
+struct ClassificationResults {
+  std::vector<TextClassification> texts;  // One for each text of the call, in order.
+  absl::Duration queue;                   // From the call's arrival to its first batch,
+  absl::Duration compute;                 // and from there to its last row's result.
+  int max_batch_size = 0;                 // Rows of the largest batch it was part of.
+};
 
 // Called exactly once, without any lock held, on the engine thread, or on the tokenizer thread if
 // the call never got that far. Must not block.

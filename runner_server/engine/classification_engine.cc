@@ -49,7 +49,8 @@ ClassificationEngine::~ClassificationEngine() = default;
 absl::Status ClassificationEngine::Submit(std::vector<std::string> texts, absl::Time deadline,
                                           std::stop_token stop, ClassificationDone on_done) {
   if (texts.empty()) return absl::InvalidArgumentError("texts must hold at least 1 text: 0");
-  if (absl::Status wanted = CheckStillWanted(stop, deadline, absl::Now()); !wanted.ok()) {
+  const absl::Time now = absl::Now();
+  if (absl::Status wanted = CheckStillWanted(stop, deadline, now); !wanted.ok()) {
     if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
     return wanted;
   }
@@ -58,8 +59,8 @@ absl::Status ClassificationEngine::Submit(std::vector<std::string> texts, absl::
     observer_.OnRejected(RejectReason::kQueue);
     return ticket.status();
   }
-  Submission submission = {std::move(texts), deadline, std::move(stop), std::move(on_done),
-                           *std::move(ticket)};
+  Submission submission = {
+      now, std::move(texts), deadline, std::move(stop), std::move(on_done), *std::move(ticket)};
   if (!pipeline_.TryPush(submission)) {
     observer_.OnRejected(RejectReason::kDraining);
     return absl::UnavailableError("the runner is shutting down; retry at another one");
@@ -74,7 +75,8 @@ std::optional<ClassificationStepper::Arrival> ClassificationEngine::Prepare(Subm
     std::move(submission.on_done)(call.status());
     return std::nullopt;
   }
-  return ClassificationStepper::Arrival{*std::move(call), std::move(submission.on_done)};
+  return ClassificationStepper::Arrival{*std::move(call), std::move(submission.on_done),
+                                        submission.arrived_at};
 }
 
 absl::StatusOr<ClassificationCall> ClassificationEngine::MakeCall(Submission& submission) {

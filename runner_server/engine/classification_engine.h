@@ -71,9 +71,12 @@ class ClassificationEngine {
   int context_size() const { return context_size_; }
   int vocab_size() const { return vocab_size_; }
   const std::vector<std::string>& labels() const { return labels_; }
+  // Makes texts into tokens; any thread may use it.
+  const Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
   struct Submission {
+    absl::Time arrived_at;
     std::vector<std::string> texts;
     absl::Time deadline;
     std::stop_token stop;

@@ -30,9 +30,12 @@ absl::StatusOr<std::unique_ptr<ClassificationStepper>> ClassificationStepper::Cr
 
 void ClassificationStepper::Add(Arrival arrival) {
   const size_t num_rows = arrival.call.rows.size();
-  calls_.emplace(arrival.call.id, Call{.results = ClassificationResults(num_rows),
-                                       .num_missing = num_rows,
-                                       .on_done = std::move(arrival.on_done)});
+  Call call = {.results = {},
+               .num_missing = num_rows,
+               .on_done = std::move(arrival.on_done),
+               .arrived_at = arrival.arrived_at};
+  call.results.texts.resize(num_rows);
+  calls_.emplace(arrival.call.id, std::move(call));
   batcher_->Add(std::move(arrival.call));
 }
 
@@ -45,6 +48,7 @@ void ClassificationStepper::Step(absl::Time now) {
   }
   if (batch.rows.empty()) return;
 
+  Begin(batch, started_at);
   num_running_.store(static_cast<int>(batch.rows.size()), std::memory_order_relaxed);
   const absl::StatusOr<std::span<const float>> logits = Forward(batch);
   num_running_.store(0, std::memory_order_relaxed);
@@ -64,6 +68,15 @@ void ClassificationStepper::Step(absl::Time now) {
                     .limited_by = batch.limited_by});
 }
 
+void ClassificationStepper::Begin(const Batch& batch, absl::Time now) {
+  const int batch_size = static_cast<int>(batch.rows.size());
+  for (const BatchRow& row : batch.rows) {
+    Call& call = calls_.at(row.call);
+    call.began_at = std::min(call.began_at, now);
+    call.results.max_batch_size = std::max(call.results.max_batch_size, batch_size);
+  }
+}
+
 absl::StatusOr<std::span<const float>> ClassificationStepper::Forward(const Batch& batch) {
   rows_.clear();
   for (const BatchRow& row : batch.rows) rows_.emplace_back(row.tokens);
@@ -75,8 +88,11 @@ absl::StatusOr<std::span<const float>> ClassificationStepper::Forward(const Batc
 void ClassificationStepper::Publish(const BatchRow& row, std::span<const float> logits) {
   const auto found = calls_.find(row.call);
   Call& call = found->second;
-  call.results[row.index] = {Softmax(logits), static_cast<int>(row.tokens.size())};
+  call.results.texts[row.index] = {Softmax(logits), static_cast<int>(row.tokens.size())};
   if (--call.num_missing > 0) return;
+  // The wall clock may have been set back meanwhile: no time is negative.
+  call.results.queue = std::max(call.began_at - call.arrived_at, absl::ZeroDuration());
+  call.results.compute = std::max(absl::Now() - call.began_at, absl::ZeroDuration());
   Call ended = std::move(call);
   calls_.erase(found);
   std::move(ended.on_done)(std::move(ended.results));

@@ -28,6 +28,7 @@ class ClassificationStepper {
   struct Arrival {
     ClassificationCall call;
     ClassificationDone on_done;
+    absl::Time arrived_at = absl::InfiniteFuture();  // By default just now.
   };
 
   // `observer` must outlive the stepper. INVALID_ARGUMENT names the option that is out of range.
@@ -54,11 +55,15 @@ class ClassificationStepper {
     ClassificationResults results;
     size_t num_missing;
     ClassificationDone on_done;
+    absl::Time arrived_at;
+    absl::Time began_at = absl::InfiniteFuture();  // Its first batch.
   };
 
   ClassificationStepper(std::unique_ptr<SequenceClassifier> model, EngineObserver& observer)
       : model_(std::move(model)), observer_(observer) {}
 
+  // Notes in whose calls a batch that began at `now` has rows.
+  void Begin(const Batch& batch, absl::Time now);
   absl::StatusOr<std::span<const float>> Forward(const Batch& batch);
   void Publish(const BatchRow& row, std::span<const float> logits);
   void Fail(uint64_t id, const absl::Status& status);  // If the call has not ended yet.

@@ -3,10 +3,13 @@
 // What a generation is asked with and answered by. Plain data.
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "runner_server/sampling/sampling_params.h"
 
 namespace chorus {
@@ -14,25 +17,53 @@ namespace chorus {
 struct GenerationRequest {
   std::string text;  // The prompt, valid UTF-8. Empty starts from the model's BOS token.
   SamplingParams sampling;
-  uint32_t max_length = 0;      // Prompt and new tokens together; 0: the model's context.
-  uint32_t max_new_tokens = 0;  // 0: no limit. Wins over max_length.
+  uint32_t max_length = 0;        // Prompt and new tokens together; 0: the model's context.
+  uint32_t max_new_tokens = 0;    // 0: no limit. Wins over max_length.
+  std::vector<std::string> stop;  // The text ends before the first of these; see StopStringMatcher.
+  bool ignore_eos = false;        // The end-of-sequence token ends nothing.
+  // How many of the likeliest tokens come with each token, at most kMaxTopLogProbs. Unset: no
+  // log-probabilities at all.
+  std::optional<uint32_t> top_logprobs;
+};
+
+inline constexpr uint32_t kMaxTopLogProbs = 20;
+
+// How likely a token was, by the softmax of the model's logits as they are: before penalty,
+// temperature and cuts. Of the tokenizer's vocabulary; an embedding's padding does not count.
+struct TokenLogProb {
+  int32_t id = 0;
+  std::string text;               // By itself, UTF-8; of a special token, none.
+  double logprob = 0;             // Natural logarithm of its probability.
+  std::vector<TokenLogProb> top;  // The likeliest here, likeliest first; without a `top` of theirs.
 };
 
 // New text, whole UTF-8 characters, never empty.
 struct GenerationDelta {
   std::string text;
-  int num_tokens = 0;  // Decoded since the previous delta.
+  int num_tokens = 0;  // Whose text ends in it or, where they have none, has ended by then.
+  std::vector<TokenLogProb> logprobs;  // One for each of these; only with top_logprobs.
 };
 
 enum class FinishReason {
-  kStop,    // End-of-sequence token, which leaves no text.
-  kLength,  // A length limit, the model's context, or all the memory of the KV cache.
+  kStop,        // End-of-sequence token, which leaves no text.
+  kLength,      // A length limit, the model's context, or all the memory of the KV cache.
+  kStopString,  // One of the stop strings, which leaves no text either.
+};
+
+// Where the time of a generation went, and in what company it was.
+struct GenerationTiming {
+  absl::Duration queue;        // From its arrival to its first step,
+  absl::Duration prefill;      // from there to its first new token,
+  absl::Duration decode;       // from there to its last.
+  double mean_batch_size = 0;  // Sequences in the steps it was part of, on average,
+  int max_batch_size = 0;      // and at most.
 };
 
 struct GenerationResult {
   FinishReason reason = FinishReason::kStop;
   int num_prompt_tokens = 0;
   int num_generated_tokens = 0;  // An end-of-sequence token included.
+  GenerationTiming timing;
 };
 
 // Both are called without any lock held, and must not block. `on_delta` any number of times, on the

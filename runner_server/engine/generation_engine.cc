@@ -49,15 +49,26 @@ GenerationEngine::GenerationEngine(std::unique_ptr<GenerationStepper> stepper,
 
 GenerationEngine::~GenerationEngine() = default;
 
-absl::Status GenerationEngine::Submit(GenerationRequest request, absl::Time deadline,
-                                      std::stop_token stop, GenerationCallbacks callbacks) {
+absl::Status GenerationEngine::CheckRequest(const GenerationRequest& request) const {
   RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
   RETURN_IF_ERROR(CheckLengthLimit(LimitOf(request)));
+  RETURN_IF_ERROR(StopStringMatcher::Check(request.stop));
+  if (request.top_logprobs > kMaxTopLogProbs) {
+    return absl::InvalidArgumentError(absl::StrCat("top_logprobs must be at most ", kMaxTopLogProbs,
+                                                   ": ", *request.top_logprobs));
+  }
   if (request.text.empty() && options_.bos_token_id < 0) {
     return absl::InvalidArgumentError(
         "text must not be empty: the model has no BOS token to start from");
   }
-  if (absl::Status wanted = CheckStillWanted(stop, deadline, absl::Now()); !wanted.ok()) {
+  return absl::OkStatus();
+}
+
+absl::Status GenerationEngine::Submit(GenerationRequest request, absl::Time deadline,
+                                      std::stop_token stop, GenerationCallbacks callbacks) {
+  RETURN_IF_ERROR(CheckRequest(request));
+  const absl::Time now = absl::Now();
+  if (absl::Status wanted = CheckStillWanted(stop, deadline, now); !wanted.ok()) {
     if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
     return wanted;
   }
@@ -66,8 +77,8 @@ absl::Status GenerationEngine::Submit(GenerationRequest request, absl::Time dead
     observer_.OnRejected(RejectReason::kQueue);
     return ticket.status();
   }
-  Submission submission = {std::move(request), deadline, std::move(stop), std::move(callbacks),
-                           *std::move(ticket)};
+  Submission submission = {
+      now, std::move(request), deadline, std::move(stop), std::move(callbacks), *std::move(ticket)};
   if (!pipeline_.TryPush(submission)) {
     observer_.OnRejected(RejectReason::kDraining);
     return absl::UnavailableError("the runner is shutting down; retry at another one");
@@ -89,7 +100,13 @@ std::optional<GenerationStepper::Arrival> GenerationEngine::Prepare(Submission s
     std::move(submission.callbacks.on_done)(sequence.status());
     return std::nullopt;
   }
-  return GenerationStepper::Arrival{*std::move(sequence), std::move(submission.callbacks)};
+  const GenerationRequest& request = submission.request;
+  return GenerationStepper::Arrival{.sequence = *std::move(sequence),
+                                    .callbacks = std::move(submission.callbacks),
+                                    .stop_strings = StopStringMatcher(request.stop),
+                                    .ignore_eos = request.ignore_eos,
+                                    .top_logprobs = request.top_logprobs,
+                                    .arrived_at = submission.arrived_at};
 }
 
 absl::StatusOr<std::unique_ptr<Sequence>> GenerationEngine::MakeSequence(Submission& submission) {

@@ -75,9 +75,12 @@ class GenerationEngine {
   EngineLoad load() const;
   int context_size() const { return context_size_; }
   int vocab_size() const { return vocab_size_; }
+  // Makes prompts into tokens; any thread may use it.
+  const Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
   struct Submission {
+    absl::Time arrived_at;
     GenerationRequest request;
     absl::Time deadline;
     std::stop_token stop;
@@ -89,6 +92,7 @@ class GenerationEngine {
                    EngineObserver& observer, const Options& options, int context_size,
                    int vocab_size);
 
+  absl::Status CheckRequest(const GenerationRequest& request) const;
   LengthLimit LimitOf(const GenerationRequest& request) const;
 
   // On the tokenizer thread.

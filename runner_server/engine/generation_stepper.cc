@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "runner_server/engine/run_model.h"
+#include "runner_server/sampling/log_probs.h"
 
 namespace chorus {
 
@@ -42,12 +43,13 @@ class GenerationStepper::StopClock {
   std::stop_callback<Record> callback_;  // Last: it may run while it is constructed.
 };
 
-GenerationStepper::Generation::Generation(GenerationCallbacks callbacks,
-                                          const TokenBytes& token_bytes,
-                                          const std::stop_token& stop)
-    : callbacks(std::move(callbacks)),
-      detokenizer(token_bytes),
-      stop_clock(std::make_unique<StopClock>(stop)) {}
+GenerationStepper::Generation::Generation(Arrival& arrival, const TokenBytes& token_bytes)
+    : callbacks(std::move(arrival.callbacks)),
+      text(token_bytes, std::move(arrival.stop_strings)),
+      ignore_eos(arrival.ignore_eos),
+      top_logprobs(arrival.top_logprobs),
+      clock(arrival.arrived_at),
+      stop_clock(std::make_unique<StopClock>(arrival.sequence->stop)) {}
 
 GenerationStepper::Generation::~Generation() = default;
 
@@ -88,9 +90,7 @@ GenerationStepper::GenerationStepper(std::unique_ptr<LanguageModel> model,
       samplers_(model_->pool().num_threads()) {}
 
 void GenerationStepper::Add(Arrival arrival) {
-  generations_.emplace(arrival.sequence->id,
-                       std::make_unique<Generation>(std::move(arrival.callbacks), token_bytes_,
-                                                    arrival.sequence->stop));
+  generations_.emplace(arrival.sequence->id, std::make_unique<Generation>(arrival, token_bytes_));
   scheduler_->Add(std::move(arrival.sequence));
 }
 
@@ -107,10 +107,15 @@ void GenerationStepper::Step(absl::Time now) {
     for (const ScheduledRow& row : step.rows) Fail(*row.sequence, logits.status());
     return;
   }
-  auto token = ChooseTokens(step, *logits).begin();
+  auto choice = ChooseTokens(step, *logits).begin();
+  const absl::Time chosen_at = absl::Now();
   for (const ScheduledRow& row : step.rows) {
     row.sequence->num_cached += row.num_tokens;
-    if (row.wants_logits) Append(*row.sequence, *token++, stats);
+    GenerationClock& clock = generations_.at(row.sequence->id)->clock;
+    clock.OnStep(started_at, stats.num_rows);
+    if (!row.wants_logits) continue;
+    clock.OnToken(chosen_at);
+    Append(*row.sequence, *choice++, stats);
   }
   stats.duration = absl::Now() - started_at;
   scheduler_->Observe(step, stats.duration);
@@ -165,49 +170,69 @@ absl::StatusOr<std::span<const float>> GenerationStepper::Forward(const Schedule
   return logits;
 }
 
-std::span<const int32_t> GenerationStepper::ChooseTokens(const ScheduledStep& step,
-                                                         std::span<const float> logits) {
-  choosing_.clear();
+std::span<GenerationStepper::Choice> GenerationStepper::ChooseTokens(
+    const ScheduledStep& step, std::span<const float> logits) {
+  choices_.clear();
   for (const ScheduledRow& row : step.rows) {
-    if (row.wants_logits) choosing_.push_back(row.sequence);
+    if (!row.wants_logits) continue;
+    choices_.push_back({.sequence = row.sequence,
+                        .top_logprobs = generations_.at(row.sequence->id)->top_logprobs});
   }
-  chosen_.resize(choosing_.size());
   const size_t row_size = model_->vocab_size();
-  model_->pool().Run(static_cast<int>(choosing_.size()), [&](int thread, int begin, int end) {
+  model_->pool().Run(static_cast<int>(choices_.size()), [&](int thread, int begin, int end) {
     for (int i = begin; i < end; ++i) {
-      const Sequence& sequence = *choosing_[i];
+      Choice& choice = choices_[i];
       // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
-      chosen_[i] = samplers_[thread].Sample(logits.subspan(i * row_size, options_.vocab_size),
-                                            sequence.sampling, sequence.tokens.size());
+      const auto row = logits.subspan(i * row_size, options_.vocab_size);
+      const Sequence& sequence = *choice.sequence;
+      choice.token = samplers_[thread].Sample(row, sequence.tokens, sequence.sampling);
+      if (choice.top_logprobs) {
+        choice.logprob = MakeLogProb(row, choice.token, *choice.top_logprobs);
+      }
     }
   });
-  return chosen_;
+  return choices_;
 }
 
-void GenerationStepper::Append(Sequence& sequence, int32_t token, StepStats& stats) {
+TokenLogProb GenerationStepper::MakeLogProb(std::span<const float> logits, int32_t token,
+                                            uint32_t num_top) const {
+  const LogProbs logprobs = ComputeLogProbs(logits, token, num_top);
+  const auto with_text = [this](const LogProb& logprob) {
+    return TokenLogProb{.id = logprob.id,
+                        .text = ReplaceInvalidUtf8(token_bytes_.token_bytes(logprob.id)),
+                        .logprob = logprob.value};
+  };
+  TokenLogProb result = with_text(logprobs.chosen);
+  for (const LogProb& logprob : logprobs.top) result.top.push_back(with_text(logprob));
+  return result;
+}
+
+void GenerationStepper::Append(Sequence& sequence, Choice& choice, StepStats& stats) {
   Generation& generation = *generations_.at(sequence.id);
-  sequence.tokens.push_back(token);
-  ++generation.num_undelivered_tokens;
+  sequence.tokens.push_back(choice.token);
   ++stats.num_generated_tokens;
   if (sequence.stop.stop_requested()) ++stats.num_wasted_tokens;
-  if (token == options_.eos_token_id) return Finish(sequence, FinishReason::kStop);
-  Deliver(generation, generation.detokenizer.Append(token));
+  if (choice.token == options_.eos_token_id && !generation.ignore_eos) {
+    return Finish(sequence, FinishReason::kStop);
+  }
+  Deliver(generation, generation.text.Append(choice.token, std::move(choice.logprob)));
+  if (generation.text.stopped()) return Finish(sequence, FinishReason::kStopString);
   if (std::ssize(sequence.tokens) >= sequence.max_tokens) Finish(sequence, FinishReason::kLength);
 }
 
-void GenerationStepper::Deliver(Generation& generation, std::string text) {
-  if (text.empty()) return;
-  generation.callbacks.on_delta(
-      {std::move(text), std::exchange(generation.num_undelivered_tokens, 0)});
+void GenerationStepper::Deliver(Generation& generation, GenerationDelta delta) {
+  if (!delta.text.empty()) generation.callbacks.on_delta(std::move(delta));
 }
 
 void GenerationStepper::Finish(const Sequence& sequence, FinishReason reason) {
-  const GenerationResult result = {.reason = reason,
-                                   .num_prompt_tokens = sequence.num_prompt_tokens,
-                                   .num_generated_tokens = sequence.num_generated()};
+  GenerationResult result = {.reason = reason,
+                             .num_prompt_tokens = sequence.num_prompt_tokens,
+                             .num_generated_tokens = sequence.num_generated()};
   const std::unique_ptr<Generation> generation = Forget(sequence.id);
   Remove(sequence);
-  Deliver(*generation, generation->detokenizer.Finish());
+  Deliver(*generation, generation->text.Finish());
+  if (generation->text.stopped()) result.reason = FinishReason::kStopString;
+  result.timing = generation->clock.timing();
   std::move(generation->callbacks.on_done)(result);
 }
 

@@ -10,9 +10,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +21,9 @@
 #include "absl/time/time.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/generation.h"
+#include "runner_server/engine/generation_clock.h"
+#include "runner_server/engine/stop_string_matcher.h"
+#include "runner_server/engine/text_stream.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/sampling/sampler.h"
 #include "runner_server/scheduler/scheduler.h"
@@ -40,6 +43,11 @@ class GenerationStepper {
   struct Arrival {
     std::unique_ptr<Sequence> sequence;
     GenerationCallbacks callbacks;
+    // The rest is as GenerationRequest has it, but for when it came; by default just now.
+    StopStringMatcher stop_strings = {};
+    bool ignore_eos = false;
+    std::optional<uint32_t> top_logprobs = {};
+    absl::Time arrived_at = absl::InfiniteFuture();
   };
 
   // `token_bytes` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that
@@ -71,14 +79,24 @@ class GenerationStepper {
   class StopClock;
 
   struct Generation {
-    Generation(GenerationCallbacks callbacks, const TokenBytes& token_bytes,
-               const std::stop_token& stop);
+    // Takes all that `arrival` has but the sequence.
+    Generation(Arrival& arrival, const TokenBytes& token_bytes);
     ~Generation();
 
     GenerationCallbacks callbacks;
-    Detokenizer detokenizer;
-    int num_undelivered_tokens = 0;  // Decoded since the last delta.
+    TextStream text;
+    const bool ignore_eos;
+    const std::optional<uint32_t> top_logprobs;
+    GenerationClock clock;
     std::unique_ptr<StopClock> stop_clock;
+  };
+
+  // The next token of a sequence.
+  struct Choice {
+    const Sequence* sequence;
+    std::optional<uint32_t> top_logprobs;
+    int32_t token = -1;
+    std::optional<TokenLogProb> logprob = {};
   };
 
   GenerationStepper(std::unique_ptr<LanguageModel> model, const TokenBytes& token_bytes,
@@ -88,9 +106,11 @@ class GenerationStepper {
   StepStats MakeStats(const ScheduledStep& step) const;
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
   // The next token of every row that wants logits, in order, each chosen from its part of `logits`.
-  std::span<const int32_t> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
-  void Append(Sequence& sequence, int32_t token, StepStats& stats);
-  static void Deliver(Generation& generation, std::string text);
+  std::span<Choice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
+  // How likely `token` was and what else was, by the `logits` of its place.
+  TokenLogProb MakeLogProb(std::span<const float> logits, int32_t token, uint32_t num_top) const;
+  void Append(Sequence& sequence, Choice& choice, StepStats& stats);
+  static void Deliver(Generation& generation, GenerationDelta delta);
   void Finish(const Sequence& sequence, FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
   void Remove(const Sequence& sequence);  // From the scheduler; destroys it.
@@ -104,10 +124,11 @@ class GenerationStepper {
   SlotPool slots_;
   std::unique_ptr<Scheduler> scheduler_;
   std::vector<Sampler> samplers_;  // By thread.
-  std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;  // By sequence id.
-  std::vector<LanguageModel::Row> rows_;    // Of the current step,
-  std::vector<const Sequence*> choosing_;  // those whose next token is chosen,
-  std::vector<int32_t> chosen_;            // and which it is.
+  // By sequence id.
+  std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;
+  // Of the current step, and what comes next in those that have logits.
+  std::vector<LanguageModel::Row> rows_;
+  std::vector<Choice> choices_;
   std::atomic<int> num_running_ = 0;
   std::atomic<int64_t> num_kv_tokens_ = 0;
 };

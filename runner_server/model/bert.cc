@@ -134,7 +134,7 @@ std::span<const float> Bert::Forward(Rows rows) {
   }
   const size_t tokens = num_tokens;
   const size_t hidden = config_.hidden_size;
-  float* x = x_.Get(tokens * hidden);  // [tokens, hidden]
+  float* x = x_.Get(tokens * hidden);                      // [tokens, hidden]
   float* qkv = qkv_.Get(tokens * 3 * hidden);              // [tokens, 3 * hidden]
   float* mixed = mixed_.Get(tokens * hidden);              // [tokens, hidden]
   float* inner = inner_.Get(tokens * config_.inner_size);  // [tokens, inner]

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "runner_server/kernels/attention.h"
 #include "runner_server/model/bert_config.h"
 #include "runner_server/model/layers.h"
 #include "runner_server/model/sequence_classifier.h"

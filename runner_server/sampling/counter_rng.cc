@@ -28,11 +28,10 @@ PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key) {
   return counter;
 }
 
-double UniformAt(uint64_t seed, uint32_t branch, uint64_t position) {
-  const PhiloxCounter words =
-      Philox4x32({static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), branch,
-                  /*one stream only*/ 0},
-                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+double UniformAt(uint64_t seed, uint32_t branch, uint32_t sequence, uint64_t position) {
+  const PhiloxCounter words = Philox4x32(
+      {static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), branch, sequence},
+      {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
   const uint64_t bits = (uint64_t{words[1]} << 32 | words[0]) >> 11;
   return static_cast<double>(bits) * 0x1.0p-53;
 }

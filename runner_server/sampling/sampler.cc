@@ -71,8 +71,24 @@ float Sampler::KthLargest(std::span<const float> logits, size_t k) {
   return threshold;  // With fewer than k values above it, minus infinity: nothing is cut.
 }
 
+std::span<const float> Sampler::Penalize(std::span<const float> logits,
+                                         std::span<const int32_t> tokens,
+                                         double repetition_penalty) {
+  if (repetition_penalty == 1) return logits;
+  const float penalty = static_cast<float>(repetition_penalty);
+  penalized_.assign(logits.begin(), logits.end());
+  for (const int32_t id : tokens) {
+    if (static_cast<size_t>(id) >= logits.size()) continue;
+    const float logit = logits[id];  // Not penalized yet, however often the token is there.
+    penalized_[id] = logit < 0 ? logit * penalty : logit / penalty;
+  }
+  return penalized_;
+}
+
 std::span<const Candidate> Sampler::Filter(std::span<const float> logits,
+                                           std::span<const int32_t> tokens,
                                            const SamplingParams& params) {
+  logits = Penalize(logits, tokens, params.repetition_penalty);
   const float temperature = static_cast<float>(params.temperature);
   const bool cuts = params.top_k > 0 && params.top_k < logits.size();
   // Dividing keeps the order but may make neighbours equal, so ties are looked for after it.
@@ -97,6 +113,7 @@ std::span<const Candidate> Sampler::Filter(std::span<const float> logits,
     weights_.push_back(std::exp(static_cast<double>(candidate.score) - largest));
   }
   if (params.top_p < 1) KeepTopP(params.top_p);
+  if (params.min_p > 0) KeepMinP(params.min_p);
   return candidates_;
 }
 
@@ -128,12 +145,26 @@ void Sampler::KeepTopP(double top_p) {
   weights_.resize(heap_.size());
 }
 
-int32_t Sampler::Sample(std::span<const float> logits, const SamplingParams& params,
-                        uint64_t position) {
-  if (!params.do_sample) return ArgMax(logits);
-  const std::span<const Candidate> candidates = Filter(logits, params);
+// The weight of the likeliest is 1, whatever was cut before.
+void Sampler::KeepMinP(double min_p) {
+  size_t num_kept = 0;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    if (weights_[i] < min_p) continue;
+    candidates_[num_kept] = candidates_[i];
+    weights_[num_kept] = weights_[i];
+    ++num_kept;
+  }
+  candidates_.resize(num_kept);
+  weights_.resize(num_kept);
+}
+
+int32_t Sampler::Sample(std::span<const float> logits, std::span<const int32_t> tokens,
+                        const SamplingParams& params) {
+  if (!params.do_sample) return ArgMax(Penalize(logits, tokens, params.repetition_penalty));
+  const std::span<const Candidate> candidates = Filter(logits, tokens, params);
   const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
-  const double target = UniformAt(params.seed, params.branch, position) * total;
+  const double target =
+      UniformAt(params.seed, params.branch, params.sequence, tokens.size()) * total;
   double cumulative = 0;
   int32_t drawn = candidates.back().id;
   for (size_t i = 0; i < candidates.size(); ++i) {

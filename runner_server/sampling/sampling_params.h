@@ -6,14 +6,21 @@
 
 namespace chorus {
 
+// In the order in which they apply, which is that of Hugging Face's logits processors.
 struct SamplingParams {
-  bool do_sample = true;     // False: the likeliest token (greedy), and nothing below matters.
+  // False: the likeliest token (greedy), and of what is below only the penalty matters.
+  bool do_sample = true;
+  // Divides the positive logits of tokens that prompt or text have, multiplies their negative ones.
+  // > 0; 1: no penalty.
+  double repetition_penalty = 1.0;
   double temperature = 1.0;  // Divides the logits. > 0.
   uint32_t top_k = 50;       // Keeps the k likeliest tokens; 0 keeps all.
   double top_p = 1.0;  // Keeps the likeliest tokens whose probabilities reach this sum. In (0, 1].
-  uint64_t seed =
-      0;  // The random number of a token is a function of (seed, branch, position) alone.
-  uint32_t branch = 0;  // Tells apart the sequences of one request that share a seed.
+  double min_p = 0;  // Keeps tokens at least this many times as likely as the likeliest. In [0, 1].
+  // The random number of a token is a function of these and its position alone.
+  uint64_t seed = 0;
+  uint32_t branch = 0;    // Tells apart the branches of one request that share a seed,
+  uint32_t sequence = 0;  // and this the texts of one branch.
 };
 
 }  // namespace chorus

@@ -9,8 +9,8 @@
 
 namespace chorus {
 
-// INVALID_ARGUMENT names the field that is out of range and its value. Greedy sampling reads no
-// other field, so none is checked then.
+// INVALID_ARGUMENT names the field that is out of range and its value. Greedy sampling reads only
+// the penalty, so nothing else is checked then.
 absl::Status CheckSamplingParams(const SamplingParams& params);
 
 }  // namespace chorus

@@ -51,12 +51,15 @@ absl::Status ClassifyReactor::Submit(ClassificationEngine& engine,
 
 void ClassifyReactor::OnEnd(const ClassificationEngine& engine,
                             const ClassificationResults& results) {
-  for (const TextClassification& result : results) {
+  for (const TextClassification& result : results.texts) {
     runner::v1::Classification& proto = *response_.add_results();
     proto.mutable_probabilities()->Add(result.probabilities.begin(), result.probabilities.end());
     proto.set_num_tokens(result.num_tokens);
   }
   for (const std::string& label : engine.labels()) response_.add_labels(label);
+  response_.set_queue_seconds(absl::ToDoubleSeconds(results.queue));
+  response_.set_compute_seconds(absl::ToDoubleSeconds(results.compute));
+  response_.set_max_batch_size(results.max_batch_size);
   End(absl::OkStatus());
 }
 

@@ -11,18 +11,59 @@ namespace {
 
 SamplingParams ToSamplingParams(const runner::v1::SamplingParams& proto) {
   return {.do_sample = proto.do_sample(),
+          .repetition_penalty = proto.repetition_penalty() == 0 ? 1 : proto.repetition_penalty(),
           .temperature = proto.temperature(),
           .top_k = proto.top_k(),
           .top_p = proto.top_p(),
+          .min_p = proto.min_p(),
           .seed = proto.seed(),
-          .branch = proto.branch()};
+          .branch = proto.branch(),
+          .sequence = proto.sequence()};
+}
+
+GenerationRequest ToGenerationRequest(const runner::v1::GenerateRequest& proto) {
+  GenerationRequest request = {.text = proto.text(),
+                               .sampling = ToSamplingParams(proto.sampling()),
+                               .max_length = proto.max_length(),
+                               .max_new_tokens = proto.max_new_tokens(),
+                               .stop = {proto.stop().begin(), proto.stop().end()},
+                               .ignore_eos = proto.ignore_eos()};
+  if (proto.has_top_logprobs()) request.top_logprobs = proto.top_logprobs();
+  return request;
+}
+
+void FillLogProb(TokenLogProb logprob, runner::v1::TokenLogprob& proto) {
+  proto.set_id(logprob.id);
+  proto.set_text(std::move(logprob.text));
+  proto.set_logprob(logprob.logprob);
+  for (TokenLogProb& top : logprob.top) FillLogProb(std::move(top), *proto.add_top());
+}
+
+runner::v1::FinishReason ToProto(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return runner::v1::FINISH_REASON_STOP;
+    case FinishReason::kLength:
+      return runner::v1::FINISH_REASON_LENGTH;
+    case FinishReason::kStopString:
+      return runner::v1::FINISH_REASON_STOP_STRING;
+  }
+  return runner::v1::FINISH_REASON_UNSPECIFIED;
+}
+
+void FillTiming(const GenerationTiming& timing, runner::v1::GenerationTiming& proto) {
+  proto.set_queue_seconds(absl::ToDoubleSeconds(timing.queue));
+  proto.set_prefill_seconds(absl::ToDoubleSeconds(timing.prefill));
+  proto.set_decode_seconds(absl::ToDoubleSeconds(timing.decode));
+  proto.set_mean_batch_size(timing.mean_batch_size);
+  proto.set_max_batch_size(timing.max_batch_size);
 }
 
 void FillFinished(const GenerationResult& result, runner::v1::Finished& finished) {
-  finished.set_reason(result.reason == FinishReason::kStop ? runner::v1::FINISH_REASON_STOP
-                                                           : runner::v1::FINISH_REASON_LENGTH);
+  finished.set_reason(ToProto(result.reason));
   finished.set_prompt_tokens(result.num_prompt_tokens);
   finished.set_generated_tokens(result.num_generated_tokens);
+  FillTiming(result.timing, *finished.mutable_timing());
 }
 
 }  // namespace
@@ -42,11 +83,7 @@ absl::Status GenerateReactor::Submit(GenerationEngine& engine,
     return absl::InvalidArgumentError(absl::StrCat("text is not UTF-8: at byte ", at));
   }
   return engine.Submit(
-      {.text = request.text(),
-       .sampling = ToSamplingParams(request.sampling()),
-       .max_length = request.max_length(),
-       .max_new_tokens = request.max_new_tokens()},
-      deadline, stop_.get_token(),
+      ToGenerationRequest(request), deadline, stop_.get_token(),
       {.on_delta = [this](GenerationDelta delta) { OnDelta(std::move(delta)); },
        .on_done = [this](absl::StatusOr<GenerationResult> end) { OnEnd(std::move(end)); }});
 }
@@ -56,8 +93,11 @@ void GenerateReactor::OnDelta(GenerationDelta delta) {
   {
     const std::lock_guard lock(mutex_);
     if (broken_) return;
-    text_ += delta.text;
-    num_tokens_ += delta.num_tokens;
+    unsent_.mutable_text()->append(delta.text);
+    unsent_.set_num_tokens(unsent_.num_tokens() + delta.num_tokens);
+    for (TokenLogProb& logprob : delta.logprobs) {
+      FillLogProb(std::move(logprob), *unsent_.add_logprobs());
+    }
     action = ChooseNext();
   }
   Perform(action);
@@ -81,7 +121,7 @@ void GenerateReactor::OnWriteDone(bool ok) {
     writing_ = false;
     if (!ok) {
       broken_ = true;
-      text_.clear();
+      unsent_.Clear();
     }
     action = ChooseNext();
   }
@@ -90,11 +130,10 @@ void GenerateReactor::OnWriteDone(bool ok) {
 
 GenerateReactor::Action GenerateReactor::ChooseNext() {
   if (writing_) return Action::kNothing;
-  if (!text_.empty()) {
+  if (!unsent_.text().empty()) {
     writing_ = true;
-    runner::v1::TextDelta& delta = *message_.mutable_delta();
-    delta.set_text(std::exchange(text_, {}));
-    delta.set_num_tokens(std::exchange(num_tokens_, 0));
+    message_.mutable_delta()->Swap(&unsent_);
+    unsent_.Clear();
     return Action::kWrite;
   }
   if (!end_.has_value()) return Action::kNothing;

@@ -3,7 +3,8 @@
 // One Generate call: streams the text of a generation to its caller.
 //
 // One write is in flight at a time; text that comes meanwhile is gathered and goes out as one
-// message, so a slow reader costs a buffer of at most one text, and no one else waits for it. When
+// message, so a slow reader costs a buffer of at most one text and its log-probabilities, and no
+// one else waits for it. When
 // the caller leaves, the generation is stopped.
 //
 // Lifetime: owns itself. gRPC calls OnDone when all is over, and every callback of the engine comes
@@ -16,7 +17,6 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -54,9 +54,8 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   CallRecord record_;
   std::stop_source stop_;
 
-  std::mutex mutex_;    // Guards everything below, but for what is in flight.
-  std::string text_;    // Not sent yet, and
-  int num_tokens_ = 0;  // its tokens.
+  std::mutex mutex_;              // Guards everything below, but for what is in flight.
+  runner::v1::TextDelta unsent_;  // Without text: there is nothing to send.
   std::optional<absl::StatusOr<GenerationResult>> end_;  // Once the engine has told it.
   bool writing_ = false;  // message_ is in flight, or the call is finished.
   bool broken_ = false;   // A write failed: there is nobody to write to.

@@ -7,6 +7,8 @@
 #include "base/status_macros.h"
 #include "runner_server/service/classify_reactor.h"
 #include "runner_server/service/generate_reactor.h"
+#include "runner_server/service/tokenize.h"
+#include "runner_server/service/tokenizer_reactor.h"
 
 namespace chorus {
 namespace {
@@ -82,6 +84,34 @@ grpc::ServerUnaryReactor* RunnerService::GetModelInfo(grpc::CallbackServerContex
   }
   reactor->Finish(ToGrpcStatus(model.status()));
   return reactor;
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* RunnerService::AnswerByTokenizer(
+    const char* method, const Request* request, Response* response,
+    absl::Status (*answer)(const Tokenizer&, const Request&, Response&)) {
+  return new TokenizerReactor(
+      method,
+      [=, this]() -> absl::Status {
+        ASSIGN_OR_RETURN(const HostedModel* model, Model());
+        const Tokenizer& tokenizer =
+            std::visit([](const auto* engine) -> const Tokenizer& { return engine->tokenizer(); },
+                       model->engine);
+        return answer(tokenizer, *request, *response);
+      },
+      tokenizer_thread_, metrics_, calls_);
+}
+
+grpc::ServerUnaryReactor* RunnerService::Tokenize(grpc::CallbackServerContext*,
+                                                  const runner::v1::TokenizeRequest* request,
+                                                  runner::v1::TokenizeResponse* response) {
+  return AnswerByTokenizer("Tokenize", request, response, &chorus::Tokenize);
+}
+
+grpc::ServerUnaryReactor* RunnerService::Detokenize(grpc::CallbackServerContext*,
+                                                    const runner::v1::DetokenizeRequest* request,
+                                                    runner::v1::DetokenizeResponse* response) {
+  return AnswerByTokenizer("Detokenize", request, response, &chorus::Detokenize);
 }
 
 grpc::ServerUnaryReactor* RunnerService::GetLoad(grpc::CallbackServerContext* context,

@@ -16,6 +16,8 @@
 #include "runner_server/service/call_record.h"
 #include "runner_server/service/hosted_model.h"
 #include "runner_server/service/runner_metrics.h"
+#include "runner_server/service/tokenizer_thread.h"
+#include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus {
 
@@ -27,7 +29,8 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   // Begins to serve `model`, which must outlive the gRPC server. At most once.
   void SetModel(const HostedModel& model) { model_.store(&model, std::memory_order_release); }
 
-  // Waits until no Generate or Classify call is being answered. False if `timeout` passed first.
+  // Waits until no call but those that only ask for the state is being answered. False if `timeout`
+  // passed first.
   bool WaitIdle(absl::Duration timeout) { return calls_.WaitIdle(timeout); }
 
   grpc::ServerWriteReactor<runner::v1::GenerateResponse>* Generate(
@@ -38,6 +41,12 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
                                          const runner::v1::GetModelInfoRequest* request,
                                          runner::v1::GetModelInfoResponse* response) override;
+  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
+                                     const runner::v1::TokenizeRequest* request,
+                                     runner::v1::TokenizeResponse* response) override;
+  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
+                                       const runner::v1::DetokenizeRequest* request,
+                                       runner::v1::DetokenizeResponse* response) override;
   grpc::ServerUnaryReactor* GetLoad(grpc::CallbackServerContext* context,
                                     const runner::v1::GetLoadRequest* request,
                                     runner::v1::GetLoadResponse* response) override;
@@ -48,10 +57,17 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   // Also INVALID_ARGUMENT if the model does something else.
   template <typename Engine>
   absl::StatusOr<Engine*> EngineFor(const char* method) const;
+  // Begins a call that `answer(tokenizer, *request, *response)` answers; UNAVAILABLE while loading.
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* AnswerByTokenizer(const char* method, const Request* request,
+                                              Response* response,
+                                              absl::Status (*answer)(const Tokenizer&,
+                                                                     const Request&, Response&));
 
   RunnerMetrics& metrics_;
   CallCounter calls_;
   std::atomic<const HostedModel*> model_ = nullptr;
+  TokenizerThread tokenizer_thread_;
 };
 
 }  // namespace chorus

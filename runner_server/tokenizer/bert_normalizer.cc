@@ -43,4 +43,16 @@ std::string BertNormalizer::Normalize(std::string_view text) const {
   return normalized;
 }
 
+std::vector<BertNormalizer::Origin> BertNormalizer::Origins(std::string_view text) const {
+  std::vector<Origin> origins;
+  origins.reserve(text.size());
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = begin + DecodeUtf8(text.substr(begin)).num_bytes;
+    const size_t num_bytes = Normalize(text.substr(begin, end - begin)).size();
+    origins.insert(origins.end(), num_bytes, {begin, end});
+    begin = end;
+  }
+  return origins;
+}
+
 }  // namespace chorus

@@ -5,9 +5,11 @@
 //
 // Thread safety: immutable; all methods may be called at once from any thread.
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chorus {
 
@@ -26,6 +28,17 @@ class BertNormalizer {
   //
   // Example: "Élan\t東京" -> "elan  東  京 ".
   std::string Normalize(std::string_view text) const;
+
+  // A character of the text, as its bytes [begin, end).
+  struct Origin {
+    size_t begin;
+    size_t end;
+  };
+
+  // For each byte of Normalize(text), the character it comes from. What a character becomes does
+  // not depend on those around it; only marks that stay and change places may be told of each
+  // other.
+  std::vector<Origin> Origins(std::string_view text) const;
 
  private:
   std::u32string Clean(std::string_view text) const;

@@ -1,6 +1,7 @@
 #include "runner_server/tokenizer/byte_level_bpe.h"
 
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -52,13 +53,11 @@ absl::Status ByteLevelBpe::AddMerges(
 }
 
 void ByteLevelBpe::SetBytes() {
-  bytes_.resize(vocabulary_.size());
-  for (size_t id = 0; id < vocabulary_.model_tokens().size(); ++id) {
-    bytes_[id] = SpelledBytes(vocabulary_.model_tokens()[id]);
+  for (int32_t id = 0; id < vocabulary_.size(); ++id) {
+    bytes_.push_back(SpelledBytes(vocabulary_.token(id)));
   }
-  for (const AddedToken& token : vocabulary_.added_tokens()) {
-    bytes_[token.id] = token.special ? std::string() : SpelledBytes(token.content);
-  }
+  is_special_.resize(vocabulary_.size());
+  for (const AddedToken& token : vocabulary_.added_tokens()) is_special_[token.id] = token.special;
 }
 
 void ByteLevelBpe::SetMatchers() {
@@ -78,17 +77,50 @@ std::vector<int32_t> ByteLevelBpe::Encode(std::string_view text, size_t max_toke
     }
     return !is_full();
   };
-  first_matcher_.Split(text, [&](std::string_view piece, std::optional<int32_t> id) {
-    return id ? take(piece, id) : second_matcher_.Split(piece, take);
-  });
+  VisitPieces(text, take);
   if (is_full()) ids.resize(max_tokens);
   return ids;
+}
+
+void ByteLevelBpe::VisitPieces(std::string_view text, AddedTokenMatcher::Visitor visit) const {
+  first_matcher_.Split(text, [&](std::string_view piece, std::optional<int32_t> id) {
+    return id ? visit(piece, id) : second_matcher_.Split(piece, visit);
+  });
+}
+
+std::vector<TokenSpan> ByteLevelBpe::EncodeWithSpans(std::string_view text) const {
+  std::vector<TokenSpan> spans;
+  std::vector<int32_t> ids;
+  const auto take = [&](std::string_view piece, std::optional<int32_t> id) {
+    size_t begin = piece.data() - text.data();
+    if (id) {
+      spans.push_back({*id, begin, begin + piece.size()});
+      return true;
+    }
+    ids.clear();
+    EncodeOrdinary(piece, SIZE_MAX, ids);
+    size_t given = IsGivenSpace(piece) ? 1 : 0;  // Bytes of the next token that are not the text's.
+    for (const int32_t ordinary_id : ids) {
+      const size_t end = begin + bytes_[ordinary_id].size() - std::exchange(given, 0);
+      spans.push_back({ordinary_id, begin, end});
+      begin = end;
+    }
+    return true;
+  };
+  VisitPieces(text, take);
+  return spans;
+}
+
+std::string ByteLevelBpe::Decode(std::span<const int32_t> ids) const {
+  std::string bytes;
+  for (const int32_t id : ids) bytes += bytes_[id];
+  return ReplaceInvalidUtf8(bytes);
 }
 
 void ByteLevelBpe::EncodeOrdinary(std::string_view text, size_t max_tokens,
                                   std::vector<int32_t>& ids) const {
   std::string with_space;
-  if (add_prefix_space_ && !text.starts_with(' ')) {
+  if (IsGivenSpace(text)) {
     with_space = absl::StrCat(" ", AbslView(text));
     text = with_space;
   }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,9 +40,17 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   // Adds no token of its own. An added token in the text, such as "<|endoftext|>", becomes its id.
   std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override;
 
+  // The spans follow one another without a gap, and may cut characters apart. A prefix space that
+  // the text does not have is in none.
+  std::vector<TokenSpan> EncodeWithSpans(std::string_view text) const override;
+
+  std::string Decode(std::span<const int32_t> ids) const override;
+
   int32_t vocab_size() const override { return vocabulary_.size(); }
 
-  std::string_view token_bytes(int32_t id) const override { return bytes_[id]; }
+  std::string_view token_bytes(int32_t id) const override {
+    return is_special_[id] ? std::string_view() : bytes_[id];
+  }
 
   // Ends a text; GPT-2 was trained to begin one with it too.
   int32_t eos_id() const { return eos_id_; }
@@ -55,6 +64,13 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   void SetBytes();
   void SetMatchers();
 
+  // Visits added tokens and what lies between them, in order, until `visit` returns false.
+  void VisitPieces(std::string_view text, AddedTokenMatcher::Visitor visit) const;
+
+  bool IsGivenSpace(std::string_view text) const {
+    return add_prefix_space_ && !text.starts_with(' ');
+  }
+
   // Appends the ids of text without added tokens. May stop once there are `max_tokens`.
   void EncodeOrdinary(std::string_view text, size_t max_tokens, std::vector<int32_t>& ids) const;
 
@@ -66,6 +82,7 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   AddedTokenMatcher first_matcher_;   // Tokens that are not normalized come first,
   AddedTokenMatcher second_matcher_;  // the others in what is between them.
   std::vector<std::string> bytes_;    // By id.
+  std::vector<bool> is_special_;      // By id.
 };
 
 }  // namespace chorus

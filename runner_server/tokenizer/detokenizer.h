@@ -22,6 +22,9 @@ class TokenBytes {
   virtual std::string_view token_bytes(int32_t id) const = 0;
 };
 
+// `bytes`, with every bad one as U+FFFD.
+std::string ReplaceInvalidUtf8(std::string_view bytes);
+
 class Detokenizer {
  public:
   // `bytes` must outlive the detokenizer.

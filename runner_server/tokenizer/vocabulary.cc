@@ -85,6 +85,7 @@ absl::Status Vocabulary::AddAddedTokens(std::vector<AddedToken> added_tokens) {
           absl::StrFormat("no token has id %d, though added tokens have greater ones", id));
     }
     ids_.emplace(token->content, id);
+    more_tokens_.push_back(token->content);
   }
   return absl::OkStatus();
 }

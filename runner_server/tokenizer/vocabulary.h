@@ -41,6 +41,12 @@ class Vocabulary {
   // Find(), or INVALID_ARGUMENT that says it is missing and what it is for.
   absl::StatusOr<int32_t> Require(std::string_view token, std::string_view purpose) const;
 
+  // The token with this id, which must be in [0, size()).
+  const std::string& token(int32_t id) const {
+    const auto index = static_cast<size_t>(id);
+    return index < tokens_.size() ? tokens_[index] : more_tokens_[index - tokens_.size()];
+  }
+
   // Own and added tokens; ids are in [0, size()).
   int32_t size() const { return size_; }
   const std::vector<std::string>& model_tokens() const { return tokens_; }
@@ -54,6 +60,7 @@ class Vocabulary {
 
   std::vector<std::string> tokens_;
   std::vector<AddedToken> added_tokens_;
+  std::vector<std::string> more_tokens_;  // Added tokens whose ids follow the model's, by id.
   absl::flat_hash_map<std::string, int32_t> ids_;
   int32_t size_ = 0;
 };

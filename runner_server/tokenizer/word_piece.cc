@@ -1,5 +1,9 @@
 #include "runner_server/tokenizer/word_piece.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode.h"
@@ -29,6 +33,14 @@ std::string_view TakeWord(std::string_view& text) {
   return word;
 }
 
+// As Hugging Face's decoder cleans up.
+bool ClingsToWordBefore(std::string_view token) {
+  static constexpr std::array<std::string_view, 9> kBeginnings = {".",  "?",  "!",   ",",  "n't",
+                                                                  "'m", "'s", "'ve", "'re"};
+  return std::any_of(kBeginnings.begin(), kBeginnings.end(),
+                     [token](std::string_view beginning) { return token.starts_with(beginning); });
+}
+
 size_t NumCharacters(std::string_view text) {
   size_t count = 0;
   for (const char byte : text) count += (static_cast<uint8_t>(byte) & 0xC0) != 0x80;
@@ -47,19 +59,19 @@ absl::StatusOr<std::unique_ptr<WordPiece>> WordPiece::Create(Definition definiti
                    pieces->vocabulary_.Require(definition.first_token, "begins every text"));
   ASSIGN_OR_RETURN(pieces->last_id_,
                    pieces->vocabulary_.Require(definition.last_token, "ends every text"));
-  pieces->SetTries(definition.continuing_prefix);
+  pieces->SetTries();
   pieces->SetMatchers(
       BertNormalizer(definition.added_token_normalizer.value_or(definition.normalizer)));
   return pieces;
 }
 
-void WordPiece::SetTries(std::string_view continuing_prefix) {
+void WordPiece::SetTries() {
   const std::vector<std::string>& tokens = vocabulary_.model_tokens();
   for (size_t id = 0; id < tokens.size(); ++id) {
     std::string_view piece = tokens[id];
     if (!piece.empty()) beginnings_.Insert(piece, static_cast<int32_t>(id));
-    if (!piece.starts_with(continuing_prefix)) continue;
-    piece.remove_prefix(continuing_prefix.size());
+    if (!piece.starts_with(continuing_prefix_)) continue;
+    piece.remove_prefix(continuing_prefix_.size());
     if (!piece.empty()) continuations_.Insert(piece, static_cast<int32_t>(id));
   }
 }
@@ -93,6 +105,67 @@ std::vector<int32_t> WordPiece::Encode(std::string_view text, size_t max_tokens)
   if (ids.size() > max_ids) ids.resize(max_ids);
   ids.push_back(last_id_);
   return ids;
+}
+
+std::vector<TokenSpan> WordPiece::EncodeWithSpans(std::string_view text) const {
+  std::vector<TokenSpan> spans;
+  raw_matcher_.Split(text, [&](std::string_view piece, std::optional<int32_t> id) {
+    const size_t begin = piece.data() - text.data();
+    if (id) {
+      spans.push_back({*id, begin, begin + piece.size()});
+      return true;
+    }
+    const std::string normalized = normalizer_.Normalize(piece);
+    const std::vector<BertNormalizer::Origin> origins = normalizer_.Origins(piece);
+    VisitSpans(normalized, [&](int32_t id, std::string_view part) {
+      const size_t at = part.data() - normalized.data();
+      spans.push_back({id, begin + origins[at].begin, begin + origins[at + part.size() - 1].end});
+    });
+    return true;
+  });
+  return spans;
+}
+
+void WordPiece::VisitSpans(std::string_view normalized, SpanVisitor visit) const {
+  std::vector<int32_t> ids;
+  normalized_matcher_.Split(normalized, [&](std::string_view text, std::optional<int32_t> id) {
+    if (id) {
+      visit(*id, text);
+      return true;
+    }
+    for (std::string_view word = TakeWord(text); !word.empty(); word = TakeWord(text)) {
+      ids.clear();
+      EncodeWord(word, ids);
+      if (ids.size() == 1) {  // Also that of an unknown word.
+        visit(ids[0], word);
+        continue;
+      }
+      for (size_t i = 0; i < ids.size(); ++i) {
+        const size_t prefix_size = i > 0 ? continuing_prefix_.size() : 0;
+        const size_t size = vocabulary_.token(ids[i]).size() - prefix_size;
+        visit(ids[i], word.substr(0, size));
+        word.remove_prefix(size);
+      }
+    }
+    return true;
+  });
+}
+
+std::string WordPiece::Decode(std::span<const int32_t> ids) const {
+  std::string text;
+  bool first = true;
+  for (const int32_t id : ids) {
+    std::string_view token = vocabulary_.token(id);
+    if (!std::exchange(first, false)) {
+      if (token.starts_with(continuing_prefix_)) {
+        token.remove_prefix(continuing_prefix_.size());
+      } else if (!ClingsToWordBefore(token)) {
+        text.push_back(' ');
+      }
+    }
+    text += token;
+  }
+  return text;
 }
 
 void WordPiece::EncodeNormalized(std::string_view text, size_t max_ids,

@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/added_token_matcher.h"
 #include "runner_server/tokenizer/bert_normalizer.h"
@@ -44,23 +46,35 @@ class WordPiece : public Tokenizer {
   // token in the text, such as "[SEP]", becomes its id.
   std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override;
 
+  // Spans hold whole characters; an unknown word has one.
+  std::vector<TokenSpan> EncodeWithSpans(std::string_view text) const override;
+
+  // Words with spaces between them, but for punctuation that clings to the word before.
+  std::string Decode(std::span<const int32_t> ids) const override;
+
   int32_t vocab_size() const override { return vocabulary_.size(); }
 
  private:
   WordPiece(Vocabulary vocabulary, const Definition& definition)
       : vocabulary_(std::move(vocabulary)),
         normalizer_(definition.normalizer),
+        continuing_prefix_(definition.continuing_prefix),
         max_characters_per_word_(definition.max_characters_per_word) {}
 
-  void SetTries(std::string_view continuing_prefix);
+  void SetTries();
   void SetMatchers(const BertNormalizer& added_token_normalizer);
 
   // These append ids, and may stop once there are `max_ids`.
   void EncodeNormalized(std::string_view text, size_t max_ids, std::vector<int32_t>& ids) const;
   void EncodeWord(std::string_view word, std::vector<int32_t>& ids) const;
 
+  // Called with an id and the part of `normalized` that it stands for.
+  using SpanVisitor = absl::FunctionRef<void(int32_t id, std::string_view part)>;
+  void VisitSpans(std::string_view normalized, SpanVisitor visit) const;
+
   const Vocabulary vocabulary_;
   const BertNormalizer normalizer_;
+  const std::string continuing_prefix_;
   const size_t max_characters_per_word_;
   int32_t unknown_id_ = 0;
   int32_t first_id_ = 0;

@@ -162,12 +162,14 @@ INSTANTIATE_TEST_SUITE_P(
          "f.yaml:2:1: there is no field \"nmae\"; there is name, nodes, output"},
         {"UnknownNestedKey", "nodes:\n  - name: a\n    generate:\n      top_l: 3\n",
          "f.yaml:4:7: nodes[0].generate: there is no field \"top_l\"; there is runner, input, "
-         "max_length, max_new_tokens, do_sample, temperature, top_k, top_p"},
+         "max_length, max_new_tokens, do_sample, temperature, top_k, top_p, min_p, "
+         "repetition_penalty, stop"},
         {"OneofIsNoField", "nodes: [{kind: x}]\n",
          "f.yaml:1:10: nodes[0]: there is no field \"kind\"; there is name, generate, classify"},
         {"JsonNameIsNoField", "nodes: [{generate: {topK: 1}}]\n",
          "f.yaml:1:21: nodes[0].generate: there is no field \"topK\"; there is runner, input, "
-         "max_length, max_new_tokens, do_sample, temperature, top_k, top_p"},
+         "max_length, max_new_tokens, do_sample, temperature, top_k, top_p, min_p, "
+         "repetition_penalty, stop"},
         {"DuplicateKey", "name: g\noutput: o\nname: h\n",
          "f.yaml:3:1: name: is given twice, first on line 1"},
         {"TwoOfOneof", "nodes:\n- generate: {runner: r}\n  classify: {runner: r}\n",
@@ -225,7 +227,7 @@ INSTANTIATE_TEST_SUITE_P(
          kGateway},
         {"EnumByNumber", "reason: 2",
          "f.yaml:1:9: reason: must be one of FINISH_REASON_UNSPECIFIED, FINISH_REASON_STOP, "
-         "FINISH_REASON_LENGTH: \"2\"",
+         "FINISH_REASON_LENGTH, FINISH_REASON_STOP_STRING: \"2\"",
          std::make_shared<chorus::runner::v1::Finished>()},
         {"TooSmallForInt32", "value: -2147483649",
          "f.yaml:1:8: value: must be an integer from -2147483648 to 2147483647: \"-2147483649\"",

@@ -178,8 +178,8 @@ TEST_F(CommandTest, RunsOtherModelsAndGraphs) {
   PutFile(temp_ / "graph.yaml", "name: other\nnodes: [{name: a, generate: {runner: mine}}]\n");
   Program serve = Serve({"--graph", (temp_ / "graph.yaml").native(), "--model",
                          "mine=" + fs::absolute("models/demo/gpt2").native(), "--threads", "3",
-                         "--dtype", "int8", "--max_sequences", "5", "--kv_cache_bytes",
-                         "9000000", "--target_step_time", "20ms", "--drain_timeout", "1m"});
+                         "--dtype", "int8", "--max_sequences", "5", "--kv_cache_bytes", "9000000",
+                         "--target_step_time", "20ms", "--drain_timeout", "1m"});
   EXPECT_THAT(
       serve.out().WaitFor("curl"),
       HasSubstr("/v1/graphs/other:run -H 'Content-Type: application/json' -d '{\"text\": "));

@@ -27,7 +27,7 @@ class PuppetRunnerClient : public RunnerClient {
 
     // Writes `text` and ends.
     void Finish(std::string_view text, FinishReason reason = FinishReason::kStop) {
-      if (!text.empty()) on_text(text);
+      if (!text.empty()) on_text({.text = std::string(text), .num_tokens = 1});
       std::move(done)(GenerationEnd{.reason = reason, .prompt_tokens = 1, .generated_tokens = 2});
     }
     void Fail(absl::Status status) { std::move(done)(std::move(status)); }
@@ -57,6 +57,22 @@ class PuppetRunnerClient : public RunnerClient {
     classify_calls_.push_back({std::move(texts), std::move(context), std::move(done)});
   }
   Replicas replicas() const override { return {.total = 2, .healthy = healthy_ ? 1 : 0}; }
+  struct TokenizeCall {
+    std::string text;
+    OnTokenized done;
+  };
+  struct DetokenizeCall {
+    std::vector<uint32_t> ids;
+    OnDetokenized done;
+  };
+  void Tokenize(std::string text, CallContext, OnTokenized done) override {
+    std::lock_guard lock(mutex_);
+    tokenize_calls_.push_back({std::move(text), std::move(done)});
+  }
+  void Detokenize(std::vector<uint32_t> ids, CallContext, OnDetokenized done) override {
+    std::lock_guard lock(mutex_);
+    detokenize_calls_.push_back({std::move(ids), std::move(done)});
+  }
   bool healthy() const override { return healthy_; }
 
   void set_healthy(bool healthy) { healthy_ = healthy; }
@@ -67,6 +83,8 @@ class PuppetRunnerClient : public RunnerClient {
   // The oldest call that waits; it must be there.
   GenerateCall TakeGenerate() { return Take(generate_calls_); }
   ClassifyCall TakeClassify() { return Take(classify_calls_); }
+  TokenizeCall TakeTokenize() { return Take(tokenize_calls_); }
+  DetokenizeCall TakeDetokenize() { return Take(detokenize_calls_); }
 
  private:
   template <typename Call>
@@ -89,6 +107,8 @@ class PuppetRunnerClient : public RunnerClient {
   std::mutex mutex_;
   std::deque<GenerateCall> generate_calls_;
   std::deque<ClassifyCall> classify_calls_;
+  std::deque<TokenizeCall> tokenize_calls_;
+  std::deque<DetokenizeCall> detokenize_calls_;
   bool healthy_ = true;
 };
 

@@ -11,6 +11,7 @@
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -141,6 +142,136 @@ TEST_F(ServeTest, TwoCallsDifferAndTwoWithOneSeedDoNot) {
   ASSERT_EQ(seeded.code, 200) << seeded.body;
   EXPECT_EQ(seeded.body, ClassifyGeneratedTexts(*serve_, "?seed=7").body);
   EXPECT_NE(seeded.body, ClassifyGeneratedTexts(*serve_, "?seed=8").body);
+}
+
+// The events of a streamed call, in order, each as {"token": {...}} and so on.
+std::vector<json> Stream(const Serve& serve, const std::string& query) {
+  const Reply reply =
+      Curl("-N -X POST '" + serve.http() + "/classify_generated_texts:stream" + query +
+           "' -H 'Content-Type: text/plain' -H 'Accept: application/x-ndjson' "
+           "-d 'I have an idea!'");
+  EXPECT_EQ(reply.code, 200) << reply.body;
+  std::vector<json> events;
+  std::istringstream lines(reply.body);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) events.push_back(json::parse(line));
+  }
+  return events;
+}
+
+TEST_F(ServeTest, AStreamBringsWhatTheWholeReplyHas) {
+  for (const char* query : {"?seed=7", "?seed=8&num_return_sequences=2&temperature=1.5&top_p=0.9",
+                            "?do_sample=false&max_new_tokens=30&repetition_penalty=1.2"}) {
+    const json whole = json::parse(ClassifyGeneratedTexts(*serve_, query).body);
+    std::vector<std::string> texts(whole.size(), "I have an idea!");
+    std::vector<double> scores(whole.size());
+    std::vector<int> num_ends(whole.size());
+    const std::vector<json> events = Stream(*serve_, query);
+    for (const json& event : events) {
+      if (event.contains("token")) {
+        const json& token = event["token"];
+        const size_t index = token["index"].get<size_t>();
+        EXPECT_EQ(num_ends.at(index), 0) << "a token after the text's end";
+        texts.at(index) += token["text"].get<std::string>();
+        num_ends[index] += token.contains("finish_reason");
+      } else if (event.contains("score")) {
+        const size_t index = event["score"]["index"].get<size_t>();
+        EXPECT_EQ(num_ends.at(index), 1) << "a score before the text's end";
+        scores[index] = event["score"]["score"].get<double>();
+      }
+    }
+    ASSERT_FALSE(events.empty());
+    EXPECT_TRUE(events.back().contains("done")) << events.back();
+    for (size_t i = 0; i < whole.size(); ++i) {
+      EXPECT_EQ(texts[i], whole[i]["generated"].get<std::string>()) << query;
+      EXPECT_EQ(scores[i], whole[i]["score"].get<double>()) << query;
+    }
+  }
+}
+
+TEST_F(ServeTest, AScoreComesBeforeTheSlowestBranchEnds) {
+  const std::vector<json> events = Stream(*serve_, "?do_sample=false&ignore_eos=true");
+  const auto first_score = std::find_if(events.begin(), events.end(),
+                                        [](const json& event) { return event.contains("score"); });
+  ASSERT_NE(first_score, events.end());
+  EXPECT_TRUE(std::any_of(first_score, events.end(),
+                          [](const json& event) { return event.contains("token"); }));
+}
+
+TEST_F(ServeTest, AStreamRefusedEarlyHasTheCallsOwnCode) {
+  const std::string stream = serve_->http() + "/classify_generated_texts:stream";
+  EXPECT_EQ(Curl("-X POST '" + stream + "?temperature=0' -d x -H 'Content-Type: text/plain'").code,
+            400);
+  // The runner finds this, after the call has begun.
+  const Reply reply = Curl("-X POST '" + stream +
+                           "?max_length=2' -d 'I have an idea!' -H 'Content-Type: text/plain'");
+  EXPECT_EQ(reply.code, 400);
+  EXPECT_THAT(reply.body, HasSubstr("max_length"));
+  EXPECT_EQ(Curl("-X POST '" + stream + "' -d x -H 'Accept: application/json'").code, 406);
+}
+
+TEST_F(ServeTest, TextsEndBeforeAStopStringAndWithTheirLogprobs) {
+  const std::string generate = serve_->http() + "/v1/models/gpt2-generation:generate --json ";
+  const json free = json::parse(
+      Curl(generate + R"('{"text": "I have", "do_sample": false, "max_new_tokens": 20}')").body);
+  const std::string text = free["generated"].get<std::string>();
+  const std::string stop = text.substr(text.size() - 6, 4);
+  const json stopped = json::parse(Curl(generate + "'" +
+                                        json({{"text", "I have"},
+                                              {"do_sample", false},
+                                              {"max_new_tokens", 20},
+                                              {"stop", {stop}},
+                                              {"logprobs", 2},
+                                              {"echo", false}})
+                                            .dump() +
+                                        "'")
+                                       .body);
+  EXPECT_EQ(stopped["generated"], text.substr(6, text.find(stop, 6) - 6)) << stop;
+  EXPECT_EQ(stopped["finish_reason"], "FINISH_REASON_STOP_STRING");
+  const json& tokens = stopped["logprobs"]["tokens"];
+  ASSERT_GE(tokens.size(), 1u);
+  for (const json& token : tokens) {
+    ASSERT_THAT(token["top"], SizeIs(2));
+    EXPECT_EQ(token["top"][0]["id"], token["id"]);  // Greedy takes the likeliest.
+    EXPECT_GE(token["top"][0]["logprob"], token["top"][1]["logprob"]);
+  }
+}
+
+TEST_F(ServeTest, TokenizesAndDetokenizes) {
+  const std::string model = serve_->http() + "/v1/models/gpt2-generation:";
+  const json tokens =
+      json::parse(Curl(model + "tokenize --json '{\"text\": \"I have an idée!\"}'").body)["tokens"];
+  std::string text;
+  std::vector<int> ids;
+  int end = 0;
+  for (const json& token : tokens) {
+    EXPECT_EQ(token["begin"], end);
+    end = token["end"].get<int>();
+    ids.push_back(token["id"].get<int>());
+  }
+  EXPECT_EQ(end, 16);  // Bytes.
+  EXPECT_EQ(
+      json::parse(
+          Curl(model + "detokenize --json '" + json({{"ids", ids}}).dump() + "'").body)["text"],
+      "I have an idée!");
+  EXPECT_EQ(Curl(model + "detokenize --json '{\"ids\": [999999]}'").code, 400);
+}
+
+TEST_F(ServeTest, ExplainsWhereTheTimeWent) {
+  const json results = json::parse(
+      ClassifyGeneratedTexts(*serve_, "?explain=true&max_new_tokens=9&ignore_eos=true").body);
+  for (const json& result : results) {
+    const json& timing = result["timing"];
+    for (const char* stage : {"queue", "prefill", "decode", "classify"}) {
+      EXPECT_GE(timing[stage].get<double>(), 0) << stage;
+      EXPECT_LT(timing[stage].get<double>(), 60) << stage;
+    }
+    EXPECT_GT(timing["decode"].get<double>(), 0);
+    EXPECT_GE(timing["mean_batch_size"].get<double>(), 1);
+    EXPECT_GE(timing["classify_batch_size"].get<int>(), 1);
+    EXPECT_EQ(timing["generated_tokens"], 9);
+    EXPECT_GE(timing["prompt_tokens"].get<int>(), 1);
+  }
 }
 
 TEST_F(ServeTest, AReportedSeedMakesTheTextAgain) {

@@ -106,6 +106,18 @@ async function runToEnd() {
   await statusLine().filter({ hasText: /^Done in / }).waitFor();
 }
 
+// Runs `action` in the page the moment the first column begins to fill: the real models are fast.
+async function onFirstToken(action) {
+  await page.evaluate(`(action => {
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector('.column[data-state="writing"]')) return;
+      observer.disconnect();
+      action();
+    });
+    observer.observe(document.querySelector("#columns"), { subtree: true, childList: true, attributes: true });
+  })(${action})`);
+}
+
 async function shoot(name) {
   if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
 }
@@ -140,11 +152,13 @@ test("streams texts, scores and timings", async () => {
 });
 
 test("fills the columns while the texts are being written", async () => {
-  await page.getByRole("button", { name: "Run" }).click();
-  await page.locator('.column[data-state="writing"]').first().waitFor();
-  const before = await columns().first().locator(".text").textContent();
-  await page.waitForFunction((text) => document.querySelector(".column .text").textContent.length > text.length, before);
-  await statusLine().filter({ hasText: /^Done in / }).waitFor();
+  await page.evaluate(() => {
+    window.lengths = new Set();
+    new MutationObserver(() => window.lengths.add(document.querySelector(".column .text").textContent.length))
+      .observe(document.querySelector("#columns"), { subtree: true, childList: true, characterData: true });
+  });
+  await runToEnd();
+  assert.ok(await page.evaluate(() => window.lengths.size) >= 4);
 });
 
 test("sends every parameter it shows", onlyStandIn, async () => {
@@ -172,12 +186,14 @@ test("the same seed gives the same texts", async () => {
 
 test("runs on Ctrl+Enter and cancels on Escape", async () => {
   if (standIn) standIn.script = (reply) => standIn.answer(reply, { delay: 2000 });
-  else await setParameter("max_length", "512");
+  else await setParameter("max_length", "256");
+  await onFirstToken(() => {
+    window.busy = document.querySelector("#run").disabled;
+    document.querySelector("#prompt").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  });
   await page.getByLabel("Prompt").press("Control+Enter");
-  await page.locator('.column[data-state="writing"]').first().waitFor();
-  assert.equal(await page.getByRole("button", { name: "Run" }).isDisabled(), true);
-  await page.keyboard.press("Escape");
   await statusLine().filter({ hasText: "Cancelled" }).waitFor();
+  assert.equal(await page.evaluate(() => window.busy), true);
   assert.equal(await page.getByRole("alert").isVisible(), false);
   assert.equal(await page.locator('.column[data-state="writing"]').count(), 0);
   assert.equal(await page.getByRole("button", { name: "Run" }).isDisabled(), false);
@@ -186,9 +202,9 @@ test("runs on Ctrl+Enter and cancels on Escape", async () => {
 
 test("cancels with the button and gives the focus back to the prompt", async () => {
   if (standIn) standIn.script = (reply) => standIn.answer(reply, { delay: 2000 });
-  else await setParameter("max_length", "512");
+  else await setParameter("max_length", "256");
+  await onFirstToken(() => document.querySelector("#cancel").click());
   await page.getByRole("button", { name: "Run" }).click();
-  await page.getByRole("button", { name: "Cancel" }).click();
   await statusLine().filter({ hasText: "Cancelled" }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.id), "prompt");
 });

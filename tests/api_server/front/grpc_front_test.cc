@@ -172,6 +172,57 @@ TEST_F(GrpcFrontTest, CountsUnderTheHttpPath) {
   EXPECT_THAT(labels, testing::Contains("503"));
 }
 
+TEST_F(GrpcFrontTest, StreamsEventsAsTheyCome) {
+  grpc::ClientContext context;
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  const auto reader = stub_->StreamGenerate(&context, request);
+  auto running = AwaitGenerate();
+  running.on_text({.text = " a", .num_tokens = 1});
+  v1::StreamEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.token().text(), " a");
+  running.Finish(" b");
+  std::string rest;
+  while (reader->Read(&event)) {
+    if (event.has_token()) rest += event.token().text();
+  }
+  EXPECT_EQ(rest, " b");
+  EXPECT_TRUE(event.has_done());
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(GrpcFrontTest, AStreamThatFailsHasTheStatus) {
+  grpc::ClientContext context;
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  const auto reader = stub_->StreamGenerate(&context, request);
+  auto running = AwaitGenerate();
+  running.on_text({.text = " a", .num_tokens = 1});
+  v1::StreamEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  running.Fail(absl::UnavailableError("gone"));
+  EXPECT_FALSE(reader->Read(&event));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("gone"));
+  EXPECT_TRUE(DetailOf<google::rpc::RetryInfo>(status).has_value());
+}
+
+TEST_F(GrpcFrontTest, AClientThatCancelsStopsItsStream) {
+  grpc::ClientContext context;
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  const auto reader = stub_->StreamGenerate(&context, request);
+  auto running = AwaitGenerate();
+  std::promise<void> stopped;
+  const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
+  context.TryCancel();
+  EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  running.Fail(absl::CancelledError("the caller left"));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
 TEST_F(GrpcFrontTest, ServesTheOtherMethods) {
   grpc::ClientContext graph_context, run_context, classify_context;
   v1::ClassifyGeneratedTextsRequest graph;

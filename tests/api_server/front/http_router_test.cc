@@ -77,6 +77,46 @@ TEST_F(HttpRouterTest, AnswersTheTutorialsCall) {
                           R"({"generated":"I have an idea! two","score":0.8}])");
 }
 
+TEST_F(HttpRouterTest, StreamsInTheFormatTheClientTakes) {
+  auto reply = Post("/classify_generated_texts:stream?seed=7", "I", "text/plain");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(endpoint_, "/classify_generated_texts:stream");
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_EQ(reply->content_type, "text/event-stream");
+  EXPECT_EQ(FieldOf(*reply, "Cache-Control"), "no-store");
+  ASSERT_NE(reply->stream, nullptr);
+  FinishGraph();
+  HttpStream::Piece piece = reply->stream->Take();
+  EXPECT_THAT(piece.bytes, HasSubstr("event: token\ndata: {\"index\":0,\"branch\":\"a\","
+                                     "\"text\":\" one\",\"num_tokens\":1,"
+                                     "\"finish_reason\":\"FINISH_REASON_LENGTH\"}\n\n"));
+  EXPECT_THAT(piece.bytes, HasSubstr("event: score\ndata: {\"index\":0,\"branch\":\"a\","
+                                     "\"score\":0.9,\"label\":\"POSITIVE\"}\n\n"));
+  EXPECT_THAT(piece.bytes, HasSubstr("event: done\ndata: {\"prompt_tokens\":2,"
+                                     "\"generated_tokens\":4,\"seed\":\"7\"}\n\n"));
+  EXPECT_EQ(piece.end, absl::OkStatus());
+
+  reply = Ask({.method = "POST",
+               .target = "/v1/models/gpt2:streamGenerate",
+               .fields = {{"Content-Type", "application/json"}, {"Accept", "application/x-ndjson"}},
+               .body = "{\"text\": \"I\"}"});
+  ASSERT_TRUE(reply.has_value() && reply->stream != nullptr);
+  EXPECT_EQ(reply->content_type, "application/x-ndjson");
+  gpt2_->TakeGenerate().Finish(" one");
+  EXPECT_THAT(reply->stream->Take().bytes, HasSubstr("{\"token\":{\"index\":0,"));
+}
+
+TEST_F(HttpRouterTest, RefusesAStreamAsAnyOtherCall) {
+  EXPECT_EQ(Post("/classify_generated_texts:stream?top_p=2", "I", "text/plain")->status, 400);
+  EXPECT_EQ(Post("/v1/graphs/nobody:streamRun", "{}")->status, 404);
+  const auto reply = Ask({.method = "POST",
+                          .target = "/v1/graphs/inference_graph:streamRun",
+                          .fields = {{"Accept", "application/json"}},
+                          .body = "{}"});
+  EXPECT_EQ(reply->status, 406);
+  EXPECT_THAT(reply->body, HasSubstr("text/event-stream"));
+}
+
 TEST_F(HttpRouterTest, AnswersGraphAndModelsByName) {
   EXPECT_FALSE(Post("/v1/graphs/inference_graph:run", R"({"text":"I","details":true})"));
   EXPECT_EQ(endpoint_, "/v1/graphs/{graph}:run");

@@ -23,12 +23,53 @@
 namespace chorus {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 
-// /echo answers at once with "<target> <body>"; /wait when the test says; others are 404.
+// A body that the test writes.
+class TestStream : public HttpStream {
+ public:
+  void Push(std::string bytes, std::optional<absl::Status> end = std::nullopt) {
+    absl::AnyInvocable<void() &&> ready;
+    {
+      std::lock_guard lock(mutex_);
+      waiting_.bytes += bytes;
+      waiting_.end = std::move(end);
+      ready = std::exchange(ready_, nullptr);
+    }
+    if (ready) std::move(ready)();
+  }
+
+  void Wait(absl::AnyInvocable<void() &&> ready) override {
+    {
+      std::lock_guard lock(mutex_);
+      if (waiting_.bytes.empty() && !waiting_.end.has_value()) {
+        ready_ = std::move(ready);
+        return;
+      }
+    }
+    std::move(ready)();
+  }
+  Piece Take() override {
+    std::lock_guard lock(mutex_);
+    return std::exchange(waiting_, {});
+  }
+  std::string Heartbeat() const override { return "beat"; }
+  std::string ErrorEvent(const absl::Status& error) const override {
+    return absl::StrCat("error ", absl::StatusCodeToString(error.code()));
+  }
+
+ private:
+  std::mutex mutex_;
+  Piece waiting_;
+  absl::AnyInvocable<void() &&> ready_;
+};
+
+// /echo answers at once with "<target> <body>"; /wait when the test says; /stream with the test's
+// stream, whose call waits as one of /wait; others are 404.
 class FakeHandler : public HttpHandler {
  public:
   struct Waiting {
@@ -40,6 +81,7 @@ class FakeHandler : public HttpHandler {
   Match MatchHead(const HttpRequest& head) const override {
     if (head.path() == "/echo") return {"/echo", absl::OkStatus()};
     if (head.path() == "/wait") return {"/wait", absl::OkStatus()};
+    if (head.path() == "/stream") return {"/stream", absl::OkStatus()};
     return {kOtherEndpoint, absl::NotFoundError("no such route")};
   }
 
@@ -48,9 +90,11 @@ class FakeHandler : public HttpHandler {
       return HttpReply{.content_type = "text/plain",
                        .body = absl::StrCat(request.target, " ", request.body)};
     }
+    const bool streams = request.path() == "/stream";
     std::lock_guard lock(mutex_);
     waiting_.push_back({std::move(request), std::move(call), std::move(done)});
     changed_.notify_all();
+    if (streams) return HttpReply{.content_type = "text/event-stream", .stream = stream};
     return std::nullopt;
   }
 
@@ -58,7 +102,9 @@ class FakeHandler : public HttpHandler {
     return {.status = HttpStatus(error), .body = std::string(error.message())};
   }
 
-  // The oldest request to /wait, when it has come.
+  std::shared_ptr<TestStream> stream = std::make_shared<TestStream>();  // The next one's.
+
+  // The oldest request to /wait or /stream, when it has come.
   Waiting Take() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !waiting_.empty(); });
@@ -116,6 +162,7 @@ class HttpServerTest : public testing::Test {
 
 constexpr char kGet[] = "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n";
 constexpr char kWait[] = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr char kStream[] = "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n";
 
 std::string Post(std::string_view fields, std::string_view body = "") {
   return "POST /echo HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n\r\n" +
@@ -382,6 +429,135 @@ TEST_F(HttpServerTest, DrainLetsRequestsEndAndTakesNoMore) {
   EXPECT_TRUE(busy.IsClosed());
   busy.Close();
   EXPECT_TRUE(drained.get().ok());
+}
+
+TEST_F(HttpServerTest, WritesAStreamAsItComesAndThenTakesTheNextRequest) {
+  Start();
+  SocketClient client(port());
+  client.Send(kStream);
+  handler_.Take();
+  handler_.stream->Push("first");
+  const auto reply = client.ReadHead();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.Field("Content-Type"), "text/event-stream");
+  EXPECT_EQ(reply.Field("Transfer-Encoding"), "chunked");
+  EXPECT_FALSE(reply.Has("Content-Length"));
+  EXPECT_EQ(client.ReadBytes(10), "5\r\nfirst\r\n");
+  handler_.stream->Push(std::string(18, 'x'));
+  EXPECT_EQ(client.ReadBytes(24), "12\r\n" + std::string(18, 'x') + "\r\n");
+  EXPECT_EQ(Count("/stream", "200"), 0);
+  handler_.stream->Push("end", absl::OkStatus());
+  EXPECT_EQ(client.ReadBytes(13), "3\r\nend\r\n0\r\n\r\n");
+  EXPECT_EQ(client.Ask(kGet).status, 200);
+  EXPECT_EQ(Count("/stream", "200"), 1);
+}
+
+TEST_F(HttpServerTest, AStreamThatFailsBeforeItsFirstEventHasACodeOfItsOwn) {
+  Start();
+  SocketClient client(port());
+  client.Send(kStream);
+  handler_.Take();
+  handler_.stream->Push("", absl::UnavailableError("gone"));
+  const auto reply = client.Read();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.body, "gone");
+  EXPECT_EQ(client.Ask(kGet).status, 200);
+}
+
+TEST_F(HttpServerTest, AStreamThatFailsLaterHasNoProperEnd) {
+  Start();
+  SocketClient client(port());
+  client.Send(kStream);
+  handler_.Take();
+  handler_.stream->Push("x", absl::UnavailableError("gone"));
+  client.ReadHead();
+  EXPECT_EQ(client.ReadBytes(1000), "12\r\nxerror UNAVAILABLE\r\n");
+  EXPECT_TRUE(client.IsClosed());
+  EXPECT_EQ(Count("/stream", "503"), 1);
+}
+
+TEST_F(HttpServerTest, AHeartbeatCommitsTheHead) {
+  Start({.heartbeat_interval = absl::Milliseconds(20)});
+  SocketClient client(port());
+  client.Send(kStream);
+  handler_.Take();
+  EXPECT_EQ(client.ReadHead().status, 200);
+  EXPECT_EQ(client.ReadBytes(18), "4\r\nbeat\r\n4\r\nbeat\r\n");
+  handler_.stream->Push("", absl::UnavailableError("gone"));
+  EXPECT_THAT(client.ReadBytes(1000), EndsWith("11\r\nerror UNAVAILABLE\r\n"));
+}
+
+TEST_F(HttpServerTest, OldClientsGetAStreamUntilTheConnectionEnds) {
+  Start();
+  SocketClient client(port());
+  client.Send("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  handler_.Take();
+  handler_.stream->Push("all", absl::OkStatus());
+  const auto reply = client.ReadHead();
+  EXPECT_EQ(reply.Field("Connection"), "close");
+  EXPECT_FALSE(reply.Has("Transfer-Encoding"));
+  EXPECT_EQ(client.ReadBytes(1000), "all");
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST_F(HttpServerTest, AClientThatLeavesStopsItsStream) {
+  Start();
+  const std::vector<std::function<void(SocketClient&)>> ways = {
+      [](SocketClient& client) { client.Close(); }, [](SocketClient& client) { client.Reset(); },
+      [](SocketClient& client) { client.CloseSending(); }};
+  for (const auto& leave : ways) {
+    handler_.stream = std::make_shared<TestStream>();
+    SocketClient client(port());
+    client.Send(kStream);
+    FakeHandler::Waiting waiting = handler_.Take();
+    handler_.stream->Push("x");
+    EXPECT_EQ(client.ReadHead().status, 200);
+    leave(client);
+    AwaitStop(waiting.call.stop);
+    handler_.stream->Push("too late", absl::OkStatus());
+  }
+  EXPECT_EQ(Count("/stream", "499"), 3);
+}
+
+TEST_F(HttpServerTest, AReaderThatIsTooSlowIsCancelled) {
+  Start({.write_timeout = absl::Milliseconds(50)});
+  SocketClient client(port());
+  client.Send(kStream);
+  FakeHandler::Waiting waiting = handler_.Take();
+  handler_.stream->Push(std::string(64 << 20, 'x'));  // More than the kernel keeps for it.
+  AwaitStop(waiting.call.stop);
+}
+
+TEST_F(HttpServerTest, AStreamEndsAtTheDeadline) {
+  Start();
+  const std::string request =
+      "GET /stream HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 200\r\n\r\n";
+  SocketClient silent(port());
+  silent.Send(request);
+  FakeHandler::Waiting waiting = handler_.Take();
+  EXPECT_EQ(silent.Read().status, 504);
+  AwaitStop(waiting.call.stop);
+  handler_.stream = std::make_shared<TestStream>();
+  SocketClient begun(port());
+  begun.Send(request);
+  waiting = handler_.Take();
+  handler_.stream->Push("x");
+  EXPECT_EQ(begun.ReadHead().status, 200);
+  EXPECT_EQ(begun.ReadBytes(1000), "1\r\nx\r\n17\r\nerror DEADLINE_EXCEEDED\r\n");
+  AwaitStop(waiting.call.stop);
+}
+
+TEST_F(HttpServerTest, DrainTellsAStreamThatItCutsIt) {
+  Start();
+  SocketClient client(port());
+  client.Send(kStream);
+  FakeHandler::Waiting waiting = handler_.Take();
+  handler_.stream->Push("x");
+  EXPECT_EQ(client.ReadHead().status, 200);
+  EXPECT_EQ(client.ReadBytes(6), "1\r\nx\r\n");
+  EXPECT_FALSE(server_->Drain(absl::Now() + absl::Milliseconds(20)).ok());
+  EXPECT_TRUE(waiting.call.stop.stop_requested());
+  EXPECT_EQ(client.ReadBytes(1000), "11\r\nerror UNAVAILABLE\r\n");
 }
 
 TEST_F(HttpServerTest, DrainCutsWhatDoesNotEndInTime) {

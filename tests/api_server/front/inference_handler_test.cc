@@ -23,6 +23,7 @@ namespace {
 using ::testing::DoubleEq;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 // What a completion brought.
@@ -96,6 +97,11 @@ TEST_F(InferenceHandlerTest, PassesParametersAndCallOn) {
   request.set_top_k(0);
   request.set_top_p(1);
   request.set_seed(std::numeric_limits<uint64_t>::max());
+  request.set_min_p(0.25);
+  request.set_repetition_penalty(1.5);
+  request.add_stop("END");
+  request.set_ignore_eos(true);
+  request.set_logprobs(3);
   std::stop_source stop;
   const absl::Time deadline = absl::Now() + absl::Seconds(100);
   ASSERT_TRUE(handler_.Generate(request, {deadline, stop.get_token(), "id"}, outcome.Done()).ok());
@@ -108,6 +114,11 @@ TEST_F(InferenceHandlerTest, PassesParametersAndCallOn) {
   EXPECT_EQ(call.params.top_k, 0);
   EXPECT_EQ(call.params.top_p, 1);
   EXPECT_EQ(call.params.seed, std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(call.params.min_p, 0.25);
+  EXPECT_EQ(call.params.repetition_penalty, 1.5);
+  EXPECT_THAT(call.params.stop, ElementsAre("END"));
+  EXPECT_TRUE(call.params.ignore_eos);
+  EXPECT_EQ(call.params.top_logprobs, 3);
   EXPECT_EQ(call.context.deadline, deadline);
   EXPECT_EQ(call.context.request_id, "id");
   stop.request_stop();
@@ -118,6 +129,153 @@ TEST_F(InferenceHandlerTest, PassesParametersAndCallOn) {
   EXPECT_EQ((*outcome.value)->prompt_tokens(), 1);
   EXPECT_EQ((*outcome.value)->generated_tokens(), 2);
   EXPECT_EQ((*outcome.value)->seed(), std::numeric_limits<uint64_t>::max());
+}
+
+TEST_F(InferenceHandlerTest, BoundsStopStringsAndLogprobs) {
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  request.add_stop("a");
+  request.add_stop("");
+  EXPECT_EQ(FieldOf(handler_.Generate(request, {}, nullptr)), "stop[1]");
+  request.set_stop(1, std::string(1025, 'a'));
+  EXPECT_EQ(FieldOf(handler_.Generate(request, {}, nullptr)), "stop[1]");
+  request.set_stop(1, "\xff");
+  EXPECT_EQ(FieldOf(handler_.Generate(request, {}, nullptr)), "stop[1]");
+  while (request.stop_size() < 17) request.add_stop("b");
+  request.set_stop(1, "b");
+  EXPECT_EQ(FieldOf(handler_.Generate(request, {}, nullptr)), "stop");
+  request.clear_stop();
+  request.set_logprobs(21);
+  EXPECT_EQ(FieldOf(handler_.Generate(request, {}, nullptr)), "logprobs");
+}
+
+TEST_F(InferenceHandlerTest, RepliesWithSeveralTextsTheirLogprobsAndTimes) {
+  Outcome<v1::GenerateResponse> outcome;
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  request.set_text("I");
+  request.set_num_return_sequences(2);
+  request.set_logprobs(1);
+  request.set_echo(false);
+  request.set_explain(true);
+  ASSERT_TRUE(handler_.Generate(request, {}, outcome.Done()).ok());
+  auto first = gpt2_->TakeGenerate();
+  first.on_text({.text = " one",
+                 .num_tokens = 1,
+                 .logprobs = {{.id = 5,
+                               .text = " one",
+                               .logprob = -0.5,
+                               .top = {{.id = 6, .text = " six", .logprob = -0.25}}}}});
+  std::move(first.done)(GenerationEnd{.reason = FinishReason::kStopString,
+                                      .prompt_tokens = 1,
+                                      .generated_tokens = 1,
+                                      .queue_time = absl::Milliseconds(250)});
+  gpt2_->TakeGenerate().Finish(" two");
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  const v1::GenerateResponse& response = **outcome.value;
+  EXPECT_EQ(response.generated(), " one");
+  EXPECT_EQ(response.finish_reason(), v1::FINISH_REASON_STOP_STRING);
+  ASSERT_EQ(response.logprobs().tokens_size(), 1);
+  EXPECT_EQ(response.logprobs().tokens(0).id(), 5);
+  EXPECT_EQ(response.logprobs().tokens(0).top(0).text(), " six");
+  EXPECT_EQ(response.timing().queue(), 0.25);
+  EXPECT_FALSE(response.timing().has_classify());
+  ASSERT_EQ(response.others_size(), 1);
+  EXPECT_EQ(response.others(0).generated(), " two");
+}
+
+// The stream's events, "token 0 a \" one\"" and so on; `end` is the status it ended with.
+std::vector<std::string> Drain(EventQueue& events, std::optional<absl::Status>* end) {
+  EventQueue::Batch batch = events.Take();
+  std::vector<std::string> shown;
+  for (const v1::StreamEvent& event : batch.events) {
+    if (event.has_token()) {
+      const v1::TokenEvent& token = event.token();
+      shown.push_back(absl::StrCat("token ", token.index(), " ", token.branch(), " \"",
+                                   token.text(), "\"", token.has_finish_reason() ? "." : ""));
+    } else if (event.has_score()) {
+      shown.push_back(absl::StrCat("score ", event.score().index(), " ", event.score().branch(),
+                                   " ", event.score().label()));
+    } else if (event.has_done()) {
+      shown.push_back(absl::StrCat("done ", event.done().prompt_tokens(), " ",
+                                   event.done().generated_tokens(), " ", event.done().seed()));
+    }
+  }
+  *end = std::move(batch.end);
+  return shown;
+}
+
+TEST_F(InferenceHandlerTest, StreamsAGraphAsItRuns) {
+  v1::ClassifyGeneratedTextsRequest request;
+  request.set_text("I");
+  request.set_seed(7);
+  const auto events = std::make_shared<EventQueue>();
+  ASSERT_TRUE(handler_.StreamClassifyGeneratedTexts(request, {}, events).ok());
+  std::optional<absl::Status> end;
+  auto a = gpt2_->TakeGenerate();
+  a.on_text({.text = " o", .num_tokens = 1});
+  EXPECT_THAT(Drain(*events, &end), ElementsAre("token 0 a \" o\""));
+  a.Finish("ne");
+  bert_->TakeClassify().Finish(0.9);
+  EXPECT_THAT(Drain(*events, &end), ElementsAre("token 0 a \"ne\".", "score 0 a POSITIVE"));
+  EXPECT_FALSE(end.has_value());
+  EXPECT_EQ(admission_.num_in_progress(), 1);
+  distilgpt2_->TakeGenerate().Finish(" two");
+  bert_->TakeClassify().Finish(0.2);
+  EXPECT_THAT(Drain(*events, &end),
+              ElementsAre("token 1 b \" two\".", "score 1 b NEGATIVE", "done 2 4 7"));
+  EXPECT_EQ(end, absl::OkStatus());
+  EXPECT_EQ(admission_.num_in_progress(), 0);
+}
+
+TEST_F(InferenceHandlerTest, AStreamThatFailsEndsWithTheError) {
+  v1::RunGraphRequest request;
+  request.set_graph("inference_graph");
+  const auto events = std::make_shared<EventQueue>();
+  ASSERT_TRUE(handler_.StreamRunGraph(request, {}, events).ok());
+  gpt2_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  distilgpt2_->TakeGenerate().Fail(absl::CancelledError(""));
+  std::optional<absl::Status> end;
+  EXPECT_THAT(Drain(*events, &end), IsEmpty());
+  EXPECT_EQ(end, absl::UnavailableError("a (gpt2): gone"));
+  EXPECT_EQ(admission_.num_in_progress(), 0);
+  request.set_graph("nobody");
+  EXPECT_EQ(handler_.StreamRunGraph(request, {}, events).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(InferenceHandlerTest, StreamsOneModel) {
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  request.set_seed(7);
+  const auto events = std::make_shared<EventQueue>();
+  ASSERT_TRUE(handler_.StreamGenerate(request, {}, events).ok());
+  gpt2_->TakeGenerate().Finish(" one");
+  std::optional<absl::Status> end;
+  EXPECT_THAT(Drain(*events, &end), ElementsAre("token 0 gpt2 \" one\".", "done 1 2 7"));
+  EXPECT_EQ(end, absl::OkStatus());
+}
+
+TEST_F(InferenceHandlerTest, TokenizesAndDetokenizes) {
+  Outcome<v1::TokenizeResponse> tokens;
+  v1::TokenizeRequest request;
+  request.set_model("gpt2");
+  request.set_text("I");
+  ASSERT_TRUE(handler_.Tokenize(request, {}, tokens.Done()).ok());
+  std::move(gpt2_->TakeTokenize().done)(
+      std::vector<TextToken>{{.id = 40, .text = "I", .begin = 0, .end = 1}});
+  ASSERT_TRUE(tokens.value.has_value() && tokens.value->ok());
+  EXPECT_EQ((*tokens.value)->tokens(0).id(), 40);
+  EXPECT_EQ((*tokens.value)->tokens(0).end(), 1);
+  Outcome<v1::DetokenizeResponse> text;
+  v1::DetokenizeRequest back;
+  back.set_model("gpt2");
+  back.add_ids(40);
+  ASSERT_TRUE(handler_.Detokenize(back, {}, text.Done()).ok());
+  std::move(gpt2_->TakeDetokenize().done)(std::string("I"));
+  ASSERT_TRUE(text.value.has_value() && text.value->ok());
+  EXPECT_EQ((*text.value)->text(), "I");
+  request.set_text("\xff");
+  EXPECT_EQ(FieldOf(handler_.Tokenize(request, {}, nullptr)), "text");
 }
 
 TEST_F(InferenceHandlerTest, ClassifiesWithEveryLabel) {
@@ -155,6 +313,11 @@ TEST_F(InferenceHandlerTest, NamesEachParameterThatIsOutOfRangeWithItsValue) {
       {[](auto& request) { request.set_top_p(1.01); }, "top_p", ": 1.01"},
       {[](auto& request) { request.set_top_p(-kInfinity); }, "top_p", ": -inf"},
       {[](auto& request) { request.set_top_p(NAN); }, "top_p", ": nan"},
+      {[](auto& request) { request.set_min_p(-0.5); }, "min_p", ": -0.5"},
+      {[](auto& request) { request.set_min_p(1.5); }, "min_p", ": 1.5"},
+      {[](auto& request) { request.set_repetition_penalty(0); }, "repetition_penalty", ": 0"},
+      {[](auto& request) { request.set_num_return_sequences(0); }, "num_return_sequences", ": 0"},
+      {[](auto& request) { request.set_num_return_sequences(65); }, "num_return_sequences", ": 65"},
   };
   for (const Case& test : cases) {
     SCOPED_TRACE(absl::StrCat(test.field, test.value));

@@ -75,6 +75,18 @@ class SocketClient {
     return reply;
   }
 
+  // The head of the next reply alone.
+  Reply ReadHead() { return Read(/*has_body=*/false); }
+
+  // The next `size` bytes, or those until the server closes.
+  std::string ReadBytes(size_t size) {
+    while (received_.size() < size && Receive()) {
+    }
+    const std::string bytes = received_.substr(0, size);
+    received_.erase(0, bytes.size());
+    return bytes;
+  }
+
   Reply Ask(std::string_view bytes) {
     Send(bytes);
     return Read();

@@ -76,7 +76,7 @@ class PoolRunnerClient : public RunnerClient {
     pool_.Run([fail, params, context = std::move(context), on_text = std::move(on_text),
                done = std::move(done)]() mutable {
       for (int i = 0; i < 3 && !context.stop.stop_requested(); ++i) {
-        on_text(absl::StrCat(" ", params.branch));
+        on_text({.text = absl::StrCat(" ", params.branch)});
         std::this_thread::yield();
       }
       if (context.stop.stop_requested()) return std::move(done)(absl::CancelledError("cancelled"));
@@ -96,6 +96,12 @@ class PoolRunnerClient : public RunnerClient {
     });
   }
   Replicas replicas() const override { return {.total = 1, .healthy = 1}; }
+  void Tokenize(std::string, CallContext, OnTokenized done) override {
+    std::move(done)(absl::UnimplementedError("not needed"));
+  }
+  void Detokenize(std::vector<uint32_t>, CallContext, OnDetokenized done) override {
+    std::move(done)(absl::UnimplementedError("not needed"));
+  }
   bool healthy() const override { return true; }
 
  private:
@@ -131,7 +137,7 @@ void Stress(int num_runs, int fail_every, bool cancel, Counts& counts) {
     for (int i = first; i < num_runs; i += 2) {
       std::stop_source stop;
       const absl::Status status = executor.RunGraph(
-          "g", "x", {.seed = 1}, {.stop = stop.get_token()},
+          "g", "x", {.seed = 1}, {.stop = stop.get_token()}, nullptr,
           [&, i](absl::StatusOr<std::vector<GraphResult>> results) {
             ++num_done[i];
             if (results.ok()) {
@@ -194,8 +200,8 @@ TEST(ExecutorStress, DestructorWaitsForRuns) {
   {
     Executor executor({{"g", *graph}}, {{"r", std::make_shared<PoolRunnerClient>(pool, 0)}});
     for (int i = 0; i < 50; ++i) {
-      ASSERT_TRUE(executor.RunGraph("g", "x", {}, {}, [&](auto) { ++num_done; }).ok());
-      ASSERT_TRUE(executor.Generate("r", "x", {}, {}, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(executor.RunGraph("g", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(executor.Generate("r", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());
       ASSERT_TRUE(executor.Classify("r", {"x"}, {}, [&](auto) { ++num_done; }).ok());
     }
   }

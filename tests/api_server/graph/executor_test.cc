@@ -17,6 +17,7 @@
 namespace chorus {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -36,6 +37,26 @@ struct Outcome {
   absl::Status status() const { return value.has_value() ? value->status() : absl::OkStatus(); }
 };
 
+// Writes down what it hears, as "0 a: text".
+class RecordingListener final : public GraphListener {
+ public:
+  void OnText(const TextId& id, TextDelta delta) override { Add(id, delta.text); }
+  void OnGenerated(const TextId& id, const GraphResult& text) override {
+    Add(id, absl::StrCat("whole ", text.generated));
+  }
+  void OnScored(const TextId& id, const GraphResult& text) override {
+    Add(id, absl::StrCat("scored ", text.classification.probabilities[1]));
+  }
+
+  std::vector<std::string> heard;
+
+ private:
+  void Add(const TextId& id, const std::string& what) {
+    heard.push_back(absl::StrCat(id.index.has_value() ? absl::StrCat(*id.index) : "-", " ",
+                                 id.branch, ": ", what));
+  }
+};
+
 // The puppets answer from the test's own thread, so every order is the test's choice.
 class ExecutorTest : public testing::Test {
  protected:
@@ -50,7 +71,8 @@ class ExecutorTest : public testing::Test {
     const GraphSpec chain = {
         .name = "chain",
         .nodes = {{.name = "first",
-                   .kind = GraphSpec::Generate{.runner = "ra", .max_new_tokens = 5, .top_k = 3}},
+                   .kind = GraphSpec::Generate{.runner = "ra",
+                                               .defaults = {.max_new_tokens = 5, .top_k = 3}}},
                   {.name = "second", .kind = GraphSpec::Generate{.runner = "rb", .input = "first"}},
                   {.name = "score",
                    .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"second"}}}},
@@ -67,13 +89,15 @@ class ExecutorTest : public testing::Test {
 
   absl::Status Run(const std::string& graph, const GenerateOverrides& overrides = {},
                    CallContext context = {}) {
-    return executor_->RunGraph(graph, "I", overrides, std::move(context), outcome_.Done());
+    return executor_->RunGraph(graph, "I", overrides, std::move(context), listener_,
+                               outcome_.Done());
   }
 
   std::shared_ptr<PuppetRunnerClient> ra_ = std::make_shared<PuppetRunnerClient>();
   std::shared_ptr<PuppetRunnerClient> rb_ = std::make_shared<PuppetRunnerClient>();
   std::shared_ptr<PuppetRunnerClient> rs_ = std::make_shared<PuppetRunnerClient>();
   absl::Time now_ = absl::UnixEpoch();
+  std::shared_ptr<RecordingListener> listener_;  // Null: nobody listens.
   Outcome<std::vector<GraphResult>> outcome_;
   std::optional<Executor> executor_;
 };
@@ -91,13 +115,13 @@ TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
   ASSERT_EQ(results.size(), 2u);
   EXPECT_EQ(results[0].generated, "I am b");
   EXPECT_EQ(results[0].runner, "rb");
-  EXPECT_EQ(results[0].finish_reason, FinishReason::kStop);
+  EXPECT_EQ(results[0].end.reason, FinishReason::kStop);
   EXPECT_EQ(results[0].seed, 7u);
   EXPECT_THAT(results[0].classification.labels, ElementsAre("NEGATIVE", "POSITIVE"));
   EXPECT_THAT(results[0].classification.probabilities, ElementsAre(0.25, 0.75));
   EXPECT_EQ(results[1].generated, "I am a");
   EXPECT_EQ(results[1].runner, "ra");
-  EXPECT_EQ(results[1].finish_reason, FinishReason::kLength);
+  EXPECT_EQ(results[1].end.reason, FinishReason::kLength);
   EXPECT_THAT(results[1].classification.probabilities, ElementsAre(0.75, 0.25));
 }
 
@@ -116,7 +140,7 @@ TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
   EXPECT_EQ(describe().classifier.stats.in_flight, 0u);
   EXPECT_EQ(executor_->DescribeGraph("chain")->generators[0].stats.in_flight, 0u);
   auto a = ra_->TakeGenerate();
-  a.on_text(" x");
+  a.on_text({.text = " x"});
   EXPECT_EQ(describe().generators[0].stats.waiting, 0u);
   now_ += absl::Seconds(2);
   a.Finish("y");
@@ -145,8 +169,8 @@ TEST_F(ExecutorTest, CallsGeneratorsConcurrentlyAndNeverRepliesInline) {
 TEST_F(ExecutorTest, ScoresATextTheMomentItEnds) {
   ASSERT_TRUE(Run("tutorial").ok());
   auto a = ra_->TakeGenerate();
-  a.on_text(" x");
-  a.on_text("yz");
+  a.on_text({.text = " x"});
+  a.on_text({.text = "yz"});
   EXPECT_EQ(rs_->num_classify_calls(), 0u);
   a.Finish("!");
   ASSERT_EQ(rs_->num_classify_calls(), 1u);  // b has not written a word.
@@ -335,24 +359,120 @@ TEST_F(ExecutorTest, OverridesTheGraphsDefaults) {
 }
 
 TEST_F(ExecutorTest, GeneratesWithOneModel) {
-  Outcome<GenerateResult> outcome;
-  ASSERT_TRUE(
-      executor_->Generate("ra", "I", {.top_k = 1, .seed = 3}, {.request_id = "r"}, outcome.Done())
-          .ok());
+  ASSERT_TRUE(executor_
+                  ->Generate("ra", "I", {.top_k = 1, .seed = 3}, {.request_id = "r"}, nullptr,
+                             outcome_.Done())
+                  .ok());
   auto call = ra_->TakeGenerate();
   EXPECT_EQ(call.prompt, "I");
   EXPECT_EQ(call.params.top_k, 1u);
   EXPECT_EQ(call.params.max_length, 128u);
   EXPECT_EQ(call.params.branch, 0u);
   EXPECT_EQ(call.context.request_id, "r");
-  call.on_text(" am");
+  call.on_text({.text = " am"});
   call.Finish(" here", FinishReason::kLength);
-  ASSERT_EQ(outcome.num_calls, 1);
-  ASSERT_TRUE(outcome.status().ok());
-  EXPECT_EQ((*outcome.value)->generated, "I am here");
-  EXPECT_EQ((*outcome.value)->seed, 3u);
-  EXPECT_EQ((*outcome.value)->end.reason, FinishReason::kLength);
-  EXPECT_EQ((*outcome.value)->end.generated_tokens, 2u);
+  ASSERT_EQ(outcome_.num_calls, 1);
+  ASSERT_TRUE(outcome_.status().ok());
+  ASSERT_EQ((*outcome_.value)->size(), 1u);
+  const GraphResult& result = (**outcome_.value)[0];
+  EXPECT_EQ(result.generated, "I am here");
+  EXPECT_EQ(result.prompt_bytes, 1u);
+  EXPECT_EQ(result.seed, 3u);
+  EXPECT_EQ(result.end.reason, FinishReason::kLength);
+  EXPECT_EQ(result.end.generated_tokens, 2u);
+  EXPECT_EQ(rs_->num_classify_calls(), 0u);
+}
+
+TEST_F(ExecutorTest, TellsItsListenerWhatHappensTheMomentItDoes) {
+  listener_ = std::make_shared<RecordingListener>();
+  ASSERT_TRUE(Run("tutorial").ok());
+  auto b = rb_->TakeGenerate();
+  b.on_text({.text = " b"});
+  ra_->TakeGenerate().Finish(" a");
+  rs_->TakeClassify().Finish(0.5);
+  b.Finish("!");
+  EXPECT_THAT(listener_->heard, ElementsAre("0 b:  b", "1 a:  a", "1 a: whole I a",
+                                            "1 a: scored 0.5", "0 b: !", "0 b: whole I b!"));
+  rs_->TakeClassify().Finish(0.25);
+  EXPECT_EQ(listener_->heard.back(), "0 b: scored 0.25");
+  EXPECT_EQ(outcome_.num_calls, 1);
+}
+
+TEST_F(ExecutorTest, ATextThatIsOnlyContinuedHasNoPlaceInTheReply) {
+  listener_ = std::make_shared<RecordingListener>();
+  ASSERT_TRUE(Run("chain").ok());
+  ra_->TakeGenerate().Finish(" am");
+  rb_->TakeGenerate().Finish(" here");
+  rs_->TakeClassify().Finish(1);
+  EXPECT_THAT(listener_->heard,
+              ElementsAre("- first:  am", "- first: whole I am", "0 second:  here",
+                          "0 second: whole I am here", "0 second: scored 1"));
+}
+
+TEST_F(ExecutorTest, GivesSeveralTextsABranchBranchByBranch) {
+  listener_ = std::make_shared<RecordingListener>();
+  ASSERT_TRUE(Run("tutorial", {.seed = 7, .num_return_sequences = 2}).ok());
+  for (int i = 0; i < 2; ++i) {
+    auto a = ra_->TakeGenerate();
+    EXPECT_EQ(a.params.sequence, static_cast<uint32_t>(i));
+    EXPECT_EQ(a.params.seed, 7u);
+    a.Finish(absl::StrCat(" a", i));
+    rs_->TakeClassify().Finish(0.125 * i);
+    rb_->TakeGenerate().Finish(absl::StrCat(" b", i));
+    rs_->TakeClassify().Finish(0.5 + 0.125 * i);
+  }
+  ASSERT_TRUE(outcome_.status().ok()) << outcome_.status();
+  std::vector<std::string> texts;
+  for (const GraphResult& result : **outcome_.value) texts.push_back(result.generated);
+  EXPECT_THAT(texts, ElementsAre("I b0", "I b1", "I a0", "I a1"));
+  EXPECT_EQ((**outcome_.value)[1].classification.probabilities[1], 0.625);
+  EXPECT_THAT(listener_->heard, Contains("3 a: scored 0.125"));
+}
+
+TEST_F(ExecutorTest, ContinuesEachOfSeveralTexts) {
+  ASSERT_TRUE(Run("chain", {.num_return_sequences = 2}).ok());
+  auto zero = ra_->TakeGenerate();
+  ra_->TakeGenerate().Finish(" one");
+  auto second = rb_->TakeGenerate();
+  EXPECT_EQ(second.prompt, "I one");
+  EXPECT_EQ(second.params.sequence, 1u);
+  zero.Finish(" zero");
+  EXPECT_EQ(rb_->TakeGenerate().prompt, "I zero");
+  second.Fail(absl::InternalError(""));
+}
+
+TEST_F(ExecutorTest, OneFailureOfSeveralTextsCancelsAll) {
+  ASSERT_TRUE(Run("tutorial", {.num_return_sequences = 2}).ok());
+  ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  auto other = ra_->TakeGenerate();
+  EXPECT_TRUE(other.context.stop.stop_requested());
+  other.Fail(absl::CancelledError(""));
+  rb_->TakeGenerate().Fail(absl::CancelledError(""));
+  rb_->TakeGenerate().Fail(absl::CancelledError(""));
+  EXPECT_EQ(outcome_.status(), absl::UnavailableError("a (ra): gone"));
+}
+
+TEST_F(ExecutorTest, SeveralTextsMustBeSampled) {
+  EXPECT_EQ(Run("tutorial", {.do_sample = false, .num_return_sequences = 2}).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ra_->num_generate_calls(), 0u);
+}
+
+TEST_F(ExecutorTest, TokenizesAndDetokenizes) {
+  Outcome<std::vector<TextToken>> tokens;
+  ASSERT_TRUE(executor_->Tokenize("ra", "I", {}, tokens.Done()).ok());
+  auto call = ra_->TakeTokenize();
+  EXPECT_EQ(call.text, "I");
+  std::move(call.done)(std::vector<TextToken>{{.id = 40, .text = "I", .begin = 0, .end = 1}});
+  ASSERT_TRUE(tokens.status().ok());
+  EXPECT_EQ((**tokens.value)[0].id, 40u);
+
+  Outcome<std::string> text;
+  ASSERT_TRUE(executor_->Detokenize("ra", {40}, {}, text.Done()).ok());
+  auto back = ra_->TakeDetokenize();
+  EXPECT_THAT(back.ids, ElementsAre(40));
+  std::move(back.done)(absl::InvalidArgumentError("no such id"));
+  EXPECT_EQ(text.status(), absl::InvalidArgumentError("ra: no such id"));
 }
 
 TEST_F(ExecutorTest, ClassifiesWithOneModel) {
@@ -366,17 +486,16 @@ TEST_F(ExecutorTest, ClassifiesWithOneModel) {
 }
 
 TEST_F(ExecutorTest, SingleModelErrorsNameTheRunner) {
-  Outcome<GenerateResult> generated;
-  ASSERT_TRUE(executor_->Generate("ra", "I", {}, {}, generated.Done()).ok());
+  ASSERT_TRUE(executor_->Generate("ra", "I", {}, {}, nullptr, outcome_.Done()).ok());
   ra_->TakeGenerate().Fail(absl::InvalidArgumentError("is a classifier"));
-  EXPECT_EQ(generated.status(), absl::InvalidArgumentError("ra: is a classifier"));
+  EXPECT_EQ(outcome_.status(), absl::InvalidArgumentError("ra: is a classifier"));
 
   Outcome<std::vector<TextClassification>> classified;
   ASSERT_TRUE(executor_->Classify("rs", {"x"}, {}, classified.Done()).ok());
   rs_->TakeClassify().Fail(absl::UnavailableError("gone"));
   EXPECT_EQ(classified.status(), absl::UnavailableError("rs: gone"));
 
-  EXPECT_EQ(executor_->Generate("x", "I", {}, {}, generated.Done()),
+  EXPECT_EQ(executor_->Generate("x", "I", {}, {}, nullptr, outcome_.Done()),
             absl::NotFoundError("no model is called \"x\"; there is ra, rb, rs"));
   EXPECT_EQ(executor_->Classify("y", {"I"}, {}, classified.Done()),
             absl::NotFoundError("no model is called \"y\"; there is ra, rb, rs"));

@@ -22,6 +22,9 @@ TEST(GraphSpecFromConfig, KeepsSetAndUnsetApart) {
   set.mutable_generate()->set_temperature(0);
   set.mutable_generate()->set_top_k(0);
   set.mutable_generate()->set_top_p(0);
+  set.mutable_generate()->set_min_p(0);
+  set.mutable_generate()->set_repetition_penalty(2);
+  set.mutable_generate()->add_stop("END");
   config::v1::Node& unset = *config.add_nodes();
   unset.set_name("unset");
   unset.mutable_generate();
@@ -39,16 +42,20 @@ TEST(GraphSpecFromConfig, KeepsSetAndUnsetApart) {
   EXPECT_EQ(spec.nodes[0].name, "set");
   EXPECT_EQ(a.runner, "r");
   EXPECT_EQ(a.input, "unset");
-  EXPECT_EQ(a.max_length, 0u);
-  EXPECT_EQ(a.max_new_tokens, 2u);
-  EXPECT_EQ(a.do_sample, false);
-  EXPECT_EQ(a.temperature, 0.0);
-  EXPECT_EQ(a.top_k, 0u);
-  EXPECT_EQ(a.top_p, 0.0);
+  EXPECT_EQ(a.defaults.max_length, 0u);
+  EXPECT_EQ(a.defaults.max_new_tokens, 2u);
+  EXPECT_EQ(a.defaults.do_sample, false);
+  EXPECT_EQ(a.defaults.temperature, 0.0);
+  EXPECT_EQ(a.defaults.top_k, 0u);
+  EXPECT_EQ(a.defaults.top_p, 0.0);
+  EXPECT_EQ(a.defaults.min_p, 0.0);
+  EXPECT_EQ(a.defaults.repetition_penalty, 2.0);
+  EXPECT_EQ(a.defaults.stop, std::vector<std::string>{"END"});
   const auto& b = std::get<GraphSpec::Generate>(spec.nodes[1].kind);
   EXPECT_EQ(b.input, "");
-  EXPECT_FALSE(b.max_length || b.max_new_tokens || b.do_sample || b.temperature || b.top_k ||
-               b.top_p);
+  EXPECT_FALSE(b.defaults.max_length || b.defaults.max_new_tokens || b.defaults.do_sample ||
+               b.defaults.temperature || b.defaults.top_k || b.defaults.top_p || b.defaults.min_p ||
+               b.defaults.repetition_penalty || !b.defaults.stop.empty());
   const auto& s = std::get<GraphSpec::Classify>(spec.nodes[2].kind);
   EXPECT_EQ(s.runner, "b");
   EXPECT_THAT(s.inputs, ElementsAre("set"));

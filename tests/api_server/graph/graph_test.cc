@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 GraphSpec::Node GenerateNode(std::string name, std::string input = "") {
   return {.name = std::move(name),
@@ -60,13 +61,16 @@ TEST(Graph, TurnsNamesIntoIndices) {
 
 TEST(Graph, FillsInDefaultsAndKeepsWhatIsSet) {
   GraphSpec spec = ValidSpec();
-  GraphSpec::Generate& b = GenerateOf(spec, 2);
+  GenerateOverrides& b = GenerateOf(spec, 2).defaults;
   b.max_length = 7;
   b.max_new_tokens = 3;
   b.do_sample = false;
   b.temperature = 0.5;
   b.top_k = 0;
   b.top_p = 0.25;
+  b.min_p = 0.125;
+  b.repetition_penalty = 1.5;
+  b.stop = {"END"};
   const auto graph = Create(spec);
   ASSERT_TRUE(graph.ok()) << graph.status();
   const GenerateParams& unset = (*graph)->generators()[0].defaults;
@@ -76,6 +80,9 @@ TEST(Graph, FillsInDefaultsAndKeepsWhatIsSet) {
   EXPECT_EQ(unset.temperature, 1.0);
   EXPECT_EQ(unset.top_k, 50u);
   EXPECT_EQ(unset.top_p, 1.0);
+  EXPECT_EQ(unset.min_p, 0.0);
+  EXPECT_EQ(unset.repetition_penalty, 1.0);
+  EXPECT_THAT(unset.stop, IsEmpty());
   EXPECT_EQ(unset.branch, 0u);
   const GenerateParams& set = (*graph)->generators()[1].defaults;
   EXPECT_EQ(set.max_length, 7u);
@@ -84,7 +91,28 @@ TEST(Graph, FillsInDefaultsAndKeepsWhatIsSet) {
   EXPECT_EQ(set.temperature, 0.5);
   EXPECT_EQ(set.top_k, 0u);
   EXPECT_EQ(set.top_p, 0.25);
+  EXPECT_EQ(set.min_p, 0.125);
+  EXPECT_EQ(set.repetition_penalty, 1.5);
+  EXPECT_THAT(set.stop, ElementsAre("END"));
   EXPECT_EQ(set.branch, 1u);
+}
+
+TEST(Graph, OfAModelHasOneGeneratorWhoseTextIsTheReply) {
+  const std::shared_ptr<const Graph> graph = Graph::OfModel("gpt2");
+  ASSERT_EQ(graph->generators().size(), 1u);
+  EXPECT_EQ(graph->generators()[0].runner, "gpt2");
+  EXPECT_FALSE(graph->has_classifier());
+  EXPECT_THAT(graph->outputs(), ElementsAre(0));
+}
+
+TEST(Graph, KnowsTheTextsOfTheReply) {
+  GraphSpec spec = ValidSpec();
+  ClassifyOf(spec, 0).inputs = {"b"};
+  const auto graph = Create(spec);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_THAT((*graph)->outputs(), ElementsAre(1));
+  EXPECT_EQ((*graph)->output_of(0), std::nullopt);
+  EXPECT_EQ((*graph)->output_of(1), 0);
 }
 
 struct Rule {
@@ -153,22 +181,34 @@ INSTANTIATE_TEST_SUITE_P(
         {"EveryClassifierIsUsed",
          [](GraphSpec& s) { s.nodes.push_back(ClassifyNode("other", {"a"})); },
          R"(graph "g": node "other": is not used: nothing leads from it to output "score")"},
-        {"MaxLengthIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).max_length = 0; },
+        {"MaxLengthIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).defaults.max_length = 0; },
          R"(graph "g": node "a": max_length must be at least 1: 0)"},
-        {"MaxNewTokensIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).max_new_tokens = 0; },
+        {"MaxNewTokensIsPositive",
+         [](GraphSpec& s) { GenerateOf(s, 1).defaults.max_new_tokens = 0; },
          R"(graph "g": node "a": max_new_tokens must be at least 1: 0)"},
-        {"TemperatureIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).temperature = 0; },
-         R"(graph "g": node "a": temperature must be greater than 0 and finite: 0)"},
-        {"TemperatureIsANumber", [](GraphSpec& s) { GenerateOf(s, 1).temperature = kNan; },
-         R"(graph "g": node "a": temperature must be greater than 0 and finite: nan)"},
-        {"TemperatureIsFinite", [](GraphSpec& s) { GenerateOf(s, 1).temperature = kInfinity; },
-         R"(graph "g": node "a": temperature must be greater than 0 and finite: inf)"},
-        {"TopPIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).top_p = 0; },
+        {"TemperatureIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).defaults.temperature = 0; },
+         R"(graph "g": node "a": temperature must be finite and greater than 0: 0)"},
+        {"TemperatureIsANumber", [](GraphSpec& s) { GenerateOf(s, 1).defaults.temperature = kNan; },
+         R"(graph "g": node "a": temperature must be finite and greater than 0: nan)"},
+        {"TemperatureIsFinite",
+         [](GraphSpec& s) { GenerateOf(s, 1).defaults.temperature = kInfinity; },
+         R"(graph "g": node "a": temperature must be finite and greater than 0: inf)"},
+        {"TopPIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).defaults.top_p = 0; },
          R"(graph "g": node "a": top_p must be greater than 0 and at most 1: 0)"},
-        {"TopPIsAtMostOne", [](GraphSpec& s) { GenerateOf(s, 1).top_p = 1.5; },
+        {"TopPIsAtMostOne", [](GraphSpec& s) { GenerateOf(s, 1).defaults.top_p = 1.5; },
          R"(graph "g": node "a": top_p must be greater than 0 and at most 1: 1.5)"},
-        {"TopPIsANumber", [](GraphSpec& s) { GenerateOf(s, 1).top_p = kNan; },
+        {"TopPIsANumber", [](GraphSpec& s) { GenerateOf(s, 1).defaults.top_p = kNan; },
          R"(graph "g": node "a": top_p must be greater than 0 and at most 1: nan)"},
+        {"MinPIsAtMostOne", [](GraphSpec& s) { GenerateOf(s, 1).defaults.min_p = 1.5; },
+         R"(graph "g": node "a": min_p must be 0 to 1: 1.5)"},
+        {"RepetitionPenaltyIsPositive",
+         [](GraphSpec& s) { GenerateOf(s, 1).defaults.repetition_penalty = 0; },
+         R"(graph "g": node "a": repetition_penalty must be finite and greater than 0: 0)"},
+        {"StopStringsAreNotEmpty",
+         [](GraphSpec& s) {
+           GenerateOf(s, 1).defaults.stop = {"a", ""};
+         },
+         R"(graph "g": node "a": stop[1] must have 1 to 1024 bytes: 0)"},
     }),
     [](const testing::TestParamInfo<Rule>& info) { return info.param.name; });
 
@@ -206,13 +246,13 @@ TEST(Graph, TellsAllThatIsWrongAtOnce) {
   GraphSpec spec = ValidSpec();
   spec.name = "G";
   spec.output = "nothing";
-  GenerateOf(spec, 1).temperature = -1;
-  GenerateOf(spec, 1).max_length = 0;
+  GenerateOf(spec, 1).defaults.temperature = -1;
+  GenerateOf(spec, 1).defaults.max_length = 0;
   GenerateOf(spec, 2).runner = "gpt3";
   const std::string error = ErrorOf(spec);
   EXPECT_THAT(error, HasSubstr("name must match"));
   EXPECT_THAT(error, HasSubstr("output must be a node"));
-  EXPECT_THAT(error, HasSubstr("temperature must be greater than 0 and finite: -1"));
+  EXPECT_THAT(error, HasSubstr("temperature must be finite and greater than 0: -1"));
   EXPECT_THAT(error, HasSubstr("max_length must be at least 1: 0"));
   EXPECT_THAT(error, HasSubstr("\"gpt3\""));
 }

@@ -80,8 +80,8 @@ struct Generation {
   void Start(Client& client, const GenerateParams& params = {}, CallContext context = {}) {
     client->Generate(
         "I", params, std::move(context),
-        [this](std::string_view delta) {
-          deltas.emplace_back(delta);
+        [this](TextDelta delta) {
+          deltas.push_back(std::move(delta.text));
           if (deltas.size() == 1) first_delta.set_value();
         },
         [this](absl::StatusOr<GenerationEnd> result) { promise.set_value(std::move(result)); });

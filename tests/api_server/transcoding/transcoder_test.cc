@@ -108,7 +108,8 @@ TEST_F(TranscoderTest, ExplainsTheTutorialsMistakes) {
   EXPECT_THAT(error("?max_len=5", "text/plain", "a"),
               IsInvalid("unknown query parameter \"max_len\": POST /classify_generated_texts takes "
                         "max_length, max_new_tokens, do_sample, temperature, top_k, top_p, seed, "
-                        "details"));
+                        "min_p, repetition_penalty, stop, num_return_sequences, ignore_eos, "
+                        "explain, details"));
   EXPECT_THAT(error("?max_length=-5", "text/plain", "a"),
               IsInvalid("query parameter max_length must be an integer from 0 to 4294967295: "
                         "\"-5\""));
@@ -183,8 +184,8 @@ TEST_F(TranscoderTest, TakesTheQueryAfterTheFirstQuestionMark) {
 }
 
 TEST_F(TranscoderTest, ListsItsBindings) {
-  EXPECT_EQ(transcoder_->bindings().size(), 24u);
-  EXPECT_EQ(transcoder_->bindings().back().name(), "POST /v1/models/{model}:classify");
+  EXPECT_EQ(transcoder_->bindings().size(), 29u);
+  EXPECT_EQ(transcoder_->bindings().back().name(), "POST /v1/models/{model}:detokenize");
 }
 
 TEST(Transcoder, NamesBothMethodsOfOneRoute) {

@@ -57,12 +57,30 @@ TEST_F(ClassificationEngineTest, ClassifiesEachText) {
   ASSERT_TRUE(Submit({"ab", "c", std::string(40, 'a')}, reply).ok());
   const absl::StatusOr<ClassificationResults> results = reply.Wait();
   ASSERT_TRUE(results.ok());
-  ASSERT_EQ(results->size(), 3u);
-  EXPECT_EQ((*results)[0].num_tokens, 2);
-  EXPECT_EQ((*results)[1].num_tokens, 1);
-  EXPECT_EQ((*results)[2].num_tokens, 16);  // Cut at the context.
-  EXPECT_THAT((*results)[2].probabilities, ElementsAre(0.5, 0.5));
+  ASSERT_EQ(results->texts.size(), 3u);
+  EXPECT_EQ(results->texts[0].num_tokens, 2);
+  EXPECT_EQ(results->texts[1].num_tokens, 1);
+  EXPECT_EQ(results->texts[2].num_tokens, 16);  // Cut at the context.
+  EXPECT_THAT(results->texts[2].probabilities, ElementsAre(0.5, 0.5));
   EXPECT_THAT(engine_->labels(), ElementsAre("LENGTH", "SUM"));
+}
+
+TEST_F(ClassificationEngineTest, CountsTheTimeInTheQueue) {
+  hold_model_ = true;
+  Make({.batch = {.max_batch_rows = 1}});
+  Reply first, second;
+  ASSERT_TRUE(Submit({"a"}, first).ok());
+  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  const absl::Time before = absl::Now();
+  ASSERT_TRUE(Submit({"b", "c"}, second).ok());
+  const absl::Time submitted = absl::Now();
+  const absl::Time released = absl::Now();
+  gate_.Close();
+  const absl::StatusOr<ClassificationResults> results = second.Wait();
+  ASSERT_TRUE(results.ok());
+  EXPECT_GE(results->queue, released - submitted);
+  EXPECT_LE(results->queue + results->compute, absl::Now() - before);
+  EXPECT_EQ(results->max_batch_size, 1);
 }
 
 TEST_F(ClassificationEngineTest, RefusesNoTextAndLateCalls) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/runner_server/engine/fake_classifier.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
@@ -40,22 +41,25 @@ class ClassificationStepperTest : public ::testing::Test {
   }
 
   void Add(std::vector<std::vector<int32_t>> rows, Reply& reply,
-           absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {}) {
+           absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {},
+           absl::Time arrived_at = absl::InfiniteFuture()) {
     ClassificationCall call;
     call.id = next_id_++;
     call.rows = std::move(rows);
     call.deadline = deadline;
     call.stop = std::move(stop);
-    stepper_->Add({std::move(call), [&reply](absl::StatusOr<ClassificationResults> results) {
+    stepper_->Add({std::move(call),
+                   [&reply](absl::StatusOr<ClassificationResults> results) {
                      EXPECT_FALSE(reply.has_value()) << "ended twice";
                      reply = std::move(results);
-                   }});
+                   },
+                   arrived_at});
   }
 
   // That `results` are what the fake says of the rows.
   static void ExpectResults(const Reply& reply, const std::vector<std::vector<int32_t>>& rows) {
     ASSERT_TRUE(reply.has_value() && reply->ok());
-    const ClassificationResults& results = **reply;
+    const std::vector<TextClassification>& results = (*reply)->texts;
     ASSERT_EQ(results.size(), rows.size());
     for (size_t i = 0; i < rows.size(); ++i) {
       const double length = std::exp(static_cast<float>(rows[i].size()) / 10);
@@ -99,6 +103,25 @@ TEST_F(ClassificationStepperTest, EndsACallWhenItsLastRowIsDone) {
   stepper_->Step(kNow);
   ExpectResults(reply, rows);
   EXPECT_THAT(model_->batch_sizes, ElementsAre(1, 2));
+}
+
+TEST_F(ClassificationStepperTest, TellsACallItsTimesAndCompany) {
+  Make({.max_batch_tokens = 4});
+  std::vector<absl::Time> passes;
+  model_->before_forward = [&] { passes.push_back(absl::Now()); };
+  const absl::Time arrived_at = absl::Now() - absl::Seconds(10);
+  Reply first, second;
+  Add({{1, 2}}, first, absl::InfiniteFuture(), {}, arrived_at);
+  Add({{3, 4}, {5, 6, 7}}, second, absl::InfiniteFuture(), {}, arrived_at);
+  while (stepper_->HasWork()) stepper_->Step(kNow);
+  const absl::Time end = absl::Now();
+  EXPECT_THAT(model_->batch_sizes, ElementsAre(2, 1));
+  const ClassificationResults& results = **second;
+  EXPECT_EQ(results.max_batch_size, 2);
+  EXPECT_GE(results.queue, absl::Seconds(10));
+  EXPECT_LE(results.queue, passes[0] - arrived_at);
+  EXPECT_GE(results.queue + results.compute, passes[1] - arrived_at);
+  EXPECT_LE(results.queue + results.compute, end - arrived_at);
 }
 
 TEST_F(ClassificationStepperTest, EndsWhatNobodyWaitsFor) {

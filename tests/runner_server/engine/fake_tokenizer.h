@@ -4,6 +4,7 @@
 // letters a to z, 27 a space
 // and whatever else there is, 28 to 31 the four bytes of U+1F642, one each.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,21 @@ class FakeTokenizer final : public Tokenizer, public TokenBytes {
       ids.push_back(id == std::string_view::npos ? kSpace : static_cast<int32_t>(id));
     }
     return ids;
+  }
+
+  // A token a byte.
+  std::vector<TokenSpan> EncodeWithSpans(std::string_view text) const override {
+    std::vector<TokenSpan> spans;
+    for (const int32_t id : Encode(text, text.size())) {
+      spans.push_back({id, spans.size(), spans.size() + 1});
+    }
+    return spans;
+  }
+
+  std::string Decode(std::span<const int32_t> ids) const override {
+    std::string bytes;
+    for (const int32_t id : ids) bytes += kBytes[id];
+    return ReplaceInvalidUtf8(bytes);
   }
 
   int32_t vocab_size() const override { return kVocabSize; }

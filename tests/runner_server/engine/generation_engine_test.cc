@@ -69,6 +69,41 @@ TEST_F(GenerationEngineTest, WritesAText) {
   EXPECT_NE(reply.thread, std::this_thread::get_id());
 }
 
+TEST_F(GenerationEngineTest, PassesOnWhatATextIsToBe) {
+  Make(Script(2, {3, FakeTokenizer::kEnd, 1, 20, 5, 1}));
+  GenerationReply reply;
+  ASSERT_TRUE(Submit({.text = "ab",
+                      .sampling = kGreedy,
+                      .stop = {"te"},
+                      .ignore_eos = true,
+                      .top_logprobs = 1},
+                     reply)
+                  .ok());
+  reply.Wait();
+  EXPECT_EQ(reply.text, "ca");
+  EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
+  EXPECT_EQ(reply.logprobs.size(), 3u);
+}
+
+TEST_F(GenerationEngineTest, CountsTheTimeInTheQueue) {
+  hold_model_ = true;
+  Make(Script(1, {1}), {.num_slots = 1});
+  GenerationReply first, second;
+  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 3};
+  ASSERT_TRUE(Submit(request, first).ok());
+  const absl::Time before = absl::Now();
+  ASSERT_TRUE(Submit(request, second).ok());
+  const absl::Time submitted = absl::Now();
+  while (engine_->load().queued_sequences != 1) std::this_thread::yield();
+  const absl::Time released = absl::Now();
+  LetAllStepsRun();
+  second.Wait();
+  const GenerationTiming& timing = second.result->timing;
+  EXPECT_GE(timing.queue, released - submitted);
+  EXPECT_LE(timing.queue + timing.prefill + timing.decode, absl::Now() - before);
+  EXPECT_EQ(timing.max_batch_size, 1);
+}
+
 TEST_F(GenerationEngineTest, StartsAnEmptyTextFromBos) {
   std::vector<int32_t> seen;
   Make([&](const std::vector<int32_t>& tokens, std::span<float> logits) {
@@ -115,6 +150,11 @@ TEST_F(GenerationEngineTest, RefusesWhatIsOutOfRangeAtOnce) {
   for (const Case& c : std::vector<Case>{
            {"a", {.temperature = -1}, 0, "temperature must be a finite number above 0: -1"},
            {"a", {.top_p = 2}, 0, "top_p must be above 0 and at most 1: 2"},
+           {"a", {.min_p = 2}, 0, "min_p must be at least 0 and at most 1: 2"},
+           {"a",
+            {.repetition_penalty = -1},
+            0,
+            "repetition_penalty must be a finite number above 0: -1"},
            {"a", {}, 65, "max_length must be at most 64: 65"},
            {"", {}, 0, "text must not be empty: the model has no BOS token to start from"}}) {
     GenerationReply reply;
@@ -124,6 +164,20 @@ TEST_F(GenerationEngineTest, RefusesWhatIsOutOfRangeAtOnce) {
     EXPECT_EQ(StdView(status.message()), c.message);
     EXPECT_FALSE(reply.done());
   }
+}
+
+TEST_F(GenerationEngineTest, RefusesStopStringsAndLogProbabilitiesBeyondTheLimits) {
+  Make(HashLogits);
+  GenerationReply reply;
+  const auto refusal = [&](GenerationRequest request) {
+    request.text = "a";
+    const absl::Status status = Submit(std::move(request), reply);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_EQ(refusal({.stop = {"a", ""}}), "stop[1] must have 1 to 1024 bytes: 0");
+  EXPECT_EQ(refusal({.top_logprobs = 21}), "top_logprobs must be at most 20: 21");
+  EXPECT_FALSE(reply.done());
 }
 
 TEST_F(GenerationEngineTest, RefusesAPromptThatLeavesNoRoom) {

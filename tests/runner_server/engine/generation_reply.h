@@ -1,7 +1,8 @@
 #pragma once
 
 // Gathers what the callbacks of one generation bring, and checks their contract: deltas are whole
-// UTF-8 and not empty, nothing comes after the end, which comes once.
+// UTF-8 and not empty, log-probabilities one a token; nothing comes after the end, which comes
+// once.
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/utf8.h"
 #include "runner_server/engine/generation.h"
@@ -26,7 +29,13 @@ class GenerationReply {
                   EXPECT_FALSE(delta.text.empty());
                   EXPECT_TRUE(IsValidUtf8(delta.text));
                   EXPECT_GE(delta.num_tokens, 0);
+                  if (!delta.logprobs.empty()) {
+                    EXPECT_EQ(std::ssize(delta.logprobs), delta.num_tokens);
+                  }
                   text += delta.text;
+                  for (TokenLogProb& logprob : delta.logprobs) {
+                    logprobs.push_back(std::move(logprob));
+                  }
                   num_delta_tokens += delta.num_tokens;
                   ++num_deltas;
                 },
@@ -46,6 +55,7 @@ class GenerationReply {
   std::string text;
   int num_deltas = 0;
   int num_delta_tokens = 0;
+  std::vector<TokenLogProb> logprobs;
   absl::StatusOr<GenerationResult> result;
   std::thread::id thread;  // That ended it.
 

@@ -3,15 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <deque>
 #include <new>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/runner_server/engine/fake_language_model.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/generation_reply.h"
@@ -20,7 +24,9 @@
 namespace chorus {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::Ge;
 using ::testing::IsEmpty;
 
@@ -52,8 +58,16 @@ class GenerationStepperTest : public ::testing::Test {
     return sequence;
   }
 
-  void Add(std::unique_ptr<Sequence> sequence, GenerationReply& reply) {
-    stepper_->Add({std::move(sequence), reply.callbacks()});
+  // The rest of `arrival` as given.
+  void Add(std::unique_ptr<Sequence> sequence, GenerationReply& reply,
+           GenerationStepper::Arrival arrival = {}) {
+    arrival.sequence = std::move(sequence);
+    arrival.callbacks = reply.callbacks();
+    stepper_->Add(std::move(arrival));
+  }
+
+  static StopStringMatcher StopAt(const std::vector<std::string>& stop) {
+    return StopStringMatcher(stop);
   }
 
   void RunAll() {
@@ -123,6 +137,91 @@ TEST_F(GenerationStepperTest, ReplacesACharacterThatTheEndCutsOff) {
   EXPECT_EQ(reply.num_delta_tokens, 3);
 }
 
+TEST_F(GenerationStepperTest, StopsBeforeAStopStringAcrossTokens) {
+  Make(Script(2, {3, 1, 20, 20, 5, 18, 1}));  // "catter", and on.
+  GenerationReply reply;
+  Add(MakeSequence("ab", 20), reply, {.stop_strings = StopAt({"xyz", "tte"})});
+  RunAll();
+  EXPECT_EQ(reply.text, "ca");
+  EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
+  EXPECT_EQ(reply.result->num_generated_tokens, 5);  // Those of the stop string count.
+  EXPECT_EQ(reply.num_delta_tokens, 2);
+}
+
+TEST_F(GenerationStepperTest, DeliversTheBeginningOfAStopStringAtAnotherEnd) {
+  Make(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
+  GenerationReply by_eos, by_length;
+  Add(MakeSequence("ab", 20), by_eos, {.stop_strings = StopAt({"ats"})});
+  Add(MakeSequence("ab", 5), by_length, {.stop_strings = StopAt({"ats"})});
+  RunAll();
+  EXPECT_EQ(by_eos.text, "cat");
+  EXPECT_EQ(by_eos.result->reason, FinishReason::kStop);
+  EXPECT_EQ(by_eos.num_delta_tokens, 3);
+  EXPECT_EQ(by_length.text, "cat");
+  EXPECT_EQ(by_length.result->reason, FinishReason::kLength);
+}
+
+TEST_F(GenerationStepperTest, PrefersTheStopStringToTheLengthItIsCompleteAt) {
+  Make(Script(2, {3, 1, 20}));
+  GenerationReply reply;
+  Add(MakeSequence("ab", 5), reply, {.stop_strings = StopAt({"t"})});
+  RunAll();
+  EXPECT_EQ(reply.text, "ca");
+  EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
+}
+
+TEST_F(GenerationStepperTest, LooksForStopStringsInNewTextOnly) {
+  Make(Script(2, {2, 1, FakeTokenizer::kEnd}));
+  GenerationReply reply;
+  Add(MakeSequence("ab", 20), reply, {.stop_strings = StopAt({"ab", "bb"})});
+  RunAll();
+  EXPECT_EQ(reply.text, "ba");
+}
+
+TEST_F(GenerationStepperTest, TakesTheEndForATokenWithoutTextWhenItIsIgnored) {
+  Make(Script(2, {3, FakeTokenizer::kEnd, 1, FakeTokenizer::kEnd, 20}));
+  GenerationReply reply;
+  Add(MakeSequence("ab", 7), reply, {.ignore_eos = true});
+  RunAll();
+  EXPECT_EQ(reply.text, "cat");
+  EXPECT_EQ(reply.result->reason, FinishReason::kLength);
+  EXPECT_EQ(reply.result->num_generated_tokens, 5);
+  EXPECT_EQ(reply.num_deltas, 3);
+  EXPECT_EQ(reply.num_delta_tokens, 5);
+}
+
+TEST_F(GenerationStepperTest, TellsHowLikelyTokensWereBeforePenaltyAndCuts) {
+  Make([](const std::vector<int32_t>&, std::span<float> logits) {
+    std::fill(logits.begin(), logits.end(), -100.f);
+    logits[1] = std::log(8.f);
+    logits[2] = std::log(4.f);
+    logits[kSmile] = std::log(4.f);
+  });
+  auto sequence = MakeSequence("a", 3);
+  sequence->sampling = {.do_sample = false, .repetition_penalty = 100};
+  GenerationReply reply, without, none;
+  Add(std::move(sequence), reply, {.top_logprobs = 2});
+  Add(MakeSequence("a", 3), without);
+  Add(MakeSequence("a", 3), none, {.top_logprobs = 0});
+  RunAll();
+  // "a" has been there, so "b"; after it, a byte that is no text by itself.
+  ASSERT_EQ(reply.logprobs.size(), 2u);
+  EXPECT_EQ(reply.logprobs[0].id, 2);
+  EXPECT_EQ(reply.logprobs[0].text, "b");
+  EXPECT_NEAR(reply.logprobs[0].logprob, std::log(0.25), 1e-6);
+  ASSERT_EQ(reply.logprobs[0].top.size(), 2u);
+  EXPECT_EQ(reply.logprobs[0].top[0].id, 1);
+  EXPECT_EQ(reply.logprobs[0].top[0].text, "a");
+  EXPECT_NEAR(reply.logprobs[0].top[0].logprob, std::log(0.5), 1e-6);
+  EXPECT_EQ(reply.logprobs[0].top[1].id, 2);
+  EXPECT_THAT(reply.logprobs[0].top[1].top, IsEmpty());
+  EXPECT_EQ(reply.logprobs[1].id, kSmile);
+  EXPECT_EQ(reply.logprobs[1].text, "\uFFFD");
+  EXPECT_THAT(without.logprobs, IsEmpty());
+  ASSERT_EQ(none.logprobs.size(), 2u);
+  EXPECT_THAT(none.logprobs[0].top, IsEmpty());
+}
+
 TEST_F(GenerationStepperTest, NeverChoosesAnIdWithoutAText) {
   Make(
       [](const std::vector<int32_t>&, std::span<float> logits) {
@@ -131,12 +230,15 @@ TEST_F(GenerationStepperTest, NeverChoosesAnIdWithoutAText) {
       },
       {.vocab_size = 48});
   GenerationReply greedy, sampled;
-  Add(MakeSequence("z", 6), greedy);
+  Add(MakeSequence("z", 6), greedy, {.top_logprobs = 1});
   auto sequence = MakeSequence("z", 30);
   sequence->sampling = {.do_sample = true, .top_k = 0};
   Add(std::move(sequence), sampled);
   RunAll();
   EXPECT_EQ(greedy.text, "ccccc");
+  // Nor does the padding take probability away from the others.
+  EXPECT_NEAR(greedy.logprobs[0].logprob, 1 - std::log(std::exp(1) + 31), 1e-6);
+  EXPECT_EQ(greedy.logprobs[0].top[0].id, 3);
   EXPECT_TRUE(sampled.result.ok());
 }
 
@@ -145,7 +247,31 @@ struct RandomRequest {
   std::string prompt;
   int max_tokens;
   SamplingParams sampling;
+  std::vector<std::string> stop;
+  bool ignore_eos;
+  std::optional<uint32_t> top_logprobs;
   int joins_at_step;
+};
+
+// All that a caller sees of a text.
+struct Written {
+  explicit Written(const GenerationReply& reply)
+      : text(reply.text),
+        num_generated_tokens(reply.result->num_generated_tokens),
+        num_delta_tokens(reply.num_delta_tokens),
+        reason(reply.result->reason) {
+    for (const TokenLogProb& logprob : reply.logprobs) {
+      logprobs.push_back(logprob.logprob);
+      for (const TokenLogProb& top : logprob.top) logprobs.push_back(top.logprob);
+    }
+  }
+  bool operator==(const Written&) const = default;
+
+  std::string text;
+  int num_generated_tokens;
+  int num_delta_tokens;
+  FinishReason reason;
+  std::vector<double> logprobs;
 };
 
 std::vector<RandomRequest> MakeRandomRequests(int count) {
@@ -159,15 +285,24 @@ std::vector<RandomRequest> MakeRandomRequests(int count) {
       prompt[c] = static_cast<char>('a' + pick(26));
     }
     const int max_tokens = static_cast<int>(prompt.size()) + 1 + pick(30);
-    requests.push_back({std::move(prompt),
-                        max_tokens,
-                        {.do_sample = pick(4) > 0,
-                         .temperature = 0.5 + 0.25 * pick(5),
-                         .top_k = static_cast<uint32_t>(pick(3) * 10),
-                         .top_p = pick(2) == 0 ? 1.0 : 0.9,
-                         .seed = static_cast<uint64_t>(pick(3)),
-                         .branch = static_cast<uint32_t>(pick(2))},
-                        pick(60)});
+    std::vector<std::string> stop;
+    for (int s = pick(3); s > 0; --s) stop.push_back({static_cast<char>('a' + pick(26))});
+    requests.push_back({.prompt = std::move(prompt),
+                        .max_tokens = max_tokens,
+                        .sampling = {.do_sample = pick(4) > 0,
+                                     .repetition_penalty = 1 + 0.2 * pick(3),
+                                     .temperature = 0.5 + 0.25 * pick(5),
+                                     .top_k = static_cast<uint32_t>(pick(3) * 10),
+                                     .top_p = pick(2) == 0 ? 1.0 : 0.9,
+                                     .min_p = pick(2) == 0 ? 0 : 0.02,
+                                     .seed = static_cast<uint64_t>(pick(3)),
+                                     .branch = static_cast<uint32_t>(pick(2)),
+                                     .sequence = static_cast<uint32_t>(pick(2))},
+                        .stop = std::move(stop),
+                        .ignore_eos = pick(2) == 0,
+                        .top_logprobs = {},
+                        .joins_at_step = pick(60)});
+    if (pick(2) == 0) requests.back().top_logprobs = pick(4);
   }
   return requests;
 }
@@ -177,15 +312,22 @@ TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
   const auto add = [&](const RandomRequest& request, GenerationReply& reply) {
     auto sequence = MakeSequence(request.prompt, request.max_tokens);
     sequence->sampling = request.sampling;
-    Add(std::move(sequence), reply);
+    Add(std::move(sequence), reply,
+        {.stop_strings = StopAt(request.stop),
+         .ignore_eos = request.ignore_eos,
+         .top_logprobs = request.top_logprobs});
   };
-  std::vector<std::pair<std::string, int>> alone;
+  std::vector<Written> alone;
   for (const RandomRequest& request : requests) {
     Make(HashLogits, {.num_slots = 1}, /*max_step_tokens=*/64);
     GenerationReply reply;
     add(request, reply);
     RunAll();
-    alone.emplace_back(reply.text, reply.result->num_generated_tokens);
+    alone.emplace_back(reply);
+  }
+  for (const FinishReason reason :
+       {FinishReason::kStop, FinishReason::kLength, FinishReason::kStopString}) {
+    EXPECT_THAT(alone, Contains(Field(&Written::reason, reason)));
   }
   struct Case {
     int num_slots, max_step_tokens, kv_cache_bytes;  // A token is a byte of the fake's cache.
@@ -205,8 +347,7 @@ TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
       }
     }
     for (size_t i = 0; i < requests.size(); ++i) {
-      EXPECT_EQ(replies[i].text, alone[i].first);
-      EXPECT_EQ(replies[i].result->num_generated_tokens, alone[i].second);
+      EXPECT_TRUE(Written(replies[i]) == alone[i]) << replies[i].text << " " << alone[i].text;
     }
     EXPECT_EQ(NumPreempted() > 0, kv_cache_bytes > 0);
     EXPECT_GT(model_->num_copied_tokens, 0);
@@ -364,6 +505,31 @@ TEST_F(GenerationStepperTest, TellsWhatEachStepDid) {
   EXPECT_EQ(observer_.steps[1].num_prompt_tokens, 2);
   EXPECT_EQ(observer_.steps[1].num_generated_tokens, 2);
   EXPECT_EQ(observer_.steps[1].limited_by, StepLimit::kNothing);
+}
+
+TEST_F(GenerationStepperTest, TellsATextItsTimesAndCompany) {
+  Make(Script(3, {1}), {.num_slots = 2}, /*max_step_tokens=*/4);
+  std::vector<absl::Time> passes;
+  model_->before_forward = [&] { passes.push_back(absl::Now()); };
+  const absl::Time arrived_at = absl::Now() - absl::Seconds(10);
+  GenerationReply first, second;
+  Add(MakeSequence("xyz", 4), first, {.arrived_at = arrived_at});
+  Add(MakeSequence("xyz", 6), second, {.arrived_at = arrived_at});
+  RunAll();
+  const absl::Time end = absl::Now();
+  // Three of the first's prompt and one of the second's; the rest of that; two tokens of it alone.
+  EXPECT_THAT(model_->batch_sizes, ElementsAre(2, 1, 1, 1));
+  const GenerationTiming& timing = second.result->timing;
+  EXPECT_EQ(timing.mean_batch_size, 1.25);
+  EXPECT_EQ(timing.max_batch_size, 2);
+  EXPECT_GE(timing.queue, absl::Seconds(10));
+  EXPECT_LE(timing.queue, passes[0] - arrived_at);
+  EXPECT_GE(timing.queue + timing.prefill, passes[1] - arrived_at);
+  EXPECT_LE(timing.queue + timing.prefill, passes[2] - arrived_at);
+  EXPECT_GE(timing.decode, passes[3] - passes[2]);
+  EXPECT_LE(timing.queue + timing.prefill + timing.decode, end - arrived_at);
+  EXPECT_EQ(first.result->timing.decode, absl::ZeroDuration());
+  EXPECT_EQ(first.result->timing.mean_batch_size, 2);
 }
 
 TEST_F(GenerationStepperTest, TellsWhyAStepHeldWhatItHeld) {

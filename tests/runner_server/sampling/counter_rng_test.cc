@@ -27,14 +27,19 @@ TEST(Philox4x32, GivesThePublishedAnswers) {
 }
 
 TEST(UniformAt, IsAFunctionOfItsArguments) {
-  EXPECT_EQ(UniformAt(7, 1, 5), UniformAt(7, 1, 5));
+  EXPECT_EQ(UniformAt(7, 1, 0, 5), UniformAt(7, 1, 0, 5));
   // High halves count too.
   const std::set<double> numbers = {
-      UniformAt(7, 1, 5),          UniformAt(8, 1, 5), UniformAt(7 + (1ull << 32), 1, 5),
-      UniformAt(7, 2, 5),          UniformAt(7, 1, 6), UniformAt(7, 1, 5 + (1ull << 32)),
-      UniformAt(1ull << 63, 1, 5),
+      UniformAt(7, 1, 0, 5),          UniformAt(8, 1, 0, 5), UniformAt(7 + (1ull << 32), 1, 0, 5),
+      UniformAt(7, 2, 0, 5),          UniformAt(7, 1, 0, 6), UniformAt(7, 1, 0, 5 + (1ull << 32)),
+      UniformAt(1ull << 63, 1, 0, 5), UniformAt(7, 1, 1, 5), UniformAt(7, 1, 1u << 31, 5),
   };
-  EXPECT_EQ(numbers.size(), 7u);
+  EXPECT_EQ(numbers.size(), 9u);
+}
+
+// Texts that clients keep by their seed.
+TEST(UniformAt, StaysTheSameFromVersionToVersion) {
+  EXPECT_EQ(UniformAt(7, 1, 0, 5), 0x1.04c05f6230826p-2);
 }
 
 TEST(UniformAt, IsUniform) {
@@ -43,7 +48,7 @@ TEST(UniformAt, IsUniform) {
   std::array<int, kBins> bins = {};
   double sum = 0;
   for (int position = 0; position < kDraws; ++position) {
-    const double number = UniformAt(42, 3, position);
+    const double number = UniformAt(42, 3, 0, position);
     ASSERT_THAT(number, AllOf(Ge(0), Lt(1)));
     ++bins[static_cast<size_t>(number * kBins)];
     sum += number;

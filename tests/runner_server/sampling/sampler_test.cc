@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <vector>
 
 #include "runner_server/sampling/counter_rng.h"
@@ -23,16 +24,51 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 std::vector<int32_t> KeptIds(Sampler& sampler, const std::vector<float>& logits,
-                             const SamplingParams& params) {
+                             const SamplingParams& params,
+                             const std::vector<int32_t>& tokens = {}) {
   std::vector<int32_t> ids;
-  for (const Candidate& candidate : sampler.Filter(logits, params)) ids.push_back(candidate.id);
+  for (const Candidate& candidate : sampler.Filter(logits, tokens, params)) {
+    ids.push_back(candidate.id);
+  }
   return ids;
+}
+
+// The choice at `position`, after so many tokens 0.
+int32_t SampleAt(Sampler& sampler, const std::vector<float>& logits, const SamplingParams& params,
+                 size_t position) {
+  static const std::vector<int32_t> zeros(100000);
+  return sampler.Sample(logits, std::span(zeros).first(position), params);
+}
+
+// The row of a golden file.
+std::vector<float> GoldenLogits(const nlohmann::json& row) {
+  std::vector<float> logits;
+  for (const int numerator : row["numerators"]) {
+    logits.push_back(static_cast<float>(numerator) / row["denominator"].get<float>());
+  }
+  return logits;
+}
+
+// Pearson's statistic of `counts` against what `probabilities` let expect of `num_draws`.
+double ChiSquared(const std::vector<int>& counts, const std::vector<double>& probabilities,
+                  int num_draws) {
+  double chi_squared = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const double expected = num_draws * probabilities[i];
+    if (expected == 0) {
+      EXPECT_EQ(counts[i], 0) << i;
+    } else {
+      chi_squared += (counts[i] - expected) * (counts[i] - expected) / expected;
+    }
+  }
+  return chi_squared;
 }
 
 // Reproducible logits in about [-4, 4].
 std::vector<float> MakeLogits(size_t size, uint64_t seed) {
   std::vector<float> logits(size);
-  for (size_t i = 0; i < size; ++i) logits[i] = static_cast<float>(8 * UniformAt(seed, 0, i) - 4);
+  for (size_t i = 0; i < size; ++i)
+    logits[i] = static_cast<float>(8 * UniformAt(seed, 0, 0, i) - 4);
   return logits;
 }
 
@@ -55,8 +91,8 @@ TEST(Sampler, GreedyTakesTheLikeliestWhateverElseIsSet) {
   Sampler sampler;
   const std::vector<float> logits = {0, 4, 4, 1};
   for (uint64_t position = 0; position < 20; ++position) {
-    EXPECT_EQ(sampler.Sample(logits, {.do_sample = false, .temperature = 0, .top_p = 0}, position),
-              1);
+    EXPECT_EQ(
+        SampleAt(sampler, logits, {.do_sample = false, .temperature = 0, .top_p = 0}, position), 1);
   }
 }
 
@@ -64,21 +100,50 @@ TEST(SamplerFilter, KeepsWhatHuggingFaceKeeps) {
   std::ifstream file("tests/testdata/sampling/filter.json");
   ASSERT_TRUE(file.is_open());
   const nlohmann::json golden = nlohmann::json::parse(file);
-  ASSERT_GT(golden["cases"].size(), 100u);
+  ASSERT_GT(golden["cases"].size(), 400u);
   Sampler sampler;  // One for all: nothing may leak from call to call.
-  for (const auto& c : golden["cases"]) {
+  for (auto c : golden["cases"]) {
     const auto& row = golden["rows"][c["row"].get<size_t>()];
-    std::vector<float> logits;
-    for (const int numerator : row["numerators"]) {
-      logits.push_back(static_cast<float>(numerator) / row["denominator"].get<float>());
-    }
-    const SamplingParams params = {
-        .temperature = c["temperature"], .top_k = c["top_k"], .top_p = c["top_p"]};
-    EXPECT_THAT(KeptIds(sampler, logits, params),
-                ElementsAreArray(c["kept"].get<std::vector<int32_t>>()))
-        << "row " << c["row"] << " temperature " << c["temperature"] << " top_k " << c["top_k"]
-        << " top_p " << c["top_p"];
+    const std::vector<float> logits = GoldenLogits(row);
+    const auto tokens = row["tokens"].get<std::vector<int32_t>>();
+    SamplingParams params = {.repetition_penalty = c["repetition_penalty"],
+                             .temperature = c["temperature"],
+                             .top_k = c["top_k"],
+                             .top_p = c["top_p"],
+                             .min_p = c["min_p"]};
+    const auto kept = c["kept"].get<std::vector<int32_t>>();
+    params.do_sample = false;
+    const int32_t likeliest = sampler.Sample(logits, tokens, params);
+    EXPECT_EQ(likeliest, c["likeliest"]) << c;
+    EXPECT_THAT(KeptIds(sampler, logits, params, tokens), ElementsAreArray(kept)) << c;
   }
+}
+
+TEST(Sampler, PenalizesEachTokenOnceAndOnlyThose) {
+  Sampler sampler;
+  const std::vector<float> logits = {4, 3, -1, -1.5f};
+  const SamplingParams params = {.do_sample = false, .repetition_penalty = 1.6};
+  EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{0}, params), 1);
+  EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{0, 1}, params), 0);
+  EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{0, 1, 0, 0}, params), 0);
+  // Ids beyond the vocabulary, such as a BOS token's that no text has, have no logit.
+  EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{4, 1000000, -1}, params), 0);
+  const std::vector<float> negative = {-1, -1.5f};
+  EXPECT_EQ(sampler.Sample(negative, std::vector<int32_t>{0}, params), 1);
+  // Below 1, it rewards.
+  EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{1},
+                           {.do_sample = false, .repetition_penalty = 0.5}),
+            1);
+}
+
+TEST(SamplerFilter, MinPComparesWithTheLikeliest) {
+  Sampler sampler;
+  // 8 : 4 : 2 : 2.
+  const std::vector<float> logits = {std::log(4.f), std::log(8.f), std::log(2.f), std::log(2.f)};
+  EXPECT_THAT(KeptIds(sampler, logits, {.top_k = 0, .min_p = 0.2}), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(KeptIds(sampler, logits, {.top_k = 0, .min_p = 0.3}), ElementsAre(0, 1));
+  EXPECT_THAT(KeptIds(sampler, logits, {.top_k = 0, .min_p = 1}), ElementsAre(1));
+  EXPECT_THAT(KeptIds(sampler, {5, 5, 1}, {.top_k = 0, .min_p = 1}), ElementsAre(0, 1));
 }
 
 TEST(SamplerFilter, TopKKeepsTies) {
@@ -123,16 +188,32 @@ TEST(Sampler, DrawsInProportionToTheProbabilities) {
   constexpr int kDraws = 30000;
   std::vector<int> counts(logits.size());
   for (int position = 0; position < kDraws; ++position) {
-    ++counts[sampler.Sample(logits, params, position)];
+    ++counts[SampleAt(sampler, logits, params, position)];
   }
   double total = 0;
   for (const float logit : logits) total += std::exp(logit / 1.3);
-  double chi_squared = 0;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const double expected = kDraws * std::exp(logits[i] / 1.3) / total;
-    chi_squared += (counts[i] - expected) * (counts[i] - expected) / expected;
+  std::vector<double> probabilities;
+  for (const float logit : logits) probabilities.push_back(std::exp(logit / 1.3) / total);
+  EXPECT_LT(ChiSquared(counts, probabilities, kDraws), 20.5);  // 5 degrees of freedom, p = 0.001.
+}
+
+TEST(Sampler, DrawsInProportionToWhatAllTheCutsLeave) {
+  Sampler sampler;
+  // At temperature 2, 16 : 8 : 8 : 4 : 2 : 2 : 1. top_k takes away the last, top_p 0.94 the later
+  // of the 2 : 2 before it, min_p the other.
+  std::vector<float> logits;
+  for (const double weight : {4, 16, 8, 2, 1, 8, 2}) {
+    logits.push_back(static_cast<float>(2 * std::log(weight)));
   }
-  EXPECT_LT(chi_squared, 20.5);  // 5 degrees of freedom, p = 0.001.
+  const SamplingParams params = {
+      .temperature = 2, .top_k = 5, .top_p = 0.94, .min_p = 0.2, .seed = 12, .sequence = 3};
+  const std::vector<double> probabilities = {4 / 36.0, 16 / 36.0, 8 / 36.0, 0, 0, 8 / 36.0, 0};
+  constexpr int kDraws = 30000;
+  std::vector<int> counts(logits.size());
+  for (int position = 0; position < kDraws; ++position) {
+    ++counts[SampleAt(sampler, logits, params, position)];
+  }
+  EXPECT_LT(ChiSquared(counts, probabilities, kDraws), 16.3);  // 3 degrees of freedom, p = 0.001.
 }
 
 TEST(Sampler, DrawsOnlyWhatTheFilterKeeps) {
@@ -142,7 +223,7 @@ TEST(Sampler, DrawsOnlyWhatTheFilterKeeps) {
   const std::vector<int32_t> kept = KeptIds(sampler, logits, params);
   std::vector<bool> drawn(logits.size());
   for (uint64_t position = 0; position < 2000; ++position) {
-    drawn[sampler.Sample(logits, params, position)] = true;
+    drawn[SampleAt(sampler, logits, params, position)] = true;
   }
   for (size_t id = 0; id < logits.size(); ++id) {
     EXPECT_TRUE(!drawn[id] || std::binary_search(kept.begin(), kept.end(), id)) << id;
@@ -150,12 +231,12 @@ TEST(Sampler, DrawsOnlyWhatTheFilterKeeps) {
   EXPECT_GT(std::count(drawn.begin(), drawn.end(), true), 10);
 }
 
-TEST(Sampler, DependsOnSeedBranchAndPositionAlone) {
+TEST(Sampler, DependsOnSeedBranchSequenceAndPositionAlone) {
   const std::vector<float> logits = MakeLogits(1000, 4);
   const auto draw = [&](SamplingParams params, Sampler& sampler) {
     std::vector<int32_t> ids;
     for (uint64_t position = 0; position < 32; ++position) {
-      ids.push_back(sampler.Sample(logits, params, position));
+      ids.push_back(SampleAt(sampler, logits, params, position));
     }
     return ids;
   };
@@ -165,24 +246,29 @@ TEST(Sampler, DependsOnSeedBranchAndPositionAlone) {
   EXPECT_EQ(draw({.seed = 1, .branch = 2}, used), ids);
   EXPECT_NE(draw({.seed = 1, .branch = 3}, used), ids);
   EXPECT_NE(draw({.seed = 2, .branch = 2}, used), ids);
+  EXPECT_NE(draw({.seed = 1, .branch = 2, .sequence = 1}, used), ids);
 }
 
 TEST(Sampler, NeverDrawsWhatIsImpossible) {
   Sampler sampler;
   const std::vector<float> logits = {-kInfinity, 1, -kInfinity, 1, -kInfinity};
   for (uint64_t position = 0; position < 200; ++position) {
-    const int32_t id = sampler.Sample(logits, {.top_k = 0}, position);
+    const int32_t id = SampleAt(sampler, logits, {.top_k = 0}, position);
     EXPECT_TRUE(id == 1 || id == 3) << id;
   }
 }
 
 TEST(Sampler, SurvivesLogitsThatLeaveNothingToDraw) {
   Sampler sampler;
-  EXPECT_EQ(sampler.Sample(std::vector<float>{kNan, kNan}, {}, 0), 0);
-  EXPECT_EQ(sampler.Sample(std::vector<float>{1, kInfinity, 2}, {}, 0), 1);
-  EXPECT_EQ(sampler.Sample(std::vector<float>{-kInfinity, -kInfinity}, {}, 0), 0);
-  EXPECT_EQ(sampler.Sample(std::vector<float>{kNan, 3, 4}, {.top_k = 1}, 0), 2);
-  EXPECT_EQ(sampler.Sample(std::vector<float>{1, 3, 2}, {.temperature = 1e-45}, 0), 1);
+  EXPECT_EQ(SampleAt(sampler, {kNan, kNan}, {}, 0), 0);
+  EXPECT_EQ(SampleAt(sampler, {1, kInfinity, 2}, {}, 0), 1);
+  EXPECT_EQ(SampleAt(sampler, {-kInfinity, -kInfinity}, {}, 0), 0);
+  EXPECT_EQ(SampleAt(sampler, {kNan, 3, 4}, {.top_k = 1}, 0), 2);
+  EXPECT_EQ(SampleAt(sampler, {1, 3, 2}, {.temperature = 1e-45}, 0), 1);
+  // What is left over goes through the other cuts as well.
+  EXPECT_EQ(SampleAt(sampler, {kNan, 3, 4}, {.top_k = 0, .top_p = 0.5, .min_p = 1}, 0), 2);
+  EXPECT_EQ(SampleAt(sampler, {-2, 1}, {.repetition_penalty = 1e300}, 5), 1);
+  EXPECT_EQ(SampleAt(sampler, {2, 1}, {.repetition_penalty = 1e-300}, 5), 0);
 }
 
 }  // namespace

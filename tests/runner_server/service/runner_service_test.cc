@@ -5,15 +5,19 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "runner_server/engine/mailbox.h"
 #include "tests/runner_server/engine/fake_classifier.h"
 #include "tests/runner_server/engine/fake_language_model.h"
@@ -75,6 +79,7 @@ class RunnerServiceTest : public ::testing::Test {
     std::string text;
     int num_deltas = 0;
     uint32_t num_delta_tokens = 0;
+    std::vector<v1::TokenLogprob> logprobs;
     v1::Finished finished;
     grpc::Status status;
   };
@@ -91,6 +96,9 @@ class RunnerServiceTest : public ::testing::Test {
       EXPECT_FALSE(generated.finished.reason()) << "more after the end";
       if (response.has_delta()) {
         EXPECT_FALSE(response.delta().text().empty());
+        for (const v1::TokenLogprob& logprob : response.delta().logprobs()) {
+          generated.logprobs.push_back(logprob);
+        }
         generated.text += response.delta().text();
         generated.num_delta_tokens += response.delta().num_tokens();
         ++generated.num_deltas;
@@ -100,6 +108,41 @@ class RunnerServiceTest : public ::testing::Test {
     }
     generated.status = reader.Finish();
     return generated;
+  }
+
+  std::pair<grpc::Status, v1::TokenizeResponse> Tokenize(const std::string& text) {
+    grpc::ClientContext context;
+    v1::TokenizeRequest request;
+    request.set_text(text);
+    v1::TokenizeResponse response;
+    grpc::Status status = stub_->Tokenize(&context, request, &response);
+    return {std::move(status), std::move(response)};
+  }
+
+  std::pair<grpc::Status, std::string> Detokenize(const std::vector<uint32_t>& ids) {
+    grpc::ClientContext context;
+    v1::DetokenizeRequest request;
+    request.mutable_ids()->Add(ids.begin(), ids.end());
+    v1::DetokenizeResponse response;
+    grpc::Status status = stub_->Detokenize(&context, request, &response);
+    return {std::move(status), response.text()};
+  }
+
+  void ExpectTokenizes() {
+    const auto [status, response] = Tokenize("b🙂");
+    ASSERT_TRUE(status.ok());
+    ASSERT_EQ(response.tokens_size(), 5);
+    EXPECT_EQ(response.tokens(0).id(), 2u);
+    EXPECT_EQ(response.tokens(0).text(), "b");
+    EXPECT_EQ(response.tokens(0).begin(), 0u);
+    EXPECT_EQ(response.tokens(0).end(), 1u);
+    EXPECT_EQ(response.tokens(4).id(), FakeTokenizer::kSmile + 3u);
+    EXPECT_EQ(response.tokens(4).text(), "\uFFFD");
+    EXPECT_EQ(response.tokens(4).begin(), 4u);
+    EXPECT_EQ(response.tokens(4).end(), 5u);
+    EXPECT_EQ(Tokenize("").second.tokens_size(), 0);
+    EXPECT_EQ(Detokenize({2, 28, 29, 30, 31, 1, 30}).second, "b🙂a\uFFFD");
+    EXPECT_EQ(Detokenize({}).second, "");
   }
 
   FakeTokenizer tokenizer_;
@@ -129,6 +172,8 @@ TEST_F(RunnerServiceTest, IsUnavailableWhileLoading) {
   v1::GetLoadResponse busy;
   EXPECT_EQ(stub_->Classify(&classify, {}, &classified).error_code(), grpc::UNAVAILABLE);
   EXPECT_EQ(stub_->GetModelInfo(&info, {}, &model).error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(Tokenize("a").first.error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(Detokenize({1}).first.error_code(), grpc::UNAVAILABLE);
   EXPECT_EQ(stub_->GetLoad(&load, {}, &busy).error_message(),
             "the runner is loading its model; retry later or elsewhere");
 }
@@ -142,6 +187,7 @@ TEST_F(RunnerServiceTest, StreamsAText) {
   EXPECT_EQ(generated.finished.reason(), v1::FINISH_REASON_STOP);
   EXPECT_EQ(generated.finished.prompt_tokens(), 2u);
   EXPECT_EQ(generated.finished.generated_tokens(), 4u);
+  EXPECT_TRUE(generated.logprobs.empty());
 }
 
 TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
@@ -167,9 +213,67 @@ TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
   EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_top_k(1); }), text);
   EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_top_p(0.01); }), text);
   EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_do_sample(false); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_sequence(2); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_min_p(1); }), text);
+  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_repetition_penalty(3); }), text);
+  EXPECT_EQ(changed([](v1::SamplingParams& s) { s.set_repetition_penalty(1); }), text);
   request.clear_max_new_tokens();
   request.set_max_length(7);
   EXPECT_EQ(Generate(request).finished.generated_tokens(), 2u);
+}
+
+TEST_F(RunnerServiceTest, EndsATextBeforeAStopString) {
+  ServeGenerator(Script(2, {3, FakeTokenizer::kEnd, 1, 20, 5}));
+  v1::GenerateRequest request = GreedyRequest("ab");
+  request.set_ignore_eos(true);
+  request.add_stop("xyz");
+  request.add_stop("te");
+  const Generated generated = Generate(request);
+  EXPECT_EQ(generated.text, "ca");
+  EXPECT_EQ(generated.finished.reason(), v1::FINISH_REASON_STOP_STRING);
+  EXPECT_EQ(generated.finished.generated_tokens(), 5u);
+}
+
+TEST_F(RunnerServiceTest, TellsHowLikelyTokensWere) {
+  ServeGenerator([](const std::vector<int32_t>&, std::span<float> logits) {
+    std::fill(logits.begin(), logits.end(), -100.f);
+    logits[1] = std::log(3.f);
+    logits[FakeTokenizer::kSmile] = 0;
+  });
+  v1::GenerateRequest request = GreedyRequest("a");
+  request.set_max_new_tokens(3);
+  request.set_top_logprobs(2);
+  const Generated generated = Generate(request);
+  EXPECT_EQ(generated.text, "aaa");
+  ASSERT_EQ(generated.logprobs.size(), 3u);
+  for (const v1::TokenLogprob& logprob : generated.logprobs) {
+    EXPECT_EQ(logprob.id(), 1u);
+    EXPECT_EQ(logprob.text(), "a");
+    EXPECT_NEAR(logprob.logprob(), std::log(0.75), 1e-6);
+    ASSERT_EQ(logprob.top_size(), 2);
+    EXPECT_EQ(logprob.top(0).id(), 1u);
+    EXPECT_EQ(logprob.top(1).id(), uint32_t{FakeTokenizer::kSmile});
+    EXPECT_EQ(logprob.top(1).text(), "\uFFFD");
+    EXPECT_NEAR(logprob.top(1).logprob(), std::log(0.25), 1e-6);
+    EXPECT_EQ(logprob.top(1).top_size(), 0);
+  }
+  request.set_top_logprobs(0);  // Is not the same as unset.
+  EXPECT_EQ(Generate(request).logprobs.size(), 3u);
+}
+
+TEST_F(RunnerServiceTest, TellsWhereTheTimeWent) {
+  ServeGenerator(Script(1, {1}));
+  v1::GenerateRequest request = GreedyRequest("a");
+  request.set_max_new_tokens(5);
+  const absl::Time before = absl::Now();
+  const v1::GenerationTiming timing = Generate(request).finished.timing();
+  EXPECT_GE(timing.queue_seconds(), 0);
+  EXPECT_GT(timing.prefill_seconds(), 0);
+  EXPECT_GT(timing.decode_seconds(), 0);
+  EXPECT_LT(timing.queue_seconds() + timing.prefill_seconds() + timing.decode_seconds(),
+            absl::ToDoubleSeconds(absl::Now() - before));
+  EXPECT_EQ(timing.mean_batch_size(), 1);
+  EXPECT_EQ(timing.max_batch_size(), 1u);
 }
 
 TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
@@ -183,6 +287,14 @@ TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
   request.mutable_sampling()->set_do_sample(true);
   generated = Generate(request);
   EXPECT_EQ(generated.status.error_message(), "temperature must be a finite number above 0: 0");
+  request.clear_sampling();
+  request.set_top_logprobs(21);
+  EXPECT_EQ(Generate(request).status.error_message(), "top_logprobs must be at most 20: 21");
+  request.clear_top_logprobs();
+  request.add_stop(std::string(1025, 'a'));
+  generated = Generate(request);
+  EXPECT_EQ(generated.status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(generated.status.error_message(), "stop[0] must have 1 to 1024 bytes: 1025");
 }
 
 TEST_F(RunnerServiceTest, SaysWhatTheModelIsWhenAskedForAnotherTask) {
@@ -217,6 +329,9 @@ TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
   EXPECT_THAT(response.results(0).probabilities(), ElementsAre(0.5, 0.5));
   EXPECT_GT(response.results(1).probabilities(1), 0.9);
   EXPECT_EQ(response.results(2).num_tokens(), 2u);
+  EXPECT_GE(response.queue_seconds(), 0);
+  EXPECT_GT(response.compute_seconds(), 0);
+  EXPECT_EQ(response.max_batch_size(), 3u);
 }
 
 // protobuf refuses such bytes in a string field before the service sees them, as it does any
@@ -232,6 +347,46 @@ TEST_F(RunnerServiceTest, NeverTakesBytesThatAreNotUtf8) {
                                         &request, &response,
                                         [&](grpc::Status status) { done.TryPush(status); });
   EXPECT_FALSE(done.Take()->ok());
+}
+
+TEST_F(RunnerServiceTest, AGeneratorTokenizes) {
+  ServeGenerator(HashLogits);
+  ExpectTokenizes();
+}
+
+TEST_F(RunnerServiceTest, AClassifierTokenizes) {
+  ServeClassifier();
+  ExpectTokenizes();
+}
+
+TEST_F(RunnerServiceTest, TokenizesWhileTheModelIsBusyAndItsQueueFull) {
+  hold_model_ = true;
+  ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_sequences = 1});
+  grpc::ClientContext running_context, waiting_context;
+  auto running = stub_->Generate(&running_context, GreedyRequest("a"));
+  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
+  auto waiting = stub_->Generate(&waiting_context, GreedyRequest("a"));
+  while (generation_engine_->load().queued_sequences == 0) std::this_thread::yield();
+  EXPECT_EQ(Tokenize("ab").second.tokens_size(), 2);
+  EXPECT_EQ(Detokenize({1, 2}).second, "ab");
+  gate_.Close();
+  EXPECT_TRUE(Read(*running).status.ok());
+  EXPECT_TRUE(Read(*waiting).status.ok());
+}
+
+TEST_F(RunnerServiceTest, BoundsWhatItTokenizes) {
+  ServeClassifier();
+  const std::string most(size_t{1} << 20, 'a');
+  grpc::Status status = Tokenize(most + "a").first;
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "text must have at most 1048576 bytes: 1048577");
+  status = Detokenize({31, 5, 32}).first;
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "ids[2] must be below 32: 32");
+  std::vector<uint32_t> ids(1 << 20, 1);
+  EXPECT_EQ(Detokenize(ids).second, most);
+  ids.push_back(1);
+  EXPECT_EQ(Detokenize(ids).first.error_message(), "ids must hold at most 1048576 ids: 1048577");
 }
 
 TEST_F(RunnerServiceTest, BoundsTheTextsOfACall) {
@@ -315,6 +470,22 @@ TEST_F(RunnerServiceTest, GathersTextForASlowReader) {
   const Generated generated = Read(*reader);
   EXPECT_TRUE(generated.status.ok());
   EXPECT_EQ(generated.text, std::string(kTokens - 1, 'a'));
+  EXPECT_EQ(generated.num_delta_tokens, kTokens - 1u);
+  EXPECT_LT(generated.num_deltas, kTokens / 2);
+}
+
+TEST_F(RunnerServiceTest, GathersLogProbabilitiesWithTheText) {
+  constexpr int kTokens = 20000;
+  ServeGenerator(Script(1, {1}), {.context_size = kTokens});
+  grpc::ClientContext context;
+  v1::GenerateRequest request = GreedyRequest("a");
+  request.set_top_logprobs(1);
+  auto reader = stub_->Generate(&context, request);
+  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (generation_engine_->load().running_sequences == 1) std::this_thread::yield();
+  const Generated generated = Read(*reader);
+  EXPECT_TRUE(generated.status.ok());
+  EXPECT_EQ(generated.logprobs.size(), kTokens - 1u);
   EXPECT_EQ(generated.num_delta_tokens, kTokens - 1u);
   EXPECT_LT(generated.num_deltas, kTokens / 2);
 }

@@ -5,10 +5,14 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace chorus {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
 
 struct Case {
   std::string_view text;
@@ -66,6 +70,22 @@ TEST(BertNormalizer, StripsAccentsByDefaultWhenItLowers) {
   ExpectNormalized({true, true, {}, false}, {{"É", "É"}});
   ExpectNormalized({true, true, false, true}, {{"É", "é"}});
   ExpectNormalized({true, true, true, false}, {{"É", "E"}});
+}
+
+TEST(BertNormalizer, TellsWhichCharacterEachByteComesFrom) {
+  const BertNormalizer normalizer({});
+  const auto origins = [&](std::string_view text) {
+    std::vector<std::pair<size_t, size_t>> ranges;
+    for (const auto& [begin, end] : normalizer.Origins(text)) ranges.emplace_back(begin, end);
+    return ranges;
+  };
+  EXPECT_THAT(origins(""), ElementsAre());
+  EXPECT_THAT(origins("\x01"
+                      "Éa"),
+              ElementsAre(Pair(1, 3), Pair(3, 4)));  // "ea"
+  // " 東 ", then the two bytes that are all of "ł" in lower case.
+  EXPECT_THAT(origins("東\u0301Ł"), ElementsAre(Pair(0, 3), Pair(0, 3), Pair(0, 3), Pair(0, 3),
+                                                Pair(0, 3), Pair(5, 7), Pair(5, 7)));
 }
 
 }  // namespace

@@ -83,6 +83,36 @@ TEST(ByteLevelBpe, GivesTheBytesOfTokens) {
   EXPECT_EQ(bpe->token_bytes(259), "");
 }
 
+TEST(ByteLevelBpe, TellsWhichBytesATokenStandsFor) {
+  struct Case {
+    std::string text;
+    bool add_prefix_space;
+    std::vector<TokenSpan> spans;
+  };
+  for (const Case& c :
+       std::vector<Case>{{"", false, {}},
+                         {"he he", false, {{256, 0, 2}, {257, 2, 5}}},
+                         {"éab", false, {{0xC3, 0, 1}, {0xA9, 1, 2}, {258, 2, 4}}},
+                         {"he<|endoftext|> he", false, {{256, 0, 2}, {259, 2, 15}, {257, 15, 18}}},
+                         {"", true, {}},
+                         {"he", true, {{257, 0, 2}}},
+                         {" he<|endoftext|>he", true, {{257, 0, 3}, {259, 3, 16}, {257, 16, 18}}},
+                         {"ab", true, {{' ', 0, 0}, {258, 0, 2}}}}) {
+    ByteLevelBpe::Definition definition = SmallDefinition();
+    definition.add_prefix_space = c.add_prefix_space;
+    EXPECT_EQ(Make(definition)->EncodeWithSpans(c.text), c.spans) << c.text;
+  }
+}
+
+TEST(ByteLevelBpe, DecodesToUtf8WithSpecialTokens) {
+  const auto bpe = Make(SmallDefinition());
+  const auto decode = [&](std::vector<int32_t> ids) { return bpe->Decode(ids); };
+  EXPECT_EQ(decode({}), "");
+  EXPECT_EQ(decode({256, 259, 257}), "he<|endoftext|> he");
+  EXPECT_EQ(decode({0xC3, 0xA9}), "é");
+  EXPECT_EQ(decode({0xC3, 256, 0xA9, 0xE2, 0x82}), "\uFFFDhe\uFFFD\uFFFD");
+}
+
 void ExpectRefused(ByteLevelBpe::Definition definition, const std::string& part) {
   const auto bpe = ByteLevelBpe::Create(std::move(definition));
   EXPECT_EQ(bpe.status().code(), absl::StatusCode::kInvalidArgument);

@@ -75,5 +75,14 @@ TEST(Detokenizer, IsReadyForAnotherTextAfterFinish) {
   EXPECT_EQ(detokenizer.Finish(), "");
 }
 
+TEST(ReplaceInvalidUtf8, LeavesOnlyWholeCharacters) {
+  EXPECT_EQ(ReplaceInvalidUtf8(""), "");
+  EXPECT_EQ(ReplaceInvalidUtf8("a🙂"), "a🙂");
+  EXPECT_EQ(ReplaceInvalidUtf8("\xA9"
+                               "a\xC3"
+                               "b\xF0\x9F"),
+            "\uFFFDa\uFFFDb\uFFFD");
+}
+
 }  // namespace
 }  // namespace chorus

@@ -1,15 +1,19 @@
 #pragma once
 
-// Reads the golden files that tools/golden/make_tokenizer_golden.py writes and describes. A file
-// that ends early or goes on is a failure of the test.
+// Reads the golden files that tools/golden/make_tokenizer_golden.py and make_span_golden.py write
+// and describe. A file that ends early or goes on is a failure of the test.
 
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus {
 
@@ -49,6 +53,16 @@ class GoldenFile {
     return ids;
   }
 
+  std::vector<TokenSpan> Spans() {
+    std::vector<TokenSpan> spans(Varint());
+    for (TokenSpan& span : spans) {
+      span.id = static_cast<int32_t>(Varint());
+      span.begin = Varint();
+      span.end = Varint();
+    }
+    return spans;
+  }
+
  private:
   std::string Bytes(size_t count) {
     if (count > bytes_.size() - at_) {
@@ -69,6 +83,26 @@ inline std::vector<std::string> GoldenStrings() {
   std::vector<std::string> strings(file.Varint());
   for (std::string& string : strings) string = file.Text();
   return strings;
+}
+
+// The spans as Hugging Face's tokenizers tell them, in whole characters: of a character that has
+// been cut apart each part has all, and a space that the text was given has the first of the text.
+inline std::vector<TokenSpan> InWholeCharacters(std::vector<TokenSpan> spans,
+                                                std::string_view text) {
+  const auto is_inside = [&](size_t at) {
+    return at < text.size() && (static_cast<uint8_t>(text[at]) & 0xC0) == 0x80;
+  };
+  for (TokenSpan& span : spans) {
+    if (span.end == span.begin) ++span.end;
+    while (is_inside(span.begin)) --span.begin;
+    while (is_inside(span.end)) ++span.end;
+  }
+  return spans;
+}
+
+// For the messages of tests that compare them.
+inline void PrintTo(const TokenSpan& span, std::ostream* out) {
+  *out << span.id << " [" << span.begin << ", " << span.end << ")";
 }
 
 }  // namespace chorus

@@ -92,6 +92,78 @@ TEST(TokenizerGolden, CutsBertTextAndKeepsTheSpecialTokens) {
   }
 }
 
+// Whether the spans are those of the golden file, in whole characters, and the ids those that
+// Encode gives.
+void ExpectGoldenSpans(const Tokenizer& tokenizer, const std::string& name) {
+  const std::vector<std::string> strings = GoldenStrings();
+  GoldenFile golden(name);
+  const size_t num_cases = golden.Varint();
+  ASSERT_GE(num_cases, 2000u);
+  int num_wrong = 0;
+  for (size_t i = 0; i < num_cases; ++i) {
+    const std::string& text = strings.at(golden.Varint());
+    const std::vector<TokenSpan> expected = golden.Spans();
+    const auto spans = InWholeCharacters(tokenizer.EncodeWithSpans(text), text);
+    if (spans != expected && ++num_wrong <= 10) {
+      EXPECT_THAT(spans, ElementsAreArray(expected)) << ::testing::PrintToString(text);
+    }
+  }
+  EXPECT_EQ(num_wrong, 0) << "of " << num_cases;
+}
+
+TEST(TokenizerGolden, Gpt2Spans) { ExpectGoldenSpans(*Gpt2(kGpt2Folder), "gpt2.spans"); }
+
+TEST(TokenizerGolden, BertSpans) { ExpectGoldenSpans(*Bert(), "bert.spans"); }
+
+TEST(TokenizerGolden, Gpt2SpansCoverTheTextAndAreTheTokensBytes) {
+  const auto tokenizer = Gpt2(kGpt2Folder);
+  for (const std::string& text : GoldenStrings()) {
+    size_t end = 0;
+    std::vector<int32_t> ids;
+    for (const TokenSpan& span : tokenizer->EncodeWithSpans(text)) {
+      ASSERT_EQ(span.begin, end) << ::testing::PrintToString(text);
+      const std::string_view bytes = tokenizer->token_bytes(span.id);
+      ASSERT_TRUE(bytes.empty() || text.substr(end, span.end - end) == bytes);
+      end = span.end;
+      ids.push_back(span.id);
+    }
+    ASSERT_EQ(end, text.size());
+    ASSERT_EQ(ids, tokenizer->Encode(text, kNoLimit));
+    ASSERT_EQ(tokenizer->Decode(ids), text);
+  }
+}
+
+TEST(TokenizerGolden, BertSpansAreInOrderAndOfTheSameTokens) {
+  const auto tokenizer = Bert();
+  for (const std::string& text : GoldenStrings()) {
+    size_t end = 0;
+    std::vector<int32_t> ids = tokenizer->Encode("", kNoLimit);  // The frame.
+    for (const TokenSpan& span : tokenizer->EncodeWithSpans(text)) {
+      ASSERT_GT(span.end, span.begin);
+      ASSERT_LE(span.end, text.size());
+      ASSERT_TRUE(IsValidUtf8(text.substr(span.begin, span.end - span.begin)));
+      ids.insert(ids.end() - 1, span.id);
+      if (span.begin < end) {
+        // Pieces of what one character became.
+        ASSERT_GT(span.begin + 4, end) << ::testing::PrintToString(text);
+      }
+      end = span.end;
+    }
+    ASSERT_EQ(ids, tokenizer->Encode(text, kNoLimit));
+  }
+}
+
+TEST(TokenizerGolden, BertDecodesAsHuggingFaceDoes) {
+  const auto tokenizer = Bert();
+  GoldenFile golden("bert_decoded.bin");
+  const size_t num_cases = golden.Varint();
+  ASSERT_GE(num_cases, 1000u);
+  for (size_t i = 0; i < num_cases; ++i) {
+    const std::vector<int32_t> ids = golden.Ids();
+    ASSERT_EQ(tokenizer->Decode(ids), golden.Text()) << ::testing::PrintToString(ids);
+  }
+}
+
 // What a stream of these ids shows, checked to be UTF-8 at every step.
 std::string Stream(const TokenBytes& bytes, const std::vector<int32_t>& ids) {
   Detokenizer detokenizer(bytes);
@@ -195,6 +267,12 @@ TEST(TokenizerGolden, TakesEveryCharacterForWhatHuggingFaceDoes) {
     sweep(name, "a{}\u0301\u1b44{}\u0345\u302e{}\u1b44A{}\n",
           [&](std::string_view text) { return normalizer.Normalize(text); });
   };
+  // The origins of every character's bytes, which are counted character by character.
+  for (const std::vector<std::string>& block : blocks) {
+    const BertNormalizer normalizer({});
+    const std::string text = SweptText(block, "a{}\u0301\u1b44{}\u0345\u302e{}\u1b44A{}\n");
+    EXPECT_EQ(normalizer.Origins(text).size(), normalizer.Normalize(text).size());
+  }
   normalizer_sweep("clean_text", {true, false, false, false});
   normalizer_sweep("handle_chinese_chars", {false, true, false, false});
   normalizer_sweep("strip_accents", {false, false, true, false});

@@ -40,6 +40,18 @@ json Expected(const std::string& name) {
 
 std::vector<int32_t> Ids(const json& ids) { return ids.get<std::vector<int32_t>>(); }
 
+// Each text of spans.json in whole characters, as that has it.
+void ExpectSpans(const std::string& name, const Tokenizer& tokenizer) {
+  std::ifstream file(GoldenFolder(name) / "spans.json");
+  ASSERT_TRUE(file) << name;
+  for (const json& entry : json::parse(file)) {
+    const auto text = entry["text"].get<std::string>();
+    std::vector<TokenSpan> expected;
+    for (const json& token : entry["tokens"]) expected.push_back({token[0], token[1], token[2]});
+    EXPECT_EQ(InWholeCharacters(tokenizer.EncodeWithSpans(text), text), expected) << text;
+  }
+}
+
 std::vector<std::string> FoldersOf(std::string_view kind) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(GoldenFolder(""))) {
@@ -58,6 +70,7 @@ TEST(LoadByteLevelBpe, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
     const auto tokenizer = LoadByteLevelBpe(GoldenFolder(name));
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
     EXPECT_EQ((*tokenizer)->eos_id(), expected["eos_id"]);
+    ExpectSpans(name, **tokenizer);
     for (const json& entry : expected["cases"]) {
       const auto text = entry["text"].get<std::string>();
       const std::vector<int32_t> ids = (*tokenizer)->Encode(text, kNoLimit);
@@ -77,6 +90,7 @@ TEST(LoadWordPiece, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
     SCOPED_TRACE(name);
     const auto tokenizer = LoadWordPiece(GoldenFolder(name));
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    ExpectSpans(name, **tokenizer);
     const json expected = Expected(name);
     for (const json& entry : expected["cases"]) {
       const auto text = entry["text"].get<std::string>();

@@ -84,6 +84,38 @@ TEST(WordPiece, FindsNormalizedAddedTokensInTheNormalizedText) {
   EXPECT_THAT(pieces->Encode("ete aÉTÉa", kNoLimit), ElementsAre(kCls, 11, kA, 11, kA, kSep));
 }
 
+TEST(WordPiece, TellsWhichPartOfTheTextAPieceStandsFor) {
+  struct Case {
+    std::string text;
+    std::vector<TokenSpan> spans;
+  };
+  WordPiece::Definition definition = SmallDefinition();
+  definition.added_tokens.push_back({"Été", 11, false, true});
+  const auto pieces = Make(definition);
+  for (const Case& c : std::vector<Case>{
+           {"", {}},
+           {" \n", {}},
+           {"unaffable  UNABLE", {{kUnaff, 0, 5}, {kAble, 5, 9}, {kUn, 11, 13}, {kAble, 13, 17}}},
+           {"a unknown,a", {{kA, 0, 1}, {kUnk, 2, 9}, {kComma, 9, 10}, {kA, 10, 11}}},
+           {"a東a", {{kA, 0, 1}, {kHan, 1, 4}, {kA, 4, 5}}},
+           {"\u00e1\u00e1 \u00c1", {{kA, 0, 2}, {kAA, 2, 4}, {kA, 5, 7}}},
+           // An accent of its own, and a control, belong to no token.
+           {"a\u0301,\u0301a\x01", {{kA, 0, 1}, {kComma, 3, 4}, {kA, 6, 7}}},
+           {"a[SEP] a", {{kA, 0, 1}, {kSep, 1, 6}, {kA, 7, 8}}},
+           {"a ÉTÉa", {{kA, 0, 1}, {11, 2, 7}, {kA, 7, 8}}}}) {
+    EXPECT_EQ(pieces->EncodeWithSpans(c.text), c.spans) << c.text;
+  }
+}
+
+TEST(WordPiece, DecodesPiecesToWords) {
+  const auto pieces = Make(SmallDefinition());
+  const auto decode = [&](std::vector<int32_t> ids) { return pieces->Decode(ids); };
+  EXPECT_EQ(decode({}), "");
+  EXPECT_EQ(decode({kUnaff, kAble, kUn, kComma, kA, kUnk}), "unaffable un, a [UNK]");
+  EXPECT_EQ(decode({kAble}), "##able");  // By itself.
+  EXPECT_EQ(decode({kCls, kAble, kSep}), "[CLS]able [SEP]");
+}
+
 TEST(WordPiece, RefusesAMissingSpecialToken) {
   for (const char* token : {"[UNK]", "[CLS]", "[SEP]"}) {
     WordPiece::Definition definition = SmallDefinition();

@@ -1,0 +1,55 @@
+#pragma once
+
+// Measures where the time of one generation goes.
+//
+// Thread safety: none; one for each generation, used by one thread at a time.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "runner_server/engine/generation.h"
+
+namespace chorus {
+
+class GenerationClock {
+ public:
+  explicit GenerationClock(absl::Time arrived_at) : arrived_at_(arrived_at) {}
+
+  // A step of `batch_size` sequences, this one among them, which began at `started_at`.
+  void OnStep(absl::Time started_at, int batch_size) {
+    if (num_steps_ == 0) first_step_at_ = started_at;
+    ++num_steps_;
+    sum_batch_sizes_ += batch_size;
+    max_batch_size_ = std::max(max_batch_size_, batch_size);
+  }
+
+  // A new token, chosen at `now`, in the step told last.
+  void OnToken(absl::Time now) {
+    if (first_token_at_ == absl::InfinitePast()) first_token_at_ = now;
+    last_token_at_ = now;
+  }
+
+  // After the first token. The wall clock may have been set back meanwhile: no time is negative.
+  GenerationTiming timing() const {
+    const auto between = [](absl::Time begin, absl::Time end) {
+      return std::max(end - begin, absl::ZeroDuration());
+    };
+    return {.queue = between(arrived_at_, first_step_at_),
+            .prefill = between(first_step_at_, first_token_at_),
+            .decode = between(first_token_at_, last_token_at_),
+            .mean_batch_size = static_cast<double>(sum_batch_sizes_) / num_steps_,
+            .max_batch_size = max_batch_size_};
+  }
+
+ private:
+  const absl::Time arrived_at_;
+  absl::Time first_step_at_;
+  absl::Time first_token_at_ = absl::InfinitePast();
+  absl::Time last_token_at_;
+  int num_steps_ = 0;
+  int64_t sum_batch_sizes_ = 0;
+  int max_batch_size_ = 0;
+};
+
+}  // namespace chorus

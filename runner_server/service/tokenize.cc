@@ -1,0 +1,49 @@
+#include "runner_server/service/tokenize.h"
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/utf8.h"
+
+namespace chorus {
+
+absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequest& request,
+                      runner::v1::TokenizeResponse& response) {
+  if (request.text().size() > kMaxTokenizedBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("text must have at most ", kMaxTokenizedBytes,
+                                                   " bytes: ", request.text().size()));
+  }
+  if (const size_t at = FindInvalidUtf8(request.text()); at != std::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("text is not UTF-8: at byte ", at));
+  }
+  for (const TokenSpan& span : tokenizer.EncodeWithSpans(request.text())) {
+    runner::v1::Token& token = *response.add_tokens();
+    token.set_id(span.id);
+    token.set_text(tokenizer.Decode({&span.id, 1}));
+    token.set_begin(static_cast<uint32_t>(span.begin));
+    token.set_end(static_cast<uint32_t>(span.end));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Detokenize(const Tokenizer& tokenizer, const runner::v1::DetokenizeRequest& request,
+                        runner::v1::DetokenizeResponse& response) {
+  if (request.ids_size() > kMaxDetokenizedIds) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ids must hold at most ", kMaxDetokenizedIds, " ids: ", request.ids_size()));
+  }
+  const auto vocab_size = static_cast<uint32_t>(tokenizer.vocab_size());
+  for (int i = 0; i < request.ids_size(); ++i) {
+    if (request.ids(i) >= vocab_size) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("ids[", i, "] must be below ", vocab_size, ": ", request.ids(i)));
+    }
+  }
+  response.set_text(
+      tokenizer.Decode(std::vector<int32_t>(request.ids().begin(), request.ids().end())));
+  return absl::OkStatus();
+}
+
+}  // namespace chorus
