@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
@@ -98,9 +99,11 @@ absl::Status Server::CreateHttp(const Config& config) {
   const google::protobuf::ServiceDescriptor* service =
       v1::ClassifyRequest::descriptor()->file()->FindServiceByName("InferenceService");
   ASSIGN_OR_RETURN(transcoder_, Transcoder::Create({&service, 1}));
-  ASSIGN_OR_RETURN(router_, HttpRouter::Create(*transcoder_, methods_, metrics_registry_, [this] {
-                     return executor_->UnhealthyRunners().empty();
-                   }));
+  ASSIGN_OR_RETURN(OwnRoutes pages, MakePages(CHORUS_VERSION));
+  ASSIGN_OR_RETURN(router_,
+                   HttpRouter::Create(
+                       *transcoder_, methods_, metrics_registry_,
+                       [this] { return executor_->UnhealthyRunners().empty(); }, std::move(pages)));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};
   options.limits.max_body_bytes = config.limits.max_body_bytes;

@@ -144,6 +144,58 @@ TEST_F(ServerTest, AnswersOverHttpAndGrpcAlike) {
   EXPECT_EQ(response.results(0).score(), 0.75);
 }
 
+TEST_F(ServerTest, ServesThePages) {
+  StartAll();
+  const SocketClient::Reply page = Get("/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.Field("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(page.Field("Content-Length"), absl::StrCat(page.body.size()));
+  const std::string ask = " / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  SocketClient client(HttpPort());
+  client.Send(absl::StrCat("HEAD", ask, "\r\n"));
+  const SocketClient::Reply head = client.Read(/*has_body=*/false);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.Field("Content-Length"), page.Field("Content-Length"));
+  EXPECT_TRUE(client.IsClosed());
+  const SocketClient::Reply cached =
+      SocketClient(HttpPort())
+          .Ask(absl::StrCat("GET", ask, "If-None-Match: ", page.Field("ETag"), "\r\n\r\n"));
+  EXPECT_EQ(cached.status, 304);
+  EXPECT_EQ(cached.Field("ETag"), page.Field("ETag"));
+  EXPECT_EQ(cached.body, "");
+  const SocketClient::Reply post =
+      SocketClient(HttpPort()).Ask(absl::StrCat("POST", ask, "Content-Length: 0\r\n\r\n"));
+  EXPECT_EQ(post.status, 405);
+  EXPECT_EQ(post.Field("Allow"), "GET, HEAD");
+  EXPECT_EQ(Get("/docs").status, 200);
+  EXPECT_EQ(Get("/openapi.json").body, Get("/docs.json").body);
+}
+
+TEST_F(ServerTest, TellsTheGraphOverHttpAndGrpcAlike) {
+  StartAll();
+  v1::ClassifyGeneratedTextsResponse run;
+  ASSERT_TRUE(ClassifyGeneratedTexts(run).ok());
+  grpc::ClientContext context;
+  v1::GetGraphRequest request;
+  request.set_graph("inference_graph");
+  v1::Graph graph;
+  const auto stub = v1::InferenceService::NewStub(channel_);
+  const grpc::Status status = stub->GetGraph(&context, request, &graph);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(graph.nodes_size(), 3);
+  EXPECT_EQ(graph.nodes(0).runner(), "one");
+  EXPECT_EQ(graph.nodes(2).kind(), v1::NODE_KIND_CLASSIFY);
+  EXPECT_EQ(graph.nodes(2).inputs_size(), 2);
+  EXPECT_EQ(graph.nodes(2).healthy_replicas(), 1u);
+  EXPECT_EQ(graph.nodes(0).recent_calls(), 1u);
+  EXPECT_EQ(graph.nodes(2).recent_calls(), 2u);
+  EXPECT_GT(graph.nodes(2).p99_seconds(), 0);
+  EXPECT_THAT(Get("/v1/graphs/inference_graph").body,
+              HasSubstr(R"("name":"s","kind":"NODE_KIND_CLASSIFY","runner":"bert",)"
+                        R"("inputs":["a","b"],"healthy_replicas":1)"));
+  EXPECT_EQ(Get("/v1/graphs/none").status, 404);
+}
+
 TEST_F(ServerTest, HealthFollowsTheRunners) {
   StartAll();
   EXPECT_EQ(Get("/readyz").status, 200);

@@ -26,7 +26,8 @@ class HttpRouterTest : public FrontFixture {
     auto transcoder = Transcoder::Create({&service, 1});
     EXPECT_TRUE(transcoder.ok()) << transcoder.status();
     transcoder_ = *std::move(transcoder);
-    auto router = HttpRouter::Create(*transcoder_, methods_, registry_, [this] { return ready_; });
+    auto router = HttpRouter::Create(*transcoder_, methods_, registry_, [this] { return ready_; },
+                                     {{"/", StaticReply("text/html", "<p>")}});
     EXPECT_TRUE(router.ok()) << router.status();
     router_ = *std::move(router);
   }
@@ -226,6 +227,43 @@ TEST_F(HttpRouterTest, ServesMetrics) {
   const auto reply = Get("/metrics");
   EXPECT_THAT(reply->content_type, HasSubstr("version=0.0.4"));
   EXPECT_THAT(reply->body, HasSubstr("bentoml_api_server_request_total{endpoint=\"/x\""));
+}
+
+TEST_F(HttpRouterTest, ServesPages) {
+  for (const char* method : {"GET", "HEAD"}) {
+    const auto page = Get("/?x=1", method);
+    EXPECT_EQ(page->status, 200);
+    EXPECT_EQ(page->content_type, "text/html");
+    EXPECT_EQ(page->body, "<p>");
+    EXPECT_EQ(endpoint_, "/");
+  }
+  const auto cached = Ask(
+      {.method = "GET", .target = "/", .fields = {{"If-None-Match", FieldOf(*Get("/"), "ETag")}}});
+  EXPECT_EQ(cached->status, 304);
+  EXPECT_EQ(cached->body, "");
+  const auto post = Get("/", "POST");
+  EXPECT_EQ(post->status, 405);
+  EXPECT_EQ(FieldOf(*post, "Allow"), "GET, HEAD");
+  EXPECT_EQ(FieldOf(*Get("/", "OPTIONS"), "Allow"), "GET, HEAD, OPTIONS");
+}
+
+TEST_F(HttpRouterTest, AnswersGraphsAtOnce) {
+  EXPECT_FALSE(Get("/v1/graphs/inference_graph"));
+  EXPECT_EQ(endpoint_, "/v1/graphs/{graph}");
+  EXPECT_EQ(later_->body,
+            R"({"name":"inference_graph","nodes":[)"
+            R"({"name":"a","kind":"NODE_KIND_GENERATE","runner":"gpt2","inputs":[],)"
+            R"("healthy_replicas":1,"replicas":2,"in_flight":0,"waiting":0,"recent_calls":0,)"
+            R"("recent_failures":0},)"
+            R"({"name":"b","kind":"NODE_KIND_GENERATE","runner":"distilgpt2","inputs":[],)"
+            R"("healthy_replicas":1,"replicas":2,"in_flight":0,"waiting":0,"recent_calls":0,)"
+            R"("recent_failures":0},)"
+            R"({"name":"score","kind":"NODE_KIND_CLASSIFY","runner":"bert","inputs":["a","b"],)"
+            R"("healthy_replicas":1,"replicas":2,"in_flight":0,"recent_calls":0,)"
+            R"("recent_failures":0}]})");
+  EXPECT_FALSE(Get("/v1/graphs"));
+  EXPECT_THAT(later_->body, HasSubstr(R"({"graphs":[{"name":"inference_graph")"));
+  EXPECT_EQ(Get("/v1/graphs/none")->status, 404);
 }
 
 TEST_F(HttpRouterTest, StartsOnlyWithEveryMethodImplemented) {

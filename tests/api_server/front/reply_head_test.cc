@@ -34,6 +34,7 @@ TEST(ReplyHeadTest, SaysWhatBecomesOfTheConnection) {
 
 TEST(ReplyHeadTest, NoContentHasNoLength) {
   EXPECT_THAT(FormatReplyHead({.status = 204}, {}), Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(FormatReplyHead({.status = 304}, {}), Not(HasSubstr("Content-Length")));
   EXPECT_THAT(FormatReplyHead({.status = 200}, {}), HasSubstr("Content-Length: 0\r\n"));
 }
 

@@ -1,0 +1,13 @@
+#pragma once
+
+// The files of the web page and of the API reference, as they lie in this folder.
+
+#include <span>
+
+#include "base/embedded_file.h"
+
+namespace chorus {
+
+std::span<const EmbeddedFile> WebFiles();
+
+}  // namespace chorus

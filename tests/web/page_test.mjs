@@ -1,0 +1,394 @@
+// The web page and the API reference in a headless Chromium, against `chorus serve` or the stand-in.
+//
+// usage: page_test.mjs --gateway serve|stand_in --packages FOLDER --bin FOLDER
+// CHROMIUM names the browser (/usr/bin/chromium); SCREENSHOTS, a folder to leave pictures in.
+
+import assert from "node:assert/strict";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import os from "node:os";
+import path from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+
+import { StandIn } from "./stand_in.mjs";
+
+const { values: flags } = parseArgs({
+  options: { gateway: { type: "string" }, packages: { type: "string" }, bin: { type: "string" } },
+});
+const here = path.dirname(fileURLToPath(import.meta.url));
+const { chromium } = createRequire(path.join(flags.packages, "package.json"))("playwright-core");
+const real = flags.gateway === "serve";
+const onlyStandIn = { skip: real && "only the stand-in can be made to do this" };
+const patience = Number(process.env.PATIENCE_MS ?? 30_000);  // Of a busy machine.
+
+const standIn = real ? null : await StandIn.start(
+  path.join(here, "../../api_server/web"), execFileSync(path.join(flags.bin, "print_openapi")));
+const serve = real ? await startServe() : null;
+const url = real ? serve.url : standIn.url;
+
+// `chorus serve` on free ports with a model store of its own.
+async function startServe() {
+  const home = mkdtempSync(path.join(os.tmpdir(), "chorus-web-"));
+  const child = spawn(path.join(flags.bin, "chorus"), ["serve", "--port", "0", "--grpc_port", "0"],
+    { env: { ...process.env, CHORUS_HOME: home }, stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  const address = await new Promise((resolve, reject) => {
+    const read = (piece) => {
+      log += piece;
+      const ready = /Chorus is ready: HTTP (http:[^,\s]+)/.exec(log);
+      if (ready) resolve(ready[1]);
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.on("exit", () => reject(new Error(`chorus serve ended:\n${log}`)));
+  });
+  return {
+    url: address,
+    stop: () => new Promise((resolve) => {
+      child.removeAllListeners("exit");
+      child.on("exit", () => { rmSync(home, { recursive: true }); resolve(); });
+      child.kill("SIGINT");
+    }),
+  };
+}
+
+let browser, context, page, problems;
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+           "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+});
+after(async () => {
+  await browser?.close();
+  await standIn?.stop();
+  await serve?.stop();
+});
+
+async function open(where = "/", options = {}) {
+  await context?.close();
+  context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  page = await context.newPage();
+  page.setDefaultTimeout(patience);
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => {
+    // Replies of 4xx and broken connections are logged by the browser itself.
+    if (message.type() === "error" && !/Failed to load resource|net::ERR/.test(message.text())) problems.push(message.text());
+  });
+  await page.goto(url + where);
+}
+
+beforeEach(async () => {
+  problems = [];
+  if (standIn) standIn.script = (reply) => standIn.answer(reply);
+  await open();
+});
+// Neither scripts nor the content security policy may have complained.
+afterEach(() => assert.deepEqual(problems, []));
+
+const columns = () => page.getByRole("article");
+const statusLine = () => page.locator("#status");
+
+async function setParameter(name, value) {
+  if (!(await page.locator("#form details").evaluate((details) => details.open))) {
+    await page.getByText("Parameters").click();
+  }
+  await page.getByLabel(name, { exact: true }).fill(value);
+}
+
+async function runToEnd() {
+  await page.getByRole("button", { name: "Run" }).click();
+  await statusLine().filter({ hasText: /^Done in / }).waitFor();
+}
+
+// Runs `action` in the page the moment the first column begins to fill: the real models are fast.
+async function onFirstToken(action) {
+  await page.evaluate(`(action => {
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector('.column[data-state="writing"]')) return;
+      observer.disconnect();
+      action();
+    });
+    observer.observe(document.querySelector("#columns"), { subtree: true, childList: true, attributes: true });
+  })(${action})`);
+}
+
+async function shoot(name) {
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
+}
+
+test("shows a column a branch before anything runs", async () => {
+  await columns().nth(2).waitFor();
+  assert.deepEqual(await columns().getByRole("heading").allTextContents(), ["gpt2", "distilgpt2", "gpt2-medium"]);
+});
+
+test("streams texts, scores and timings", async () => {
+  await page.getByLabel("Prompt").fill("The prince was");
+  await setParameter("max_length", "40");
+  await setParameter("seed", "7");
+  await runToEnd();
+  assert.equal(await columns().count(), 3);
+  for (const column of await columns().all()) {
+    assert.match(await column.locator(".text").textContent(), /^The prince was.+/s);
+    assert.match(await column.locator(".label").textContent(), /^(POSITIVE|NEGATIVE)$/);
+    assert.match(await column.locator(".percent").textContent(), /^\d+\.\d %$/);
+    const meter = column.getByRole("meter");
+    assert.ok(Number(await meter.getAttribute("aria-valuenow")) >= 0.5);
+    assert.ok((await meter.locator(".fill").boundingBox()).width > 20);
+    const timing = await column.locator(".timing").textContent();
+    for (const part of ["first token", "prefill", "decode", "classify"]) assert.match(timing, new RegExp(`${part}\\d`));
+  }
+  assert.match(await page.locator("#totals").textContent(), /time.*new tokens\d+seed\d+/);
+  if (standIn) {
+    const { url: called, body } = standIn.calls.at(-1);
+    assert.equal(called.search, "?max_length=40&seed=7&explain=true");
+    assert.equal(body, "The prince was");
+  }
+});
+
+test("fills the columns while the texts are being written", async () => {
+  await page.evaluate(() => {
+    window.lengths = new Set();
+    new MutationObserver(() => window.lengths.add(document.querySelector(".column .text").textContent.length))
+      .observe(document.querySelector("#columns"), { subtree: true, childList: true, characterData: true });
+  });
+  await runToEnd();
+  assert.ok(await page.evaluate(() => window.lengths.size) >= 4);
+});
+
+test("sends every parameter it shows", onlyStandIn, async () => {
+  for (const [name, value] of [["max_length", "64"], ["temperature", "0.7"], ["top_k", "20"], ["top_p", "0.9"],
+                               ["min_p", "0.05"], ["repetition_penalty", "1.2"], ["seed", "18446744073709551615"]]) {
+    await setParameter(name, value);
+  }
+  await page.getByLabel("stop", { exact: true }).fill("The end\n\\n\\n");
+  await page.getByLabel("do_sample").uncheck();
+  await runToEnd();
+  assert.deepEqual([...standIn.calls.at(-1).url.searchParams], [
+    ["max_length", "64"], ["temperature", "0.7"], ["top_k", "20"], ["top_p", "0.9"], ["min_p", "0.05"],
+    ["repetition_penalty", "1.2"], ["seed", "18446744073709551615"], ["do_sample", "false"],
+    ["stop", "The end"], ["stop", "\n\n"], ["explain", "true"]]);
+});
+
+test("the same seed gives the same texts", async () => {
+  await setParameter("seed", "11");
+  await setParameter("max_length", "24");
+  await runToEnd();
+  const first = await columns().locator(".text").allTextContents();
+  await runToEnd();
+  assert.deepEqual(await columns().locator(".text").allTextContents(), first);
+});
+
+test("runs on Ctrl+Enter and cancels on Escape", async () => {
+  if (standIn) standIn.script = (reply) => standIn.answer(reply, { delay: 2000 });
+  else await setParameter("max_length", "256");
+  await onFirstToken(() => {
+    window.busy = document.querySelector("#run").disabled;
+    document.querySelector("#prompt").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  });
+  await page.getByLabel("Prompt").press("Control+Enter");
+  await statusLine().filter({ hasText: "Cancelled" }).waitFor();
+  assert.equal(await page.evaluate(() => window.busy), true);
+  assert.equal(await page.getByRole("alert").isVisible(), false);
+  assert.equal(await page.locator('.column[data-state="writing"]').count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Run" }).isDisabled(), false);
+  if (standIn) assert.equal(standIn.calls.at(-1).left, true);
+});
+
+test("cancels with the button and gives the focus back to the prompt", async () => {
+  if (standIn) standIn.script = (reply) => standIn.answer(reply, { delay: 2000 });
+  else await setParameter("max_length", "256");
+  await onFirstToken(() => document.querySelector("#cancel").click());
+  await page.getByRole("button", { name: "Run" }).click();
+  await statusLine().filter({ hasText: "Cancelled" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "prompt");
+});
+
+test("shows what the server refuses, and where", async () => {
+  if (standIn) {
+    standIn.script = (reply) => standIn.refuse(reply, 400, {
+      status: "INVALID_ARGUMENT", message: "top_p must be greater than 0 and at most 1: 2",
+      details: [{ "@type": "type.googleapis.com/google.rpc.BadRequest",
+                  field_violations: [{ field: "top_p", description: "must be greater than 0 and at most 1: 2" }] }],
+    });
+  }
+  await setParameter("top_p", "2");
+  await page.getByRole("button", { name: "Run" }).click();
+  const alert = page.getByRole("alert");
+  await alert.waitFor();
+  assert.match(await alert.textContent(), /top_p must be greater than 0 and at most 1: 2/);
+  assert.equal(await page.getByLabel("top_p").getAttribute("aria-invalid"), "true");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "top_p");
+  await shoot("page-error");
+  await page.getByLabel("top_p").fill("0.9");
+  if (standIn) standIn.script = (reply) => standIn.answer(reply);
+  await runToEnd();
+  assert.equal(await alert.isVisible(), false);
+});
+
+test("says when to try again", onlyStandIn, async () => {
+  standIn.script = (reply) => standIn.refuse(reply, 429,
+    { status: "RESOURCE_EXHAUSTED", message: "8 requests are in progress, which is the limit" }, { "Retry-After": "3" });
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.getByRole("alert").filter({ hasText: "Try again in 3 s." }).waitFor();
+});
+
+test("shows an error event and keeps what has come", onlyStandIn, async () => {
+  standIn.script = async (reply) => {
+    standIn.send(reply, "token", { index: 0, branch: "gpt2", text: " Once", num_tokens: 1 });
+    standIn.send(reply, "error", { code: 503, status: "UNAVAILABLE", message: "gpt2: no healthy replica", retryable: true });
+    // Ends without the last chunk, as the gateway does; browsers lose events that come together with
+    // the headers and the connection's end.
+    setTimeout(() => reply.socket.destroySoon(), 50);
+  };
+  await page.getByRole("button", { name: "Run" }).click();
+  const alert = page.getByRole("alert");
+  await alert.filter({ hasText: "gpt2: no healthy replica" }).waitFor();
+  assert.match(await alert.textContent(), /A model is not available.*may work in a moment/s);
+  assert.match(await columns().first().textContent(), / Once/);
+  assert.match(await columns().first().textContent(), /not finished/);
+});
+
+test("notices a stream that breaks off", onlyStandIn, async () => {
+  const token = (reply) => standIn.send(reply, "token", { index: 0, branch: "gpt2", text: " Once", num_tokens: 1 });
+  for (const [end, title] of [
+    [(reply) => reply.end(), "The answer broke off"],
+    [(reply) => setTimeout(() => reply.destroy(), 50), "The connection broke"]]) {
+    standIn.script = async (reply) => { token(reply); end(reply); };
+    await page.getByRole("button", { name: "Run" }).click();
+    await page.getByRole("alert").filter({ hasText: title }).waitFor();
+  }
+});
+
+test("notices a server that is gone", onlyStandIn, async () => {
+  await page.route("**/classify_generated_texts:stream*", (route) => route.abort("connectionrefused"));
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.getByRole("alert").filter({ hasText: "The server does not answer" }).waitFor();
+});
+
+test("reads events however they are cut", onlyStandIn, async () => {
+  const bytes = Buffer.from(
+    ': comment\r\n\r\nevent: token\r\ndata: {"index":0,"branch":"gpt2",\r\ndata: "text":" é€😀"}\r\n\r\n' +
+    'event: unknown\ndata: {}\n\nevent: done\ndata: {"seed":"7"}\n\n');
+  standIn.script = async (reply) => {
+    reply.writeHead(200, { "Content-Type": "text/event-stream" });
+    for (const byte of bytes) {
+      reply.write(Buffer.from([byte]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    reply.end();
+  };
+  await runToEnd();
+  assert.match(await columns().first().locator(".text").textContent(), / é€😀$/);
+});
+
+test("shows hostile texts as texts", onlyStandIn, async () => {
+  const hostile = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</scr' + "ipt>";
+  standIn.script = async (reply) => {
+    standIn.send(reply, "token", { index: 0, branch: hostile, text: hostile, num_tokens: 1 });
+    standIn.send(reply, "token", { index: 3, branch: hostile, text: hostile, num_tokens: 1 });
+    standIn.send(reply, "score", { index: 3, branch: hostile, score: 0.5, label: hostile });
+    standIn.send(reply, "error", { code: 500, status: "INTERNAL", message: hostile });
+    reply.end();
+  };
+  await page.getByLabel("Prompt").fill(hostile);
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await columns().count(), 4);
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.ok((await columns().nth(3).textContent()).includes(hostile));
+});
+
+test("gives the curl command of the call, quoted for a shell", async () => {
+  await page.getByLabel("Prompt").fill("It's $HOME");
+  await setParameter("max_length", "16");
+  await page.getByText("The same with curl").click();
+  const command = await page.locator("#curl").textContent();
+  assert.match(command, /--data-raw 'It'\\''s \$HOME'$/);
+  const { stdout } = await promisify(execFile)("bash", ["-c", command.replace("curl ", "curl -s --noproxy '*' ")]);
+  assert.match(stdout, /^event: token$/m);
+  assert.match(stdout, /^event: done$/m);
+  if (standIn) assert.equal(standIn.calls.at(-1).body, "It's $HOME");
+});
+
+test("draws the graph while its tab is open", async () => {
+  await page.getByRole("tab", { name: "Graph" }).click();
+  await page.getByRole("heading", { name: "inference_graph" }).waitFor();
+  const nodes = page.locator("#graph").getByRole("article");
+  assert.equal(await nodes.count(), 4);
+  assert.equal(await page.locator(".edges path").count(), 7);
+  assert.match(await nodes.last().textContent(), /bert-base-uncased.*classifies/);
+  assert.match(await nodes.first().textContent(), /in flight\d+queue\d+calls\d+p50/);
+  if (standIn) {
+    const calls = standIn.graphCalls;
+    await page.waitForFunction((text) => document.querySelector(".fact-calls dd").textContent !== text,
+      await page.locator(".fact-calls dd").first().textContent());
+    assert.ok(standIn.graphCalls > calls);
+  }
+  await shoot("graph");
+  await page.keyboard.press("ArrowLeft");
+  assert.equal(await page.getByRole("tab", { name: "Generate" }).getAttribute("aria-selected"), "true");
+  assert.equal(await page.locator("#graph").isHidden(), true);
+});
+
+test("says when the graph cannot be had", onlyStandIn, async () => {
+  await page.route("**/v1/graphs/*", (route) => route.fulfill({
+    status: 404, contentType: "application/json",
+    body: JSON.stringify({ error: { code: 404, status: "NOT_FOUND", message: "no graph is called \"inference_graph\"" } }) }));
+  await page.getByRole("tab", { name: "Graph" }).click();
+  await page.locator("#graph-status").filter({ hasText: 'no graph is called "inference_graph"' }).waitFor();
+});
+
+test("names every control", async () => {
+  await page.getByText("Parameters").click();
+  const nameless = await page.locator("input, textarea, button").evaluateAll((controls) => controls
+    .filter((control) => !control.labels?.length && !control.textContent.trim() && !control.getAttribute("aria-label"))
+    .map((control) => control.id));
+  assert.deepEqual(nameless, []);
+  assert.equal(await page.locator("#status").getAttribute("aria-live"), "polite");
+});
+
+for (const [scheme, viewport] of [["light", { width: 1280, height: 860 }], ["dark", { width: 1280, height: 860 }],
+                                  ["light", { width: 390, height: 844 }], ["dark", { width: 390, height: 844 }]]) {
+  const phone = viewport.width < 500;
+  test(`fits a ${scheme} ${phone ? "phone" : "screen"}`, async () => {
+    for (const [where, name] of [["/", "page"], ["/#graph", "graph"], ["/docs", "docs"]]) {
+      await open(where, { colorScheme: scheme, viewport, deviceScaleFactor: phone ? 2 : 1 });
+      if (name === "page") await runToEnd();
+      else if (name === "graph") await page.locator("#graph").getByRole("article").first().waitFor();
+      else await page.locator(".operation").first().waitFor();
+      const [width, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(width <= inner, `${name} is ${width} px wide on ${inner}`);
+      const [text, ground] = await page.evaluate(() => {
+        const lightness = (colour) => colour.match(/\d+/g).slice(0, 3).reduce((sum, value) => sum + Number(value), 0);
+        const style = getComputedStyle(document.body);
+        return [lightness(style.color), lightness(style.backgroundColor)];
+      });
+      assert.equal(text > ground, scheme === "dark");
+      await page.waitForTimeout(process.env.SCREENSHOTS ? 600 : 0);  // For the bars to grow.
+      await shoot(`${name}-${scheme}${phone ? "-phone" : ""}`);
+    }
+  });
+}
+
+test("documents every operation", async () => {
+  await open("/docs");
+  const api = await (await context.request.get(`${url}/docs.json`)).json();
+  await page.locator(".operation").first().waitFor();
+  const ids = Object.values(api.paths).flatMap((methods) => Object.values(methods)).map(({ operationId }) => operationId);
+  assert.equal(await page.locator(".operation").count(), ids.length);
+  for (const id of ids) assert.equal(await page.locator(`#${id}`).count(), 1, id);
+  assert.equal(await page.locator(".schema").count(), Object.keys(api.components.schemas).length);
+  const tutorial = await page.locator("#ClassifyGeneratedTexts").textContent();
+  assert.match(tutorial, /POST\/classify_generated_texts/);
+  assert.match(tutorial, /top_pdouble, above 0, at most 1/);
+  assert.match(tutorial, /--data-raw 'I have an idea!'/);
+  await page.locator("#ClassifyGeneratedTexts").getByRole("link", { name: "ScoredText" }).click();
+  assert.equal(new URL(page.url()).hash, "#schema-ScoredText");
+});

@@ -1,0 +1,130 @@
+// A stand-in for the gateway that can do what the real one cannot be brought to: fail in the middle
+// of a stream, break off, send hostile texts. It serves the page's own files and speaks the same
+// server-sent events.
+
+import { readFile } from "node:fs/promises";
+import http from "node:http";
+import path from "node:path";
+
+const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
+// As api_server/front/own_routes.cc says.
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+export const BRANCHES = ["gpt2", "distilgpt2", "gpt2-medium"];
+const TEXTS = [
+  " “Let us go down to the sea before it is light,” said Anne, and no one had anything better to say.",
+  " It is late, and the roads are bad; but if you will lend me the grey horse I can be back by noon.",
+  " We could ask her. She has known him longer than any of us, and she has never yet been wrong about him.",
+];
+const SCORES = [[0.9312, "POSITIVE"], [0.8127, "NEGATIVE"], [0.7745, "POSITIVE"]];
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class StandIn {
+  // What a call of the stream does: an async function of (reply, request).
+  script = (reply) => this.answer(reply);
+  calls = [];  // {url, body, left}: left is set when the client closed before the end.
+  graphCalls = 0;
+  inFlight = 0;
+
+  static async start(webDir, openapi) {
+    const standIn = new StandIn();
+    standIn.server = http.createServer((request, reply) => standIn.handle(request, reply, webDir, openapi));
+    await new Promise((resolve) => standIn.server.listen(0, "127.0.0.1", resolve));
+    standIn.port = standIn.server.address().port;
+    standIn.url = `http://127.0.0.1:${standIn.port}`;
+    return standIn;
+  }
+
+  stop() {
+    this.server.closeAllConnections?.();
+    return new Promise((resolve) => this.server.close(resolve));
+  }
+
+  async handle(request, reply, webDir, openapi) {
+    const url = new URL(request.url, this.url);
+    if (url.pathname === "/classify_generated_texts:stream") return this.stream(request, reply, url);
+    if (url.pathname === "/v1/graphs/inference_graph") return this.graph(reply);
+    if (url.pathname === "/docs.json") {
+      reply.writeHead(200, { "Content-Type": "application/json" });
+      return reply.end(openapi);
+    }
+    const file = { "/": "index.html", "/docs": "docs.html" }[url.pathname] ?? url.pathname.slice(1);
+    if (!/^[a-z]+\.[a-z]+$/.test(file)) return reply.writeHead(404).end();
+    try {
+      const content = await readFile(path.join(webDir, file));
+      reply.writeHead(200, { "Content-Type": TYPES[path.extname(file)], "Content-Security-Policy": POLICY });
+      reply.end(content);
+    } catch {
+      reply.writeHead(404).end();
+    }
+  }
+
+  async stream(request, reply, url) {
+    let body = "";
+    for await (const piece of request) body += piece;
+    const call = { url, body, left: false };
+    this.calls.push(call);
+    reply.on("close", () => { call.left = !reply.writableFinished; });
+    this.inFlight += 1;
+    await this.script(reply, request);
+    this.inFlight -= 1;
+  }
+
+  send(reply, event, data) {
+    if (!reply.headersSent) reply.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
+    reply.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  // A heartbeat, then each branch token by token, its score, and the end.
+  async answer(reply, { delay = 12 } = {}) {
+    reply.writeHead(200, { "Content-Type": "text/event-stream" });
+    reply.write(": heartbeat\n\n");
+    const tokens = TEXTS.map((text) => text.match(/\s*\S+/gu));
+    const length = Math.max(...tokens.map((list) => list.length));
+    for (let i = 0; i < length + 1; ++i) {
+      for (const [index, branch] of BRANCHES.entries()) {
+        if (i < tokens[index].length) {
+          const end = i === tokens[index].length - 1 ? { finish_reason: "FINISH_REASON_STOP" } : {};
+          this.send(reply, "token", { index, branch, text: tokens[index][i], num_tokens: 1, ...end });
+        } else if (i === tokens[index].length) {
+          const [score, label] = SCORES[index];
+          const timing = {
+            queue: 0.0021, prefill: 0.0104 + index * 0.003, decode: 0.182 + index * 0.09, classify: 0.0063,
+            mean_batch_size: 1.4, classify_batch_size: 1, prompt_tokens: 5, generated_tokens: tokens[index].length,
+          };
+          this.send(reply, "score", { index, branch, score, label, timing });
+        }
+      }
+      await pause(delay);
+    }
+    this.send(reply, "done", { prompt_tokens: 15, generated_tokens: 61, seed: "15237459112480617354" });
+    reply.end();
+  }
+
+  refuse(reply, code, error, headers = {}) {
+    reply.writeHead(code, { "Content-Type": "application/json", ...headers });
+    reply.end(JSON.stringify({ error: { code, details: [], ...error } }));
+  }
+
+  graph(reply) {
+    this.graphCalls += 1;
+    const busy = this.graphCalls % 2;
+    const node = (name, kind, inputs, p50) => ({
+      name, kind, runner: `${name}-${kind === "NODE_KIND_GENERATE" ? "generation" : "classification"}`, inputs,
+      healthy_replicas: 1, replicas: 1, in_flight: busy * 3,
+      ...(kind === "NODE_KIND_GENERATE" ? { waiting: busy } : {}),
+      recent_calls: 118 + this.graphCalls, recent_failures: 0, p50_seconds: p50, p99_seconds: p50 * 1.8,
+    });
+    reply.writeHead(200, { "Content-Type": "application/json" });
+    reply.end(JSON.stringify({
+      name: "inference_graph",
+      nodes: [
+        ...BRANCHES.map((name, i) => node(name, "NODE_KIND_GENERATE", [], 0.21 + 0.11 * i)),
+        node("bert-base-uncased", "NODE_KIND_CLASSIFY", BRANCHES, 0.0063),
+      ],
+    }));
+  }
+}
