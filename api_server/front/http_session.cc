@@ -24,6 +24,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t kReadBytes = 16 << 10;
+// Browsers lose an error event that comes in one burst with the end of its connection.
+constexpr absl::Duration kErrorEventLead = absl::Milliseconds(20);
 constexpr int kClientClosedRequest = 499;  // Never sent; for metrics and the log.
 
 HeadLimits ToHeadLimits(const HttpLimits& limits) {
@@ -105,6 +107,7 @@ void HttpSession::OnReadable(error_code error) {
 }
 
 void HttpSession::OnClientGone() {
+  if (state_ == State::kStreamFailed) return Close();
   const bool is_last_write =
       state_ == State::kWriting || (state_ == State::kStreamWriting && streaming_->end.has_value());
   if (is_last_write) {
@@ -143,6 +146,8 @@ void HttpSession::OnTimeout() {
           absl::DeadlineExceededError("the stream had not ended at the call's deadline"));
     case State::kStreamWriting:
       return Abort(absl::CancelledError("the client does not take what is sent"));
+    case State::kStreamFailed:
+      return Linger();
     default:
       return Close();
   }
@@ -385,11 +390,14 @@ void HttpSession::OnStreamWritten(error_code error) {
   if (error) return Abort(absl::CancelledError("the client has left"));
   if (!streaming_->end.has_value()) return AwaitEvents();
   const absl::Status& end = *streaming_->end;
-  // A chunked body without its last chunk is one that has failed.
-  if (!end.ok()) close_after_ = true;
+  const bool failed = !end.ok();
   exchange_.metrics->Finish(HttpStatus(end));
   Log(HttpStatus(end), streaming_->num_bytes);
   streaming_.reset();
+  if (failed) {  // A chunked body without its last chunk is one that has failed.
+    state_ = State::kStreamFailed;
+    return Arm(kErrorEventLead);
+  }
   state_ = State::kWriting;
   OnWritten(error);
 }

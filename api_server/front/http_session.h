@@ -67,6 +67,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     kWriting,
     kStreaming,
     kStreamWriting,
+    kStreamFailed,
     kLingering,
     kClosed
   };
