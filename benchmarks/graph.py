@@ -122,16 +122,16 @@ def quantiles(values, name):
 
 
 async def load(serve, num_clients, num_requests, streamed=False):
-    """The rate counts only while every client waits for a reply: from when each has had one until the first finds
-    nothing left to ask."""
-    latencies, ends, first_ends, failures = [], [], [], 0
-    all_asked = None
+    """The rate is that of the closed loop: clients over the mean time of a reply, of those replies that came while
+    every client waited for one. Counting replies over a while would depend on where in a wave of them it begins."""
+    latencies, failures = [], 0
+    all_asked = False
     timelines = []
+    busy = []  # The times of replies while all clients were at it.
     requests = iter(range(num_requests))
 
     async def client():
         nonlocal failures, all_asked
-        first_end = None
         reader, writer = await asyncio.open_connection(serve.host, serve.port, limit=1 << 24)
         for _ in requests:
             start = time.perf_counter()
@@ -139,26 +139,23 @@ async def load(serve, num_clients, num_requests, streamed=False):
             if reply is None or (not streamed and len(json.loads(reply)) != 3):
                 failures += 1
             else:
-                ends.append(time.perf_counter())
-                latencies.append(ends[-1] - start)
+                latencies.append(time.perf_counter() - start)
                 timelines.append(reply)
-            if first_end is None:
-                first_end = time.perf_counter()
-                first_ends.append(first_end)
-        all_asked = all_asked or time.perf_counter()
+                if not all_asked:
+                    busy.append(latencies[-1])
+        all_asked = True
         writer.close()
 
+    begin = time.perf_counter()
     await asyncio.gather(*[client() for _ in range(num_clients)])
-    begin = max(first_ends)
-    num_ended = sum(begin < end <= all_asked for end in ends)
-    seconds = all_asked - begin
+    seconds = time.perf_counter() - begin
     figures = {f"p{key[-2:]}": value for key, value in quantiles(latencies, "").items()}
     if streamed:
         figures |= quantiles([each.first_of_any() for each in timelines], "first_token")
         figures |= quantiles([each.first_of_all() for each in timelines], "first_token_of_all")
         figures |= quantiles([gap for each in timelines for gap in each.gaps], "between_tokens")
     return {"clients": num_clients, "requests": num_requests, "failed": failures, "seconds": round(seconds, 3),
-            "req_s": round(num_ended / seconds, 4), **figures}
+            "req_s": round(num_clients * len(busy) / sum(busy), 4) if busy else None, **figures}
 
 
 def main():

@@ -31,6 +31,7 @@ LIBRARIES = [
 # folder: (ours, libraries)
 LAYERS = {
     "base": ((), ("grpc",)),
+    "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
     "api_server": (
         ("api_server", "proto/chorus", "proto/grpc", "proto/inference"),
