@@ -22,7 +22,7 @@ COLOURS = {"chorus": "#4353c6", "openvino": "#d08a1e", "llamacpp": "#7a9e3b", "c
            "onnxruntime": "#3e93a8", "transformers": "#8a8a94", "bentoml": "#5a5a62"}
 MODELS = ["distilgpt2", "gpt2", "gpt2-medium", "bert-base-uncased"]
 plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
-                     "svg.hashsalt": "chorus", "svg.fonttype": "none"})
+                     "svg.hashsalt": "chorus", "svg.fonttype": "none", "savefig.facecolor": "white"})
 
 
 def best(work, key, narrow):
@@ -61,17 +61,17 @@ def graph(lines, path):
     figure, (rate, seconds) = plt.subplots(1, 2, figsize=(8, 3.2))
     ours = sorted((line["clients"], line["req_s"], line["p50"]) for line in lines
                   if "clients" in line and not line.get("streamed"))
-    peers = {}
+    peers = {}  # Of each engine the precision that serves the most requests.
     for line in lines:
         if line.get("what") == "graph":
-            peers.setdefault(f"{line['engine']} {line['precision']}", []).append(
+            peers.setdefault(line["engine"], {}).setdefault(line["precision"], []).append(
                 (line["batch"], line["req_s"], line["seconds"]))
     rate.plot([each[0] for each in ours], [each[1] for each in ours], "o-", color=COLOURS["chorus"], label="chorus int8")
     seconds.plot([each[0] for each in ours], [each[2] for each in ours], "o-", color=COLOURS["chorus"])
-    for name, points in peers.items():
+    for engine, by_precision in peers.items():
+        precision, points = max(by_precision.items(), key=lambda each: max(point[1] for point in each[1]))
         points.sort()
-        style = {"color": COLOURS[name.split()[0]], "label": name, "marker": "s",
-                 "linestyle": "-" if "int8-bf16" in name or "fp32" in name.split()[1:] else ":"}
+        style = {"color": COLOURS[engine], "label": f"{engine} {precision}", "marker": "s"}
         rate.plot([each[0] for each in points], [each[1] for each in points], **style)
         seconds.plot([each[0] for each in points], [each[2] for each in points], **style)
     for axis, words in ((rate, "requests a second"), (seconds, "seconds to the reply")):
@@ -79,7 +79,9 @@ def graph(lines, path):
         axis.set_xticks([1, 4, 16, 32, 64], ["1", "4", "16", "32", "64"])
         axis.set_xlabel("requests at once")
         axis.set_title(words, fontsize=9, loc="left")
-    seconds.set_yscale("log")
+    seconds.set_yscale("log", base=2)
+    seconds.set_yticks([2, 4, 8, 16, 32, 64], ["2", "4", "8", "16", "32", "64"])
+    seconds.minorticks_off()
     rate.legend(frameon=False)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
