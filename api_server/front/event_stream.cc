@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "api_server/front/accept.h"
 #include "api_server/front/rpc_status.h"
+#include "api_server/graph/graph_run.h"
 #include "api_server/transcoding/http_status.h"
 #include "api_server/transcoding/message_to_json.h"
 #include "base/string_view.h"
@@ -61,6 +62,10 @@ std::string EventStream::ErrorEvent(const absl::Status& error) const {
   proto.set_status(absl::StatusCodeToString(status.code()));
   proto.set_message(std::string(status.message()));
   proto.set_retryable(absl::IsUnavailable(status) || absl::IsResourceExhausted(status));
+  if (const std::optional<FailedNode> node = FailedNodeOf(error)) {
+    proto.set_branch(node->name);
+    proto.set_stage(node->stage);
+  }
   return Write(event);
 }
 

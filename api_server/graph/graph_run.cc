@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 
 namespace chorus {
@@ -15,7 +16,18 @@ constexpr absl::Duration kMostMargin = absl::Milliseconds(50);
 // The runner then says that there is no time for a token.
 constexpr absl::Duration kLeastTime = absl::Milliseconds(1);
 
+// Payloads of a node's error.
+constexpr char kNodeUrl[] = "chorus/node";
+constexpr char kStageUrl[] = "chorus/stage";
+
 }  // namespace
+
+std::optional<FailedNode> FailedNodeOf(const absl::Status& status) {
+  const auto node = status.GetPayload(kNodeUrl);
+  const auto stage = status.GetPayload(kStageUrl);
+  if (!node.has_value() || !stage.has_value()) return std::nullopt;
+  return FailedNode{std::string(*node), std::string(*stage)};
+}
 
 absl::Status CheckNotEnded(const CallContext& context, absl::Time now) {
   if (context.stop.stop_requested()) return absl::CancelledError("the caller has cancelled");
@@ -184,7 +196,10 @@ absl::Status GraphRun::Annotate(Plan::Step step, const absl::Status& status) con
   const std::string place = options_.graph->has_classifier()
                                 ? absl::StrCat(node, " (", runner, ")")
                                 : runner;  // A single model has no nodes to speak of.
-  return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));
+  absl::Status annotated(status.code(), absl::StrCat(place, ": ", status.message()));
+  annotated.SetPayload(kNodeUrl, absl::Cord(node));
+  annotated.SetPayload(kStageUrl, absl::Cord(generate ? "generate" : "classify"));
+  return annotated;
 }
 
 }  // namespace chorus

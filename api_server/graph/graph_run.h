@@ -96,6 +96,14 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
       caller_stop_;  // Links the caller's token to stop_.
 };
 
+// Of the node that an error is of, for those who read it by machine; its words say the same.
+struct FailedNode {
+  std::string name;   // In the graph.
+  std::string stage;  // "generate" or "classify"
+};
+// Unset where the error is of no node.
+std::optional<FailedNode> FailedNodeOf(const absl::Status& status);
+
 // OK while a call with this context may go on.
 absl::Status CheckNotEnded(const CallContext& context, absl::Time now);
 

@@ -106,6 +106,18 @@ TEST_F(HttpRouterTest, StreamsInTheFormatTheClientTakes) {
   EXPECT_THAT(reply->stream->Take().bytes, HasSubstr("{\"token\":{\"index\":0,"));
 }
 
+TEST_F(HttpRouterTest, AStreamsErrorNamesTheBranchAndWhatItWasAt) {
+  const auto reply = Post("/classify_generated_texts:stream", "I", "text/plain");
+  ASSERT_TRUE(reply.has_value() && reply->stream != nullptr);
+  gpt2_->TakeGenerate().Finish(" one");
+  bert_->TakeClassify().Fail(absl::UnavailableError("gone"));
+  distilgpt2_->TakeGenerate().Fail(absl::CancelledError(""));
+  const HttpStream::Piece piece = reply->stream->Take();
+  ASSERT_TRUE(piece.end.has_value());
+  EXPECT_THAT(reply->stream->ErrorEvent(*piece.end),
+              HasSubstr("\"retryable\":true,\"branch\":\"score\",\"stage\":\"classify\"}"));
+}
+
 TEST_F(HttpRouterTest, RefusesAStreamAsAnyOtherCall) {
   EXPECT_EQ(Post("/classify_generated_texts:stream?top_p=2", "I", "text/plain")->status, 400);
   EXPECT_EQ(Post("/v1/graphs/nobody:streamRun", "{}")->status, 404);
