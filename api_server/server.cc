@@ -115,7 +115,8 @@ absl::Status Server::CreateHttp(const Config& config) {
 }
 
 absl::Status Server::CreateGrpc(const Config& config) {
-  grpc_front_ = std::make_unique<GrpcFront>(*handler_, metrics_, config.limits.max_timeout);
+  grpc_front_ = std::make_unique<GrpcFront>(
+      *handler_, metrics_, GrpcFront::Options{.max_timeout = config.limits.max_timeout});
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));

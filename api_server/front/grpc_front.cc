@@ -1,8 +1,11 @@
 #include "api_server/front/grpc_front.h"
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -115,6 +118,56 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   Response* const response_;
 };
 
+// Cancels a call whose client does not take what is written within `timeout`. It looks a few times
+// in that while, so that a write costs no timer of its own.
+class SlowReaderWatch : public std::enable_shared_from_this<SlowReaderWatch> {
+ public:
+  explicit SlowReaderWatch(absl::Duration timeout) : timeout_(timeout) {}
+
+  // `context` may be used until End.
+  void Begin(grpc::CallbackServerContext& context) {
+    const std::lock_guard lock(mutex_);
+    context_ = &context;
+    Arm();
+  }
+  void OnWrite() {
+    const std::lock_guard lock(mutex_);
+    written_at_ = absl::Now();
+  }
+  void OnWritten() {
+    const std::lock_guard lock(mutex_);
+    written_at_ = absl::InfiniteFuture();
+  }
+  void End() {
+    const std::lock_guard lock(mutex_);
+    context_ = nullptr;
+    alarm_.reset();
+  }
+
+ private:
+  // A new one each time, for this may be the callback of the one before. Called with the lock.
+  void Arm() {
+    alarm_ = std::make_unique<grpc::Alarm>();
+    alarm_->Set(absl::ToChronoTime(absl::Now() + timeout_ / 4),
+                [self = shared_from_this()](bool rang) {
+                  if (rang) self->Look();
+                });
+  }
+
+  void Look() {
+    const std::lock_guard lock(mutex_);
+    if (context_ == nullptr) return;
+    if (written_at_ + timeout_ < absl::Now()) return context_->TryCancel();
+    Arm();
+  }
+
+  const absl::Duration timeout_;
+  std::recursive_mutex mutex_;  // Cancelling may end the call before it returns.
+  grpc::CallbackServerContext* context_ = nullptr;  // Null: the call has ended.
+  absl::Time written_at_ = absl::InfiniteFuture();  // When the write in flight began.
+  std::unique_ptr<grpc::Alarm> alarm_;
+};
+
 // One call that streams. Deletes itself when gRPC has done with it.
 //
 // Either it waits for events_ or a write is in flight, never both; so nothing is locked. A write
@@ -124,13 +177,14 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
  public:
   using Method = absl::Status (InferenceHandler::*)(Request, Call, std::shared_ptr<EventQueue>);
 
-  explicit StreamCall(std::unique_ptr<RequestMetrics::Request> metrics)
-      : state_(std::move(metrics)) {}
+  StreamCall(std::unique_ptr<RequestMetrics::Request> metrics, absl::Duration write_timeout)
+      : state_(std::move(metrics)), watch_(std::make_shared<SlowReaderWatch>(write_timeout)) {}
 
   void Begin(InferenceHandler& handler, Method method, const Request& request,
              grpc::CallbackServerContext& context, absl::Duration max_timeout) {
     const absl::Status status =
         (handler.*method)(request, state_.Begin(context, max_timeout), events_);
+    watch_->Begin(context);
     if (!status.ok()) return Finish(state_.End(status));
     WriteOn();
   }
@@ -139,6 +193,7 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
   // After this `this` may be gone.
   void WriteOn() {
     if (num_written_ < batch_.events.size() && !broken_) {
+      watch_->OnWrite();
       return StartWrite(&batch_.events[num_written_++]);
     }
     if (batch_.end.has_value()) {
@@ -153,6 +208,7 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
   }
 
   void OnWriteDone(bool ok) override {
+    watch_->OnWritten();
     if (!ok) {
       broken_ = true;
       state_.Stop();
@@ -160,9 +216,13 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
     WriteOn();
   }
   void OnCancel() override { state_.Stop(); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    watch_->End();
+    delete this;
+  }
 
   CallState state_;
+  const std::shared_ptr<SlowReaderWatch> watch_;
   const std::shared_ptr<EventQueue> events_ = std::make_shared<EventQueue>();
   EventQueue::Batch batch_;  // Being written.
   size_t num_written_ = 0;   // Of its events.
@@ -171,8 +231,8 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
 
 class Service final : public v1::InferenceService::CallbackService {
  public:
-  Service(InferenceHandler& handler, RequestMetrics& metrics, absl::Duration max_timeout)
-      : handler_(handler), metrics_(metrics), max_timeout_(max_timeout) {}
+  Service(InferenceHandler& handler, RequestMetrics& metrics, const GrpcFront::Options& options)
+      : handler_(handler), metrics_(metrics), options_(options) {}
 
  private:
   template <typename Request, typename Response>
@@ -181,7 +241,7 @@ class Service final : public v1::InferenceService::CallbackService {
                                   grpc::CallbackServerContext* context, const Request* request,
                                   Response* response) {
     auto* call = new UnaryCall<Request, Response>(metrics_.Start(endpoint), response);
-    call->Begin(handler_, method, *request, *context, max_timeout_);
+    call->Begin(handler_, method, *request, *context, options_.max_timeout);
     return call;
   }
 
@@ -189,8 +249,8 @@ class Service final : public v1::InferenceService::CallbackService {
   grpc::ServerWriteReactor<v1::StreamEvent>* BeginStream(
       const std::string& endpoint, typename StreamCall<Request>::Method method,
       grpc::CallbackServerContext* context, const Request* request) {
-    auto* call = new StreamCall<Request>(metrics_.Start(endpoint));
-    call->Begin(handler_, method, *request, *context, max_timeout_);
+    auto* call = new StreamCall<Request>(metrics_.Start(endpoint), options_.write_timeout);
+    call->Begin(handler_, method, *request, *context, options_.max_timeout);
     return call;
   }
 
@@ -253,7 +313,7 @@ class Service final : public v1::InferenceService::CallbackService {
 
   InferenceHandler& handler_;
   RequestMetrics& metrics_;
-  const absl::Duration max_timeout_;
+  const GrpcFront::Options options_;
   const std::string classify_generated_texts_ = EndpointOf("ClassifyGeneratedTexts");
   const std::string run_graph_ = EndpointOf("RunGraph");
   const std::string generate_ = EndpointOf("Generate");
@@ -269,8 +329,8 @@ class Service final : public v1::InferenceService::CallbackService {
 
 }  // namespace
 
-GrpcFront::GrpcFront(InferenceHandler& handler, RequestMetrics& metrics, absl::Duration max_timeout)
-    : service_(std::make_unique<Service>(handler, metrics, max_timeout)) {}
+GrpcFront::GrpcFront(InferenceHandler& handler, RequestMetrics& metrics, const Options& options)
+    : service_(std::make_unique<Service>(handler, metrics, options)) {}
 
 GrpcFront::~GrpcFront() = default;
 

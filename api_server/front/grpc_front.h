@@ -4,9 +4,10 @@
 // InferenceHandler that HTTP calls go to.
 //
 // A call's deadline is the client's, but at most `max_timeout` away. A client that cancels or
-// vanishes stops the call. `x-request-id` is taken from the metadata or made, and returned as
-// initial metadata. Errors carry google.rpc details in grpc-status-details-bin: BadRequest where a
-// field is wrong, RetryInfo with RESOURCE_EXHAUSTED and UNAVAILABLE.
+// vanishes stops the call, and so does one that does not read its stream. `x-request-id` is taken
+// from the metadata or made, and returned as initial metadata. Errors carry google.rpc details in
+// grpc-status-details-bin: BadRequest where a field is wrong, RetryInfo with RESOURCE_EXHAUSTED and
+// UNAVAILABLE.
 //
 // Thread safety: gRPC calls in from its own threads; nothing here blocks them.
 
@@ -24,8 +25,13 @@ namespace chorus {
 
 class GrpcFront {
  public:
+  struct Options {
+    absl::Duration max_timeout = absl::Seconds(300);   // A call's deadline, unless it asks less.
+    absl::Duration write_timeout = absl::Seconds(30);  // For an event to be taken; cancelled.
+  };
+
   // `handler` and `metrics` must outlive the front.
-  GrpcFront(InferenceHandler& handler, RequestMetrics& metrics, absl::Duration max_timeout);
+  GrpcFront(InferenceHandler& handler, RequestMetrics& metrics, const Options& options);
   ~GrpcFront();
 
   // For ServerBuilder::RegisterService. The front must outlive the server it is registered with.

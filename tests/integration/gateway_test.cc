@@ -231,7 +231,7 @@ TEST_F(GatewayTest, AThousandCallsThatLeaveAtRandomLeaveNothingBehind) {
       seconds(10)))
       << Load().DebugString();
   const double num_freed = Metric("chorus_cancel_to_free_seconds_count");
-  EXPECT_GT(num_freed, 100);
+  EXPECT_GT(num_freed, 10);
   // Within a step: some milliseconds, but for a machine that has other things to do.
   EXPECT_LT(Metric("chorus_cancel_to_free_seconds_sum") / num_freed, 0.25);
   EXPECT_EQ(Curl("--max-time 60"), "200");

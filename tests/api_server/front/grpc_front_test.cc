@@ -75,7 +75,9 @@ class GrpcFrontTest : public FrontFixture {
     return std::nullopt;
   }
 
-  GrpcFront front_{handler_, metrics_, absl::Seconds(100)};
+  GrpcFront front_{handler_,
+                   metrics_,
+                   {.max_timeout = absl::Seconds(100), .write_timeout = absl::Milliseconds(400)}};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::InferenceService::Stub> stub_;
 };
@@ -221,6 +223,37 @@ TEST_F(GrpcFrontTest, AClientThatCancelsStopsItsStream) {
   EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
   running.Fail(absl::CancelledError("the caller left"));
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(GrpcFrontTest, AReaderThatIsTooSlowIsCancelled) {
+  // Over TCP: in the process itself nothing holds a writer back.
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  GrpcFront front(handler_, metrics_, {.write_timeout = absl::Milliseconds(100)});
+  builder.RegisterService(&front.service());
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  // The window stays at 64 KiB, whatever gRPC thinks the connection could carry.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  const auto stub = v1::InferenceService::NewStub(grpc::CreateCustomChannel(
+      "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  const auto reader = stub->StreamGenerate(&context, request);
+  auto running = AwaitGenerate();
+  std::promise<void> stopped;
+  const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
+  // More than what is sent before anybody reads.
+  running.on_text({.text = std::string(3 << 20, 'x'), .num_tokens = 1});
+  EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  running.Fail(absl::CancelledError("the caller left"));
+  v1::StreamEvent event;
+  while (reader->Read(&event)) {
+  }
+  EXPECT_FALSE(reader->Finish().ok());
+  server->Shutdown();
 }
 
 TEST_F(GrpcFrontTest, ServesTheOtherMethods) {

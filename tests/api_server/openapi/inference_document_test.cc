@@ -56,7 +56,8 @@ TEST(InferenceDocumentTest, DescribesTheTutorialsRoute) {
 
 // Every field has a comment for the document to show.
 TEST(InferenceDocumentTest, DescribesEverySchema) {
-  for (const auto& [name, schema] : Document()["components"]["schemas"].items()) {
+  const auto document = Document();
+  for (const auto& [name, schema] : document["components"]["schemas"].items()) {
     if (name == "Error" || !schema.contains("properties")) continue;
     for (const auto& [field, property] : schema["properties"].items()) {
       EXPECT_TRUE(property.contains("description")) << name << "." << field;
