@@ -244,7 +244,7 @@ test("shows an error event and keeps what has come", onlyStandIn, async () => {
     standIn.send(reply, "error", { code: 503, status: "UNAVAILABLE", message: "gpt2: no healthy replica", retryable: true });
     // Ends without the last chunk, as the gateway does; browsers lose events that come together with
     // the headers and the connection's end.
-    setTimeout(() => reply.socket.destroySoon(), 50);
+    setTimeout(() => reply.socket.destroySoon(), 1000);
   };
   await page.getByRole("button", { name: "Run" }).click();
   const alert = page.getByRole("alert");
@@ -258,7 +258,7 @@ test("notices a stream that breaks off", onlyStandIn, async () => {
   const token = (reply) => standIn.send(reply, "token", { index: 0, branch: "gpt2", text: " Once", num_tokens: 1 });
   for (const [end, title] of [
     [(reply) => reply.end(), "The answer broke off"],
-    [(reply) => setTimeout(() => reply.destroy(), 50), "The connection broke"]]) {
+    [(reply) => setTimeout(() => reply.destroy(), 500), "The connection broke"]]) {
     standIn.script = async (reply) => { token(reply); end(reply); };
     await page.getByRole("button", { name: "Run" }).click();
     await page.getByRole("alert").filter({ hasText: title }).waitFor();
