@@ -116,13 +116,15 @@ TEST_F(ServeTest, AnswersTheTutorialsCurl) {
   EXPECT_THAT(reply.body, StartsWith(R"([{"generated":"I have an idea!)"));
   const json results = json::parse(reply.body);
   ASSERT_THAT(results, SizeIs(3));
+  size_t num_new_bytes = 0;  // Of all three: about one text in a hundred ends at once.
   for (const json& result : results) {
     EXPECT_THAT(result, SizeIs(2));
     EXPECT_THAT(result["generated"].get<std::string>(), StartsWith("I have an idea!"));
-    EXPECT_GT(result["generated"].get<std::string>().size(), strlen("I have an idea!"));
+    num_new_bytes += result["generated"].get<std::string>().size() - strlen("I have an idea!");
     EXPECT_GE(result["score"].get<double>(), 0.5);  // The likelier of two labels.
     EXPECT_LE(result["score"].get<double>(), 1.0);
   }
+  EXPECT_GT(num_new_bytes, 0u);
 }
 
 TEST_F(ServeTest, GivesBranchesInGraphOrder) {
