@@ -34,8 +34,8 @@ grpc::Status Unary(Stub& stub, const std::string& prompt) {
   SetTimeout(context);
   const grpc::Status status = stub.ClassifyGeneratedTexts(&context, request, &response);
   for (const chorus::v1::ScoredText& result : response.results()) {
-    std::printf("%s: %s %.3f: %s\n", result.model().c_str(), result.label().c_str(),
-                result.score(), result.generated().c_str());
+    std::printf("%s: %s %.3f: %s\n", result.model().c_str(), result.label().c_str(), result.score(),
+                result.generated().c_str());
   }
   return status;
 }
