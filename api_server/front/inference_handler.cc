@@ -1,6 +1,6 @@
 #include "api_server/front/inference_handler.h"
 
-#include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "api_server/front/inference_messages.h"
 #include "api_server/front/rpc_status.h"
+#include "api_server/front/streaming_listener.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 
@@ -75,161 +75,18 @@ CallContext ToContext(Call call) {
           .traceparent = std::move(call.traceparent)};
 }
 
-v1::FinishReason ToProto(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return v1::FINISH_REASON_STOP;
-    case FinishReason::kLength:
-      return v1::FINISH_REASON_LENGTH;
-    case FinishReason::kDeadline:
-      return v1::FINISH_REASON_DEADLINE;
-    case FinishReason::kStopString:
-      return v1::FINISH_REASON_STOP_STRING;
-  }
-  return v1::FINISH_REASON_UNSPECIFIED;
-}
-
-template <typename Proto>
-void FillToken(const TokenLogprob& logprob, Proto& proto) {
-  proto.set_id(logprob.id);
-  proto.set_text(logprob.text);
-  proto.set_logprob(logprob.logprob);
-}
-
-void AddTo(const std::vector<TokenLogprob>& logprobs, v1::Logprobs& proto) {
-  for (const TokenLogprob& logprob : logprobs) {
-    v1::TokenLogprob& token = *proto.add_tokens();
-    FillToken(logprob, token);
-    for (const TokenLogprob& top : logprob.top) FillToken(top, *token.add_top());
-  }
-}
-
-// `text` has ended; its score is told of where it has one.
-v1::Timing TimingOf(const GraphResult& text) {
-  v1::Timing timing;
-  timing.set_queue(absl::ToDoubleSeconds(text.end.queue_time));
-  timing.set_prefill(absl::ToDoubleSeconds(text.end.prefill_time));
-  timing.set_decode(absl::ToDoubleSeconds(text.end.decode_time));
-  timing.set_mean_batch_size(text.end.mean_batch_size);
-  if (!text.classification.labels.empty()) {
-    timing.set_classify(absl::ToDoubleSeconds(text.classify_time));
-    timing.set_classify_batch_size(text.classification.max_batch_size);
-  }
-  timing.set_prompt_tokens(text.end.prompt_tokens);
-  timing.set_generated_tokens(text.end.generated_tokens);
-  return timing;
-}
-
-// The index of the likeliest label.
-size_t Top(const TextClassification& classification) {
-  const auto& probabilities = classification.probabilities;
-  return std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin();
-}
-
-template <typename Request>
-v1::ScoredText ToScoredText(GraphResult result, const Request& request) {
-  const size_t top = Top(result.classification);
-  v1::ScoredText scored;
-  if (request.explain()) *scored.mutable_timing() = TimingOf(result);
-  scored.set_generated(std::move(result.generated));
-  scored.set_score(result.classification.probabilities[top]);
-  if (request.details()) {
-    scored.set_label(std::move(result.classification.labels[top]));
-    scored.set_model(std::move(result.runner));
-    scored.set_finish_reason(ToProto(result.end.reason));
-    scored.set_seed(result.seed);
-  }
-  return scored;
-}
-
-// What GenerateResponse and GeneratedText have both.
-template <typename Proto>
-void FillText(const GraphResult& result, const v1::GenerateRequest& request, Proto& proto) {
-  const bool echo = !request.has_echo() || request.echo();
-  proto.set_generated(echo ? result.generated : result.generated.substr(result.prompt_bytes));
-  proto.set_finish_reason(ToProto(result.end.reason));
-  proto.set_generated_tokens(result.end.generated_tokens);
-  if (request.has_logprobs()) AddTo(result.logprobs, *proto.mutable_logprobs());
-  if (request.explain()) *proto.mutable_timing() = TimingOf(result);
-}
-
-v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
-                                        const v1::GenerateRequest& request) {
-  v1::GenerateResponse response;
-  FillText(results[0], request, response);
-  response.set_prompt_tokens(results[0].end.prompt_tokens);
-  response.set_seed(results[0].seed);
-  for (size_t i = 1; i < results.size(); ++i) {
-    FillText(results[i], request, *response.add_others());
-  }
-  return response;
-}
-
-// What the reply's header fields say of these texts.
-void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes) {
-  std::vector<std::string> timings;
-  const auto add = [&](const GraphResult& result, const char* stage, absl::Duration duration) {
-    timings.push_back(absl::StrFormat("%s.%s;dur=%.1f", result.runner, stage,
-                                      absl::ToDoubleMilliseconds(duration)));
+// The completion of a call that has a permit: gives it back, then replies with the error, or with
+// what `make` makes of the result.
+template <typename Result, typename Response, typename Make>
+Executor::Done<Result> Reply(Admission::Permit permit, InferenceHandler::Done<Response> done,
+                             Make make) {
+  return [permit = std::move(permit), done = std::move(done),
+          make = std::move(make)](absl::StatusOr<Result> result) mutable {
+    { const Admission::Permit end = std::move(permit); }
+    if (!result.ok()) return std::move(done)(std::move(result).status());
+    std::move(done)(make(*std::move(result)));
   };
-  for (const GraphResult& result : results) {
-    if (result.end.reason == FinishReason::kDeadline) notes.finish_reason = "deadline";
-    if (!explain) continue;
-    add(result, "queue", result.end.queue_time);
-    add(result, "prefill", result.end.prefill_time);
-    add(result, "decode", result.end.decode_time);
-    if (!result.classification.labels.empty()) add(result, "classify", result.classify_time);
-  }
-  notes.server_timing = absl::StrJoin(timings, ", ");
 }
-
-// Puts what it hears of a run into a stream.
-class StreamingListener final : public GraphListener {
- public:
-  StreamingListener(std::shared_ptr<EventQueue> events, bool explain)
-      : events_(std::move(events)), explain_(explain) {}
-
-  void OnText(const TextId& id, TextDelta delta) override {
-    v1::StreamEvent event;
-    v1::TokenEvent& token = *event.mutable_token();
-    SetId(id, token);
-    token.set_text(std::move(delta.text));
-    token.set_num_tokens(delta.num_tokens);
-    if (!delta.logprobs.empty()) AddTo(delta.logprobs, *token.mutable_logprobs());
-    events_->Push(std::move(event));
-  }
-
-  void OnGenerated(const TextId& id, const GraphResult& text) override {
-    v1::StreamEvent event;
-    v1::TokenEvent& token = *event.mutable_token();
-    SetId(id, token);
-    token.set_text("");
-    token.set_num_tokens(0);
-    token.set_finish_reason(ToProto(text.end.reason));
-    events_->Push(std::move(event));
-  }
-
-  void OnScored(const TextId& id, const GraphResult& text) override {
-    v1::StreamEvent event;
-    v1::ScoreEvent& score = *event.mutable_score();
-    SetId(id, score);
-    const size_t top = Top(text.classification);
-    score.set_score(text.classification.probabilities[top]);
-    score.set_label(text.classification.labels[top]);
-    if (explain_) *score.mutable_timing() = TimingOf(text);
-    events_->Push(std::move(event));
-  }
-
- private:
-  template <typename Event>
-  static void SetId(const TextId& id, Event& event) {
-    if (id.index.has_value()) event.set_index(static_cast<uint32_t>(*id.index));
-    event.set_branch(id.branch);
-  }
-
-  const std::shared_ptr<EventQueue> events_;
-  const bool explain_;
-};
 
 // The completion of a streamed run: gives the permit back and closes the stream.
 Executor::Done<std::vector<GraphResult>> EndStream(Admission::Permit permit,
@@ -251,52 +108,6 @@ Executor::Done<std::vector<GraphResult>> EndStream(Admission::Permit permit,
     events->Push(std::move(event));
     events->End(absl::OkStatus());
   };
-}
-
-v1::Classification ToProto(TextClassification classification) {
-  const size_t top = Top(classification);
-  v1::Classification result;
-  result.set_label(classification.labels[top]);
-  result.set_score(classification.probabilities[top]);
-  for (size_t i = 0; i < classification.labels.size(); ++i) {
-    v1::LabelScore* score = result.add_scores();
-    score->set_label(std::move(classification.labels[i]));
-    score->set_score(classification.probabilities[i]);
-  }
-  return result;
-}
-
-void SetStatus(const GraphStatus::Node& node, v1::GraphNode& proto) {
-  proto.set_healthy_replicas(static_cast<uint32_t>(node.replicas.healthy));
-  proto.set_replicas(static_cast<uint32_t>(node.replicas.total));
-  proto.set_in_flight(node.stats.in_flight);
-  proto.set_recent_calls(node.stats.recent_calls);
-  proto.set_recent_failures(node.stats.recent_failures);
-  if (node.stats.p50) proto.set_p50_seconds(absl::ToDoubleSeconds(*node.stats.p50));
-  if (node.stats.p99) proto.set_p99_seconds(absl::ToDoubleSeconds(*node.stats.p99));
-}
-
-v1::Graph ToProto(const GraphStatus& status) {
-  const std::vector<Graph::Generator>& generators = status.graph->generators();
-  v1::Graph graph;
-  graph.set_name(status.graph->name());
-  for (size_t i = 0; i < generators.size(); ++i) {
-    v1::GraphNode& node = *graph.add_nodes();
-    node.set_name(generators[i].name);
-    node.set_kind(v1::NODE_KIND_GENERATE);
-    node.set_runner(generators[i].runner);
-    if (generators[i].input) node.add_inputs(generators[*generators[i].input].name);
-    node.set_waiting(status.generators[i].stats.waiting);
-    SetStatus(status.generators[i], node);
-  }
-  const Graph::Classifier& classifier = status.graph->classifier();
-  v1::GraphNode& node = *graph.add_nodes();
-  node.set_name(classifier.name);
-  node.set_kind(v1::NODE_KIND_CLASSIFY);
-  node.set_runner(classifier.runner);
-  for (const int input : classifier.inputs) node.add_inputs(generators[input].name);
-  SetStatus(status.classifier, node);
-  return graph;
 }
 
 }  // namespace
@@ -324,20 +135,18 @@ absl::Status InferenceHandler::ReplyWithGraph(const std::string& graph, Request 
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   std::string text = std::move(*request.mutable_text());
-  std::shared_ptr<ReplyNotes> notes = call.notes;
+  auto make = [request = std::move(request), notes = call.notes](std::vector<GraphResult> results) {
+    FillNotes(results, request.explain(), *notes);
+    Response response;
+    for (GraphResult& result : results) {
+      *response.add_results() =
+          ToScoredText(std::move(result), request.details(), request.explain());
+    }
+    return response;
+  };
   return executor_.RunGraph(
       graph, std::move(text), overrides, ToContext(std::move(call)), nullptr,
-      [request = std::move(request), permit = std::move(permit), notes = std::move(notes),
-       done = std::move(done)](absl::StatusOr<std::vector<GraphResult>> results) mutable {
-        { const Admission::Permit end = std::move(permit); }
-        if (!results.ok()) return std::move(done)(std::move(results).status());
-        FillNotes(*results, request.explain(), *notes);
-        Response response;
-        for (GraphResult& result : *results) {
-          *response.add_results() = ToScoredText(std::move(result), request);
-        }
-        std::move(done)(std::move(response));
-      });
+      Reply<std::vector<GraphResult>>(std::move(permit), std::move(done), std::move(make)));
 }
 
 template <typename Request>
@@ -380,16 +189,14 @@ absl::Status InferenceHandler::Generate(v1::GenerateRequest request, Call call,
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   const std::string model = request.model();
   std::string text = std::move(*request.mutable_text());
-  std::shared_ptr<ReplyNotes> notes = call.notes;
+  auto make = [request = std::move(request),
+               notes = call.notes](const std::vector<GraphResult>& results) {
+    FillNotes(results, request.explain(), *notes);
+    return ToGenerateResponse(results, request);
+  };
   return executor_.Generate(
       model, std::move(text), overrides, ToContext(std::move(call)), nullptr,
-      [request = std::move(request), permit = std::move(permit), notes = std::move(notes),
-       done = std::move(done)](absl::StatusOr<std::vector<GraphResult>> results) mutable {
-        { const Admission::Permit end = std::move(permit); }
-        if (!results.ok()) return std::move(done)(std::move(results).status());
-        FillNotes(*results, request.explain(), *notes);
-        std::move(done)(ToGenerateResponse(*results, request));
-      });
+      Reply<std::vector<GraphResult>>(std::move(permit), std::move(done), std::move(make)));
 }
 
 absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call call,
@@ -408,55 +215,49 @@ absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   std::vector<std::string> texts(std::make_move_iterator(request.mutable_texts()->begin()),
                                  std::make_move_iterator(request.mutable_texts()->end()));
-  return executor_.Classify(request.model(), std::move(texts), ToContext(std::move(call)),
-                            [permit = std::move(permit), done = std::move(done)](
-                                absl::StatusOr<std::vector<TextClassification>> results) mutable {
-                              { const Admission::Permit end = std::move(permit); }
-                              if (!results.ok())
-                                return std::move(done)(std::move(results).status());
-                              v1::ClassifyResponse response;
-                              for (TextClassification& result : *results) {
-                                *response.add_results() = ToProto(std::move(result));
-                              }
-                              std::move(done)(std::move(response));
-                            });
+  const auto make = [](std::vector<TextClassification> results) {
+    v1::ClassifyResponse response;
+    for (TextClassification& result : results) {
+      *response.add_results() = ToProto(std::move(result));
+    }
+    return response;
+  };
+  return executor_.Classify(
+      request.model(), std::move(texts), ToContext(std::move(call)),
+      Reply<std::vector<TextClassification>>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
                                         Done<v1::TokenizeResponse> done) {
   RETURN_IF_ERROR(CheckText("text", request.text()));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  const auto make = [](std::vector<TextToken> tokens) {
+    v1::TokenizeResponse response;
+    for (TextToken& token : tokens) {
+      v1::Token& proto = *response.add_tokens();
+      proto.set_id(token.id);
+      proto.set_text(std::move(token.text));
+      proto.set_begin(token.begin);
+      proto.set_end(token.end);
+    }
+    return response;
+  };
   return executor_.Tokenize(
       request.model(), std::move(*request.mutable_text()), ToContext(std::move(call)),
-      [permit = std::move(permit),
-       done = std::move(done)](absl::StatusOr<std::vector<TextToken>> tokens) mutable {
-        { const Admission::Permit end = std::move(permit); }
-        if (!tokens.ok()) return std::move(done)(std::move(tokens).status());
-        v1::TokenizeResponse response;
-        for (TextToken& token : *tokens) {
-          v1::Token& proto = *response.add_tokens();
-          proto.set_id(token.id);
-          proto.set_text(std::move(token.text));
-          proto.set_begin(token.begin);
-          proto.set_end(token.end);
-        }
-        std::move(done)(std::move(response));
-      });
+      Reply<std::vector<TextToken>>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::Detokenize(v1::DetokenizeRequest request, Call call,
                                           Done<v1::DetokenizeResponse> done) {
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  const auto make = [](std::string text) {
+    v1::DetokenizeResponse response;
+    response.set_text(std::move(text));
+    return response;
+  };
   return executor_.Detokenize(request.model(), {request.ids().begin(), request.ids().end()},
                               ToContext(std::move(call)),
-                              [permit = std::move(permit),
-                               done = std::move(done)](absl::StatusOr<std::string> text) mutable {
-                                { const Admission::Permit end = std::move(permit); }
-                                if (!text.ok()) return std::move(done)(std::move(text).status());
-                                v1::DetokenizeResponse response;
-                                response.set_text(*std::move(text));
-                                std::move(done)(std::move(response));
-                              });
+                              Reply<std::string>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::ListGraphs(v1::ListGraphsRequest, Call,

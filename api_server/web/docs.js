@@ -1,13 +1,6 @@
 // The page at /docs: shows /docs.json for reading.
 
-const byId = (id) => document.getElementById(id);
-
-function make(tag, className, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children);
-  return element;
-}
+import { byId, make } from "./dom.js";
 
 // The little Markdown that descriptions use: paragraphs, "* " lists, `code`.
 function prose(text) {

@@ -1,17 +1,10 @@
 // The tab that draws the graph: a card a node, in columns by how far it is from the request, and
 // curves between them.
 
+import { byId, make } from "./dom.js";
+
 const POLL_MS = 1000;
 const SVG = "http://www.w3.org/2000/svg";
-
-const byId = (id) => document.getElementById(id);
-
-function make(tag, className, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children);
-  return element;
-}
 
 // {name: how many nodes its text has passed, itself included}.
 function depths(nodes) {

@@ -1,6 +1,7 @@
 // The page at /: sends a prompt to POST /classify_generated_texts:stream and shows each branch as it
 // comes. Texts of the server reach the document as text nodes only.
 
+import { byId, make } from "./dom.js";
 import { watchGraph } from "./graph.js";
 
 const STREAM_PATH = "/classify_generated_texts:stream";
@@ -9,18 +10,9 @@ const PARAMETERS = ["max_length", "temperature", "top_k", "top_p", "min_p", "rep
 const STAGES = ["queue", "prefill", "decode", "classify"];
 const STATES = { idle: "", waiting: "waiting", writing: "writing", scoring: "scoring", done: "done", failed: "not finished" };
 
-const byId = (id) => document.getElementById(id);
 const form = byId("form");
 const promptBox = byId("prompt");
 const statusLine = byId("status");
-
-// An element with a class, and text or children.
-function make(tag, className, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children);
-  return element;
-}
 
 // --- the request ---
 

@@ -1,0 +1,167 @@
+#include "api_server/front/inference_messages.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+
+namespace chorus {
+namespace {
+
+template <typename Proto>
+void FillToken(const TokenLogprob& logprob, Proto& proto) {
+  proto.set_id(logprob.id);
+  proto.set_text(logprob.text);
+  proto.set_logprob(logprob.logprob);
+}
+
+// What GenerateResponse and GeneratedText have both.
+template <typename Proto>
+void FillText(const GraphResult& result, const v1::GenerateRequest& request, Proto& proto) {
+  const bool echo = !request.has_echo() || request.echo();
+  proto.set_generated(echo ? result.generated : result.generated.substr(result.prompt_bytes));
+  proto.set_finish_reason(ToProto(result.end.reason));
+  proto.set_generated_tokens(result.end.generated_tokens);
+  if (request.has_logprobs()) AddTo(result.logprobs, *proto.mutable_logprobs());
+  if (request.explain()) *proto.mutable_timing() = TimingOf(result);
+}
+
+void SetStatus(const GraphStatus::Node& node, v1::GraphNode& proto) {
+  proto.set_healthy_replicas(static_cast<uint32_t>(node.replicas.healthy));
+  proto.set_replicas(static_cast<uint32_t>(node.replicas.total));
+  proto.set_in_flight(node.stats.in_flight);
+  proto.set_recent_calls(node.stats.recent_calls);
+  proto.set_recent_failures(node.stats.recent_failures);
+  if (node.stats.p50) proto.set_p50_seconds(absl::ToDoubleSeconds(*node.stats.p50));
+  if (node.stats.p99) proto.set_p99_seconds(absl::ToDoubleSeconds(*node.stats.p99));
+}
+
+}  // namespace
+
+v1::FinishReason ToProto(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return v1::FINISH_REASON_STOP;
+    case FinishReason::kLength:
+      return v1::FINISH_REASON_LENGTH;
+    case FinishReason::kDeadline:
+      return v1::FINISH_REASON_DEADLINE;
+    case FinishReason::kStopString:
+      return v1::FINISH_REASON_STOP_STRING;
+  }
+  return v1::FINISH_REASON_UNSPECIFIED;
+}
+
+void AddTo(const std::vector<TokenLogprob>& logprobs, v1::Logprobs& proto) {
+  for (const TokenLogprob& logprob : logprobs) {
+    v1::TokenLogprob& token = *proto.add_tokens();
+    FillToken(logprob, token);
+    for (const TokenLogprob& top : logprob.top) FillToken(top, *token.add_top());
+  }
+}
+
+v1::Timing TimingOf(const GraphResult& text) {
+  v1::Timing timing;
+  timing.set_queue(absl::ToDoubleSeconds(text.end.queue_time));
+  timing.set_prefill(absl::ToDoubleSeconds(text.end.prefill_time));
+  timing.set_decode(absl::ToDoubleSeconds(text.end.decode_time));
+  timing.set_mean_batch_size(text.end.mean_batch_size);
+  if (!text.classification.labels.empty()) {
+    timing.set_classify(absl::ToDoubleSeconds(text.classify_time));
+    timing.set_classify_batch_size(text.classification.max_batch_size);
+  }
+  timing.set_prompt_tokens(text.end.prompt_tokens);
+  timing.set_generated_tokens(text.end.generated_tokens);
+  return timing;
+}
+
+size_t Top(const TextClassification& classification) {
+  const auto& probabilities = classification.probabilities;
+  return std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin();
+}
+
+v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain) {
+  const size_t top = Top(result.classification);
+  v1::ScoredText scored;
+  if (explain) *scored.mutable_timing() = TimingOf(result);
+  scored.set_generated(std::move(result.generated));
+  scored.set_score(result.classification.probabilities[top]);
+  if (details) {
+    scored.set_label(std::move(result.classification.labels[top]));
+    scored.set_model(std::move(result.runner));
+    scored.set_finish_reason(ToProto(result.end.reason));
+    scored.set_seed(result.seed);
+  }
+  return scored;
+}
+
+v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
+                                        const v1::GenerateRequest& request) {
+  v1::GenerateResponse response;
+  FillText(results[0], request, response);
+  response.set_prompt_tokens(results[0].end.prompt_tokens);
+  response.set_seed(results[0].seed);
+  for (size_t i = 1; i < results.size(); ++i) {
+    FillText(results[i], request, *response.add_others());
+  }
+  return response;
+}
+
+void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes) {
+  std::vector<std::string> timings;
+  const auto add = [&](const GraphResult& result, const char* stage, absl::Duration duration) {
+    timings.push_back(absl::StrFormat("%s.%s;dur=%.1f", result.runner, stage,
+                                      absl::ToDoubleMilliseconds(duration)));
+  };
+  for (const GraphResult& result : results) {
+    if (result.end.reason == FinishReason::kDeadline) notes.finish_reason = "deadline";
+    if (!explain) continue;
+    add(result, "queue", result.end.queue_time);
+    add(result, "prefill", result.end.prefill_time);
+    add(result, "decode", result.end.decode_time);
+    if (!result.classification.labels.empty()) add(result, "classify", result.classify_time);
+  }
+  notes.server_timing = absl::StrJoin(timings, ", ");
+}
+
+v1::Classification ToProto(TextClassification classification) {
+  const size_t top = Top(classification);
+  v1::Classification result;
+  result.set_label(classification.labels[top]);
+  result.set_score(classification.probabilities[top]);
+  for (size_t i = 0; i < classification.labels.size(); ++i) {
+    v1::LabelScore* score = result.add_scores();
+    score->set_label(std::move(classification.labels[i]));
+    score->set_score(classification.probabilities[i]);
+  }
+  return result;
+}
+
+v1::Graph ToProto(const GraphStatus& status) {
+  const std::vector<Graph::Generator>& generators = status.graph->generators();
+  v1::Graph graph;
+  graph.set_name(status.graph->name());
+  for (size_t i = 0; i < generators.size(); ++i) {
+    v1::GraphNode& node = *graph.add_nodes();
+    node.set_name(generators[i].name);
+    node.set_kind(v1::NODE_KIND_GENERATE);
+    node.set_runner(generators[i].runner);
+    if (generators[i].input) node.add_inputs(generators[*generators[i].input].name);
+    node.set_waiting(status.generators[i].stats.waiting);
+    SetStatus(status.generators[i], node);
+  }
+  const Graph::Classifier& classifier = status.graph->classifier();
+  v1::GraphNode& node = *graph.add_nodes();
+  node.set_name(classifier.name);
+  node.set_kind(v1::NODE_KIND_CLASSIFY);
+  node.set_runner(classifier.runner);
+  for (const int input : classifier.inputs) node.add_inputs(generators[input].name);
+  SetStatus(status.classifier, node);
+  return graph;
+}
+
+}  // namespace chorus

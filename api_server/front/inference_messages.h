@@ -1,0 +1,36 @@
+#pragma once
+
+// What runs bring, as messages of chorus.v1.
+//
+// Thread safety: free functions without state.
+
+#include <cstddef>
+#include <vector>
+
+#include "api_server/front/call.h"
+#include "api_server/graph/executor.h"
+#include "proto/chorus/v1/inference.pb.h"
+
+namespace chorus {
+
+v1::FinishReason ToProto(FinishReason reason);
+v1::Classification ToProto(TextClassification classification);
+v1::Graph ToProto(const GraphStatus& status);
+void AddTo(const std::vector<TokenLogprob>& logprobs, v1::Logprobs& proto);
+
+// The index of the likeliest label.
+size_t Top(const TextClassification& classification);
+
+// `text` has ended; its score is told of where it has one.
+v1::Timing TimingOf(const GraphResult& text);
+
+v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain);
+
+// `results` are the texts of the one model; at least one.
+v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
+                                        const v1::GenerateRequest& request);
+
+// What the reply's header fields say of these texts.
+void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes);
+
+}  // namespace chorus

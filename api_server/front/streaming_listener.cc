@@ -1,0 +1,51 @@
+#include "api_server/front/streaming_listener.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "api_server/front/inference_messages.h"
+#include "proto/chorus/v1/inference.pb.h"
+
+namespace chorus {
+namespace {
+
+template <typename Event>
+void SetId(const TextId& id, Event& event) {
+  if (id.index.has_value()) event.set_index(static_cast<uint32_t>(*id.index));
+  event.set_branch(id.branch);
+}
+
+}  // namespace
+
+void StreamingListener::OnText(const TextId& id, TextDelta delta) {
+  v1::StreamEvent event;
+  v1::TokenEvent& token = *event.mutable_token();
+  SetId(id, token);
+  token.set_text(std::move(delta.text));
+  token.set_num_tokens(delta.num_tokens);
+  if (!delta.logprobs.empty()) AddTo(delta.logprobs, *token.mutable_logprobs());
+  events_->Push(std::move(event));
+}
+
+void StreamingListener::OnGenerated(const TextId& id, const GraphResult& text) {
+  v1::StreamEvent event;
+  v1::TokenEvent& token = *event.mutable_token();
+  SetId(id, token);
+  token.set_text("");
+  token.set_num_tokens(0);
+  token.set_finish_reason(ToProto(text.end.reason));
+  events_->Push(std::move(event));
+}
+
+void StreamingListener::OnScored(const TextId& id, const GraphResult& text) {
+  v1::StreamEvent event;
+  v1::ScoreEvent& score = *event.mutable_score();
+  SetId(id, score);
+  const size_t top = Top(text.classification);
+  score.set_score(text.classification.probabilities[top]);
+  score.set_label(text.classification.labels[top]);
+  if (explain_) *score.mutable_timing() = TimingOf(text);
+  events_->Push(std::move(event));
+}
+
+}  // namespace chorus

@@ -1,0 +1,30 @@
+#pragma once
+
+// Puts what it hears of a run into a stream.
+//
+// Thread safety: as GraphListener.
+
+#include <memory>
+#include <utility>
+
+#include "api_server/front/event_queue.h"
+#include "api_server/graph/executor.h"
+
+namespace chorus {
+
+class StreamingListener final : public GraphListener {
+ public:
+  // With `explain` scores tell where their text's time went.
+  StreamingListener(std::shared_ptr<EventQueue> events, bool explain)
+      : events_(std::move(events)), explain_(explain) {}
+
+  void OnText(const TextId& id, TextDelta delta) override;
+  void OnGenerated(const TextId& id, const GraphResult& text) override;
+  void OnScored(const TextId& id, const GraphResult& text) override;
+
+ private:
+  const std::shared_ptr<EventQueue> events_;
+  const bool explain_;
+};
+
+}  // namespace chorus
