@@ -89,9 +89,13 @@ absl::Status Server::CreateExecutor(const Config& config) {
     }
     runners_.emplace(runner.name, *std::move(client));
   }
+  std::vector<std::string> names;
+  for (const auto& [name, client] : runners_) names.push_back(name);
+  graph_metrics_ = std::make_unique<GraphMetrics>(metrics_registry_, names);
   Executor::Graphs graphs;
   for (const auto& graph : config.graphs) graphs.emplace(graph->name(), graph);
-  executor_ = std::make_unique<Executor>(std::move(graphs), runners_);
+  executor_ =
+      std::make_unique<Executor>(std::move(graphs), runners_, absl::Now, graph_metrics_.get());
   return absl::OkStatus();
 }
 

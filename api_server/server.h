@@ -32,6 +32,7 @@
 #include "api_server/front/method_registry.h"
 #include "api_server/front/request_metrics.h"
 #include "api_server/graph/executor.h"
+#include "api_server/graph_metrics.h"
 #include "api_server/health_board.h"
 #include "api_server/transcoding/transcoder.h"
 
@@ -79,6 +80,7 @@ class Server {
   HealthBoard health_;
   prometheus::Registry metrics_registry_;
   RequestMetrics metrics_;
+  std::unique_ptr<GraphMetrics> graph_metrics_;
   Admission admission_;
   Executor::Runners runners_;
   std::unique_ptr<Executor> executor_;

@@ -73,9 +73,14 @@ v1::Timing TimingOf(const GraphResult& text) {
   if (!text.classification.labels.empty()) {
     timing.set_classify(absl::ToDoubleSeconds(text.classify_time));
     timing.set_classify_batch_size(text.classification.max_batch_size);
+    if (!text.classification.model_version.empty()) {
+      timing.set_classifier_version(text.classification.model_version);
+    }
   }
   timing.set_prompt_tokens(text.end.prompt_tokens);
   timing.set_generated_tokens(text.end.generated_tokens);
+  timing.set_runner(text.runner);
+  if (!text.end.model_version.empty()) timing.set_model_version(text.end.model_version);
   return timing;
 }
 

@@ -26,8 +26,11 @@ absl::StatusOr<typename Map::mapped_type> FindNamed(const Map& map, const std::s
 
 }  // namespace
 
-Executor::Executor(Graphs graphs, Runners runners, Clock clock)
-    : graphs_(std::move(graphs)), runners_(std::move(runners)), clock_(std::move(clock)) {
+Executor::Executor(Graphs graphs, Runners runners, Clock clock, RunObserver* observer)
+    : graphs_(std::move(graphs)),
+      runners_(std::move(runners)),
+      clock_(std::move(clock)),
+      observer_(observer) {
   for (const auto& [name, graph] : graphs_) {
     stats_.emplace(name, std::make_unique<GraphStats>(*graph));
   }
@@ -83,6 +86,7 @@ absl::Status Executor::Run(std::shared_ptr<const Graph> graph, GraphStats* stats
                                                .context = std::move(context),
                                                .clock = &clock_,
                                                .stats = stats,
+                                               .observer = observer_,
                                                .listener = std::move(listener),
                                                .done = std::move(done),
                                                .ticket = in_flight_.Enter()})

@@ -25,6 +25,7 @@
 #include "api_server/graph/generate_overrides.h"
 #include "api_server/graph/graph.h"
 #include "api_server/graph/graph_stats.h"
+#include "api_server/graph/run_observer.h"
 #include "api_server/graph/seed_source.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
@@ -84,8 +85,10 @@ class Executor {
   // The time of day, which deadlines are compared with.
   using Clock = std::function<absl::Time()>;
 
-  // Every runner that a graph names is in `runners` (Graph::Create has checked).
-  Executor(Graphs graphs, Runners runners, Clock clock = absl::Now);
+  // Every runner that a graph names is in `runners` (Graph::Create has checked). `observer`, where
+  // there is one, must outlive this.
+  Executor(Graphs graphs, Runners runners, Clock clock = absl::Now,
+           RunObserver* observer = nullptr);
 
   // Waits for the runs in progress; cancel them through their contexts where that may take long.
   // Not to be called from a completion.
@@ -144,6 +147,7 @@ class Executor {
   const Graphs graphs_;
   const Runners runners_;
   const Clock clock_;
+  RunObserver* const observer_;                                          // May be null.
   absl::flat_hash_map<std::string, std::unique_ptr<GraphStats>> stats_;  // By graph.
   SeedSource seeds_;
   InFlight in_flight_;

@@ -40,6 +40,7 @@ absl::Status CheckNotEnded(const CallContext& context, absl::Time now) {
 GraphRun::GraphRun(Options options)
     : options_(std::move(options)),
       texts_(options_.graph->generators().size() * options_.num_sequences),
+      progress_(texts_.size()),
       stats_(options_.stats, texts_.size()),
       plans_(options_.num_sequences, Plan(*options_.graph)) {}
 
@@ -71,50 +72,79 @@ void GraphRun::Generate(int generator, int sequence) {
   params.sequence = static_cast<uint32_t>(sequence);
   params.finish_within = FinishWithin();
   text.seed = params.seed;
+  progress_[IndexOf(generator, sequence)].began_at = (*options_.clock)();
   options_.generators[generator]->Generate(
       text.generated, params, StepContext(),
-      [self = shared_from_this(), generator, sequence, &text](TextDelta delta) {
-        self->stats_.OnToken({Plan::Step::kGenerate, generator},
-                             self->NumberOf({{Plan::Step::kGenerate, generator}, sequence}));
-        text.generated += delta.text;
-        std::copy(delta.logprobs.begin(), delta.logprobs.end(), std::back_inserter(text.logprobs));
-        if (self->options_.listener != nullptr) {
-          self->options_.listener->OnText(self->IdOf(generator, sequence), std::move(delta));
-        }
+      [self = shared_from_this(), generator, sequence](TextDelta delta) {
+        self->OnText(generator, sequence, std::move(delta));
       },
-      [self = shared_from_this(), generator, sequence, &text](absl::StatusOr<GenerationEnd> end) {
-        if (end.ok()) {
-          text.end = *end;
-          text.ended_at = (*self->options_.clock)();
-          if (self->options_.listener != nullptr) {
-            self->options_.listener->OnGenerated(self->IdOf(generator, sequence), text);
-          }
-        }
+      [self = shared_from_this(), generator, sequence](absl::StatusOr<GenerationEnd> end) {
+        if (end.ok()) self->OnGenerated(generator, sequence, *std::move(end));
         self->OnEnd({{Plan::Step::kGenerate, generator}, sequence}, std::move(end).status());
       });
 }
 
+void GraphRun::OnText(int generator, int sequence, TextDelta delta) {
+  const Task task = {{Plan::Step::kGenerate, generator}, sequence};
+  GraphResult& text = text_of(generator, sequence);
+  stats_.OnToken(task.step, NumberOf(task));
+  if (options_.observer != nullptr) {
+    Progress& progress = progress_[IndexOf(generator, sequence)];
+    const absl::Time now = (*options_.clock)();
+    if (progress.last_text_at == absl::InfinitePast()) {
+      options_.observer->OnFirstToken(text.runner, now - progress.began_at);
+    } else if (delta.num_tokens > 0) {
+      options_.observer->OnNextTokens(text.runner, now - progress.last_text_at,
+                                      static_cast<int>(delta.num_tokens));
+    }
+    progress.last_text_at = now;
+  }
+  text.generated += delta.text;
+  std::copy(delta.logprobs.begin(), delta.logprobs.end(), std::back_inserter(text.logprobs));
+  if (options_.listener != nullptr) {
+    options_.listener->OnText(IdOf(generator, sequence), std::move(delta));
+  }
+}
+
+void GraphRun::OnGenerated(int generator, int sequence, GenerationEnd end) {
+  GraphResult& text = text_of(generator, sequence);
+  text.end = std::move(end);
+  text.ended_at = (*options_.clock)();
+  if (options_.observer != nullptr) {
+    options_.observer->OnGenerated(
+        options_.graph->name(), options_.graph->generators()[generator].name, text.end,
+        text.ended_at - progress_[IndexOf(generator, sequence)].began_at);
+  }
+  if (options_.listener != nullptr) {
+    options_.listener->OnGenerated(IdOf(generator, sequence), text);
+  }
+}
+
 void GraphRun::Classify(int row, int sequence) {
   const int generator = options_.graph->classifier().inputs[row];
-  GraphResult& text = text_of(generator, sequence);
   options_.classifier->Classify(
-      {text.generated}, StepContext(),
-      [self = shared_from_this(), row, generator, sequence,
-       &text](absl::StatusOr<std::vector<TextClassification>> classifications) {
+      {text_of(generator, sequence).generated}, StepContext(),
+      [self = shared_from_this(), row, generator,
+       sequence](absl::StatusOr<std::vector<TextClassification>> classifications) {
         absl::Status status = classifications.status();
         if (status.ok() && classifications->size() != 1) {
           status = absl::InternalError(
               absl::StrCat("one text was sent, ", classifications->size(), " came back"));
         }
-        if (status.ok()) {
-          text.classification = std::move(classifications->front());
-          text.classify_time = (*self->options_.clock)() - text.ended_at;
-          if (self->options_.listener != nullptr) {
-            self->options_.listener->OnScored(self->IdOf(generator, sequence), text);
-          }
-        }
+        if (status.ok()) self->OnScored(generator, sequence, std::move(classifications->front()));
         self->OnEnd({{Plan::Step::kClassify, row}, sequence}, std::move(status));
       });
+}
+
+void GraphRun::OnScored(int generator, int sequence, TextClassification classification) {
+  GraphResult& text = text_of(generator, sequence);
+  text.classification = std::move(classification);
+  text.classify_time = (*options_.clock)() - text.ended_at;
+  if (options_.observer != nullptr) {
+    options_.observer->OnScored(options_.graph->name(), options_.graph->classifier().name,
+                                text.classify_time);
+  }
+  if (options_.listener != nullptr) options_.listener->OnScored(IdOf(generator, sequence), text);
 }
 
 void GraphRun::OnEnd(Task task, absl::Status status) {

@@ -23,6 +23,7 @@
 #include "api_server/graph/graph.h"
 #include "api_server/graph/graph_stats.h"
 #include "api_server/graph/plan.h"
+#include "api_server/graph/run_observer.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
 
@@ -40,6 +41,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     CallContext context;
     const Executor::Clock* clock;             // Outlives the run.
     GraphStats* stats = nullptr;              // Likewise; null: nobody counts.
+    RunObserver* observer = nullptr;          // Likewise.
     std::shared_ptr<GraphListener> listener;  // Null: nobody listens.
     Executor::Done<std::vector<GraphResult>> done;
     InFlight::Ticket ticket;  // Given back when `done` has returned.
@@ -54,18 +56,27 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     Plan::Step step;
     int sequence;
   };
+  // Where the call of a generator is.
+  struct Progress {
+    absl::Time began_at;
+    absl::Time last_text_at = absl::InfinitePast();  // When its latest text came.
+  };
 
   void Launch(Task task);
   void Generate(int generator, int sequence);
   void Classify(int row, int sequence);
+  void OnText(int generator, int sequence, TextDelta delta);
+  void OnGenerated(int generator, int sequence, GenerationEnd end);
+  void OnScored(int generator, int sequence, TextClassification classification);
   // Takes note that a step has ended, and does what follows from it.
   void OnEnd(Task task, absl::Status status);
   void Finish();
 
-  // The text that a generator, or a row, works on.
-  GraphResult& text_of(int generator, int sequence) {
-    return texts_[generator * options_.num_sequences + sequence];
+  int IndexOf(int generator, int sequence) const {
+    return generator * options_.num_sequences + sequence;
   }
+  // The text that a generator, or a row, works on.
+  GraphResult& text_of(int generator, int sequence) { return texts_[IndexOf(generator, sequence)]; }
   // Among the calls of its kind.
   int NumberOf(Task task) const { return task.step.index * options_.num_sequences + task.sequence; }
   TextId IdOf(int generator, int sequence) const;
@@ -80,7 +91,8 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   // By generator and sequence. Each is written by the callbacks of its own calls alone, one at a
   // time, and read by the steps that follow them; so no lock.
   std::vector<GraphResult> texts_;
-  std::stop_source stop_;  // Ends every step.
+  std::vector<Progress> progress_;  // Likewise.
+  std::stop_source stop_;           // Ends every step.
   RunStats stats_;
 
   std::mutex mutex_;

@@ -181,7 +181,8 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
             .queue_time = absl::Seconds(timing.queue_seconds()),
             .prefill_time = absl::Seconds(timing.prefill_seconds()),
             .decode_time = absl::Seconds(timing.decode_seconds()),
-            .mean_batch_size = timing.mean_batch_size()};
+            .mean_batch_size = timing.mean_batch_size(),
+            .model_version = finished.model_version()};
     return absl::OkStatus();
   }
 
@@ -227,7 +228,8 @@ std::vector<TextClassification> FromProto(const pb::ClassifyResponse& response) 
     results.push_back(
         {.labels = {response.labels().begin(), response.labels().end()},
          .probabilities = {result.probabilities().begin(), result.probabilities().end()},
-         .max_batch_size = response.max_batch_size()});
+         .max_batch_size = response.max_batch_size(),
+         .model_version = response.model_version()});
   }
   return results;
 }

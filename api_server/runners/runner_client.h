@@ -70,12 +70,14 @@ struct GenerationEnd {
   absl::Duration prefill_time;
   absl::Duration decode_time;
   double mean_batch_size = 0;
+  std::string model_version;  // May be empty.
 };
 
 struct TextClassification {
   std::vector<std::string> labels;
   std::vector<double> probabilities;  // One for each label; at least one.
   uint32_t max_batch_size = 0;        // Texts it was classified with, itself included, at most.
+  std::string model_version;          // May be empty.
 };
 
 // A piece of a text.

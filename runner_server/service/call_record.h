@@ -56,6 +56,7 @@ class CallRecord {
   CallRecord(const CallRecord&) = delete;
   CallRecord& operator=(const CallRecord&) = delete;
 
+  RunnerMetrics& metrics() { return metrics_; }
   void set_code(absl::StatusCode code) { code_ = code; }
 
  private:

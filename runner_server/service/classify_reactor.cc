@@ -28,38 +28,39 @@ absl::Status CheckRequest(const runner::v1::ClassifyRequest& request) {
 
 }  // namespace
 
-ClassifyReactor::ClassifyReactor(const absl::StatusOr<ClassificationEngine*>& engine,
+ClassifyReactor::ClassifyReactor(const absl::StatusOr<HostedEngine<ClassificationEngine>>& hosted,
                                  const runner::v1::ClassifyRequest& request,
                                  runner::v1::ClassifyResponse& response, absl::Time deadline,
                                  RunnerMetrics& metrics, CallCounter& counter)
     : record_("Classify", metrics, counter), response_(response) {
-  const absl::Status status = engine.ok() ? Submit(**engine, request, deadline) : engine.status();
+  const absl::Status status = hosted.ok() ? Submit(*hosted, request, deadline) : hosted.status();
   if (!status.ok()) End(status);
 }
 
-absl::Status ClassifyReactor::Submit(ClassificationEngine& engine,
+absl::Status ClassifyReactor::Submit(const HostedEngine<ClassificationEngine>& hosted,
                                      const runner::v1::ClassifyRequest& request,
                                      absl::Time deadline) {
   RETURN_IF_ERROR(CheckRequest(request));
-  return engine.Submit({request.texts().begin(), request.texts().end()}, deadline,
-                       stop_.get_token(),
-                       [this, &engine](absl::StatusOr<ClassificationResults> results) {
-                         if (!results.ok()) return End(results.status());
-                         OnEnd(engine, *results);
-                       });
+  return hosted.engine->Submit({request.texts().begin(), request.texts().end()}, deadline,
+                               stop_.get_token(),
+                               [this, hosted](absl::StatusOr<ClassificationResults> results) {
+                                 if (!results.ok()) return End(results.status());
+                                 OnEnd(hosted, *results);
+                               });
 }
 
-void ClassifyReactor::OnEnd(const ClassificationEngine& engine,
+void ClassifyReactor::OnEnd(const HostedEngine<ClassificationEngine>& hosted,
                             const ClassificationResults& results) {
   for (const TextClassification& result : results.texts) {
     runner::v1::Classification& proto = *response_.add_results();
     proto.mutable_probabilities()->Add(result.probabilities.begin(), result.probabilities.end());
     proto.set_num_tokens(result.num_tokens);
   }
-  for (const std::string& label : engine.labels()) response_.add_labels(label);
+  for (const std::string& label : hosted.engine->labels()) response_.add_labels(label);
   response_.set_queue_seconds(absl::ToDoubleSeconds(results.queue));
   response_.set_compute_seconds(absl::ToDoubleSeconds(results.compute));
   response_.set_max_batch_size(results.max_batch_size);
+  response_.set_model_version(std::string(hosted.version));
   End(absl::OkStatus());
 }
 

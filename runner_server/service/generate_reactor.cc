@@ -64,30 +64,33 @@ void FillTiming(const GenerationTiming& timing, runner::v1::GenerationTiming& pr
   proto.set_max_batch_size(timing.max_batch_size);
 }
 
-void FillFinished(const GenerationResult& result, runner::v1::Finished& finished) {
+void FillFinished(const GenerationResult& result, const std::string& model_version,
+                  runner::v1::Finished& finished) {
   finished.set_reason(ToProto(result.reason));
   finished.set_prompt_tokens(result.num_prompt_tokens);
   finished.set_generated_tokens(result.num_generated_tokens);
   FillTiming(result.timing, *finished.mutable_timing());
+  finished.set_model_version(model_version);
 }
 
 }  // namespace
 
-GenerateReactor::GenerateReactor(const absl::StatusOr<GenerationEngine*>& engine,
+GenerateReactor::GenerateReactor(const absl::StatusOr<HostedEngine<GenerationEngine>>& hosted,
                                  const runner::v1::GenerateRequest& request, absl::Time deadline,
                                  RunnerMetrics& metrics, CallCounter& counter)
     : record_("Generate", metrics, counter) {
-  const absl::Status status = engine.ok() ? Submit(**engine, request, deadline) : engine.status();
+  const absl::Status status = hosted.ok() ? Submit(*hosted, request, deadline) : hosted.status();
   if (!status.ok()) OnEnd(status);
 }
 
-absl::Status GenerateReactor::Submit(GenerationEngine& engine,
+absl::Status GenerateReactor::Submit(const HostedEngine<GenerationEngine>& hosted,
                                      const runner::v1::GenerateRequest& request,
                                      absl::Time deadline) {
   if (const size_t at = FindInvalidUtf8(request.text()); at != std::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat("text is not UTF-8: at byte ", at));
   }
-  return engine.Submit(
+  model_version_ = hosted.version;
+  return hosted.engine->Submit(
       ToGenerationRequest(request), deadline, stop_.get_token(),
       {.on_delta = [this](GenerationDelta delta) { OnDelta(std::move(delta)); },
        .on_done = [this](absl::StatusOr<GenerationResult> end) { OnEnd(std::move(end)); }});
@@ -109,6 +112,7 @@ void GenerateReactor::OnDelta(GenerationDelta delta) {
 }
 
 void GenerateReactor::OnEnd(absl::StatusOr<GenerationResult> end) {
+  if (end.ok()) record_.metrics().OnGenerated(end->timing, end->num_generated_tokens);
   Action action;
   {
     const std::lock_guard lock(mutex_);
@@ -145,7 +149,7 @@ GenerateReactor::Action GenerateReactor::ChooseNext() {
   writing_ = true;
   record_.set_code(broken_ ? absl::StatusCode::kCancelled : end_->status().code());
   if (broken_ || !end_->ok()) return Action::kFinish;
-  FillFinished(**end_, *message_.mutable_finished());
+  FillFinished(**end_, model_version_, *message_.mutable_finished());
   return Action::kWriteLast;
 }
 

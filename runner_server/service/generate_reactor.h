@@ -17,21 +17,22 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
-#include "runner_server/engine/generation_engine.h"
 #include "runner_server/service/call_record.h"
+#include "runner_server/service/hosted_model.h"
 
 namespace chorus {
 
 class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::GenerateResponse> {
  public:
-  // Submits `request` to `engine`, or ends the call with the engine's error. `metrics` and
+  // Submits `request` to the engine, or ends the call with the engine's error. `metrics` and
   // `counter` must outlive the call, `engine` the generation.
-  GenerateReactor(const absl::StatusOr<GenerationEngine*>& engine,
+  GenerateReactor(const absl::StatusOr<HostedEngine<GenerationEngine>>& hosted,
                   const runner::v1::GenerateRequest& request, absl::Time deadline,
                   RunnerMetrics& metrics, CallCounter& counter);
 
@@ -42,8 +43,8 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
  private:
   enum class Action { kNothing, kWrite, kWriteLast, kFinish };
 
-  absl::Status Submit(GenerationEngine& engine, const runner::v1::GenerateRequest& request,
-                      absl::Time deadline);
+  absl::Status Submit(const HostedEngine<GenerationEngine>& hosted,
+                      const runner::v1::GenerateRequest& request, absl::Time deadline);
   void OnDelta(GenerationDelta delta);
   void OnEnd(absl::StatusOr<GenerationResult> end);
 
@@ -52,6 +53,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   void Perform(Action action);
 
   CallRecord record_;
+  std::string model_version_;
   std::stop_source stop_;
 
   std::mutex mutex_;              // Guards everything below, but for what is in flight.

@@ -3,6 +3,7 @@
 // What a service serves: one engine and what there is to say of its model. Plain data.
 
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "runner_server/engine/classification_engine.h"
@@ -17,6 +18,13 @@ struct HostedModel {
   std::string dtype;         // Of the weights, such as "bfloat16".
   // Not null; outlives the service's use of this.
   std::variant<GenerationEngine*, ClassificationEngine*> engine;
+};
+
+// One of the two engines, as a call uses it.
+template <typename Engine>
+struct HostedEngine {
+  Engine* engine;            // Not null.
+  std::string_view version;  // HostedModel's.
 };
 
 }  // namespace chorus

@@ -152,6 +152,12 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
       cancel_to_free_seconds_(MakeHistogram(*registry_, "chorus_cancel_to_free_seconds",
                                             "From a cancellation until its KV slot was free",
                                             model_labels_, Exponential(0.0001, 2, 15))),
+      first_token_seconds_(MakeHistogram(*registry_, "chorus_time_to_first_token_seconds",
+                                         "From a call's arrival to its text's first token",
+                                         model_labels_, Exponential(0.001, 2, 16))),
+      inter_token_seconds_(MakeHistogram(*registry_, "chorus_inter_token_seconds",
+                                         "Between the tokens of a text, each as their mean",
+                                         model_labels_, Exponential(0.0005, 2, 14))),
       released_full_(MakeCounter(*registry_, "chorus_batch_release_total",
                                  "Forward passes, by why they began with what they had",
                                  With(model_labels_, "reason", "full"))),
@@ -221,6 +227,14 @@ void RunnerMetrics::OnCallEnd(std::string_view method, absl::StatusCode code,
   const Labels labels = With(WithMethod(method), "http_response_code", HttpCode(code));
   requests_.Add(labels).Increment();
   request_seconds_.Add(labels, RequestBounds()).Observe(absl::ToDoubleSeconds(duration));
+}
+
+void RunnerMetrics::OnGenerated(const GenerationTiming& timing, int num_tokens) {
+  first_token_seconds_.Observe(absl::ToDoubleSeconds(timing.queue + timing.prefill));
+  const int num_gaps = num_tokens - 1;
+  for (int i = 0; i < num_gaps; ++i) {
+    inter_token_seconds_.Observe(absl::ToDoubleSeconds(timing.decode) / num_gaps);
+  }
 }
 
 void RunnerMetrics::SetLoad(std::function<EngineLoad()> load) {

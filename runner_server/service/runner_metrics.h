@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 #include "runner_server/engine/engine_load.h"
 #include "runner_server/engine/engine_observer.h"
+#include "runner_server/engine/generation.h"
 #include "runner_server/service/batcher_trace.h"
 
 namespace chorus {
@@ -41,6 +42,9 @@ class RunnerMetrics final : public EngineObserver {
   // A call of `method`, such as "Generate", begins; OnCallEnd must follow.
   void OnCallBegin(std::string_view method);
   void OnCallEnd(std::string_view method, absl::StatusCode code, absl::Duration duration);
+
+  // A text of so many tokens has ended.
+  void OnGenerated(const GenerationTiming& timing, int num_tokens);
 
   // Asked for the load at every scrape from now on, by the scraping thread; null for none. Waits
   // for a scrape that is under way, so that what an older `load` used may then be destroyed.
@@ -70,6 +74,8 @@ class RunnerMetrics final : public EngineObserver {
   prometheus::Histogram& step_tokens_;
   prometheus::Histogram& step_seconds_;
   prometheus::Histogram& cancel_to_free_seconds_;
+  prometheus::Histogram& first_token_seconds_;
+  prometheus::Histogram& inter_token_seconds_;
   prometheus::Counter& released_full_;
   prometheus::Counter& released_idle_;
   std::vector<prometheus::Counter*> step_limited_;  // By StepLimit.

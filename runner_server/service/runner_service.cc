@@ -47,14 +47,14 @@ absl::StatusOr<const HostedModel*> RunnerService::Model() const {
 }
 
 template <typename Engine>
-absl::StatusOr<Engine*> RunnerService::EngineFor(const char* method) const {
+absl::StatusOr<HostedEngine<Engine>> RunnerService::EngineFor(const char* method) const {
   ASSIGN_OR_RETURN(const HostedModel* model, Model());
   Engine* const* engine = std::get_if<Engine*>(&model->engine);
   if (engine == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("model ", model->name, " (", model->architecture,
                                                    ") is ", WhatItIs(*model), ", not ", method));
   }
-  return *engine;
+  return HostedEngine<Engine>{*engine, model->version};
 }
 
 grpc::ServerWriteReactor<runner::v1::GenerateResponse>* RunnerService::Generate(

@@ -56,7 +56,7 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   absl::StatusOr<const HostedModel*> Model() const;
   // Also INVALID_ARGUMENT if the model does something else.
   template <typename Engine>
-  absl::StatusOr<Engine*> EngineFor(const char* method) const;
+  absl::StatusOr<HostedEngine<Engine>> EngineFor(const char* method) const;
   // Begins a call that `answer(tokenizer, *request, *response)` answers; UNAVAILABLE while loading.
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* AnswerByTokenizer(const char* method, const Request* request,

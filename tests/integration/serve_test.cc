@@ -288,6 +288,9 @@ TEST_F(ServeTest, ExplainsWhereTheTimeWent) {
     EXPECT_GE(timing["classify_batch_size"].get<int>(), 1);
     EXPECT_EQ(timing["generated_tokens"], 9);
     EXPECT_GE(timing["prompt_tokens"].get<int>(), 1);
+    EXPECT_TRUE(timing["runner"].get<std::string>().ends_with("-generation")) << timing;
+    EXPECT_EQ(timing["model_version"], "demo");
+    EXPECT_EQ(timing["classifier_version"], "demo");
   }
 }
 
@@ -454,7 +457,10 @@ TEST_F(ServeTest, CountsRequestsUnderBentosNames) {
   ASSERT_EQ(reply.code, 200);
   for (const char* name :
        {"bentoml_api_server_request_total{", "bentoml_api_server_request_duration_seconds_bucket{",
-        "bentoml_api_server_request_in_progress{"}) {
+        "bentoml_api_server_request_in_progress{",
+        "chorus_stage_seconds_bucket{graph=\"inference_graph\",node=\"gpt2\",stage=\"decode\"",
+        "chorus_time_to_first_token_seconds_bucket{model=\"gpt2-generation\"",
+        "chorus_inter_token_seconds_bucket{model=\"gpt2-generation\""}) {
     EXPECT_THAT(reply.body, HasSubstr(name));
   }
   EXPECT_THAT(reply.body, HasSubstr("endpoint=\"/classify_generated_texts\""));

@@ -169,7 +169,8 @@ TEST_F(InferenceHandlerTest, RepliesWithSeveralTextsTheirLogprobsAndTimes) {
   std::move(first.done)(GenerationEnd{.reason = FinishReason::kStopString,
                                       .prompt_tokens = 1,
                                       .generated_tokens = 1,
-                                      .queue_time = absl::Milliseconds(250)});
+                                      .queue_time = absl::Milliseconds(250),
+                                      .model_version = "v2"});
   gpt2_->TakeGenerate().Finish(" two");
   ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
   const v1::GenerateResponse& response = **outcome.value;
@@ -179,7 +180,10 @@ TEST_F(InferenceHandlerTest, RepliesWithSeveralTextsTheirLogprobsAndTimes) {
   EXPECT_EQ(response.logprobs().tokens(0).id(), 5);
   EXPECT_EQ(response.logprobs().tokens(0).top(0).text(), " six");
   EXPECT_EQ(response.timing().queue(), 0.25);
+  EXPECT_EQ(response.timing().runner(), "gpt2");
+  EXPECT_EQ(response.timing().model_version(), "v2");
   EXPECT_FALSE(response.timing().has_classify());
+  EXPECT_FALSE(response.timing().has_classifier_version());
   ASSERT_EQ(response.others_size(), 1);
   EXPECT_EQ(response.others(0).generated(), " two");
 }

@@ -23,6 +23,8 @@ TEST(RunnerMetrics, CountsStepsAndTokens) {
                   .num_shared_tokens = 20,
                   .num_preempted = 2});
   metrics.OnStep({.num_rows = 1, .num_tokens = 1, .num_generated_tokens = 1});
+  metrics.OnGenerated(
+      {.queue = absl::Seconds(1), .prefill = absl::Seconds(0.5), .decode = absl::Seconds(6)}, 4);
   EXPECT_THAT(
       metrics.ToText(),
       AllOf(HasSubstr("chorus_prompt_tokens_total{model=\"gpt2\"} 8\n"),
@@ -35,6 +37,9 @@ TEST(RunnerMetrics, CountsStepsAndTokens) {
             HasSubstr("chorus_step_limited_total{model=\"gpt2\",reason=\"kv_bytes\"} 1\n"),
             HasSubstr("chorus_step_limited_total{model=\"gpt2\",reason=\"nothing\"} 1\n"),
             HasSubstr("chorus_step_limited_total{model=\"gpt2\",reason=\"tokens\"} 0\n"),
+            HasSubstr("chorus_time_to_first_token_seconds_sum{model=\"gpt2\"} 1.5\n"),
+            HasSubstr("chorus_inter_token_seconds_count{model=\"gpt2\"} 3\n"),
+            HasSubstr("chorus_inter_token_seconds_sum{model=\"gpt2\"} 6\n"),
             HasSubstr("chorus_preemptions_total{model=\"gpt2\"} 2\n"),
             HasSubstr("chorus_prefix_shared_tokens_total{model=\"gpt2\"} 20\n"),
             HasSubstr("bentoml_runner_adaptive_batch_size_sum{method_name=\"forward\",runner_name="

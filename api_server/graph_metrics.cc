@@ -1,0 +1,71 @@
+#include "api_server/graph_metrics.h"
+
+#include <algorithm>
+
+namespace chorus {
+namespace {
+
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+const Buckets kStageBuckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                               0.25,   0.5,   1.0,    2.5,   5.0,  10.0,  30.0, 60.0};
+const Buckets kFirstTokenBuckets = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                    0.25,  0.5,    1.0,   2.5,  5.0,   10.0, 30.0};
+const Buckets kInterTokenBuckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02,
+                                    0.05,   0.1,   0.2,    0.5,   1.0,  2.5};
+
+}  // namespace
+
+GraphMetrics::GraphMetrics(prometheus::Registry& registry, const std::vector<std::string>& runners)
+    : stages_(prometheus::BuildHistogram()
+                  .Name("chorus_stage_seconds")
+                  .Help("Where the time of graph calls went")
+                  .Register(registry)) {
+  auto& first_token = prometheus::BuildHistogram()
+                          .Name("chorus_time_to_first_token_seconds")
+                          .Help("From the call of a generator to its first text")
+                          .Register(registry);
+  auto& inter_token = prometheus::BuildHistogram()
+                          .Name("chorus_inter_token_seconds")
+                          .Help("Between the tokens of a text")
+                          .Register(registry);
+  for (const std::string& runner : runners) {
+    const prometheus::Labels labels = {{"model", runner}};
+    models_.emplace(runner, Model{first_token.Add(labels, kFirstTokenBuckets),
+                                  inter_token.Add(labels, kInterTokenBuckets)});
+  }
+}
+
+void GraphMetrics::OnFirstToken(const std::string& runner, absl::Duration since_begin) {
+  models_.at(runner).first_token.Observe(absl::ToDoubleSeconds(since_begin));
+}
+
+void GraphMetrics::OnNextTokens(const std::string& runner, absl::Duration since_last,
+                                int num_tokens) {
+  prometheus::Histogram& histogram = models_.at(runner).inter_token;
+  for (int i = 0; i < num_tokens; ++i) {
+    histogram.Observe(absl::ToDoubleSeconds(since_last) / num_tokens);
+  }
+}
+
+void GraphMetrics::OnGenerated(const std::string& graph, const std::string& node,
+                               const GenerationEnd& end, absl::Duration total) {
+  ObserveStage(graph, node, "queue", end.queue_time);
+  ObserveStage(graph, node, "prefill", end.prefill_time);
+  ObserveStage(graph, node, "decode", end.decode_time);
+  const absl::Duration rest = total - end.queue_time - end.prefill_time - end.decode_time;
+  ObserveStage(graph, node, "gateway", std::max(rest, absl::ZeroDuration()));
+}
+
+void GraphMetrics::OnScored(const std::string& graph, const std::string& node,
+                            absl::Duration duration) {
+  ObserveStage(graph, node, "classify", duration);
+}
+
+void GraphMetrics::ObserveStage(const std::string& graph, const std::string& node,
+                                const char* stage, absl::Duration duration) {
+  stages_.Add({{"graph", graph}, {"node", node}, {"stage", stage}}, kStageBuckets)
+      .Observe(absl::ToDoubleSeconds(duration));
+}
+
+}  // namespace chorus
