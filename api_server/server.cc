@@ -106,7 +106,7 @@ absl::Status Server::CreateHttp(const Config& config) {
   ASSIGN_OR_RETURN(OwnRoutes pages, MakePages(CHORUS_VERSION));
   ASSIGN_OR_RETURN(router_,
                    HttpRouter::Create(
-                       *transcoder_, methods_, metrics_registry_,
+                       *transcoder_, methods_, all_metrics_,
                        [this] { return executor_->UnhealthyRunners().empty(); }, std::move(pages)));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};

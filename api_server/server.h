@@ -34,6 +34,7 @@
 #include "api_server/graph/executor.h"
 #include "api_server/graph_metrics.h"
 #include "api_server/health_board.h"
+#include "api_server/replica_metrics.h"
 #include "api_server/transcoding/transcoder.h"
 
 namespace chorus {
@@ -83,6 +84,7 @@ class Server {
   std::unique_ptr<GraphMetrics> graph_metrics_;
   Admission admission_;
   Executor::Runners runners_;
+  ReplicaMetrics all_metrics_{metrics_registry_, runners_};
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceHandler> handler_;
   MethodRegistry methods_;

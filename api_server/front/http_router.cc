@@ -63,10 +63,9 @@ HttpReply PlainText(int status, std::string body) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(const Transcoder& transcoder,
-                                                               const MethodRegistry& methods,
-                                                               const prometheus::Registry& metrics,
-                                                               Ready ready, OwnRoutes pages) {
+absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(
+    const Transcoder& transcoder, const MethodRegistry& methods,
+    const prometheus::Collectable& metrics, Ready ready, OwnRoutes pages) {
   for (const HttpBinding& binding : transcoder.bindings()) {
     const std::string name(binding.method->full_name());
     if (binding.method->server_streaming() ? methods.FindStream(name) == nullptr
@@ -81,7 +80,7 @@ absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(const Transcoder&
 }
 
 HttpRouter::HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
-                       const prometheus::Registry& metrics, Ready ready, OwnRoutes pages)
+                       const prometheus::Collectable& metrics, Ready ready, OwnRoutes pages)
     : transcoder_(transcoder),
       methods_(methods),
       metrics_(metrics),

@@ -18,7 +18,7 @@
 #include "api_server/front/method_registry.h"
 #include "api_server/front/own_routes.h"
 #include "api_server/transcoding/transcoder.h"
-#include "prometheus/registry.h"
+#include "prometheus/collectable.h"
 
 namespace chorus {
 
@@ -32,7 +32,7 @@ class HttpRouter final : public HttpHandler {
   // that `methods` has not.
   static absl::StatusOr<std::unique_ptr<HttpRouter>> Create(const Transcoder& transcoder,
                                                             const MethodRegistry& methods,
-                                                            const prometheus::Registry& metrics,
+                                                            const prometheus::Collectable& metrics,
                                                             Ready ready, OwnRoutes pages = {});
 
   Match MatchHead(const HttpRequest& head) const override;
@@ -44,7 +44,7 @@ class HttpRouter final : public HttpHandler {
 
  private:
   HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
-             const prometheus::Registry& metrics, Ready ready, OwnRoutes pages);
+             const prometheus::Collectable& metrics, Ready ready, OwnRoutes pages);
 
   HttpReply Readyz() const;
   HttpReply Metrics() const;
@@ -62,7 +62,7 @@ class HttpRouter final : public HttpHandler {
 
   const Transcoder& transcoder_;
   const MethodRegistry& methods_;
-  const prometheus::Registry& metrics_;
+  const prometheus::Collectable& metrics_;
   const Ready ready_;
   OwnRoutes own_routes_;  // Not changed once made.
   std::atomic<bool> draining_ = false;

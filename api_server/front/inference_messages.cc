@@ -31,8 +31,8 @@ void FillText(const GraphResult& result, const v1::GenerateRequest& request, Pro
 }
 
 void SetStatus(const GraphStatus::Node& node, v1::GraphNode& proto) {
-  proto.set_healthy_replicas(static_cast<uint32_t>(node.replicas.healthy));
-  proto.set_replicas(static_cast<uint32_t>(node.replicas.total));
+  proto.set_healthy_replicas(static_cast<uint32_t>(node.runner.num_healthy()));
+  proto.set_replicas(static_cast<uint32_t>(node.runner.replicas.size()));
   proto.set_in_flight(node.stats.in_flight);
   proto.set_recent_calls(node.stats.recent_calls);
   proto.set_recent_failures(node.stats.recent_failures);

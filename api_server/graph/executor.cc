@@ -144,7 +144,7 @@ absl::StatusOr<GraphStatus> Executor::DescribeGraph(const std::string& name) con
   GraphStats& stats = *stats_.at(name);
   const absl::Time now = clock_();
   const auto describe = [&](const std::string& runner, NodeStats& node) {
-    return GraphStatus::Node{.replicas = runners_.at(runner)->replicas(), .stats = node.Take(now)};
+    return GraphStatus::Node{.runner = runners_.at(runner)->status(), .stats = node.Take(now)};
   };
   for (size_t i = 0; i < status.graph->generators().size(); ++i) {
     status.generators.push_back(

@@ -66,7 +66,7 @@ class GraphListener {
 // A graph, and how the calls of its nodes go.
 struct GraphStatus {
   struct Node {
-    RunnerClient::Replicas replicas;
+    RunnerStatus runner;
     NodeStats::Snapshot stats;
   };
   std::shared_ptr<const Graph> graph;

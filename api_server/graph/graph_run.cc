@@ -71,6 +71,7 @@ void GraphRun::Generate(int generator, int sequence) {
   GenerateParams params = options_.params[generator];
   params.sequence = static_cast<uint32_t>(sequence);
   params.finish_within = FinishWithin();
+  params.may_restart = options_.listener == nullptr;
   text.seed = params.seed;
   progress_[IndexOf(generator, sequence)].began_at = (*options_.clock)();
   options_.generators[generator]->Generate(
@@ -87,6 +88,12 @@ void GraphRun::Generate(int generator, int sequence) {
 void GraphRun::OnText(int generator, int sequence, TextDelta delta) {
   const Task task = {{Plan::Step::kGenerate, generator}, sequence};
   GraphResult& text = text_of(generator, sequence);
+  if (delta.restart) {
+    text.generated.resize(text.prompt_bytes);
+    text.logprobs.clear();
+    progress_[IndexOf(generator, sequence)].last_text_at = absl::InfinitePast();
+    return;
+  }
   stats_.OnToken(task.step, NumberOf(task));
   if (options_.observer != nullptr) {
     Progress& progress = progress_[IndexOf(generator, sequence)];

@@ -33,7 +33,7 @@ grpc::ChannelArguments ChannelArgs(int max_message_bytes) {
 
 Endpoint::Endpoint(Options options)
     : options_(std::move(options)),
-      channel_(grpc::CreateCustomChannel(options_.target, grpc::InsecureChannelCredentials(),
+      channel_(grpc::CreateCustomChannel(options_.address, grpc::InsecureChannelCredentials(),
                                          ChannelArgs(options_.max_message_bytes))),
       stub_(chorus::runner::v1::RunnerService::NewStub(channel_)),
       watch_(channel_, {},
@@ -43,10 +43,10 @@ Endpoint::Endpoint(Options options)
 void Endpoint::OnHealthChange(bool serving, const std::string& detail) const {
   if (serving) {
     LOG(INFO) << "runner replica is serving runner=" << options_.runner
-              << " endpoint=" << options_.target;
+              << " endpoint=" << options_.address;
   } else {
     LOG(WARNING) << "runner replica is not serving runner=" << options_.runner
-                 << " endpoint=" << options_.target << " detail=\"" << detail << "\"";
+                 << " endpoint=" << options_.address << " detail=\"" << detail << "\"";
   }
   if (options_.on_health_change) options_.on_health_change();
 }

@@ -1,16 +1,21 @@
 #pragma once
 
-// One replica of a runner: its channel, its health, and how many calls are on it.
+// One replica of a runner: its channel, its health, and how much work is on it.
 //
 // Thread safety: all methods may be called from any thread.
 
 #include <grpcpp/channel.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/time/time.h"
+#include "api_server/runners/ejection.h"
 #include "api_server/runners/health_watch.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 
@@ -19,29 +24,66 @@ namespace chorus {
 class Endpoint {
  public:
   struct Options {
-    std::string runner;  // For logs.
-    std::string target;  // "host:port" or "unix:/path".
+    std::string runner;   // For logs.
+    std::string address;  // "host:port" or "unix:/path".
     int max_message_bytes;
     std::function<void()> on_health_change;
   };
 
-  // One call on the endpoint, from choice to end. Must not outlive the endpoint.
-  struct EndCall {
-    void operator()(Endpoint* endpoint) const { --endpoint->num_calls_; }
+  // One call on the endpoint, from choice to end, or none. Must not outlive the endpoint.
+  //
+  // Thread safety: none.
+  class Lease {
+   public:
+    Lease() = default;
+    Lease(Lease&& other) noexcept
+        : endpoint_(std::exchange(other.endpoint_, nullptr)), tokens_(other.tokens_) {}
+    Lease& operator=(Lease&& other) noexcept {
+      std::swap(endpoint_, other.endpoint_);
+      std::swap(tokens_, other.tokens_);
+      return *this;
+    }
+    ~Lease() {
+      if (endpoint_ == nullptr) return;
+      endpoint_->num_tokens_ -= tokens_;
+      --endpoint_->num_calls_;  // Last: the endpoint may go now.
+    }
+
+    explicit operator bool() const { return endpoint_ != nullptr; }
+    Endpoint* get() const { return endpoint_; }
+    Endpoint* operator->() const { return endpoint_; }
+
+    // So many of the call's tokens are done.
+    void Spend(int64_t tokens) {
+      const int64_t spent = std::min(tokens, tokens_);
+      tokens_ -= spent;
+      endpoint_->num_tokens_ -= spent;
+    }
+
+   private:
+    friend class Endpoint;
+    Lease(Endpoint* endpoint, int64_t tokens) : endpoint_(endpoint), tokens_(tokens) {
+      ++endpoint_->num_calls_;
+      endpoint_->num_tokens_ += tokens_;
+    }
+
+    Endpoint* endpoint_ = nullptr;
+    int64_t tokens_ = 0;  // Still to do.
   };
-  using Lease = std::unique_ptr<Endpoint, EndCall>;
 
   // Begins to connect.
   explicit Endpoint(Options options);
 
-  Lease BeginCall() {
-    ++num_calls_;
-    return Lease(this);
-  }
+  // `tokens`: about how many the call will work on.
+  Lease BeginCall(int64_t tokens) { return Lease(this, tokens); }
 
   chorus::runner::v1::RunnerService::Stub& stub() { return *stub_; }
-  bool healthy() const { return watch_.serving(); }
+  const std::string& address() const { return options_.address; }
+  bool serving() const { return watch_.serving(); }
   int num_calls() const { return num_calls_; }
+  int64_t num_tokens() const { return num_tokens_; }  // Of the calls on it, still to do.
+  Ejection& ejection() { return ejection_; }
+  const Ejection& ejection() const { return ejection_; }
 
  private:
   void OnHealthChange(bool serving, const std::string& detail) const;
@@ -50,6 +92,8 @@ class Endpoint {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<chorus::runner::v1::RunnerService::Stub> stub_;
   std::atomic<int> num_calls_ = 0;
+  std::atomic<int64_t> num_tokens_ = 0;
+  Ejection ejection_;
   HealthWatch watch_;  // Last: its callback uses the others.
 };
 

@@ -3,15 +3,15 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/client_context.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
 
-#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "api_server/runners/endpoint.h"
 #include "api_server/runners/endpoint_address.h"
-#include "api_server/runners/replica_choice.h"
 #include "base/grpc_status.h"
 #include "base/status_macros.h"
 
@@ -30,24 +30,24 @@ constexpr UnaryMethod<pb::TokenizeRequest, pb::TokenizeResponse> kTokenize = &As
 constexpr UnaryMethod<pb::DetokenizeRequest, pb::DetokenizeResponse> kDetokenize =
     &Async::Detokenize;
 
-// What the two kinds of call share: context, cancellation and the error's meaning. It deletes
-// itself when the call has ended.
+constexpr int kMaxAttempts = 2;  // A prompt that kills runners meets no more than these.
+
+// About how many tokens a text of that many bytes has.
+int64_t EstimateTokens(size_t num_bytes) { return static_cast<int64_t>(num_bytes / 4) + 1; }
+
+// What the two kinds of call share: replica, context, cancellation and the error's meaning. It
+// deletes itself when the call has ended.
 class Call {
  public:
-  Call(const CallContext& context, std::stop_token shutdown, Endpoint& endpoint,
-       InFlight::Ticket ticket)
+  Call(ReplicaSet& replicas, Endpoint::Lease lease, int64_t tokens, CallContext context,
+       std::stop_token shutdown, InFlight::Ticket ticket)
       : ticket_(std::move(ticket)),
-        lease_(endpoint.BeginCall()),
-        caller_(context.stop),
+        replicas_(replicas),
+        lease_(std::move(lease)),
+        tokens_(tokens),
+        call_(std::move(context)),
         shutdown_(std::move(shutdown)) {
-    if (context.deadline != absl::InfiniteFuture()) {
-      context_.set_deadline(absl::ToChronoTime(context.deadline));
-    }
-    if (!context.request_id.empty()) context_.AddMetadata("x-request-id", context.request_id);
-    if (!context.traceparent.empty()) context_.AddMetadata("traceparent", context.traceparent);
-    // Cancelling before the call has started is remembered until it does.
-    on_caller_.emplace(caller_, Cancel{&context_});
-    on_shutdown_.emplace(shutdown_, Cancel{&context_});
+    Prepare();
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -55,16 +55,34 @@ class Call {
  protected:
   ~Call() = default;
 
-  grpc::ClientContext& context() { return context_; }
+  // Of the attempt in progress.
+  grpc::ClientContext& context() { return *context_; }
   pb::RunnerService::Stub& stub() { return lease_->stub(); }
+  void Spend(int64_t tokens) { lease_.Spend(tokens); }
 
-  absl::Status Outcome(const grpc::Status& status) const {
-    if (status.error_code() == grpc::StatusCode::CANCELLED && !caller_.stop_requested() &&
-        !shutdown_.stop_requested()) {
+  // What an attempt's end means; said once for each.
+  absl::Status Outcome(const grpc::Status& grpc_status) {
+    absl::Status status = FromGrpcStatus(grpc_status);
+    if (absl::IsCancelled(status) && !call_.stop.stop_requested() && !shutdown_.stop_requested()) {
       // Nobody here asked for it: a runner that goes away cancels what it is at.
-      return absl::UnavailableError("the runner has cancelled the call");
+      status = absl::UnavailableError("the runner has cancelled the call");
     }
-    return FromGrpcStatus(status);
+    replicas_.Report(*lease_.get(), status);
+    return status;
+  }
+
+  // Whether the call, an attempt of which has ended with `status`, is to be tried again; all is
+  // then prepared for it.
+  bool TryElsewhere(const absl::Status& status) {
+    if (!absl::IsUnavailable(status) || num_attempts_ == kMaxAttempts ||
+        call_.stop.stop_requested() || shutdown_.stop_requested()) {
+      return false;
+    }
+    Endpoint::Lease lease = replicas_.Choose(tokens_, lease_.get());
+    if (!lease || !replicas_.TakeRetry()) return false;
+    lease_ = std::move(lease);
+    Prepare();
+    return true;
   }
 
  private:
@@ -73,11 +91,30 @@ class Call {
     void operator()() const { context->TryCancel(); }
   };
 
+  // For an attempt at the lease's replica.
+  void Prepare() {
+    ++num_attempts_;
+    on_caller_.reset();
+    on_shutdown_.reset();
+    context_.emplace();
+    if (call_.deadline != absl::InfiniteFuture()) {
+      context_->set_deadline(absl::ToChronoTime(call_.deadline));
+    }
+    if (!call_.request_id.empty()) context_->AddMetadata("x-request-id", call_.request_id);
+    if (!call_.traceparent.empty()) context_->AddMetadata("traceparent", call_.traceparent);
+    // Cancelling before the call has started is remembered until it does.
+    on_caller_.emplace(call_.stop, Cancel{&*context_});
+    on_shutdown_.emplace(shutdown_, Cancel{&*context_});
+  }
+
   InFlight::Ticket ticket_;
+  ReplicaSet& replicas_;
   Endpoint::Lease lease_;
-  const std::stop_token caller_;
+  const int64_t tokens_;
+  const CallContext call_;
   const std::stop_token shutdown_;
-  grpc::ClientContext context_;
+  int num_attempts_ = 0;
+  std::optional<grpc::ClientContext> context_;
   std::optional<std::stop_callback<Cancel>> on_caller_;  // After the context they use.
   std::optional<std::stop_callback<Cancel>> on_shutdown_;
 };
@@ -100,7 +137,6 @@ pb::GenerateRequest ToRequest(std::string prompt, const GenerateParams& params) 
   for (const std::string& stop : params.stop) request.add_stop(stop);
   request.set_ignore_eos(params.ignore_eos);
   if (params.top_logprobs) request.set_top_logprobs(*params.top_logprobs);
-  request.set_finish_within_seconds(absl::ToDoubleSeconds(params.finish_within));
   return request;
 }
 
@@ -136,14 +172,24 @@ std::optional<FinishReason> FromProto(pb::FinishReason reason) {
 class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::GenerateResponse> {
  public:
   template <typename... Args>
-  explicit GenerateCall(pb::GenerateRequest request, RunnerClient::OnText on_text,
-                        RunnerClient::OnGenerated done, Args&&... args)
+  explicit GenerateCall(std::string prompt, const GenerateParams& params,
+                        RunnerClient::OnText on_text, RunnerClient::OnGenerated done,
+                        Args&&... args)
       : Call(std::forward<Args>(args)...),
-        request_(std::move(request)),
+        request_(ToRequest(std::move(prompt), params)),
+        finish_at_(params.finish_within == absl::ZeroDuration()
+                       ? absl::InfiniteFuture()
+                       : absl::Now() + params.finish_within),
+        may_restart_(params.may_restart),
         on_text_(std::move(on_text)),
         done_(std::move(done)) {}
 
   void Start() {
+    if (finish_at_ != absl::InfiniteFuture()) {
+      // The runner then says that there is no time for a token.
+      const absl::Duration left = std::max(finish_at_ - absl::Now(), absl::Milliseconds(1));
+      request_.set_finish_within_seconds(absl::ToDoubleSeconds(left));
+    }
     stub().async()->Generate(&context(), &request_, this);
     StartRead(&response_);
     StartCall();
@@ -164,6 +210,8 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
   absl::Status Take(pb::GenerateResponse& response) {
     if (end_.has_value()) return absl::InternalError("the runner wrote on after `finished`");
     if (response.has_delta()) {
+      has_text_ = true;
+      Spend(response.delta().num_tokens());
       on_text_(FromProto(*response.mutable_delta()));
       return absl::OkStatus();
     }
@@ -187,10 +235,12 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
   }
 
   void OnDone(const grpc::Status& grpc_status) override {
-    absl::Status status = violation_.ok() ? Outcome(grpc_status) : violation_;
+    const absl::Status outcome = Outcome(grpc_status);
+    absl::Status status = violation_.ok() ? outcome : violation_;
     if (status.ok() && !end_.has_value()) {
       status = absl::InternalError("the runner's stream ended without `finished`");
     }
+    if ((!has_text_ || may_restart_) && TryElsewhere(status)) return StartAgain();
     if (status.ok()) {
       std::move(done_)(*end_);
     } else {
@@ -199,10 +249,19 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
     delete this;
   }
 
-  const pb::GenerateRequest request_;
+  void StartAgain() {
+    if (std::exchange(has_text_, false)) on_text_({.restart = true});
+    end_.reset();
+    Start();
+  }
+
+  pb::GenerateRequest request_;
+  const absl::Time finish_at_;
+  const bool may_restart_;
   pb::GenerateResponse response_;
   RunnerClient::OnText on_text_;
   RunnerClient::OnGenerated done_;
+  bool has_text_ = false;
   std::optional<GenerationEnd> end_;
   absl::Status violation_;
 };
@@ -253,13 +312,19 @@ class UnaryCall final : private Call {
       : Call(std::forward<Args>(args)...), request_(std::move(request)), done_(std::move(done)) {}
 
   void Start(UnaryMethod<Request, Response> method) {
+    method_ = method;
     (stub().async()->*method)(&context(), &request_, &response_,
                               [this](const grpc::Status& status) { OnDone(status); });
   }
 
  private:
   void OnDone(const grpc::Status& grpc_status) {
-    if (const absl::Status status = Outcome(grpc_status); status.ok()) {
+    const absl::Status status = Outcome(grpc_status);
+    if (TryElsewhere(status)) {
+      response_.Clear();
+      return Start(method_);
+    }
+    if (status.ok()) {
       std::move(done_)(std::move(response_));
     } else {
       std::move(done_)(status);
@@ -268,19 +333,23 @@ class UnaryCall final : private Call {
   }
 
   const Request request_;
+  UnaryMethod<Request, Response> method_ = nullptr;
   Response response_;
   Done done_;
 };
 
-// Runs `task` soon, on a thread of gRPC's: a completion must not come from inside the call.
-void RunSoon(absl::AnyInvocable<void() &&> task) {
+// Tells `done` of `status` on a thread of gRPC's: a completion must not come from inside the call.
+template <typename Done>
+void FailSoon(absl::Status status, InFlight::Ticket ticket, Done done) {
   struct Pending {
+    absl::Status status;
+    InFlight::Ticket ticket;
+    Done done;
     grpc::Alarm alarm;
-    absl::AnyInvocable<void() &&> task;
   };
-  auto* pending = new Pending{.task = std::move(task)};
+  auto* pending = new Pending{std::move(status), std::move(ticket), std::move(done), {}};
   pending->alarm.Set(std::chrono::system_clock::now(), [pending](bool) {
-    std::move(pending->task)();
+    std::move(pending->done)(std::move(pending->status));
     delete pending;
   });
 }
@@ -294,77 +363,74 @@ absl::StatusOr<std::unique_ptr<GrpcRunnerClient>> GrpcRunnerClient::Create(Optio
   for (const std::string& endpoint : options.endpoints) {
     RETURN_IF_ERROR(CheckEndpointAddress(endpoint));
   }
-  return std::unique_ptr<GrpcRunnerClient>(new GrpcRunnerClient(options));
+  return std::unique_ptr<GrpcRunnerClient>(new GrpcRunnerClient(std::move(options)));
 }
 
-GrpcRunnerClient::GrpcRunnerClient(const Options& options) {
-  for (const std::string& target : options.endpoints) {
-    endpoints_.push_back(std::make_unique<Endpoint>(
-        Endpoint::Options{.runner = options.name,
-                          .target = target,
-                          .max_message_bytes = options.max_message_bytes,
-                          .on_health_change = options.on_health_change}));
-  }
-}
+GrpcRunnerClient::GrpcRunnerClient(Options options)
+    : replicas_({.runner = std::move(options.name),
+                 .endpoints = std::move(options.endpoints),
+                 .max_message_bytes = options.max_message_bytes,
+                 .on_health_change = std::move(options.on_health_change),
+                 .resolve = std::move(options.resolve),
+                 .resolve_period = options.resolve_period}) {}
 
 GrpcRunnerClient::~GrpcRunnerClient() {
   shutdown_.request_stop();
   in_flight_.Wait();
 }
 
-template <typename Done>
-Endpoint* GrpcRunnerClient::ChooseOrFail(InFlight::Ticket& ticket, Done& done) const {
-  Endpoint* endpoint = Choose();
-  if (endpoint == nullptr) {
-    RunSoon([ticket = std::move(ticket), status = NoHealthyReplica(),
-             done = std::move(done)]() mutable { std::move(done)(std::move(status)); });
-  }
-  return endpoint;
-}
-
 template <typename Request, typename Response, typename Done, typename Read, typename Method>
-void GrpcRunnerClient::StartUnary(Method method, Request request, const CallContext& context,
-                                  Done done, Read read) {
+void GrpcRunnerClient::StartUnary(Method method, Request request, int64_t tokens,
+                                  CallContext context, Done done, Read read) {
   InFlight::Ticket ticket = in_flight_.Enter();
-  Endpoint* endpoint = ChooseOrFail(ticket, done);
-  if (endpoint == nullptr) return;
+  Endpoint::Lease lease = replicas_.Choose(tokens);
+  if (!lease) return FailSoon(replicas_.NoneHealthy(), std::move(ticket), std::move(done));
   auto on_reply = [done = std::move(done), read](absl::StatusOr<Response> reply) mutable {
     if (!reply.ok()) return std::move(done)(std::move(reply).status());
     std::move(done)(read(*reply));
   };
-  (new UnaryCall<Request, Response>(std::move(request), std::move(on_reply), context,
-                                    shutdown_.get_token(), *endpoint, std::move(ticket)))
+  (new UnaryCall<Request, Response>(std::move(request), std::move(on_reply), replicas_,
+                                    std::move(lease), tokens, std::move(context),
+                                    shutdown_.get_token(), std::move(ticket)))
       ->Start(method);
 }
 
 void GrpcRunnerClient::Generate(std::string prompt, const GenerateParams& params,
                                 CallContext context, OnText on_text, OnGenerated done) {
   InFlight::Ticket ticket = in_flight_.Enter();
-  Endpoint* endpoint = ChooseOrFail(ticket, done);
-  if (endpoint == nullptr) return;
-  (new GenerateCall(ToRequest(std::move(prompt), params), std::move(on_text), std::move(done),
-                    context, shutdown_.get_token(), *endpoint, std::move(ticket)))
+  const int64_t tokens =
+      EstimateTokens(prompt.size()) + params.max_new_tokens.value_or(params.max_length);
+  Endpoint::Lease lease = replicas_.Choose(tokens);
+  if (!lease) return FailSoon(replicas_.NoneHealthy(), std::move(ticket), std::move(done));
+  (new GenerateCall(std::move(prompt), params, std::move(on_text), std::move(done), replicas_,
+                    std::move(lease), tokens, std::move(context), shutdown_.get_token(),
+                    std::move(ticket)))
       ->Start();
 }
 
 void GrpcRunnerClient::Classify(std::vector<std::string> texts, CallContext context,
                                 OnClassified done) {
   pb::ClassifyRequest request;
-  for (std::string& text : texts) request.add_texts(std::move(text));
+  int64_t tokens = 0;
+  for (std::string& text : texts) {
+    tokens += EstimateTokens(text.size());
+    request.add_texts(std::move(text));
+  }
   const int num_texts = request.texts_size();
   StartUnary<pb::ClassifyRequest, pb::ClassifyResponse>(
-      kClassify, std::move(request), context, std::move(done),
+      kClassify, std::move(request), tokens, std::move(context), std::move(done),
       [num_texts](pb::ClassifyResponse& reply) -> absl::StatusOr<std::vector<TextClassification>> {
         RETURN_IF_ERROR(Check(reply, num_texts));
         return FromProto(reply);
       });
 }
 
+// Tokenizing is no work for the model, and weighs nothing.
 void GrpcRunnerClient::Tokenize(std::string text, CallContext context, OnTokenized done) {
   pb::TokenizeRequest request;
   request.set_text(std::move(text));
   StartUnary<pb::TokenizeRequest, pb::TokenizeResponse>(
-      kTokenize, std::move(request), context, std::move(done),
+      kTokenize, std::move(request), /*tokens=*/0, std::move(context), std::move(done),
       [](pb::TokenizeResponse& reply) { return FromProto(reply); });
 }
 
@@ -373,39 +439,12 @@ void GrpcRunnerClient::Detokenize(std::vector<uint32_t> ids, CallContext context
   pb::DetokenizeRequest request;
   request.mutable_ids()->Add(ids.begin(), ids.end());
   StartUnary<pb::DetokenizeRequest, pb::DetokenizeResponse>(
-      kDetokenize, std::move(request), context, std::move(done),
+      kDetokenize, std::move(request), /*tokens=*/0, std::move(context), std::move(done),
       [](pb::DetokenizeResponse& reply) { return std::move(*reply.mutable_text()); });
 }
 
-RunnerClient::Replicas GrpcRunnerClient::replicas() const {
-  Replicas replicas = {.total = static_cast<int>(endpoints_.size())};
-  for (const auto& endpoint : endpoints_) replicas.healthy += endpoint->healthy() ? 1 : 0;
-  return replicas;
-}
+RunnerStatus GrpcRunnerClient::status() const { return replicas_.status(); }
 
-bool GrpcRunnerClient::healthy() const {
-  for (const auto& endpoint : endpoints_) {
-    if (endpoint->healthy()) return true;
-  }
-  return false;
-}
-
-Endpoint* GrpcRunnerClient::Choose() const {
-  std::vector<Endpoint*> healthy;
-  std::vector<int> num_calls;
-  for (const auto& endpoint : endpoints_) {
-    if (!endpoint->healthy()) continue;
-    healthy.push_back(endpoint.get());
-    num_calls.push_back(endpoint->num_calls());
-  }
-  if (healthy.empty()) return nullptr;
-  thread_local absl::InsecureBitGen random;
-  return healthy[ChooseReplica(num_calls, absl::Uniform<uint64_t>(random))];
-}
-
-absl::Status GrpcRunnerClient::NoHealthyReplica() const {
-  return absl::UnavailableError(
-      absl::StrCat("no healthy replica: 0 of ", endpoints_.size(), " are serving"));
-}
+bool GrpcRunnerClient::healthy() const { return replicas_.healthy(); }
 
 }  // namespace chorus

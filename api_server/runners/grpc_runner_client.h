@@ -2,12 +2,14 @@
 
 // Calls a runner's replicas over chorus.runner.v1.
 //
-// Each call goes to one healthy replica, once: it is not tried again. A replica is healthy while
-// its grpc.health.v1 Watch says SERVING; without a healthy one a call fails at once with
-// UNAVAILABLE, and so does a call whose connection is lost.
+// A call goes to a healthy replica (replica_set.h); without one it fails at once with UNAVAILABLE.
+// A call that a replica loses, or refuses because it drains, is UNAVAILABLE too, and is tried once
+// more at another replica, while the retry budget lasts and no text of it has been passed on
+// (unless it may_restart).
 //
 // Thread safety: as RunnerClient; callbacks run on gRPC's threads.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -15,21 +17,24 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "api_server/runners/replica_set.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
 
 namespace chorus {
 
-class Endpoint;
-
 class GrpcRunnerClient final : public RunnerClient {
  public:
   struct Options {
     std::string name;                    // The runner's, for logs.
-    std::vector<std::string> endpoints;  // "host:port" or "unix:/path" of each replica.
+    std::vector<std::string> endpoints;  // As ReplicaSet's.
     int max_message_bytes = 16 << 20;    // Of a request or reply.
-    // Told whenever a replica's health has changed; must neither block nor destroy the client.
+    // Told whenever a replica's health has changed, or it came or went; must neither block nor
+    // destroy the client.
     std::function<void()> on_health_change;
+    ReplicaSet::Resolve resolve = ResolveEndpoint;
+    absl::Duration resolve_period = absl::Seconds(2);
   };
 
   // Begins to connect; the first calls may find no replica healthy yet. INVALID_ARGUMENT when an
@@ -44,23 +49,18 @@ class GrpcRunnerClient final : public RunnerClient {
   void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override;
   void Tokenize(std::string text, CallContext context, OnTokenized done) override;
   void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) override;
-  Replicas replicas() const override;
+  RunnerStatus status() const override;
   bool healthy() const override;
 
  private:
-  explicit GrpcRunnerClient(const Options& options);
+  explicit GrpcRunnerClient(Options options);
 
-  // The replica to call; null when none is healthy.
-  Endpoint* Choose() const;
-  // Then takes `done`, which is soon told, and the ticket.
-  template <typename Done>
-  Endpoint* ChooseOrFail(InFlight::Ticket& ticket, Done& done) const;
-  // `read` makes of the reply what `done` takes.
+  // `read` makes of the reply what `done` takes. `tokens` as ReplicaSet::Choose.
   template <typename Request, typename Response, typename Done, typename Read, typename Method>
-  void StartUnary(Method method, Request request, const CallContext& context, Done done, Read read);
-  absl::Status NoHealthyReplica() const;
+  void StartUnary(Method method, Request request, int64_t tokens, CallContext context, Done done,
+                  Read read);
 
-  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  ReplicaSet replicas_;
   std::stop_source shutdown_;
   InFlight in_flight_;
 };

@@ -1,8 +1,9 @@
 #pragma once
 
-// Which of a runner's healthy replicas a call goes to: the one with fewer calls of two taken at
-// random (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001). Nearly as
-// even as asking all, and many gateways do not all flock to the one that looks idle.
+// Which of a runner's healthy replicas a call goes to: the one with fewer tokens to work on of
+// two taken at random (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing",
+// 2001). Nearly as even as asking all, and many gateways do not all flock to the one that looks
+// idle.
 //
 // Thread safety: free function without state.
 
@@ -12,15 +13,15 @@
 
 namespace chorus {
 
-// The index of the choice. `num_calls`, one for each healthy replica, is not empty; `random` is
-// uniform over its type.
-inline size_t ChooseReplica(std::span<const int> num_calls, uint64_t random) {
-  if (num_calls.size() == 1) return 0;
-  const size_t first = (random >> 32) % num_calls.size();
+// The index of the choice. `loads`, one for each healthy replica, is not empty; `random` is uniform
+// over its type.
+inline size_t ChooseReplica(std::span<const int64_t> loads, uint64_t random) {
+  if (loads.size() == 1) return 0;
+  const size_t first = (random >> 32) % loads.size();
   // One of the others.
-  size_t second = (random & 0xFFFFFFFF) % (num_calls.size() - 1);
+  size_t second = (random & 0xFFFFFFFF) % (loads.size() - 1);
   if (second >= first) ++second;
-  return num_calls[second] < num_calls[first] ? second : first;
+  return loads[second] < loads[first] ? second : first;
 }
 
 }  // namespace chorus

@@ -43,6 +43,8 @@ struct GenerateParams {
   uint64_t seed = 0;
   uint32_t branch = 0;
   uint32_t sequence = 0;
+  // Nobody has seen the text before its end: it may begin again at another replica.
+  bool may_restart = false;
 };
 
 enum class FinishReason { kStop, kLength, kStopString, kDeadline };
@@ -54,11 +56,12 @@ struct TokenLogprob {
   std::vector<TokenLogprob> top;
 };
 
-// New text of a generation.
+// New text of a generation, or, with `restart`, none.
 struct TextDelta {
   std::string text;  // Whole UTF-8 characters.
   uint32_t num_tokens = 0;
   std::vector<TokenLogprob> logprobs;  // One a token if they were asked for.
+  bool restart = false;  // What came before is void. Only with GenerateParams::may_restart.
 };
 
 // How a generation ended.
@@ -88,6 +91,24 @@ struct TextToken {
   uint32_t end = 0;
 };
 
+// One replica of a runner.
+struct ReplicaStatus {
+  std::string endpoint;       // "host:port" or "unix:/path".
+  bool healthy = false;       // Reports SERVING, and is not ejected.
+  int64_t num_ejections = 0;  // For failing its calls all the same.
+};
+
+struct RunnerStatus {
+  std::vector<ReplicaStatus> replicas;
+  int64_t num_retries = 0;  // Calls that were tried again at another replica.
+
+  int num_healthy() const {
+    int count = 0;
+    for (const ReplicaStatus& replica : replicas) count += replica.healthy ? 1 : 0;
+    return count;
+  }
+};
+
 class RunnerClient {
  public:
   using OnText = absl::AnyInvocable<void(TextDelta delta)>;
@@ -111,11 +132,7 @@ class RunnerClient {
   virtual void Tokenize(std::string text, CallContext context, OnTokenized done) = 0;
   virtual void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) = 0;
 
-  struct Replicas {
-    int total = 0;
-    int healthy = 0;  // Report SERVING.
-  };
-  virtual Replicas replicas() const = 0;
+  virtual RunnerStatus status() const = 0;
 
   // Whether at least one replica reports SERVING.
   virtual bool healthy() const = 0;

@@ -72,7 +72,9 @@ class PuppetRunnerClient : public RunnerClient {
     std::lock_guard lock(mutex_);
     detokenize_calls_.push_back({std::move(ids), std::move(done)});
   }
-  Replicas replicas() const override { return {.total = 2, .healthy = healthy_ ? 1 : 0}; }
+  RunnerStatus status() const override {
+    return {.replicas = {{.endpoint = "a:1", .healthy = healthy_}, {.endpoint = "b:1"}}};
+  }
   bool healthy() const override { return healthy_; }
 
   void set_healthy(bool healthy) { healthy_ = healthy; }

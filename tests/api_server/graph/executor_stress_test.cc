@@ -101,7 +101,7 @@ class PoolRunnerClient : public RunnerClient {
   void Detokenize(std::vector<uint32_t>, CallContext, OnDetokenized done) override {
     std::move(done)(absl::UnimplementedError("not needed"));
   }
-  Replicas replicas() const override { return {.total = 1, .healthy = 1}; }
+  RunnerStatus status() const override { return {.replicas = {{.healthy = true}}}; }
   bool healthy() const override { return true; }
 
  private:

@@ -134,9 +134,9 @@ TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
   EXPECT_EQ(executor_->DescribeGraph("none").status().code(), absl::StatusCode::kNotFound);
   const auto describe = [&] { return executor_->DescribeGraph("tutorial").value(); };
   ra_->set_healthy(false);
-  EXPECT_EQ(describe().generators[0].replicas.total, 2);
-  EXPECT_EQ(describe().generators[0].replicas.healthy, 0);
-  EXPECT_EQ(describe().generators[1].replicas.healthy, 1);
+  EXPECT_EQ(describe().generators[0].runner.replicas.size(), 2u);
+  EXPECT_EQ(describe().generators[0].runner.num_healthy(), 0);
+  EXPECT_EQ(describe().generators[1].runner.num_healthy(), 1);
 
   ASSERT_TRUE(Run("tutorial").ok());
   EXPECT_EQ(describe().generators[0].stats.in_flight, 1u);
@@ -168,6 +168,27 @@ TEST_F(ExecutorTest, CallsGeneratorsConcurrentlyAndNeverRepliesInline) {
     runner->TakeGenerate().Finish("");
     rs_->TakeClassify().Finish(1);
   }
+}
+
+TEST_F(ExecutorTest, ATextThatBeginsAgainIsWhatItThenBecomes) {
+  ASSERT_TRUE(Run("chain").ok());
+  auto call = ra_->TakeGenerate();
+  EXPECT_TRUE(call.params.may_restart);
+  call.on_text({.text = " was", .num_tokens = 1, .logprobs = {{.id = 1}}});
+  call.on_text({.restart = true});
+  call.Finish(" am");
+  auto next = rb_->TakeGenerate();
+  EXPECT_EQ(next.prompt, "I am");
+  next.Fail(absl::InternalError("enough"));
+}
+
+TEST_F(ExecutorTest, ATextThatSomebodyListensToDoesNotBeginAgain) {
+  listener_ = std::make_shared<RecordingListener>();
+  ASSERT_TRUE(Run("tutorial").ok());
+  auto call = ra_->TakeGenerate();
+  EXPECT_FALSE(call.params.may_restart);
+  call.Fail(absl::InternalError("enough"));
+  rb_->TakeGenerate().Fail(absl::CancelledError());
 }
 
 TEST_F(ExecutorTest, ScoresATextTheMomentItEnds) {

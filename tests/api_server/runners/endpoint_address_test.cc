@@ -29,5 +29,28 @@ TEST(CheckEndpointAddress, RefusesTheRestWithItsValue) {
   }
 }
 
+TEST(HasHostName, TellsNamesFromAddresses) {
+  for (const std::string endpoint : {"localhost:1", "runner-gpt2:50061", "1.2.3:1"}) {
+    EXPECT_TRUE(HasHostName(endpoint)) << endpoint;
+  }
+  for (const std::string endpoint : {"10.0.0.1:1", "[::1]:1", "unix:/run/gpt2.sock"}) {
+    EXPECT_FALSE(HasHostName(endpoint)) << endpoint;
+  }
+}
+
+TEST(ResolveEndpoint, GivesAddressesWithThePort) {
+  const auto addresses = ResolveEndpoint("localhost:50061");
+  ASSERT_TRUE(addresses.ok()) << addresses.status();
+  EXPECT_THAT(*addresses, testing::AnyOf(testing::ElementsAre("127.0.0.1:50061"),
+                                         testing::ElementsAre("[::1]:50061")));
+}
+
+TEST(ResolveEndpoint, SaysWhichNameIsUnknown) {
+  const absl::Status status = ResolveEndpoint("no-such-host.invalid:50061").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()),
+              testing::StartsWith("cannot resolve no-such-host.invalid: "));
+}
+
 }  // namespace
 }  // namespace chorus

@@ -31,10 +31,12 @@ constexpr absl::Duration kForever = absl::Hours(1);
 // A client, and the wait for its health to be as wanted.
 class Client {
  public:
-  explicit Client(std::vector<std::string> endpoints) {
+  explicit Client(std::vector<std::string> endpoints, ReplicaSet::Resolve resolve = nullptr) {
     auto client = GrpcRunnerClient::Create({.name = "test",
                                             .endpoints = std::move(endpoints),
-                                            .on_health_change = [this] { OnHealthChange(); }});
+                                            .on_health_change = [this] { OnHealthChange(); },
+                                            .resolve = std::move(resolve),
+                                            .resolve_period = absl::Milliseconds(20)});
     EXPECT_TRUE(client.ok()) << client.status();
     client_ = *std::move(client);
   }
@@ -72,7 +74,7 @@ class Client {
 
 // One Generate call and what it brings.
 struct Generation {
-  std::vector<std::string> deltas;
+  std::vector<std::string> deltas;  // "<restart>" stands for a restart.
   std::promise<absl::StatusOr<GenerationEnd>> promise;
   std::future<absl::StatusOr<GenerationEnd>> end = promise.get_future();
   std::promise<void> first_delta;
@@ -81,7 +83,7 @@ struct Generation {
     client->Generate(
         "I", params, std::move(context),
         [this](TextDelta delta) {
-          deltas.push_back(std::move(delta.text));
+          deltas.push_back(delta.restart ? "<restart>" : std::move(delta.text));
           if (deltas.size() == 1) first_delta.set_value();
         },
         [this](absl::StatusOr<GenerationEnd> result) { promise.set_value(std::move(result)); });
@@ -254,7 +256,7 @@ TEST(GrpcRunnerClient, KeepsTheDeadline) {
 
 TEST(GrpcRunnerClient, FailsAtOnceAndNotInlineWithoutAHealthyReplica) {
   auto runner = StartRunner({}, "127.0.0.1:0", /*serving=*/false);
-  Client client({runner->address(), runner->address()});
+  Client client({runner->address(), "127.0.0.1:1", runner->address()});
   EXPECT_FALSE(client->healthy());
   const std::thread::id caller = std::this_thread::get_id();
   std::promise<std::thread::id> thread;
@@ -317,6 +319,179 @@ TEST(GrpcRunnerClient, ALostRunnerIsUnavailableAndFoundAgain) {
   client.WaitHealthy();
   EXPECT_LT(absl::Now() - returned, absl::Seconds(5));
   EXPECT_TRUE(Classify(client, {"a"}).ok());
+}
+
+// A runner that fails every call, after its tokens.
+FakeRunner::Script Failing(absl::Status error, std::vector<std::string> tokens = {}) {
+  return {.tokens = std::move(tokens), .error = std::move(error)};
+}
+
+TEST(GrpcRunnerClient, TriesAnUnavailableCallOnceMoreElsewhere) {
+  auto bad = StartRunner(Failing(absl::UnavailableError("draining")));
+  auto good = StartRunner({.tokens = {" am"}});
+  Client client({bad->address(), good->address()});
+  client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+  for (int i = 0; i < 20; ++i) {
+    Generation generation;
+    generation.Start(client);
+    const auto end = generation.end.get();
+    ASSERT_TRUE(end.ok()) << end.status();
+    EXPECT_THAT(generation.deltas, ElementsAre(" am"));
+    EXPECT_TRUE(Classify(client, {"a"}).ok());
+  }
+  EXPECT_EQ(good->generate_requests().size(), 20u);
+  EXPECT_EQ(static_cast<size_t>(client->status().num_retries),
+            bad->generate_requests().size() + bad->classify_requests().size());
+}
+
+TEST(GrpcRunnerClient, TriesNothingTwiceThatIsNotUnavailable) {
+  for (const absl::Status& error :
+       {absl::InternalError("x"), absl::ResourceExhaustedError("x"),
+        absl::InvalidArgumentError("x"), absl::DeadlineExceededError("x")}) {
+    auto one = StartRunner(Failing(error));
+    auto two = StartRunner(Failing(error));
+    Client client({one->address(), two->address()});
+    client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+    EXPECT_EQ(Classify(client, {"a"}).status(), error);
+    EXPECT_EQ(one->classify_requests().size() + two->classify_requests().size(), 1u);
+  }
+}
+
+TEST(GrpcRunnerClient, ACallMeetsAtMostTwoReplicas) {
+  std::vector<std::unique_ptr<FakeRunner>> runners;
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 4; ++i) {
+    runners.push_back(StartRunner(Failing(absl::UnavailableError("gone"))));
+    addresses.push_back(runners.back()->address());
+  }
+  Client client(addresses);
+  client.WaitUntil([&] { return client->status().num_healthy() == 4; });
+  EXPECT_EQ(Classify(client, {"a"}).status(), absl::UnavailableError("gone"));
+  size_t num_calls = 0;
+  for (const auto& runner : runners) num_calls += runner->classify_requests().size();
+  EXPECT_EQ(num_calls, 2u);
+}
+
+TEST(GrpcRunnerClient, ATextThatHasBegunIsNotTriedAgainUnlessItMayRestart) {
+  auto bad = StartRunner(Failing(absl::UnavailableError("gone"), {" was"}));
+  auto good = StartRunner({.tokens = {" am"}});
+  Client client({bad->address(), good->address()});
+  client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+  int num_failed = 0, num_restarted = 0;
+  for (int i = 0; i < 40; ++i) {
+    const bool may_restart = i % 2 == 1;
+    Generation generation;
+    generation.Start(client, {.may_restart = may_restart});
+    const auto end = generation.end.get();
+    if (generation.deltas[0] == " am") continue;
+    if (may_restart) {
+      ASSERT_TRUE(end.ok()) << end.status();
+      EXPECT_THAT(generation.deltas, ElementsAre(" was", "<restart>", " am"));
+      ++num_restarted;
+    } else {
+      EXPECT_EQ(end.status(), absl::UnavailableError("gone"));
+      EXPECT_THAT(generation.deltas, ElementsAre(" was"));
+      ++num_failed;
+    }
+  }
+  EXPECT_GT(num_failed + num_restarted, 0);
+}
+
+TEST(GrpcRunnerClient, ARunnerThatDiesLosesNoCallThatMayRestart) {
+  auto dying = StartRunner({.tokens = {" was", " x"}, .token_delay = kForever});
+  auto good = StartRunner({.tokens = {" am"}, .token_delay = absl::Milliseconds(1)});
+  Client client({dying->address(), good->address()});
+  client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+  Generation generations[8];
+  for (Generation& generation : generations) generation.Start(client, {.may_restart = true});
+  dying->WaitForGenerate(1);
+  dying.reset();
+  for (Generation& generation : generations) EXPECT_TRUE(generation.end.get().ok());
+}
+
+TEST(GrpcRunnerClient, LeavesAReplicaAloneThatServesButFails) {
+  auto bad = StartRunner(Failing(absl::InternalError("broken")));
+  auto good = StartRunner();
+  Client client({bad->address(), good->address()});
+  client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+  for (int i = 0; i < 200; ++i) Classify(client, {"a"}).status().IgnoreError();
+  EXPECT_LE(bad->classify_requests().size(), 8u);  // Five, and one for each second that this took.
+  const RunnerStatus status = client->status();
+  EXPECT_EQ(status.num_healthy(), 1);
+  EXPECT_EQ(status.replicas[0].num_ejections + status.replicas[1].num_ejections, 1);
+  EXPECT_TRUE(client->healthy());
+}
+
+// Addresses that a name has, as the test likes them.
+class Names {
+ public:
+  ReplicaSet::Resolve resolver() {
+    return [this](const std::string& endpoint) -> absl::StatusOr<std::vector<std::string>> {
+      EXPECT_EQ(endpoint, "runner:1");
+      std::lock_guard lock(mutex_);
+      return addresses_;
+    };
+  }
+  void Set(absl::StatusOr<std::vector<std::string>> addresses) {
+    std::lock_guard lock(mutex_);
+    addresses_ = std::move(addresses);
+  }
+
+ private:
+  std::mutex mutex_;
+  absl::StatusOr<std::vector<std::string>> addresses_ = absl::UnavailableError("no such name");
+};
+
+TEST(GrpcRunnerClient, FollowsTheAddressesOfAName) {
+  auto one = StartRunner();
+  auto two = StartRunner();
+  Names names;
+  Client client({"runner:1"}, names.resolver());
+  while (Classify(client, {"a"}).status() !=
+         absl::UnavailableError("no healthy replica: 0 of 0 are serving; no such name")) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  names.Set(std::vector{one->address()});
+  client.WaitHealthy();
+  EXPECT_TRUE(Classify(client, {"a"}).ok());
+  names.Set(std::vector{one->address(), two->address()});
+  client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(Classify(client, {"a"}).ok());
+  EXPECT_GT(two->classify_requests().size(), 5u);
+
+  names.Set(std::vector{two->address()});
+  client.WaitUntil([&] { return client->status().replicas.size() == 1; });
+  const size_t before = one->classify_requests().size();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(Classify(client, {"a"}).ok());
+  EXPECT_EQ(one->classify_requests().size(), before);
+}
+
+TEST(GrpcRunnerClient, AReplicaThatIsGoneFromTheNameEndsItsCalls) {
+  auto runner = StartRunner({.tokens = {"x", "y"}, .token_delay = absl::Milliseconds(100)});
+  Names names;
+  names.Set(std::vector{runner->address()});
+  Client client({"runner:1"}, names.resolver());
+  client.WaitHealthy();
+  Generation generation;
+  generation.Start(client);
+  runner->WaitForGenerate(1);
+  names.Set(std::vector<std::string>{});
+  client.WaitUntil([&] { return client->status().replicas.empty(); });
+  EXPECT_TRUE(generation.end.get().ok());
+  EXPECT_THAT(generation.deltas, ElementsAre("x", "y"));
+}
+
+TEST(GrpcRunnerClient, ANameThatCannotBeResolvedKeepsTheReplicasThatServe) {
+  auto serving = StartRunner();
+  auto stopped = StartRunner();
+  Names names;
+  names.Set(std::vector{serving->address(), stopped->address()});
+  Client client({"runner:1"}, names.resolver());
+  client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+  names.Set(absl::UnavailableError("the name server is away"));
+  stopped->SetServing(false);
+  client.WaitUntil([&] { return client->status().replicas.size() == 1; });
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(Classify(client, {"a"}).ok());
 }
 
 TEST(GrpcRunnerClient, DestructionCancelsWhatIsInProgress) {

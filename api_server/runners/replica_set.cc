@@ -1,0 +1,206 @@
+#include "api_server/runners/replica_set.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "api_server/runners/replica_choice.h"
+
+namespace chorus {
+namespace {
+
+enum class Verdict { kSuccess, kFault, kNeither };
+
+Verdict Judge(const absl::Status& outcome) {
+  switch (outcome.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kDataLoss:
+      return Verdict::kFault;
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kDeadlineExceeded:
+      return Verdict::kNeither;
+    default:
+      return Verdict::kSuccess;  // It has answered.
+  }
+}
+
+}  // namespace
+
+ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)) {
+  bool has_names = false;
+  for (const std::string& endpoint : options_.endpoints) {
+    if (HasHostName(endpoint)) {
+      has_names = true;
+    } else {
+      Update(endpoint, {endpoint});
+    }
+  }
+  if (!has_names) return;
+  resolver_ = std::jthread([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      ResolveAll();
+      DestroyIdle();
+      std::unique_lock lock(mutex_);
+      stopped_.wait_for(lock, stop, absl::ToChronoNanoseconds(options_.resolve_period),
+                        [] { return false; });
+    }
+  });
+}
+
+ReplicaSet::~ReplicaSet() {
+  resolver_.request_stop();
+  if (resolver_.joinable()) resolver_.join();
+}
+
+void ReplicaSet::ResolveAll() {
+  for (const std::string& endpoint : options_.endpoints) {
+    if (!HasHostName(endpoint)) continue;
+    const auto addresses = options_.resolve(endpoint);
+    const bool changed =
+        addresses.ok() ? Update(endpoint, *addresses) : KeepServing(endpoint, addresses.status());
+    if (changed && options_.on_health_change) options_.on_health_change();
+  }
+}
+
+bool ReplicaSet::Update(const std::string& source, const std::vector<std::string>& addresses) {
+  std::lock_guard lock(mutex_);
+  resolved_ = absl::OkStatus();
+  bool changed = RetireLocked([&](const Replica& replica) {
+    return replica.source == source && std::find(addresses.begin(), addresses.end(),
+                                                 replica.endpoint->address()) == addresses.end();
+  });
+  for (const std::string& address : addresses) {
+    if (std::any_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
+          return replica.endpoint->address() == address;
+        })) {
+      continue;
+    }
+    LOG(INFO) << "runner replica is known runner=" << options_.runner << " endpoint=" << address;
+    replicas_.push_back({source, MakeEndpoint(address)});
+    changed = true;
+  }
+  return changed;
+}
+
+bool ReplicaSet::KeepServing(const std::string& source, const absl::Status& why) {
+  std::lock_guard lock(mutex_);
+  if (resolved_ != why) {
+    LOG(WARNING) << "runner's name is not resolved runner=" << options_.runner << " detail=\""
+                 << why.message() << "\"";
+    resolved_ = why;
+  }
+  return RetireLocked([&](const Replica& replica) {
+    return replica.source == source && !replica.endpoint->serving();
+  });
+}
+
+template <typename Predicate>
+bool ReplicaSet::RetireLocked(Predicate gone) {
+  const auto begin = std::stable_partition(replicas_.begin(), replicas_.end(),
+                                           [&](const Replica& replica) { return !gone(replica); });
+  if (begin == replicas_.end()) return false;
+  for (auto replica = begin; replica != replicas_.end(); ++replica) {
+    LOG(INFO) << "runner replica is gone runner=" << options_.runner
+              << " endpoint=" << replica->endpoint->address();
+    retired_.push_back(std::move(replica->endpoint));
+  }
+  replicas_.erase(begin, replicas_.end());
+  return true;
+}
+
+// Not under the lock: an endpoint's end waits for its watch, whose callback may want it.
+void ReplicaSet::DestroyIdle() {
+  std::vector<std::unique_ptr<Endpoint>> idle;
+  std::lock_guard lock(mutex_);
+  const auto begin =
+      std::stable_partition(retired_.begin(), retired_.end(),
+                            [](const auto& endpoint) { return endpoint->num_calls() > 0; });
+  std::move(begin, retired_.end(), std::back_inserter(idle));
+  retired_.erase(begin, retired_.end());
+}
+
+std::unique_ptr<Endpoint> ReplicaSet::MakeEndpoint(const std::string& address) const {
+  return std::make_unique<Endpoint>(
+      Endpoint::Options{.runner = options_.runner,
+                        .address = address,
+                        .max_message_bytes = options_.max_message_bytes,
+                        .on_health_change = options_.on_health_change});
+}
+
+Endpoint::Lease ReplicaSet::Choose(int64_t tokens, const Endpoint* except) {
+  const absl::Time now = absl::Now();
+  if (except == nullptr) budget_.OnCall(now);
+  std::vector<Endpoint*> healthy, serving;
+  std::lock_guard lock(mutex_);
+  for (const Replica& replica : replicas_) {
+    Endpoint* endpoint = replica.endpoint.get();
+    if (!endpoint->serving() || endpoint == except) continue;
+    serving.push_back(endpoint);
+    if (!endpoint->ejection().ejected(now)) healthy.push_back(endpoint);
+  }
+  if (serving.empty()) return {};
+  const std::vector<Endpoint*>& candidates = healthy.empty() ? serving : healthy;
+  std::vector<int64_t> loads;
+  for (const Endpoint* endpoint : candidates) loads.push_back(endpoint->num_tokens());
+  thread_local absl::InsecureBitGen random;
+  return candidates[ChooseReplica(loads, absl::Uniform<uint64_t>(random))]->BeginCall(tokens);
+}
+
+absl::Status ReplicaSet::NoneHealthy() const {
+  std::lock_guard lock(mutex_);
+  return absl::UnavailableError(
+      absl::StrCat("no healthy replica: 0 of ", replicas_.size(), " are serving",
+                   resolved_.ok() ? "" : absl::StrCat("; ", resolved_.message())));
+}
+
+void ReplicaSet::Report(Endpoint& endpoint, const absl::Status& outcome) {
+  const Verdict verdict = Judge(outcome);
+  if (verdict == Verdict::kNeither) return;
+  if (verdict == Verdict::kSuccess) return endpoint.ejection().OnSuccess();
+  const absl::Time now = absl::Now();
+  std::lock_guard lock(mutex_);
+  const auto num_ejected = std::count_if(
+      replicas_.begin(), replicas_.end(),
+      [&](const Replica& replica) { return replica.endpoint->ejection().ejected(now); });
+  const bool may_eject = 2 * (static_cast<size_t>(num_ejected) + 1) <= replicas_.size();
+  if (endpoint.ejection().OnFailure(now, may_eject)) {
+    LOG(WARNING) << "runner replica is ejected runner=" << options_.runner
+                 << " endpoint=" << endpoint.address()
+                 << " code=" << absl::StatusCodeToString(outcome.code());
+  }
+}
+
+bool ReplicaSet::TakeRetry() {
+  if (!budget_.TakeRetry(absl::Now())) return false;
+  std::lock_guard lock(mutex_);
+  ++num_retries_;
+  return true;
+}
+
+RunnerStatus ReplicaSet::status() const {
+  const absl::Time now = absl::Now();
+  std::lock_guard lock(mutex_);
+  RunnerStatus status = {.num_retries = num_retries_};
+  for (const Replica& replica : replicas_) {
+    const Endpoint& endpoint = *replica.endpoint;
+    status.replicas.push_back({.endpoint = endpoint.address(),
+                               .healthy = endpoint.serving() && !endpoint.ejection().ejected(now),
+                               .num_ejections = endpoint.ejection().count()});
+  }
+  return status;
+}
+
+bool ReplicaSet::healthy() const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(replicas_.begin(), replicas_.end(),
+                     [](const Replica& replica) { return replica.endpoint->serving(); });
+}
+
+}  // namespace chorus
