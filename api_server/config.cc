@@ -118,10 +118,10 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration& duratio
 absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv) {
   Flags flags;
   CLI::App app("The gateway of Chorus: serves inference graphs over HTTP and gRPC.", "api_server");
-  app.add_option("--config", flags.config_file,
-                 "YAML file: runners, graphs, limits (chorus.config.v1.Gateway)")
-      ->required()
-      ->type_name("FILE");
+  CLI::Option* config =
+      app.add_option("--config", flags.config_file,
+                     "YAML file: runners, graphs, limits (chorus.config.v1.Gateway); required")
+          ->type_name("FILE");
   app.add_option("--graph", flags.graph_files,
                  "YAML file of one more graph (chorus.config.v1.Graph); may be repeated")
       ->allow_extra_args(false)
@@ -146,8 +146,16 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
   app.add_option("--ports_file", flags.ports_file,
                  "Written once listening: the lines http=HOST:PORT and grpc=HOST:PORT")
       ->type_name("FILE");
+  app.add_option("--check_health", flags.check_health,
+                 "Only ask the server at this gRPC address whether it is ready; exit 0 if so, else "
+                 "1")
+      ->excludes(config)
+      ->type_name("HOST:PORT");
   try {
     app.parse(argc, argv);
+    if (flags.config_file.empty() && flags.check_health.empty()) {
+      throw CLI::RequiredError("--config");
+    }
   } catch (const CLI::Success&) {
     std::cout << app.help();
     return std::nullopt;

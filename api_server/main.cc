@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "api_server/config.h"
 #include "api_server/server.h"
+#include "base/health_check.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 
@@ -93,7 +94,11 @@ int Main(int argc, char** argv) {
   const Signals signals;  // Before any thread is started.
   auto flags = ParseFlags(argc, argv);
   if (flags.ok() && !flags->has_value()) return 0;
-  const absl::Status status = flags.ok() ? Run(**flags, signals) : flags.status();
+  absl::Status status = flags.status();
+  if (status.ok()) {
+    const std::string& asked = (*flags)->check_health;
+    status = asked.empty() ? Run(**flags, signals) : CheckHealth(asked, absl::Seconds(3));
+  }
   if (status.ok()) return 0;
   std::cerr << "api_server: " << status.message() << "\n";
   return 1;

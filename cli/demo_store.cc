@@ -12,9 +12,8 @@ absl::StatusOr<ModelStore> OpenStoreWithDemoModels(const Installation& installat
   ASSIGN_OR_RETURN(const std::filesystem::path home, ModelStore::DefaultHome());
   ModelStore store(home);
   const absl::StatusOr<std::filesystem::path> demo_models = installation.Data(kDemoModels);
-  const absl::Status status =
-      demo_models.ok() ? InstallDemoModels(store, *demo_models) : demo_models.status();
-  if (!status.ok()) {
+  if (!demo_models.ok()) return store;
+  if (const absl::Status status = InstallDemoModels(store, *demo_models); !status.ok()) {
     std::cerr << "chorus: the demo models are not installed: " << status.message() << std::endl;
   }
   return store;

@@ -12,7 +12,9 @@ find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(Boost 1.74 REQUIRED)
-find_package(GTest REQUIRED)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+endif()
 find_path(CIVETWEB_INCLUDE_DIR civetweb.h REQUIRED)
 find_library(CIVETWEB_LIBRARY civetweb REQUIRED)
 find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
@@ -32,6 +34,10 @@ target_link_libraries(utf8proc INTERFACE ${UTF8PROC_LIBRARY})
 set(CHORUS_DEPS_DIR ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "Where ./dev setup keeps what it fetched")
 find_path(GOOGLE_API_PROTO_DIR google/api/annotations.proto
   PATHS ${CHORUS_DEPS_DIR}/protos PATH_SUFFIXES share/googleapis-common-protos REQUIRED)
+
+if(NOT BUILD_TESTING)
+  return()  # Only a test compares with libtorch.
+endif()
 
 # libtorch, CPU part. Imported by hand: TorchConfig.cmake asks for CUDA tooling when the wheel was built with it.
 # Any libtorch of at least 2.7 named by CMAKE_PREFIX_PATH is taken before the one in .deps/: its own folder, the one above

@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -43,6 +44,16 @@ absl::Status Advise(const absl::Status& status, const Tag& tag, const fs::path& 
   }
   return {status.code(), absl::StrCat("could not save ", tag.ToString(), " in ", models.native(),
                                       ": ", status.message(), "; ", advice)};
+}
+
+// Now, in whole seconds; or the moment that SOURCE_DATE_EPOCH names, for those who build an image
+// twice and want the same bytes.
+absl::Time CreationTime() {
+  int64_t seconds = absl::ToUnixSeconds(absl::Now());
+  if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH"); epoch != nullptr) {
+    if (int64_t given = 0; absl::SimpleAtoi(epoch, &given)) seconds = given;
+  }
+  return absl::FromUnixSeconds(seconds);
 }
 
 std::vector<std::string> SubfolderNames(const fs::path& directory) {
@@ -150,7 +161,7 @@ absl::Status ModelStore::CreateLayout() {
 absl::StatusOr<Manifest> ModelStore::Stage(const Tag& tag, const fs::path& from,
                                            const std::vector<std::string>& names,
                                            const fs::path& staged) {
-  Manifest manifest{tag, absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now()))};
+  Manifest manifest{tag, CreationTime()};
   RETURN_IF_ERROR(file_system_.CreateDirectory(staged));
   for (const std::string& name : names) {
     ASSIGN_OR_RETURN(FileDigest digest, file_system_.CopyFile(from / name, staged / name));

@@ -6,8 +6,10 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/time/clock.h"
+#include "base/health_check.h"
 #include "runner_server/config/flags.h"
 #include "runner_server/server.h"
 #include "runner_server/shutdown_signal.h"
@@ -45,6 +47,10 @@ int main(int argc, char** argv) {
   const auto flags = chorus::ParseFlags(argc, argv);
   if (!flags.ok()) return chorus::Fail(flags.status());
   if (!flags->has_value()) return 0;
+  if (const std::string& asked = (*flags)->check_health; !asked.empty()) {
+    const absl::Status health = chorus::CheckHealth(asked, absl::Seconds(3));
+    return health.ok() ? 0 : chorus::Fail(health);
+  }
   std::unique_ptr<chorus::RunnerServer> server;
   const int exit_code = chorus::Serve(**flags, server);
   // Everything is drained and said; only the metrics' HTTP server still listens, and takes two

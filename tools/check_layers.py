@@ -30,7 +30,7 @@ LIBRARIES = [
 
 # folder: (ours, libraries)
 LAYERS = {
-    "base": ((), ("grpc",)),
+    "base": (("proto/grpc/health/v1",), ("grpc",)),
     "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
     "api_server": (
@@ -113,8 +113,8 @@ def breaches(path, text):
         library = library_of(include)
         if library and library not in libraries:
             yield number, f"{folder} must not use {library} ({include})"
-        if folder == "base" and library == "grpc" and not path.startswith("base/grpc_status"):
-            yield number, f"in base only grpc_status may use grpc ({include})"
+        if folder == "base" and library == "grpc" and not path.startswith(("base/grpc_status", "base/health_check")):
+            yield number, f"in base only grpc_status and health_check may use grpc ({include})"
 
 
 def self_test():

@@ -33,7 +33,7 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
 
 void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.option_defaults()->always_capture_default();
-  app.add_option("--model", flags.model, "Hugging Face directory of a GPT-2 or BERT")->required();
+  app.add_option("--model", flags.model, "Hugging Face directory of a GPT-2 or BERT; required");
   app.add_option("--name", flags.name, "Name of the model; default: the directory's name");
   app.add_option("--version", flags.version, "Version to report of the model");
   app.add_option("--address", flags.address, "gRPC: HOST:PORT (port 0: any) or unix:/path");
@@ -72,6 +72,9 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
               "After that, how long accepted requests may still run");
   app.add_option("--ports_file", flags.ports_file,
                  "Written once listening: grpc=ADDRESS:PORT, metrics=ADDRESS:PORT");
+  app.add_option("--check_health", flags.check_health,
+                 "Only ask the server at this address, HOST:PORT or unix:/path, whether it is "
+                 "ready; exit 0 if so, else 1");
 }
 
 // CLI11 takes no empty value after an equals sign, but one of its own; and wants them last first.
@@ -96,6 +99,8 @@ absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* cons
   try {
     AddOptions(app, flags);
     app.parse(Arguments(argc, argv));
+    if (!flags.check_health.empty()) return flags;
+    if (flags.model.empty()) throw CLI::RequiredError("--model");
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return std::nullopt;

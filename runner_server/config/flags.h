@@ -31,7 +31,8 @@ struct RunnerFlags {
   int64_t max_queued_tokens = 1 << 18;
   absl::Duration drain_delay = absl::ZeroDuration();
   absl::Duration drain_timeout = absl::Seconds(30);
-  std::string ports_file;  // Empty: none.
+  std::string ports_file;    // Empty: none.
+  std::string check_health;  // A server to ask how it is, instead of being one. Empty: be one.
 };
 
 // INVALID_ARGUMENT names the flag that is wrong. Nothing if --help was asked for, which has then

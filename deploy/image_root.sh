@@ -1,0 +1,21 @@
+#!/bin/sh
+# Makes the root folder of an image: image_root.sh ROOT PROGRAM... puts the programs of /usr/local/bin into ROOT, with the
+# libraries they load and what these read: certificates, the user's name, and how host names are looked up.
+set -eu
+root=$1; shift
+libraries=usr/lib/x86_64-linux-gnu
+mkdir -p "$root/usr/bin" "$root/usr/lib64" "$root/$libraries" "$root/etc/ssl/certs" "$root/etc/chorus" "$root/var/lib"
+ln -s usr/lib "$root/lib"
+ln -s usr/lib64 "$root/lib64"
+mkdir -m 1777 "$root/tmp"
+for program in "$@"; do
+  cp "/usr/local/bin/$program" "$root/usr/bin/"
+  # Lines such as `libz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x…)`. A library that is missing stops the build.
+  ldd "/usr/local/bin/$program" | awk '/not found/ { print > "/dev/stderr"; exit 1 } $2 == "=>" { print $3 }' >/tmp/libraries
+  while read -r library; do cp -nL "$library" "$root/$libraries/"; done </tmp/libraries
+done
+cp -L /lib64/ld-linux-x86-64.so.2 "$root/usr/lib64/"
+cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+echo 'chorus:x:65532:65532:Chorus:/var/lib/chorus:/usr/sbin/nologin' >"$root/etc/passwd"
+echo 'chorus:x:65532:' >"$root/etc/group"
+echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
