@@ -13,7 +13,9 @@ import promql
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
-METRIC = re.compile(r'(?:Build|Make)(Counter|Gauge|Histogram)\b[^;]*?"((?:chorus|bentoml)_\w+)"')
+# BuildGauge().Name("…"), MakeGauge(…, "…"), or MetricFamily{.name = "…", …, .type = MetricType::Gauge}.
+BUILT = re.compile(r'(?:Build|Make)(?P<kind>Counter|Gauge|Histogram)\b[^;]*?"(?P<name>(?:chorus|bentoml)_\w+)"')
+FAMILY = re.compile(r'MetricFamily\b[^;]*?"(?P<name>(?:chorus|bentoml)_\w+)"[^;]*?MetricType::(?P<kind>Counter|Gauge|Histogram)')
 LABEL = re.compile(r'\{\s*"([a-z_]+)"\s*,|emplace\("([a-z_]+)"|With\([^;]*?,\s*"([a-z_]+)",')
 TARGET_LABELS = {"job", "instance"}
 
@@ -29,11 +31,11 @@ def find_registered():
     for folder in ("api_server", "runner_server"):
         for path in sorted((ROOT / folder).rglob("*.cc")):
             text = path.read_text()
-            metrics = METRIC.findall(text)
+            metrics = [(match["kind"].lower(), match["name"]) for form in (BUILT, FAMILY) for match in form.finditer(text)]
             labels = {name for match in LABEL.findall(text) for name in match if name} if metrics else set()
             for kind, name in metrics:
-                before = found.get(name, Metric(kind.lower(), frozenset()))
-                found[name] = Metric(kind.lower(), before.labels | labels)
+                before = found.get(name, Metric(kind, frozenset()))
+                found[name] = Metric(kind, before.labels | labels)
     return found
 
 
