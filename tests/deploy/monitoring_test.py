@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -86,9 +87,10 @@ class Stack:
                                     "--web.listen-address=127.0.0.1:0"], stderr=log.open("w"))
         self.stack.callback(process.wait)
         self.stack.callback(process.terminate)
-        told = 'msg="Listening on" address='
-        wait_until(lambda: told in log.read_text() or process.poll() is not None, "Prometheus listens")
-        self.prometheus = log.read_text().split(told)[1].split()[0]
+        told = re.compile(r'msg="Listening on".* address=(\S+)')
+        wait_until(lambda: told.search(log.read_text()) or process.poll() is not None, "Prometheus listens")
+        assert told.search(log.read_text()), log.read_text()
+        self.prometheus = told.search(log.read_text())[1]
 
     def ask(self, path, **parameters):
         answer = json.loads(fetch(f"http://{self.prometheus}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"))
