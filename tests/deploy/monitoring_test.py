@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -42,6 +43,13 @@ def wait_until(condition, what, seconds=30):
 def fetch(url, data=None):
     with urllib.request.urlopen(url, data, timeout=20) as reply:
         return reply.read().decode()
+
+
+def is_ready(url):
+    try:
+        return bool(fetch(url))
+    except urllib.error.HTTPError:  # 503.
+        return False
 
 
 class Stack:
@@ -91,6 +99,7 @@ class Stack:
         wait_until(lambda: told.search(log.read_text()) or process.poll() is not None, "Prometheus listens")
         assert told.search(log.read_text()), log.read_text()
         self.prometheus = told.search(log.read_text())[1]
+        wait_until(lambda: is_ready(f"http://{self.prometheus}/-/ready"), "Prometheus is ready")
 
     def ask(self, path, **parameters):
         answer = json.loads(fetch(f"http://{self.prometheus}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"))
@@ -103,7 +112,7 @@ class MonitoringTest(unittest.TestCase):
         targets = wait_until(self.healthy_targets, "every target is up")
         self.assertEqual(sorted(target["labels"]["job"] for target in targets), ["api_server", "runner", "runner"])
 
-        wait_until(lambda: "\n" == fetch(f"http://{servers.gateway}/readyz"), "the gateway is ready")
+        wait_until(lambda: is_ready(f"http://{servers.gateway}/readyz"), "the gateway is ready")
         for _ in range(4):  # For a rate there must be something before and after.
             fetch(f"http://{servers.gateway}/classify_generated_texts?seed=7", b"I have an idea!")
             self.wait_for_scrapes(2)

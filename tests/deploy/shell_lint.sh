@@ -3,8 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 command -v shellcheck >/dev/null || { echo "shellcheck is missing: ./dev test installs it" >&2; exit 1; }
-mapfile -t files < <(git ls-files -co --exclude-standard | while read -r file; do
-  if [ -f "$file" ] && head -c 64 "$file" | head -n 1 | grep -aEq '^#!.*[/ ](ba|da)?sh$'; then echo "$file"; fi
+first='^#!.*[/ ](ba|da)?sh$'
+mapfile -t files < <(git grep --untracked -lIE "$first" | while read -r file; do
+  read -r line <"$file"
+  if [[ $line =~ $first ]]; then echo "$file"; fi
 done)
 [ ${#files[@]} -gt 0 ] || { echo "git knows no shell script below $PWD" >&2; exit 1; }
 printf '%s\n' "${files[@]}"
