@@ -46,7 +46,7 @@ class Edge:
     def __init__(self, envoy, binaries, stack):
         self.folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         self.log = self.folder / "envoy.log"
-        self.port = free_port()
+        self.port, self.admin_port = free_port(), free_port()
         self.serve(binaries, stack)
         (self.folder / "tls").mkdir()
         self.make_certificate()
@@ -90,7 +90,7 @@ class Edge:
             "address: api_server, port_value: 3000": f"address: localhost, port_value: {self.http_port}",
             "address: api_server, port_value: 50051": f"address: localhost, port_value: {self.grpc_port}",
             "port_value: 8443": f"port_value: {self.port}",
-            "port_value: 9901": f"port_value: {free_port()}",
+            "port_value: 9901": f"port_value: {self.admin_port}",
             "request_headers_timeout: 10s": "request_headers_timeout: 1s",
         })
         command = [envoy, "-c", config, "--log-level", "warn", "--concurrency", "2", "--disable-hot-restart",
@@ -195,6 +195,16 @@ class EnvoyTest(unittest.TestCase):
             self.assertEqual(channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20), b"\x08\x01")
             events = list(channel.unary_stream("/chorus.v1.InferenceService/StreamClassifyGeneratedTexts")(request, timeout=20))
             self.assertGreater(len(events), 3)
+
+    def test_the_gateway_passes_the_health_checks(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{edge.admin_port}/clusters") as reply:
+            flags = re.findall(r"^(\w+)::[^:]+:\d+::health_flags::(.+)$", reply.read().decode(), re.MULTILINE)
+        self.assertEqual(sorted(flags), [("api_server_grpc", "healthy"), ("api_server_http", "healthy")])
+
+    def test_limit_of_a_grpc_message(self):
+        with edge.channel() as channel, self.assertRaises(grpc.RpcError) as raised:
+            channel.unary_unary("/chorus.v1.InferenceService/ListGraphs")(b"\x0a\x80\x80\x80\x01" + b"a" * (2 << 20), timeout=20)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
 
     def test_no_reflection(self):
         with edge.channel() as channel, self.assertRaises(grpc.RpcError) as raised:
