@@ -8,6 +8,7 @@ tag=${1:-chorus/base:bookworm}
 command -v debootstrap >/dev/null || { echo "base_image.sh: install the package debootstrap first" >&2; exit 1; }
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
+# shellcheck disable=SC2016  # It is apt-get that fills in $(SITE).
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' | grep -m 1 /debian || true)
 debootstrap --variant=minbase --include=ca-certificates bookworm "$root" ${mirror:+"$mirror"}
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"

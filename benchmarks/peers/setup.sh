@@ -132,5 +132,6 @@ for peer in "$@"; do
   [[ " $all_peers " == *" $peer "* ]] || { help >&2; echo "setup.sh: no such peer: $peer" >&2; exit 1; }
 done
 models
-for peer in ${*:-$all_peers}; do setup_"$peer"; done
+read -ra wanted <<<"${*:-$all_peers}"
+for peer in "${wanted[@]}"; do setup_"$peer"; done
 say "all is ready in $peers"
