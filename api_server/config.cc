@@ -11,8 +11,8 @@
 #include "absl/strings/str_join.h"
 #include "api_server/graph/graph_config.h"
 #include "api_server/runners/endpoint_address.h"
-#include "api_server/yaml_proto.h"
 #include "base/status_macros.h"
+#include "config/yaml_proto.h"
 
 namespace chorus {
 namespace {

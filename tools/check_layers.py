@@ -31,11 +31,12 @@ LIBRARIES = [
 # folder: (ours, libraries)
 LAYERS = {
     "base": ((), ("grpc",)),
+    "config": ((), ("protobuf", "yaml")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
     "api_server": (
-        ("api_server", "proto/chorus", "proto/grpc", "proto/inference"),
-        ("grpc", "protobuf", "google.api", "yaml", "flags", "metrics", "glog"),
+        ("api_server", "config", "proto/chorus", "proto/grpc", "proto/inference"),
+        ("grpc", "protobuf", "google.api", "flags", "metrics", "glog"),
     ),
     "api_server/transcoding": ((), ("protobuf", "google.api", "json")),
     "api_server/openapi": (("api_server/transcoding",), ("protobuf", "json")),
