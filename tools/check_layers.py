@@ -70,7 +70,7 @@ LAYERS = {
          "proto/chorus/runner/v1"),
         ("grpc", "protobuf", "metrics", "glog"),
     ),
-    "cli": (("model_store", "proto/chorus"), ("grpc", "json", "yaml", "flags", "glog")),
+    "cli": (("config", "model_store", "proto/chorus"), ("grpc", "json", "flags", "glog")),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
