@@ -146,6 +146,8 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
   app.add_option("--ports_file", flags.ports_file,
                  "Written once listening: the lines http=HOST:PORT and grpc=HOST:PORT")
       ->type_name("FILE");
+  app.add_flag("--print_openapi", flags.print_openapi,
+               "Check the files, print the API as OpenAPI, and exit");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {

@@ -27,7 +27,8 @@ struct Flags {
   int io_threads = 2;
   absl::Duration drain_delay;  // Between "not ready" and refusing calls.
   absl::Duration drain_timeout = absl::Seconds(30);
-  std::string ports_file;  // Empty: none.
+  std::string ports_file;      // Empty: none.
+  bool print_openapi = false;  // Instead of serving.
 };
 
 // Nothing when the flags ask for help, which has then been printed. INVALID_ARGUMENT tells what is

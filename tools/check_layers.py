@@ -22,6 +22,7 @@ LIBRARIES = [
     ("yaml", r"^yaml-cpp/"),
     ("flags", r"^CLI/"),
     ("unicode", r"^(utf8proc\.h|unicode/)"),
+    ("archive", r"^archive(_entry)?\.h$"),
     ("openssl", r"^openssl/"),
     ("metrics", r"^(prometheus/|civetweb\.h)"),
     ("glog", r"^glog/"),
@@ -34,6 +35,7 @@ LAYERS = {
     "config": ((), ("protobuf", "yaml")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
+    "bundles": (("config", "model_store", "proto/chorus/config/v1"), ("archive", "protobuf")),
     "api_server": (
         ("api_server", "config", "proto/chorus", "proto/grpc", "proto/inference"),
         ("grpc", "protobuf", "google.api", "flags", "metrics", "glog"),
@@ -70,7 +72,7 @@ LAYERS = {
          "proto/chorus/runner/v1"),
         ("grpc", "protobuf", "metrics", "glog"),
     ),
-    "cli": (("config", "model_store", "proto/chorus"), ("grpc", "json", "flags", "glog")),
+    "cli": (("bundles", "config", "model_store", "proto/chorus"), ("grpc", "json", "flags", "glog")),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
