@@ -22,11 +22,11 @@ std::string FormatModels(const Bundle& bundle) {
     const auto add = [&](bool set, auto... parts) {
       if (set) absl::StrAppend(&how, how.empty() ? "" : ", ", parts...);
     };
-    add(resources.has_replicas(), resources.replicas(), " replicas");
-    add(resources.has_threads(), resources.threads(), " threads");
-    add(!resources.dtype().empty(), resources.dtype());
-    add(resources.has_kv_cache_bytes(), resources.kv_cache_bytes(), " bytes of KV cache");
-    add(resources.has_memory_bytes(), resources.memory_bytes(), " bytes of memory");
+    add(resources.has_replicas(), "replicas ", resources.replicas());
+    add(resources.has_threads(), "threads ", resources.threads());
+    add(!resources.dtype().empty(), "dtype ", resources.dtype());
+    add(resources.has_kv_cache_bytes(), "kv_cache_bytes ", resources.kv_cache_bytes());
+    add(resources.has_memory_bytes(), "memory_bytes ", resources.memory_bytes());
     absl::StrAppend(&text, "| ", model.runner(), " | ", model.tag(), " | ", SizeOf(model.files()),
                     " | ", how.empty() ? "defaults" : how, " |\n");
   }

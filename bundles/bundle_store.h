@@ -37,6 +37,9 @@ class BundleStore {
   // NOT_FOUND names the tags there are; DATA_LOSS when bundle.yaml is missing or wrong.
   absl::StatusOr<config::v1::Bundle> Get(const Tag& tag) const;
 
+  // As VersionStore::Find: the version is there, whatever state it is in.
+  absl::StatusOr<Tag> Find(const Tag& tag) const { return versions_.Find(tag); }
+
   // Where a version lies, by name alone; nothing is looked up.
   std::filesystem::path Directory(const Tag& tag) const { return versions_.Directory(tag); }
 

@@ -38,18 +38,6 @@ absl::Status VerifyPinned(const PinnedModel& model, const Bundle& bundle,
                                           " where the old model is not, or build a new bundle"));
 }
 
-absl::Status CopyModel(const PinnedModel& model, const ModelStore& from, ModelStore& to) {
-  const Tag tag = TagOf(model);
-  const absl::Status saved =
-      to.Save(tag, from.Directory(tag), {.set_latest = SetLatest::kIfAbsent}).status();
-  if (saved.ok() || !absl::IsAlreadyExists(saved)) return saved;
-  ASSIGN_OR_RETURN(const std::string changed, DifferenceInStore(model, to));
-  if (changed.empty()) return absl::OkStatus();
-  return absl::AlreadyExistsError(
-      absl::StrCat("the store has another ", model.tag(), "; these files differ: ", changed,
-                   "; delete it first: chorus models delete ", model.tag()));
-}
-
 absl::Status SaveBundle(const Bundle& bundle, const fs::path& directory, BundleStore& to) {
   const absl::Status saved = to.Save(bundle, directory);
   if (saved.ok() || !absl::IsAlreadyExists(saved)) return saved;
@@ -69,6 +57,18 @@ absl::Status VerifyPinnedModels(const Bundle& bundle, const ModelStore& models) 
   return absl::OkStatus();
 }
 
+absl::Status CopyPinnedModel(const PinnedModel& model, const ModelStore& from, ModelStore& to) {
+  const Tag tag = TagOf(model);
+  const absl::Status saved =
+      to.Save(tag, from.Directory(tag), {.set_latest = SetLatest::kIfAbsent}).status();
+  if (saved.ok() || !absl::IsAlreadyExists(saved)) return saved;
+  ASSIGN_OR_RETURN(const std::string changed, DifferenceInStore(model, to));
+  if (changed.empty()) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      absl::StrCat("the store has another ", model.tag(), "; these files differ: ", changed,
+                   "; delete it first: chorus models delete ", model.tag()));
+}
+
 absl::Status CopyBundle(const Bundle& bundle, const fs::path& from, const fs::path& to,
                         FileSystem& file_system) {
   const ModelStore models(from);
@@ -77,7 +77,7 @@ absl::Status CopyBundle(const Bundle& bundle, const fs::path& from, const fs::pa
   RETURN_IF_ERROR(bundles.Verify(bundle));
   ModelStore to_models(to, file_system);
   for (const PinnedModel& model : bundle.models()) {
-    RETURN_IF_ERROR(CopyModel(model, models, to_models));
+    RETURN_IF_ERROR(CopyPinnedModel(model, models, to_models));
   }
   BundleStore to_bundles(to, file_system);
   return SaveBundle(bundle, bundles.Directory(TagOf(bundle)), to_bundles);

@@ -17,6 +17,11 @@ namespace chorus {
 // what was pinned, with the files that differ and what to do.
 absl::Status VerifyPinnedModels(const config::v1::Bundle& bundle, const ModelStore& models);
 
+// Copies a model that is what was pinned, unless `to` has it. ALREADY_EXISTS when that tag has
+// other bytes there.
+absl::Status CopyPinnedModel(const config::v1::PinnedModel& model, const ModelStore& from,
+                             ModelStore& to);
+
 // Copies a bundle and the models it pins from the stores of one home to those of another, checking
 // every hash; models come first, so that a bundle that is there is whole. What is there already
 // with the same bytes stays. ALREADY_EXISTS when a tag has other bytes there; DATA_LOSS when

@@ -51,6 +51,9 @@ class ModelStore {
     return versions_.PointLatest(tag, mode);
   }
 
+  // As VersionStore::Find: the version is there, whatever state it is in.
+  absl::StatusOr<Tag> Find(const Tag& tag) const { return versions_.Find(tag); }
+
   // As VersionStore::Delete.
   absl::Status Delete(const Tag& tag) { return versions_.Delete(tag); }
 

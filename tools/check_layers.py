@@ -72,7 +72,7 @@ LAYERS = {
          "proto/chorus/runner/v1"),
         ("grpc", "protobuf", "metrics", "glog"),
     ),
-    "cli": (("bundles", "config", "model_store", "proto/chorus"), ("grpc", "json", "flags", "glog")),
+    "cli": (("bundles", "config", "model_store", "proto/chorus"), ("grpc", "protobuf", "json", "flags", "glog")),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
