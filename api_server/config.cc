@@ -11,8 +11,8 @@
 #include "absl/strings/str_join.h"
 #include "api_server/graph/graph_config.h"
 #include "api_server/runners/endpoint_address.h"
-#include "api_server/yaml_proto.h"
 #include "base/status_macros.h"
+#include "config/yaml_proto.h"
 
 namespace chorus {
 namespace {
@@ -151,6 +151,8 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
                  "1")
       ->excludes(config)
       ->type_name("HOST:PORT");
+  app.add_flag("--print_openapi", flags.print_openapi,
+               "Check the files, print the API as OpenAPI, and exit");
   try {
     app.parse(argc, argv);
     if (flags.config_file.empty() && flags.check_health.empty()) {

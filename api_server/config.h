@@ -27,8 +27,9 @@ struct Flags {
   int io_threads = 2;
   absl::Duration drain_delay;  // Between "not ready" and refusing calls.
   absl::Duration drain_timeout = absl::Seconds(30);
-  std::string ports_file;    // Empty: none.
-  std::string check_health;  // A server to ask how it is, instead of being one. Empty: be one.
+  std::string ports_file;      // Empty: none.
+  std::string check_health;    // A server to ask how it is, instead of being one. Empty: be one.
+  bool print_openapi = false;  // Instead of serving.
 };
 
 // Nothing when the flags ask for help, which has then been printed. INVALID_ARGUMENT tells what is

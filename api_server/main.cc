@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/config.h"
+#include "api_server/openapi/inference_document.h"
 #include "api_server/server.h"
 #include "base/health_check.h"
 #include "base/ports_file.h"
@@ -66,6 +67,11 @@ class Impatience {
 
 absl::Status Run(const Flags& flags, const Signals& signals) {
   ASSIGN_OR_RETURN(const Config config, LoadConfig(flags));
+  if (flags.print_openapi) {
+    ASSIGN_OR_RETURN(const std::string document, InferenceDocument(CHORUS_VERSION));
+    std::cout << document << std::flush;
+    return std::cout ? absl::OkStatus() : absl::UnavailableError("cannot write to standard output");
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
                    Server::Start({.http_address = flags.http_address,
                                   .grpc_address = flags.grpc_address,

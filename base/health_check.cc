@@ -24,8 +24,8 @@ absl::Status CheckHealth(const std::string& address, absl::Duration timeout) {
         absl::StrCat("no answer from ", address, ": ", status.error_message()));
   }
   if (response.status() != HealthCheckResponse::SERVING) {
-    return absl::UnavailableError(absl::StrCat(
-        address, " is ", HealthCheckResponse::ServingStatus_Name(response.status())));
+    return absl::UnavailableError(
+        absl::StrCat(address, " is ", HealthCheckResponse::ServingStatus_Name(response.status())));
   }
   return absl::OkStatus();
 }

@@ -11,8 +11,8 @@
 namespace chorus {
 
 // Opens the user's store and installs the demo models it lacks, where Chorus was installed with
-// them. That they cannot be saved is only said on stderr: other models may be all the user wants. Fails when there is no home for a
-// store.
+// them. That they cannot be saved is only said on stderr: other models may be all the user wants.
+// Fails when there is no home for a store.
 absl::StatusOr<ModelStore> OpenStoreWithDemoModels(const Installation& installation);
 
 }  // namespace chorus

@@ -18,8 +18,8 @@ struct GraphSummary {
   std::vector<std::string> runners;  // Each once, in the order of the file.
 };
 
-// NOT_FOUND when there is no such file; INVALID_ARGUMENT, with file and line, when it is not YAML
-// or no graph, or when a runner's name may not be one ([A-Za-z0-9][A-Za-z0-9._-]{0,63}).
+// NOT_FOUND when there is no such file; INVALID_ARGUMENT, with file and line, when it is no
+// chorus.config.v1.Graph, or when a runner's name may not be one ([A-Za-z0-9][A-Za-z0-9._-]{0,63}).
 absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path);
 
 }  // namespace chorus

@@ -3,6 +3,7 @@
 // Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N.
 
 #include <CLI/CLI.hpp>
+#include <clocale>
 #include <iostream>
 #include <limits>
 #include <string>
@@ -11,6 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
+#include "bundles/resources.h"
+#include "cli/bundle_verbs.h"
+#include "cli/command_line.h"
 #include "cli/models.h"
 #include "cli/run.h"
 #include "cli/serve.h"
@@ -18,25 +22,9 @@
 namespace chorus {
 namespace {
 
-constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
-// What runner_server takes.
-const std::vector<std::string>& Dtypes() {
-  static const auto& dtypes =
-      *new std::vector<std::string>{"auto", "float32", "bfloat16", "int8", "int8_weight_only"};
-  return dtypes;
-}
-
-int Report(const absl::StatusOr<int>& result) {
-  if (result.ok()) return *result;
-  std::cerr << "chorus: " << result.status().message() << std::endl;
-  return kFailed;
-}
-
-int Report(const absl::Status& status) {
-  return Report(status.ok() ? absl::StatusOr<int>(0) : absl::StatusOr<int>(status));
-}
+std::vector<std::string> DtypeNames() { return {Dtypes().begin(), Dtypes().end()}; }
 
 std::string ParseDuration(const std::string& text, absl::Duration& duration) {
   if (absl::ParseDuration(text, &duration) && duration >= absl::ZeroDuration() &&
@@ -44,14 +32,6 @@ std::string ParseDuration(const std::string& text, absl::Duration& duration) {
     return "";
   }
   return "must be a time such as 30s or 1m30s: " + text;
-}
-
-// A check that the help does not describe: its option's own text does.
-CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
-
-template <typename T>
-CLI::Validator Between(T low, T high) {
-  return Quiet(CLI::Range(low, high));
 }
 
 std::string Positive(const std::string& text) {
@@ -64,6 +44,11 @@ void AddServe(CLI::App& app, int& exit_status) {
   static ServeOptions options;
   CLI::App* verb = app.add_subcommand(
       "serve", "Serve a graph on this machine: one runner for each model, and the gateway");
+  verb->group("Serving");
+  CLI::Option* bundle = verb->add_option("bundle", options.bundle,
+                                         "A bundle of chorus build: exactly its graph, models and "
+                                         "resources; flags given here win")
+                            ->type_name("TAG");
   verb->add_option("--port", options.port, "Port of the HTTP API; 0 takes a free one")
       ->capture_default_str()
       ->check(Between(0, 65535));
@@ -74,13 +59,15 @@ void AddServe(CLI::App& app, int& exit_status) {
                    "Address to listen on; 0.0.0.0 for all of this machine's")
       ->capture_default_str();
   verb->add_option("--graph", options.graph, "Graph file (YAML); without it the tutorial's graph")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->excludes(bundle);
   verb->add_option("--model", options.models,
                    "Model of one of the graph's runners: a tag or a Hugging Face folder; without "
                    "it the runner's "
                    "namesake in the store. May be given for each runner")
       ->type_name("RUNNER=MODEL")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->excludes(bundle);
   verb->add_option("--threads", options.num_threads,
                    "Compute threads of each runner; without it the runners share the cores as they "
                    "need them")
@@ -96,7 +83,7 @@ void AddServe(CLI::App& app, int& exit_status) {
   pass_on("--dtype",
           "In what the runners keep weights and multiply them; without it bfloat16 where the CPU "
           "has it, else float32")
-      ->check(CLI::IsMember(Dtypes()));
+      ->check(CLI::IsMember(DtypeNames()));
   pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
   pass_on("--kv_cache_bytes",
           "Memory the KV cache of a runner may use; without it --max_sequences times the model's "
@@ -123,6 +110,7 @@ void AddServe(CLI::App& app, int& exit_status) {
       "\nExamples:\n"
       "  chorus serve\n"
       "  chorus serve --port 8080 --host 0.0.0.0\n"
+      "  chorus serve inference_graph:latest\n"
       "  chorus serve --model gpt2-generation=./my-gpt2\n"
       "\nCtrl-C drains and stops; a second Ctrl-C stops at once.");
   verb->callback([&exit_status] { exit_status = Report(Serve(options)); });
@@ -132,6 +120,7 @@ void AddRun(CLI::App& app, int& exit_status) {
   static RunOptions options;
   static AnswerOptions& answer = options.answer;
   CLI::App* verb = app.add_subcommand("run", "Ask one model for one answer");
+  verb->group("Serving");
   verb->add_option("model", options.model, "Tag (see chorus models list), or a folder: ./my-gpt2")
       ->required()
       ->type_name("MODEL");
@@ -155,7 +144,7 @@ void AddRun(CLI::App& app, int& exit_status) {
   verb->add_option("--seed", answer.seed, "Same seed, same text");
   verb->add_option("--dtype", options.dtype, "In what the weights are kept and multiplied")
       ->capture_default_str()
-      ->check(CLI::IsMember(Dtypes()));
+      ->check(CLI::IsMember(DtypeNames()));
   verb->add_option("--threads", options.num_threads, "Compute threads; without it one a core")
       ->check(Between(1, 1024));
   verb->add_flag("--verbose", options.verbose, "Show the runner's log");
@@ -169,7 +158,8 @@ void AddRun(CLI::App& app, int& exit_status) {
 }
 
 void AddModels(CLI::App& app, int& exit_status) {
-  CLI::App* verb = app.add_subcommand("models", "See the models in the store");
+  CLI::App* verb = app.add_subcommand("models", "List, show and delete the models in the store");
+  verb->group("Models");
   verb->require_subcommand(1);
   verb->footer("\nThe store is $CHORUS_HOME/models, or ~/.chorus/models.");
 
@@ -194,6 +184,16 @@ void AddModels(CLI::App& app, int& exit_status) {
       "\nExamples:\n  chorus models get gpt2-generation\n"
       "  ls \"$(chorus models get gpt2-generation:demo -o path)\"");
   get->callback([&exit_status] { exit_status = Report(GetModel(get_options)); });
+
+  static DeleteModelOptions delete_options;
+  CLI::App* remove = verb->add_subcommand("delete", "Delete one model");
+  remove->add_option("tag", delete_options.tag, "NAME, NAME:latest or NAME:VERSION")
+      ->required()
+      ->type_name("TAG");
+  remove->add_flag("-y,--yes", delete_options.yes, "Do not ask");
+  remove->add_flag("--force", delete_options.force, "Even if a bundle needs it");
+  remove->footer("\nThe demo models come back when a verb next wants them.");
+  remove->callback([&exit_status] { exit_status = Report(DeleteModel(delete_options)); });
 }
 
 // `chorus help`, `chorus help serve`, `chorus help models list`. Not left to CLI11, which would
@@ -216,6 +216,7 @@ int Help(const CLI::App& app, const std::vector<std::string>& words) {
 }
 
 int Main(int argc, char** argv) {
+  std::setlocale(LC_CTYPE, "C.UTF-8");  // Names of files in archives, for libarchive.
   int exit_status = 0;
   CLI::App app("Chorus serves inference graphs: text generators whose answers a classifier scores.",
                "chorus");
@@ -223,11 +224,12 @@ int Main(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Show help");
   app.footer(
       "\nExamples:\n  chorus serve\n  chorus run gpt2-generation \"I have an idea!\"\n"
-      "  chorus models list\n  chorus help serve");
+      "  chorus build\n  chorus help serve");
   AddServe(app, exit_status);
   AddRun(app, exit_status);
   AddModels(app, exit_status);
-  app.add_subcommand("help", "Show help on a verb: chorus help serve");
+  AddBundleVerbs(app, exit_status);
+  app.add_subcommand("help", "Show help on a verb: chorus help serve")->group("Help");
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) return Help(app, {});
   if (words[0] == "help") return Help(app, {words.begin() + 1, words.end()});

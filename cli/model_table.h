@@ -4,7 +4,6 @@
 //
 // Pure. Thread safety: free functions without state.
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,9 +11,6 @@
 #include "model_store/manifest.h"
 
 namespace chorus {
-
-// "816 B", "8.2 KiB", "13.2 MiB".
-std::string FormatSize(int64_t bytes);
 
 // A table with the columns TAG, SIZE, ARCHITECTURE and CREATED (UTC), its heading always there.
 std::string FormatModelTable(const std::vector<Manifest>& models);

@@ -1,8 +1,14 @@
 #include "cli/models.h"
 
+#include <algorithm>
 #include <iostream>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "bundles/bundle_store.h"
+#include "cli/confirm.h"
 #include "cli/demo_store.h"
 #include "cli/installation.h"
 #include "cli/model_table.h"
@@ -19,6 +25,19 @@ absl::StatusOr<ModelStore> OpenStore() {
 absl::Status Print(const std::string& text) {
   if (std::cout << text << std::flush) return absl::OkStatus();
   return absl::UnavailableError("cannot write to standard output");
+}
+
+// The tags of the bundles that pin the model, joined by commas.
+absl::StatusOr<std::string> BundlesThatPin(const Tag& tag) {
+  ASSIGN_OR_RETURN(const std::filesystem::path home, ModelStore::DefaultHome());
+  std::vector<std::string> tags;
+  for (const config::v1::Bundle& bundle : BundleStore(home).List().bundles) {
+    if (std::ranges::any_of(bundle.models(),
+                            [&](const auto& model) { return TagOf(model) == tag; })) {
+      tags.push_back(TagOf(bundle).ToString());
+    }
+  }
+  return absl::StrJoin(tags, ", ");
 }
 
 }  // namespace
@@ -41,6 +60,22 @@ absl::Status GetModel(const GetModelOptions& options) {
   if (options.output == "json") return Print(ToJson(manifest));
   if (options.output == "path") return Print(directory.native() + "\n");
   return Print(FormatModel(manifest, directory));
+}
+
+absl::Status DeleteModel(const DeleteModelOptions& options) {
+  ASSIGN_OR_RETURN(ModelStore store, OpenStore());
+  ASSIGN_OR_RETURN(Tag tag, ParseTag(options.tag));
+  ASSIGN_OR_RETURN(tag, store.Find(tag));  // Its manifest may be what is wrong with it.
+  ASSIGN_OR_RETURN(const std::string bundles, BundlesThatPin(tag));
+  if (!bundles.empty() && !options.force) {
+    return absl::FailedPreconditionError(absl::StrCat(tag.ToString(), " is needed by ", bundles,
+                                                      "; delete that first, or say --force"));
+  }
+  if (!options.yes && !Confirm("Delete the model " + tag.ToString() + "?")) {
+    return Print("Not deleted\n");
+  }
+  RETURN_IF_ERROR(store.Delete(tag));
+  return Print("Deleted " + tag.ToString() + "\n");
 }
 
 }  // namespace chorus

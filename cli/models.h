@@ -1,6 +1,6 @@
 #pragma once
 
-// `chorus models`: what is in the store.
+// `chorus models`: the models in the store.
 
 #include <string>
 
@@ -18,5 +18,14 @@ struct GetModelOptions {
 };
 
 absl::Status GetModel(const GetModelOptions& options);
+
+struct DeleteModelOptions {
+  std::string tag;
+  bool yes = false;    // Does not ask on the terminal first.
+  bool force = false;  // Also a model that bundles pin.
+};
+
+// FAILED_PRECONDITION names the bundles that pin the model.
+absl::Status DeleteModel(const DeleteModelOptions& options);
 
 }  // namespace chorus

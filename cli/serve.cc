@@ -9,6 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "bundles/bundle_store.h"
+#include "bundles/pinned_models.h"
+#include "bundles/resources.h"
 #include "cli/demo_store.h"
 #include "cli/graph_file.h"
 #include "cli/installation.h"
@@ -62,6 +65,60 @@ absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
     runners.push_back({name, model->tag ? model->tag->version : "", model->directory});
   }
   return runners;
+}
+
+// What is to be served.
+struct Work {
+  GraphSummary graph;
+  std::filesystem::path graph_file;
+  std::vector<RunnerSpec> runners;
+};
+
+absl::StatusOr<Work> FindGraphAndModels(const ServeOptions& options,
+                                        const Installation& installation) {
+  Work work{.graph_file = options.graph};
+  if (work.graph_file.empty()) {
+    ASSIGN_OR_RETURN(work.graph_file, installation.Data(kDefaultGraph));
+  }
+  ASSIGN_OR_RETURN(work.graph, ReadGraphFile(work.graph_file));
+  ASSIGN_OR_RETURN(const ModelStore store, OpenStoreWithDemoModels(installation));
+  ASSIGN_OR_RETURN(work.runners, FindModels(options, work.graph, store));
+  return work;
+}
+
+// Those of the bundle that the command line does not give itself.
+std::vector<std::string> FlagsBesides(const std::vector<std::string>& given,
+                                      const config::v1::Resources& resources) {
+  std::vector<std::string> flags;
+  const std::vector<std::string> all = RunnerFlags(resources);
+  for (size_t i = 0; i + 1 < all.size(); i += 2) {
+    if (std::count(given.begin(), given.end(), all[i]) == 0) {
+      flags.insert(flags.end(), {all[i], all[i + 1]});
+    }
+  }
+  return flags;
+}
+
+// Exactly what the bundle pins: nothing is taken from elsewhere.
+absl::StatusOr<Work> FindBundle(const ServeOptions& options) {
+  ASSIGN_OR_RETURN(const std::filesystem::path home, ModelStore::DefaultHome());
+  ASSIGN_OR_RETURN(const Tag tag, ParseTag(options.bundle));
+  const BundleStore bundles(home);
+  ASSIGN_OR_RETURN(const config::v1::Bundle bundle, bundles.Get(tag));
+  RETURN_IF_ERROR(bundles.Verify(bundle));
+  const ModelStore models(home);
+  RETURN_IF_ERROR(VerifyPinnedModels(bundle, models));
+  Work work{.graph_file = bundles.Directory(TagOf(bundle)) / kGraphFileName};
+  ASSIGN_OR_RETURN(work.graph, ReadGraphFile(work.graph_file));
+  for (const config::v1::PinnedModel& model : bundle.models()) {
+    const config::v1::Resources& resources = ResourcesOf(bundle.resources(), model.runner());
+    RunnerSpec runner{model.runner(), TagOf(model).version, models.Directory(TagOf(model))};
+    if (resources.has_replicas()) runner.num_replicas = static_cast<int>(resources.replicas());
+    if (resources.has_threads()) runner.num_threads = static_cast<int>(resources.threads());
+    runner.flags = FlagsBesides(options.runner_flags, resources);
+    work.runners.push_back(std::move(runner));
+  }
+  return work;
 }
 
 // A taken port is found here rather than by a child that fails again and again.
@@ -119,18 +176,14 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
 
 absl::StatusOr<int> Serve(const ServeOptions& options) {
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
-  std::filesystem::path graph_file = options.graph;
-  if (graph_file.empty()) {
-    ASSIGN_OR_RETURN(graph_file, installation.Data(kDefaultGraph));
-  }
-  ASSIGN_OR_RETURN(const GraphSummary graph, ReadGraphFile(graph_file));
   ASSIGN_OR_RETURN(ServeSettings settings, MakeSettings(options, installation));
-  ASSIGN_OR_RETURN(const ModelStore store, OpenStoreWithDemoModels(installation));
-  ASSIGN_OR_RETURN(const std::vector<RunnerSpec> runners, FindModels(options, graph, store));
+  ASSIGN_OR_RETURN(const Work work, options.bundle.empty()
+                                        ? FindGraphAndModels(options, installation)
+                                        : FindBundle(options));
   ASSIGN_OR_RETURN(const ScratchDirectory directory, CreateSocketDirectory());
-  settings.graph_file = graph_file;
+  settings.graph_file = work.graph_file;
   settings.directory = directory.path();
-  ServePlan plan = MakeServePlan(settings, runners);
+  ServePlan plan = MakeServePlan(settings, work.runners);
   RETURN_IF_ERROR(WriteFile(plan.gateway_config_file, plan.gateway_config));
   RETURN_IF_ERROR(WriteFile(plan.core_lease_file, plan.core_lease));
 
@@ -138,7 +191,7 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   supervisor.gateway = Supervisor::Gateway{
       plan.children.size() - 1,
       {.ports_file = plan.gateway_ports_file},
-      [&](const GatewayAddresses& addresses) { return Greeting(graph.name, addresses); }};
+      [&](const GatewayAddresses& addresses) { return Greeting(work.graph.name, addresses); }};
   supervisor.children = std::move(plan.children);
   supervisor.plan.stop_timeout = options.drain_timeout + kStopReserve;
   supervisor.color = WantsColor(STDERR_FILENO);

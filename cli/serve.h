@@ -13,6 +13,7 @@
 namespace chorus {
 
 struct ServeOptions {
+  std::string bundle;  // Tag. Empty: the graph and models below; else those of the bundle.
   std::string host = "127.0.0.1";
   int port = 3000;              // 0: any free one.
   int grpc_port = 50051;        // Likewise.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace chorus {
 namespace {
@@ -17,13 +18,15 @@ constexpr int kRunnerStopStage = 1;
 constexpr size_t kLeaseBytes = 64;  // Of a runner, in its --core_lease file.
 constexpr size_t kLongestSocketName = sizeof("/runner-9999.sock");
 
-ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, size_t index,
-                     const std::filesystem::path& core_lease_file) {
+ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, int replica,
+                     size_t index, const std::filesystem::path& core_lease_file) {
   const std::string stem = absl::StrCat("runner-", index);
   const std::filesystem::path socket = settings.directory / (stem + ".sock");
   const std::filesystem::path ports = settings.directory / (stem + ".ports");
   ChildSpec spec;
-  spec.child = {.name = runner.name, .stop_stage = kRunnerStopStage};
+  spec.child = {
+      .name = runner.num_replicas == 1 ? runner.name : absl::StrCat(runner.name, "/", replica),
+      .stop_stage = kRunnerStopStage};
   spec.made_files = {socket, ports};
   spec.argv = {settings.runner_program,
                "--model",
@@ -40,13 +43,17 @@ ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, si
                absl::FormatDuration(settings.drain_timeout),
                "--ports_file",
                ports};
-  if (settings.num_threads) {
-    spec.argv.insert(spec.argv.end(), {"--threads", std::to_string(*settings.num_threads)});
+  const std::optional<int> threads =
+      settings.num_threads ? settings.num_threads : runner.num_threads;
+  if (threads) {
+    spec.argv.insert(spec.argv.end(), {"--threads", std::to_string(*threads)});
   } else {
     spec.argv.insert(spec.argv.end(),
                      {"--core_lease", core_lease_file, "--core_lease_slot", std::to_string(index)});
   }
-  spec.argv.insert(spec.argv.end(), settings.runner_flags.begin(), settings.runner_flags.end());
+  for (const std::vector<std::string>& flags : {runner.flags, settings.runner_flags}) {
+    spec.argv.insert(spec.argv.end(), flags.begin(), flags.end());
+  }
   return spec;
 }
 
@@ -57,15 +64,20 @@ ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerS
   plan.gateway_config_file = settings.directory / "gateway.yaml";
   plan.gateway_ports_file = settings.directory / "gateway.ports";
   plan.core_lease_file = settings.directory / "core_lease";
-  plan.core_lease.assign(kLeaseBytes * runners.size(), '\0');
   plan.gateway_config = "runners:\n";
-  for (size_t i = 0; i < runners.size(); ++i) {
-    plan.children.push_back(MakeRunner(settings, runners[i], i, plan.core_lease_file));
+  for (const RunnerSpec& runner : runners) {
+    std::vector<std::string> endpoints;
+    for (int replica = 0; replica < runner.num_replicas; ++replica) {
+      plan.children.push_back(
+          MakeRunner(settings, runner, replica, plan.children.size(), plan.core_lease_file));
+      endpoints.push_back(
+          absl::StrCat("\"unix:", plan.children.back().made_files[0].native(), "\""));
+    }
     // Neither needs escapes: names match [A-Za-z0-9._-]+, and see FitsSocketPath.
-    absl::StrAppend(&plan.gateway_config, "  - name: \"", runners[i].name,
-                    "\"\n    endpoints: [\"unix:", plan.children.back().made_files[0].native(),
-                    "\"]\n");
+    absl::StrAppend(&plan.gateway_config, "  - name: \"", runner.name, "\"\n    endpoints: [",
+                    absl::StrJoin(endpoints, ", "), "]\n");
   }
+  plan.core_lease.assign(kLeaseBytes * plan.children.size(), '\0');
   ChildSpec gateway;
   gateway.child = {.name = "api_server", .stop_stage = kGatewayStopStage, .essential = true};
   gateway.made_files = {plan.gateway_ports_file};

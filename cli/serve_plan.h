@@ -1,7 +1,7 @@
 #pragma once
 
-// Turns what `chorus serve` is to run into child processes: one runner_server a model, listening on
-// a unix socket in a private folder, and the api_server that calls them.
+// Turns what `chorus serve` is to run into child processes: one runner_server a replica of a model,
+// listening on a unix socket in a private folder, and the api_server that calls them.
 //
 // Pure. Thread safety: free functions without state.
 
@@ -20,6 +20,9 @@ struct RunnerSpec {
   std::string name;     // As the graph names it.
   std::string version;  // In the store; empty for a folder.
   std::filesystem::path model_directory;
+  int num_replicas = 1;            // Processes that serve it. Must be >= 1.
+  std::optional<int> num_threads;  // Of each replica, unless ServeSettings has some.
+  std::vector<std::string> flags;  // Further ones of its runner_server: "--dtype", "int8".
 };
 
 struct ServeSettings {

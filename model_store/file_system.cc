@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -52,27 +51,6 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::filesystem::pat
     bytes.remove_prefix(static_cast<size_t>(n));
   }
   return absl::OkStatus();
-}
-
-// Hands the file's bytes to `sink` piece by piece. Not blocking at open, so that a FIFO is refused
-// instead of waited for.
-absl::Status ReadPieces(const std::filesystem::path& path,
-                        const std::function<absl::Status(std::string_view)>& sink) {
-  Fd file(path, O_RDONLY | O_NONBLOCK);
-  if (!file.ok()) return Error("open", path);
-  struct stat info;
-  if (::fstat(file.get(), &info) != 0) return Error("examine", path);
-  if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat("not a regular file: ", path.native()));
-  }
-  std::vector<char> buffer(kBufferBytes);
-  for (;;) {
-    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error("read", path);
-    if (n == 0) return absl::OkStatus();
-    RETURN_IF_ERROR(sink({buffer.data(), static_cast<size_t>(n)}));
-  }
 }
 
 absl::Status SyncAndClose(Fd& file, const std::filesystem::path& path) {
@@ -148,6 +126,25 @@ class RealFileSystem : public FileSystem {
 FileSystem& FileSystem::Real() {
   static auto* const kReal = new RealFileSystem;
   return *kReal;
+}
+
+absl::Status ReadPieces(const std::filesystem::path& path,
+                        absl::FunctionRef<absl::Status(std::string_view)> sink) {
+  Fd file(path, O_RDONLY | O_NONBLOCK);  // So that a FIFO opens at once.
+  if (!file.ok()) return Error("open", path);
+  struct stat info;
+  if (::fstat(file.get(), &info) != 0) return Error("examine", path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat("not a regular file: ", path.native()));
+  }
+  std::vector<char> buffer(kBufferBytes);
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error("read", path);
+    if (n == 0) return absl::OkStatus();
+    RETURN_IF_ERROR(sink({buffer.data(), static_cast<size_t>(n)}));
+  }
 }
 
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t max_bytes) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -55,6 +56,11 @@ class FileSystem {
 // Reads at most `max_bytes`; a larger file is an INVALID_ARGUMENT, so that no size in an untrusted
 // folder fills the memory.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t max_bytes);
+
+// Hands the bytes of a regular file to `sink` piece by piece; an error of the sink's ends it. A
+// FIFO or the like is refused, not waited for.
+absl::Status ReadPieces(const std::filesystem::path& path,
+                        absl::FunctionRef<absl::Status(std::string_view piece)> sink);
 
 absl::StatusOr<FileDigest> DigestFile(const std::filesystem::path& path);
 

@@ -1,11 +1,10 @@
 #include "model_store/manifest.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
+#include "model_store/sha256.h"
 
 namespace chorus {
 namespace {
@@ -22,18 +21,6 @@ absl::StatusOr<std::string> StringField(const Json& object, const char* key) {
   const auto it = object.find(key);
   if (it == object.end() || !it->is_string()) return Bad(absl::StrCat(key, " must be a string"));
   return it->get<std::string>();
-}
-
-bool IsSha256(std::string_view text) {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
-         });
-}
-
-// The name joins a path, so it may name nothing outside the model's folder.
-bool IsPlainFileName(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name != kManifestFileName &&
-         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
 absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
@@ -54,6 +41,11 @@ absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
 }
 
 }  // namespace
+
+bool IsPlainFileName(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name != kManifestFileName &&
+         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
 
 int64_t Manifest::size_bytes() const {
   int64_t sum = 0;

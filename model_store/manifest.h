@@ -35,6 +35,9 @@ struct Manifest {
   bool operator==(const Manifest&) const = default;
 };
 
+// Whether `name` names a file in a model's folder, and nothing outside it, nor the manifest.
+bool IsPlainFileName(std::string_view name);
+
 // JSON, indented, ending in a newline.
 std::string ToJson(const Manifest& manifest);
 

@@ -1,11 +1,9 @@
 #include "model_store/model_store.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -15,36 +13,13 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/model_files.h"
-#include "model_store/scratch_directory.h"
 
 namespace chorus {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kLatestFileName[] = "latest";
-constexpr char kScratchFolder[] = ".tmp";
-constexpr char kScratchPrefix[] = "save-";
 constexpr int64_t kMaxManifestBytes = 16 << 20;
-constexpr int64_t kMaxLatestBytes = 256;
-
-// Says what to do about errors that are the disk's and not the caller's.
-absl::Status Advise(const absl::Status& status, const Tag& tag, const fs::path& models) {
-  std::string advice;
-  switch (status.code()) {
-    case absl::StatusCode::kResourceExhausted:
-      advice = "free some space and try again";
-      break;
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:  // A read-only file system.
-      advice = "CHORUS_HOME may name another folder, which must be writable";
-      break;
-    default:
-      return status;
-  }
-  return {status.code(), absl::StrCat("could not save ", tag.ToString(), " in ", models.native(),
-                                      ": ", status.message(), "; ", advice)};
-}
 
 // Now, in whole seconds; or the moment that SOURCE_DATE_EPOCH names, for those who build an image
 // twice and want the same bytes.
@@ -54,18 +29,6 @@ absl::Time CreationTime() {
     if (int64_t given = 0; absl::SimpleAtoi(epoch, &given)) seconds = given;
   }
   return absl::FromUnixSeconds(seconds);
-}
-
-std::vector<std::string> SubfolderNames(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    std::string name = it->path().filename().native();
-    if (it->is_directory(ignored) && IsValidTagPart(name)) names.push_back(std::move(name));
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 bool IsPath(std::string_view text) {
@@ -100,62 +63,17 @@ absl::StatusOr<fs::path> ModelStore::DefaultHome() {
 }
 
 ModelStore::ModelStore(const fs::path& home, FileSystem& file_system)
-    : models_(fs::absolute(home) / "models"), file_system_(file_system) {}
-
-fs::path ModelStore::Directory(const Tag& tag) const { return models_ / tag.name / tag.version; }
+    : versions_(home / "models", "model", file_system), file_system_(file_system) {}
 
 absl::StatusOr<Manifest> ModelStore::Save(const Tag& tag, const fs::path& directory,
                                           const SaveOptions& options) {
-  RETURN_IF_ERROR(ValidateTag(tag));
-  if (tag.is_latest()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a model is saved under a version of its own: ", tag.ToString()));
-  }
-  if (!options.replace && IsDirectory(Directory(tag))) {
-    return absl::AlreadyExistsError(absl::StrCat(tag.ToString(), " is in the store already"));
-  }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ListModelFiles(directory));
-  const auto save = [&]() -> absl::StatusOr<Manifest> {
-    RETURN_IF_ERROR(CreateLayout());
-    ScratchDirectory::SweepStale(models_ / kScratchFolder, kScratchPrefix);
-    ASSIGN_OR_RETURN(const ScratchDirectory scratch,
-                     ScratchDirectory::Create(models_ / kScratchFolder, kScratchPrefix));
-    const fs::path staged = scratch.path() / "version";
-    ASSIGN_OR_RETURN(Manifest manifest, Stage(tag, directory, names, staged));
-    RETURN_IF_ERROR(Publish(tag, staged, options.replace));
-    RETURN_IF_ERROR(WriteLatest(tag, options.set_latest, scratch.path()));
-    return manifest;
-  };
-  absl::StatusOr<Manifest> manifest = save();
-  if (!manifest.ok()) return Advise(manifest.status(), tag, models_);
+  absl::StatusOr<Manifest> manifest;
+  RETURN_IF_ERROR(versions_.Save(tag, options, [&](const fs::path& staged) {
+    manifest = Stage(tag, directory, names, staged);
+    return manifest.status();
+  }));
   return manifest;
-}
-
-absl::Status ModelStore::PointLatest(const Tag& tag, SetLatest mode) {
-  RETURN_IF_ERROR(ValidateTag(tag));
-  if (tag.is_latest() || !IsDirectory(Directory(tag))) return NotFound(tag);
-  std::error_code ignored;
-  if (mode == SetLatest::kIfAbsent && fs::exists(models_ / tag.name / kLatestFileName, ignored)) {
-    return absl::OkStatus();
-  }
-  const auto point = [&]() -> absl::Status {
-    RETURN_IF_ERROR(CreateLayout());
-    ASSIGN_OR_RETURN(const ScratchDirectory scratch,
-                     ScratchDirectory::Create(models_ / kScratchFolder, kScratchPrefix));
-    return WriteLatest(tag, mode, scratch.path());
-  };
-  return Advise(point(), tag, models_);
-}
-
-absl::Status ModelStore::CreateLayout() {
-  std::error_code error;
-  fs::create_directories(models_.parent_path(), error);
-  if (error) {
-    return absl::ErrnoToStatus(
-        error.value(), absl::StrCat("cannot create the folder ", models_.parent_path().native()));
-  }
-  RETURN_IF_ERROR(file_system_.CreateDirectory(models_));
-  return file_system_.CreateDirectory(models_ / kScratchFolder);
 }
 
 absl::StatusOr<Manifest> ModelStore::Stage(const Tag& tag, const fs::path& from,
@@ -176,54 +94,22 @@ absl::StatusOr<Manifest> ModelStore::Stage(const Tag& tag, const fs::path& from,
   return manifest;
 }
 
-absl::Status ModelStore::Publish(const Tag& tag, const fs::path& staged, bool replace) {
-  RETURN_IF_ERROR(file_system_.CreateDirectory(models_ / tag.name));
-  const fs::path target = Directory(tag);
-  absl::Status status = file_system_.Rename(staged, target, RenameMode::kNoReplace);
-  if (absl::IsAlreadyExists(status) && replace) {
-    // The old version lands in the scratch folder and goes with it.
-    status = file_system_.Rename(staged, target, RenameMode::kExchange);
-  }
-  if (absl::IsAlreadyExists(status)) {
-    return absl::AlreadyExistsError(absl::StrCat(tag.ToString(), " is in the store already"));
-  }
-  RETURN_IF_ERROR(status);
-  return file_system_.SyncDirectory(models_ / tag.name);
-}
-
-absl::Status ModelStore::WriteLatest(const Tag& tag, SetLatest mode, const fs::path& scratch) {
-  if (mode == SetLatest::kNever) return absl::OkStatus();
-  const fs::path staged = scratch / kLatestFileName;
-  RETURN_IF_ERROR(file_system_.WriteFile(staged, tag.version + "\n"));
-  const bool always = mode == SetLatest::kAlways;
-  const absl::Status status =
-      file_system_.Rename(staged, models_ / tag.name / kLatestFileName,
-                          always ? RenameMode::kReplace : RenameMode::kNoReplace);
-  if (!always && absl::IsAlreadyExists(status)) return absl::OkStatus();
-  RETURN_IF_ERROR(status);
-  return file_system_.SyncDirectory(models_ / tag.name);
-}
-
 ModelList ModelStore::List() const {
   ModelList list;
-  for (const std::string& name : SubfolderNames(models_)) {
-    for (const std::string& version : SubfolderNames(models_ / name)) {
-      absl::StatusOr<Manifest> manifest = Get({name, version});
-      if (manifest.ok()) {
-        list.models.push_back(*std::move(manifest));
-      } else {
-        list.problems.push_back(manifest.status());
-      }
+  for (const Tag& tag : versions_.List()) {
+    absl::StatusOr<Manifest> manifest = Get(tag);
+    if (manifest.ok()) {
+      list.models.push_back(*std::move(manifest));
+    } else {
+      list.problems.push_back(manifest.status());
     }
   }
   return list;
 }
 
 absl::StatusOr<Manifest> ModelStore::Get(const Tag& tag) const {
-  RETURN_IF_ERROR(ValidateTag(tag));
-  ASSIGN_OR_RETURN(const Tag exact, ResolveLatest(tag));
+  ASSIGN_OR_RETURN(const Tag exact, versions_.Find(tag));
   const fs::path directory = Directory(exact);
-  if (!IsDirectory(directory)) return NotFound(exact);
   const auto broken = [&](const absl::Status& status) {
     return absl::DataLossError(absl::StrCat(exact.ToString(), " is damaged: ", status.message(),
                                             "; remove ", directory.native(), " and save it again"));
@@ -237,21 +123,6 @@ absl::StatusOr<Manifest> ModelStore::Get(const Tag& tag) const {
     return broken(absl::DataLossError("its manifest is of " + manifest->tag.ToString()));
   }
   return manifest;
-}
-
-absl::StatusOr<Tag> ModelStore::ResolveLatest(const Tag& tag) const {
-  if (!tag.is_latest()) return tag;
-  const absl::StatusOr<std::string> text =
-      ReadFile(models_ / tag.name / kLatestFileName, kMaxLatestBytes);
-  if (absl::IsNotFound(text.status())) return NotFound(tag);
-  RETURN_IF_ERROR(text.status());
-  Tag exact{tag.name, std::string(absl::StripAsciiWhitespace(*text))};
-  if (!IsValidTagPart(exact.version) || exact.is_latest()) {
-    return absl::DataLossError(absl::StrCat((models_ / tag.name / kLatestFileName).native(),
-                                            " must name a version: \"",
-                                            absl::CEscape(exact.version), "\""));
-  }
-  return exact;
 }
 
 absl::StatusOr<ResolvedModel> ModelStore::Resolve(std::string_view text) const {
@@ -280,18 +151,6 @@ absl::Status ModelStore::Verify(const Tag& tag) const {
   if (damaged.empty()) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(manifest.tag.ToString(), " is damaged: ", absl::StrJoin(damaged, "; ")));
-}
-
-absl::Status ModelStore::NotFound(const Tag& tag) const {
-  std::vector<std::string> versions = SubfolderNames(models_ / tag.name);
-  if (!versions.empty()) {
-    return absl::NotFoundError(absl::StrCat("no model ", tag.ToString(), "; the versions of ",
-                                            tag.name, " are: ", absl::StrJoin(versions, ", ")));
-  }
-  const std::vector<std::string> names = SubfolderNames(models_);
-  return absl::NotFoundError(absl::StrCat(
-      "no model ", tag.ToString(), " in ", models_.native(), "; ",
-      names.empty() ? "there is none at all" : "there are: " + absl::StrJoin(names, ", ")));
 }
 
 }  // namespace chorus

@@ -1,20 +1,9 @@
 #pragma once
 
-// Models on disk, by tag:
+// Models on disk, by tag: in each version's folder below $CHORUS_HOME/models the model's files and
+// manifest.json.
 //
-//   $CHORUS_HOME/models/<name>/<version>/    the model's files and manifest.json
-//   $CHORUS_HOME/models/<name>/latest        a file that names a version
-//   $CHORUS_HOME/models/.tmp/<random>/       a save in progress, or what a crash left of one
-//
-// A version appears, or is replaced, by one rename after all its bytes are synced: whenever the
-// process or the machine stops, every tag is either as it was or as it was to be. What a dead save
-// left behind is removed by the next one.
-//
-// Thread safety: const methods, and Save from any number of threads and processes at once; of two
-// savers of one tag exactly one wins.
-//
-// Errors, besides those named at each method: RESOURCE_EXHAUSTED for a full disk, PERMISSION_DENIED
-// or FAILED_PRECONDITION where the store cannot be written; the message says what to do.
+// Thread safety and general errors: as VersionStore.
 
 #include <filesystem>
 #include <optional>
@@ -27,6 +16,7 @@
 #include "model_store/file_system.h"
 #include "model_store/manifest.h"
 #include "model_store/tag.h"
+#include "model_store/version_store.h"
 
 namespace chorus {
 
@@ -35,14 +25,6 @@ struct ResolvedModel {
   std::filesystem::path directory;
   std::optional<Tag>
       tag;  // Unset for a folder outside the store; else its version is never "latest".
-};
-
-enum class SetLatest { kAlways, kIfAbsent, kNever };
-
-struct SaveOptions {
-  bool replace =
-      false;  // Whether the tag may exist already; the old version then makes place at once.
-  SetLatest set_latest = SetLatest::kAlways;
 };
 
 struct ModelList {
@@ -65,7 +47,15 @@ class ModelStore {
                                 const SaveOptions& options = {});
 
   // Points `tag.name`'s latest at an existing version.
-  absl::Status PointLatest(const Tag& tag, SetLatest mode);
+  absl::Status PointLatest(const Tag& tag, SetLatest mode) {
+    return versions_.PointLatest(tag, mode);
+  }
+
+  // As VersionStore::Find: the version is there, whatever state it is in.
+  absl::StatusOr<Tag> Find(const Tag& tag) const { return versions_.Find(tag); }
+
+  // As VersionStore::Delete.
+  absl::Status Delete(const Tag& tag) { return versions_.Delete(tag); }
 
   // An absent store is empty.
   ModelList List() const;
@@ -74,7 +64,7 @@ class ModelStore {
   absl::StatusOr<Manifest> Get(const Tag& tag) const;
 
   // Where a version lies, by name alone; nothing is looked up.
-  std::filesystem::path Directory(const Tag& tag) const;
+  std::filesystem::path Directory(const Tag& tag) const { return versions_.Directory(tag); }
 
   // "name", "name:latest", "name:version", or, when it has a slash or is "." or "..", the path of a
   // model folder. INVALID_ARGUMENT for what is neither, NOT_FOUND when there is none.
@@ -84,16 +74,11 @@ class ModelStore {
   absl::Status Verify(const Tag& tag) const;
 
  private:
-  absl::StatusOr<Tag> ResolveLatest(const Tag& tag) const;
   absl::StatusOr<Manifest> Stage(const Tag& tag, const std::filesystem::path& from,
                                  const std::vector<std::string>& names,
                                  const std::filesystem::path& staged);
-  absl::Status Publish(const Tag& tag, const std::filesystem::path& staged, bool replace);
-  absl::Status WriteLatest(const Tag& tag, SetLatest mode, const std::filesystem::path& scratch);
-  absl::Status CreateLayout();
-  absl::Status NotFound(const Tag& tag) const;
 
-  const std::filesystem::path models_;
+  VersionStore versions_;
   FileSystem& file_system_;
 };
 

@@ -29,4 +29,7 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
+// Whether `text` is 64 lower-case hexadecimal digits.
+bool IsSha256(std::string_view text);
+
 }  // namespace chorus

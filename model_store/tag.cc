@@ -14,7 +14,7 @@ constexpr size_t kMaxPartLength = 64;
 
 absl::Status BadPart(const char* part, std::string_view value, std::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat(
-      "the ", part, " of a model's tag must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}: \"",
+      "the ", part, " of a tag must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}: \"",
       absl::CEscape(AbslView(value)), "\" in \"", absl::CEscape(AbslView(text)), "\""));
 }
 

@@ -22,6 +22,7 @@ LIBRARIES = [
     ("yaml", r"^yaml-cpp/"),
     ("flags", r"^CLI/"),
     ("unicode", r"^(utf8proc\.h|unicode/)"),
+    ("archive", r"^archive(_entry)?\.h$"),
     ("openssl", r"^openssl/"),
     ("metrics", r"^(prometheus/|civetweb\.h)"),
     ("glog", r"^glog/"),
@@ -31,11 +32,13 @@ LIBRARIES = [
 # folder: (ours, libraries)
 LAYERS = {
     "base": (("proto/grpc/health/v1",), ("grpc",)),
+    "config": ((), ("protobuf", "yaml")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
+    "bundles": (("config", "model_store", "proto/chorus/config/v1"), ("archive", "protobuf")),
     "api_server": (
-        ("api_server", "proto/chorus", "proto/grpc", "proto/inference"),
-        ("grpc", "protobuf", "google.api", "yaml", "flags", "metrics", "glog"),
+        ("api_server", "config", "proto/chorus", "proto/grpc", "proto/inference"),
+        ("grpc", "protobuf", "google.api", "flags", "metrics", "glog"),
     ),
     "api_server/transcoding": ((), ("protobuf", "google.api", "json")),
     "api_server/openapi": (("api_server/transcoding",), ("protobuf", "json")),
@@ -69,7 +72,7 @@ LAYERS = {
          "proto/chorus/runner/v1"),
         ("grpc", "protobuf", "metrics", "glog"),
     ),
-    "cli": (("model_store", "proto/chorus"), ("grpc", "json", "yaml", "flags", "glog")),
+    "cli": (("bundles", "config", "model_store", "proto/chorus"), ("grpc", "protobuf", "json", "flags", "glog")),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

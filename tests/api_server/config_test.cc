@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api_server/yaml_proto.h"
+#include "config/yaml_proto.h"
 
 namespace chorus {
 namespace {

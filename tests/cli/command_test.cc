@@ -1,26 +1,19 @@
-// The `chorus` program itself, installed into a folder of the test beside a scripted gateway and a
-// scripted runner.
+// The verbs on graphs and models, by the program itself.
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "tests/cli/line_reader.h"
+#include "tests/cli/command_fixture.h"
 #include "tests/cli/loopback_server.h"
-#include "tests/model_store/temp_directory.h"
 
 namespace chorus {
 namespace {
@@ -31,122 +24,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
-
-constexpr char kGraph[] = R"(name: inference_graph
-nodes:
-- {name: a, generate: {runner: gpt2-generation}}
-- {name: b, generate: {runner: distilgpt2-generation}}
-- {name: c, classify: {runner: bert-base-uncased-classification, inputs: [a, b]}}
-output: c
-)";
-
-// A running program with its two output streams.
-class Program {
- public:
-  Program(const std::vector<std::string>& argv, const std::string& input,
-          const std::map<std::string, std::string>& environment) {
-    int in[2], out[2], err[2];
-    EXPECT_EQ(pipe2(in, O_CLOEXEC) + pipe2(out, O_CLOEXEC) + pipe2(err, O_CLOEXEC), 0);
-    pid_ = fork();
-    if (pid_ == 0) {
-      for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-      dup2(in[0], 0);
-      dup2(out[1], 1);
-      dup2(err[1], 2);
-      std::vector<char*> pointers;
-      for (const std::string& argument : argv) {
-        pointers.push_back(const_cast<char*>(argument.c_str()));
-      }
-      pointers.push_back(nullptr);
-      execv(pointers[0], pointers.data());
-      _exit(127);
-    }
-    (void)!write(in[1], input.data(), input.size());
-    for (const int fd : {in[0], in[1], out[1], err[1]}) close(fd);
-    out_fd_ = out[0];
-    err_fd_ = err[0];
-    out_ = std::make_unique<LineReader>(out_fd_);
-    err_ = std::make_unique<LineReader>(err_fd_);
-  }
-  ~Program() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      Wait();
-    }
-    CloseOutput();
-    close(err_fd_);
-  }
-
-  int out_fd() const { return out_fd_; }
-  LineReader& out() { return *out_; }
-  LineReader& err() { return *err_; }
-  void Signal(int signal) { kill(pid_, signal); }
-  void CloseOutput() {
-    if (out_fd_ >= 0) close(std::exchange(out_fd_, -1));
-  }
-
-  // The exit status; -N if it was killed by signal N.
-  int Wait() {
-    int result = 0;
-    waitpid(std::exchange(pid_, -1), &result, 0);
-    return WIFEXITED(result) ? WEXITSTATUS(result) : -WTERMSIG(result);
-  }
-
- private:
-  pid_t pid_;
-  int out_fd_, err_fd_;
-  std::unique_ptr<LineReader> out_, err_;
-};
-
-struct Result {
-  int status;
-  std::string out;
-  std::string err;
-};
-
-class CommandTest : public ::testing::Test {
- protected:
-  CommandTest() {
-    // Orphans fall to this process, so that it can wait for them.
-    EXPECT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-    fs::create_directories(temp_ / "bin");
-    fs::create_directories(temp_ / "tmp");
-    const fs::path built = CHORUS_BINARY_DIR;
-    fs::copy_file(built / "chorus", temp_ / "bin/chorus");
-    fs::copy_file(built / "scripted_runner", temp_ / "bin/runner_server");
-    fs::copy_file(built / "scripted_gateway", temp_ / "bin/api_server");
-    PutFile(temp_ / "share/chorus/examples/graphs/inference_graph.yaml", kGraph);
-    fs::create_directories(temp_ / "share/chorus/models");
-    fs::create_directory_symlink(fs::absolute("models/demo"), temp_ / "share/chorus/models/demo");
-  }
-  ~CommandTest() override {
-    while (waitpid(-1, nullptr, 0) > 0) {
-    }
-    EXPECT_TRUE(killed_ || fs::is_empty(temp_ / "tmp"));
-  }
-
-  Program Start(std::vector<std::string> arguments, const std::string& input = "") {
-    arguments.insert(arguments.begin(), (temp_ / "bin/chorus").native());
-    return Program(arguments, input, environment_);
-  }
-  Result Run(const std::vector<std::string>& arguments, const std::string& input = "") {
-    Program program = Start(arguments, input);
-    Result result;
-    result.out = program.out().Rest();
-    result.err = program.err().Rest();
-    result.status = program.Wait();
-    return result;
-  }
-  Program Serve(std::vector<std::string> arguments = {}) {
-    arguments.insert(arguments.begin(), {"serve", "--port", "0", "--grpc_port", "0"});
-    return Start(arguments);
-  }
-
-  const TempDirectory temp_;
-  std::map<std::string, std::string> environment_ = {{"CHORUS_HOME", temp_ / "home"},
-                                                     {"TMPDIR", temp_ / "tmp"}};
-  bool killed_ = false;  // Then its socket folder stays until the next run.
-};
 
 TEST_F(CommandTest, ServesUntilCtrlC) {
   Program serve = Serve();
@@ -390,13 +267,33 @@ TEST_F(CommandTest, ListsAndGetsModels) {
   EXPECT_EQ(Run({"models", "get", "gpt9"}).status, 1);
 }
 
+TEST_F(CommandTest, DeletesModelsThatNoBundleNeeds) {
+  // The demo models come back with the next verb that wants them.
+  const fs::path demo = temp_ / "home/models/gpt2-generation/demo";
+  const fs::path mine = temp_ / "home/models/gpt2-generation/mine";
+  ASSERT_EQ(Run({"models", "list"}).status, 0);
+  fs::copy(demo, mine);
+  Result result = Run({"models", "delete", "gpt2-generation:mine"}, "n\n");
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "Delete the model gpt2-generation:mine? [y/N] ");
+  EXPECT_EQ(result.out, "Not deleted\n");
+  EXPECT_TRUE(fs::exists(mine));
+  EXPECT_EQ(Run({"models", "delete", "gpt2-generation:mine"}, "y\n").out,
+            "Deleted gpt2-generation:mine\n");
+  EXPECT_FALSE(fs::exists(mine));
+  result = Run({"models", "delete", "gpt2-generation:mine", "-y"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr("no model gpt2-generation:mine"));
+}
+
 TEST_F(CommandTest, HelpsAndTellsItsVersion) {
   const Result help = Run({"help"});
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("serve"), HasSubstr("run"), HasSubstr("models"),
-                              HasSubstr("Examples:")));
+                              HasSubstr("\nBundles:\n  build "), HasSubstr("Examples:")));
   EXPECT_EQ(Run({}).out, help.out);
-  for (const char* verb : {"serve", "run", "models"}) {
+  for (const char* verb : {"serve", "run", "models", "build", "list", "get", "delete", "export",
+                           "import", "containerize"}) {
     const Result by_verb = Run({"help", verb});
     EXPECT_THAT(by_verb.out, HasSubstr("Usage: chorus " + std::string(verb)));
     EXPECT_EQ(Run({verb, "--help"}).status, 0);

@@ -43,18 +43,21 @@ TEST(ReadGraphFile, NamesFileAndLineOfWhatIsWrong) {
     std::string text;
     std::string message;
   } kCases[] = {
-      {"", ": a graph has a list `nodes`"},
-      {"just text", ":1: a graph has a list `nodes`"},
-      {"name: x\n", ":1: a graph has a list `nodes`"},
-      {"name: x\nnodes: 3\n", "a graph has a list `nodes`"},
-      {"nodes: []\n", "no node names a runner"},
+      {"", ": is empty"},
+      {"just text", ":1:1: must be a mapping of fields"},
+      {"name: x\n", ": nodes: no node names a runner"},
+      {"name: x\nnodes: 3\n", ":2:8: nodes: must be a sequence"},
+      {"nodes: []\n", ":1:8: nodes: no node names a runner"},
       {"nodes:\n  - name: a\n", "no node names a runner"},
-      {"nodes:\n  - a\n", ":2: a node is a mapping"},
-      {"nodes:\n  - generate:\n      runner: ../x\n", ":3: a runner's name must match"},
+      {"nodes:\n  - a\n", ":2:5: nodes[0]: must be a mapping"},
+      {"nodes:\n  - generate:\n      runner: ../x\n",
+       ":3:15: nodes[0].generate.runner: must match"},
+      {"nodes:\n  - classify: {inputs: [a]}\n", ": nodes[0].classify.runner: must match"},
       {"nodes:\n  - generate:\n      runner: \"a\\nb\"\n", "\"a\\nb\""},
-      {"nodes:\n  - generate:\n      runner: [a]\n", ":3: "},
+      {"nodes:\n  - generate:\n      runner: [a]\n", ":3:15: "},
+      {"nodes:\n  - generate: {runner: a}\n    colour: red\n", "there is no field \"colour\""},
       {"nodes:\n  - generate: {runner: a\n", file},
-      {"a: *nope\n", ":1: "},
+      {"a: *nope\n", ":1:"},
   };
   for (const auto& c : kCases) {
     PutFile(file, c.text);

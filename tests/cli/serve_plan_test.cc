@@ -106,6 +106,43 @@ TEST(MakeServePlan, PassesFlagsOnToEveryRunner) {
   EXPECT_EQ(Flag(plan.children[2], "--dtype"), "(absent)");
 }
 
+TEST(MakeServePlan, StartsEveryReplica) {
+  std::vector<RunnerSpec> runners = kRunners;
+  runners[0].num_replicas = 2;
+  const ServePlan plan = MakeServePlan(Settings(), runners);
+  ASSERT_THAT(plan.children, SizeIs(4));
+  EXPECT_EQ(plan.children[0].child.name, "gpt2-generation/0");
+  EXPECT_EQ(plan.children[1].child.name, "gpt2-generation/1");
+  EXPECT_EQ(plan.children[2].child.name, "bert");
+  for (const int i : {0, 1}) EXPECT_EQ(Flag(plan.children[i], "--name"), "gpt2-generation");
+  for (const int i : {0, 1, 2}) {
+    EXPECT_EQ(Flag(plan.children[i], "--core_lease_slot"), std::to_string(i));
+  }
+  EXPECT_EQ(plan.core_lease.size(), 3 * 64u);
+  EXPECT_EQ(plan.gateway_config,
+            "runners:\n"
+            "  - name: \"gpt2-generation\"\n"
+            "    endpoints: [\"unix:/tmp/x/runner-0.sock\", \"unix:/tmp/x/runner-1.sock\"]\n"
+            "  - name: \"bert\"\n"
+            "    endpoints: [\"unix:/tmp/x/runner-2.sock\"]\n");
+}
+
+TEST(MakeServePlan, GivesARunnerItsOwnThreadsAndFlags) {
+  std::vector<RunnerSpec> runners = kRunners;
+  runners[0].num_threads = 3;
+  runners[0].flags = {"--dtype", "int8"};
+  ServeSettings settings = Settings();
+  ServePlan plan = MakeServePlan(settings, runners);
+  EXPECT_EQ(Flag(plan.children[0], "--threads"), "3");
+  EXPECT_EQ(Flag(plan.children[0], "--core_lease"), "(absent)");
+  EXPECT_EQ(Flag(plan.children[0], "--dtype"), "int8");
+  EXPECT_EQ(Flag(plan.children[1], "--threads"), "(absent)");
+  EXPECT_EQ(Flag(plan.children[1], "--dtype"), "(absent)");
+  settings.num_threads = 6;  // What is said for all wins.
+  plan = MakeServePlan(settings, runners);
+  EXPECT_EQ(Flag(plan.children[0], "--threads"), "6");
+}
+
 TEST(FitsSocketPath, WantsAShortPlainAbsolutePath) {
   EXPECT_TRUE(FitsSocketPath("/tmp/chorus-sockets-01234567"));
   EXPECT_TRUE(FitsSocketPath("/" + std::string(88, 'x')));

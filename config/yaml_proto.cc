@@ -1,4 +1,4 @@
-#include "api_server/yaml_proto.h"
+#include "config/yaml_proto.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -107,6 +108,9 @@ class Reader {
     }
   }
 
+  // "f.yaml:7:5" by "models[1]", of every value.
+  std::map<std::string, std::string> TakePlaces() { return std::move(places_); }
+
   absl::Status status() const {
     if (errors_.empty()) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
@@ -119,12 +123,15 @@ class Reader {
       errors_.push_back("and there is more");
       return;
     }
-    errors_.push_back(mark.is_null() ? absl::StrCat(file_, ": ", parts...)
-                                     : absl::StrCat(file_, ":", mark.line + 1, ":", mark.column + 1,
-                                                    ": ", parts...));
+    errors_.push_back(absl::StrCat(Place(mark), ": ", parts...));
   }
 
  private:
+  std::string Place(const YAML::Mark& mark) const {
+    if (mark.is_null()) return file_;
+    return absl::StrCat(file_, ":", mark.line + 1, ":", mark.column + 1);
+  }
+
   template <typename... Parts>
   void Error(const YAML::Node& node, const std::string& path, const Parts&... parts) {
     ErrorAt(node.Mark(), path, path.empty() ? "" : ": ", parts...);
@@ -140,16 +147,49 @@ class Reader {
 
   void ReadField(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                  Message& message) {
-    if (field.is_map()) return Error(node, path, "map fields are not supported in YAML");
+    if (field.is_map()) return ReadMap(node, path, field, message);
     if (!field.is_repeated()) return ReadValue(node, path, field, message);
     if (!node.IsSequence()) return Error(node, path, "must be a sequence: ", Describe(node));
+    places_[path] = Place(node.Mark());
     for (size_t i = 0; i < node.size(); ++i) {
       ReadValue(node[i], absl::StrCat(path, "[", i, "]"), field, message);
     }
   }
 
+  void ReadMap(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
+               Message& message) {
+    const FieldDescriptor& key_field = *field.message_type()->map_key();
+    const FieldDescriptor& value_field = *field.message_type()->map_value();
+    if (key_field.type() != FieldDescriptor::TYPE_STRING) {
+      return Error(node, path, "maps whose keys are no strings are not supported in YAML");
+    }
+    if (!node.IsMap()) return Error(node, path, "must be a mapping: ", Describe(node));
+    places_[path] = Place(node.Mark());
+    std::map<std::string, int> lines;  // Of the keys seen.
+    for (const auto& entry : node) {
+      const YAML::Node& key = entry.first;
+      if (!key.IsScalar()) {
+        Error(key, path, "a key must be a text: ", Describe(key));
+        continue;
+      }
+      const std::string value_path = absl::StrCat(path, ".", key.Scalar());
+      if (const auto [first, added] = lines.emplace(key.Scalar(), key.Mark().line + 1); !added) {
+        Error(key, value_path, "is given twice, first on line ", first->second);
+        continue;
+      }
+      if (entry.second.IsNull()) {
+        Error(key, value_path, "has no value");
+        continue;
+      }
+      Message& pair = *message.GetReflection()->AddMessage(&message, &field);
+      pair.GetReflection()->SetString(&pair, &key_field, key.Scalar());
+      ReadValue(entry.second, value_path, value_field, pair);
+    }
+  }
+
   void ReadValue(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                  Message& message) {
+    places_[path] = Place(node.Mark());
     if (node.IsNull()) return Error(node, path, "has no value");
     const std::string tag = node.Tag();
     if (tag != "?" && tag != "!" && !tag.empty()) {
@@ -259,12 +299,20 @@ class Reader {
   }
 
   const std::string file_;
+  std::map<std::string, std::string> places_;
   std::vector<std::string> errors_;
 };
 
 }  // namespace
 
-absl::Status ParseYaml(std::string_view yaml, std::string_view file, Message& message) {
+absl::Status YamlPlaces::Error(const std::string& path, std::string_view what) const {
+  const auto it = places_.find(path);
+  return absl::InvalidArgumentError(
+      absl::StrCat(it == places_.end() ? file_ : it->second, ": ", path, ": ", AbslView(what)));
+}
+
+absl::Status ParseYaml(std::string_view yaml, std::string_view file, Message& message,
+                       YamlPlaces* places) {
   Reader reader(file);
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
@@ -277,6 +325,10 @@ absl::Status ParseYaml(std::string_view yaml, std::string_view file, Message& me
     }
   } catch (const YAML::Exception& error) {
     reader.ErrorAt(error.mark, "is not YAML: ", error.msg);
+  }
+  if (places != nullptr) {
+    places->file_ = file;
+    places->places_ = reader.TakePlaces();
   }
   return reader.status();
 }

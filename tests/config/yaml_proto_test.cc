@@ -1,7 +1,6 @@
-#include "api_server/yaml_proto.h"
+#include "config/yaml_proto.h"
 
 #include <gmock/gmock.h>
-#include <google/protobuf/struct.pb.h>
 #include <google/protobuf/wrappers.pb.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/chorus/config/v1/chorusfile.pb.h"
 #include "proto/chorus/config/v1/gateway.pb.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
 
@@ -126,6 +126,38 @@ TEST(ParseYaml, ReadsEnumsByName) {
   EXPECT_EQ(finished.reason(), chorus::runner::v1::FINISH_REASON_LENGTH);
 }
 
+TEST(ParseYaml, ReadsMaps) {
+  config::v1::Chorusfile file;
+  const absl::Status status = ParseYaml(R"(
+labels: {team: nlp, 1: "2"}
+resources:
+  gpt2: {threads: 2}
+  bert: {}
+)",
+                                        "f", file);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_THAT(file.labels(),
+              testing::UnorderedElementsAre(testing::Pair("team", "nlp"), testing::Pair("1", "2")));
+  EXPECT_EQ(file.resources().at("gpt2").threads(), 2u);
+  EXPECT_FALSE(file.resources().at("bert").has_threads());
+}
+
+TEST(YamlPlaces, SayWhereAValueStands) {
+  config::v1::Chorusfile file;
+  YamlPlaces places;
+  const std::string yaml = "service: a\nmodels:\n  - b\n  - c\nresources:\n  d: {threads: 1}\n";
+  ASSERT_TRUE(ParseYaml(yaml, "f.yaml", file, &places).ok());
+  for (const auto& [path, error] : std::vector<std::pair<std::string, std::string>>{
+           {"service", "f.yaml:1:10: service: bad"},
+           {"models", "f.yaml:3:3: models: bad"},
+           {"models[1]", "f.yaml:4:5: models[1]: bad"},
+           {"resources.d", "f.yaml:6:6: resources.d: bad"},
+           {"resources.d.threads", "f.yaml:6:16: resources.d.threads: bad"},
+           {"graph", "f.yaml: graph: bad"}}) {
+    EXPECT_EQ(places.Error(path, "bad"), absl::InvalidArgumentError(error));
+  }
+}
+
 TEST(ParseYaml, TakesAnyScalarForAText) {
   for (const auto& [yaml, text] : std::vector<std::pair<std::string, std::string>>{
            {"1.50", "1.50"}, {"true", "true"}, {"''", ""}, {"'null'", "null"}, {"a b", "a b"}}) {
@@ -152,6 +184,7 @@ TEST_P(BadYaml, IsRefusedWithItsPlace) {
 }
 
 const auto kGateway = std::make_shared<config::v1::Gateway>();
+const auto kMaps = std::make_shared<config::v1::Chorusfile>();
 
 INSTANTIATE_TEST_SUITE_P(
     ParseYaml, BadYaml,
@@ -232,8 +265,17 @@ INSTANTIATE_TEST_SUITE_P(
         {"TooSmallForInt32", "value: -2147483649",
          "f.yaml:1:8: value: must be an integer from -2147483648 to 2147483647: \"-2147483649\"",
          std::make_shared<google::protobuf::Int32Value>()},
-        {"Map", "fields: {a: {}}", "f.yaml:1:9: fields: map fields are not supported in YAML",
-         std::make_shared<google::protobuf::Struct>()},
+        {"SequenceForMap", "labels: [a]", "f.yaml:1:9: labels: must be a mapping: a sequence",
+         kMaps},
+        {"SequenceForMapKey", "labels: {[a]: b}",
+         "f.yaml:1:10: labels: a key must be a text: a sequence", kMaps},
+        {"DuplicateMapKey", "labels:\n  a: b\n  a: c\n",
+         "f.yaml:3:3: labels.a: is given twice, first on line 2", kMaps},
+        {"NullForMapValue", "labels: {a: }", "f.yaml:1:10: labels.a: has no value", kMaps},
+        {"UnknownKeyInMapValue", "resources: {gpt2: {cpu: 1}}",
+         "f.yaml:1:20: resources.gpt2: there is no field \"cpu\"; there is threads, replicas, "
+         "dtype, kv_cache_bytes, memory_bytes",
+         kMaps},
         {"Bytes", "value: abc", "f.yaml:1:8: value: bytes fields are not supported in YAML",
          std::make_shared<google::protobuf::BytesValue>()},
         {"SecondDocument", "name: g\n---\nname: h\n",

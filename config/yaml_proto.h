@@ -7,6 +7,7 @@
 // |----------------|-------------------------------------------------------------------------|
 // | message        | a mapping                                                               |
 // | repeated       | a sequence                                                              |
+// | map            | a mapping; the keys are strings                                         |
 // | Duration       | a number with a unit, or several: 30s, 1m30s, 250ms                     |
 // | enum           | the value's name                                                        |
 // | bool           | true or false                                                           |
@@ -14,10 +15,12 @@
 // | string         | any scalar but null; quote it where YAML would see null                 |
 //
 // Refused: unknown keys, keys given twice, two fields of one oneof, wrong types, values out of
-// range, null, tags, and more than one document. Map and bytes fields are not supported.
+// range, null, tags, and more than one document. Bytes fields and maps whose keys are no strings
+// are not supported.
 //
 // Thread safety: free functions without state.
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -26,11 +29,27 @@
 
 namespace chorus {
 
+// Where the values of one file stand, so that what is wrong with one beyond its type is said as
+// ParseYaml says the rest.
+class YamlPlaces {
+ public:
+  // INVALID_ARGUMENT: "chorusfile.yaml:7:5: models[1]: " and `what`; without line and column when
+  // the file does not set `path`.
+  absl::Status Error(const std::string& path, std::string_view what) const;
+
+ private:
+  friend absl::Status ParseYaml(std::string_view yaml, std::string_view file,
+                                google::protobuf::Message& message, YamlPlaces* places);
+
+  std::string file_;
+  std::map<std::string, std::string> places_;  // "models[1]" to "chorusfile.yaml:7:5".
+};
+
 // Merges `yaml` into `message`. `file` is what errors call it. INVALID_ARGUMENT tells all that is
 // wrong, a line each, as `graph.yaml:7:5: nodes[1].generate.top_k: must be an integer from 0 to
-// 4294967295: "many"`; `message` is then half filled.
+// 4294967295: "many"`; `message` is then half filled. `places` is set if given.
 absl::Status ParseYaml(std::string_view yaml, std::string_view file,
-                       google::protobuf::Message& message);
+                       google::protobuf::Message& message, YamlPlaces* places = nullptr);
 
 // Reads the file of that path; NOT_FOUND or PERMISSION_DENIED when that is not possible.
 absl::Status ReadYamlFile(const std::string& path, google::protobuf::Message& message);

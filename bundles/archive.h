@@ -1,0 +1,48 @@
+#pragma once
+
+// Files in a gzipped tar archive. Reading takes any bytes: only regular files with names that stay
+// below their folder, each once, within limits; everything else is refused.
+//
+// Thread safety: free functions without state.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace chorus {
+
+struct ArchiveFile {
+  std::string name;  // In the archive.
+  std::filesystem::path path;
+};
+
+// A new file, there whole or not at all; the same files and `time` give the same bytes.
+// ALREADY_EXISTS when there is one; RESOURCE_EXHAUSTED for a full disk.
+absl::Status WriteArchive(const std::vector<ArchiveFile>& files, absl::Time time,
+                          const std::filesystem::path& archive);
+
+struct ArchiveLimits {
+  int64_t max_files = 100'000;
+  int64_t max_file_bytes = int64_t{64} << 30;
+  int64_t max_total_bytes = int64_t{1} << 40;  // Unpacked.
+};
+
+// Gets each file in pieces, the first one empty; an error ends the reading.
+using ArchiveVisitor =
+    absl::FunctionRef<absl::Status(const std::string& name, std::string_view piece)>;
+
+// INVALID_ARGUMENT names the entry that is refused, or says that the archive is damaged.
+absl::Status ReadArchive(std::string_view bytes, const ArchiveLimits& limits, ArchiveVisitor visit);
+
+// Unpacks into `directory`, which must be empty and nobody else's. Errors also as ReadArchive and
+// when the archive cannot be opened; `directory` then holds a part.
+absl::Status ExtractArchive(const std::filesystem::path& archive, const ArchiveLimits& limits,
+                            const std::filesystem::path& directory);
+
+}  // namespace chorus

@@ -1,0 +1,17 @@
+#pragma once
+
+// The README.md of a bundle.
+//
+// Pure. Thread safety: free function without state.
+
+#include <string>
+
+#include "bundles/bundle.h"
+
+namespace chorus {
+
+// What the bundle is, its models, and how it is called, served and put into an image. `graph` is
+// the graph's name in the API.
+std::string FormatReadme(const config::v1::Bundle& bundle, const std::string& graph);
+
+}  // namespace chorus

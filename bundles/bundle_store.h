@@ -1,0 +1,65 @@
+#pragma once
+
+// Bundles on disk, by tag: in each version's folder below $CHORUS_HOME/bundles what bundle.h shows.
+// The models lie in the model store, and the bundle pins them.
+//
+// Thread safety and general errors: as VersionStore.
+
+#include <filesystem>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bundles/bundle.h"
+#include "model_store/file_system.h"
+#include "model_store/version_store.h"
+
+namespace chorus {
+
+struct BundleList {
+  std::vector<config::v1::Bundle> bundles;  // By tag.
+  std::vector<absl::Status> problems;       // One for each version that cannot be read.
+};
+
+class BundleStore {
+ public:
+  // `home` is ModelStore::DefaultHome() or stands in for it. Nothing is created before the first
+  // Save. `file_system` must outlive the store.
+  explicit BundleStore(const std::filesystem::path& home,
+                       FileSystem& file_system = FileSystem::Real());
+
+  // Copies the bundle's files in from `directory` and makes it the latest. DATA_LOSS when one is
+  // not what the bundle says; ALREADY_EXISTS.
+  absl::Status Save(const config::v1::Bundle& bundle, const std::filesystem::path& directory);
+
+  BundleList List() const;
+
+  // NOT_FOUND names the tags there are; DATA_LOSS when bundle.yaml is missing or wrong.
+  absl::StatusOr<config::v1::Bundle> Get(const Tag& tag) const;
+
+  // As VersionStore::Find: the version is there, whatever state it is in.
+  absl::StatusOr<Tag> Find(const Tag& tag) const { return versions_.Find(tag); }
+
+  // Where a version lies, by name alone; nothing is looked up.
+  std::filesystem::path Directory(const Tag& tag) const { return versions_.Directory(tag); }
+
+  // Hashes the bundle's own files again. DATA_LOSS names each that is missing or differs.
+  absl::Status Verify(const config::v1::Bundle& bundle) const;
+
+  absl::Status Delete(const Tag& tag) { return versions_.Delete(tag); }
+  absl::Status PointLatest(const Tag& tag) {
+    return versions_.PointLatest(tag, SetLatest::kAlways);
+  }
+
+  // A private folder on the store's disk, to prepare what is to be saved.
+  absl::StatusOr<ScratchDirectory> CreateScratch() { return versions_.CreateScratch(); }
+
+ private:
+  absl::Status Stage(const config::v1::Bundle& bundle, const std::filesystem::path& from,
+                     const std::filesystem::path& staged);
+
+  VersionStore versions_;
+  FileSystem& file_system_;
+};
+
+}  // namespace chorus
