@@ -120,6 +120,9 @@ absl::Status RunnerServer::Load() {
   metrics_.SetLoad([host = host_.get()] { return host->load(); });
   service_.SetModel(host_->hosted());
   SetReady(true);
+  if (RefusedKernels() != nullptr) {
+    LOG(WARNING) << "event=kernels_refused reason=\"" << RefusedKernels() << "\"";
+  }
   LOG(INFO) << "event=serving model=" << flags_.name
             << " architecture=" << host_->hosted().architecture
             << " dtype=" << host_->hosted().dtype << " kernels=" << Kernels().name

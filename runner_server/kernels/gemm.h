@@ -7,8 +7,9 @@
 // product of few rows runs at the speed of memory.
 //
 // Batch invariance: every element of C is one chain of multiply-adds over k = 0 ... K-1, whatever M
-// is and wherever the row lies; a row's result is the same to the bit in any company. In int8 the
-// sums are integers and exact.
+// is and wherever the row lies; a row's result is the same to the bit in any company. On AMX bf16
+// has chains of another shape (gemm_amx_inl.h), for every M too. In int8 the sums are integers and
+// exact.
 
 #include <cstddef>
 #include <cstdint>

@@ -238,17 +238,26 @@ void GemmItem(const GemmArgs& args, FinishFunction finish, int panel, int row_be
   }
 }
 
-template <Precision kPrecision>
-void Gemm(const GemmArgs& args, int first_item, int last_item) {
-  const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args.activation);
+// do_item(panel, row_begin, row_end, fetch_next) for every item.
+template <typename DoItem>
+CHORUS_SIMD_INLINE void ForEachItem(const GemmArgs& args, int first_item, int last_item,
+                                    DoItem do_item) {
   const int row_blocks = GemmRowBlocks(args.m);
   for (int item = first_item; item < last_item; ++item) {
     const int row_block = item % row_blocks;
     const int row_begin = row_block * kGemmBlockRows;
-    GemmItem<kPrecision>(args, finish, item / row_blocks, row_begin,
-                         MinInt(args.m, row_begin + kGemmBlockRows),
-                         row_block == row_blocks - 1 && item + 1 < last_item);
+    do_item(item / row_blocks, row_begin, MinInt(args.m, row_begin + kGemmBlockRows),
+            row_block == row_blocks - 1 && item + 1 < last_item);
   }
+}
+
+template <Precision kPrecision>
+void Gemm(const GemmArgs& args, int first_item, int last_item) {
+  const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args.activation);
+  ForEachItem(args, first_item, last_item,
+              [&](int panel, int row_begin, int row_end, bool fetch_next) {
+                GemmItem<kPrecision>(args, finish, panel, row_begin, row_end, fetch_next);
+              });
 }
 
 }  // namespace

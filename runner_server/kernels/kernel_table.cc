@@ -2,13 +2,41 @@
 
 #include <array>
 
+#include "runner_server/kernels/kernel_check.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace chorus {
 namespace {
 
-using Supported = std::array<const KernelTable*, 6>;  // The last is null.
+struct Found {
+  std::array<const KernelTable*, 7> supported{};  // The last is null.
+  const char* refused = nullptr;
+};
 
-Supported FindSupported() {
-  Supported supported{};
+#if defined(__x86_64__)
+// AMX-TILE, AMX-INT8 and AMX-BF16, whether or not the system lets them be used.
+bool CpuHasAmx() {
+  constexpr unsigned kBfloat16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kBfloat16) != 0 && (d & kTile) != 0 &&
+         (d & kInt8) != 0;
+}
+
+// Linux lends the registers of AMX's tiles only to a process that has asked, for all its threads.
+bool RequestTileRegisters() {
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
+Found FindSupported() {
+  Found found;
   size_t count = 0;
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -16,21 +44,35 @@ Supported FindSupported() {
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
   const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
-  if (vnni && __builtin_cpu_supports("avx512bf16")) supported[count++] = &kAvx512Bf16Kernels;
-  if (vnni) supported[count++] = &kAvx512VnniKernels;
-  if (avx512) supported[count++] = &kAvx512Kernels;
-  if (avx2) supported[count++] = &kAvx2Kernels;
+  const bool bf16 = vnni && __builtin_cpu_supports("avx512bf16");
+  if (bf16 && CpuHasAmx()) {
+    if (!RequestTileRegisters()) {
+      found.refused = "avx512_amx: the system does not give the registers";
+    } else if (!MultipliesAs(kAvx512Bf16Kernels, kAvx512AmxKernels)) {
+      found.refused = "avx512_amx: wrong products";
+    } else {
+      found.supported[count++] = &kAvx512AmxKernels;
+    }
+  }
+  if (bf16) found.supported[count++] = &kAvx512Bf16Kernels;
+  if (vnni) found.supported[count++] = &kAvx512VnniKernels;
+  if (avx512) found.supported[count++] = &kAvx512Kernels;
+  if (avx2) found.supported[count++] = &kAvx2Kernels;
 #endif
-  supported[count] = &kPortableKernels;
-  return supported;
+  found.supported[count] = &kPortableKernels;
+  return found;
+}
+
+const Found& FoundOnce() {
+  static const Found found = FindSupported();
+  return found;
 }
 
 }  // namespace
 
-const KernelTable* const* SupportedKernels() {
-  static const Supported supported = FindSupported();
-  return supported.data();
-}
+const KernelTable* const* SupportedKernels() { return FoundOnce().supported.data(); }
+
+const char* RefusedKernels() { return FoundOnce().refused; }
 
 const KernelTable& Kernels() { return *SupportedKernels()[0]; }
 

@@ -15,7 +15,8 @@
 namespace chorus {
 
 struct KernelTable {
-  const char* name;      // "avx512_bf16", "avx512_vnni", "avx512", "avx2" or "portable".
+  // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2" or "portable".
+  const char* name;
   bool native_bfloat16;  // The CPU multiplies bf16 itself.
   // Items [first_item, last_item) of GemmItems(m, n), by Precision.
   void (*gemm[kNumPrecisions])(const GemmArgs& args, int first_item, int last_item);
@@ -35,12 +36,16 @@ const KernelTable& Kernels();
 // Every set this CPU runs, best first; null-terminated.
 const KernelTable* const* SupportedKernels();
 
+// A set that the CPU has the instructions of, but that is not used, and why; null for none.
+const char* RefusedKernels();
+
 extern const KernelTable kPortableKernels;
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Bf16Kernels;
+extern const KernelTable kAvx512AmxKernels;  // Where Linux has given the tiles only.
 #endif
 
 }  // namespace chorus

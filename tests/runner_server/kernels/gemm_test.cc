@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <tuple>
 #include <vector>
 
@@ -94,10 +97,12 @@ void ExpectClose(const std::vector<float>& actual, const std::vector<float>& exp
 
 TEST_P(GemmTest, EqualsReferenceOverOddShapes) {
   constexpr float kUntouched = 12345;
-  for (const int m : {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 19, 25, 32, 33, 96, 97, 200}) {
+  for (const int m :
+       {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 15, 16, 17, 19, 25, 31, 32, 33, 96, 97, 200}) {
     for (const auto& [n, k] : {std::pair{1, 1},
                                {15, 3},
                                {16, 64},
+                               {17, 32},
                                {63, 31},
                                {64, 18},
                                {65, 129},
@@ -176,25 +181,92 @@ TEST_P(GemmTest, AddsToItsOwnOutput) {
 
 // The contract that a batch is nobody's business but the scheduler's.
 TEST_P(GemmTest, GivesARowTheSameBitsInAnyCompany) {
-  const int n = 130, k = 1500, most = 200;
-  const Input a = Convert(RandomFloats(most * k), most, k);
-  const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
-  const std::vector<float> bias = RandomFloats(n);
-  std::vector<float> together(most * n);
-  GemmArgs args = Args(a, b, most);
-  args.bias = bias.data();
-  args.activation = Activation::kGeluErf;
-  args.c = together.data();
-  Run(args);
-  for (int m = 1; m <= 33; ++m) {
-    std::vector<float> fewer(m * n);
-    args.a = reinterpret_cast<const char*>(a.lanes.data()) +
-             a.lanes.size() / most * (most - m) * sizeof(uint32_t);
-    args.a_quantized = a.quantized.data() + (most - m);
-    args.m = m;
-    args.c = fewer.data();
+  const int n = 130, most = 200;
+  for (const int k : {30, 64, 1500}) {
+    const Input a = Convert(RandomFloats(most * k), most, k);
+    const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
+    const std::vector<float> bias = RandomFloats(n);
+    std::vector<float> together(most * n);
+    GemmArgs args = Args(a, b, most);
+    args.bias = bias.data();
+    args.activation = Activation::kGeluErf;
+    args.c = together.data();
     Run(args);
-    ASSERT_TRUE(std::equal(fewer.begin(), fewer.end(), together.end() - m * n)) << "m " << m;
+    for (int m = 1; m <= 33; ++m) {
+      std::vector<float> fewer(m * n);
+      args.a = reinterpret_cast<const char*>(a.lanes.data()) +
+               a.lanes.size() / most * (most - m) * sizeof(uint32_t);
+      args.a_quantized = a.quantized.data() + (most - m);
+      args.m = m;
+      args.c = fewer.data();
+      Run(args);
+      ASSERT_TRUE(std::equal(fewer.begin(), fewer.end(), together.end() - m * n))
+          << "m " << m << " k " << k;
+    }
+  }
+}
+
+// Memory whose end is the end of what may be touched.
+class GuardedBytes {
+ public:
+  explicit GuardedBytes(size_t size) : size_(size) {
+    const size_t page = sysconf(_SC_PAGESIZE);
+    usable_ = (size + page - 1) / page * page;
+    mapped_ = usable_ + page;
+    void* memory =
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT_NE(memory, MAP_FAILED);
+    memory_ = static_cast<char*>(memory);
+    EXPECT_EQ(mprotect(memory_ + usable_, page, PROT_NONE), 0);
+  }
+  GuardedBytes(const GuardedBytes&) = delete;
+  GuardedBytes& operator=(const GuardedBytes&) = delete;
+  ~GuardedBytes() { munmap(memory_, mapped_); }
+
+  char* data() const { return memory_ + usable_ - size_; }
+
+ private:
+  size_t size_;
+  size_t usable_;
+  size_t mapped_;
+  char* memory_;
+};
+
+TEST_P(GemmTest, TouchesNothingPastItsOperands) {
+  const bool is_float =
+      precision() == Precision::kFloat32 || precision() == Precision::kInt8WeightOnly;
+  const int per_lane = WeightsPerLane(precision());
+  for (const int m : {1, 5, 7, 16, 17, 33}) {
+    for (const auto& [n, k] : {std::pair{1, 1}, {64, 37}, {70, 130}, {65, 300}}) {
+      const Input a = Convert(RandomFloats(m * k), m, k);
+      const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
+      const std::vector<float> bias = RandomFloats(n);
+      std::vector<float> expected(m * n);
+      GemmArgs args = Args(a, b, m);
+      args.bias = bias.data();
+      args.c = expected.data();
+      Run(args);
+
+      const size_t steps = (k + per_lane - 1) / per_lane;
+      const size_t lane_bytes = is_float ? per_lane * sizeof(float) : sizeof(uint32_t);
+      const size_t panel_bytes = GemmPanels(n) * steps * kPanelColumns * sizeof(uint32_t);
+      const GuardedBytes rows(m * steps * lane_bytes), panels(panel_bytes),
+          biases(n * sizeof(float)), c(m * n * sizeof(float));
+      for (int row = 0; row < m; ++row) {
+        std::memcpy(rows.data() + row * steps * lane_bytes, &a.lanes[row * a.lanes.size() / m],
+                    steps * lane_bytes);
+      }
+      std::memcpy(panels.data(), b.panels(), panel_bytes);
+      std::memcpy(biases.data(), bias.data(), n * sizeof(float));
+      args.a = rows.data();
+      args.a_stride = static_cast<ptrdiff_t>(steps * per_lane);
+      args.panels = panels.data();
+      args.bias = reinterpret_cast<const float*>(biases.data());
+      args.c = reinterpret_cast<float*>(c.data());
+      Run(args);
+      EXPECT_EQ(std::memcmp(c.data(), expected.data(), m * n * sizeof(float)), 0)
+          << "m " << m << " n " << n << " k " << k;
+    }
   }
 }
 
@@ -226,16 +298,16 @@ INSTANTIATE_TEST_SUITE_P(CpuPaths, GemmTest,
 TEST(Int8GemmTest, HasTheSameBitsOnEveryPath) {
   // Quantized by one set: the paths' own roundings are not what is compared.
   const KernelTable& best = Kernels();
-  const int m = 9, n = 130, k = 333;
+  const int most = 40, n = 130, k = 333;
   ThreadPool pool(1);
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
-  std::vector<float> x(m * k), w(n * k);
+  std::vector<float> x(most * k), w(n * k);
   for (float& value : x) value = normal(random);
   for (float& value : w) value = normal(random);
-  std::vector<uint8_t> a(m * (k + 3));
-  std::vector<RowQuantization> quantized(m);
-  for (int row = 0; row < m; ++row) {
+  std::vector<uint8_t> a(most * (k + 3));
+  std::vector<RowQuantization> quantized(most);
+  for (int row = 0; row < most; ++row) {
     quantized[row] = best.quantize(&x[row * k], k, &a[row * (k + 3)]);
   }
   const PackedMatrix b =
@@ -243,28 +315,36 @@ TEST(Int8GemmTest, HasTheSameBitsOnEveryPath) {
           Precision::kInt8, n, k,
           [&](size_t first, size_t count, float* out) { std::copy_n(&w[first], count, out); }, pool)
           .value();
-  std::vector<std::vector<float>> results;
-  for (const KernelTable* kernels : AllSupportedKernels()) {
-    results.emplace_back(m * n);
-    kernels->gemm[static_cast<int>(Precision::kInt8)]({.a = a.data(),
-                                                       .a_stride = k + 3,
-                                                       .a_quantized = quantized.data(),
-                                                       .panels = b.panels(),
-                                                       .column_scales = b.column_scales(),
-                                                       .column_sums = b.column_sums(),
-                                                       .m = m,
-                                                       .n = n,
-                                                       .k = k,
-                                                       .c = results.back().data(),
-                                                       .c_stride = n},
-                                                      0, GemmItems(m, n));
-    EXPECT_EQ(results.back(), results.front()) << kernels->name;
+  for (int m = 1; m <= most; ++m) {
+    std::vector<std::vector<float>> results;
+    for (const KernelTable* kernels : AllSupportedKernels()) {
+      results.emplace_back(m * n);
+      kernels->gemm[static_cast<int>(Precision::kInt8)]({.a = a.data(),
+                                                         .a_stride = k + 3,
+                                                         .a_quantized = quantized.data(),
+                                                         .panels = b.panels(),
+                                                         .column_scales = b.column_scales(),
+                                                         .column_sums = b.column_sums(),
+                                                         .m = m,
+                                                         .n = n,
+                                                         .k = k,
+                                                         .c = results.back().data(),
+                                                         .c_stride = n},
+                                                        0, GemmItems(m, n));
+      EXPECT_EQ(results.back(), results.front()) << kernels->name << " m " << m;
+    }
   }
 }
 
 TEST(KernelTableTest, ChoosesTheFirstOfTheSupported) {
   EXPECT_EQ(&Kernels(), SupportedKernels()[0]);
   EXPECT_EQ(AllSupportedKernels().back(), &kPortableKernels);
+}
+
+// A system that keeps registers back is no fault of the kernels.
+TEST(KernelTableTest, RefusesNoSetForItsProducts) {
+  const char* refused = RefusedKernels();
+  EXPECT_THAT(refused == nullptr ? "" : refused, testing::Not(testing::HasSubstr("products")));
 }
 
 }  // namespace
