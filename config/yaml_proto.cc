@@ -1,5 +1,6 @@
 #include "config/yaml_proto.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -303,6 +305,36 @@ class Reader {
   std::vector<std::string> errors_;
 };
 
+// Where the documents of a text begin; the rest goes by.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  std::vector<YAML::Mark> marks;
+};
+
+// Not YAML::LoadAll(): of a text such as ",a: b" that reads documents without end.
+std::optional<YAML::Mark> FindSecondDocument(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStarts starts;
+  while (starts.marks.size() < 2 && parser.HandleNextDocument(starts)) {
+  }
+  if (starts.marks.size() < 2) return std::nullopt;
+  return starts.marks[1];
+}
+
 }  // namespace
 
 absl::Status YamlPlaces::Error(const std::string& path, std::string_view what) const {
@@ -315,13 +347,13 @@ absl::Status ParseYaml(std::string_view yaml, std::string_view file, Message& me
                        YamlPlaces* places) {
   Reader reader(file);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.empty() || documents[0].IsNull()) {
+    const std::string text(yaml);
+    if (const std::optional<YAML::Mark> second = FindSecondDocument(text)) {
+      reader.ErrorAt(*second, "a second document begins here; there can be one only");
+    } else if (const YAML::Node document = YAML::Load(text); document.IsNull()) {
       reader.ErrorAt(YAML::Mark::null_mark(), "is empty");
-    } else if (documents.size() > 1) {
-      reader.ErrorAt(documents[1].Mark(), "a second document begins here; there can be one only");
     } else {
-      reader.ReadMessage(documents[0], "", message);
+      reader.ReadMessage(document, "", message);
     }
   } catch (const YAML::Exception& error) {
     reader.ErrorAt(error.mark, "is not YAML: ", error.msg);

@@ -279,7 +279,9 @@ INSTANTIATE_TEST_SUITE_P(
         {"Bytes", "value: abc", "f.yaml:1:8: value: bytes fields are not supported in YAML",
          std::make_shared<google::protobuf::BytesValue>()},
         {"SecondDocument", "name: g\n---\nname: h\n",
-         "f.yaml:3:1: a second document begins here; there can be one only"},
+         "f.yaml:2:1: a second document begins here; there can be one only"},
+        {"CommaThatBeginsDocumentsWithoutEnd", ",name: g\n",
+         "f.yaml:1:1: a second document begins here; there can be one only"},
         {"TwoMistakes", "name: [g]\nnodes:\n  - nam: a\n",
          "f.yaml:1:7: name: must be a text: a sequence\n"
          "f.yaml:3:5: nodes[0]: there is no field \"nam\"; there is name, generate, classify"},
