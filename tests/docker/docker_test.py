@@ -372,7 +372,7 @@ def bundle(_, args):
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "CHORUS_HOME": home}
         chorus = args.build / "bin/chorus"
-        say(run(chorus, "build", ".", env=environment))
+        say(run(chorus, "build", "examples/bundles/inference_graph", env=environment))
         say(run(chorus, "list", env=environment))
         say(run(chorus, "containerize", "inference_graph:latest", "--tag", "inference_graph:docker-test", env=environment))
     run("docker", "run", "-d", "--rm", "--name", f"{PROJECT}-bundle", "-p", f"127.0.0.1:{PORT + 1}:3000", "--read-only",
