@@ -80,8 +80,9 @@ void GraphRun::Generate(int generator, int sequence) {
         self->OnText(generator, sequence, std::move(delta));
       },
       [self = shared_from_this(), generator, sequence](absl::StatusOr<GenerationEnd> end) {
-        if (end.ok()) self->OnGenerated(generator, sequence, *std::move(end));
-        self->OnEnd({{Plan::Step::kGenerate, generator}, sequence}, std::move(end).status());
+        const absl::Status status = end.status();
+        if (status.ok()) self->OnGenerated(generator, sequence, *std::move(end));
+        self->OnEnd({{Plan::Step::kGenerate, generator}, sequence}, status);
       });
 }
 
@@ -139,7 +140,7 @@ void GraphRun::Classify(int row, int sequence) {
               absl::StrCat("one text was sent, ", classifications->size(), " came back"));
         }
         if (status.ok()) self->OnScored(generator, sequence, std::move(classifications->front()));
-        self->OnEnd({{Plan::Step::kClassify, row}, sequence}, std::move(status));
+        self->OnEnd({{Plan::Step::kClassify, row}, sequence}, status);
       });
 }
 
@@ -154,7 +155,7 @@ void GraphRun::OnScored(int generator, int sequence, TextClassification classifi
   if (options_.listener != nullptr) options_.listener->OnScored(IdOf(generator, sequence), text);
 }
 
-void GraphRun::OnEnd(Task task, absl::Status status) {
+void GraphRun::OnEnd(Task task, const absl::Status& status) {
   stats_.End(task.step, NumberOf(task), status.ok(), (*options_.clock)());
   std::vector<Plan::Step> next;
   bool failed = false;

@@ -69,7 +69,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   void OnGenerated(int generator, int sequence, GenerationEnd end);
   void OnScored(int generator, int sequence, TextClassification classification);
   // Takes note that a step has ended, and does what follows from it.
-  void OnEnd(Task task, absl::Status status);
+  void OnEnd(Task task, const absl::Status& status);
   void Finish();
 
   int IndexOf(int generator, int sequence) const {

@@ -148,6 +148,7 @@ Endpoint::Lease ReplicaSet::Choose(int64_t tokens, const Endpoint* except) {
   if (serving.empty()) return {};
   const std::vector<Endpoint*>& candidates = healthy.empty() ? serving : healthy;
   std::vector<int64_t> loads;
+  loads.reserve(candidates.size());
   for (const Endpoint* endpoint : candidates) loads.push_back(endpoint->num_tokens());
   thread_local absl::InsecureBitGen random;
   return candidates[ChooseReplica(loads, absl::Uniform<uint64_t>(random))]->BeginCall(tokens);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds and runs the containers for real, and shows what they promise: ./dev docker-test [--twice] [--keep] [STEP...]
+"""Builds and runs the containers for real, and shows what they promise: ./dev docker-test [--twice] [--keep] [--compose PROGRAM] [STEP...]
 
 Needs Docker's engine: one that runs already, or, as root, dockerd, which is then started for this alone. Prints a transcript;
 the first promise that does not hold ends it with exit status 1. --twice also builds the images a second time, without any
@@ -98,13 +98,14 @@ class Engine:
 
 
 class Compose:
-    """docker compose, or docker-compose, whichever is there."""
+    """docker compose, or docker-compose, whichever is there; or the program that is given."""
 
-    def __init__(self, base):
+    def __init__(self, base, program):
         v2 = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
-        if not v2 and shutil.which("docker-compose") is None:
+        if not program and not v2 and shutil.which("docker-compose") is None:
             sys.exit("could not do this: neither `docker compose` nor docker-compose is installed")
-        self.command = ["docker", "compose"] if v2 else ["docker-compose"]
+        self.command = [program] if program else ["docker", "compose"] if v2 else ["docker-compose"]
+        say("# " + run(*self.command, "version", show=False).splitlines()[0])
         os.environ.update(COMPOSE_PROJECT_NAME=PROJECT, CHORUS_BASE=base, CHORUS_HTTP_PORT=str(PORT),
                           CHORUS_GRPC_PORT=str(GRPC_PORT), DOCKER_BUILDKIT="0", COMPOSE_DOCKER_CLI_BUILD="0")
 
@@ -190,12 +191,13 @@ def healthy_replicas(runner):
 class Load:
     """Closed loops of unary calls, until stop() tells what came of them."""
 
-    def __init__(self, clients, query="max_new_tokens=48&ignore_eos=true"):
+    def __init__(self, clients, path="/classify_generated_texts?max_new_tokens=48&ignore_eos=true", body=PROMPT,
+                 content_type="text/plain"):
         self.outcomes = collections.Counter()
         self.slowest = 0.0
         self.stopping = threading.Event()
         self.lock = threading.Lock()
-        self.query = query
+        self.request = (path, body, {"Content-Type": content_type})
         self.threads = [threading.Thread(target=self.loop) for _ in range(clients)]
         for thread in self.threads:
             thread.start()
@@ -205,7 +207,7 @@ class Load:
             begin = time.monotonic()
             try:
                 connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
-                connection.request("POST", f"/classify_generated_texts?{self.query}", PROMPT, {"Content-Type": "text/plain"})
+                connection.request("POST", *self.request)
                 response = connection.getresponse()
                 body = response.read()
                 outcome = response.status
@@ -274,7 +276,7 @@ def up(compose, _):
     check([sorted(result) for result in json.loads(reply)] == [["generated", "score"]] * 3, "three texts, scored")
     with tempfile.TemporaryDirectory() as modules:
         run("examples/python/make_modules.sh", modules, show=False)
-        say(run("python3", "examples/python/client.py", "unary", f"localhost:{GRPC_PORT}", env={**os.environ, "PYTHONPATH": modules}))
+        say(run("/usr/bin/python3", "examples/python/client.py", "unary", f"localhost:{GRPC_PORT}", env={**os.environ, "PYTHONPATH": modules}))
     container = compose.containers("runner-gpt2")[0]
     settings = json.loads(run("docker", "inspect", container, show=False))[0]["HostConfig"]
     check(settings["ReadonlyRootfs"] and settings["CapDrop"] == ["ALL"], "read-only root, no capabilities")
@@ -285,14 +287,13 @@ def up(compose, _):
 
 def scale(compose, _):
     load = Load(clients=6)
-    before = {container: calls(container) for container in compose.containers("runner-gpt2")}
     compose("up", "-d", "--no-build", "--no-recreate", "--scale", "runner-gpt2=3")
     containers = compose.containers("runner-gpt2")
     seconds = wait_until(lambda: healthy_replicas("gpt2-generation") == 3, 10, "three replicas known to the gateway")
     say(f"# known and healthy {seconds:.1f} s after `up --scale` returned")
-    start = {container: calls(container) for container in containers}
+    before = {container: calls(container) for container in containers}
     time.sleep(10)
-    spread = {container[:12]: int(calls(container) - start.get(container, 0)) for container in containers}
+    spread = {container[:12]: int(calls(container) - before[container]) for container in containers}
     say(f"# texts generated in 10 s, by replica: {spread}")
     check(min(spread.values()) >= 0.5 * max(spread.values()), "all three replicas are used, about evenly")
     compose("up", "-d", "--no-build", "--no-recreate", "--scale", "runner-gpt2=1")
@@ -300,18 +301,20 @@ def scale(compose, _):
     time.sleep(2)
     outcomes = load.stop()
     check(set(outcomes) == {200}, f"scaled to 3 and back under load with no failed call of {sum(outcomes.values())}")
-    del before
 
 
 def kill(compose, _):
     compose("up", "-d", "--no-build", "--no-recreate", "--scale", "runner-gpt2=3")
     wait_until(lambda: healthy_replicas("gpt2-generation") == 3, 15, "three replicas")
-    load = Load(clients=12)
+    loads = [Load(clients=4), Load(clients=12, path="/v1/models/gpt2-generation:generate", content_type="application/json",
+                                   body=json.dumps({"text": PROMPT, "max_new_tokens": 200, "ignore_eos": True}))]
     time.sleep(3)
     victim = compose.containers("runner-gpt2")[1]
+    wait_until(lambda: metric(get("/metrics", 9061, address(victim))[1], "bentoml_runner_request_in_progress",
+                              endpoint="Generate") >= 2, 20, "calls in progress on the replica to kill")
     run("docker", "kill", victim)
     time.sleep(8)
-    outcomes = load.stop()
+    outcomes = sum((load.stop() for load in loads), collections.Counter())
     retries = metric(get("/metrics")[1], "chorus_retries_total", runner="gpt2-generation")
     say(f"# calls tried again at another replica: {retries:.0f}")
     check(set(outcomes) == {200}, f"a replica was killed under load with no failed call of {sum(outcomes.values())}")
@@ -374,7 +377,8 @@ def bundle(_, args):
         chorus = args.build / "bin/chorus"
         say(run(chorus, "build", "examples/bundles/inference_graph", env=environment))
         say(run(chorus, "list", env=environment))
-        say(run(chorus, "containerize", "inference_graph:latest", "--tag", "inference_graph:docker-test", env=environment))
+        output = run(chorus, "containerize", "inference_graph:latest", "--tag", "inference_graph:docker-test", env=environment)
+        say("\n".join(line for line in output.splitlines() if not re.match(r" ---> |Removing |Step |Sending ", line)))
     run("docker", "run", "-d", "--rm", "--name", f"{PROJECT}-bundle", "-p", f"127.0.0.1:{PORT + 1}:3000", "--read-only",
         "--tmpfs", "/tmp", "inference_graph:docker-test")
     try:
@@ -418,6 +422,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="*", metavar="STEP")
     parser.add_argument("--twice", action="store_true")
+    parser.add_argument("--compose", help="program that is docker-compose, of 1.29 or newer")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     args = parser.parse_args()
@@ -425,7 +430,7 @@ def main():
     compose = None
     try:
         say(run("docker", "version", "-f", "# engine {{.Server.Version}}", show=False).strip())
-        compose = Compose(base_image())
+        compose = Compose(base_image(), args.compose)
         for step in args.steps or STEPS:
             say(f"\n## {step}")
             globals()[step](compose, args)
