@@ -4,9 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/front/accept.h"
-#include "api_server/front/rpc_status.h"
-#include "api_server/graph/graph_run.h"
-#include "api_server/transcoding/http_status.h"
+#include "api_server/front/error_event.h"
 #include "api_server/transcoding/message_to_json.h"
 #include "base/string_view.h"
 
@@ -55,17 +53,8 @@ std::string EventStream::Heartbeat() const {
 }
 
 std::string EventStream::ErrorEvent(const absl::Status& error) const {
-  const absl::Status status = ToPublicStatus(error, request_id_);
   v1::StreamEvent event;
-  v1::ErrorEvent& proto = *event.mutable_error();
-  proto.set_code(HttpStatus(status));
-  proto.set_status(absl::StatusCodeToString(status.code()));
-  proto.set_message(std::string(status.message()));
-  proto.set_retryable(absl::IsUnavailable(status) || absl::IsResourceExhausted(status));
-  if (const std::optional<FailedNode> node = FailedNodeOf(error)) {
-    proto.set_branch(node->name);
-    proto.set_stage(node->stage);
-  }
+  *event.mutable_error() = ToErrorEvent(error, request_id_);
   return Write(event);
 }
 

@@ -50,6 +50,8 @@ absl::StatusOr<GenerateOverrides> TakeOverrides(const Request& request) {
   }
   if constexpr (std::is_same_v<Request, v1::GenerateRequest>) {
     if (request.has_logprobs()) overrides.top_logprobs = request.logprobs();
+  } else {
+    overrides.partial = request.partial();
   }
   if (const std::vector<FieldProblem> problems = CheckRanges(overrides); !problems.empty()) {
     return FieldError(problems[0].field, problems[0].problem);
@@ -135,12 +137,13 @@ absl::Status InferenceHandler::ReplyWithGraph(const std::string& graph, Request 
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   std::string text = std::move(*request.mutable_text());
-  auto make = [request = std::move(request), notes = call.notes](std::vector<GraphResult> results) {
+  auto make = [request = std::move(request), notes = call.notes,
+               request_id = call.request_id](std::vector<GraphResult> results) {
     FillNotes(results, request.explain(), *notes);
     Response response;
     for (GraphResult& result : results) {
       *response.add_results() =
-          ToScoredText(std::move(result), request.details(), request.explain());
+          ToScoredText(std::move(result), request.details(), request.explain(), request_id);
     }
     return response;
   };
@@ -152,6 +155,9 @@ absl::Status InferenceHandler::ReplyWithGraph(const std::string& graph, Request 
 template <typename Request>
 absl::Status InferenceHandler::StreamGraph(const std::string& graph, Request request, Call call,
                                            std::shared_ptr<EventQueue> events) {
+  if (request.partial()) {
+    return FieldError("partial", "must be false in streams, which bring what there is as it comes");
+  }
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain());

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "api_server/front/error_event.h"
 
 namespace chorus {
 namespace {
@@ -89,9 +90,14 @@ size_t Top(const TextClassification& classification) {
   return std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin();
 }
 
-v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain) {
-  const size_t top = Top(result.classification);
+v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
+                            std::string_view request_id) {
   v1::ScoredText scored;
+  if (!result.status.ok()) {
+    *scored.mutable_error() = ToErrorEvent(result.status, request_id);
+    return scored;
+  }
+  const size_t top = Top(result.classification);
   if (explain) *scored.mutable_timing() = TimingOf(result);
   scored.set_generated(std::move(result.generated));
   scored.set_score(result.classification.probabilities[top]);
@@ -123,6 +129,7 @@ void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes
                                       absl::ToDoubleMilliseconds(duration)));
   };
   for (const GraphResult& result : results) {
+    if (!result.status.ok()) continue;
     if (result.end.reason == FinishReason::kDeadline) notes.finish_reason = "deadline";
     if (!explain) continue;
     add(result, "queue", result.end.queue_time);

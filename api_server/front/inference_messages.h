@@ -5,6 +5,7 @@
 // Thread safety: free functions without state.
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "api_server/front/call.h"
@@ -24,7 +25,9 @@ size_t Top(const TextClassification& classification);
 // `text` has ended; its score is told of where it has one.
 v1::Timing TimingOf(const GraphResult& text);
 
-v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain);
+// `request_id` as ToErrorEvent's.
+v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
+                            std::string_view request_id);
 
 // `results` are the texts of the one model; at least one.
 v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,

@@ -83,6 +83,7 @@ absl::Status Executor::Run(std::shared_ptr<const Graph> graph, GraphStats* stats
                                                .text = std::move(text),
                                                .params = std::move(params),
                                                .num_sequences = num_sequences,
+                                               .partial = overrides.partial,
                                                .context = std::move(context),
                                                .clock = &clock_,
                                                .stats = stats,

@@ -4,7 +4,8 @@
 //
 // A run calls the generators whose input is there concurrently, and sends each text to its
 // classifier the moment the text has ended. It is strict: the first branch that fails cancels the
-// others, and its error, which names the runner, is the run's.
+// others, and its error, which names the runner, is the run's. With GenerateOverrides::partial the
+// others go on, and the run fails only where all texts of its reply do.
 //
 // Thread safety: all methods may be called from any thread. Completions run on the runner clients'
 // threads, once, never inline and never under a lock.
@@ -34,6 +35,7 @@ namespace chorus {
 
 // A text of a run's reply.
 struct GraphResult {
+  absl::Status status;      // Why there is none; the rest then means nothing. OK but for `partial`.
   std::string generated;    // Prompt and continuation.
   size_t prompt_bytes = 0;  // Of them the prompt's.
   std::vector<TokenLogprob> logprobs;

@@ -13,7 +13,7 @@
 
 namespace chorus {
 
-// See chorus.v1.ClassifyGeneratedTextsRequest for units and ranges. The last four are a request's
+// See chorus.v1.ClassifyGeneratedTextsRequest for units and ranges. The last five are a request's
 // alone.
 struct GenerateOverrides {
   std::optional<uint32_t> max_length;
@@ -29,6 +29,7 @@ struct GenerateOverrides {
   std::optional<uint64_t> seed;  // Unset: a random one.
   std::optional<uint32_t> num_return_sequences;
   std::optional<uint32_t> top_logprobs;
+  bool partial = false;  // A text that fails leaves the others as they are.
 };
 
 struct FieldProblem {

@@ -163,13 +163,18 @@ void GraphRun::OnEnd(Task task, const absl::Status& status) {
   {
     std::lock_guard lock(mutex_);
     --num_open_steps_;
-    if (error_.ok()) {
-      error_ = Annotate(task.step, status);
-      if (error_.ok()) next = plans_[task.sequence].Complete(task.step);
-      if (!next.empty())
-        error_ = Annotate(next.front(), CheckNotEnded(options_.context, (*options_.clock)()));
-      failed = !error_.ok();
-      if (failed) next.clear();
+    if (error_.ok() || options_.partial) {
+      absl::Status error = Annotate(task.step, status);
+      if (error.ok()) next = plans_[task.sequence].Complete(task.step);
+      if (!next.empty()) {
+        error = Annotate(next.front(), CheckNotEnded(options_.context, (*options_.clock)()));
+      }
+      if (!error.ok()) {
+        next.clear();
+        text_of(GeneratorOf(task.step), task.sequence).status = error;
+        if (error_.ok()) error_ = std::move(error);
+        failed = !options_.partial;
+      }
     }
     num_open_steps_ += static_cast<int>(next.size());
     finished = num_open_steps_ == 0;
@@ -183,19 +188,40 @@ void GraphRun::OnEnd(Task task, const absl::Status& status) {
 void GraphRun::Finish() {
   caller_stop_.reset();
   auto done = std::exchange(options_.done, nullptr);
-  if (!error_.ok()) {
-    std::move(done)(error_);
-  } else {
-    std::vector<GraphResult> results;
+  std::vector<std::pair<GraphResult*, absl::Status>> texts;
+  bool any = false;  // That could be had.
+  if (error_.ok() || options_.partial) {
     for (const int generator : options_.graph->outputs()) {
       for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
-        results.push_back(std::move(text_of(generator, sequence)));
+        texts.emplace_back(&text_of(generator, sequence), StatusOf(generator, sequence));
+        any |= texts.back().second.ok();
       }
     }
+  }
+  if (any) {
+    std::vector<GraphResult> results;
+    for (auto& [text, status] : texts) {
+      results.push_back(std::move(*text));
+      results.back().status = std::move(status);
+    }
     std::move(done)(std::move(results));
+  } else {
+    std::move(done)(error_);
   }
   done = nullptr;
   options_.ticket.reset();
+}
+
+absl::Status GraphRun::StatusOf(int generator, int sequence) {
+  if (error_.ok() || !text_of(generator, sequence).classification.labels.empty()) {
+    return absl::OkStatus();
+  }
+  // Its own failure, or that of a text it would have continued.
+  std::optional<int> at = generator;
+  while (at.has_value() && text_of(*at, sequence).status.ok()) {
+    at = options_.graph->generators()[*at].input;
+  }
+  return at.has_value() ? text_of(*at, sequence).status : error_;
 }
 
 absl::Duration GraphRun::FinishWithin() const {

@@ -38,6 +38,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     std::string text;
     std::vector<GenerateParams> params;  // One for each generator; `sequence` is set here.
     int num_sequences = 1;
+    bool partial = false;  // As GenerateOverrides'.
     CallContext context;
     const Executor::Clock* clock;             // Outlives the run.
     GraphStats* stats = nullptr;              // Likewise; null: nobody counts.
@@ -71,7 +72,14 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   // Takes note that a step has ended, and does what follows from it.
   void OnEnd(Task task, const absl::Status& status);
   void Finish();
+  // Why a text of the reply could not be had; OK if it could.
+  absl::Status StatusOf(int generator, int sequence);
 
+  // The generator whose text a step works on.
+  int GeneratorOf(Plan::Step step) const {
+    return step.kind == Plan::Step::kGenerate ? step.index
+                                              : options_.graph->classifier().inputs[step.index];
+  }
   int IndexOf(int generator, int sequence) const {
     return generator * options_.num_sequences + sequence;
   }

@@ -85,6 +85,29 @@ TEST_F(InferenceHandlerTest, RepliesDetailsWhenAsked) {
   EXPECT_EQ(results[1].finish_reason(), v1::FINISH_REASON_STOP);
 }
 
+TEST_F(InferenceHandlerTest, PutsTheErrorInThePlaceOfATextWhenAskedForAPartialReply) {
+  Outcome<v1::ClassifyGeneratedTextsResponse> outcome;
+  v1::ClassifyGeneratedTextsRequest request;
+  request.set_partial(true);
+  request.set_details(true);
+  ASSERT_TRUE(handler_.ClassifyGeneratedTexts(request, {}, outcome.Done()).ok());
+  gpt2_->TakeGenerate().Finish(" one");
+  distilgpt2_->TakeGenerate().Fail(absl::UnavailableError("no healthy replica"));
+  bert_->TakeClassify().Finish(0.9);
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  const auto& results = (*outcome.value)->results();
+  ASSERT_EQ(results.size(), 2);
+  EXPECT_FALSE(results[0].has_error());
+  EXPECT_THAT(results[0].score(), DoubleEq(0.9));
+  EXPECT_FALSE(results[1].has_generated() || results[1].has_score() || results[1].has_label());
+  const v1::ErrorEvent& error = results[1].error();
+  EXPECT_EQ(error.code(), 503u);
+  EXPECT_EQ(error.status(), "UNAVAILABLE");
+  EXPECT_TRUE(error.retryable());
+  EXPECT_EQ(error.branch(), "distilgpt2");
+  EXPECT_EQ(error.stage(), "generate");
+}
+
 TEST_F(InferenceHandlerTest, PassesParametersAndCallOn) {
   Outcome<v1::GenerateResponse> outcome;
   v1::GenerateRequest request;

@@ -22,6 +22,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // What a call's completion brought.
 template <typename T>
@@ -239,6 +240,46 @@ TEST_F(ExecutorTest, FirstFailureCancelsTheOthersAndIsTheReply) {
   ASSERT_TRUE(node.has_value());
   EXPECT_EQ(node->name, "a");
   EXPECT_EQ(node->stage, "generate");
+}
+
+TEST_F(ExecutorTest, APartialRunRepliesWithWhatCouldBeHad) {
+  ASSERT_TRUE(Run("tutorial", {.partial = true}).ok());
+  ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  rb_->TakeGenerate().Finish(" b");
+  rs_->TakeClassify().Finish(0.75);
+  ASSERT_TRUE(outcome_.value.has_value() && outcome_.value->ok());
+  const std::vector<GraphResult>& results = **outcome_.value;  // b, then a.
+  ASSERT_THAT(results, SizeIs(2));
+  EXPECT_TRUE(results[0].status.ok());
+  EXPECT_EQ(results[0].generated, "I b");
+  EXPECT_EQ(Plain(results[1].status), absl::UnavailableError("a (ra): gone"));
+  EXPECT_EQ(FailedNodeOf(results[1].status)->stage, "generate");
+}
+
+TEST_F(ExecutorTest, APartialRunFailsWhereAllTextsDo) {
+  ASSERT_TRUE(Run("tutorial", {.partial = true}).ok());
+  ra_->TakeGenerate().Finish(" a");
+  rs_->TakeClassify().Fail(absl::InternalError("broken"));
+  rb_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  ASSERT_TRUE(outcome_.value.has_value());
+  EXPECT_EQ(Plain(outcome_.value->status()), absl::InternalError("score (rs): broken"));
+}
+
+TEST_F(ExecutorTest, ATextThatWouldHaveContinuedAFailedOneHasItsError) {
+  ASSERT_TRUE(Run("chain", {.num_return_sequences = 2, .partial = true}).ok());
+  ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  ra_->TakeGenerate().Finish(" a");
+  EXPECT_EQ(rb_->num_generate_calls(), 1u);
+  rb_->TakeGenerate().Finish(" b");
+  while (rs_->num_classify_calls() > 0) rs_->TakeClassify().Finish(1);
+  ASSERT_TRUE(outcome_.value.has_value() && outcome_.value->ok()) << outcome_.value->status();
+  int num_failed = 0;
+  for (const GraphResult& result : **outcome_.value) {
+    if (result.status.ok()) continue;
+    ++num_failed;
+    EXPECT_EQ(Plain(result.status), absl::UnavailableError("first (ra): gone"));
+  }
+  EXPECT_EQ(num_failed * 2, static_cast<int>((*outcome_.value)->size()));
 }
 
 TEST_F(ExecutorTest, ABranchThatEndsAfterTheFailureIsNotScored) {

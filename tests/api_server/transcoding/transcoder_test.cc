@@ -109,7 +109,7 @@ TEST_F(TranscoderTest, ExplainsTheTutorialsMistakes) {
               IsInvalid("unknown query parameter \"max_len\": POST /classify_generated_texts takes "
                         "max_length, max_new_tokens, do_sample, temperature, top_k, top_p, seed, "
                         "min_p, repetition_penalty, stop, num_return_sequences, ignore_eos, "
-                        "explain, details"));
+                        "explain, details, partial"));
   EXPECT_THAT(error("?max_length=-5", "text/plain", "a"),
               IsInvalid("query parameter max_length must be an integer from 0 to 4294967295: "
                         "\"-5\""));
