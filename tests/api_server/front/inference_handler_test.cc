@@ -104,7 +104,7 @@ TEST_F(InferenceHandlerTest, PutsTheErrorInThePlaceOfATextWhenAskedForAPartialRe
   EXPECT_EQ(error.code(), 503u);
   EXPECT_EQ(error.status(), "UNAVAILABLE");
   EXPECT_TRUE(error.retryable());
-  EXPECT_EQ(error.branch(), "distilgpt2");
+  EXPECT_EQ(error.branch(), "b");
   EXPECT_EQ(error.stage(), "generate");
 }
 
