@@ -1,0 +1,48 @@
+"""What steps of a model cost: a profile, as calibrate.py measures it, for one dtype and number of threads a replica."""
+import bisect
+import dataclasses
+import json
+
+# Tokens of a step at which its time is known; between two of them it is a straight line.
+KNOTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+
+
+def interpolate(values, tokens):
+    """`values` are those at KNOTS."""
+    i = min(bisect.bisect_right(KNOTS, tokens), len(KNOTS) - 1) - 1
+    return values[i] + (values[i + 1] - values[i]) * (tokens - KNOTS[i]) / (KNOTS[i + 1] - KNOTS[i])
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    seconds: list        # Of a step at each of KNOTS. Its prompts' attention is part of it; not so that of
+    per_key: float       # tokens that decode, seconds for each key attended to; of classifiers, for each pair of tokens.
+    beside: list         # At each of KNOTS: how many times as long it takes while the machine's other cores are busy.
+    classifier: bool
+    memory_bytes: int    # Of a replica that has loaded the model.
+    kv_bytes_per_token: int = 0
+
+    def step(self, tokens, keys):
+        return interpolate(self.seconds, tokens) + self.per_key * keys
+
+    def slowdown(self, tokens):
+        return interpolate(self.beside, tokens)
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    cpu: str
+    dtype: str
+    threads: int               # Of a replica.
+    models: dict               # Runner as the graph names it -> Model.
+    gateway_per_request: float  # CPU seconds of api_server for a request, and
+    gateway_per_token: float    # for each token that a runner sends it.
+    runner_per_token: float     # CPU seconds of a runner for each token that it sends, its steps aside.
+
+    def save(self, path):
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path):
+        fields = json.loads(path.read_text())
+        return cls(**{**fields, "models": {name: Model(**model) for name, model in fields["models"].items()}})

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""How many replicas of each runner a rate of requests needs, so that replies keep a bound on their time.
+
+usage: plan.py --profile profile.json --rate 1000 [--p95 8] [--prompt_tokens 5-40] [--new_tokens 16-123]
+
+Finds the highest utilisation, the same for all runners, at which a simulation of the graph keeps the bound, and prints a
+Markdown table: replicas, cores and memory of each, and the gateways. Each replica has as many cores as the profile has threads,
+on machines whose other cores are busy too. A simulated second of 1,000 requests takes about three seconds.
+"""
+import argparse
+import math
+import pathlib
+import random
+import sys
+
+from costs import Profile
+from simulator import MAX_SEQUENCES, Graph, quantile
+from workload import poisson, token_range
+
+GATEWAY_UTILISATION = 0.5  # Of its core: what it sends must not wait for it.
+MIB = 1 << 20
+
+
+def work_per_request(model, args):
+    """Seconds of a replica that a request takes when its runner is full."""
+    prompt, new = sum(args.prompt_tokens) / 2, sum(args.new_tokens) / 2
+    if model.classifier:
+        length = prompt + new
+        rows = max(1, int(512 // length))
+        seconds = model.step(min(512, rows * length), rows * length**2) / rows
+        return seconds * model.slowdown(min(512, rows * length)) * args.num_generators
+    step = model.step(MAX_SEQUENCES, MAX_SEQUENCES * (prompt + new / 2)) * model.slowdown(MAX_SEQUENCES) / MAX_SEQUENCES
+    return new * step + model.step(max(1, prompt), 0) * model.slowdown(max(1, prompt))
+
+
+def replicas_at(profile, args, utilisation):
+    return {name: max(args.min_replicas, math.ceil(args.rate * work_per_request(model, args) / utilisation))
+            for name, model in profile.models.items()}
+
+
+def simulate(profile, args, replicas, requests):
+    graph = Graph(profile, replicas)
+    times = graph.run(requests)
+    steady = times[len(times) // 5:]  # It begins empty.
+    return graph, quantile(steady, 0.95)
+
+
+def find(profile, args):
+    """The replicas, or None where no number of them keeps the bound."""
+    requests = poisson(args.rate, args.seconds, args.prompt_tokens, args.new_tokens, random.Random(args.seed))
+
+    def keeps(percent):
+        replicas = replicas_at(profile, args, percent / 100)
+        graph, p95 = simulate(profile, args, replicas, requests)
+        print(f"utilisation {percent} %: p95 {p95:.2f} s", file=sys.stderr, flush=True)
+        return (replicas, graph, p95) if p95 <= args.p95 else None
+
+    low, high, best = 5, 100, None
+    if (best := keeps(low)) is None:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if found := keeps(middle):
+            low, best = middle, found
+        else:
+            high = middle
+    return best
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", type=pathlib.Path, required=True)
+    parser.add_argument("--rate", type=float, required=True, help="requests a second")
+    parser.add_argument("--p95", type=float, default=8, help="bound on 95 of 100 replies, seconds")
+    parser.add_argument("--prompt_tokens", type=token_range, default=(5, 40), help="N or LOW-HIGH")
+    parser.add_argument("--new_tokens", type=token_range, default=(16, 123), help="N or LOW-HIGH")
+    parser.add_argument("--min_replicas", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=60, help="simulated")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    profile = Profile.load(args.profile)
+    args.num_generators = sum(not model.classifier for model in profile.models.values())
+
+    found = find(profile, args)
+    if found is None:
+        alone, = Graph(profile, dict.fromkeys(profile.models, 1)).run(
+            poisson(1, 1e9, args.prompt_tokens, args.new_tokens[1:] * 2, random.Random(args.seed))[:1])
+        sys.exit(f"plan.py: no number of replicas keeps p95 at {args.p95:g} s: the longest request takes {alone:.2f} s alone. "
+                 "Ask for fewer tokens, or take a profile of more threads or of int8.")
+    replicas, graph, p95 = found
+    print(f"{args.rate:g} requests/s, p95 {p95:.2f} s (bound {args.p95:g} s); {profile.dtype}, {profile.threads} thread(s) a "
+          f"replica, {profile.cpu}\n")
+    print("| | replicas | cores | busy | memory of each, MiB |\n|---|---|---|---|---|")
+    cores = 0
+    for name, model in profile.models.items():
+        busy = sum(each.busy_seconds for each in graph.runners[name]) / replicas[name] / graph.events.now
+        kv_tokens = max(getattr(each, "max_kv_tokens") for each in graph.runners[name])
+        memory = (model.memory_bytes + kv_tokens * model.kv_bytes_per_token) / MIB
+        cores += replicas[name] * profile.threads
+        print(f"| {name} | {replicas[name]} | {replicas[name] * profile.threads} | {busy:.0%} | {memory:.0f} |")
+    tokens = args.num_generators * sum(args.new_tokens) / 2
+    gateway_cores = args.rate * (profile.gateway_per_request + tokens * profile.gateway_per_token)
+    gateways = max(args.min_replicas, math.ceil(gateway_cores / GATEWAY_UTILISATION))
+    cores += gateways
+    print(f"| api_server | {gateways} | {gateways} | {gateway_cores / gateways:.0%} | |")
+    print(f"| in all | | {cores} | | |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Holds the capacity model against the real processes: the same requests at the same times, at several loads.
+
+usage: validate.py --models DIR --profile profile.json [--loads 0.3,0.55,0.8] [--seconds 120] [--build BUILD_DIR]
+
+DIR is that of calibrate.py, and this the machine the profile is of. All four runners, with the profile's dtype and threads,
+and the gateway share its cores. Loads are parts of the rate at which the model is busy all the time. Prints a Markdown
+table. Have nothing else running.
+"""
+import argparse
+import asyncio
+import os
+import pathlib
+import random
+import statistics
+import sys
+import time
+
+from calibrate import RUNNERS
+from costs import Profile
+from deployment import ROOT, Deployment, text_of
+from simulator import Graph, quantile
+from workload import poisson, token_range
+
+
+def simulate(profile, requests):
+    return Graph(profile, dict.fromkeys(profile.models, 1), num_shared_cores=os.cpu_count()).run(requests)
+
+
+async def measure(deployment, requests, rng):
+    """Seconds from when each request was due to its reply."""
+    texts = [text_of(request.prompt_tokens, rng) for request in requests]
+    start = time.monotonic()
+
+    async def one(request, text):
+        await asyncio.sleep(start + request.arrival - time.monotonic())
+        await deployment.post("/v1/graphs/inference_graph:run", {
+            "text": text, "max_new_tokens": request.new_tokens, "max_length": 1024, "ignore_eos": True})
+        return time.monotonic() - start - request.arrival
+    return await asyncio.gather(*[one(request, text) for request, text in zip(requests, texts)])
+
+
+def busy_rate(profile, args):
+    """Requests a second of a long queue."""
+    rng = random.Random(0)
+    requests = [request for request in poisson(1000, 1, args.prompt_tokens, args.new_tokens, rng)]
+    graph = Graph(profile, dict.fromkeys(profile.models, 1), num_shared_cores=os.cpu_count())
+    graph.run(requests)
+    return len(requests) / graph.events.now
+
+
+async def validate(args, profile):
+    most = busy_rate(profile, args)
+    print(f"{profile.cpu}, {os.cpu_count()} cores, {profile.dtype}, {profile.threads} thread(s) a runner; "
+          f"busy all the time at {most:.2f} requests/s\n")
+    print("| load | requests/s | requests | | mean | p50 | p95 |\n|---|---|---|---|---|---|---|")
+    models = {name: args.models / folder for name, folder in RUNNERS.items()}
+    worst = 0.0
+    with Deployment(args.build, models, profile.dtype, profile.threads) as deployment:
+        await measure(deployment, poisson(most / 4, 10, args.prompt_tokens, args.new_tokens, random.Random(2)), random)
+        for load in args.loads:
+            rng = random.Random(args.seed)
+            requests = poisson(load * most, args.seconds, args.prompt_tokens, args.new_tokens, rng)
+            predicted = simulate(profile, requests)
+            measured = await measure(deployment, requests, rng)
+            figures = [[statistics.mean(times), quantile(times, 0.5), quantile(times, 0.95)]
+                       for times in (measured, predicted)]
+            errors = [p / m - 1 for m, p in zip(*figures)]
+            worst = max([worst, *map(abs, errors)])
+            rows = [("measured", *(f"{each:.3f} s" for each in figures[0])),
+                    ("predicted", *(f"{each:.3f} s" for each in figures[1])),
+                    ("error", *(f"{each:+.1%}" for each in errors))]
+            for i, row in enumerate(rows):
+                lead = (f"{load:.0%}", f"{load * most:.2f}", len(requests)) if i == 0 else ("", "", "")
+                print("| " + " | ".join(map(str, (*lead, *row))) + " |", flush=True)
+    print(f"\nlargest error: {worst:.1%}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=pathlib.Path, required=True)
+    parser.add_argument("--profile", type=pathlib.Path, required=True)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--loads", type=lambda text: [float(each) for each in text.split(",")], default=[0.3, 0.55, 0.8])
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--prompt_tokens", type=token_range, default=(5, 40), help="N or LOW-HIGH")
+    parser.add_argument("--new_tokens", type=token_range, default=(16, 123), help="N or LOW-HIGH")
+    args = parser.parse_args()
+    asyncio.run(validate(args, Profile.load(args.profile)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
