@@ -24,7 +24,7 @@ RUNNERS = {"gpt2-generation": "gpt2", "distilgpt2-generation": "distilgpt2", "gp
            "bert-base-uncased-classification": "bert-base-uncased"}
 CLASSIFIER = "bert-base-uncased-classification"
 NEW_TOKENS = 100
-MAX_DECODING = 64
+MAX_DECODING = 32
 
 
 def cpu_name():

@@ -10,7 +10,7 @@ import itertools
 import random
 
 # runner_server's defaults.
-MAX_SEQUENCES = 64
+MAX_SEQUENCES = 32
 MAX_STEP_TOKENS = 512
 TARGET_STEP_SECONDS = 0.1
 MIN_PREFILL_TOKENS = 32
