@@ -5,7 +5,7 @@ usage: calibrate.py --models DIR --profile profile.json [--dtype int8] [--thread
 
 DIR holds the folders gpt2, distilgpt2, gpt2-medium and bert-base-uncased (../peers/make_models.py makes them at real size
 with random weights, which speed does not depend on). Each model's steps are timed alone, and beside another model that
-keeps the other cores busy. Have nothing else running; with one thread on two cores it takes about ten minutes. Needs numpy.
+keeps the other cores busy. Have nothing else running. It takes some minutes.
 """
 import argparse
 import asyncio
@@ -14,8 +14,6 @@ import pathlib
 import random
 import statistics
 import sys
-
-import numpy
 
 from costs import KNOTS, Model, Profile
 from deployment import ROOT, Deployment, text_of
@@ -42,83 +40,106 @@ async def keep_busy(deployment, runner):
 
 
 class Steps:
-    """(tokens, keys, seconds) of steps of one kind each, gathered from a runner's trace."""
+    """What a runner's trace has of its steps, of one kind after another."""
 
     def __init__(self, deployment, runner):
         self._deployment, self._runner = deployment, runner
         self._last = 0
-        self.samples = []
-        self.take(lambda step: None)
 
-    def take(self, keys_of):
-        """Those since the last time for which `keys_of` is not None."""
+    def take(self, wanted):
+        """Those since the last time that are `wanted`: more than one, or something is wrong."""
         steps = [step for step in self._deployment.steps(self._runner) if step["step"] > self._last]
         self._last = steps[-1]["step"] if steps else self._last
-        self.samples += [(step["tokens"], keys_of(step), step["duration_ms"] / 1000)
-                         for step in steps if keys_of(step) is not None]
+        steps = [step for step in steps if wanted(step)]
+        if len(steps) < 2:
+            sys.exit(f"calibrate.py: {self._runner} did not make the steps that were asked for: is something else running?")
+        return steps
 
 
-async def generator_steps(deployment, runner, rng):
-    steps = Steps(deployment, runner)
+def seconds_of(step):
+    return step["duration_ms"] / 1000
+
+
+def fit(samples):
+    """({tokens: seconds}, seconds a key) of (tokens, keys, seconds): one slope for all, and what is left of each size."""
+    groups = collections.defaultdict(list)
+    for tokens, keys, seconds in samples:
+        groups[tokens].append((keys, seconds))
+    above = below = 0.0
+    for tokens, group in groups.items():
+        usual = statistics.median(seconds for _, seconds in group)
+        groups[tokens] = group = [each for each in group if each[1] < 2 * usual]  # The machine was elsewhere in others.
+        mean_keys, mean_seconds = (statistics.mean(column) for column in zip(*group))
+        above += sum((keys - mean_keys) * (seconds - mean_seconds) for keys, seconds in group)
+        below += sum((keys - mean_keys) ** 2 for keys, _ in group)
+    per_key = max(0.0, above / below)
+    return {tokens: max(0.0, statistics.median(seconds - per_key * keys for keys, seconds in group))
+            for tokens, group in groups.items()}, per_key
+
+
+def at_knots(values):
+    """Sizes that were not measured take as long as the nearest that was."""
+    return [values[min(values, key=lambda size: abs(size - knot))] for knot in KNOTS]
+
+
+async def generator_costs(deployment, runner, rng):
+    """Of a step: by the tokens of a prompt, by the sequences that decode, and for a key."""
+    steps, prompts, decodes = Steps(deployment, runner), {}, []
+    for num_tokens in KNOTS:
+        for _ in range(9 if num_tokens < 128 else 5):
+            await generate(deployment, runner, [text_of(num_tokens, rng)], 1)
+        taken = steps.take(lambda step: step["prompt_tokens"] == step["tokens"] == num_tokens)
+        prompts[num_tokens] = statistics.median(map(seconds_of, taken))
     for num_texts in [n for n in KNOTS if n <= MAX_DECODING]:
         await generate(deployment, runner, ["I have an idea!"] * num_texts, NEW_TOKENS)
-        steps.take(lambda step: step["kv_tokens"] if step["decode_rows"] == step["rows"] == num_texts else None)
-    for num_tokens in [n for n in KNOTS if n > MAX_DECODING]:
-        for _ in range(5):
-            await generate(deployment, runner, [text_of(num_tokens, rng)], 1)
-        steps.take(lambda step: 0 if step["prompt_tokens"] == step["tokens"] == num_tokens else None)
-    return steps.samples
+        taken = steps.take(lambda step: step["decode_rows"] == step["rows"] == num_texts)
+        decodes += [(num_texts, step["kv_tokens"], seconds_of(step)) for step in taken]
+    decoding, per_key = fit(decodes)
+    return at_knots(prompts), at_knots(decoding), per_key
 
 
-async def classifier_steps(deployment, runner, rng):
-    steps = Steps(deployment, runner)
-    for row_tokens, num_rows in [(4, 1), (8, 1), (16, 1), (16, 2), (32, 1), (16, 4), (64, 1), (128, 1), (32, 4), (16, 16),
-                                 (128, 2), (32, 16), (128, 4), (512, 1)]:
+async def classifier_costs(deployment, runner, rng):
+    """By tokens, twice, and for a pair of them."""
+    steps, samples = Steps(deployment, runner), []
+    for row_tokens, num_rows in [(4, 1), (8, 1), (16, 1), (8, 2), (32, 1), (16, 2), (64, 1), (16, 4), (128, 1), (32, 4), (256, 1),
+                                 (64, 4), (512, 1), (128, 4), (32, 16)]:
         for _ in range(5):
             # [CLS] and [SEP] come besides.
             await deployment.post(f"/v1/models/{runner}:classify",
                                   {"texts": [text_of(row_tokens - 2, rng) for _ in range(num_rows)]})
-        steps.take(lambda step: num_rows * row_tokens**2 if step["tokens"] == num_rows * row_tokens else None)
-    return steps.samples
-
-
-def fit(samples):
-    """Seconds at KNOTS, and for each key: least squares, of what is left where steps of the same size vary."""
-    by_size = collections.defaultdict(list)
-    for tokens, keys, seconds in samples:
-        by_size[tokens, round(keys, -2)].append((tokens, keys, seconds))
-    points = [tuple(statistics.median(column) for column in zip(*group)) for group in by_size.values()]
-    rows, seconds = [], []
-    for tokens, keys, time in points:
-        hats = [numpy.interp(tokens, KNOTS, [float(knot == each) for each in KNOTS]) for knot in KNOTS]
-        rows.append(numpy.array([*hats, keys]) / time)  # Relative errors count.
-        seconds.append(1.0)
-    solution, _, rank, _ = numpy.linalg.lstsq(numpy.array(rows), numpy.array(seconds), rcond=None)
-    if rank < len(KNOTS) + 1:
-        sys.exit("calibrate.py: too few kinds of steps came: was something else running?")
-    # A thin layer of noise may make a larger step cheaper than a smaller one.
-    return numpy.maximum.accumulate(numpy.maximum(solution[:-1], 0)).tolist(), max(float(solution[-1]), 0.0)
+        taken = steps.take(lambda step: step["tokens"] == num_rows * row_tokens and step["rows"] == num_rows)
+        samples += [(step["tokens"], num_rows * row_tokens**2, seconds_of(step)) for step in taken]
+    seconds, per_key = fit(samples)
+    return at_knots(seconds), at_knots(seconds), per_key
 
 
 async def calibrate_model(args, runner, neighbour, rng):
-    measure = classifier_steps if runner == CLASSIFIER else generator_steps
-    models = {name: args.models / RUNNERS[name] for name in dict.fromkeys([neighbour, runner])}
+    """The Model, and the CPU seconds that its process takes for a token that it sends, steps aside."""
+    measure = classifier_costs if runner == CLASSIFIER else generator_costs
+    models = {name: args.models / RUNNERS[name] for name in (neighbour, runner)}
     with Deployment(args.build, models, args.dtype, args.threads) as deployment:
         server = deployment.runners[runner]
         memory = server.rss_bytes()
+
+        def used():
+            return (server.cpu_seconds() - args.threads * deployment.metric(runner, "chorus_step_seconds_sum"),
+                    deployment.metric(runner, "chorus_generated_tokens_total"))
+
         await measure(deployment, runner, rng)  # A warm-up.
-        cpu, tokens = server.cpu_seconds(), deployment.metric(runner, "chorus_generated_tokens_total")
-        stepping = deployment.metric(runner, "chorus_step_seconds_sum")
-        seconds, per_key = fit(await measure(deployment, runner, rng))
-        tokens = deployment.metric(runner, "chorus_generated_tokens_total") - tokens
-        aside = server.cpu_seconds() - cpu - args.threads * (deployment.metric(runner, "chorus_step_seconds_sum") - stepping)
+        before = used()
+        seconds, decoding, per_key = await measure(deployment, runner, rng)
+        aside, tokens = (after - earlier for after, earlier in zip(used(), before))
         busy = asyncio.create_task(keep_busy(deployment, neighbour))
-        beside, _ = fit(await measure(deployment, runner, rng))
+        seconds_beside, decoding_beside, _ = await measure(deployment, runner, rng)
         busy.cancel()
         await asyncio.gather(busy, return_exceptions=True)
+        slower = [(decoding_beside[i] / decoding[i]) if knot <= MAX_DECODING else seconds_beside[i] / seconds[i]
+                  for i, knot in enumerate(KNOTS)]
         kv_tokens = MAX_DECODING * (5 + NEW_TOKENS)
-        model = Model(seconds=[round(each, 6) for each in seconds], per_key=per_key,
-                      beside=[round(max(1.0, b / a), 3) for a, b in zip(seconds, beside)],
+        model = Model(seconds=[round(each, 6) for each in seconds],
+                      choosing=at_knots({knot: round(max(0.0, d - s), 6) for knot, d, s in zip(KNOTS, decoding, seconds)
+                                         if knot <= MAX_DECODING}),
+                      per_key=per_key, beside=[round(max(1.0, each), 3) for each in slower],
                       classifier=runner == CLASSIFIER, memory_bytes=memory,
                       kv_bytes_per_token=0 if runner == CLASSIFIER else max(0, server.rss_bytes() - memory) // kv_tokens)
     return model, max(0.0, aside / tokens) if tokens else 0.0
@@ -150,7 +171,7 @@ async def calibrate(args):
         models[runner], per_token = await calibrate_model(args, runner, neighbour, rng)
         if runner != CLASSIFIER:
             aside.append(per_token)
-        print(f"{runner}: {[round(each * 1000, 2) for each in models[runner].seconds]} ms", file=sys.stderr, flush=True)
+        print(f"{runner}: {models[runner]}", file=sys.stderr, flush=True)
     per_request, per_token = await gateway_costs(args)
     return Profile(cpu=cpu_name(), dtype=args.dtype, threads=args.threads, models=models, gateway_per_request=per_request,
                    gateway_per_token=per_token, runner_per_token=statistics.mean(aside))

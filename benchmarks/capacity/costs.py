@@ -3,7 +3,7 @@ import bisect
 import dataclasses
 import json
 
-# Tokens of a step at which its time is known; between two of them it is a straight line.
+# Sizes of a step at which its time is known; between two of them it is a straight line.
 KNOTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
 
 
@@ -15,15 +15,17 @@ def interpolate(values, tokens):
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    seconds: list        # Of a step at each of KNOTS. Its prompts' attention is part of it; not so that of
-    per_key: float       # tokens that decode, seconds for each key attended to; of classifiers, for each pair of tokens.
-    beside: list         # At each of KNOTS: how many times as long it takes while the machine's other cores are busy.
+    seconds: list        # Of a step, by its tokens, at KNOTS. Of a generator: of one prompt, its attention in it.
+    choosing: list       # What it takes besides, by the number of sequences that get a token in it, at KNOTS.
+    per_key: float       # Besides, for each key that a decoding token attends to; of classifiers, for each pair of a
+                         # text's tokens.
+    beside: list         # By tokens, at KNOTS: how many times as long it takes while the other cores are busy.
     classifier: bool
     memory_bytes: int    # Of a replica that has loaded the model.
     kv_bytes_per_token: int = 0
 
-    def step(self, tokens, keys):
-        return interpolate(self.seconds, tokens) + self.per_key * keys
+    def step(self, tokens, num_choosing, keys):
+        return interpolate(self.seconds, tokens) + interpolate(self.choosing, num_choosing) + self.per_key * keys
 
     def slowdown(self, tokens):
         return interpolate(self.beside, tokens)

@@ -17,6 +17,7 @@ from costs import Profile
 from simulator import MAX_SEQUENCES, Graph, quantile
 from workload import poisson, token_range
 
+MAX_UTILISATION = 90  # Percent. What more than this does to a burst depends on how long one looks.
 GATEWAY_UTILISATION = 0.5  # Of its core: what it sends must not wait for it.
 MIB = 1 << 20
 
@@ -27,10 +28,11 @@ def work_per_request(model, args):
     if model.classifier:
         length = prompt + new
         rows = max(1, int(512 // length))
-        seconds = model.step(min(512, rows * length), rows * length**2) / rows
+        seconds = model.step(min(512, rows * length), 1, rows * length**2) / rows
         return seconds * model.slowdown(min(512, rows * length)) * args.num_generators
-    step = model.step(MAX_SEQUENCES, MAX_SEQUENCES * (prompt + new / 2)) * model.slowdown(MAX_SEQUENCES) / MAX_SEQUENCES
-    return new * step + model.step(max(1, prompt), 0) * model.slowdown(max(1, prompt))
+    keys = MAX_SEQUENCES * (prompt + new / 2)
+    step = model.step(MAX_SEQUENCES, MAX_SEQUENCES, keys) * model.slowdown(MAX_SEQUENCES) / MAX_SEQUENCES
+    return new * step + model.step(max(1, prompt), 1, 0) * model.slowdown(max(1, prompt))
 
 
 def replicas_at(profile, args, utilisation):
@@ -55,7 +57,7 @@ def find(profile, args):
         print(f"utilisation {percent} %: p95 {p95:.2f} s", file=sys.stderr, flush=True)
         return (replicas, graph, p95) if p95 <= args.p95 else None
 
-    low, high, best = 5, 100, None
+    low, high = 5, MAX_UTILISATION + 1
     if (best := keeps(low)) is None:
         return None
     while high - low > 1:

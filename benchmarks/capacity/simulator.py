@@ -131,9 +131,9 @@ class Replica:
         self.max_kv_tokens = 0
         self._stepping = False
 
-    def _begin(self, tokens, keys, on_end):
+    def _begin(self, tokens, num_choosing, keys, on_end):
         self._stepping = True
-        seconds = self.model.step(tokens, keys)
+        seconds = self.model.step(tokens, num_choosing, keys)
         self.busy_seconds += seconds * self.model.slowdown(tokens)
         self._machine.run(seconds, self.model.slowdown(tokens), lambda: self._finish(on_end))
 
@@ -167,7 +167,7 @@ class Generator(Replica):
         decoding = len(self._decoding)
         room = MAX_STEP_TOKENS - decoding
         if decoding and self._prompts:
-            while room > MIN_PREFILL_TOKENS and self.model.step(decoding + room, self._keys) > TARGET_STEP_SECONDS:
+            while room > MIN_PREFILL_TOKENS and self.model.step(decoding + room, decoding, self._keys) > TARGET_STEP_SECONDS:
                 room = max(MIN_PREFILL_TOKENS, room // 2)
         dealt = []
         for sequence in self._prompts:
@@ -179,7 +179,8 @@ class Generator(Replica):
         tokens = decoding + sum(share for _, share in dealt)
         self.max_kv_tokens = max(self.max_kv_tokens, self._keys + sum(each.length for each in self._prompts))
         if tokens:
-            self._begin(tokens, self._keys + decoding, lambda: self._end(decoding, dealt))
+            num_choosing = decoding + sum(share == sequence.prompt_left for sequence, share in dealt)
+            self._begin(tokens, max(1, num_choosing), self._keys + decoding, lambda: self._end(decoding, dealt))
 
     def _end(self, decoding, dealt):
         self._num_steps += 1
@@ -224,7 +225,7 @@ class Classifier(Replica):
             rows.append(self._waiting.popleft())
             tokens += rows[-1][0]
         if rows:
-            self._begin(tokens, sum(row[0] ** 2 for row in rows), lambda: self._end(rows))
+            self._begin(tokens, 1, sum(row[0] ** 2 for row in rows), lambda: self._end(rows))
 
     @staticmethod
     def _end(rows):

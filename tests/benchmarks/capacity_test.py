@@ -13,8 +13,9 @@ from simulator import Events, Generator, Graph, Machine, Request, Reserved  # no
 from workload import poisson, token_range  # noqa: E402
 
 
-def model(seconds=0.01, per_token=0.0, per_key=0.0, beside=1.0, classifier=False):
-    return Model([seconds + per_token * knot for knot in KNOTS], per_key, [beside] * len(KNOTS), classifier, 0)
+def model(seconds=0.01, per_token=0.0, per_choice=0.0, per_key=0.0, classifier=False):
+    return Model([seconds + per_token * knot for knot in KNOTS], [per_choice * knot for knot in KNOTS], per_key,
+                 [1.0] * len(KNOTS), classifier, 0)
 
 
 def profile(generators, classifier):
@@ -89,6 +90,10 @@ class GeneratorTest(unittest.TestCase):
         decoding, long = self.ends(costs, [(0, 1, 50), (0.0005, 400, 1)])
         self.assertGreater(long, 0.4)
         self.assertLess(decoding, 0.4 + 50 * 0.001 + 0.07)
+
+    def test_sequences_that_get_a_token_cost(self):
+        # The prompt's two steps, of 512 and 8 tokens, of which the second chooses; then two of decoding.
+        self.assertAlmostEqual(self.ends(model(per_choice=0.001), [(0, 520, 3)])[0], 4 * 0.011)
 
     def test_keys_cost_as_they_grow(self):
         # Three decoding steps over 6, 7 and 8 keys, after the prompt's own step.
