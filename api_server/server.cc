@@ -98,8 +98,7 @@ absl::Status Server::CreateExecutor() {
   std::vector<std::string> names;
   for (const auto& [name, client] : runners_) names.push_back(name);
   graph_metrics_ = std::make_unique<GraphMetrics>(metrics_registry_, names);
-  executor_ =
-      std::make_unique<Executor>(config_.graphs, runners_, absl::Now, graph_metrics_.get());
+  executor_ = std::make_unique<Executor>(config_.graphs, runners_, absl::Now, graph_metrics_.get());
   return absl::OkStatus();
 }
 

@@ -13,8 +13,8 @@
 // Destruction then joins and destroys, from the outside in: HTTP server, gRPC server, executor
 // (which waits for its runs, cancelled by now), what they called, runner clients.
 //
-// Thread safety: Reload() and Drain() are called by one thread, which may not be one of the server's
-// own; Drain() once.
+// Thread safety: Reload() and Drain() are called by one thread, which may not be one of the
+// server's own; Drain() once.
 
 #include <grpcpp/server.h>
 #include <prometheus/registry.h>

@@ -42,8 +42,9 @@ void Executor::SetGraphs(const Graphs& graphs) {
   for (const std::shared_ptr<const Graph>& graph : graphs) {
     const auto before = graphs_->find(graph->name());
     const bool is_as_before = before != graphs_->end() && *before->second.graph == *graph;
-    next->emplace(graph->name(),
-                  is_as_before ? before->second : Served{graph, std::make_shared<GraphStats>(*graph)});
+    next->emplace(graph->name(), is_as_before
+                                     ? before->second
+                                     : Served{graph, std::make_shared<GraphStats>(*graph)});
   }
   graphs_ = std::move(next);
 }

@@ -250,22 +250,23 @@ TEST(CheckOnlyGraphsDiffer, TellsWhatElseDoes) {
            {runners + graph, ""},
            {runners, ""},
            {"runners:\n  - {name: bert, endpoints: ['localhost:2']}\n"
-            "  - {name: gpt2, endpoints: ['localhost:1', 'unix:/run/gpt2']}\n" + graph,
+            "  - {name: gpt2, endpoints: ['localhost:1', 'unix:/run/gpt2']}\n" +
+                graph,
             ""},
            {runners + "  - {name: new, endpoints: ['localhost:3']}\n" + graph, "runners"},
            {"runners:\n  - {name: bert, endpoints: ['localhost:2']}\n", "runners"},
            {"runners:\n  - {name: bert, endpoints: ['localhost:2']}\n"
-            "  - {name: gpt2, endpoints: ['localhost:1']}\n" + graph,
+            "  - {name: gpt2, endpoints: ['localhost:1']}\n" +
+                graph,
             "runners"},
            {runners + graph + "limits: {max_timeout: 1s}", "limits"},
            {"runners: [{name: bert, endpoints: ['localhost:2']}]\nlimits: {max_connections: 1}",
             "runners and the limits"}}) {
     EXPECT_EQ(CheckOnlyGraphsDiffer(running, make(c.yaml)),
-              c.differing.empty()
-                  ? absl::OkStatus()
-                  : absl::FailedPreconditionError(
-                        absl::StrCat("the ", c.differing,
-                                     " are others than at the start, which takes a restart")))
+              c.differing.empty() ? absl::OkStatus()
+                                  : absl::FailedPreconditionError(absl::StrCat(
+                                        "the ", c.differing,
+                                        " are others than at the start, which takes a restart")))
         << c.yaml;
   }
 }

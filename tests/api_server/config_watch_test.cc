@@ -37,7 +37,8 @@ TEST(ConfigWatch, TakesAChangeOnceItIsSeenTwice) {
 }
 
 TEST(ConfigWatch, PassesOverWhatIsHalfWritten) {
-  const ConfigFiles half = Files("A", "na"), more = Files("A", "name:"), whole = Files("A", "name: b");
+  const ConfigFiles half = Files("A", "na"), more = Files("A", "name:"),
+                    whole = Files("A", "name: b");
   EXPECT_THAT(TakenOf({half, more, whole, whole}), ElementsAre(3));
   // Of two files, one new and one old.
   EXPECT_THAT(TakenOf({Files("B", "A"), Files("B", "B"), Files("B", "B")}), ElementsAre(2));

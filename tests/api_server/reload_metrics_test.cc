@@ -21,11 +21,10 @@ class ReloadMetricsTest : public testing::Test {
 };
 
 TEST_F(ReloadMetricsTest, AtTheStartTheFilesHaveBeenTaken) {
-  EXPECT_THAT(Scrape(),
-              AllOf(HasSubstr("chorus_config_reloads_total{result=\"ok\"} 0\n"),
-                    HasSubstr("chorus_config_reloads_total{result=\"error\"} 0\n"),
-                    HasSubstr("chorus_config_last_reload_successful 1\n"),
-                    HasSubstr("chorus_config_last_reload_success_timestamp_seconds 1")));
+  EXPECT_THAT(Scrape(), AllOf(HasSubstr("chorus_config_reloads_total{result=\"ok\"} 0\n"),
+                              HasSubstr("chorus_config_reloads_total{result=\"error\"} 0\n"),
+                              HasSubstr("chorus_config_last_reload_successful 1\n"),
+                              HasSubstr("chorus_config_last_reload_success_timestamp_seconds 1")));
 }
 
 TEST_F(ReloadMetricsTest, TellWhetherTheLastReloadWentWell) {

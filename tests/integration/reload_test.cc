@@ -40,8 +40,8 @@ class ReloadTest : public ::testing::Test {
     dir_ = MakeTempDir();
     std::filesystem::create_directory(dir_ + "/config");
     // A text takes two seconds.
-    writer_ = StartRunner("writer", {"--tokens", " a", "--repeat_tokens", "20", "--token_delay",
-                                     "100ms"});
+    writer_ = StartRunner("writer",
+                          {"--tokens", " a", "--repeat_tokens", "20", "--token_delay", "100ms"});
     scorer_ = StartRunner("scorer", {});
   }
 
@@ -94,8 +94,8 @@ class ReloadTest : public ::testing::Test {
     ASSERT_FALSE(line.empty()) << gateway_->Log();
     const size_t begin = line.find("http=") + 5;
     http_ = line.substr(begin, line.find(' ', begin) - begin);
-    ASSERT_TRUE(Eventually([&] { return Get("/readyz", "%{http_code}") == "\n200"; },
-                           kStartPatience))
+    ASSERT_TRUE(
+        Eventually([&] { return Get("/readyz", "%{http_code}") == "\n200"; }, kStartPatience))
         << gateway_->Log();
   }
 
@@ -148,8 +148,8 @@ TEST_F(ReloadTest, ASwitchedConfigMapIsServedAndNoCallIsLost) {
                   "/v1/graphs/first:run --json '{\"text\": \"I\"}'")
                 .out,
             "404");
-  EXPECT_THAT(Stream("second").get(), AllOf(HasSubstr(R"("branch":"new","score":)"),
-                                            Not(HasSubstr("error"))));
+  EXPECT_THAT(Stream("second").get(),
+              AllOf(HasSubstr(R"("branch":"new","score":)"), Not(HasSubstr("error"))));
   const std::string lines = call.get();
   EXPECT_THAT(lines, AllOf(HasSubstr(R"("branch":"old","score":)"),
                            HasSubstr(R"("generated_tokens":20)"), Not(HasSubstr("error"))));
@@ -174,10 +174,9 @@ TEST_F(ReloadTest, ABadFileLeavesTheGraphUntilAGoodOneComes) {
   SwitchConfigMap(GraphYaml("first", "new"));
   EXPECT_TRUE(Eventually([&] { return Serves("first", "new"); }, kReloadPatience))
       << gateway_->Log();
-  EXPECT_THAT(Get("/metrics"),
-              AllOf(HasSubstr("chorus_config_reloads_total{result=\"error\"} 1\n"),
-                    HasSubstr("chorus_config_reloads_total{result=\"ok\"} 1\n"),
-                    HasSubstr("chorus_config_last_reload_successful 1\n")));
+  EXPECT_THAT(Get("/metrics"), AllOf(HasSubstr("chorus_config_reloads_total{result=\"error\"} 1\n"),
+                                     HasSubstr("chorus_config_reloads_total{result=\"ok\"} 1\n"),
+                                     HasSubstr("chorus_config_last_reload_successful 1\n")));
   EXPECT_EQ(CountInLog("the configuration is refused"), 1);
 }
 

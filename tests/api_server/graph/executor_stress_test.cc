@@ -214,8 +214,7 @@ TEST(ExecutorStress, RunsGoOnWhileTheirGraphIsReplaced) {
         "g", "x", {}, {}, nullptr, [&](absl::StatusOr<std::vector<GraphResult>> results) {
           EXPECT_TRUE(results.ok()) << results.status();
           EXPECT_EQ(results->back().generated, "x 0 0 0 1 1 1");
-          EXPECT_EQ(results->front().generated,
-                    results->size() == 2 ? "x 0 0 0" : "x 0 0 0 1 1 1");
+          EXPECT_EQ(results->front().generated, results->size() == 2 ? "x 0 0 0" : "x 0 0 0 1 1 1");
           ++num_done;
         });
     EXPECT_TRUE(status.ok()) << status;

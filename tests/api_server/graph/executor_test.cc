@@ -97,12 +97,11 @@ class ExecutorTest : public testing::Test {
 
   // "tutorial" with only one of its generators, whose defaults are `defaults`.
   static std::shared_ptr<const Graph> ShorterTutorial(const GenerateOverrides& defaults) {
-    return Make({.name = "tutorial",
-                 .nodes = {{.name = "b",
-                            .kind = GraphSpec::Generate{.runner = "rb", .defaults = defaults}},
-                           {.name = "score",
-                            .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"b"}}}},
-                 .output = "score"});
+    return Make(
+        {.name = "tutorial",
+         .nodes = {{.name = "b", .kind = GraphSpec::Generate{.runner = "rb", .defaults = defaults}},
+                   {.name = "score", .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"b"}}}},
+         .output = "score"});
   }
 
   std::vector<std::string> GraphNames() const {
