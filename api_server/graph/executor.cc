@@ -40,11 +40,10 @@ void Executor::SetGraphs(const Graphs& graphs) {
   auto next = std::make_shared<ServedGraphs>();
   std::lock_guard lock(mutex_);
   for (const std::shared_ptr<const Graph>& graph : graphs) {
+    Served served{graph, std::make_shared<GraphStats>(*graph)};
     const auto before = graphs_->find(graph->name());
-    const bool is_as_before = before != graphs_->end() && *before->second.graph == *graph;
-    next->emplace(graph->name(), is_as_before
-                                     ? before->second
-                                     : Served{graph, std::make_shared<GraphStats>(*graph)});
+    if (before != graphs_->end() && *before->second.graph == *graph) served = before->second;
+    next->emplace(graph->name(), std::move(served));
   }
   graphs_ = std::move(next);
 }
