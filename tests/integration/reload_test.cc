@@ -168,7 +168,8 @@ TEST_F(ReloadTest, ABadFileLeavesTheGraphUntilAGoodOneComes) {
       },
       kReloadPatience))
       << gateway_->Log();
-  EXPECT_THAT(gateway_->Log(), HasSubstr("graph.yaml:3:12: nodes[0].genrate"));
+  EXPECT_THAT(gateway_->Log(),
+              HasSubstr("graph.yaml:3:13: nodes[0]: there is no field \"genrate\""));
   EXPECT_TRUE(Serves("first", "old"));
 
   SwitchConfigMap(GraphYaml("first", "new"));
