@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -97,6 +99,13 @@ class Maker {
   std::vector<std::string> errors_;
 };
 
+// Of all configuration files, in the order of ConfigFiles::texts.
+std::vector<std::string> PathsOf(const Flags& flags) {
+  std::vector<std::string> paths = {flags.config_file};
+  paths.insert(paths.end(), flags.graph_files.begin(), flags.graph_files.end());
+  return paths;
+}
+
 void AddDuration(CLI::App& app, const std::string& name, absl::Duration& duration,
                  const std::string& help) {
   app.add_option_function<std::string>(
@@ -120,10 +129,12 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
   CLI::App app("The gateway of Chorus: serves inference graphs over HTTP and gRPC.", "api_server");
   CLI::Option* config =
       app.add_option("--config", flags.config_file,
-                     "YAML file: runners, graphs, limits (chorus.config.v1.Gateway); required")
+                     "YAML file: runners, graphs, limits (chorus.config.v1.Gateway); required. Its "
+                     "graphs are taken again when the file changes, and upon SIGHUP")
           ->type_name("FILE");
   app.add_option("--graph", flags.graph_files,
-                 "YAML file of one more graph (chorus.config.v1.Graph); may be repeated")
+                 "YAML file of one more graph (chorus.config.v1.Graph), taken again likewise; may "
+                 "be repeated")
       ->allow_extra_args(false)
       ->type_name("FILE");
   app.add_option("--http_address", flags.http_address,
@@ -178,14 +189,49 @@ absl::StatusOr<Config> MakeConfig(const config::v1::Gateway& gateway,
   return maker.Finish();
 }
 
-absl::StatusOr<Config> LoadConfig(const Flags& flags) {
+ConfigFiles ReadConfigFiles(const Flags& flags) {
+  ConfigFiles files;
+  for (const std::string& path : PathsOf(flags)) {
+    absl::StatusOr<std::string> text = ReadTextFile(path);
+    if (!text.ok()) {
+      files.status = std::move(text).status();
+      break;
+    }
+    files.texts.push_back(*std::move(text));
+  }
+  return files;
+}
+
+bool CanReadAgain(const Flags& flags) {
+  const std::vector<std::string> paths = PathsOf(flags);
+  return std::all_of(paths.begin(), paths.end(), [](const std::string& path) {
+    std::error_code none;
+    return std::filesystem::is_regular_file(path, none);
+  });
+}
+
+absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files) {
+  RETURN_IF_ERROR(files.status);
   config::v1::Gateway gateway;
-  RETURN_IF_ERROR(ReadYamlFile(flags.config_file, gateway));
+  RETURN_IF_ERROR(ParseYaml(files.texts[0], flags.config_file, gateway));
   std::vector<config::v1::Graph> graphs(flags.graph_files.size());
   for (size_t i = 0; i < graphs.size(); ++i) {
-    RETURN_IF_ERROR(ReadYamlFile(flags.graph_files[i], graphs[i]));
+    RETURN_IF_ERROR(ParseYaml(files.texts[i + 1], flags.graph_files[i], graphs[i]));
   }
   return MakeConfig(gateway, graphs);
+}
+
+absl::Status CheckOnlyGraphsDiffer(const Config& running, const Config& next) {
+  std::vector<std::string> others;
+  if (!std::is_permutation(running.runners.begin(), running.runners.end(), next.runners.begin(),
+                           next.runners.end())) {
+    others.push_back("runners");
+  }
+  if (!(running.limits == next.limits)) others.push_back("limits");
+  if (others.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the ", absl::StrJoin(others, " and the "),
+                   " are others than at the start, which takes a restart"));
 }
 
 }  // namespace chorus

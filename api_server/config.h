@@ -40,6 +40,8 @@ struct Config {
   struct Runner {
     std::string name;
     std::vector<std::string> endpoints;  // "host:port" or "unix:/path"; at least one.
+
+    friend bool operator==(const Runner&, const Runner&) = default;
   };
   // Defaults and meanings as in chorus.config.v1.Limits.
   struct Limits {
@@ -47,6 +49,8 @@ struct Config {
     absl::Duration max_timeout = absl::Seconds(300);
     size_t max_concurrent_requests = 1024;
     size_t max_connections = 10'000;
+
+    friend bool operator==(const Limits&, const Limits&) = default;
   };
 
   std::vector<Runner> runners;                       // Names are unique.
@@ -58,7 +62,24 @@ struct Config {
 absl::StatusOr<Config> MakeConfig(const config::v1::Gateway& gateway,
                                   const std::vector<config::v1::Graph>& graphs);
 
-// Reads the files that the flags name. Errors also as ReadYamlFile.
-absl::StatusOr<Config> LoadConfig(const Flags& flags);
+// What the files that the flags name say.
+struct ConfigFiles {
+  absl::Status status;             // Why one could not be read; `texts` then ends before it.
+  std::vector<std::string> texts;  // Of --config, then of each --graph.
+
+  friend bool operator==(const ConfigFiles&, const ConfigFiles&) = default;
+};
+
+ConfigFiles ReadConfigFiles(const Flags& flags);
+
+// Whether they are all files that can be read again and again, as pipes cannot.
+bool CanReadAgain(const Flags& flags);
+
+// `files` are those of `flags`. Errors as ParseYaml and MakeConfig.
+absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files);
+
+// Whether a server that was started with `running` can go on with `next`: in all but the graphs
+// they must be alike. FAILED_PRECONDITION tells what is not.
+absl::Status CheckOnlyGraphsDiffer(const Config& running, const Config& next);
 
 }  // namespace chorus

@@ -9,11 +9,15 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "api_server/config.h"
+#include "api_server/config_watch.h"
 #include "api_server/openapi/inference_document.h"
 #include "api_server/server.h"
 #include "base/health_check.h"
@@ -23,25 +27,40 @@
 namespace chorus {
 namespace {
 
-// SIGTERM and SIGINT, blocked in this thread and those it starts, and waited for instead.
+// Between two looks at the configuration files; a change is taken at the second that sees it.
+constexpr absl::Duration kLookEvery = absl::Seconds(1);
+
+// SIGTERM, SIGINT and SIGHUP, blocked in this thread and those it starts, and waited for instead.
 class Signals {
  public:
   Signals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    sigemptyset(&stop_);
+    sigaddset(&stop_, SIGTERM);
+    sigaddset(&stop_, SIGINT);
+    all_ = stop_;
+    sigaddset(&all_, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &all_, nullptr);
     signal(SIGPIPE, SIG_IGN);
   }
 
-  int Wait() const {
+  // The next of the three; none when `patience` is over.
+  std::optional<int> Wait(absl::Duration patience) const {
+    const timespec time = absl::ToTimespec(patience);
+    const int number = sigtimedwait(&all_, nullptr, &time);
+    if (number < 0) return std::nullopt;
+    return number;
+  }
+
+  // The next of the first two.
+  int WaitForStop() const {
     int number = 0;
-    sigwait(&set_, &number);
+    sigwait(&stop_, &number);
     return number;
   }
 
  private:
-  sigset_t set_;
+  sigset_t stop_;
+  sigset_t all_;
 };
 
 // While this lives, a signal ends the process where it stands.
@@ -49,7 +68,7 @@ class Impatience {
  public:
   explicit Impatience(const Signals& signals)
       : thread_([this, &signals] {
-          const int number = signals.Wait();
+          const int number = signals.WaitForStop();
           if (over_) return;
           LOG(WARNING) << "stopping at once signal=" << number;
           std::_Exit(128 + number);
@@ -65,8 +84,26 @@ class Impatience {
   std::thread thread_;
 };
 
+// Reloads the server when the files of `flags` change, which said `files` when it was started, and
+// upon SIGHUP. Returns the signal to stop by.
+int Watch(const Flags& flags, ConfigFiles files, const Signals& signals, Server& server) {
+  const bool can_read_again = CanReadAgain(flags);
+  ConfigWatch watch(std::move(files));
+  while (true) {
+    const std::optional<int> number = signals.Wait(kLookEvery);
+    if (number.has_value() && *number != SIGHUP) return *number;
+    if (!can_read_again) {
+      LOG_IF(WARNING, number.has_value()) << "the configuration is no file that can be read again";
+      continue;
+    }
+    ConfigFiles now = ReadConfigFiles(flags);
+    if (watch.See(now, /*asked=*/number.has_value())) server.Reload(ParseConfig(flags, now));
+  }
+}
+
 absl::Status Run(const Flags& flags, const Signals& signals) {
-  ASSIGN_OR_RETURN(const Config config, LoadConfig(flags));
+  ConfigFiles files = ReadConfigFiles(flags);
+  ASSIGN_OR_RETURN(const Config config, ParseConfig(flags, files));
   if (flags.print_openapi) {
     ASSIGN_OR_RETURN(const std::string document, InferenceDocument(CHORUS_VERSION));
     std::cout << document << std::flush;
@@ -86,7 +123,7 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
         flags.ports_file,
         absl::StrCat("http=", server->http_address(), "\ngrpc=", server->grpc_address(), "\n")));
   }
-  const int number = signals.Wait();
+  const int number = Watch(flags, std::move(files), signals, *server);
   LOG(INFO) << "stopping signal=" << number;
   const Impatience impatience(signals);
   server->Drain();

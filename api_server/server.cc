@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
@@ -52,34 +53,39 @@ class ReflectionOption final : public grpc::ServerBuilderOption {
   const bool wanted_;
 };
 
+void AppendName(std::string* out, const std::shared_ptr<const Graph>& graph) {
+  out->append(graph->name());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
                                                       const Config& config) {
   std::unique_ptr<Server> server(new Server(options, config));
-  RETURN_IF_ERROR(server->Create(config));
+  RETURN_IF_ERROR(server->Create());
   return server;
 }
 
 Server::Server(const Options& options, const Config& config)
     : options_(options),
+      config_(config),
       metrics_(metrics_registry_, "chorus", CHORUS_VERSION),
       admission_(config.limits.max_concurrent_requests) {}
 
-absl::Status Server::Create(const Config& config) {
-  RETURN_IF_ERROR(CreateExecutor(config));
+absl::Status Server::Create() {
+  RETURN_IF_ERROR(CreateExecutor());
   handler_ = std::make_unique<InferenceHandler>(*executor_, admission_, metrics_);
   handler_->Register(methods_);
   // HTTP binds first and serves last, so that a port that is taken is found before any call is.
-  RETURN_IF_ERROR(CreateHttp(config));
-  RETURN_IF_ERROR(CreateGrpc(config));
+  RETURN_IF_ERROR(CreateHttp());
+  RETURN_IF_ERROR(CreateGrpc());
   health_.Attach(runners_, *grpc_server_->GetHealthCheckService());
   http_server_->Start();
   return absl::OkStatus();
 }
 
-absl::Status Server::CreateExecutor(const Config& config) {
-  for (const Config::Runner& runner : config.runners) {
+absl::Status Server::CreateExecutor() {
+  for (const Config::Runner& runner : config_.runners) {
     auto client = GrpcRunnerClient::Create({.name = runner.name,
                                             .endpoints = runner.endpoints,
                                             .on_health_change = [this] { health_.Update(); }});
@@ -92,14 +98,11 @@ absl::Status Server::CreateExecutor(const Config& config) {
   std::vector<std::string> names;
   for (const auto& [name, client] : runners_) names.push_back(name);
   graph_metrics_ = std::make_unique<GraphMetrics>(metrics_registry_, names);
-  Executor::Graphs graphs;
-  for (const auto& graph : config.graphs) graphs.emplace(graph->name(), graph);
-  executor_ =
-      std::make_unique<Executor>(std::move(graphs), runners_, absl::Now, graph_metrics_.get());
+  executor_ = std::make_unique<Executor>(config_.graphs, runners_, absl::Now, graph_metrics_.get());
   return absl::OkStatus();
 }
 
-absl::Status Server::CreateHttp(const Config& config) {
+absl::Status Server::CreateHttp() {
   const google::protobuf::ServiceDescriptor* service =
       v1::ClassifyRequest::descriptor()->file()->FindServiceByName("InferenceService");
   ASSIGN_OR_RETURN(transcoder_, Transcoder::Create({&service, 1}));
@@ -110,17 +113,17 @@ absl::Status Server::CreateHttp(const Config& config) {
                        [this] { return executor_->UnhealthyRunners().empty(); }, std::move(pages)));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};
-  options.limits.max_body_bytes = config.limits.max_body_bytes;
-  options.limits.max_connections = config.limits.max_connections;
-  options.limits.max_timeout = config.limits.max_timeout;
+  options.limits.max_body_bytes = config_.limits.max_body_bytes;
+  options.limits.max_connections = config_.limits.max_connections;
+  options.limits.max_timeout = config_.limits.max_timeout;
   ASSIGN_OR_RETURN(http_server_, HttpServer::Create(options, *router_, metrics_));
   http_address_ = WithPort(options_.http_address, http_server_->port());
   return absl::OkStatus();
 }
 
-absl::Status Server::CreateGrpc(const Config& config) {
+absl::Status Server::CreateGrpc() {
   grpc_front_ = std::make_unique<GrpcFront>(
-      *handler_, metrics_, GrpcFront::Options{.max_timeout = config.limits.max_timeout});
+      *handler_, metrics_, GrpcFront::Options{.max_timeout = config_.limits.max_timeout});
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
@@ -128,7 +131,7 @@ absl::Status Server::CreateGrpc(const Config& config) {
   builder.AddListeningPort(options_.grpc_address, grpc::InsecureServerCredentials(), &port);
   // Without this a second server on the port would take half of its calls, silently.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(config.limits.max_body_bytes) +
+  builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits.max_body_bytes) +
                                    kMessageOverheadBytes);
   SetKeepalive(builder);
   builder.RegisterService(&grpc_front_->service());
@@ -140,6 +143,19 @@ absl::Status Server::CreateGrpc(const Config& config) {
   }
   grpc_address_ = WithPort(options_.grpc_address, port);
   return absl::OkStatus();
+}
+
+void Server::Reload(const absl::StatusOr<Config>& config) {
+  absl::Status status = config.status();
+  if (status.ok()) status = CheckOnlyGraphsDiffer(config_, *config);
+  if (!status.ok()) {
+    LOG(ERROR) << "the configuration is refused, and the graphs stay as they are: "
+               << status.message();
+    return reload_metrics_.CountError();
+  }
+  executor_->SetGraphs(config->graphs);
+  LOG(INFO) << "reloaded graphs=" << absl::StrJoin(config->graphs, ",", AppendName);
+  reload_metrics_.CountOk();
 }
 
 void Server::Drain() {

@@ -13,7 +13,8 @@
 // Destruction then joins and destroys, from the outside in: HTTP server, gRPC server, executor
 // (which waits for its runs, cancelled by now), what they called, runner clients.
 //
-// Thread safety: Drain() is called once, by one thread, which may not be one of the server's own.
+// Thread safety: Reload() and Drain() are called by one thread, which may not be one of the
+// server's own; Drain() once.
 
 #include <grpcpp/server.h>
 #include <prometheus/registry.h>
@@ -34,6 +35,7 @@
 #include "api_server/graph/executor.h"
 #include "api_server/graph_metrics.h"
 #include "api_server/health_board.h"
+#include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
 #include "api_server/transcoding/transcoder.h"
 
@@ -55,6 +57,11 @@ class Server {
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options,
                                                        const Config& config);
 
+  // Serves the graphs of `config` in place of those it has; calls in progress end with the graph
+  // they began with. An error, or a change of anything else, leaves all as it is. Either goes into
+  // the log and the metrics.
+  void Reload(const absl::StatusOr<Config>& config);
+
   // Cancels what is in progress; Drain() first for an orderly end.
   ~Server();
 
@@ -68,12 +75,13 @@ class Server {
  private:
   Server(const Options& options, const Config& config);
 
-  absl::Status Create(const Config& config);
-  absl::Status CreateExecutor(const Config& config);
-  absl::Status CreateHttp(const Config& config);
-  absl::Status CreateGrpc(const Config& config);
+  absl::Status Create();
+  absl::Status CreateExecutor();
+  absl::Status CreateHttp();
+  absl::Status CreateGrpc();
 
   const Options options_;
+  const Config config_;  // Of the start: its graphs may be replaced.
   std::string http_address_;
   std::string grpc_address_;
 
@@ -81,6 +89,7 @@ class Server {
   HealthBoard health_;
   prometheus::Registry metrics_registry_;
   RequestMetrics metrics_;
+  ReloadMetrics reload_metrics_{metrics_registry_};
   std::unique_ptr<GraphMetrics> graph_metrics_;
   Admission admission_;
   Executor::Runners runners_;

@@ -58,7 +58,9 @@ void AddServe(CLI::App& app, int& exit_status) {
   verb->add_option("--host", options.host,
                    "Address to listen on; 0.0.0.0 for all of this machine's")
       ->capture_default_str();
-  verb->add_option("--graph", options.graph, "Graph file (YAML); without it the tutorial's graph")
+  verb->add_option(
+          "--graph", options.graph,
+          "Graph file (YAML), taken again when it changes; without it the tutorial's graph")
       ->type_name("FILE")
       ->excludes(bundle);
   verb->add_option("--model", options.models,

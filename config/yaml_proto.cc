@@ -365,7 +365,7 @@ absl::Status ParseYaml(std::string_view yaml, std::string_view file, Message& me
   return reader.status();
 }
 
-absl::Status ReadYamlFile(const std::string& path, Message& message) {
+absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
   std::string text;
@@ -376,7 +376,7 @@ absl::Status ReadYamlFile(const std::string& path, Message& message) {
   if (std::ferror(file.get()) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
   }
-  return ParseYaml(text, path, message);
+  return text;
 }
 
 }  // namespace chorus

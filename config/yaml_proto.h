@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "google/protobuf/message.h"
 
 namespace chorus {
@@ -51,7 +52,7 @@ class YamlPlaces {
 absl::Status ParseYaml(std::string_view yaml, std::string_view file,
                        google::protobuf::Message& message, YamlPlaces* places = nullptr);
 
-// Reads the file of that path; NOT_FOUND or PERMISSION_DENIED when that is not possible.
-absl::Status ReadYamlFile(const std::string& path, google::protobuf::Message& message);
+// The text of the file of that path. An error, such as NOT_FOUND or PERMISSION_DENIED, names it.
+absl::StatusOr<std::string> ReadTextFile(const std::string& path);
 
 }  // namespace chorus

@@ -269,8 +269,7 @@ absl::Status InferenceHandler::Detokenize(v1::DetokenizeRequest request, Call ca
 absl::Status InferenceHandler::ListGraphs(v1::ListGraphsRequest, Call,
                                           Done<v1::ListGraphsResponse> done) {
   v1::ListGraphsResponse response;
-  for (const std::string& name : executor_.GraphNames()) {
-    ASSIGN_OR_RETURN(const GraphStatus status, executor_.DescribeGraph(name));
+  for (const GraphStatus& status : executor_.DescribeGraphs()) {
     *response.add_graphs() = ToProto(status);
   }
   std::move(done)(std::move(response));

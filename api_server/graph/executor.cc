@@ -26,25 +26,40 @@ absl::StatusOr<typename Map::mapped_type> FindNamed(const Map& map, const std::s
 
 }  // namespace
 
-Executor::Executor(Graphs graphs, Runners runners, Clock clock, RunObserver* observer)
-    : graphs_(std::move(graphs)),
-      runners_(std::move(runners)),
+Executor::Executor(const Graphs& graphs, Runners runners, Clock clock, RunObserver* observer)
+    : runners_(std::move(runners)),
       clock_(std::move(clock)),
-      observer_(observer) {
-  for (const auto& [name, graph] : graphs_) {
-    stats_.emplace(name, std::make_unique<GraphStats>(*graph));
-  }
+      observer_(observer),
+      graphs_(std::make_shared<ServedGraphs>()) {
+  SetGraphs(graphs);
 }
 
 Executor::~Executor() { in_flight_.Wait(); }
+
+void Executor::SetGraphs(const Graphs& graphs) {
+  auto next = std::make_shared<ServedGraphs>();
+  std::lock_guard lock(mutex_);
+  for (const std::shared_ptr<const Graph>& graph : graphs) {
+    Served served{graph, std::make_shared<GraphStats>(*graph)};
+    const auto before = graphs_->find(graph->name());
+    if (before != graphs_->end() && *before->second.graph == *graph) served = before->second;
+    next->emplace(graph->name(), std::move(served));
+  }
+  graphs_ = std::move(next);
+}
+
+std::shared_ptr<const Executor::ServedGraphs> Executor::graphs() const {
+  std::lock_guard lock(mutex_);
+  return graphs_;
+}
 
 absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
                                 const GenerateOverrides& overrides, CallContext context,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
-  ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, FindNamed(graphs_, graph_name, "graph"));
-  return Run(std::move(graph), stats_.at(graph_name).get(), std::move(text), overrides,
-             std::move(context), std::move(listener), std::move(done));
+  ASSIGN_OR_RETURN(Served served, FindNamed(*graphs(), graph_name, "graph"));
+  return Run(std::move(served), std::move(text), overrides, std::move(context), std::move(listener),
+             std::move(done));
 }
 
 absl::Status Executor::Generate(const std::string& runner, std::string text,
@@ -52,20 +67,20 @@ absl::Status Executor::Generate(const std::string& runner, std::string text,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
   RETURN_IF_ERROR(FindNamed(runners_, runner, "model").status());
-  return Run(Graph::OfModel(runner), nullptr, std::move(text), overrides, std::move(context),
+  return Run({.graph = Graph::OfModel(runner)}, std::move(text), overrides, std::move(context),
              std::move(listener), std::move(done));
 }
 
-absl::Status Executor::Run(std::shared_ptr<const Graph> graph, GraphStats* stats, std::string text,
-                           const GenerateOverrides& overrides, CallContext context,
-                           std::shared_ptr<GraphListener> listener,
+absl::Status Executor::Run(Served served, std::string text, const GenerateOverrides& overrides,
+                           CallContext context, std::shared_ptr<GraphListener> listener,
                            Done<std::vector<GraphResult>> done) {
+  const Graph& graph = *served.graph;
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
   const int num_sequences = static_cast<int>(overrides.num_return_sequences.value_or(1));
   const uint64_t seed = overrides.seed.has_value() ? *overrides.seed : seeds_.Next();
   std::vector<RunnerClient*> generators;
   std::vector<GenerateParams> params;
-  for (const Graph::Generator& generator : graph->generators()) {
+  for (const Graph::Generator& generator : graph.generators()) {
     generators.push_back(runners_.at(generator.runner).get());
     params.push_back(Override(generator.defaults, overrides));
     params.back().seed = seed;
@@ -76,8 +91,8 @@ absl::Status Executor::Run(std::shared_ptr<const Graph> graph, GraphStats* stats
     }
   }
   RunnerClient* classifier =
-      graph->has_classifier() ? runners_.at(graph->classifier().runner).get() : nullptr;
-  std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(graph),
+      graph.has_classifier() ? runners_.at(graph.classifier().runner).get() : nullptr;
+  std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),
                                                .generators = std::move(generators),
                                                .classifier = classifier,
                                                .text = std::move(text),
@@ -86,7 +101,7 @@ absl::Status Executor::Run(std::shared_ptr<const Graph> graph, GraphStats* stats
                                                .partial = overrides.partial,
                                                .context = std::move(context),
                                                .clock = &clock_,
-                                               .stats = stats,
+                                               .stats = std::move(served.stats),
                                                .observer = observer_,
                                                .listener = std::move(listener),
                                                .done = std::move(done),
@@ -132,17 +147,24 @@ absl::Status Executor::Detokenize(const std::string& runner, std::vector<uint32_
   return absl::OkStatus();
 }
 
-std::vector<std::string> Executor::GraphNames() const {
-  std::vector<std::string> names;
-  for (const auto& [name, graph] : graphs_) names.push_back(name);
-  std::sort(names.begin(), names.end());
-  return names;
+std::vector<GraphStatus> Executor::DescribeGraphs() const {
+  const std::shared_ptr<const ServedGraphs> graphs = this->graphs();
+  std::vector<GraphStatus> statuses;
+  for (const auto& [name, served] : *graphs) statuses.push_back(Describe(served));
+  std::sort(statuses.begin(), statuses.end(), [](const GraphStatus& a, const GraphStatus& b) {
+    return a.graph->name() < b.graph->name();
+  });
+  return statuses;
 }
 
 absl::StatusOr<GraphStatus> Executor::DescribeGraph(const std::string& name) const {
-  GraphStatus status;
-  ASSIGN_OR_RETURN(status.graph, FindNamed(graphs_, name, "graph"));
-  GraphStats& stats = *stats_.at(name);
+  ASSIGN_OR_RETURN(const Served served, FindNamed(*graphs(), name, "graph"));
+  return Describe(served);
+}
+
+GraphStatus Executor::Describe(const Served& served) const {
+  GraphStatus status = {.graph = served.graph};
+  GraphStats& stats = *served.stats;
   const absl::Time now = clock_();
   const auto describe = [&](const std::string& runner, NodeStats& node) {
     return GraphStatus::Node{.runner = runners_.at(runner)->status(), .stats = node.Take(now)};

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,7 +82,7 @@ class Executor {
   template <typename T>
   using Done = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
 
-  using Graphs = absl::flat_hash_map<std::string, std::shared_ptr<const Graph>>;
+  using Graphs = std::vector<std::shared_ptr<const Graph>>;  // Their names are unique.
   using Runners = absl::flat_hash_map<std::string, std::shared_ptr<RunnerClient>>;
 
   // The time of day, which deadlines are compared with.
@@ -89,12 +90,16 @@ class Executor {
 
   // Every runner that a graph names is in `runners` (Graph::Create has checked). `observer`, where
   // there is one, must outlive this.
-  Executor(Graphs graphs, Runners runners, Clock clock = absl::Now,
+  Executor(const Graphs& graphs, Runners runners, Clock clock = absl::Now,
            RunObserver* observer = nullptr);
 
   // Waits for the runs in progress; cancel them through their contexts where that may take long.
   // Not to be called from a completion.
   ~Executor();
+
+  // Serves these graphs in place of those before; their runners too are among the executor's. A run
+  // in progress ends with the graph it began with. A graph that is as it was keeps its statistics.
+  void SetGraphs(const Graphs& graphs);
 
   // NOT_FOUND when there is no such graph; it lists those there are. DEADLINE_EXCEEDED or CANCELLED
   // when the context has ended before the run began. These are returned, and `done` is then never
@@ -125,10 +130,10 @@ class Executor {
   absl::Status Detokenize(const std::string& runner, std::vector<uint32_t> ids, CallContext context,
                           Done<std::string> done);
 
-  // The graphs' names, sorted.
-  std::vector<std::string> GraphNames() const;
+  // What is known of all graphs at this moment, sorted by name.
+  std::vector<GraphStatus> DescribeGraphs() const;
 
-  // What is known of a graph at this moment. NOT_FOUND when there is no such graph.
+  // Of one. NOT_FOUND when there is no such graph.
   absl::StatusOr<GraphStatus> DescribeGraph(const std::string& graph) const;
 
   // The names of the runners that have no healthy replica, sorted; empty means ready.
@@ -138,19 +143,27 @@ class Executor {
   bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
 
  private:
-  // `stats` may be null.
-  absl::Status Run(std::shared_ptr<const Graph> graph, GraphStats* stats, std::string text,
-                   const GenerateOverrides& overrides, CallContext context,
-                   std::shared_ptr<GraphListener> listener, Done<std::vector<GraphResult>> done);
+  struct Served {
+    std::shared_ptr<const Graph> graph;
+    std::shared_ptr<GraphStats> stats;  // May be null.
+  };
+  using ServedGraphs = absl::flat_hash_map<std::string, Served>;  // By name.
+
+  // Those of this moment.
+  std::shared_ptr<const ServedGraphs> graphs() const;
+  GraphStatus Describe(const Served& served) const;
+  absl::Status Run(Served served, std::string text, const GenerateOverrides& overrides,
+                   CallContext context, std::shared_ptr<GraphListener> listener,
+                   Done<std::vector<GraphResult>> done);
   // `done`, which also ends the call's being in flight and names the runner in errors.
   template <typename T>
   Done<T> Named(const std::string& runner, Done<T> done);
 
-  const Graphs graphs_;
   const Runners runners_;
   const Clock clock_;
-  RunObserver* const observer_;                                          // May be null.
-  absl::flat_hash_map<std::string, std::unique_ptr<GraphStats>> stats_;  // By graph.
+  RunObserver* const observer_;  // May be null.
+  mutable std::mutex mutex_;
+  std::shared_ptr<const ServedGraphs> graphs_;  // Guarded by mutex_.
   SeedSource seeds_;
   InFlight in_flight_;
 };

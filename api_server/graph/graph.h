@@ -52,11 +52,15 @@ class Graph {
     std::string runner;
     std::optional<int> input;  // The generator whose text is the prompt; none: the request's text.
     GenerateParams defaults;   // `branch` is this generator's index; `seed` is left 0.
+
+    friend bool operator==(const Generator&, const Generator&) = default;
   };
   struct Classifier {
     std::string name;
     std::string runner;
     std::vector<int> inputs;  // Row i scores the text of generators()[inputs[i]]; no duplicates.
+
+    friend bool operator==(const Classifier&, const Classifier&) = default;
   };
 
   // INVALID_ARGUMENT tells all that is wrong, a line each, as
@@ -77,6 +81,9 @@ class Graph {
   const std::vector<int>& outputs() const { return outputs_; }
   // The place of a generator's text among them.
   std::optional<int> output_of(int generator) const;
+
+  // Whether they do the same under the same names.
+  friend bool operator==(const Graph&, const Graph&) = default;
 
  private:
   Graph() = default;

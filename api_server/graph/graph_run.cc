@@ -41,7 +41,7 @@ GraphRun::GraphRun(Options options)
     : options_(std::move(options)),
       texts_(options_.graph->generators().size() * options_.num_sequences),
       progress_(texts_.size()),
-      stats_(options_.stats, texts_.size()),
+      stats_(options_.stats.get(), texts_.size()),
       plans_(options_.num_sequences, Plan(*options_.graph)) {}
 
 void GraphRun::Start() {

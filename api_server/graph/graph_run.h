@@ -41,8 +41,8 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     bool partial = false;  // As GenerateOverrides'.
     CallContext context;
     const Executor::Clock* clock;             // Outlives the run.
-    GraphStats* stats = nullptr;              // Likewise; null: nobody counts.
-    RunObserver* observer = nullptr;          // Likewise.
+    std::shared_ptr<GraphStats> stats;        // Null: nobody counts.
+    RunObserver* observer = nullptr;          // Outlives the run; null: nobody counts.
     std::shared_ptr<GraphListener> listener;  // Null: nobody listens.
     Executor::Done<std::vector<GraphResult>> done;
     InFlight::Ticket ticket;  // Given back when `done` has returned.

@@ -45,6 +45,8 @@ struct GenerateParams {
   uint32_t sequence = 0;
   // Nobody has seen the text before its end: it may begin again at another replica.
   bool may_restart = false;
+
+  friend bool operator==(const GenerateParams&, const GenerateParams&) = default;
 };
 
 enum class FinishReason { kStop, kLength, kStopString, kDeadline };

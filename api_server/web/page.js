@@ -270,8 +270,19 @@ async function stream(columns, prompt, signal) {
 
 // --- running and cancelling ---
 
-let branches = [];
+let branches = [];  // Of the graph, when it was last asked for.
 let running = null;  // The AbortController of the call in progress.
+
+// The graph may change while the page is open. Where it cannot be had, columns come with their first
+// events.
+async function loadBranches(signal) {
+  try {
+    const graph = await (await fetch(GRAPH_PATH, { cache: "no-store", signal })).json();
+    branches = graph.nodes.find((node) => node.kind === "NODE_KIND_CLASSIFY").inputs;
+  } catch {
+    // As they were.
+  }
+}
 
 function setRunning(controller) {
   running = controller;
@@ -324,6 +335,7 @@ async function run() {
   clearFailure();
   byId("totals").hidden = true;
   statusLine.textContent = "Running…";
+  await loadBranches(controller.signal);
   const columns = new Columns(branches);
   columns.start(promptBox.value);
   try {
@@ -404,10 +416,5 @@ tabs.forEach((tab, i) => {
 
 showRequest();
 select(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash) ?? tabs[0]);
-try {
-  const graph = await (await fetch(GRAPH_PATH)).json();
-  branches = graph.nodes.find((node) => node.kind === "NODE_KIND_CLASSIFY").inputs;
-  if (!running) new Columns(branches);
-} catch {
-  // The columns then come with their first events.
-}
+await loadBranches();
+if (!running) new Columns(branches);

@@ -2,11 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "config/yaml_proto.h"
+#include "tests/model_store/temp_directory.h"
 
 namespace chorus {
 namespace {
@@ -170,6 +174,103 @@ TEST(MakeConfig, ChecksGraphsAgainstTheRunners) {
                 R"(graph "other": node "a": runner must be one of bert, gpt2: "gpt3")"));
 }
 
+constexpr char kOtherGraph[] = R"(
+name: other
+nodes:
+  - {name: a, generate: {runner: gpt2}}
+  - {name: s, classify: {runner: bert, inputs: [a]}}
+output: s
+)";
+
+// A gateway file and a graph file, in a folder of their own.
+class ConfigFilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    PutFile(directory_ / "gateway.yaml", kGateway);
+    PutFile(directory_ / "other.yaml", kOtherGraph);
+    flags_.config_file = directory_ / "gateway.yaml";
+    flags_.graph_files = {directory_ / "other.yaml"};
+  }
+
+  std::string Error() const {
+    return std::string(ParseConfig(flags_, ReadConfigFiles(flags_)).status().message());
+  }
+
+  TempDirectory directory_;
+  Flags flags_;
+};
+
+TEST_F(ConfigFilesTest, AreReadAndParsed) {
+  const ConfigFiles files = ReadConfigFiles(flags_);
+  EXPECT_TRUE(files.status.ok()) << files.status;
+  EXPECT_THAT(files.texts, ElementsAre(kGateway, kOtherGraph));
+  const auto config = ParseConfig(flags_, files);
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->graphs.size(), 2u);
+  EXPECT_EQ(config->graphs[1]->name(), "other");
+}
+
+TEST_F(ConfigFilesTest, DifferWhereOneSaysSomethingElse) {
+  const ConfigFiles before = ReadConfigFiles(flags_);
+  EXPECT_EQ(ReadConfigFiles(flags_), before);
+  std::filesystem::rename(directory_ / "other.yaml", directory_ / "moved.yaml");
+  EXPECT_NE(ReadConfigFiles(flags_), before);
+  std::filesystem::create_symlink(directory_ / "moved.yaml", directory_ / "other.yaml");
+  EXPECT_EQ(ReadConfigFiles(flags_), before);
+  PutFile(directory_ / "moved.yaml", std::string(kOtherGraph) + "# more\n");
+  EXPECT_NE(ReadConfigFiles(flags_), before);
+}
+
+TEST_F(ConfigFilesTest, ErrorsNameFileAndPlace) {
+  PutFile(directory_ / "other.yaml", "name: other\nnodes: 3\n");
+  EXPECT_THAT(Error(), HasSubstr("other.yaml:2:8: nodes"));
+  std::filesystem::remove(directory_ / "gateway.yaml");
+  EXPECT_THAT(Error(), HasSubstr("gateway.yaml"));
+  EXPECT_EQ(ReadConfigFiles(flags_).status.code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ConfigFilesTest, CanBeReadAgainUnlessOneIsAPipe) {
+  EXPECT_TRUE(CanReadAgain(flags_));
+  std::filesystem::remove(directory_ / "other.yaml");
+  ASSERT_EQ(mkfifo((directory_ / "other.yaml").c_str(), 0600), 0);
+  EXPECT_FALSE(CanReadAgain(flags_));
+}
+
+TEST(CheckOnlyGraphsDiffer, TellsWhatElseDoes) {
+  const std::string gateway = kGateway;
+  const std::string runners = gateway.substr(0, gateway.find("graphs:"));
+  const std::string graph = gateway.substr(runners.size());
+  const auto make = [](const std::string& yaml) { return MakeConfig(Gateway(yaml), {}).value(); };
+  const Config running = make(runners + graph);
+  struct Case {
+    std::string yaml;
+    std::string differing;  // Empty: nothing but graphs.
+  };
+  for (const Case& c : std::vector<Case>{
+           {runners + graph, ""},
+           {runners, ""},
+           {"runners:\n  - {name: bert, endpoints: ['localhost:2']}\n"
+            "  - {name: gpt2, endpoints: ['localhost:1', 'unix:/run/gpt2']}\n" +
+                graph,
+            ""},
+           {runners + "  - {name: new, endpoints: ['localhost:3']}\n" + graph, "runners"},
+           {"runners:\n  - {name: bert, endpoints: ['localhost:2']}\n", "runners"},
+           {"runners:\n  - {name: bert, endpoints: ['localhost:2']}\n"
+            "  - {name: gpt2, endpoints: ['localhost:1']}\n" +
+                graph,
+            "runners"},
+           {runners + graph + "limits: {max_timeout: 1s}", "limits"},
+           {"runners: [{name: bert, endpoints: ['localhost:2']}]\nlimits: {max_connections: 1}",
+            "runners and the limits"}}) {
+    EXPECT_EQ(CheckOnlyGraphsDiffer(running, make(c.yaml)),
+              c.differing.empty() ? absl::OkStatus()
+                                  : absl::FailedPreconditionError(absl::StrCat(
+                                        "the ", c.differing,
+                                        " are others than at the start, which takes a restart")))
+        << c.yaml;
+  }
+}
+
 // The example in the tree, with the runners that `chorus serve` starts.
 TEST(MakeConfig, TakesTheTutorialsGraph) {
   config::v1::Gateway gateway;
@@ -179,8 +280,9 @@ TEST(MakeConfig, TakesTheTutorialsGraph) {
     runner.set_name(name);
     runner.add_endpoints("localhost:1");
   }
+  const std::string path = "examples/graphs/inference_graph.yaml";
   config::v1::Graph file;
-  ASSERT_TRUE(ReadYamlFile("examples/graphs/inference_graph.yaml", file).ok());
+  ASSERT_TRUE(ParseYaml(ReadTextFile(path).value(), path, file).ok());
   const auto config = MakeConfig(gateway, {file});
   ASSERT_TRUE(config.ok()) << config.status();
   const Graph& graph = *config->graphs[0];

@@ -25,6 +25,7 @@
 namespace chorus {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kForever = absl::Hours(1);
@@ -62,16 +63,7 @@ class ServerTest : public testing::Test {
       runners_[name] = *std::move(runner);
       config_.runners.push_back({.name = name, .endpoints = {runners_[name]->address()}});
     }
-    const GraphSpec spec = {
-        .name = "inference_graph",
-        .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "one"}},
-                  {.name = "b", .kind = GraphSpec::Generate{.runner = "two"}},
-                  {.name = "s",
-                   .kind = GraphSpec::Classify{.runner = "bert", .inputs = {"a", "b"}}}},
-        .output = "s"};
-    auto graph = Graph::Create(spec, {"one", "two", "bert"});
-    ASSERT_TRUE(graph.ok()) << graph.status();
-    config_.graphs.push_back(*std::move(graph));
+    config_.graphs.push_back(MakeGraph("inference_graph", {"a", "b"}));
     options.http_address = "127.0.0.1:0";
     options.grpc_address = "127.0.0.1:0";
     auto server = Server::Start(options, config_);
@@ -79,6 +71,29 @@ class ServerTest : public testing::Test {
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(server_->grpc_address(), grpc::InsecureChannelCredentials());
     HealthOf(channel_, "readiness").WaitUntil(true);
+  }
+
+  // Scores the texts of `inputs`, of its generators a (on runner one) and b (on two).
+  static std::shared_ptr<const Graph> MakeGraph(const std::string& name,
+                                                const std::vector<std::string>& inputs) {
+    GraphSpec spec = {
+        .name = name,
+        .nodes = {{.name = "s", .kind = GraphSpec::Classify{.runner = "bert", .inputs = inputs}}},
+        .output = "s"};
+    for (const std::string& input : inputs) {
+      spec.nodes.push_back(
+          {.name = input, .kind = GraphSpec::Generate{.runner = input == "a" ? "one" : "two"}});
+    }
+    auto graph = Graph::Create(spec, {"one", "two", "bert"});
+    EXPECT_TRUE(graph.ok()) << graph.status();
+    return *std::move(graph);
+  }
+
+  // The config of the start with other graphs.
+  Config WithGraphs(std::vector<std::shared_ptr<const Graph>> graphs) const {
+    Config config = config_;
+    config.graphs = std::move(graphs);
+    return config;
   }
 
   uint16_t HttpPort() const {
@@ -194,6 +209,41 @@ TEST_F(ServerTest, TellsTheGraphOverHttpAndGrpcAlike) {
               HasSubstr(R"("name":"s","kind":"NODE_KIND_CLASSIFY","runner":"bert",)"
                         R"("inputs":["a","b"],"healthy_replicas":1)"));
   EXPECT_EQ(Get("/v1/graphs/none").status, 404);
+}
+
+TEST_F(ServerTest, ReloadReplacesTheGraphsUnderCallsInProgress) {
+  StartAll({.tokens = {" am"}, .token_delay = absl::Milliseconds(300)});
+  v1::ClassifyGeneratedTextsResponse before;
+  auto call = std::async(std::launch::async, [&] { return ClassifyGeneratedTexts(before); });
+  runners_["one"]->WaitForGenerate(1);
+  server_->Reload(WithGraphs({MakeGraph("inference_graph", {"b"}), MakeGraph("new", {"a"})}));
+  v1::ClassifyGeneratedTextsResponse after;
+  EXPECT_TRUE(ClassifyGeneratedTexts(after).ok());
+  EXPECT_EQ(after.results_size(), 1);
+  const grpc::Status status = call.get();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(before.results_size(), 2);
+  EXPECT_EQ(Get("/v1/graphs/new").status, 200);
+  EXPECT_THAT(Get("/metrics").body, HasSubstr("chorus_config_reloads_total{result=\"ok\"} 1\n"));
+
+  server_->Reload(WithGraphs({MakeGraph("new", {"a"})}));
+  EXPECT_EQ(ClassifyGeneratedTexts(after).error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Get("/v1/graphs/inference_graph").status, 404);
+}
+
+TEST_F(ServerTest, ARefusedReloadLeavesTheGraphsAsTheyAre) {
+  StartAll();
+  server_->Reload(absl::InvalidArgumentError("graph.yaml:1:1: is not YAML"));
+  Config other_limits = WithGraphs({MakeGraph("new", {"a"})});
+  other_limits.limits.max_connections = 1;
+  server_->Reload(other_limits);
+  EXPECT_EQ(Get("/v1/graphs/new").status, 404);
+  v1::ClassifyGeneratedTextsResponse response;
+  EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
+  EXPECT_EQ(response.results_size(), 2);
+  EXPECT_THAT(Get("/metrics").body,
+              AllOf(HasSubstr("chorus_config_reloads_total{result=\"error\"} 2\n"),
+                    HasSubstr("chorus_config_last_reload_successful 0\n")));
 }
 
 TEST_F(ServerTest, HealthFollowsTheRunners) {

@@ -310,18 +310,22 @@ TEST(ParseYaml, StopsListingAfterTwentyMistakes) {
   EXPECT_THAT(error, testing::EndsWith("\nand there is more"));
 }
 
-TEST(ReadYamlFile, ReadsTheExample) {
+TEST(ReadTextFile, ReadsTheExample) {
+  const std::string path = "examples/graphs/inference_graph.yaml";
+  const absl::StatusOr<std::string> text = ReadTextFile(path);
+  ASSERT_TRUE(text.ok()) << text.status();
   config::v1::Graph graph;
-  const absl::Status status = ReadYamlFile("examples/graphs/inference_graph.yaml", graph);
+  const absl::Status status = ParseYaml(*text, path, graph);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(graph.name(), "inference_graph");
 }
 
-TEST(ReadYamlFile, SaysWhyItCannotOpen) {
-  config::v1::Graph graph;
-  EXPECT_EQ(ReadYamlFile("/nonexistent/graph.yaml", graph).code(), absl::StatusCode::kNotFound);
+TEST(ReadTextFile, SaysWhyItCannotOpen) {
+  const absl::Status status = ReadTextFile("/nonexistent/graph.yaml").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("/nonexistent/graph.yaml"));
   // A folder opens, but does not read.
-  EXPECT_FALSE(ReadYamlFile("examples", graph).ok());
+  EXPECT_FALSE(ReadTextFile("examples").ok());
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 
-import { StandIn } from "./stand_in.mjs";
+import { BRANCHES, StandIn } from "./stand_in.mjs";
 
 const { values: flags } = parseArgs({
   options: { gateway: { type: "string" }, packages: { type: "string" }, bin: { type: "string" } },
@@ -85,7 +85,10 @@ async function open(where = "/", options = {}) {
 
 beforeEach(async () => {
   problems = [];
-  if (standIn) standIn.script = (reply) => standIn.answer(reply);
+  if (standIn) {
+    standIn.script = (reply) => standIn.answer(reply);
+    standIn.branches = BRANCHES;
+  }
   await open();
 });
 // Neither scripts nor the content security policy may have complained.
@@ -335,6 +338,17 @@ test("draws the graph while its tab is open", async () => {
   await page.keyboard.press("ArrowLeft");
   assert.equal(await page.getByRole("tab", { name: "Generate" }).getAttribute("aria-selected"), "true");
   assert.equal(await page.locator("#graph").isHidden(), true);
+});
+
+test("follows the graph when it changes", onlyStandIn, async () => {
+  await columns().nth(2).waitFor();
+  standIn.branches = ["other", "gpt2"];
+  await runToEnd();
+  assert.deepEqual(await columns().getByRole("heading").allTextContents(), ["other", "gpt2"]);
+  await page.getByRole("tab", { name: "Graph" }).click();
+  await page.locator("#graph").getByRole("article", { name: "other" }).waitFor();
+  standIn.branches = ["gpt2"];
+  await page.locator("#graph").getByRole("article", { name: "other" }).waitFor({ state: "detached" });
 });
 
 test("says when the graph cannot be had", onlyStandIn, async () => {

@@ -26,6 +26,7 @@ export class StandIn {
   // What a call of the stream does: an async function of (reply, request).
   script = (reply) => this.answer(reply);
   calls = [];  // {url, body, left}: left is set when the client closed before the end.
+  branches = BRANCHES;  // At most three.
   graphCalls = 0;
   inFlight = 0;
 
@@ -85,7 +86,7 @@ export class StandIn {
     const tokens = TEXTS.map((text) => text.match(/\s*\S+/gu));
     const length = Math.max(...tokens.map((list) => list.length));
     for (let i = 0; i < length + 1; ++i) {
-      for (const [index, branch] of BRANCHES.entries()) {
+      for (const [index, branch] of this.branches.entries()) {
         if (i < tokens[index].length) {
           const end = i === tokens[index].length - 1 ? { finish_reason: "FINISH_REASON_STOP" } : {};
           this.send(reply, "token", { index, branch, text: tokens[index][i], num_tokens: 1, ...end });
@@ -122,8 +123,8 @@ export class StandIn {
     reply.end(JSON.stringify({
       name: "inference_graph",
       nodes: [
-        ...BRANCHES.map((name, i) => node(name, "NODE_KIND_GENERATE", [], 0.21 + 0.11 * i)),
-        node("bert-base-uncased", "NODE_KIND_CLASSIFY", BRANCHES, 0.0063),
+        ...this.branches.map((name, i) => node(name, "NODE_KIND_GENERATE", [], 0.21 + 0.11 * i)),
+        node("bert-base-uncased", "NODE_KIND_CLASSIFY", this.branches, 0.0063),
       ],
     }));
   }

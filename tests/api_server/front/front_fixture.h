@@ -30,7 +30,7 @@ class FrontFixture : public testing::Test {
         .output = "score"};
     auto graph = Graph::Create(spec, {"gpt2", "distilgpt2", "bert"});
     EXPECT_TRUE(graph.ok()) << graph.status();
-    return {{"inference_graph", *std::move(graph)}};
+    return {*std::move(graph)};
   }
 
   // Answers a graph run that has begun: " one" with 0.9, " two" with 0.2.

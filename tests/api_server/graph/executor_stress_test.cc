@@ -130,7 +130,7 @@ void Stress(int num_runs, int fail_every, bool cancel, Counts& counts) {
   auto graph = Graph::Create(spec, {"r"});
   ASSERT_TRUE(graph.ok()) << graph.status();
   Pool pool(4);
-  Executor executor({{"g", *graph}}, {{"r", std::make_shared<PoolRunnerClient>(pool, fail_every)}});
+  Executor executor({*graph}, {{"r", std::make_shared<PoolRunnerClient>(pool, fail_every)}});
   std::latch finished(num_runs);
   std::vector<std::atomic<int>> num_done(num_runs);
   const auto submit = [&](int first) {
@@ -186,6 +186,42 @@ TEST(ExecutorStress, CancelledRunsCompleteOnceToo) {
   EXPECT_GT(counts.ok, 0);
 }
 
+// Each run is of one graph or of the other, whole.
+TEST(ExecutorStress, RunsGoOnWhileTheirGraphIsReplaced) {
+  const auto make = [](std::vector<std::string> inputs) {
+    const GraphSpec spec = {
+        .name = "g",
+        .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "r"}},
+                  {.name = "b", .kind = GraphSpec::Generate{.runner = "r", .input = "a"}},
+                  {.name = "s", .kind = GraphSpec::Classify{.runner = "r", .inputs = inputs}}},
+        .output = "s"};
+    return Graph::Create(spec, {"r"}).value();
+  };
+  const std::shared_ptr<const Graph> graphs[] = {make({"a", "b"}), make({"b"})};
+  constexpr int kNumRuns = 600;
+  Pool pool(4);
+  Executor executor({graphs[0]}, {{"r", std::make_shared<PoolRunnerClient>(pool, 0)}});
+  std::atomic<int> num_done = 0;
+  std::thread replacer([&] {
+    for (int i = 0; num_done < kNumRuns; ++i) {
+      executor.SetGraphs({graphs[i % 2]});
+      EXPECT_EQ(executor.DescribeGraphs().size(), 1u);
+      std::this_thread::yield();
+    }
+  });
+  for (int i = 0; i < kNumRuns; ++i) {
+    const absl::Status status = executor.RunGraph(
+        "g", "x", {}, {}, nullptr, [&](absl::StatusOr<std::vector<GraphResult>> results) {
+          EXPECT_TRUE(results.ok()) << results.status();
+          EXPECT_EQ(results->back().generated, "x 0 0 0 1 1 1");
+          EXPECT_EQ(results->front().generated, results->size() == 2 ? "x 0 0 0" : "x 0 0 0 1 1 1");
+          ++num_done;
+        });
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  replacer.join();
+}
+
 // Destroying the executor waits for what is in progress.
 TEST(ExecutorStress, DestructorWaitsForRuns) {
   const GraphSpec spec = {
@@ -198,7 +234,7 @@ TEST(ExecutorStress, DestructorWaitsForRuns) {
   Pool pool(2);
   std::atomic<int> num_done = 0;
   {
-    Executor executor({{"g", *graph}}, {{"r", std::make_shared<PoolRunnerClient>(pool, 0)}});
+    Executor executor({*graph}, {{"r", std::make_shared<PoolRunnerClient>(pool, 0)}});
     for (int i = 0; i < 50; ++i) {
       ASSERT_TRUE(executor.RunGraph("g", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());
       ASSERT_TRUE(executor.Generate("r", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());

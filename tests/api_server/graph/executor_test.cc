@@ -82,14 +82,34 @@ class ExecutorTest : public testing::Test {
                   {.name = "score",
                    .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"second"}}}},
         .output = "score"};
-    Executor::Graphs graphs;
-    for (const GraphSpec& spec : {tutorial, chain}) {
-      auto graph = Graph::Create(spec, {"ra", "rb", "rs"});
-      EXPECT_TRUE(graph.ok()) << graph.status();
-      graphs.emplace(spec.name, *std::move(graph));
-    }
-    executor_.emplace(std::move(graphs), Executor::Runners{{"ra", ra_}, {"rb", rb_}, {"rs", rs_}},
+    tutorial_ = Make(tutorial);
+    chain_ = Make(chain);
+    executor_.emplace(Executor::Graphs{tutorial_, chain_},
+                      Executor::Runners{{"ra", ra_}, {"rb", rb_}, {"rs", rs_}},
                       [this] { return now_; });
+  }
+
+  static std::shared_ptr<const Graph> Make(const GraphSpec& spec) {
+    auto graph = Graph::Create(spec, {"ra", "rb", "rs"});
+    EXPECT_TRUE(graph.ok()) << graph.status();
+    return *std::move(graph);
+  }
+
+  // "tutorial" with only one of its generators, whose defaults are `defaults`.
+  static std::shared_ptr<const Graph> ShorterTutorial(const GenerateOverrides& defaults) {
+    return Make(
+        {.name = "tutorial",
+         .nodes = {{.name = "b", .kind = GraphSpec::Generate{.runner = "rb", .defaults = defaults}},
+                   {.name = "score", .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"b"}}}},
+         .output = "score"});
+  }
+
+  std::vector<std::string> GraphNames() const {
+    std::vector<std::string> names;
+    for (const GraphStatus& status : executor_->DescribeGraphs()) {
+      names.push_back(status.graph->name());
+    }
+    return names;
   }
 
   absl::Status Run(const std::string& graph, const GenerateOverrides& overrides = {},
@@ -104,6 +124,7 @@ class ExecutorTest : public testing::Test {
   absl::Time now_ = absl::UnixEpoch();
   std::shared_ptr<RecordingListener> listener_;  // Null: nobody listens.
   Outcome<std::vector<GraphResult>> outcome_;
+  std::shared_ptr<const Graph> tutorial_, chain_;
   std::optional<Executor> executor_;
 };
 
@@ -131,7 +152,7 @@ TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
 }
 
 TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
-  EXPECT_THAT(executor_->GraphNames(), ElementsAre("chain", "tutorial"));
+  EXPECT_THAT(GraphNames(), ElementsAre("chain", "tutorial"));
   EXPECT_EQ(executor_->DescribeGraph("none").status().code(), absl::StatusCode::kNotFound);
   const auto describe = [&] { return executor_->DescribeGraph("tutorial").value(); };
   ra_->set_healthy(false);
@@ -401,6 +422,51 @@ TEST_F(ExecutorTest, ListsTheGraphsThereAre) {
   EXPECT_EQ(Run("nothing"),
             absl::NotFoundError("no graph is called \"nothing\"; there is chain, tutorial"));
   EXPECT_EQ(outcome_.num_calls, 0);
+}
+
+TEST_F(ExecutorTest, ARunEndsWithTheGraphItBeganWith) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  executor_->SetGraphs({ShorterTutorial({})});
+  Outcome<std::vector<GraphResult>> next;
+  ASSERT_TRUE(executor_->RunGraph("tutorial", "I", {}, {}, nullptr, next.Done()).ok());
+  EXPECT_EQ(ra_->num_generate_calls(), 1u);
+  ra_->TakeGenerate().Finish(" am a");
+  for (int i = 0; i < 2; ++i) rb_->TakeGenerate().Finish(" am b");
+  for (int i = 0; i < 3; ++i) rs_->TakeClassify().Finish(1);
+  ASSERT_TRUE(outcome_.value.has_value() && outcome_.value->ok()) << outcome_.status();
+  EXPECT_THAT(**outcome_.value, SizeIs(2));
+  ASSERT_TRUE(next.value.has_value() && next.value->ok()) << next.status();
+  EXPECT_THAT(**next.value, SizeIs(1));
+}
+
+TEST_F(ExecutorTest, AGraphThatIsGoneIsNotFoundWhileItsRunsEnd) {
+  ASSERT_TRUE(Run("chain").ok());
+  executor_->SetGraphs({tutorial_});
+  EXPECT_THAT(GraphNames(), ElementsAre("tutorial"));
+  EXPECT_EQ(executor_->DescribeGraph("chain").status().code(), absl::StatusCode::kNotFound);
+  Outcome<std::vector<GraphResult>> next;
+  EXPECT_EQ(executor_->RunGraph("chain", "I", {}, {}, nullptr, next.Done()),
+            absl::NotFoundError("no graph is called \"chain\"; there is tutorial"));
+  ra_->TakeGenerate().Finish(" am");
+  rb_->TakeGenerate().Finish(" b");
+  rs_->TakeClassify().Finish(1);
+  ASSERT_TRUE(outcome_.value.has_value());
+  EXPECT_TRUE(outcome_.status().ok()) << outcome_.status();
+}
+
+TEST_F(ExecutorTest, AGraphThatIsAsItWasKeepsItsStatistics) {
+  executor_->SetGraphs({ShorterTutorial({.top_k = 5}), chain_});
+  const auto num_calls = [&] {
+    return executor_->DescribeGraph("tutorial")->generators[0].stats.recent_calls;
+  };
+  ASSERT_TRUE(Run("tutorial").ok());
+  rb_->TakeGenerate().Finish("");
+  rs_->TakeClassify().Finish(1);
+  EXPECT_EQ(num_calls(), 1u);
+  executor_->SetGraphs({ShorterTutorial({.top_k = 5})});
+  EXPECT_EQ(num_calls(), 1u);
+  executor_->SetGraphs({ShorterTutorial({.top_k = 6})});
+  EXPECT_EQ(num_calls(), 0u);
 }
 
 TEST_F(ExecutorTest, BranchesShareASeedAndDifferInBranch) {

@@ -1,0 +1,37 @@
+#include "api_server/reload_metrics.h"
+
+namespace chorus {
+
+ReloadMetrics::ReloadMetrics(prometheus::Registry& registry)
+    : reloads_(prometheus::BuildCounter()
+                   .Name("chorus_config_reloads_total")
+                   .Help("Times the configuration files were taken again, or refused")
+                   .Register(registry)),
+      ok_(reloads_.Add({{"result", "ok"}})),
+      errors_(reloads_.Add({{"result", "error"}})),
+      last_successful_(prometheus::BuildGauge()
+                           .Name("chorus_config_last_reload_successful")
+                           .Help("Whether the configuration files are those that are served")
+                           .Register(registry)
+                           .Add({})),
+      last_success_(prometheus::BuildGauge()
+                        .Name("chorus_config_last_reload_success_timestamp_seconds")
+                        .Help("When the configuration files were last taken")
+                        .Register(registry)
+                        .Add({})) {
+  last_successful_.Set(1);
+  last_success_.SetToCurrentTime();
+}
+
+void ReloadMetrics::CountOk() {
+  ok_.Increment();
+  last_successful_.Set(1);
+  last_success_.SetToCurrentTime();
+}
+
+void ReloadMetrics::CountError() {
+  errors_.Increment();
+  last_successful_.Set(0);
+}
+
+}  // namespace chorus

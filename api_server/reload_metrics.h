@@ -1,0 +1,33 @@
+#pragma once
+
+// The metrics of taking the configuration files again:
+//   chorus_config_reloads_total{result}                    counter; result is ok or error
+//   chorus_config_last_reload_successful                   gauge: 0 after an error, else 1
+//   chorus_config_last_reload_success_timestamp_seconds    gauge: Unix time; at first of the start
+//
+// Thread safety: all methods may be called from any thread.
+
+#include "prometheus/counter.h"
+#include "prometheus/family.h"
+#include "prometheus/gauge.h"
+#include "prometheus/registry.h"
+
+namespace chorus {
+
+class ReloadMetrics {
+ public:
+  // `registry` must outlive this.
+  explicit ReloadMetrics(prometheus::Registry& registry);
+
+  void CountOk();
+  void CountError();
+
+ private:
+  prometheus::Family<prometheus::Counter>& reloads_;
+  prometheus::Counter& ok_;
+  prometheus::Counter& errors_;
+  prometheus::Gauge& last_successful_;
+  prometheus::Gauge& last_success_;
+};
+
+}  // namespace chorus
