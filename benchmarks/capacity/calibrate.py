@@ -5,7 +5,7 @@ usage: calibrate.py --models DIR --profile profile.json [--dtype int8] [--thread
 
 DIR holds the folders gpt2, distilgpt2, gpt2-medium and bert-base-uncased (../peers/make_models.py makes them at real size
 with random weights, which speed does not depend on). Each model's steps are timed alone, and beside another model that
-keeps the other cores busy. Have nothing else running. It takes some minutes.
+keeps another core busy: a generator beside the classifier, and that beside gpt2. Have nothing else running. It takes some minutes.
 """
 import argparse
 import asyncio
@@ -34,9 +34,12 @@ async def generate(deployment, runner, texts, new_tokens):
         "text": text, "max_new_tokens": new_tokens, "max_length": 1024, "ignore_eos": True}) for text in texts])
 
 
-async def keep_busy(deployment, runner):
+async def keep_busy(deployment, runner, rng):
     while True:
-        await generate(deployment, runner, ["I have an idea!"] * 8, NEW_TOKENS)
+        if runner == CLASSIFIER:
+            await deployment.post(f"/v1/models/{runner}:classify", {"texts": [text_of(90, rng) for _ in range(4)]})
+        else:
+            await generate(deployment, runner, [text_of(20, rng) for _ in range(8)], NEW_TOKENS)
 
 
 class Steps:
@@ -129,7 +132,7 @@ async def calibrate_model(args, runner, neighbour, rng):
         before = used()
         seconds, decoding, per_key = await measure(deployment, runner, rng)
         aside, tokens = (after - earlier for after, earlier in zip(used(), before))
-        busy = asyncio.create_task(keep_busy(deployment, neighbour))
+        busy = asyncio.create_task(keep_busy(deployment, neighbour, rng))
         seconds_beside, decoding_beside, _ = await measure(deployment, runner, rng)
         busy.cancel()
         await asyncio.gather(busy, return_exceptions=True)
@@ -167,7 +170,7 @@ async def calibrate(args):
     rng = random.Random(1)
     models, aside = {}, []
     for runner in RUNNERS:
-        neighbour = "gpt2-generation" if runner != "gpt2-generation" else "distilgpt2-generation"
+        neighbour = "gpt2-generation" if runner == CLASSIFIER else CLASSIFIER
         models[runner], per_token = await calibrate_model(args, runner, neighbour, rng)
         if runner != CLASSIFIER:
             aside.append(per_token)

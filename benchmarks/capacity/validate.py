@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Holds the capacity model against the real processes: the same requests at the same times, at several loads.
 
-usage: validate.py --models DIR --profile profile.json [--loads 0.3,0.55,0.8] [--seconds 120] [--build BUILD_DIR]
+usage: validate.py --models DIR --profile profile.json [--generator gpt2-generation] [--loads 0.3,0.6,0.85] [--build BUILD_DIR]
 
-DIR is that of calibrate.py, and this the machine the profile is of. All four runners, with the profile's dtype and threads,
-and the gateway share its cores. Loads are parts of the rate at which the model is busy all the time. Prints a Markdown
-table. Have nothing else running.
+DIR is that of calibrate.py, and this the machine the profile is of. The graph has one generator and the classifier, so that on
+two cores each has one, as pods with whole cores have; the gateway takes what little it needs of both. Loads are parts of the
+rate at which a runner is busy all the time. Prints a Markdown table. Have nothing else running.
 """
 import argparse
 import asyncio
+import dataclasses
 import os
 import pathlib
 import random
@@ -16,7 +17,7 @@ import statistics
 import sys
 import time
 
-from calibrate import RUNNERS
+from calibrate import CLASSIFIER, RUNNERS
 from costs import Profile
 from deployment import ROOT, Deployment, text_of
 from simulator import Graph, quantile
@@ -43,21 +44,23 @@ async def measure(deployment, requests, rng):
 def busy_rate(profile, args):
     """Requests a second of a long queue."""
     rng = random.Random(0)
-    requests = [request for request in poisson(1000, 1, args.prompt_tokens, args.new_tokens, rng)]
+    requests = poisson(1000, 1, args.prompt_tokens, args.new_tokens, rng)
     graph = Graph(profile, dict.fromkeys(profile.models, 1), num_shared_cores=os.cpu_count())
     graph.run(requests)
     return len(requests) / graph.events.now
 
 
 async def validate(args, profile):
+    names = (args.generator, CLASSIFIER)
+    profile = dataclasses.replace(profile, models={name: profile.models[name] for name in names})
     most = busy_rate(profile, args)
-    print(f"{profile.cpu}, {os.cpu_count()} cores, {profile.dtype}, {profile.threads} thread(s) a runner; "
-          f"busy all the time at {most:.2f} requests/s\n")
+    print(f"{args.generator} and {CLASSIFIER}, {profile.dtype}, {profile.threads} thread(s) each, {os.cpu_count()} cores of "
+          f"{profile.cpu}; busy all the time at {most:.2f} requests/s\n")
     print("| load | requests/s | requests | | mean | p50 | p95 |\n|---|---|---|---|---|---|---|")
-    models = {name: args.models / folder for name, folder in RUNNERS.items()}
+    models = {name: args.models / RUNNERS[name] for name in names}
     worst = 0.0
     with Deployment(args.build, models, profile.dtype, profile.threads) as deployment:
-        await measure(deployment, poisson(most / 4, 10, args.prompt_tokens, args.new_tokens, random.Random(2)), random)
+        await measure(deployment, poisson(most / 4, 10, args.prompt_tokens, args.new_tokens, random.Random(2)), random.Random(2))
         for load in args.loads:
             rng = random.Random(args.seed)
             requests = poisson(load * most, args.seconds, args.prompt_tokens, args.new_tokens, rng)
@@ -81,7 +84,8 @@ def main():
     parser.add_argument("--models", type=pathlib.Path, required=True)
     parser.add_argument("--profile", type=pathlib.Path, required=True)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
-    parser.add_argument("--loads", type=lambda text: [float(each) for each in text.split(",")], default=[0.3, 0.55, 0.8])
+    parser.add_argument("--loads", type=lambda text: [float(each) for each in text.split(",")], default=[0.3, 0.6, 0.85])
+    parser.add_argument("--generator", default="gpt2-generation", choices=[name for name in RUNNERS if name != CLASSIFIER])
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--prompt_tokens", type=token_range, default=(5, 40), help="N or LOW-HIGH")

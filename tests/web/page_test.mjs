@@ -155,9 +155,13 @@ test("streams texts, scores and timings", async () => {
 });
 
 test("fills the columns while the texts are being written", async () => {
+  // Texts that last for some frames, on fast machines too.
+  await setParameter("max_length", "250");
+  await setParameter("seed", "11");
   await page.evaluate(() => {
     window.lengths = new Set();
-    new MutationObserver(() => window.lengths.add(document.querySelector(".column .text").textContent.length))
+    const written = () => [...document.querySelectorAll(".column .text")].map((text) => text.textContent.length).join();
+    new MutationObserver(() => window.lengths.add(written()))
       .observe(document.querySelector("#columns"), { subtree: true, childList: true, characterData: true });
   });
   await runToEnd();
