@@ -92,14 +92,14 @@ def main():
     replicas, graph, p95 = found
     print(f"{args.rate:g} requests/s, p95 {p95:.2f} s (bound {args.p95:g} s); {profile.dtype}, {profile.threads} thread(s) a "
           f"replica, {profile.cpu}\n")
-    print("| | replicas | cores | busy | memory of each, MiB |\n|---|---|---|---|---|")
+    print("| | replicas | cores | of its most | memory of each, MiB |\n|---|---|---|---|---|")
     cores = 0
     for name, model in profile.models.items():
-        busy = sum(each.busy_seconds for each in graph.runners[name]) / replicas[name] / graph.events.now
-        kv_tokens = max(getattr(each, "max_kv_tokens") for each in graph.runners[name])
+        load = args.rate * work_per_request(model, args) / replicas[name]
+        kv_tokens = max(each.max_kv_tokens for each in graph.runners[name])
         memory = (model.memory_bytes + kv_tokens * model.kv_bytes_per_token) / MIB
         cores += replicas[name] * profile.threads
-        print(f"| {name} | {replicas[name]} | {replicas[name] * profile.threads} | {busy:.0%} | {memory:.0f} |")
+        print(f"| {name} | {replicas[name]} | {replicas[name] * profile.threads} | {load:.0%} | {memory:.0f} |")
     tokens = args.num_generators * sum(args.new_tokens) / 2
     gateway_cores = args.rate * (profile.gateway_per_request + tokens * profile.gateway_per_token)
     gateways = max(args.min_replicas, math.ceil(gateway_cores / GATEWAY_UTILISATION))

@@ -29,16 +29,17 @@ def simulate(profile, requests):
 
 
 async def measure(deployment, requests, rng):
-    """Seconds from when each request was due to its reply."""
+    """Seconds from when each request was due to its reply, and the CPU seconds that asking took for each."""
     texts = [text_of(request.prompt_tokens, rng) for request in requests]
-    start = time.monotonic()
+    start, cpu = time.monotonic(), time.process_time()
 
     async def one(request, text):
         await asyncio.sleep(start + request.arrival - time.monotonic())
         await deployment.post("/v1/graphs/inference_graph:run", {
             "text": text, "max_new_tokens": request.new_tokens, "max_length": 1024, "ignore_eos": True})
         return time.monotonic() - start - request.arrival
-    return await asyncio.gather(*[one(request, text) for request, text in zip(requests, texts)])
+    times = await asyncio.gather(*[one(request, text) for request, text in zip(requests, texts)])
+    return times, (time.process_time() - cpu) / len(requests)
 
 
 def busy_rate(profile, args):
@@ -64,8 +65,9 @@ async def validate(args, profile):
         for load in args.loads:
             rng = random.Random(args.seed)
             requests = poisson(load * most, args.seconds, args.prompt_tokens, args.new_tokens, rng)
-            predicted = simulate(profile, requests)
-            measured = await measure(deployment, requests, rng)
+            measured, asking = await measure(deployment, requests, rng)
+            # Whoever asks takes of the same cores.
+            predicted = simulate(dataclasses.replace(profile, gateway_per_request=profile.gateway_per_request + asking), requests)
             figures = [[statistics.mean(times), quantile(times, 0.5), quantile(times, 0.95)]
                        for times in (measured, predicted)]
             errors = [p / m - 1 for m, p in zip(*figures)]
