@@ -55,7 +55,8 @@ absl::StatusOr<HttpUrl> ParseHttpUrl(const std::string& text) {
 
 absl::StatusOr<HttpUrl> FollowRedirect(const HttpUrl& base, const std::string& location) {
   const Url url(curl_url());
-  if (curl_url_set(url.get(), CURLUPART_URL, base.text.c_str(), 0) != CURLUE_OK ||
+  if (location.empty() ||
+      curl_url_set(url.get(), CURLUPART_URL, base.text.c_str(), 0) != CURLUE_OK ||
       curl_url_set(url.get(), CURLUPART_URL, location.c_str(), 0) != CURLUE_OK) {
     return absl::InvalidArgumentError(
         absl::StrCat(base.host, " redirects to what is no URL: ", Quote(location)));
