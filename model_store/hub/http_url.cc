@@ -26,7 +26,7 @@ std::string Part(CURLU* url, CURLUPart part, unsigned int flags = 0) {
 
 // Shown without what may be a secret in it.
 std::string Quote(const std::string& text) {
-  return "\"" + absl::CHexEscape(text.substr(0, text.find_first_of("?#"))) + "\"";
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, text.find_first_of("?#"))), "\"");
 }
 
 absl::StatusOr<HttpUrl> Describe(CURLU* url, const std::string& text) {

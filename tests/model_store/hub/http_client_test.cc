@@ -190,7 +190,7 @@ TEST_F(HttpClientTest, HeadersAreBounded) {
     return response;
   });
   const absl::Status status = Get(hub_.url() + "/x").status();
-  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(sink_.text, IsEmpty());
 }
 
@@ -232,11 +232,11 @@ TEST_F(HttpClientTest, TrustsOnlyWhatItIsToldToTrust) {
 }
 
 TEST_F(HttpClientTest, RefusesATokenThatCouldEndItsHeader) {
-  for (const char* token : {"a b", "a\r\nX: y", "a\xFF"}) {
+  for (const char* token : {"hf_a hf_b", "hf_a\r\nX: y", "hf_a\xFF"}) {
     options_.token = token;
     const absl::Status status = Get(hub_.url() + "/x").status();
     EXPECT_TRUE(absl::IsInvalidArgument(status));
-    EXPECT_THAT(Message(status), Not(HasSubstr(token)));
+    EXPECT_THAT(Message(status), Not(HasSubstr("hf_a")));
   }
 }
 

@@ -212,12 +212,13 @@ TEST_F(PullTest, GoesOnAfterABrokenConnection) {
     response.cut_after = response.body.size() / 2;
     return response;
   };
-  const auto stall = [&](HubResponse response) {
-    response = cut(response);
+  const auto stall = [](HubResponse response) {
+    response.cut_after = 1000;
     response.stall = true;
     return response;
   };
   ScriptWeights({cut, stall, cut});
+  options_.hub.retry.max_failures = 4;
   const auto result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(GetFile(store_.Directory(kTag) / "model.safetensors"), weights_);
@@ -226,7 +227,7 @@ TEST_F(PullTest, GoesOnAfterABrokenConnection) {
   EXPECT_EQ(requests[0].header("range"), "");
   EXPECT_EQ(requests[1].header("range"), "bytes=1572864-");
   EXPECT_THAT(requests[1].header("if-range"), HasSubstr("\""));
-  EXPECT_EQ(requests[2].header("range"), "bytes=2359296-");
+  EXPECT_EQ(requests[2].header("range"), "bytes=1573864-");
   EXPECT_THAT(observer_.retries, SizeIs(3));
 }
 
@@ -291,6 +292,12 @@ TEST_F(PullTest, WhatDoesNotFitTogetherIsFetchedAgainInOnePiece) {
 }
 
 TEST_F(PullTest, RefusesOtherBytesThanThoseListed) {
+  hub_.SetHook([&](const HubRequest& request) -> std::optional<HubResponse> {
+    if (!request.target.ends_with("/vocab.json")) return std::nullopt;
+    return HubResponse{.body = "[]"};
+  });
+  EXPECT_THAT(Message(Run().status()), HasSubstr("vocab.json is not what the hub lists: its Git"));
+  ExpectNoVersion();
   const auto changed = [](HubResponse response) {
     response.body[100] ^= 1;
     return response;
@@ -307,12 +314,6 @@ TEST_F(PullTest, RefusesOtherBytesThanThoseListed) {
     EXPECT_THAT(Message(status), HasSubstr("model.safetensors"));
     ExpectNoVersion();
   }
-  hub_.SetHook([&](const HubRequest& request) -> std::optional<HubResponse> {
-    if (!request.target.ends_with("/vocab.json")) return std::nullopt;
-    return HubResponse{.body = "[]"};
-  });
-  EXPECT_THAT(Message(Run().status()), HasSubstr("vocab.json is not what the hub lists: its Git"));
-  ExpectNoVersion();
 }
 
 TEST_F(PullTest, ATruncatedBodyIsNotTheFile) {
@@ -327,7 +328,7 @@ TEST_F(PullTest, ATruncatedBodyIsNotTheFile) {
   ScriptWeights({truncated, nothing, nothing});
   const absl::Status status = Run().status();
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-  EXPECT_THAT(Message(status), HasSubstr("ended after 0 of 1 bytes"));
+  EXPECT_THAT(Message(status), HasSubstr("ended after 3145727 of 3145728 bytes"));
   ExpectNoVersion();
 }
 

@@ -184,7 +184,7 @@ HubResponse ScriptedHub::Answer(const HubRequest& request) const {
   if (!request.target.starts_with(prefix)) return NotFound();
   const auto file = files_.find(request.target.substr(prefix.size()));
   if (file == files_.end()) return NotFound();
-  const std::string etag = "\"" + GitHashOf(file->second) + "\"";
+  const std::string etag = absl::StrCat("\"", GitHashOf(file->second), "\"");
   HubResponse response{.headers = {{"ETag", etag}}, .body = file->second};
   size_t start = 0;
   const std::string range = request.header("range");
@@ -206,9 +206,10 @@ std::vector<HubRequest> ScriptedHub::requests() const {
 }
 
 std::vector<HubRequest> ScriptedHub::RequestsFor(std::string_view file) const {
+  const std::string suffix = absl::StrCat("/", std::string(file));
   std::vector<HubRequest> found;
   for (const HubRequest& request : requests()) {
-    if (request.target.ends_with("/" + std::string(file))) found.push_back(request);
+    if (request.target.ends_with(suffix)) found.push_back(request);
   }
   return found;
 }
