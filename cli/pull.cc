@@ -1,5 +1,6 @@
 #include "cli/pull.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -56,6 +57,7 @@ absl::StatusOr<int> PullModel(const PullModelOptions& options) {
   ASSIGN_OR_RETURN(const PullOptions pull, ReadOptions(options));
   ASSIGN_OR_RETURN(const std::filesystem::path home, ModelStore::DefaultHome());
   ModelStore store(home);  // Without the demo models: this one may be all that a volume is to hold.
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL raises it when a server has gone.
   ASSIGN_OR_RETURN(const std::unique_ptr<SignalStop> stop, SignalStop::Create());
   absl::StatusOr<PullResult> result;
   {

@@ -8,7 +8,8 @@
 //
 // Messages name a server by its host only, since the addresses of content servers hold secrets.
 //
-// Thread safety: none; one request at a time.
+// Thread safety: none; one request at a time. The process must ignore SIGPIPE, which TLS raises
+// when a server has gone.
 
 #include <cstdint>
 #include <memory>
