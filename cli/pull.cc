@@ -64,7 +64,10 @@ absl::StatusOr<int> PullModel(const PullModelOptions& options) {
     PullProgress progress(std::cerr, ::isatty(STDERR_FILENO) == 1, MonotonicNow);
     result = Pull(store, pull, progress, stop->token());
   }
-  if (absl::IsCancelled(result.status()) && stop->signal() != 0) return 128 + stop->signal();
+  if (absl::IsCancelled(result.status()) && stop->signal() != 0) {
+    std::cerr << "chorus: stopped; the next pull goes on from here" << std::endl;
+    return 128 + stop->signal();
+  }
   RETURN_IF_ERROR(result.status());
   if (std::cout << Describe(*result) << std::endl) return 0;
   return absl::UnavailableError("cannot write to standard output");

@@ -21,6 +21,7 @@ namespace {
 constexpr int kMaxRedirects = 5;
 constexpr size_t kMaxHeaderBytes = 256 << 10;
 constexpr size_t kMaxErrorTextBytes = 200;
+constexpr size_t kMaxUnreadBytes = 1 << 20;  // Of a body that nobody wants.
 constexpr long kStallBytesPerSecond = 1024;
 constexpr long kReceiveBufferBytes = 256 << 10;
 
@@ -54,6 +55,7 @@ struct Exchange {
   HttpResponse response;
   std::string location;
   size_t num_header_bytes = 0;
+  size_t num_unread_bytes = 0;
   bool begun = false;
   absl::Status error;  // Why a callback ended the request.
 
@@ -93,7 +95,13 @@ bool Exchange::OnBody(std::string_view bytes) {
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
-  if (!HasBody(response.status)) return true;
+  if (!HasBody(response.status)) {
+    num_unread_bytes += bytes.size();
+    if (num_unread_bytes <= kMaxUnreadBytes) return true;
+    return Fail(
+        absl::UnavailableError(absl::StrCat(response.host, " replied ", response.status,
+                                            " with more than ", kMaxUnreadBytes, " bytes")));
+  }
   if (response.status == 200) response.offset = 0;
   if (!std::exchange(begun, true)) {
     if (absl::Status begin = sink.Begin(response); !begin.ok()) return Fail(std::move(begin));

@@ -194,6 +194,18 @@ TEST_F(HttpClientTest, HeadersAreBounded) {
   EXPECT_THAT(sink_.text, IsEmpty());
 }
 
+TEST_F(HttpClientTest, BodiesThatNobodyWantsAreBounded) {
+  for (const int status : {302, 404, 500}) {
+    hub_.SetHook([&](const HubRequest&) {
+      return HubResponse{
+          .status = status, .headers = {{"Location", "/x"}}, .body = std::string(2 << 20, 'x')};
+    });
+    const absl::Status result = Get(hub_.url() + "/x").status();
+    EXPECT_TRUE(absl::IsUnavailable(result)) << result;
+    EXPECT_THAT(Message(result), HasSubstr("replied " + std::to_string(status)));
+  }
+}
+
 TEST_F(HttpClientTest, AStopEndsARequest) {
   options_.stall_timeout = absl::Minutes(10);
   hub_.SetHook([&](const HubRequest&) {
