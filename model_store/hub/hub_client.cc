@@ -9,7 +9,6 @@
 #include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
-#include "model_store/hub/http_url.h"
 #include "model_store/hub/interruptible_wait.h"
 
 namespace chorus {
@@ -80,14 +79,14 @@ absl::StatusOr<std::unique_ptr<HubClient>> HubClient::Create(const Options& opti
 HubClient::HubClient(const Options& options, std::unique_ptr<HttpClient> http,
                      PullObserver& observer, std::stop_token stop)
     : options_(options),
-      endpoint_(ParseEndpoint(options.http.endpoint)->text),
+      endpoint_(*ParseEndpoint(options.http.endpoint)),
       http_(std::move(http)),
       observer_(observer),
       stop_(std::move(stop)) {}
 
 absl::StatusOr<HubListing> HubClient::List(const HubSource& source) {
   const HttpRequest request{
-      .url = absl::StrCat(endpoint_, "/api/models/", source.repository, "/revision/",
+      .url = absl::StrCat(endpoint_.text, "/api/models/", source.repository, "/revision/",
                           absl::StrReplaceAll(source.revision, {{"/", "%2F"}}), "?blobs=true"),
       .time_limit = kListTimeLimit};
   RetryPolicy policy(options_.retry);
@@ -139,7 +138,7 @@ absl::Status HubClient::FetchRest(const HubSource& source, PartialFile& partial,
   const HubFile& file = partial.file();
   FileSink sink(partial, observer_);
   const absl::StatusOr<HttpResponse> response =
-      http_->Get({.url = absl::StrCat(endpoint_, "/", source.repository, "/resolve/",
+      http_->Get({.url = absl::StrCat(endpoint_.text, "/", source.repository, "/resolve/",
                                       source.revision, "/", file.name),
                   .offset = partial.size_bytes(),
                   .etag = etag},
@@ -178,28 +177,30 @@ absl::Status HubClient::Judge(const HttpResponse& response, const HubSource& sou
       response.error_message.empty()
           ? ""
           : absl::StrCat(" (", response.host, ": ", absl::CHexEscape(response.error_message), ")");
+  const std::string& hub = endpoint_.text;
+  const bool is_hub = response.host == endpoint_.host;  // Else a server that it redirected to.
   const bool has_token = !options_.http.token.empty();
-  if (response.error_code == "GatedRepo" || status == 403) {
+  if (is_hub && (response.error_code == "GatedRepo" || status == 403)) {
     return absl::PermissionDeniedError(absl::StrCat(
-        endpoint_, " gives ", source.repository, " only to those it has let in: ask for access at ",
-        endpoint_, "/", source.repository,
+        hub, " gives ", source.repository, " only to those it has let in: ask for access at ", hub,
+        "/", source.repository,
         has_token ? ", and see that the token may read it" : ", and set HF_TOKEN", said));
   }
-  if (status == 401) {
+  if (is_hub && status == 401) {
     return absl::UnauthenticatedError(
-        has_token ? absl::StrCat(endpoint_, " does not accept the token (HF_TOKEN), or has no ",
+        has_token ? absl::StrCat(hub, " does not accept the token (HF_TOKEN), or has no ",
                                  source.repository, " for it", said)
-                  : absl::StrCat("no model ", source.repository, " on ", endpoint_,
+                  : absl::StrCat("no model ", source.repository, " on ", hub,
                                  " for those without a token: if it is private or gated, set "
                                  "HF_TOKEN",
                                  said));
   }
-  if (status == 404 && response.error_code == "RevisionNotFound") {
-    return absl::NotFoundError(absl::StrCat(source.repository, " on ", endpoint_,
-                                            " has no revision ", source.revision, said));
+  if (is_hub && status == 404 && response.error_code == "RevisionNotFound") {
+    return absl::NotFoundError(
+        absl::StrCat(source.repository, " on ", hub, " has no revision ", source.revision, said));
   }
-  if (status == 404) {
-    return absl::NotFoundError(absl::StrCat("no ", source.ToString(), " on ", endpoint_, said));
+  if (is_hub && status == 404) {
+    return absl::NotFoundError(absl::StrCat("no ", source.ToString(), " on ", hub, said));
   }
   if (status == 408 || status == 429 || status >= 500) {
     return absl::UnavailableError(absl::StrCat(response.host, " replied ", status, said));

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "model_store/hub/http_client.h"
+#include "model_store/hub/http_url.h"
 #include "model_store/hub/hub_listing.h"
 #include "model_store/hub/hub_source.h"
 #include "model_store/hub/partial_file.h"
@@ -58,7 +59,7 @@ class HubClient {
   absl::Status Judge(const HttpResponse& response, const HubSource& source) const;
 
   const Options options_;
-  const std::string endpoint_;
+  const HttpUrl endpoint_;
   const std::unique_ptr<HttpClient> http_;
   PullObserver& observer_;
   const std::stop_token stop_;
