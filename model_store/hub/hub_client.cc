@@ -4,11 +4,11 @@
 #include <random>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
+#include "model_store/hub/hub_response.h"
 #include "model_store/hub/interruptible_wait.h"
 
 namespace chorus {
@@ -93,7 +93,9 @@ absl::StatusOr<HubListing> HubClient::List(const HubSource& source) {
   for (;;) {
     TextSink sink;
     const absl::StatusOr<HttpResponse> response = http_->Get(request, sink, stop_);
-    const absl::Status status = response.ok() ? Judge(*response, source) : response.status();
+    const absl::Status status =
+        response.ok() ? JudgeResponse(*response, {endpoint_, source, !options_.http.token.empty()})
+                      : response.status();
     if (status.ok()) return ParseHubListing(sink.text());
     RETURN_IF_ERROR(BeforeNextTry(policy, status, /*made_progress=*/false,
                                   response.ok() ? response->retry_after : std::nullopt));
@@ -150,7 +152,7 @@ absl::Status HubClient::FetchRest(const HubSource& source, PartialFile& partial,
     RETURN_IF_ERROR(partial.Restart());
     return absl::UnavailableError(absl::StrCat(response->host, " has no such part of ", file.name));
   }
-  RETURN_IF_ERROR(Judge(*response, source));
+  RETURN_IF_ERROR(JudgeResponse(*response, {endpoint_, source, !options_.http.token.empty()}));
   if (partial.is_complete()) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat(file.name, " ended after ", partial.size_bytes(),
                                              " of ", file.size_bytes, " bytes"));
@@ -168,45 +170,6 @@ absl::Status HubClient::BeforeNextTry(RetryPolicy& policy, const absl::Status& e
   }
   observer_.OnRetry(StdView(error.message()), *delay);
   return InterruptibleWait(*delay, stop_) ? absl::OkStatus() : absl::CancelledError("stopped");
-}
-
-absl::Status HubClient::Judge(const HttpResponse& response, const HubSource& source) const {
-  const int status = response.status;
-  if (status == 200 || status == 206) return absl::OkStatus();
-  const std::string said =
-      response.error_message.empty()
-          ? ""
-          : absl::StrCat(" (", response.host, ": ", absl::CHexEscape(response.error_message), ")");
-  const std::string& hub = endpoint_.text;
-  const bool is_hub = response.host == endpoint_.host;  // Else a server that it redirected to.
-  const bool has_token = !options_.http.token.empty();
-  if (is_hub && (response.error_code == "GatedRepo" || status == 403)) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        hub, " gives ", source.repository, " only to those it has let in: ask for access at ", hub,
-        "/", source.repository,
-        has_token ? ", and see that the token may read it" : ", and set HF_TOKEN", said));
-  }
-  if (is_hub && status == 401) {
-    return absl::UnauthenticatedError(
-        has_token ? absl::StrCat(hub, " does not accept the token (HF_TOKEN), or has no ",
-                                 source.repository, " for it", said)
-                  : absl::StrCat("no model ", source.repository, " on ", hub,
-                                 " for those without a token: if it is private or gated, set "
-                                 "HF_TOKEN",
-                                 said));
-  }
-  if (is_hub && status == 404 && response.error_code == "RevisionNotFound") {
-    return absl::NotFoundError(
-        absl::StrCat(source.repository, " on ", hub, " has no revision ", source.revision, said));
-  }
-  if (is_hub && status == 404) {
-    return absl::NotFoundError(absl::StrCat("no ", source.ToString(), " on ", hub, said));
-  }
-  if (status == 408 || status == 429 || status >= 500) {
-    return absl::UnavailableError(absl::StrCat(response.host, " replied ", status, said));
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat(response.host, " replied ", status, " for ", source.ToString(), said));
 }
 
 }  // namespace chorus

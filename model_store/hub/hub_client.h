@@ -55,8 +55,6 @@ class HubClient {
   // OK if the request is to be made again; the wait is over then. Else `error`, or CANCELLED.
   absl::Status BeforeNextTry(RetryPolicy& policy, const absl::Status& error, bool made_progress,
                              std::optional<absl::Duration> retry_after);
-  // OK for 200 and 206. UNAVAILABLE for what may pass.
-  absl::Status Judge(const HttpResponse& response, const HubSource& source) const;
 
   const Options options_;
   const HttpUrl endpoint_;
