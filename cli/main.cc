@@ -15,7 +15,7 @@
 #include "bundles/resources.h"
 #include "cli/bundle_verbs.h"
 #include "cli/command_line.h"
-#include "cli/models.h"
+#include "cli/model_verbs.h"
 #include "cli/run.h"
 #include "cli/serve.h"
 
@@ -159,45 +159,6 @@ void AddRun(CLI::App& app, int& exit_status) {
   verb->callback([&exit_status] { exit_status = Report(Run(options)); });
 }
 
-void AddModels(CLI::App& app, int& exit_status) {
-  CLI::App* verb = app.add_subcommand("models", "List, show and delete the models in the store");
-  verb->group("Models");
-  verb->require_subcommand(1);
-  verb->footer("\nThe store is $CHORUS_HOME/models, or ~/.chorus/models.");
-
-  static std::string list_output = "table";
-  CLI::App* list = verb->add_subcommand("list", "List all models");
-  list->add_option("-o,--output", list_output, "table or json")
-      ->capture_default_str()
-      ->check(Quiet(CLI::IsMember({"table", "json"})));
-  list->footer("\nExamples:\n  chorus models list\n  chorus models list -o json");
-  list->callback([&exit_status] { exit_status = Report(ListModels(list_output)); });
-
-  static GetModelOptions get_options;
-  CLI::App* get = verb->add_subcommand("get", "Show one model: its files, sizes and hashes");
-  get->add_option("tag", get_options.tag, "NAME, NAME:latest or NAME:VERSION")
-      ->required()
-      ->type_name("TAG");
-  get->add_option("-o,--output", get_options.output, "text, json or path")
-      ->capture_default_str()
-      ->check(Quiet(CLI::IsMember({"text", "json", "path"})));
-  get->add_flag("--verify", get_options.verify, "Hash the files again and compare");
-  get->footer(
-      "\nExamples:\n  chorus models get gpt2-generation\n"
-      "  ls \"$(chorus models get gpt2-generation:demo -o path)\"");
-  get->callback([&exit_status] { exit_status = Report(GetModel(get_options)); });
-
-  static DeleteModelOptions delete_options;
-  CLI::App* remove = verb->add_subcommand("delete", "Delete one model");
-  remove->add_option("tag", delete_options.tag, "NAME, NAME:latest or NAME:VERSION")
-      ->required()
-      ->type_name("TAG");
-  remove->add_flag("-y,--yes", delete_options.yes, "Do not ask");
-  remove->add_flag("--force", delete_options.force, "Even if a bundle needs it");
-  remove->footer("\nThe demo models come back when a verb next wants them.");
-  remove->callback([&exit_status] { exit_status = Report(DeleteModel(delete_options)); });
-}
-
 // `chorus help`, `chorus help serve`, `chorus help models list`. Not left to CLI11, which would
 // take `serve` for the verb to run.
 int Help(const CLI::App& app, const std::vector<std::string>& words) {
@@ -229,7 +190,7 @@ int Main(int argc, char** argv) {
       "  chorus build\n  chorus help serve");
   AddServe(app, exit_status);
   AddRun(app, exit_status);
-  AddModels(app, exit_status);
+  AddModelVerbs(app, exit_status);
   AddBundleVerbs(app, exit_status);
   app.add_subcommand("help", "Show help on a verb: chorus help serve")->group("Help");
   const std::vector<std::string> words(argv + 1, argv + argc);

@@ -37,19 +37,21 @@ std::string FormatModelsJson(const std::vector<Manifest>& models) {
 }
 
 std::string FormatModel(const Manifest& model, const std::filesystem::path& directory) {
-  std::string text = FormatRows(
-      {{"tag", model.tag.ToString()},
-       {"folder", directory.native()},
-       {"task", OrDash(model.task)},
-       {"architecture", OrDash(model.architecture)},
-       {"created", absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", model.created, absl::UTCTimeZone())},
-       {"size", FormatSize(model.size_bytes())}},
-      /*size_column=*/2);
+  std::vector<TableRow> facts = {
+      {"tag", model.tag.ToString()},
+      {"folder", directory.native()},
+      {"task", OrDash(model.task)},
+      {"architecture", OrDash(model.architecture)},
+      {"created", absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", model.created, absl::UTCTimeZone())},
+      {"size", FormatSize(model.size_bytes())}};
+  if (model.source) {
+    facts.push_back({"source", absl::StrCat(model.source->repository, "@", model.source->commit)});
+  }
   std::vector<TableRow> files = {{"FILE", "SIZE", "SHA-256"}};
   for (const ManifestFile& file : model.files) {
     files.push_back({file.name, FormatSize(file.size_bytes), file.sha256});
   }
-  return absl::StrCat(text, "\n", FormatRows(files, 1));
+  return absl::StrCat(FormatRows(facts, /*size_column=*/2), "\n", FormatRows(files, 1));
 }
 
 }  // namespace chorus

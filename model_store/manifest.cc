@@ -40,6 +40,15 @@ absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
   return ManifestFile{*std::move(name), size->get<int64_t>(), *std::move(sha256)};
 }
 
+absl::StatusOr<ModelSource> ParseSource(const Json& object) {
+  if (!object.is_object()) return Bad("source must be an object");
+  absl::StatusOr<std::string> repository = StringField(object, "repository");
+  if (!repository.ok()) return repository.status();
+  absl::StatusOr<std::string> commit = StringField(object, "commit");
+  if (!commit.ok()) return commit.status();
+  return ModelSource{*std::move(repository), *std::move(commit)};
+}
+
 }  // namespace
 
 bool IsPlainFileName(std::string_view name) {
@@ -59,13 +68,17 @@ std::string ToJson(const Manifest& manifest) {
     files.push_back(
         {{"name", file.name}, {"size_bytes", file.size_bytes}, {"sha256", file.sha256}});
   }
-  const Json json = {
+  Json json = {
       {"name", manifest.tag.name},
       {"version", manifest.tag.version},
       {"created", absl::FormatTime(absl::RFC3339_sec, manifest.created, absl::UTCTimeZone())},
       {"task", manifest.task},
       {"architecture", manifest.architecture},
       {"files", files}};
+  if (manifest.source) {
+    json["source"] = {{"repository", manifest.source->repository},
+                      {"commit", manifest.source->commit}};
+  }
   return json.dump(2) + "\n";
 }
 
@@ -96,6 +109,11 @@ absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
     absl::StatusOr<ManifestFile> file = ParseFile(object);
     if (!file.ok()) return file.status();
     manifest.files.push_back(*std::move(file));
+  }
+  if (const auto object = json.find("source"); object != json.end()) {
+    absl::StatusOr<ModelSource> source = ParseSource(*object);
+    if (!source.ok()) return source.status();
+    manifest.source = *std::move(source);
   }
   return manifest;
 }

@@ -5,6 +5,7 @@
 // Thread safety: values and free functions.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +25,20 @@ struct ManifestFile {
   bool operator==(const ManifestFile&) const = default;
 };
 
+// Where a model was pulled from.
+struct ModelSource {
+  std::string repository;  // "openai-community/gpt2".
+  std::string commit;      // 40 lower-case hexadecimal digits.
+  bool operator==(const ModelSource&) const = default;
+};
+
 struct Manifest {
   Tag tag;             // Its version is never "latest".
   absl::Time created;  // When it was saved; whole seconds.
   std::string task;    // "generate", "classify", or empty when the architecture is of neither kind.
   std::string architecture;  // As config.json names it, such as "GPT2LMHeadModel"; may be empty.
-  std::vector<ManifestFile> files;  // By name; the manifest itself is not among them.
+  std::vector<ManifestFile> files;    // By name; the manifest itself is not among them.
+  std::optional<ModelSource> source;  // Unset for a model that was not pulled.
 
   int64_t size_bytes() const;
   bool operator==(const Manifest&) const = default;

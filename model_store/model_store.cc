@@ -1,5 +1,6 @@
 #include "model_store/model_store.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
@@ -85,13 +86,34 @@ absl::StatusOr<Manifest> ModelStore::Stage(const Tag& tag, const fs::path& from,
     ASSIGN_OR_RETURN(FileDigest digest, file_system_.CopyFile(from / name, staged / name));
     manifest.files.push_back({name, digest.size_bytes, std::move(digest.sha256)});
   }
-  // Read from the copy, so that the manifest tells of the bytes it stands beside.
+  RETURN_IF_ERROR(WriteManifest(staged, manifest));
+  return manifest;
+}
+
+absl::StatusOr<Manifest> ModelStore::Adopt(const Tag& tag, const fs::path& directory,
+                                           const std::vector<ManifestFile>& files,
+                                           const ModelSource& source, const SaveOptions& options) {
+  Manifest manifest{.tag = tag, .created = CreationTime(), .files = files, .source = source};
+  std::ranges::sort(manifest.files, {}, &ManifestFile::name);
+  RETURN_IF_ERROR(versions_.Save(tag, options, [&](const fs::path& staged) {
+    RETURN_IF_ERROR(file_system_.CreateDirectory(staged));
+    for (const ManifestFile& file : files) {
+      RETURN_IF_ERROR(
+          file_system_.Rename(directory / file.name, staged / file.name, RenameMode::kNoReplace));
+    }
+    return WriteManifest(staged, manifest);
+  }));
+  return manifest;
+}
+
+// The description is read from what was staged, so that the manifest tells of the bytes it stands
+// beside.
+absl::Status ModelStore::WriteManifest(const fs::path& staged, Manifest& manifest) {
   ASSIGN_OR_RETURN(ModelDescription description, DescribeModel(staged));
   manifest.task = std::move(description.task);
   manifest.architecture = std::move(description.architecture);
   RETURN_IF_ERROR(file_system_.WriteFile(staged / kManifestFileName, ToJson(manifest)));
-  RETURN_IF_ERROR(file_system_.SyncDirectory(staged));
-  return manifest;
+  return file_system_.SyncDirectory(staged);
 }
 
 ModelList ModelStore::List() const {

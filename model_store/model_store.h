@@ -46,6 +46,15 @@ class ModelStore {
   absl::StatusOr<Manifest> Save(const Tag& tag, const std::filesystem::path& directory,
                                 const SaveOptions& options = {});
 
+  // As Save, but moves the files in: from `directory`, which must be on the store's disk; `files`
+  // are their names with what they hold, all synced. Those moved are gone if it fails after that.
+  absl::StatusOr<Manifest> Adopt(const Tag& tag, const std::filesystem::path& directory,
+                                 const std::vector<ManifestFile>& files, const ModelSource& source,
+                                 const SaveOptions& options = {});
+
+  // The folder of all models; not there before the first Save.
+  const std::filesystem::path& root() const { return versions_.root(); }
+
   // Points `tag.name`'s latest at an existing version.
   absl::Status PointLatest(const Tag& tag, SetLatest mode) {
     return versions_.PointLatest(tag, mode);
@@ -77,6 +86,8 @@ class ModelStore {
   absl::StatusOr<Manifest> Stage(const Tag& tag, const std::filesystem::path& from,
                                  const std::vector<std::string>& names,
                                  const std::filesystem::path& staged);
+  // Completes the manifest from what was staged, and writes it there.
+  absl::Status WriteManifest(const std::filesystem::path& staged, Manifest& manifest);
 
   VersionStore versions_;
   FileSystem& file_system_;

@@ -41,13 +41,16 @@ TEST(FormatModelsJson, IsForPrograms) {
 }
 
 TEST(FormatModel, ShowsEveryFile) {
-  EXPECT_EQ(FormatModel(Gpt2(), "/store/gpt2/demo"),
+  Manifest pulled = Gpt2();
+  pulled.source = {"openai-community/gpt2", "607a30d"};
+  EXPECT_EQ(FormatModel(pulled, "/store/gpt2/demo"),
             "tag           gpt2:demo\n"
             "folder        /store/gpt2/demo\n"
             "task          generate\n"
             "architecture  GPT2LMHeadModel\n"
             "created       2026-11-22 12:30:05 UTC\n"
             "size          8.2 MiB\n"
+            "source        openai-community/gpt2@607a30d\n"
             "\n"
             "FILE                  SIZE  SHA-256\n"
             "config.json          816 B  " +

@@ -27,6 +27,12 @@ TEST(Manifest, SurvivesJson) {
   EXPECT_EQ(read->size_bytes(), 816);
 }
 
+TEST(Manifest, KeepsWhereTheModelWasPulledFrom) {
+  Manifest pulled = Example();
+  pulled.source = {"openai-community/gpt2", std::string(40, 'c')};
+  EXPECT_EQ(*ParseManifest(ToJson(pulled)), pulled);
+}
+
 TEST(Manifest, WritesTheKeysInReadingOrder) {
   EXPECT_EQ(ToJson({{"a", "b"}, absl::UnixEpoch(), "", "", {{"f", 1, "x"}}}),
             "{\n  \"name\": \"a\",\n  \"version\": \"b\",\n  \"created\": "
@@ -70,6 +76,9 @@ TEST(Manifest, RefusesWrongValues) {
       {"/files/0/size_bytes", int64_t{1} << 51, "size_bytes of config.json"},
       {"/files/0/sha256", "abc", "not a SHA-256"},
       {"/files/0/sha256", std::string(64, 'A'), "not a SHA-256"},
+      {"/source", "here", "source must be an object"},
+      {"/source", {{"commit", "c"}}, "repository must be a string"},
+      {"/source", {{"repository", "a/b"}, {"commit", 1}}, "commit must be a string"},
   };
   for (const auto& c : kCases) {
     nlohmann::json json = nlohmann::json::parse(ToJson(Example()));

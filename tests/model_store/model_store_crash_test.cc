@@ -108,6 +108,32 @@ TEST_F(ModelStoreCrashTest, DeathAtAnyStepLeavesTheOldModelOrTheNew) {
   }
 }
 
+TEST_F(ModelStoreCrashTest, AnAdoptionThatStopsLeavesNothingOrAll) {
+  const std::vector<ManifestFile> files = {
+      {"config.json", 38, DigestFile(temp_ / "new/config.json")->sha256},
+      {"model.safetensors", 11, DigestFile(temp_ / "new/model.safetensors")->sha256}};
+  for (const int error : {0, ENOSPC}) {
+    for (int fail_at = 0;; ++fail_at) {
+      ASSERT_LT(fail_at, 100);
+      const fs::path home = OldHome(std::to_string(error) + "-" + std::to_string(fail_at));
+      fs::remove_all(home / "pulled");
+      fs::copy(temp_ / "new", home / "pulled");
+      const pid_t child = fork();
+      if (child == 0) {
+        FailingFileSystem disk(fail_at, error);
+        ModelStore store(home, disk);
+        const bool ok = store.Adopt({"gpt2", "v2"}, home / "pulled", files, {}).ok();
+        _exit(disk.failed() ? 9 : ok ? 0 : 1);
+      }
+      int result = 0;
+      ASSERT_EQ(waitpid(child, &result, 0), child);
+      ExpectWhole(home);
+      if (WEXITSTATUS(result) == 0) break;
+      ASSERT_EQ(WEXITSTATUS(result), 9);
+    }
+  }
+}
+
 TEST_F(ModelStoreCrashTest, ExplainsAReadOnlyFileSystem) {
   FailingFileSystem disk(0, EROFS);
   const absl::Status status =

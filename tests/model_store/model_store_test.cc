@@ -98,6 +98,25 @@ TEST_F(ModelStoreTest, KeepsAVersionUnlessToldToReplaceIt) {
   EXPECT_TRUE(fs::is_empty(home_ / "models/.tmp"));
 }
 
+TEST_F(ModelStoreTest, AdoptsFilesByMovingThem) {
+  const std::vector<ManifestFile> files = {
+      {"model.safetensors", 7, DigestFile(temp_ / "model/model.safetensors")->sha256},
+      {"config.json", static_cast<int64_t>(sizeof(kGpt2Config)) - 1,
+       DigestFile(temp_ / "model/config.json")->sha256}};
+  const ModelSource source{"openai-community/gpt2", std::string(40, 'c')};
+  const auto adopted = store_.Adopt({"gpt2", "v1"}, temp_ / "model", files, source);
+  ASSERT_TRUE(adopted.ok()) << adopted.status();
+  EXPECT_EQ(adopted->architecture, "GPT2LMHeadModel");
+  EXPECT_EQ(adopted->source, source);
+  EXPECT_EQ(*store_.Get({"gpt2", "latest"}), *adopted);
+  EXPECT_TRUE(store_.Verify({"gpt2", "v1"}).ok());
+  EXPECT_TRUE(fs::is_empty(temp_ / "model"));
+  PutModel("model", "weights");
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(store_.Adopt({"gpt2", "v1"}, temp_ / "model", files, source).status()));
+  EXPECT_TRUE(fs::exists(temp_ / "model/model.safetensors"));
+}
+
 TEST_F(ModelStoreTest, LatestFollowsItsMode) {
   const auto save = [&](const char* version, SetLatest mode) {
     ASSERT_TRUE(store_.Save({"gpt2", version}, temp_ / "model", {.set_latest = mode}).ok());

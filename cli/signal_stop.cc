@@ -1,0 +1,52 @@
+#include "cli/signal_stop.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <iterator>
+
+#include "absl/status/status.h"
+
+namespace chorus {
+
+absl::StatusOr<std::unique_ptr<SignalStop>> SignalStop::Create() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const int signal_fd = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  const int done_fd = ::eventfd(0, EFD_CLOEXEC);
+  if (signal_fd < 0 || done_fd < 0) return absl::ErrnoToStatus(errno, "cannot watch for signals");
+  return std::unique_ptr<SignalStop>(new SignalStop(signal_fd, done_fd));
+}
+
+SignalStop::SignalStop(int signal_fd, int done_fd)
+    : signal_fd_(signal_fd), done_fd_(done_fd), watch_([this] { Watch(); }) {}
+
+SignalStop::~SignalStop() {
+  ::eventfd_write(done_fd_, 1);
+  watch_.join();
+  ::close(signal_fd_);
+  ::close(done_fd_);
+}
+
+void SignalStop::Watch() {
+  pollfd entries[] = {{done_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}};
+  for (;;) {
+    if (::poll(entries, std::size(entries), -1) < 0) continue;
+    if (entries[0].revents != 0) return;
+    signalfd_siginfo info;
+    if (::read(signal_fd_, &info, sizeof(info)) != sizeof(info)) continue;
+    const int signal = static_cast<int>(info.ssi_signo);
+    if (signal_ != 0) ::_exit(128 + signal);
+    signal_ = signal;
+    stop_.request_stop();
+  }
+}
+
+}  // namespace chorus

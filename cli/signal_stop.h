@@ -1,0 +1,39 @@
+#pragma once
+
+// Ctrl-C and SIGTERM as a stop token.
+//
+// From its making on, SIGINT, SIGTERM and SIGHUP no longer end the process, also when it is the
+// first of a container: the first one requests a stop, a second one ends the process at once, with
+// exit status 128 + N.
+//
+// Thread safety: make it before other threads, which inherit the signal mask, and one at most.
+
+#include <atomic>
+#include <memory>
+#include <stop_token>
+#include <thread>
+
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+class SignalStop {
+ public:
+  static absl::StatusOr<std::unique_ptr<SignalStop>> Create();
+  ~SignalStop();  // The signals stay blocked.
+
+  std::stop_token token() const { return stop_.get_token(); }
+  int signal() const { return signal_; }  // That requested the stop; 0 before.
+
+ private:
+  SignalStop(int signal_fd, int done_fd);
+  void Watch();
+
+  const int signal_fd_;
+  const int done_fd_;  // Readable once the watch is to end.
+  std::stop_source stop_;
+  std::atomic<int> signal_ = 0;
+  std::thread watch_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,44 @@
+#pragma once
+
+// What a hub says of one revision of a repository: GET /api/models/{repo}/revision/{rev}?blobs=true
+// of the Hugging Face hub's API. Nothing it says is trusted.
+//
+// Thread safety: values and free functions.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+inline constexpr int64_t kMaxHubListingBytes = 8 << 20;
+
+struct HubFile {
+  std::string name;        // At the top of the repository: no slash.
+  int64_t size_bytes = 0;  // At most 2^42.
+  // Exactly one is set. Large files (LFS) have a SHA-256, others the SHA-1 of their Git blob.
+  std::string sha256;
+  std::string git_sha1;
+  bool operator==(const HubFile&) const = default;
+};
+
+struct HubListing {
+  std::string commit;          // 40 lower-case hexadecimal digits.
+  std::vector<HubFile> files;  // By name, each once; those in folders are left out.
+};
+
+// INVALID_ARGUMENT says what is missing or wrong.
+absl::StatusOr<HubListing> ParseHubListing(std::string_view json);
+
+// The files that make the model, config.json first and the weights last: config.json,
+// model.safetensors, and what there is of tokenizer.json, vocab.json, merges.txt, vocab.txt,
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json.
+//
+// FAILED_PRECONDITION says why Chorus cannot use this repository: its weights are pickled or come
+// in shards, or a file is missing.
+absl::StatusOr<std::vector<HubFile>> SelectModelFiles(const HubListing& listing);
+
+}  // namespace chorus

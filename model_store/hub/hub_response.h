@@ -1,0 +1,25 @@
+#pragma once
+
+// What a hub's response means for a pull, in words that say what to do.
+//
+// Pure. Thread safety: a free function without state.
+
+#include "absl/status/status.h"
+#include "model_store/hub/http_client.h"
+#include "model_store/hub/http_url.h"
+#include "model_store/hub/hub_source.h"
+
+namespace chorus {
+
+struct HubQuestion {
+  const HttpUrl& hub;
+  const HubSource& source;
+  bool has_token;
+};
+
+// OK for 200 and 206. From the hub itself, not a server that it redirected to: PERMISSION_DENIED
+// for a gated model, UNAUTHENTICATED, NOT_FOUND. UNAVAILABLE for what may pass: 408, 429, 5xx.
+// FAILED_PRECONDITION for the rest.
+absl::Status JudgeResponse(const HttpResponse& response, const HubQuestion& question);
+
+}  // namespace chorus

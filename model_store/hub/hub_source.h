@@ -1,0 +1,35 @@
+#pragma once
+
+// Which model of a Hugging Face hub: a repository, and a revision of it.
+//
+// Thread safety: values and free functions.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+struct HubSource {
+  std::string repository;         // "openai-community/gpt2"; a few old ones have no organisation.
+  std::string revision = "main";  // A branch, a tag, "refs/pr/2", or a commit.
+
+  // "openai-community/gpt2@main".
+  std::string ToString() const { return repository + "@" + revision; }
+  bool operator==(const HubSource&) const = default;
+};
+
+// "ORG/NAME" or "ORG/NAME@REVISION". INVALID_ARGUMENT says what is wrong; what is accepted is safe
+// in a path and, but for the revision's slashes, in a URL.
+absl::StatusOr<HubSource> ParseHubSource(std::string_view text);
+
+// Where the models of the tutorial's graph come from, by their names in the store, such as
+// "gpt2-generation"; none for other names.
+std::optional<HubSource> DefaultHubSource(std::string_view model_name);
+
+// Whether `text` is a whole commit: 40 lower-case hexadecimal digits.
+bool IsCommit(std::string_view text);
+
+}  // namespace chorus

@@ -1,0 +1,61 @@
+#pragma once
+
+// A file of a hub on its way to the disk: what has come of it so far, and the hashes of that.
+//
+// Thread safety: none.
+// Errors, besides those named at each method: absl::ErrnoToStatus's code (RESOURCE_EXHAUSTED for a
+// full disk), with the path.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model_store/hub/git_blob_hash.h"
+#include "model_store/hub/hub_listing.h"
+#include "model_store/manifest.h"
+#include "model_store/sha256.h"
+
+namespace chorus {
+
+class PartialFile {
+ public:
+  // Goes on with what an earlier pull left at `path`, which is hashed first, unless that is larger
+  // than the file.
+  static absl::StatusOr<std::unique_ptr<PartialFile>> Open(const std::filesystem::path& path,
+                                                           const HubFile& file);
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+  ~PartialFile();
+
+  const HubFile& file() const { return file_; }
+  int64_t size_bytes() const { return size_bytes_; }
+  bool is_complete() const { return size_bytes_ == file_.size_bytes; }
+
+  // DATA_LOSS, and nothing is added, when it would become larger than the file is.
+  absl::Status Append(std::string_view bytes);
+
+  // Throws away what has come.
+  absl::Status Restart();
+
+  // Call once, when complete: compares the hash the hub gave, and syncs. DATA_LOSS when it differs;
+  // then only Restart may follow.
+  absl::StatusOr<ManifestFile> Finish();
+
+ private:
+  PartialFile(const std::filesystem::path& path, const HubFile& file, int fd);
+  void Hash(std::string_view bytes);
+  absl::Status HashWhatIsThere();
+  absl::Status Error(const char* what) const;
+
+  const std::filesystem::path path_;
+  const HubFile file_;
+  const int fd_;
+  int64_t size_bytes_ = 0;
+  std::unique_ptr<Sha256> sha256_;
+  GitBlobHash git_hash_;
+};
+
+}  // namespace chorus

@@ -1,0 +1,57 @@
+// A model pulled from a hub of the test, and an answer of the real runner with it.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "tests/integration/process.h"
+#include "tests/model_store/hub/scripted_hub.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PullTest : public ::testing::Test {
+ protected:
+  ~PullTest() override { std::filesystem::remove_all(dir_); }
+
+  ShellResult Chorus(const std::string& arguments) {
+    return Shell("HOME=" + dir_ + " CHORUS_HOME=" + dir_ + "/home HF_TOKEN= HF_ENDPOINT=" +
+                 hub_.url() + " no_proxy=127.0.0.1 " CHORUS_BINARY_DIR "/chorus " + arguments);
+  }
+
+  const std::string dir_ = MakeTempDir();
+  ScriptedHub hub_;
+};
+
+TEST_F(PullTest, APulledModelAnswersAsItsOriginalDoes) {
+  const struct {
+    const char* repository;
+    const char* folder;
+    const char* name;
+    const char* question;
+  } kModels[] = {
+      {"openai-community/gpt2", "models/demo/gpt2", "gpt2-generation",
+       "'I have an idea!' --greedy --max_new_tokens 20"},
+      {"textattack/bert-base-uncased-SST-2", "models/demo/bert-sst2",
+       "bert-base-uncased-classification", "'a wonderful, touching film'"},
+  };
+  for (const auto& model : kModels) {
+    hub_.SetModel(model.repository, std::filesystem::path(model.folder));
+    const std::string from = std::string(" --from ") + model.repository;
+    const ShellResult pull =
+        Chorus("models pull " + std::string(model.name) + ":v1" + from + "@" + hub_.commit());
+    ASSERT_EQ(pull.exit_status, 0) << pull.out;
+    const ShellResult pulled = Chorus("run " + std::string(model.name) + ":v1 " + model.question);
+    EXPECT_EQ(pulled.exit_status, 0) << pulled.out;
+    EXPECT_EQ(pulled.out, Chorus("run ./" + std::string(model.folder) + " " + model.question).out);
+  }
+  EXPECT_THAT(Chorus("models list").out, HasSubstr("gpt2-generation:v1"));
+}
+
+}  // namespace
+}  // namespace chorus

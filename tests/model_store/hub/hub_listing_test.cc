@@ -1,0 +1,124 @@
+#include "model_store/hub/hub_listing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace chorus {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const std::string kCommit(40, 'c');
+const std::string kSha1(40, 'b');
+const std::string kSha256(64, 'a');
+
+std::string Listing(const std::string& siblings) {
+  return R"({"id": "a/b", "sha": ")" + kCommit + R"(", "siblings": [)" + siblings + "]}";
+}
+std::string File(const std::string& name) {
+  return R"({"rfilename": ")" + name + R"(", "size": 5, "blobId": ")" + kSha1 + R"("})";
+}
+std::string LfsFile(const std::string& name) {
+  return R"({"rfilename": ")" + name + R"(", "size": 9, "blobId": ")" + kSha1 +
+         R"(", "lfs": {"size": 9, "sha256": ")" + kSha256 + R"(", "pointerSize": 134}})";
+}
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+std::vector<std::string> Names(const std::vector<HubFile>& files) {
+  std::vector<std::string> names;
+  for (const HubFile& file : files) names.push_back(file.name);
+  return names;
+}
+
+TEST(HubListing, HasTheCommitAndTheFilesAtTheTop) {
+  const auto listing = ParseHubListing(
+      Listing(LfsFile("model.safetensors") + "," + File("config.json") + "," +
+              File("onnx/model.onnx") + "," + File("../x") + "," + File("/etc/passwd") + "," +
+              File("..") + "," + File("") + "," + File("manifest.json")));
+  ASSERT_TRUE(listing.ok()) << listing.status();
+  EXPECT_EQ(listing->commit, kCommit);
+  EXPECT_THAT(
+      listing->files,
+      ElementsAre(HubFile{.name = "config.json", .size_bytes = 5, .git_sha1 = kSha1},
+                  HubFile{.name = "model.safetensors", .size_bytes = 9, .sha256 = kSha256}));
+}
+
+TEST(HubListing, SaysWhatIsWrong) {
+  const std::string sha = R"({"rfilename": "x", "blobId": ")" + kSha1 + R"(", "size": )";
+  const struct {
+    std::string json;
+    std::string message;
+  } kCases[] = {
+      {"", "not a JSON object"},
+      {"[]", "not a JSON object"},
+      {"{\"sha\": \"\xFF\"}", "not a JSON object"},
+      {R"({"siblings": []})", "sha must be a commit"},
+      {R"({"sha": "main", "siblings": []})", "sha must be a commit"},
+      {R"({"sha": 7, "siblings": []})", "sha must be a commit"},
+      {R"({"sha": ")" + kCommit + R"("})", "siblings must be an array"},
+      {Listing("7"), "files with names"},
+      {Listing(R"({"rfilename": 7})"), "files with names"},
+      {Listing(R"({"rfilename": "x"})"), "the size of x"},
+      {Listing(sha + "-1}"), "the size of x"},
+      {Listing(sha + "1.5}"), "the size of x"},
+      {Listing(sha + "\"1\"}"), "the size of x"},
+      {Listing(sha + "4398046511105}"), "the size of x"},
+      {Listing(sha + "99999999999999999999}"), "the size of x"},
+      {Listing(R"({"rfilename": "x", "size": 1})"), "no hash of x"},
+      {Listing(R"({"rfilename": "x", "size": 1, "blobId": "zz"})"), "no hash of x"},
+      {Listing(R"({"rfilename": "x\n", "size": 1, "lfs": {"size": 1, "sha256": "0"}})"),
+       "no SHA-256 of x\\n"},
+      {Listing(File("x") + "," + File("x")), "x is there twice"},
+      {std::string(2'000'000, '['), "nests deeper"},
+      {std::string(kMaxHubListingBytes + 1, ' '), "more than"},
+  };
+  for (const auto& c : kCases) {
+    const absl::Status status = ParseHubListing(c.json).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << c.message << ": " << status;
+    EXPECT_THAT(Message(status), HasSubstr(c.message));
+  }
+}
+
+TEST(HubListing, SelectsWhatARunnerReads) {
+  const auto listing = ParseHubListing(Listing(
+      File(".gitattributes") + "," + File("README.md") + "," + LfsFile("flax_model.msgpack") + "," +
+      File("generation_config.json") + "," + File("config.json") + "," + File("merges.txt") + "," +
+      LfsFile("model.safetensors") + "," + LfsFile("pytorch_model.bin") + "," +
+      File("tokenizer.json") + "," + File("tokenizer_config.json") + "," + File("vocab.json")));
+  const auto files = SelectModelFiles(*listing);
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_THAT(Names(*files), ElementsAre("config.json", "tokenizer_config.json", "merges.txt",
+                                         "vocab.json", "tokenizer.json", "model.safetensors"));
+}
+
+TEST(HubListing, SaysWhyARepositoryCannotBeUsed) {
+  const std::string bert = File("config.json") + "," + File("vocab.txt") + ",";
+  const struct {
+    std::string siblings;
+    std::string message;
+  } kCases[] = {
+      {LfsFile("model.safetensors"), "no config.json"},
+      {File("config.json") + "," + LfsFile("model.safetensors"), "no vocabulary"},
+      {File("config.json") + "," + File("vocab.json") + "," + LfsFile("model.safetensors"),
+       "no vocabulary"},
+      {bert + File("README.md"), "it has no model.safetensors"},
+      {bert + LfsFile("pytorch_model.bin"), "a pickle, which could run code"},
+      {bert + File("model.safetensors.index.json") + "," +
+           LfsFile("model-00001-of-00002.safetensors"),
+       "shards"},
+  };
+  for (const auto& c : kCases) {
+    const auto listing = ParseHubListing(Listing(c.siblings));
+    ASSERT_TRUE(listing.ok()) << listing.status();
+    const absl::Status status = SelectModelFiles(*listing).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << c.message;
+    EXPECT_THAT(Message(status), HasSubstr(c.message));
+  }
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,199 @@
+// What a pull does to the store.
+
+#include "model_store/hub/pull.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "tests/model_store/hub/pull_fixture.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+using PullTest = PullFixture;
+
+TEST_F(PullTest, SavesTheFilesOfTheCommit) {
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->was_there);
+  EXPECT_THAT(observer_.events,
+              ElementsAre("config.json from 0", "done", "merges.txt from 0", "done",
+                          "vocab.json from 0", "done", "model.safetensors from 0", "done"));
+  EXPECT_THAT(observer_.retries, IsEmpty());
+  const auto manifest = store_.Get({"mine", "latest"});
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ(*manifest, result->manifest);
+  EXPECT_EQ(manifest->tag, kTag);
+  EXPECT_EQ(manifest->task, "generate");
+  EXPECT_EQ(manifest->architecture, "GPT2LMHeadModel");
+  EXPECT_EQ(manifest->source, (ModelSource{kRepository, hub_.commit()}));
+  ASSERT_THAT(manifest->files, SizeIs(4));
+  EXPECT_TRUE(store_.Verify(kTag).ok());
+  EXPECT_EQ(GetFile(store_.Directory(kTag) / "model.safetensors"), weights_);
+  EXPECT_FALSE(HasPartialFiles());
+  for (const HubRequest& request : hub_.requests()) {
+    EXPECT_EQ(request.header("authorization"), "");
+    EXPECT_THAT(request.target, Not(HasSubstr("README")));
+  }
+}
+
+TEST_F(PullTest, MakesAVersionFromTheCommit) {
+  options_.tag = {"mine", "latest"};
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->manifest.tag, (Tag{"mine", hub_.commit().substr(0, 12)}));
+}
+
+TEST_F(PullTest, FetchesNothingTwice) {
+  ASSERT_TRUE(Run().ok());
+  ASSERT_TRUE(store_.Save({"mine", "v2"}, store_.Directory(kTag)).ok());  // The latest now.
+  const size_t num_requests = hub_.requests().size();
+  const auto again = Run();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->was_there);
+  EXPECT_THAT(hub_.requests(), SizeIs(num_requests + 1));  // Which commit is main?
+  EXPECT_EQ(*store_.Find({"mine", "latest"}), kTag);
+  // A commit says it all.
+  options_.source.revision = hub_.commit();
+  EXPECT_TRUE(Run()->was_there);
+  EXPECT_THAT(hub_.requests(), SizeIs(num_requests + 1));
+}
+
+TEST_F(PullTest, ATagIsNotGivenAnotherContent) {
+  ASSERT_TRUE(Run().ok());
+  files_["vocab.json"] = R"({"a": 0})";
+  hub_.SetModel(kRepository, files_);
+  const absl::Status status = Run().status();
+  EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
+  EXPECT_THAT(Message(status), AllOf(HasSubstr("mine:v1"), HasSubstr(hub_.commit())));
+  EXPECT_EQ(GetFile(store_.Directory(kTag) / "vocab.json"), "{}");
+  ASSERT_TRUE(store_.Save({"mine", "v2"}, store_.Directory(kTag)).ok());
+  options_.tag.version = "v2";
+  EXPECT_THAT(Message(Run().status()), HasSubstr("not from a hub"));
+  options_.tag.version = "v3";
+  EXPECT_TRUE(Run().ok());
+}
+
+TEST_F(PullTest, ReplacesADamagedVersion) {
+  ASSERT_TRUE(Run().ok());
+  PutFile(store_.Directory(kTag) / "manifest.json", "{");
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->was_there);
+  // What is in the files is looked at when they are pinned.
+  PutFile(store_.Directory(kTag) / "model.safetensors", "changed");
+  EXPECT_TRUE(Run()->was_there);
+  options_.sha256_pins = {{"model.safetensors", Sha256Of(weights_)}};
+  EXPECT_FALSE(Run()->was_there);
+  EXPECT_TRUE(store_.Verify(kTag).ok());
+  EXPECT_TRUE(Run()->was_there);
+}
+
+TEST_F(PullTest, ChecksThePins) {
+  options_.sha256_pins = {{"model.safetensors", Sha256Of(weights_)},
+                          {"config.json", Sha256Of(files_["config.json"])}};
+  EXPECT_TRUE(Run().ok());
+  const std::string wrong(64, '0');
+  for (const char* name : {"model.safetensors", "config.json"}) {
+    for (const char* version : {"v1", "v2"}) {  // There already, or not.
+      options_.tag.version = version;
+      options_.sha256_pins = {{name, wrong}};
+      const absl::Status status = Run().status();
+      EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+      EXPECT_THAT(Message(status),
+                  AllOf(HasSubstr(name), HasSubstr(wrong), HasSubstr(Sha256Of(files_[name]))));
+      EXPECT_THAT(hub_.RequestsFor("model.safetensors"), SizeIs(1));
+    }
+  }
+  options_.sha256_pins = {{"README.md", wrong}};
+  EXPECT_TRUE(absl::IsInvalidArgument(Run().status()));
+  EXPECT_THAT(store_.List().models, SizeIs(1));
+}
+
+TEST_F(PullTest, RefusesRepositoriesItCannotUse) {
+  const struct {
+    std::map<std::string, std::string> files;
+    std::string message;
+  } kCases[] = {
+      {{{"config.json", "{}"}, {"vocab.txt", ""}, {"pytorch_model.bin", "\x80"}}, "a pickle"},
+      {{{"config.json", R"({"architectures": ["BertForMaskedLM"]})"},
+        {"vocab.txt", "x"},
+        {"model.safetensors", weights_}},
+       "it is a BertForMaskedLM, which neither generates"},
+      {{{"config.json", "{}"}, {"vocab.txt", "x"}, {"model.safetensors", weights_}},
+       "names no architecture"},
+      {{{"config.json", "["}, {"vocab.txt", "x"}, {"model.safetensors", weights_}},
+       "not a JSON object"},
+  };
+  for (const auto& c : kCases) {
+    hub_.SetModel(kRepository, c.files);
+    const absl::Status status = Run().status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_THAT(Message(status),
+                AllOf(HasSubstr("cannot use my-org/my-gpt2@main: "), HasSubstr(c.message)));
+    EXPECT_THAT(hub_.RequestsFor("model.safetensors"), IsEmpty());
+  }
+  ExpectNoVersion();
+}
+
+TEST_F(PullTest, SaysWhenTheDiskIsTooSmall) {
+  hub_.SetHook([&](const HubRequest& request) -> std::optional<HubResponse> {
+    if (!request.target.starts_with("/api/")) return std::nullopt;
+    auto listing = nlohmann::json::parse(hub_.Listing());
+    for (auto& file : listing["siblings"]) {
+      if (file.contains("lfs")) file["lfs"]["size"] = int64_t{1} << 42;
+    }
+    return HubResponse{.body = listing.dump()};
+  });
+  const absl::Status status = Run().status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(Message(status), AllOf(HasSubstr("the model needs 4194320 MiB more on the disk of " +
+                                               (home_ / "models").native()),
+                                     HasSubstr("MiB free: free some space")));
+  EXPECT_THAT(hub_.RequestsFor("config.json"), IsEmpty());
+  ExpectNoVersion();
+}
+
+TEST_F(PullTest, SaysWhenTheStoreCannotBeWritten) {
+  PutFile(home_, "a file");
+  EXPECT_FALSE(Run().ok());
+  EXPECT_THAT(hub_.RequestsFor("config.json"), IsEmpty());
+}
+
+TEST_F(PullTest, TwoAtOnceFetchItOnce) {
+  RecordingObserver other;
+  std::thread second;
+  std::promise<void> started;
+  ScriptWeights({[&](HubResponse response) {
+    // The first is at work; this one can only wait.
+    second = std::thread([&] {
+      ModelStore store{home_};
+      const auto result = Pull(store, options_, other, {});
+      EXPECT_TRUE(result.ok()) << result.status();
+      EXPECT_TRUE(result->was_there);
+    });
+    started.set_value();
+    return response;
+  }});
+  ASSERT_TRUE(Run().ok());
+  started.get_future().wait();
+  second.join();
+  EXPECT_THAT(hub_.RequestsFor("model.safetensors"), SizeIs(1));
+  EXPECT_FALSE(HasPartialFiles());
+}
+
+}  // namespace
+}  // namespace chorus
