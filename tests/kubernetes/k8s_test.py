@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Runs deploy/kubernetes on a real cluster of one node, made here, and shows what it promises: ./dev k8s-test [--keep] [STEP...]
+
+Needs root. Builds Kubernetes from its Go module and the images with Docker, the first time for a quarter of an hour, and keeps
+both in build/kubernetes. Prints a transcript; the first promise that does not hold ends it with exit status 1. --keep leaves
+the cluster running until Ctrl-C, and tells how to enter it. Steps, after the cluster is up and the demo overlay applied:
+policies, scale, kill, roll, bad; without any, all.
+"""
+import argparse
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "docker"))
+
+import images  # noqa: E402  Which finds docker_test by the line above.
+import scratch_image  # noqa: E402
+import steps  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from docker_test import ROOT, run, say  # noqa: E402
+
+# What the manifests name and no registry gives here: the image, its program on this machine, and what the image runs.
+STAND_INS = {
+    "prom/prometheus:v3.5.0": (pathlib.Path("/usr/bin/prometheus"), "/prometheus"),
+    "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0": (pathlib.Path("adapter"), "/adapter"),
+}
+
+
+def prepare(folder):
+    """Programs and images, built with this machine's network."""
+    say("\n## build")
+    run(HERE / "build.sh", folder / "programs")
+    run(ROOT / "tests/deploy/setup.sh", folder / "tools", show=False)
+    images.build(folder)
+
+
+def enter_namespaces(args):
+    """Runs this again where only it is; what it started ends with it. The exit status."""
+    with tempfile.TemporaryDirectory(prefix="run-", dir=args.folder) as state:
+        command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable,
+                   str(HERE / "k8s_test.py"), "--inside", state, "--folder", str(args.folder), *args.steps]
+        if args.keep:
+            command.append("--keep")
+        process = subprocess.Popen(command)
+        if args.keep:
+            say(f"# to enter it: nsenter --all -t $(pgrep -P {process.pid}) kubectl --kubeconfig {state}/kubeconfig …; to end "
+                "it: Ctrl-C")
+        try:
+            return process.wait()
+        except BaseException:  # Ctrl-C reaches the test inside by itself: it ends in its own order.
+            try:
+                return process.wait(120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        finally:
+            remove_control_groups()
+
+
+def remove_control_groups():
+    """Those that the kubelet made; they are empty now."""
+    for top in pathlib.Path("/sys/fs/cgroup").glob("**/kubepods"):
+        for folder, _, _ in os.walk(top, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError as error:
+                say(f"# {folder} is left: {error}")
+
+
+def inside(args):
+    # As an interruption, which the end of this function cleans up after. Process 1 would ignore it otherwise.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    say("\n## up")
+    cluster = Cluster(args.folder / "programs", args.folder / "tools/bin/kubectl", args.inside)
+    try:
+        cluster.start()
+        for target in images.TARGETS:
+            cluster.load_images(args.folder / f"{target}.tar")
+        for name, (program, entrypoint) in STAND_INS.items():
+            cluster.load_image(name, args.folder / "programs" / program, [entrypoint])
+        version = run("prometheus", "--version", show=False).splitlines()[0]
+        say(f"# as prom/prometheus there is Debian's: {version}")
+        for step in ["apply", *(args.steps or steps.NAMES)]:
+            say(f"\n## {step}")
+            getattr(steps, step)(cluster)
+        say("\nall true")
+    except SystemExit:
+        steps.explain(cluster)
+        raise
+    finally:
+        if args.keep:
+            signal.pause()
+        cluster.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("steps", nargs="*", metavar="STEP", choices=[*steps.NAMES, []], default=[])
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/kubernetes")
+    parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.inside:
+        inside(args)
+        return 0
+    if os.geteuid() != 0:
+        sys.exit("could not do any of this: namespaces, a kubelet and its containers need root")
+    args.folder.mkdir(parents=True, exist_ok=True)
+    prepare(args.folder)
+    return enter_namespaces(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
