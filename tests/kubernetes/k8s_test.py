@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "docker"))
+sys.path[:0] = [str(HERE.parent / "docker"), str(HERE.parent / "deploy")]
 
 import images  # noqa: E402  Which finds docker_test by the line above.
 import scratch_image  # noqa: E402
@@ -23,10 +23,10 @@ import steps  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from docker_test import ROOT, run, say  # noqa: E402
 
-# What the manifests name and no registry gives here: the image, its program on this machine, and what the image runs.
+# Images that the manifests name, and the program that build.sh makes of the same version, for where no registry is reached.
 STAND_INS = {
-    "prom/prometheus:v3.5.0": (pathlib.Path("/usr/bin/prometheus"), "/prometheus"),
-    "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0": (pathlib.Path("adapter"), "/adapter"),
+    "prom/prometheus:v3.5.0": "prometheus",
+    "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0": "adapter",
 }
 
 
@@ -80,10 +80,8 @@ def inside(args):
         cluster.start()
         for target in images.TARGETS:
             cluster.load_images(args.folder / f"{target}.tar")
-        for name, (program, entrypoint) in STAND_INS.items():
-            cluster.load_image(name, args.folder / "programs" / program, [entrypoint])
-        version = run("prometheus", "--version", show=False).splitlines()[0]
-        say(f"# as prom/prometheus there is Debian's: {version}")
+        for name, program in STAND_INS.items():
+            cluster.load_image(name, cluster.programs / program, [f"/{program}"])
         for step in ["apply", *(args.steps or steps.NAMES)]:
             say(f"\n## {step}")
             getattr(steps, step)(cluster)
