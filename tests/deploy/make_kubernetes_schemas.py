@@ -2,13 +2,14 @@
 """Writes kubernetes_schemas.json: of Kubernetes' OpenAPI v3, the schemas of the kinds that deploy/kubernetes uses, with all
 that they refer to, without the descriptions.
 
-usage: make_kubernetes_schemas.py FOLDER
+usage: make_kubernetes_schemas.py KUBECTL [ARGUMENT...]
 
-FOLDER has the documents as files apis__GROUP__VERSION_openapi.json: api/openapi-spec/v3 of the Go module k8s.io/kubernetes
-v1.32.0. A server of that version gives the same, as ./dev k8s-test checks. Kubernetes has the licence Apache-2.0.
+They are asked from a server of that version, such as ./dev k8s-test --keep leaves running, with this kubectl; that test
+checks that they are still its. Kubernetes has the licence Apache-2.0.
 """
 import json
 import pathlib
+import subprocess
 import sys
 
 FILE = pathlib.Path(__file__).resolve().parent / "kubernetes_schemas.json"
@@ -25,11 +26,12 @@ def documents():
     return sorted({("apis/" if kind.count("/") == 2 else "api/") + kind.rsplit("/", 1)[0] for kind in KINDS})
 
 
-def select(read):
-    """The content of FILE. `read` gives a document by its name."""
+def select(kubectl):
+    """The content of FILE, from the server that the command `kubectl` talks to."""
     kinds, definitions = {}, {}
     for document in documents():
-        schemas = read(document)["components"]["schemas"]
+        text = subprocess.run([*kubectl, "get", "--raw", f"/openapi/v3/{document}"], stdout=subprocess.PIPE, check=True).stdout
+        schemas = json.loads(text)["components"]["schemas"]
         for name, schema in schemas.items():
             for kind in schema.get("x-kubernetes-group-version-kind", []):
                 path = "/".join(part for part in (kind["group"], kind["version"], kind["kind"]) if part)
@@ -73,11 +75,11 @@ def references(schema):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
-    content = select(lambda document: json.loads((folder / (document.replace("/", "__") + "_openapi.json")).read_text()))
+    content = select(sys.argv[1:])
     lines = [f"    {json.dumps(name)}: {json.dumps(schema)}" for name, schema in content["definitions"].items()]
-    FILE.write_text(f'{{\n  "comment": {json.dumps(content["comment"])},\n  "kinds": {json.dumps(content["kinds"], indent=4)},\n'
-                    '  "definitions": {\n' + ",\n".join(lines) + "\n  }\n}\n")
+    kinds = [f"    {json.dumps(kind)}: {json.dumps(name)}" for kind, name in content["kinds"].items()]
+    FILE.write_text(f'{{\n  "comment": {json.dumps(content["comment"])},\n  "kinds": {{\n' + ",\n".join(kinds)
+                    + '\n  },\n  "definitions": {\n' + ",\n".join(lines) + "\n  }\n}\n")
 
 
 if __name__ == "__main__":

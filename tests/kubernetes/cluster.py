@@ -45,7 +45,7 @@ class Cluster:
                            "--use-service-account-credentials", "--cluster-cidr", PODS)
         self.spawn_program("kube-scheduler", "--kubeconfig", self.kubeconfig, "--leader-elect=false",
                            "--bind-address=127.0.0.1", "--cert-dir", self.folder / "scheduler")
-        self.load_image("local/pause:1", "/bin/busybox", ["/busybox", "sleep", "2000000000"])
+        self.load_image("local/pause:1", "/bin/busybox", ["/bin/busybox", "sleep", "2000000000"])
         self.spawn_program("kubelet", "--config", self.folder / "kubelet.yaml", "--kubeconfig", self.kubeconfig, "--root-dir",
                            self.folder / "kubelet", "--cert-dir", self.folder / "kubelet-pki", "--hostname-override=node1",
                            "--node-ip", NODE)
@@ -53,7 +53,7 @@ class Cluster:
                            "--proxy-mode=iptables", "--cluster-cidr", PODS, "--masquerade-all", "--conntrack-max-per-core=0",
                            "--bind-address", NODE)
         wait_until(self.node_is_ready, 90, "node Ready")
-        self.load_image("local/coredns:1", self.programs / "coredns", ["/coredns", "-conf", "/etc/coredns/Corefile"])
+        self.load_image("local/coredns:1", self.programs / "coredns", ["/bin/coredns", "-conf", "/etc/coredns/Corefile"])
         self.kubectl("apply", "-f", HERE / "coredns.yaml")
         self.kubectl("rollout", "status", "-n", "kube-system", "deployment/coredns", "--timeout=60s")
         say(f"# a node with CoreDNS and kube-proxy {time.monotonic() - begin:.0f} s after the start of etcd")

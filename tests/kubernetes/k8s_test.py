@@ -81,7 +81,7 @@ def inside(args):
         for target in images.TARGETS:
             cluster.load_images(args.folder / f"{target}.tar")
         for name, program in STAND_INS.items():
-            cluster.load_image(name, cluster.programs / program, [f"/{program}"])
+            cluster.load_image(name, cluster.programs / program, [f"/bin/{program}"])
         for step in ["apply", *(args.steps or steps.NAMES)]:
             say(f"\n## {step}")
             getattr(steps, step)(cluster)

@@ -11,11 +11,11 @@ import tarfile
 
 
 def write(archive, name, program, *, entrypoint):
-    """`program`, a path on this machine, becomes /NAME-OF-THE-FILE of the image `name`; its libraries keep their paths."""
+    """`program`, a path on this machine, goes to /bin of the image `name`; its libraries keep their paths."""
     program = pathlib.Path(program)
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
-        add(tar, program.name, program.read_bytes(), 0o755)
+        add(tar, f"bin/{program.name}", program.read_bytes(), 0o755)
         for library in libraries(program):
             add(tar, library.lstrip("/"), pathlib.Path(library).read_bytes(), 0o755)
         folder = tarfile.TarInfo("tmp")
