@@ -178,6 +178,10 @@ class KubernetesTest(unittest.TestCase):
                     budget = self.named(overlay, "PodDisruptionBudget")[name]["spec"]
                     self.assertEqual(budget["selector"]["matchLabels"], labels)
                     self.assertEqual(deployment["spec"]["strategy"]["rollingUpdate"], {"maxSurge": 1, "maxUnavailable": 0})
+                    container = deployment["spec"]["template"]["spec"]["containers"][0]
+                    self.assertIn("--threads=$(THREADS)", container["args"])
+                    [threads] = [entry["valueFrom"] for entry in container["env"] if entry["name"] == "THREADS"]
+                    self.assertEqual(threads, {"resourceFieldRef": {"containerName": "runner", "resource": "requests.cpu", "divisor": "1"}})
 
     def test_production_has_two_of_each(self):
         for name, autoscaler in self.named("production", "HorizontalPodAutoscaler").items():

@@ -12,7 +12,7 @@ import make_kubernetes_schemas as schemas
 from docker_test import PROMPT, ROOT, Load, check, get, metric, run, say, wait_until
 from streams import Streams
 
-NAMES = ("policies", "scale", "kill", "roll", "bad")
+NAMES = ("policies", "scale", "kill", "roll", "graph", "bad")
 OVERLAY = "deploy/kubernetes/overlays/demo"
 GRAPH_CALL = "/classify_generated_texts?max_new_tokens=24&ignore_eos=true"
 
@@ -38,6 +38,12 @@ def replicas(cluster, model="gpt2"):
 def gateways(cluster):
     return [pod["status"]["podIP"] for pod in objects(cluster, "pods", "app.kubernetes.io/component=gateway")
             if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+
+
+def retries(cluster):
+    """Calls of gpt2 that the gateways tried again at another replica."""
+    return sum(metric(get("/metrics", 3000, address)[1], "chorus_retries_total", runner="gpt2-generation")
+               for address in gateways(cluster))
 
 
 def healthy_replicas(cluster, runner="gpt2-generation"):
@@ -111,6 +117,10 @@ def policies(cluster):
                           capture_output=True, text=True, check=False)
     say(f"# a pod that may be root: {done.stderr.strip()}")
     check("violates PodSecurity \"restricted" in done.stderr, "the namespace takes none but restricted pods")
+    done = subprocess.run([*cluster.command(), "apply", "--dry-run=server", "-k", "deploy/kubernetes/overlays/production"],
+                          capture_output=True, text=True, check=False, cwd=ROOT)
+    check(done.returncode == 0 and not done.stderr,
+          f"the API server would take the {len(done.stdout.splitlines())} objects of the production overlay, too {done.stderr}")
     container = objects(cluster, "pods", "model=gpt2")[0]
     check(all("serviceAccount" not in volume.get("name", "") and "projected" not in volume
               for volume in container["spec"].get("volumes", [])), "a runner has no service account's token")
@@ -191,13 +201,15 @@ def kill(cluster):
     loads = [graph_load(cluster, clients=4), generate_load(cluster, clients=12, max_new_tokens=200)]
     streams = Streams(service_address(cluster), clients=3)
     time.sleep(3)
-    victim = replicas(cluster)[0]
+    victim, before = replicas(cluster)[0], retries(cluster)
     wait_until(lambda: metric(runner_metrics(victim["status"]["podIP"]), "bentoml_runner_request_in_progress",
                               endpoint="Generate") >= 2, 20, "calls in progress on the replica to kill")
     os.kill(process_of(victim), signal.SIGKILL)
     say(f"$ kill -KILL (the process of {victim['metadata']['name']})")
     time.sleep(8)
     wait_until(lambda: len(replicas(cluster)) == 3 and healthy_replicas(cluster) == 3, 60, "three replicas again")
+    say(f"# calls tried again at another replica: {retries(cluster) - before:.0f}")
+    check(retries(cluster) > before, "the killed replica had calls in progress")
 
     leaving = replicas(cluster)[1]
     cluster.kubectl("delete", "pod", leaving["metadata"]["name"], "-n", "chorus", "--wait=false", show=True)
@@ -242,6 +254,39 @@ def roll(cluster):
     outcomes = load.stop()
     check(set(outcomes) == {200}, f"all pods were replaced under load with no failed call of {sum(outcomes.values())}")
     check_streams(streams)
+
+
+def graph(cluster):
+    """Its file changes, and nothing restarts."""
+    text = json.loads(cluster.kubectl("get", "configmap/graph", "-n", "chorus", "-o", "json"))["data"]["inference_graph.yaml"]
+    smaller = yaml_without(text, "gpt2-medium")
+    before = {pod["metadata"]["name"] for pod in objects(cluster, "pods")}
+    load = graph_load(cluster, clients=4)
+    seconds = change_graph(cluster, smaller, lambda address: len(json.loads(answer(address))) == 2)
+    say(f"# both gateways answer with two texts {seconds:.0f} s after the ConfigMap changed")
+    seconds = change_graph(cluster, smaller + "surprise: 1\n",
+                           lambda address: "chorus_config_last_reload_successful 0" in get("/metrics", 3000, address)[1])
+    say(f"# a wrong one: both say so after {seconds:.0f} s")
+    check(all(len(json.loads(answer(address))) == 2 for address in gateways(cluster)), "they go on with the one before")
+    seconds = change_graph(cluster, text, lambda address: len(json.loads(answer(address))) == 3)
+    say(f"# the first again: three texts after {seconds:.0f} s")
+    outcomes = load.stop()
+    check(set(outcomes) == {200}, f"the graph changed under load with no failed call of {sum(outcomes.values())}")
+    check({pod["metadata"]["name"] for pod in objects(cluster, "pods")} == before, "no pod was replaced")
+
+
+def change_graph(cluster, text, happened):
+    """Seconds until it has happened at each gateway. The kubelet brings a change within a minute or so."""
+    cluster.kubectl("patch", "configmap/graph", "-n", "chorus", "-p", json.dumps({"data": {"inference_graph.yaml": text}}))
+    return wait_until(lambda: all(happened(address) for address in gateways(cluster)), 150, "the new graph at each gateway")
+
+
+def yaml_without(text, branch):
+    """The graph without one of its generators, which is two lines and a word of the inputs."""
+    lines = text.splitlines()
+    index = lines.index(f"  - name: {branch}")
+    del lines[index:index + 2]
+    return "\n".join(lines).replace(f", {branch}]", "]") + "\n"
 
 
 def bad(cluster):
