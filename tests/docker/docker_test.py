@@ -199,7 +199,7 @@ class Load:
         self.lock = threading.Lock()
         self.address = (host, port)
         self.request = (path, body, {"Content-Type": content_type})
-        self.threads = [threading.Thread(target=self.loop) for _ in range(clients)]
+        self.threads = [threading.Thread(target=self.loop, daemon=True) for _ in range(clients)]
         for thread in self.threads:
             thread.start()
 

@@ -147,7 +147,8 @@ state = "/run/containerd"
 
     def spawn(self, name, *command):
         log = (self.folder / f"{name}.log").open("w")
-        self.processes[name] = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
+        self.processes[name] = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log,
+                                                start_new_session=True)  # Ctrl-C is for the test alone.
 
     def answers(self, *arguments):
         ended = {name: process.returncode for name, process in self.processes.items() if process.poll() is not None}

@@ -7,6 +7,7 @@ the cluster running until Ctrl-C, and tells how to enter it. Steps, after the cl
 policies, scale, kill, roll, graph, bad; without any, all.
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import signal
@@ -21,7 +22,7 @@ import images  # noqa: E402  Which finds docker_test by the line above.
 import scratch_image  # noqa: E402
 import steps  # noqa: E402
 from cluster import Cluster  # noqa: E402
-from docker_test import ROOT, run, say  # noqa: E402
+from docker_test import ROOT, run, say, wait_until  # noqa: E402
 
 # Images that the manifests name, and the program that build.sh makes of the same version, for where no registry is reached.
 STAND_INS = {
@@ -51,29 +52,28 @@ def enter_namespaces(args):
                 "it: Ctrl-C")
         try:
             return process.wait()
-        except BaseException:  # Ctrl-C reaches the test inside by itself: it ends in its own order.
-            try:
-                return process.wait(120)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+        except KeyboardInterrupt:  # Which the test inside has heard, too: it ends in its own order.
+            return process.wait(120)
         finally:
+            process.kill()  # If it is there yet. Its namespaces end with it.
+            process.wait()
             remove_control_groups()
 
 
 def remove_control_groups():
-    """Those that the kubelet made; they are empty now."""
-    for top in pathlib.Path("/sys/fs/cgroup").glob("**/kubepods"):
-        for folder, _, _ in os.walk(top, topdown=False):
-            try:
-                os.rmdir(folder)
-            except OSError as error:
-                say(f"# {folder} is left: {error}")
+    """Those that the kubelet made, as soon as the processes in them have ended."""
+    def removed():
+        for top in pathlib.Path("/sys/fs/cgroup").glob("**/kubepods"):
+            for folder, _, _ in os.walk(top, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    return False
+        return True
+    wait_until(removed, 20, "the control groups empty")
 
 
 def inside(args):
-    # As an interruption, which the end of this function cleans up after. Process 1 would ignore it otherwise.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     say("\n## up")
     cluster = Cluster(args.folder / "programs", args.folder / "tools/bin/kubectl", args.inside)
     try:
@@ -91,7 +91,8 @@ def inside(args):
         raise
     finally:
         if args.keep:
-            signal.pause()
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
         cluster.stop()
 
 
@@ -107,6 +108,7 @@ def main():
         return 0
     if os.geteuid() != 0:
         sys.exit("could not do any of this: namespaces, a kubelet and its containers need root")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     args.folder.mkdir(parents=True, exist_ok=True)
     prepare(args.folder)
     return enter_namespaces(args)

@@ -15,7 +15,7 @@ class Streams:
         self.ends = collections.Counter()
         self.lock = threading.Lock()
         self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.loop) for _ in range(clients)]
+        self.threads = [threading.Thread(target=self.loop, daemon=True) for _ in range(clients)]
         for thread in self.threads:
             thread.start()
 
