@@ -83,7 +83,8 @@ def graph_load(cluster, clients):
 
 def apply(cluster):
     begin = time.monotonic()
-    say(cluster.kubectl("apply", "-k", OVERLAY, show=True).strip())
+    created = cluster.kubectl("apply", "-k", OVERLAY, show=True).splitlines()
+    say(f"{created[0]}\n… {len(created) - 2} lines …\n{created[-1]}")
     address = service_address(cluster)
     wait_until(lambda: answer(address), 180, "an answer")
     say(f"# the first answer {time.monotonic() - begin:.1f} s after `kubectl apply` began")
@@ -115,7 +116,7 @@ def policies(cluster):
            "spec": {"containers": [{"name": "root", "image": "local/pause:1"}]}}
     done = subprocess.run([*cluster.command(), "create", "--dry-run=server", "-f", "-"], input=json.dumps(pod),
                           capture_output=True, text=True, check=False)
-    say(f"# a pod that may be root: {done.stderr.strip()}")
+    say(f"# a pod that may be root: {done.stderr.strip()[:200]} …")
     check("violates PodSecurity \"restricted" in done.stderr, "the namespace takes none but restricted pods")
     done = subprocess.run([*cluster.command(), "apply", "--dry-run=server", "-k", "deploy/kubernetes/overlays/production"],
                           capture_output=True, text=True, check=False, cwd=ROOT)
@@ -151,7 +152,9 @@ def scale(cluster):
     progress = Progress(cluster, begin)
     wait_until(lambda: progress.show() == 1, 240, "one replica")
     say(f"# back at one {time.monotonic() - begin:.0f} s after the load ended")
-    say(cluster.kubectl("describe", "hpa/runner-gpt2", "-n", "chorus").split("Events:")[1].strip("\n"))
+    for event in objects(cluster, "events"):
+        if event["reason"] == "SuccessfulRescale":
+            say(f"# {event['involvedObject']['name']}: {event['message']}")
     check(set(outcomes) == {200}, f"no failed call of {sum(outcomes.values())}")
 
 
@@ -302,7 +305,9 @@ def bad(cluster):
     wait_until(lambda: any(restarts(pod) >= 2 for pod in objects(cluster, "pods", "model=gpt2")), 120, "two restarts of the new pod")
     say(cluster.kubectl("get", "pods", "-n", "chorus", "-l", "model=gpt2", show=True))
     new = next(pod for pod in objects(cluster, "pods", "model=gpt2") if pod["metadata"]["name"] not in good)
-    say(cluster.kubectl("logs", "-n", "chorus", new["metadata"]["name"], "--previous").strip().splitlines()[-1])
+    reasons = [state["terminated"]["message"] for status in new["status"]["containerStatuses"]
+               for state in (status["state"], status["lastState"]) if "message" in state.get("terminated", {})]
+    check(any("/models/none" in reason for reason in reasons), f"its status says why: {reasons[-1:]}")
     slices = json.loads(cluster.kubectl("get", "endpointslices", "-n", "chorus", "-l", "model=gpt2", "-o", "json"))["items"]
     called = {endpoint["targetRef"]["name"] for part in slices for endpoint in part.get("endpoints") or []
               if endpoint["conditions"]["ready"]}
