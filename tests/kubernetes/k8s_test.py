@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "docker"), str(HERE.parent / "deploy")]
@@ -34,7 +35,9 @@ STAND_INS = {
 def prepare(folder):
     """Programs and images, built with this machine's network."""
     say("\n## build")
-    run(HERE / "build.sh", folder / "programs")
+    begin = time.monotonic()
+    subprocess.run([HERE / "build.sh", folder / "programs"], check=True)
+    say(f"# the programs of the cluster are there after {time.monotonic() - begin:.0f} s")
     run(ROOT / "tests/deploy/setup.sh", folder / "tools", show=False)
     images.build(folder)
 
