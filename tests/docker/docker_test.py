@@ -192,13 +192,14 @@ class Load:
     """Closed loops of unary calls, until stop() tells what came of them."""
 
     def __init__(self, clients, path="/classify_generated_texts?max_new_tokens=48&ignore_eos=true", body=PROMPT,
-                 content_type="text/plain"):
+                 content_type="text/plain", host="127.0.0.1", port=PORT):
         self.outcomes = collections.Counter()
         self.slowest = 0.0
         self.stopping = threading.Event()
         self.lock = threading.Lock()
+        self.address = (host, port)
         self.request = (path, body, {"Content-Type": content_type})
-        self.threads = [threading.Thread(target=self.loop) for _ in range(clients)]
+        self.threads = [threading.Thread(target=self.loop, daemon=True) for _ in range(clients)]
         for thread in self.threads:
             thread.start()
 
@@ -206,7 +207,7 @@ class Load:
         while not self.stopping.is_set():
             begin = time.monotonic()
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+                connection = http.client.HTTPConnection(*self.address, timeout=60)
                 connection.request("POST", *self.request)
                 response = connection.getresponse()
                 body = response.read()
