@@ -45,7 +45,7 @@ def check(condition, text):
 def run(*command, show=True, **options):
     """The command's output; its failure is this test's."""
     if show:
-        say("$ " + " ".join(str(part) for part in command))
+        say("$ " + " ".join(str(part).removeprefix(f"{ROOT}/") for part in command))
     result = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             cwd=ROOT, check=False, **options)
     if result.returncode != 0:
