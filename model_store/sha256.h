@@ -4,29 +4,23 @@
 //
 // Thread safety: none; a value of one thread.
 
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
-struct evp_md_ctx_st;
+#include "model_store/digest.h"
 
 namespace chorus {
 
 class Sha256 {
  public:
-  Sha256();
-  ~Sha256();
-
-  void Update(std::string_view bytes);
+  void Update(std::string_view bytes) { digest_.Update(bytes); }
 
   // 64 lower-case hexadecimal digits. Call once, last.
-  std::string HexDigest() &&;
+  std::string HexDigest() && { return std::move(digest_).HexDigest(); }
 
  private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  Digest digest_{Digest::Algorithm::kSha256};
 };
 
 // Whether `text` is 64 lower-case hexadecimal digits.

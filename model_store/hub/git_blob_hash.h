@@ -6,11 +6,11 @@
 // Thread safety: none; a value of one thread.
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
-struct evp_md_ctx_st;
+#include "model_store/digest.h"
 
 namespace chorus {
 
@@ -18,20 +18,14 @@ class GitBlobHash {
  public:
   // `size_bytes` is what all pieces will have together.
   explicit GitBlobHash(int64_t size_bytes);
-  ~GitBlobHash();
-  GitBlobHash(GitBlobHash&&) = default;
-  GitBlobHash& operator=(GitBlobHash&&) = default;
 
-  void Update(std::string_view bytes);
+  void Update(std::string_view bytes) { digest_.Update(bytes); }
 
   // 40 lower-case hexadecimal digits. Call once, last.
-  std::string HexDigest() &&;
+  std::string HexDigest() && { return std::move(digest_).HexDigest(); }
 
  private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  Digest digest_{Digest::Algorithm::kSha1};
 };
 
 }  // namespace chorus
