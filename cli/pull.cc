@@ -8,10 +8,10 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "base/signal_stop.h"
 #include "base/status_macros.h"
 #include "cli/monotonic_clock.h"
 #include "cli/pull_progress.h"
-#include "cli/signal_stop.h"
 #include "cli/table.h"
 #include "model_store/hub/hub_environment.h"
 #include "model_store/hub/hub_source.h"

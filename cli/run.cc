@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/signal_fd.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "cli/child_process.h"
@@ -81,14 +82,9 @@ class Interlocutor {
   Interlocutor(ChildProcess& runner, bool verbose) : runner_(runner), verbose_(verbose) {}
 
   absl::StatusOr<int> Converse(const std::string& address, const AnswerOptions& options) {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, signal);
-    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // Before the threads, which inherit it.
-    signal_fd_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
+    ASSIGN_OR_RETURN(signal_fd_, SignalFd({SIGINT, SIGTERM, SIGHUP}));
     done_fd_ = ::eventfd(0, EFD_CLOEXEC);
-    if (signal_fd_ < 0 || done_fd_ < 0)
-      return absl::ErrnoToStatus(errno, "cannot watch for events");
+    if (done_fd_ < 0) return absl::ErrnoToStatus(errno, "cannot watch for events");
     absl::Status answer;
     std::jthread conversation([&](std::stop_token stop) {
       RunnerSession session(address);

@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/signal_fd.h"
 #include "base/string_view.h"
 #include "cli/monotonic_clock.h"
 
@@ -35,14 +35,10 @@ std::string Prefix(const std::string& name, size_t index, bool color) {
 }
 
 // A descriptor that reports the signals the supervisor acts on; they interrupt nothing any more.
-int BlockSignals() {
+absl::StatusOr<int> BlockSignals() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);  // Ignored, it would keep children from being waited for.
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::sigaddset(&signals, signal);
-  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-  return ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  return SignalFd({SIGINT, SIGTERM, SIGHUP, SIGCHLD});
 }
 
 }  // namespace
@@ -65,12 +61,13 @@ Supervisor::Supervisor(Options options)
 }
 
 int Supervisor::Run() {
-  signal_fd_ = BlockSignals();
-  if (signal_fd_ < 0) {
-    Say(absl::StrCat("cannot watch for signals: ", std::generic_category().message(errno)));
+  const absl::StatusOr<int> signal_fd = BlockSignals();
+  if (!signal_fd.ok()) {
+    Say(StdView(signal_fd.status().message()));
     log_.Flush(kFlushPatience);
     return 1;
   }
+  signal_fd_ = *signal_fd;
   for (;;) {
     Do(plan_.Advance(MonotonicNow()));
     if (plan_.finished()) break;

@@ -10,9 +10,9 @@
 
 #include "absl/time/clock.h"
 #include "base/health_check.h"
+#include "base/signal_stop.h"
 #include "runner_server/config/flags.h"
 #include "runner_server/server.h"
-#include "runner_server/shutdown_signal.h"
 
 namespace chorus {
 namespace {
@@ -24,13 +24,14 @@ int Fail(const absl::Status& status) {
 
 // Serves until a signal, then drains. Leaves the server to its caller.
 int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
-  ShutdownSignal shutdown;
+  const absl::StatusOr<std::unique_ptr<SignalStop>> stop = SignalStop::Create();
+  if (!stop.ok()) return Fail(stop.status());
   absl::StatusOr<std::unique_ptr<RunnerServer>> listening = RunnerServer::Listen(flags);
   if (!listening.ok()) return Fail(listening.status());
   server = *std::move(listening);
   if (const absl::Status loaded = server->Load(); !loaded.ok()) return Fail(loaded);
 
-  const int signal = shutdown.Wait();
+  const int signal = (*stop)->Wait();
   LOG(INFO) << "event=signal number=" << signal;
   server->SetNotReady();
   absl::SleepFor(flags.drain_delay);  // Still serving, while balancers take notice.

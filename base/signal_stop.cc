@@ -1,7 +1,6 @@
-#include "cli/signal_stop.h"
+#include "base/signal_stop.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -11,17 +10,15 @@
 #include <iterator>
 
 #include "absl/status/status.h"
+#include "base/signal_fd.h"
+#include "base/status_macros.h"
 
 namespace chorus {
 
 absl::StatusOr<std::unique_ptr<SignalStop>> SignalStop::Create() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, signal);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  const int signal_fd = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  ASSIGN_OR_RETURN(const int signal_fd, SignalFd({SIGINT, SIGTERM, SIGHUP}));
   const int done_fd = ::eventfd(0, EFD_CLOEXEC);
-  if (signal_fd < 0 || done_fd < 0) return absl::ErrnoToStatus(errno, "cannot watch for signals");
+  if (done_fd < 0) return absl::ErrnoToStatus(errno, "cannot watch for signals");
   return std::unique_ptr<SignalStop>(new SignalStop(signal_fd, done_fd));
 }
 
@@ -35,6 +32,11 @@ SignalStop::~SignalStop() {
   ::close(done_fd_);
 }
 
+int SignalStop::Wait() const {
+  signal_.wait(0);
+  return signal_;
+}
+
 void SignalStop::Watch() {
   pollfd entries[] = {{done_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}};
   for (;;) {
@@ -45,6 +47,7 @@ void SignalStop::Watch() {
     const int signal = static_cast<int>(info.ssi_signo);
     if (signal_ != 0) ::_exit(128 + signal);
     signal_ = signal;
+    signal_.notify_all();
     stop_.request_stop();
   }
 }

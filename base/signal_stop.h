@@ -24,6 +24,7 @@ class SignalStop {
 
   std::stop_token token() const { return stop_.get_token(); }
   int signal() const { return signal_; }  // That requested the stop; 0 before.
+  int Wait() const;                       // Until there is one, which it returns.
 
  private:
   SignalStop(int signal_fd, int done_fd);

@@ -1,0 +1,17 @@
+#pragma once
+
+// Signals that come as something to read, and interrupt nothing any more.
+//
+// Thread safety: call before other threads are started, which inherit the signal mask.
+
+#include <initializer_list>
+
+#include "absl/status/statusor.h"
+
+namespace chorus {
+
+// A descriptor from which each of `signals` is read as a signalfd_siginfo (signalfd(2)), and which
+// the caller closes. They stay blocked for this thread and those that it starts.
+absl::StatusOr<int> SignalFd(std::initializer_list<int> signals);
+
+}  // namespace chorus
