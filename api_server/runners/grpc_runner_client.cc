@@ -8,10 +8,10 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api_server/runners/endpoint.h"
 #include "api_server/runners/endpoint_address.h"
+#include "api_server/runners/runner_messages.h"
 #include "base/grpc_status.h"
 #include "base/status_macros.h"
 
@@ -119,56 +119,6 @@ class Call {
   std::optional<std::stop_callback<Cancel>> on_shutdown_;
 };
 
-pb::GenerateRequest ToRequest(std::string prompt, const GenerateParams& params) {
-  pb::GenerateRequest request;
-  request.set_text(std::move(prompt));
-  request.set_max_length(params.max_length);
-  request.set_max_new_tokens(params.max_new_tokens.value_or(0));
-  pb::SamplingParams& sampling = *request.mutable_sampling();
-  sampling.set_do_sample(params.do_sample);
-  sampling.set_temperature(params.temperature);
-  sampling.set_top_k(params.top_k);
-  sampling.set_top_p(params.top_p);
-  sampling.set_min_p(params.min_p);
-  sampling.set_repetition_penalty(params.repetition_penalty);
-  sampling.set_seed(params.seed);
-  sampling.set_branch(params.branch);
-  sampling.set_sequence(params.sequence);
-  for (const std::string& stop : params.stop) request.add_stop(stop);
-  request.set_ignore_eos(params.ignore_eos);
-  if (params.top_logprobs) request.set_top_logprobs(*params.top_logprobs);
-  return request;
-}
-
-TokenLogprob FromProto(const pb::TokenLogprob& proto) {
-  TokenLogprob logprob = {.id = proto.id(), .text = proto.text(), .logprob = proto.logprob()};
-  for (const pb::TokenLogprob& top : proto.top()) logprob.top.push_back(FromProto(top));
-  return logprob;
-}
-
-TextDelta FromProto(pb::TextDelta& proto) {
-  TextDelta delta = {.text = std::move(*proto.mutable_text()), .num_tokens = proto.num_tokens()};
-  for (const pb::TokenLogprob& logprob : proto.logprobs()) {
-    delta.logprobs.push_back(FromProto(logprob));
-  }
-  return delta;
-}
-
-std::optional<FinishReason> FromProto(pb::FinishReason reason) {
-  switch (reason) {
-    case pb::FINISH_REASON_STOP:
-      return FinishReason::kStop;
-    case pb::FINISH_REASON_LENGTH:
-      return FinishReason::kLength;
-    case pb::FINISH_REASON_DEADLINE:
-      return FinishReason::kDeadline;
-    case pb::FINISH_REASON_STOP_STRING:
-      return FinishReason::kStopString;
-    default:
-      return std::nullopt;
-  }
-}
-
 class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::GenerateResponse> {
  public:
   template <typename... Args>
@@ -216,21 +166,7 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
       return absl::OkStatus();
     }
     if (!response.has_finished()) return absl::InternalError("the runner wrote an empty message");
-    const pb::Finished& finished = response.finished();
-    const std::optional<FinishReason> reason = FromProto(finished.reason());
-    if (!reason.has_value()) {
-      return absl::InternalError(
-          absl::StrCat("the runner ended a text for a reason unknown here: ", finished.reason()));
-    }
-    const pb::GenerationTiming& timing = finished.timing();
-    end_ = {.reason = *reason,
-            .prompt_tokens = finished.prompt_tokens(),
-            .generated_tokens = finished.generated_tokens(),
-            .queue_time = absl::Seconds(timing.queue_seconds()),
-            .prefill_time = absl::Seconds(timing.prefill_seconds()),
-            .decode_time = absl::Seconds(timing.decode_seconds()),
-            .mean_batch_size = timing.mean_batch_size(),
-            .model_version = finished.model_version()};
+    ASSIGN_OR_RETURN(end_, FromProto(response.finished()));
     return absl::OkStatus();
   }
 
@@ -265,41 +201,6 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
   std::optional<GenerationEnd> end_;
   absl::Status violation_;
 };
-
-absl::Status Check(const pb::ClassifyResponse& response, int num_texts) {
-  if (response.results_size() != num_texts) {
-    return absl::InternalError(absl::StrCat("the runner was sent ", num_texts,
-                                            " texts and answered ", response.results_size()));
-  }
-  for (const pb::Classification& result : response.results()) {
-    if (result.probabilities().empty() || result.probabilities_size() != response.labels_size()) {
-      return absl::InternalError(absl::StrCat("the runner names ", response.labels_size(),
-                                              " labels and gives ", result.probabilities_size(),
-                                              " probabilities"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-std::vector<TextClassification> FromProto(const pb::ClassifyResponse& response) {
-  std::vector<TextClassification> results;
-  for (const pb::Classification& result : response.results()) {
-    results.push_back(
-        {.labels = {response.labels().begin(), response.labels().end()},
-         .probabilities = {result.probabilities().begin(), result.probabilities().end()},
-         .max_batch_size = response.max_batch_size(),
-         .model_version = response.model_version()});
-  }
-  return results;
-}
-
-std::vector<TextToken> FromProto(pb::TokenizeResponse& response) {
-  std::vector<TextToken> tokens;
-  for (pb::Token& token : *response.mutable_tokens()) {
-    tokens.push_back({token.id(), std::move(*token.mutable_text()), token.begin(), token.end()});
-  }
-  return tokens;
-}
 
 // A call with one request and one reply.
 template <typename Request, typename Response>
@@ -419,10 +320,7 @@ void GrpcRunnerClient::Classify(std::vector<std::string> texts, CallContext cont
   const int num_texts = request.texts_size();
   StartUnary<pb::ClassifyRequest, pb::ClassifyResponse>(
       kClassify, std::move(request), tokens, std::move(context), std::move(done),
-      [num_texts](pb::ClassifyResponse& reply) -> absl::StatusOr<std::vector<TextClassification>> {
-        RETURN_IF_ERROR(Check(reply, num_texts));
-        return FromProto(reply);
-      });
+      [num_texts](const pb::ClassifyResponse& reply) { return FromProto(reply, num_texts); });
 }
 
 // Tokenizing is no work for the model, and weighs nothing.
