@@ -1,6 +1,5 @@
 #include "tests/model_store/hub/scripted_hub.h"
 
-#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -97,34 +96,25 @@ class ScriptedHub::Connection {
   bool ok_ = true;
 };
 
-ScriptedHub::ScriptedHub(Scheme scheme) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+ScriptedHub::ScriptedHub(Scheme scheme) {
   ::signal(SIGPIPE, SIG_IGN);  // OpenSSL's writes would raise it.
   if (scheme == Scheme::kHttps) tls_ = MakeTlsContext(certificate_);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ::bind(fd_, reinterpret_cast<sockaddr*>(&address), size);
-  ::listen(fd_, 16);
-  ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
-  port_ = ntohs(address.sin_port);
   acceptor_ = std::thread([this] { Accept(); });
 }
 
 ScriptedHub::~ScriptedHub() {
-  ::shutdown(fd_, SHUT_RDWR);
+  ::shutdown(socket_.fd(), SHUT_RDWR);
   acceptor_.join();
   {
     const std::lock_guard lock(mutex_);
     for (const int fd : open_fds_) ::shutdown(fd, SHUT_RDWR);
   }
   for (std::thread& thread : threads_) thread.join();
-  ::close(fd_);
   SSL_CTX_free(tls_);
 }
 
 std::string ScriptedHub::url() const {
-  return absl::StrCat(tls_ != nullptr ? "https" : "http", "://127.0.0.1:", port_);
+  return absl::StrCat(tls_ != nullptr ? "https" : "http", "://", socket_.address());
 }
 
 void ScriptedHub::SetModel(const std::string& repository,
@@ -216,7 +206,7 @@ std::vector<HubRequest> ScriptedHub::RequestsFor(std::string_view file) const {
 
 void ScriptedHub::Accept() {
   for (;;) {
-    const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int fd = ::accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) return;
     const std::lock_guard lock(mutex_);
     open_fds_.insert(fd);

@@ -17,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/base/loopback_socket.h"
+
 struct ssl_ctx_st;
 
 namespace chorus {
@@ -86,8 +88,7 @@ class ScriptedHub {
 
   ssl_ctx_st* tls_ = nullptr;
   std::string certificate_;
-  int fd_ = -1;
-  int port_ = 0;
+  LoopbackSocket socket_;
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::string repository_;
