@@ -127,14 +127,12 @@ class Replica:
     def __init__(self, model, machine, on_tokens):
         self.model, self._machine, self._on_tokens = model, machine, on_tokens
         self.outstanding_tokens = 0  # As the gateway counts them.
-        self.busy_seconds = 0.0
         self.max_kv_tokens = 0
         self._stepping = False
 
     def _begin(self, tokens, num_choosing, keys, on_end):
         self._stepping = True
         seconds = self.model.step(tokens, num_choosing, keys)
-        self.busy_seconds += seconds * self.model.slowdown(tokens)
         self._machine.run(seconds, self.model.slowdown(tokens), lambda: self._finish(on_end))
 
     def _finish(self, on_end):
