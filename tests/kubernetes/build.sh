@@ -31,6 +31,7 @@ done
 flags=
 build coredns coredns .
 build adapter adapter sigs.k8s.io/prometheus-adapter/cmd/adapter
+build kube-router kube-router github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
 
 # Prometheus from a copy of its module, in which fewer plugins are.
 if [ ! -x "$out/prometheus" ]; then

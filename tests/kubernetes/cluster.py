@@ -50,13 +50,16 @@ class Cluster:
                            self.folder / "kubelet", "--cert-dir", self.folder / "kubelet-pki", "--hostname-override=node1",
                            "--node-ip", NODE)
         self.spawn_program("kube-proxy", "--kubeconfig", self.kubeconfig, "--hostname-override=node1",
-                           "--proxy-mode=iptables", "--cluster-cidr", PODS, "--masquerade-all", "--conntrack-max-per-core=0",
-                           "--bind-address", NODE)
+                           "--proxy-mode=iptables", "--cluster-cidr", PODS, "--conntrack-max-per-core=0", "--bind-address", NODE)
         wait_until(self.node_is_ready, 90, "node Ready")
+        # Of kube-router only what enforces network policies; it looks for its node when it starts.
+        self.spawn_program("kube-router", "--kubeconfig", self.kubeconfig, "--hostname-override=node1", "--run-firewall",
+                           "--run-router=false", "--run-service-proxy=false", "--enable-cni=false", "--service-cluster-ip-range",
+                           SERVICES)
         self.load_image("local/coredns:1", self.programs / "coredns", ["/bin/coredns", "-conf", "/etc/coredns/Corefile"])
         self.kubectl("apply", "-f", HERE / "coredns.yaml")
         self.kubectl("rollout", "status", "-n", "kube-system", "deployment/coredns", "--timeout=60s")
-        say(f"# a node with CoreDNS and kube-proxy {time.monotonic() - begin:.0f} s after the start of etcd")
+        say(f"# a node with CoreDNS, kube-proxy and kube-router {time.monotonic() - begin:.0f} s after the start of etcd")
 
     def make_network(self):
         for command in (["ip", "link", "set", "lo", "up"], ["ip", "link", "add", "node0", "type", "bridge"],
@@ -100,10 +103,10 @@ class Cluster:
             "contexts": [{"name": "here", "context": {"cluster": "here", "user": "admin"}}]}))
         network = self.folder / "network"
         network.mkdir()
-        (network / "10-bridge.conflist").write_text(json.dumps({
+        # With a link for each pod, all that pods send is routed by the node, and so meets kube-router's rules.
+        (network / "10-pods.conflist").write_text(json.dumps({
             "cniVersion": "0.4.0", "name": "pods", "plugins": [
-                {"type": "bridge", "bridge": "cni0", "isGateway": True, "hairpinMode": True,
-                 "ipam": {"type": "host-local", "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}))
+                {"type": "ptp", "ipam": {"type": "host-local", "ranges": [[{"subnet": PODS}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}))
         (self.folder / "containerd.toml").write_text(f"""
 version = 2
 root = "{self.folder}/containerd"

@@ -4,7 +4,7 @@ import subprocess
 
 from docker_test import base_image, run, say, version, wait_until
 
-TARGETS = ("api_server", "runner_server_demo")
+TARGETS = ("api_server", "runner_server_demo", "runner_server", "chorus")
 
 
 class OwnEngine:

@@ -4,7 +4,7 @@
 Needs root. Builds Kubernetes from its Go module and the images with Docker, which takes long the first time, and keeps both in
 build/kubernetes. Prints a transcript; the first promise that does not hold ends it with exit status 1. --keep leaves
 the cluster running until Ctrl-C, and tells how to enter it. Steps, after the cluster is up and the demo overlay applied:
-policies, scale, kill, roll, graph, bad; without any, all.
+policies, scale, kill, roll, graph, bad, production; without any, all.
 """
 import argparse
 import contextlib
@@ -20,11 +20,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "docker"), str(HERE.parent / "deploy")]
 
 import images  # noqa: E402  Which finds docker_test by the line above.
-import scratch_image  # noqa: E402
+import policies  # noqa: E402
+import production  # noqa: E402
 import steps  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from docker_test import ROOT, run, say, wait_until  # noqa: E402
 
+STEPS = {"policies": policies.policies, "scale": steps.scale, "kill": steps.kill, "roll": steps.roll, "graph": steps.graph,
+         "bad": steps.bad, "production": production.production}
 # Images that the manifests name, and the program that build.sh makes of the same version, for where no registry is reached.
 STAND_INS = {
     "prom/prometheus:v3.5.0": "prometheus",
@@ -85,9 +88,11 @@ def inside(args):
             cluster.load_images(args.folder / f"{target}.tar")
         for name, program in STAND_INS.items():
             cluster.load_image(name, cluster.programs / program, [f"/bin/{program}"])
-        for step in ["apply", *(args.steps or steps.NAMES)]:
-            say(f"\n## {step}")
-            getattr(steps, step)(cluster)
+        say("\n## apply")
+        steps.apply(cluster)
+        for name in args.steps or STEPS:
+            say(f"\n## {name}")
+            STEPS[name](cluster)
         say("\nall true")
     except SystemExit:
         steps.explain(cluster)
@@ -101,7 +106,7 @@ def inside(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("steps", nargs="*", metavar="STEP", choices=[*steps.NAMES, []], default=[])
+    parser.add_argument("steps", nargs="*", metavar="STEP", choices=[*STEPS, []], default=[])
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/kubernetes")
     parser.add_argument("--inside", type=pathlib.Path, help=argparse.SUPPRESS)

@@ -2,83 +2,17 @@
 import collections
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import tempfile
 import time
 
-import make_kubernetes_schemas as schemas
-from docker_test import PROMPT, ROOT, Load, check, get, metric, run, say, wait_until
+from docker_test import PROMPT, check, get, metric, run, say, wait_until
+from service import (answer, check_streams, gateways, generate_load, graph_load, healthy_replicas, objects, process_of,
+                     replicas, restarts, retries, runner_metrics, service_address, texts)
 from streams import Streams
 
-NAMES = ("policies", "scale", "kill", "roll", "graph", "bad")
 OVERLAY = "deploy/kubernetes/overlays/demo"
-GRAPH_CALL = "/classify_generated_texts?max_new_tokens=24&ignore_eos=true"
-
-
-def objects(cluster, kind, selector=""):
-    return json.loads(cluster.kubectl("get", kind, "-n", "chorus", "-o", "json", "-l", selector))["items"]
-
-
-def service_address(cluster):
-    return json.loads(cluster.kubectl("get", "service/gateway", "-n", "chorus", "-o", "json"))["spec"]["clusterIP"]
-
-
-def is_ready(pod):
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in pod["status"].get("conditions", []))
-
-
-def replicas(cluster, model="gpt2"):
-    """The pods of a model that are Ready and are to stay."""
-    return [pod for pod in objects(cluster, "pods", f"model={model}")
-            if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
-
-
-def gateways(cluster):
-    return [pod["status"]["podIP"] for pod in objects(cluster, "pods", "app.kubernetes.io/component=gateway")
-            if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
-
-
-def retries(cluster):
-    """Calls of gpt2 that the gateways tried again at another replica."""
-    return sum(metric(get("/metrics", 3000, address)[1], "chorus_retries_total", runner="gpt2-generation")
-               for address in gateways(cluster))
-
-
-def healthy_replicas(cluster, runner="gpt2-generation"):
-    """How many replicas the gateway that knows of the fewest calls."""
-    return min((metric(get("/metrics", 3000, address)[1], "chorus_replica_state", runner=runner)
-                for address in gateways(cluster)), default=0)
-
-
-def runner_metrics(address):
-    return get("/metrics", 9061, address)[1]
-
-
-def texts(address):
-    """How many texts a runner has begun."""
-    metrics = runner_metrics(address)
-    return (metric(metrics, "bentoml_runner_request_total", endpoint="Generate")
-            + metric(metrics, "bentoml_runner_request_in_progress", endpoint="Generate"))
-
-
-def answer(address):
-    """The gateway's reply, or nothing while there is none."""
-    done = subprocess.run(["curl", "-sf", "-m", "20", "-X", "POST", f"http://{address}:3000/classify_generated_texts?max_length=24&seed=7",
-                           "-H", "Content-Type: text/plain", "-d", PROMPT], capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""
-
-
-def generate_load(cluster, clients, max_new_tokens):
-    """Calls of one model, which so gets a queue of its own."""
-    return Load(clients=clients, path="/v1/models/gpt2-generation:generate", content_type="application/json",
-                body=json.dumps({"text": PROMPT, "max_new_tokens": max_new_tokens, "ignore_eos": True}),
-                host=service_address(cluster), port=3000)
-
-
-def graph_load(cluster, clients):
-    return Load(clients=clients, path=GRAPH_CALL, host=service_address(cluster), port=3000)
 
 
 def apply(cluster):
@@ -102,29 +36,6 @@ def apply(cluster):
     lines = output.splitlines()
     say("\n".join([*lines[:3], f"… {len(lines) - 7} lines …", *lines[-4:]]))
     check(lines[-1].startswith("done:"), "a gRPC stream through the Service ends whole")
-
-
-def policies(cluster):
-    kept, served = json.loads(schemas.FILE.read_text()), schemas.select(cluster.command())
-    names = kept["definitions"].keys() | served["definitions"].keys()
-    differing = sorted(name for name in names if kept["definitions"].get(name) != served["definitions"].get(name))
-    check(kept == served, f"the API server's own schemas of {len(kept['kinds'])} kinds are those of tests/deploy"
-          + (f", but for {differing}" if differing else ""))
-    say(cluster.kubectl("get", "networkpolicies,ingresses", "-n", "chorus", show=True))
-    check(len(objects(cluster, "networkpolicies")) == 5, "the API server took the network policies")
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": "chorus"},
-           "spec": {"containers": [{"name": "root", "image": "local/pause:1"}]}}
-    done = subprocess.run([*cluster.command(), "create", "--dry-run=server", "-f", "-"], input=json.dumps(pod),
-                          capture_output=True, text=True, check=False)
-    say(f"# a pod that may be root: {done.stderr.strip()[:200]} …")
-    check("violates PodSecurity \"restricted" in done.stderr, "the namespace takes none but restricted pods")
-    done = subprocess.run([*cluster.command(), "apply", "--dry-run=server", "-k", "deploy/kubernetes/overlays/production"],
-                          capture_output=True, text=True, check=False, cwd=ROOT)
-    check(done.returncode == 0 and not done.stderr,
-          f"the API server would take the {len(done.stdout.splitlines())} objects of the production overlay {done.stderr}".strip())
-    container = objects(cluster, "pods", "model=gpt2")[0]
-    check(all("serviceAccount" not in volume.get("name", "") and "projected" not in volume
-              for volume in container["spec"].get("volumes", [])), "a runner has no service account's token")
 
 
 def scale(cluster):
@@ -177,18 +88,6 @@ class Progress:
         return count
 
 
-def process_of(pod):
-    """The id of the pod's runner_server."""
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if (f"HOSTNAME={pod['metadata']['name']}".encode() in (folder / "environ").read_bytes().split(b"\0")
-                    and b"runner_server" in (folder / "cmdline").read_bytes()):
-                return int(folder.name)
-        except OSError:
-            continue
-    raise SystemExit(f"FAILED: no process of {pod['metadata']['name']}")
-
-
 def three_replicas(cluster):
     """For as long as the autoscaler is told so."""
     limits(cluster, 3)
@@ -207,7 +106,7 @@ def kill(cluster):
     victim, before = replicas(cluster)[0], retries(cluster)
     wait_until(lambda: metric(runner_metrics(victim["status"]["podIP"]), "bentoml_runner_request_in_progress",
                               endpoint="Generate") >= 2, 20, "calls in progress on the replica to kill")
-    os.kill(process_of(victim), signal.SIGKILL)
+    os.kill(process_of(victim, "runner_server"), signal.SIGKILL)
     say(f"$ kill -KILL (the process of {victim['metadata']['name']})")
     time.sleep(8)
     wait_until(lambda: len(replicas(cluster)) == 3 and healthy_replicas(cluster) == 3, 60, "three replicas again")
@@ -234,11 +133,6 @@ def kill(cluster):
     check(set(outcomes) == {200}, f"one replica killed and one deleted under load with no failed call of {sum(outcomes.values())}")
     check_streams(streams)
     limits(cluster, 1)
-
-
-def check_streams(streams):
-    ends = streams.stop()
-    check(set(ends) <= {"done", "error"} and ends["done"] > 0, f"every stream ended whole or with an error event: {dict(ends)}")
 
 
 def roll(cluster):
@@ -316,10 +210,6 @@ def bad(cluster):
     check(set(outcomes) == {200}, f"no failed call of {sum(outcomes.values())}")
     cluster.kubectl("rollout", "undo", "-n", "chorus", "deployment/runner-gpt2", show=True)
     cluster.kubectl("rollout", "status", "-n", "chorus", "deployment/runner-gpt2", "--timeout=120s")
-
-
-def restarts(pod):
-    return sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))
 
 
 def explain(cluster):
