@@ -26,7 +26,7 @@ constexpr char kRequestIdKey[] = "x-request-id";
 constexpr char kTraceparentKey[] = "traceparent";
 
 grpc::Status WithDetails(const absl::Status& status) {
-  const grpc::Status plain = ToGrpcStatus(status);
+  grpc::Status plain = ToGrpcStatus(status);
   const google::rpc::Status rpc_status = ToRpcStatus(status);
   if (rpc_status.details().empty()) return plain;
   return {plain.error_code(), plain.error_message(), rpc_status.SerializeAsString()};
@@ -103,9 +103,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
              grpc::CallbackServerContext& context, absl::Duration max_timeout) {
     const absl::Status status = (handler.*method)(request, state_.Begin(context, max_timeout),
                                                   [this](absl::StatusOr<Response> response) {
-                                                    if (response.ok())
-                                                      *response_ = *std::move(response);
-                                                    Finish(state_.End(response.status()));
+                                                    const absl::Status end = response.status();
+                                                    if (end.ok()) *response_ = *std::move(response);
+                                                    Finish(state_.End(end));
                                                   });
     if (!status.ok()) Finish(state_.End(status));
   }
