@@ -247,7 +247,8 @@ TEST_F(BundleCommandTest, ServesNothingThatHasChanged) {
     EXPECT_THAT(result.err, AllOf(StartsWith("chorus: "), HasSubstr(c.message)));
     PutFile(c.file, before);
   }
-  EXPECT_THAT(Run({"serve", "my_graph:v9"}).err, HasSubstr("no bundle my_graph:v9"));
+  EXPECT_THAT(Run({"serve", "my_graph:v9", "--port", "0", "--grpc_port", "0"}).err,
+              HasSubstr("no bundle my_graph:v9"));
   EXPECT_EQ(Run({"serve", "my_graph", "--graph", "x"}).status, 2);
   EXPECT_EQ(Run({"serve", "my_graph", "--model", "a=b"}).status, 2);
 }
