@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include <regex>
 #include <string>
 
+#include "base/signal_fd.h"
 #include "cli/socket_address.h"
 
 namespace {
@@ -73,11 +73,7 @@ int main(int argc, char** argv) {
     std::cout << "{\"openapi\":\"3.1.0\"}" << std::endl;
     return 0;
   }
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
-  const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+  const int signal_fd = chorus::SignalFd({SIGTERM}).value();
   std::string http, grpc;
   const int http_fd = Listen(*SocketAddress::Parse(flags["--http_address"]), http);
   const int grpc_fd = Listen(*SocketAddress::Parse(flags["--grpc_address"]), grpc);
