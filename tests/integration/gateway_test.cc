@@ -300,10 +300,11 @@ class BitsTest : public GatewayTest, public ::testing::WithParamInterface<const 
 
   // The text a call makes over HTTP; sampled hot, so that the smallest difference would show.
   std::string Generate(const std::string& prompt, int max_length, int seed) const {
-    const ShellResult result = Shell(
-        "curl -s --max-time 300 " + http_ + "/v1/models/gpt2-medium-generation:generate --json '" +
-        absl::StrCat("{\"text\": \"", prompt, "\", \"max_length\": ", max_length,
-                     ", \"temperature\": 2, \"top_k\": 0, \"seed\": ", seed, "}'"));
+    const ShellResult result =
+        Shell("curl -s --max-time " + std::to_string(60 * kSlowdown) + " " + http_ +
+              "/v1/models/gpt2-medium-generation:generate --json '" +
+              absl::StrCat("{\"text\": \"", prompt, "\", \"max_length\": ", max_length,
+                           ", \"temperature\": 2, \"top_k\": 0, \"seed\": ", seed, "}'"));
     EXPECT_THAT(result.out, HasSubstr("generated"));
     return result.out;
   }
