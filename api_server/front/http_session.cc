@@ -16,6 +16,8 @@
 #include "base/string_view.h"
 #include "glog/logging.h"
 
+// One state machine over one socket, one timer and one exchange, so it is not split.
+
 namespace chorus {
 
 namespace asio = boost::asio;
