@@ -55,8 +55,8 @@ def check_reach(cluster):
     addresses = {name: pod["status"]["podIP"] for name, pod in pods.items()} | {"dns": DNS, "kubernetes": "10.96.0.1"}
     for source, allowed in REACHES.items():
         process = process_of(pods[source], PROGRAMS.get(source, "busybox"))
-        targets = [target for target in TARGETS if target.partition(":")[0] != source]
-        reached = [target for target in targets if connects(process, addresses[target.partition(":")[0]], target.partition(":")[2])]
+        targets = [target for target in TARGETS if not target.startswith(f"{source}:")]
+        reached = [target for target in targets if connects(process, target, addresses)]
         check(set(reached) == allowed, f"{source} reaches {', '.join(reached) or 'nothing'}, and not "
               + ", ".join(target for target in targets if target not in reached))
     cluster.kubectl("delete", "pod/stranger", "-n", "default")
@@ -66,6 +66,7 @@ def stranger(cluster):
     return json.loads(cluster.kubectl("get", "pod/stranger", "-n", "default", "-o", "json"))
 
 
-def connects(process, address, port):
-    return subprocess.run(["nsenter", "--net", "--target", str(process), "timeout", "2", "bash", "-c", f"</dev/tcp/{address}/{port}"],
+def connects(process, target, addresses):
+    name, port = target.split(":")
+    return subprocess.run(["nsenter", "--net", "--target", str(process), "timeout", "2", "bash", "-c", f"</dev/tcp/{addresses[name]}/{port}"],
                           capture_output=True, check=False).returncode == 0

@@ -20,15 +20,17 @@ def is_ready(pod):
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in pod["status"].get("conditions", []))
 
 
+def serving(cluster, selector):
+    """The pods that are Ready and are to stay."""
+    return [pod for pod in objects(cluster, "pods", selector) if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+
+
 def replicas(cluster, model="gpt2"):
-    """The pods of a model that are Ready and are to stay."""
-    return [pod for pod in objects(cluster, "pods", f"model={model}")
-            if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+    return serving(cluster, f"model={model}")
 
 
 def gateways(cluster):
-    return [pod["status"]["podIP"] for pod in objects(cluster, "pods", "app.kubernetes.io/component=gateway")
-            if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+    return [pod["status"]["podIP"] for pod in serving(cluster, "app.kubernetes.io/component=gateway")]
 
 
 def retries(cluster):
