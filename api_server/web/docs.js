@@ -1,6 +1,8 @@
-// The page at /docs: shows /docs.json for reading.
+// The page at /docs: shows docs.json for reading and for trying.
 
+import { urlOf } from "./calls.js";
 import { byId, make } from "./dom.js";
+import { TryIt } from "./try_it.js";
 
 // The little Markdown that descriptions use: paragraphs, "* " lists, `code`.
 function prose(text) {
@@ -131,34 +133,8 @@ class Reference {
   }
 
   tryIt(path, method, operation, parameters) {
-    const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-    const filled = path.replace(/\{([^}]+)\}/g, (_, name) =>
-      encodeURIComponent(parameters.find((parameter) => parameter.name === name)?.example ?? name));
-    let command = `curl ${operation.responses["200"]?.content?.["text/event-stream"] ? "-N " : ""}${quote(location.origin + filled)}`;
-    const [type, media] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
-    if (type) {
-      const example = media.example ?? "";
-      const body = type === "application/json" ? JSON.stringify(example) : example;
-      command += ` \\\n  -H 'Content-Type: ${type}' --data-raw ${quote(body)}`;
-    } else if (method !== "get") {
-      command = command.replace("curl ", `curl -X ${method.toUpperCase()} `);
-    }
-    const pre = make("pre", "", command);
-    pre.tabIndex = 0;
-    const copy = make("button", "", "Copy");
-    copy.type = "button";
-    copy.setAttribute("aria-label", `Copy the curl command of ${operation.operationId}`);
-    copy.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(command);
-        copy.textContent = "Copied";
-      } catch {
-        getSelection().selectAllChildren(pre);
-        copy.textContent = "Selected";
-      }
-      setTimeout(() => { copy.textContent = "Copy"; }, 1500);
-    });
-    const box = make("div", "", make("div", "code", pre, copy));
+    const box = new TryIt({ path, method, operation, parameters }, (object) => this.resolve(object),
+                          (schema) => make("span", "", ...typeOf(schema)).textContent).element;
     const response = this.resolve(operation.responses["200"]);
     const reply = Object.values(response?.content ?? {}).find((entry) => entry.example !== undefined)?.example;
     if (reply !== undefined && reply !== "\n") {
@@ -181,7 +157,7 @@ class Reference {
 }
 
 try {
-  const reply = await fetch("/docs.json");
+  const reply = await fetch(urlOf("docs.json"));
   if (!reply.ok) throw new Error(`the server answered ${reply.status}`);
   new Reference(await reply.json()).render();
 } catch (error) {

@@ -4,6 +4,8 @@
 import { byId, make } from "./dom.js";
 
 const POLL_MS = 1000;
+const BEND = 40;
+const ABOVE = 8;
 const SVG = "http://www.w3.org/2000/svg";
 
 // {name: how many nodes its text has passed, itself included}.
@@ -88,15 +90,19 @@ class GraphView {
     this.links = [];
     for (const node of graph.nodes) {
       const element = this.cards.get(node.name).element;
-      const inputs = (node.inputs ?? []).map((name) => this.cards.get(name)?.element).filter(Boolean);
+      const inputs = (node.inputs ?? []).filter((name) => this.cards.has(name));
       const level = depth.get(node.name);
-      for (const from of inputs.length > 0 ? inputs : [request]) this.links.push({ from, to: element, level, busy: element });
+      for (const name of inputs) {
+        this.links.push({ from: this.cards.get(name).element, to: element, level, skips: level - depth.get(name) > 1, busy: element });
+      }
+      if (inputs.length === 0) this.links.push({ from: request, to: element, level, busy: element });
       if (node.kind === "NODE_KIND_CLASSIFY") this.links.push({ from: element, to: reply, level: level + 1, busy: element });
     }
     for (const link of this.links) {
       link.path = document.createElementNS(SVG, "path");
       this.edges.append(link.path);
     }
+    byId("graph-view").dataset.skips = String(this.links.some((link) => link.skips));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(byId("graph-view"));
     this.update(graph);
@@ -115,7 +121,7 @@ class GraphView {
   draw() {
     const frame = byId("graph-view").getBoundingClientRect();
     const stacked = getComputedStyle(byId("graph-view")).flexDirection === "column";
-    for (const { from, to, level, busy, path } of this.links) {
+    for (const { from, to, level, skips, busy, path } of this.links) {
       const a = from.getBoundingClientRect();
       const b = to.getBoundingClientRect();
       const y1 = a.top + a.height / 2 - frame.top;
@@ -130,7 +136,9 @@ class GraphView {
         const x1 = a.right - frame.left;
         const x2 = b.left - frame.left;
         const middle = (x1 + x2) / 2;
-        d = `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
+        d = skips  // Above the cards between the two.
+          ? `M${x1} ${y1}C${x1 + BEND} ${y1} ${x1} ${ABOVE} ${x1 + BEND} ${ABOVE}H${x2 - BEND}C${x2} ${ABOVE} ${x2 - BEND} ${y2} ${x2} ${y2}`
+          : `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`;
       }
       path.setAttribute("d", d);
       path.setAttribute("class", busy.dataset.busy === "true" ? "busy" : "");

@@ -48,13 +48,16 @@ TEST_F(PagesTest, ServeTheOpenApiDocumentUnderBothNames) {
 
 TEST_F(PagesTest, AreSmallAndLoadNothingFromElsewhere) {
   size_t num_bytes = 0;
-  for (const char* path : {"/", "/page.css", "/page.js", "/graph.js", "/favicon.svg"}) {
+  for (const char* path : {"/", "/page.css", "/page.js", "/calls.js", "/columns.js", "/dom.js",
+                           "/graph.js", "/favicon.svg"}) {
     num_bytes += Get(path).body.size();
   }
   EXPECT_LT(num_bytes, kMaxPageBytes);
   for (const auto& [path, reply] : pages_) {
     const std::string body = reply({.method = "GET", .target = path}).body;
-    for (const char* attribute : {"src=\"http", "href=\"http", "src=\"//", "@import", "url("}) {
+    // Paths are relative: the pages lie below any prefix that a proxy puts before them.
+    for (const char* attribute :
+         {"src=\"http", "href=\"http", "src=\"/", "href=\"/", "fetch(\"/", "@import", "url("}) {
       EXPECT_THAT(body, Not(HasSubstr(attribute))) << path;
     }
     EXPECT_THAT(body, Not(HasSubstr("innerHTML"))) << path;

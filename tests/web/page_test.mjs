@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import http from "node:http";
 import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
@@ -13,7 +14,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 
-import { BRANCHES, StandIn } from "./stand_in.mjs";
+import { BRANCHES, CLASSIFY, GENERATE, StandIn } from "./stand_in.mjs";
 
 const { values: flags } = parseArgs({
   options: { gateway: { type: "string" }, packages: { type: "string" }, bin: { type: "string" } },
@@ -55,6 +56,22 @@ async function startServe() {
   };
 }
 
+// A reverse proxy that serves `url` below a path of its own, and nothing beside it.
+const PREFIX = "/team/chorus";
+const proxy = http.createServer((request, reply) => {
+  if (!request.url.startsWith(`${PREFIX}/`)) return reply.writeHead(404).end();
+  const { method, headers } = request;
+  const inner = http.request(url + request.url.slice(PREFIX.length), { method, headers }, (answer) => {
+    reply.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(reply);
+  });
+  inner.on("error", () => reply.destroy());
+  reply.on("close", () => inner.destroy());
+  request.pipe(inner);
+});
+await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+const proxied = `http://127.0.0.1:${proxy.address().port}${PREFIX}`;
+
 let browser, context, page, problems;
 
 before(async () => {
@@ -66,11 +83,13 @@ before(async () => {
 });
 after(async () => {
   await browser?.close();
+  proxy.closeAllConnections();
+  proxy.close();
   await standIn?.stop();
   await serve?.stop();
 });
 
-async function open(where = "/", options = {}) {
+async function open(where = "/", { root = url, ...options } = {}) {
   await context?.close();
   context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
   page = await context.newPage();
@@ -80,14 +99,16 @@ async function open(where = "/", options = {}) {
     // Replies of 4xx and broken connections are logged by the browser itself.
     if (message.type() === "error" && !/Failed to load resource|net::ERR/.test(message.text())) problems.push(message.text());
   });
-  await page.goto(url + where);
+  await page.goto(root + where);
 }
 
 beforeEach(async () => {
   problems = [];
   if (standIn) {
     standIn.script = (reply) => standIn.answer(reply);
+    standIn.runScript = (reply) => standIn.refuse(reply, 503, { status: "UNAVAILABLE", message: "no runner is healthy" });
     standIn.branches = BRANCHES;
+    standIn.others = [];
   }
   await open();
 });
@@ -261,6 +282,188 @@ test("shows an error event and keeps what has come", onlyStandIn, async () => {
   assert.match(await columns().first().textContent(), /not finished/);
 });
 
+test("keeps what is finished when a branch dies, and says which and why", onlyStandIn, async () => {
+  const died = { code: 503, status: "UNAVAILABLE", message: "distilgpt2-generation: the connection broke", retryable: true };
+  const dies = async (reply) => {
+    standIn.send(reply, "token", { index: 0, branch: "gpt2", text: " Once.", num_tokens: 2, finish_reason: "FINISH_REASON_STOP" });
+    standIn.send(reply, "score", { index: 0, branch: "gpt2", score: 0.9, label: "POSITIVE" });
+    standIn.send(reply, "token", { index: 1, branch: "distilgpt2", text: " Half", num_tokens: 1 });
+    standIn.send(reply, "token", { index: 2, branch: "gpt2-medium", text: " Half", num_tokens: 1 });
+    standIn.send(reply, "error", { ...died, branch: "distilgpt2", stage: "generate" });
+    setTimeout(() => reply.socket.destroySoon(), 500);
+  };
+  const texts = () => columns().locator(".text").allTextContents();
+  const states = () => columns().evaluateAll((list) => list.map((column) => column.dataset.state));
+
+  // The others cannot be had either.
+  standIn.script = dies;
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.getByRole("alert").filter({ hasText: "distilgpt2-generation: the connection broke" }).waitFor();
+  assert.deepEqual(await states(), ["done", "failed", "stopped"]);
+  assert.deepEqual(await texts(), ["I have an idea! Once.", "I have an idea! Half", "I have an idea! Half"]);
+  assert.match(await columns().nth(0).textContent(), /POSITIVE90\.0 %/);
+  assert.match(await columns().nth(1).textContent(), /failed.*distilgpt2-generation: the connection broke/s);
+  assert.match(await columns().nth(2).textContent(), /not finished/);
+
+  // They can: by a call that does not stream, of the same parameters.
+  standIn.runScript = (reply) => standIn.json(reply, { results: [
+    { generated: "I have an idea! Another.", score: 0.6, label: "NEGATIVE", finish_reason: "FINISH_REASON_STOP" },
+    { error: { ...died, branch: "distilgpt2", stage: "generate" } },
+    { generated: "I have an idea! Whole.", score: 0.7, label: "POSITIVE", finish_reason: "FINISH_REASON_LENGTH" }] });
+  await setParameter("top_k", "20");
+  await page.getByRole("button", { name: "Run" }).click();
+  await statusLine().filter({ hasText: "Done without distilgpt2" }).waitFor();
+  assert.deepEqual(await states(), ["done", "failed", "done"]);
+  assert.deepEqual(await texts(), ["I have an idea! Once.", "I have an idea! Half", "I have an idea! Whole."]);
+  assert.match(await page.getByRole("alert").textContent(), /distilgpt2-generation: the connection broke.*second call/s);
+  const { url: called, body } = standIn.calls.at(-1);
+  assert.equal(called.pathname, "/v1/graphs/inference_graph:run");
+  assert.deepEqual(JSON.parse(body), { text: "I have an idea!", top_k: 20, explain: true, details: true, partial: true });
+  await shoot("page-partial");
+});
+
+test("brings the other texts when a branch is dead from the beginning", onlyStandIn, async () => {
+  standIn.script = (reply) => standIn.refuse(reply, 503, { status: "UNAVAILABLE", message: "gpt2-generation: no healthy replica" });
+  standIn.runScript = (reply) => standIn.json(reply, { results: [
+    { error: { code: 503, status: "UNAVAILABLE", message: "gpt2-generation: no healthy replica", branch: "gpt2" } },
+    { generated: "I have an idea! Whole.", score: 0.7, label: "POSITIVE" },
+    { generated: "I have an idea! Whole.", score: 0.7, label: "POSITIVE" }] });
+  await page.getByRole("button", { name: "Run" }).click();
+  await statusLine().filter({ hasText: "Done without gpt2" }).waitFor();
+  assert.match(await columns().nth(0).textContent(), /gpt2-generation: no healthy replica/);
+  assert.match(await columns().nth(2).textContent(), /Whole\..*70\.0 %/);
+});
+
+test("says why each text ended and how fast it came", async () => {
+  if (standIn) {
+    standIn.branches = ["a", "b", "c", "d", "e"];
+    standIn.script = async (reply) => {
+      const reasons = ["STOP", "LENGTH", "STOP_STRING", "DEADLINE", "LENGTH"];
+      for (const [index, reason] of reasons.entries()) {
+        const branch = standIn.branches[index];
+        standIn.send(reply, "token", { index, branch, text: " x", num_tokens: 1 });
+        standIn.send(reply, "token", { index, branch, text: " y", num_tokens: 10, finish_reason: `FINISH_REASON_${reason}` });
+        standIn.send(reply, "score", { index, branch, score: 0.5, label: "POSITIVE", truncated: index === 4, timing: { decode: 0.25 } });
+      }
+      standIn.send(reply, "done", { seed: "7" });
+      reply.end();
+    };
+    await runToEnd();
+    assert.deepEqual(await columns().locator(".end").allTextContents(), [
+      "The model ended it.", "It reached the length limit.", "A stop string came next.", "The call's time was nearly up.",
+      "It reached the length limit. The classifier read its beginning only."]);
+    assert.deepEqual(await columns().locator(".speed").allTextContents(), Array(5).fill("tokens/s40.0"));
+    return;
+  }
+  await setParameter("max_length", "20");
+  await setParameter("seed", "7");
+  await runToEnd();
+  for (const column of await columns().all()) {
+    assert.match(await column.locator(".end").textContent(), /^(The model ended it|It reached the length limit)\.$/);
+    assert.match(await column.locator(".speed").textContent(), /^tokens\/s\d/);
+  }
+});
+
+// A chain whose middle is only continued, and many branches.
+const OTHERS = [
+  { name: "chain", nodes: [
+    { name: "first", kind: GENERATE, inputs: [] }, { name: "unscored", kind: GENERATE, inputs: ["first"] },
+    { name: "last", kind: GENERATE, inputs: ["unscored"] }, { name: "judge", kind: CLASSIFY, inputs: ["first", "last"] }] },
+  { name: "many", nodes: [
+    ...Array.from({ length: 8 }, (_, i) => ({ name: `writer-${i + 1}`, kind: GENERATE, inputs: [] })),
+    { name: "judge", kind: CLASSIFY, inputs: Array.from({ length: 8 }, (_, i) => `writer-${i + 1}`) }] },
+];
+
+test("runs and draws any graph of the server", onlyStandIn, async () => {
+  assert.equal(await page.locator("#graph-choice").isVisible(), false);
+  standIn.others = OTHERS;
+  await open("/?graph=many");
+  await columns().nth(7).waitFor();
+  const graph = page.locator("#graph-select");
+  assert.deepEqual(await graph.locator("option").allTextContents(), ["chain", "many", "inference_graph"]);
+  assert.equal(await graph.inputValue(), "many");
+  await shoot("page-many");
+  await graph.selectOption("chain");
+  assert.equal(new URL(page.url()).search, "?graph=chain");
+  assert.deepEqual(await columns().getByRole("heading").allTextContents(), ["first", "last"]);
+
+  standIn.script = async (reply) => {
+    standIn.send(reply, "token", { index: 0, branch: "first", text: " One", num_tokens: 1, finish_reason: "FINISH_REASON_STOP" });
+    standIn.send(reply, "token", { branch: "unscored", text: " two", num_tokens: 1, finish_reason: "FINISH_REASON_STOP" });
+    standIn.send(reply, "token", { index: 1, branch: "last", text: " One two", num_tokens: 0 });
+    standIn.send(reply, "token", { index: 1, branch: "last", text: " three", num_tokens: 1 });
+    standIn.send(reply, "token", { index: 1, branch: "last", text: ".", num_tokens: 1, finish_reason: "FINISH_REASON_LENGTH" });
+    for (const [index, branch] of ["first", "last"].entries()) {
+      standIn.send(reply, "score", { index, branch, score: 0.8, label: "POSITIVE", timing: { decode: 0.5, prefill: 0.1 } });
+    }
+    standIn.send(reply, "done", { prompt_tokens: 18, generated_tokens: 4, seed: "7" });
+    reply.end();
+  };
+  await setParameter("seed", "18446744073709551615");
+  await setParameter("temperature", "0.7");
+  await page.getByLabel("do_sample").uncheck();
+  await page.getByLabel("stop", { exact: true }).fill("The end");
+  await runToEnd();
+  assert.deepEqual(await columns().locator(".text").allTextContents(), ["I have an idea! One", "I have an idea! One two three."]);
+  assert.equal(await columns().nth(1).locator(".speed").textContent(), "tokens/s2.0");
+  const { url: called, body } = standIn.calls.at(-1);
+  assert.equal(called.pathname, "/v1/graphs/chain:streamRun");
+  assert.deepEqual(JSON.parse(body), { text: "I have an idea!", temperature: 0.7, seed: "18446744073709551615",
+                                       do_sample: false, stop: ["The end"], explain: true });
+  await page.getByText("The same with curl").click();
+  const command = await page.locator("#curl").textContent();
+  const { stdout } = await promisify(execFile)("bash", ["-c", command.replace("curl ", "curl -s --noproxy '*' ")]);
+  assert.match(stdout, /^event: done$/m);
+  assert.equal(standIn.calls.at(-1).body, body);
+
+  await page.getByRole("tab", { name: "Graph" }).click();
+  await page.getByRole("heading", { name: "chain" }).waitFor();
+  assert.equal(await page.locator("#graph").getByRole("article").count(), 4);
+  assert.equal(await page.locator(".edges path").count(), 6);
+  await shoot("graph-chain");
+  await graph.selectOption("many");
+  await page.getByRole("heading", { name: "many" }).waitFor();
+  await page.locator("#graph").getByRole("article").nth(8).waitFor();
+  const [width, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(width <= inner, `${width} px wide on ${inner}`);
+  await shoot("graph-many");
+});
+
+test("shows the server's graph when it has no inference_graph", onlyStandIn, async () => {
+  standIn.others = OTHERS.slice(0, 1);
+  standIn.graphs = () => StandIn.prototype.graphs.call(standIn).slice(0, 1);
+  try {
+    await open();
+    await columns().nth(1).waitFor();
+    assert.equal(new URL(page.url()).search, "?graph=chain");
+    assert.match(await page.locator("#curl").textContent(), /v1\/graphs\/chain:streamRun/);
+  } finally {
+    delete standIn.graphs;
+  }
+});
+
+test("works behind a proxy that puts a prefix before its paths", async () => {
+  await open("/", { root: proxied });
+  await columns().nth(2).waitFor();
+  await setParameter("max_length", "24");
+  await runToEnd();
+  assert.equal(await page.locator('.column[data-state="done"]').count(), 3);
+  assert.ok((await page.locator("#curl").textContent()).includes(`'${proxied}/classify_generated_texts:stream?`));
+  await page.getByRole("tab", { name: "Graph" }).click();
+  await page.locator("#graph").getByRole("article").nth(3).waitFor();
+  await page.getByRole("link", { name: /^API/ }).click();
+  await page.locator(".operation").first().waitFor();
+  assert.equal(page.url(), `${proxied}/docs`);
+  const card = page.locator("#GetGraph");
+  await card.getByText("Send a request").click();
+  await card.getByRole("button", { name: "Send" }).click();
+  await card.getByRole("status").filter({ hasText: "200 OK" }).waitFor();
+  assert.ok((await card.locator(".code pre").textContent()).includes(`'${proxied}/v1/graphs/inference_graph'`));
+  await page.getByRole("link", { name: "Chorus" }).click();
+  await columns().nth(2).waitFor();
+  assert.equal(page.url(), `${proxied}/`);
+});
+
 test("notices a stream that breaks off", onlyStandIn, async () => {
   const token = (reply) => standIn.send(reply, "token", { index: 0, branch: "gpt2", text: " Once", num_tokens: 1 });
   for (const [end, title] of [
@@ -409,4 +612,91 @@ test("documents every operation", async () => {
   assert.match(tutorial, /--data-raw 'I have an idea!'/);
   await page.locator("#ClassifyGeneratedTexts").getByRole("link", { name: "ScoredText" }).click();
   assert.equal(new URL(page.url()).hash, "#schema-ScoredText");
+});
+
+// The card of an operation with its form open.
+async function openForm(id) {
+  const card = page.locator(`#${id}`);
+  await card.getByText("Send a request").click();
+  return card;
+}
+
+async function sendForm(card, status) {
+  await card.getByRole("button", { name: "Send" }).click();
+  await card.getByRole("status").filter({ hasText: status }).waitFor();
+  return card.locator(".reply").textContent();
+}
+
+test("sends requests from the reference", async () => {
+  await open("/docs");
+  await page.locator(".operation").first().waitFor();
+
+  const graph = await openForm("GetGraph");
+  assert.equal(JSON.parse(await sendForm(graph, /^200 OK, application\/json, in \d/)).name, "inference_graph");
+  await graph.getByLabel("graph", { exact: true }).fill("no such/graph");
+  assert.match(await graph.locator(".code pre").textContent(), /\/v1\/graphs\/no%20such%2Fgraph'$/);
+  if (real) assert.equal(JSON.parse(await sendForm(graph, "404")).error.status, "NOT_FOUND");
+
+  const text = await openForm("StreamClassifyGeneratedTexts");
+  await text.getByLabel("body", { exact: true }).fill("It's late");
+  await text.getByText("Optional fields").click();
+  await text.getByLabel("max_length", { exact: true }).fill("24");
+  await text.getByLabel("stop", { exact: true }).fill("The end\nOnce");
+  await text.getByLabel("do_sample", { exact: true }).selectOption("false");
+  const stream = await sendForm(text, /^200 OK, text\/event-stream.*in \d/);
+  assert.match(stream, /^event: token$/m);
+  assert.match(stream, /^event: done$/m);
+  if (standIn) {
+    const { url: called, body } = standIn.calls.at(-1);
+    assert.equal(body, "It's late");
+    assert.deepEqual([...called.searchParams], [["max_length", "24"], ["do_sample", "false"], ["stop", "The end"], ["stop", "Once"]]);
+  }
+  await shoot("docs-stream");
+
+  const json = await openForm("RunGraph");
+  await json.getByText("Optional fields").click();
+  await json.getByLabel("top_k", { exact: true }).fill("20");
+  await json.getByLabel("max_length", { exact: true }).fill("24");
+  await json.getByLabel("stop", { exact: true }).fill("The end\nOnce");
+  if (standIn) standIn.runScript = (reply) => standIn.json(reply, { results: [] });
+  const command = await json.locator(".code pre").textContent();
+  const reply = JSON.parse(await sendForm(json, "200 OK"));
+  assert.ok(Array.isArray(reply.results));
+  if (standIn) {
+    assert.deepEqual(JSON.parse(standIn.calls.at(-1).body), {
+      text: "I have an idea!", max_length: 24, top_k: 20, seed: "7", stop: ["The end", "Once"], details: true });
+  }
+  // The command beside the form is the same call.
+  const { stdout } = await promisify(execFile)("bash", ["-c", command.replace("curl ", "curl -s --noproxy '*' ")]);
+  assert.deepEqual(JSON.parse(stdout), reply);
+  if (standIn) assert.equal(standIn.calls.at(-1).body, standIn.calls.at(-2).body);
+});
+
+test("shows what comes of a stream as it comes, and cancels it", onlyStandIn, async () => {
+  await open("/docs");
+  await page.locator(".operation").first().waitFor();
+  standIn.script = async (reply) => standIn.send(reply, "token", { index: 0, branch: "gpt2", text: " Once", num_tokens: 1 });
+  const card = await openForm("StreamRunGraph");
+  await card.getByRole("button", { name: "Send" }).click();
+  await card.locator(".reply").filter({ hasText: "event: token" }).waitFor();
+  assert.equal(await card.getByRole("button", { name: "Send" }).isDisabled(), true);
+  await card.getByRole("button", { name: "Cancel" }).click();
+  await card.getByRole("status").filter({ hasText: /^Cancelled after/ }).waitFor();
+  assert.equal(await card.getByRole("button", { name: "Send" }).isDisabled(), false);
+  await page.route("**/v1/graphs/*:streamRun", (route) => route.abort("connectionrefused"));
+  await card.getByRole("button", { name: "Send" }).click();
+  await card.getByRole("status").filter({ hasText: /^The connection broke/ }).waitFor();
+});
+
+test("names every control of every form of the reference", async () => {
+  await open("/docs");
+  await page.locator(".operation").first().waitFor();
+  for (const form of await page.locator(".operation .try").all()) await form.getByText("Send a request").click();
+  const [controls, nameless, ids] = await page.locator("input, textarea, select, button").evaluateAll((list) => [
+    list.length,
+    list.filter((control) => !control.labels?.length && !control.textContent.trim() && !control.getAttribute("aria-label")).map((control) => control.id),
+    list.map((control) => control.id).filter(Boolean)]);
+  assert.ok(controls > 100);
+  assert.deepEqual(nameless, []);
+  assert.equal(new Set(ids).size, ids.length);
 });

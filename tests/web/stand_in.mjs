@@ -12,6 +12,8 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+export const GENERATE = "NODE_KIND_GENERATE";
+export const CLASSIFY = "NODE_KIND_CLASSIFY";
 export const BRANCHES = ["gpt2", "distilgpt2", "gpt2-medium"];
 const TEXTS = [
   " “Let us go down to the sea before it is light,” said Anne, and no one had anything better to say.",
@@ -26,7 +28,10 @@ export class StandIn {
   // What a call of the stream does: an async function of (reply, request).
   script = (reply) => this.answer(reply);
   calls = [];  // {url, body, left}: left is set when the client closed before the end.
+  // What a call of a graph that does not stream does.
+  runScript = (reply) => this.refuse(reply, 503, { status: "UNAVAILABLE", message: "no runner is healthy" });
   branches = BRANCHES;  // At most three.
+  others = [];  // Graphs beside inference_graph: {name, nodes: [{name, kind, inputs}, …]}.
   graphCalls = 0;
   inFlight = 0;
 
@@ -47,13 +52,17 @@ export class StandIn {
   async handle(request, reply, webDir, openapi) {
     const url = new URL(request.url, this.url);
     if (url.pathname === "/classify_generated_texts:stream") return this.stream(request, reply, url);
-    if (url.pathname === "/v1/graphs/inference_graph") return this.graph(reply);
+    const [, graph, verb] = /^\/v1\/graphs(?:\/([^:/]+)(:[A-Za-z]+)?)?$/.exec(url.pathname) ?? [];
+    if (verb === ":streamRun") return this.stream(request, reply, url);
+    if (verb === ":run") return this.run(request, reply, url);
+    if (url.pathname === "/v1/graphs") return this.json(reply, { graphs: this.graphs() });
+    if (graph) return this.graph(reply, graph);
     if (url.pathname === "/docs.json") {
       reply.writeHead(200, { "Content-Type": "application/json" });
       return reply.end(openapi);
     }
     const file = { "/": "index.html", "/docs": "docs.html" }[url.pathname] ?? url.pathname.slice(1);
-    if (!/^[a-z]+\.[a-z]+$/.test(file)) return reply.writeHead(404).end();
+    if (!/^[a-z_]+\.[a-z]+$/.test(file)) return reply.writeHead(404).end();
     try {
       const content = await readFile(path.join(webDir, file));
       reply.writeHead(200, { "Content-Type": TYPES[path.extname(file)], "Content-Security-Policy": POLICY });
@@ -63,11 +72,21 @@ export class StandIn {
     }
   }
 
-  async stream(request, reply, url) {
+  async note(request, url) {
     let body = "";
     for await (const piece of request) body += piece;
     const call = { url, body, left: false };
     this.calls.push(call);
+    return call;
+  }
+
+  async run(request, reply, url) {
+    await this.note(request, url);
+    await this.runScript(reply);
+  }
+
+  async stream(request, reply, url) {
+    const call = await this.note(request, url);
     reply.on("close", () => { call.left = !reply.writableFinished; });
     this.inFlight += 1;
     await this.script(reply, request);
@@ -110,22 +129,35 @@ export class StandIn {
     reply.end(JSON.stringify({ error: { code, details: [], ...error } }));
   }
 
-  graph(reply) {
-    this.graphCalls += 1;
-    const busy = this.graphCalls % 2;
-    const node = (name, kind, inputs, p50) => ({
-      name, kind, runner: `${name}-${kind === "NODE_KIND_GENERATE" ? "generation" : "classification"}`, inputs,
-      healthy_replicas: 1, replicas: 1, in_flight: busy * 3,
-      ...(kind === "NODE_KIND_GENERATE" ? { waiting: busy } : {}),
-      recent_calls: 118 + this.graphCalls, recent_failures: 0, p50_seconds: p50, p99_seconds: p50 * 1.8,
-    });
+  json(reply, object) {
     reply.writeHead(200, { "Content-Type": "application/json" });
-    reply.end(JSON.stringify({
-      name: "inference_graph",
-      nodes: [
-        ...this.branches.map((name, i) => node(name, "NODE_KIND_GENERATE", [], 0.21 + 0.11 * i)),
-        node("bert-base-uncased", "NODE_KIND_CLASSIFY", this.branches, 0.0063),
-      ],
-    }));
+    reply.end(JSON.stringify(object));
+  }
+
+  graphs() {
+    const nodes = (list) => list.map(({ name, kind, inputs }, i) => this.node(name, kind, inputs, kind === GENERATE ? 0.21 + 0.11 * i : 0.0063));
+    return [
+      ...this.others.map(({ name, nodes: list }) => ({ name, nodes: nodes(list) })),
+      { name: "inference_graph", nodes: nodes([
+        ...this.branches.map((name) => ({ name, kind: GENERATE, inputs: [] })),
+        { name: "bert-base-uncased", kind: CLASSIFY, inputs: this.branches }]) },
+    ];
+  }
+
+  graph(reply, name) {
+    this.graphCalls += 1;
+    const graph = this.graphs().find((other) => other.name === name);
+    if (graph) return this.json(reply, graph);
+    this.refuse(reply, 404, { status: "NOT_FOUND", message: `no graph is called "${name}"` });
+  }
+
+  node(name, kind, inputs, p50) {
+    const busy = this.graphCalls % 2;
+    return {
+      name, kind, runner: `${name}-${kind === GENERATE ? "generation" : "classification"}`, inputs,
+      healthy_replicas: 1, replicas: 1, in_flight: busy * 3,
+      ...(kind === GENERATE ? { waiting: busy } : {}),
+      recent_calls: 118 + this.graphCalls, recent_failures: 0, p50_seconds: p50, p99_seconds: p50 * 1.8,
+    };
   }
 }
