@@ -4,12 +4,26 @@
 usage: client.py unary|stream|cancel [ADDRESS] [PROMPT]
 
 ADDRESS is HOST:PORT of the gRPC API (localhost:50051). The modules it imports are made of the protos by make_modules.sh.
+http_client.py does the same over HTTP and needs nothing but Python.
 """
 import sys
 
-import grpc
-
-from chorus.v1 import inference_pb2, inference_pb2_grpc
+try:
+    import google.protobuf  # noqa: F401
+    import grpc
+except ImportError as error:
+    sys.exit(f"client.py: {error}. Install it with\n"
+             "  apt-get install python3-grpcio python3-protobuf\n"
+             "or\n"
+             "  pip install grpcio protobuf\n"
+             "or take http_client.py, which needs nothing but Python.")
+try:
+    from chorus.v1 import inference_pb2, inference_pb2_grpc
+except ImportError as error:
+    here = sys.path[0]
+    sys.exit(f"client.py: {error}. Make the modules of the protos first:\n"
+             f"  {here}/make_modules.sh /tmp/chorus-modules\n"
+             f"  PYTHONPATH=/tmp/chorus-modules {here}/client.py {' '.join(sys.argv[1:])}")
 
 
 def unary(stub, prompt):
