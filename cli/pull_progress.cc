@@ -28,6 +28,11 @@ PullProgress::~PullProgress() {
 
 void PullProgress::OnWait() { Line("another process pulls the same model; waiting for it"); }
 
+void PullProgress::OnNoLocks(std::string_view error) {
+  Line(absl::StrCat("warning: ", AbslView(error),
+                    "; what another process pulls at the same time is fetched twice"));
+}
+
 void PullProgress::OnFile(std::string_view name, int64_t size_bytes, int64_t done_bytes) {
   name_ = absl::CHexEscape(AbslView(name));
   size_bytes_ = size_bytes;

@@ -21,6 +21,7 @@ class PullProgress : public PullObserver {
   ~PullProgress() override;  // Ends a line that was begun.
 
   void OnWait() override;
+  void OnNoLocks(std::string_view error) override;
   void OnFile(std::string_view name, int64_t size_bytes, int64_t done_bytes) override;
   void OnBytes(int64_t done_bytes) override;
   void OnFileDone() override;

@@ -9,7 +9,7 @@ namespace chorus {
 namespace {
 
 constexpr char kPrefix[] = "chorus-sockets-";
-constexpr char kSampleName[] = "chorus-sockets-01234567";
+constexpr char kSampleName[] = "chorus-sockets-01234567-01234567-4194304-12345678901";
 
 }  // namespace
 
@@ -19,7 +19,8 @@ absl::StatusOr<ScratchDirectory> CreateSocketDirectory() {
   if (chosen != nullptr && FitsSocketPath(std::filesystem::path(chosen) / kSampleName)) {
     parent = chosen;
   }
-  ScratchDirectory::SweepStale(parent, kPrefix);
+  // Sockets do not change while they serve: those of another container are never taken for left.
+  ScratchDirectory::SweepStale(parent, kPrefix, absl::InfiniteDuration());
   return ScratchDirectory::Create(parent, kPrefix);
 }
 

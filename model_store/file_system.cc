@@ -111,11 +111,22 @@ class RealFileSystem : public FileSystem {
     int error = errno;
     // EINVAL: a file system without the flag, such as NFS. There rename(2) alone must do: it never
     // replaces a folder with files in it.
-    std::error_code ignored;
-    if (error == EINVAL && mode == RenameMode::kNoReplace &&
-        !std::filesystem::exists(to, ignored)) {
+    if (error == EINVAL && mode == RenameMode::kNoReplace) {
+      std::error_code ignored;
+      if (std::filesystem::exists(to, ignored)) return Error("create", to, EEXIST);
       if (::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
       error = errno == ENOTEMPTY ? EEXIST : errno;
+    }
+    if (error == EINVAL && mode == RenameMode::kExchange) {
+      // Not in one step there: for a moment nothing is at `to`.
+      const std::filesystem::path aside = from.native() + ".old";
+      if (::rename(to.c_str(), aside.c_str()) != 0) return Error("rename", to);
+      if (::rename(from.c_str(), to.c_str()) == 0) {
+        ::rename(aside.c_str(), from.c_str());
+        return absl::OkStatus();
+      }
+      error = errno;
+      ::rename(aside.c_str(), to.c_str());
     }
     return Error("rename " + from.native() + " to", to, error);
   }

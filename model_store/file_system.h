@@ -26,7 +26,7 @@ struct FileDigest {
 enum class RenameMode {
   kNoReplace,  // ALREADY_EXISTS if the target is there.
   kReplace,    // A file takes the place of a file.
-  kExchange,   // Both exist and change places in one step.
+  kExchange,   // Both exist and change places, in one step where the file system can (NFS cannot).
 };
 
 class FileSystem {

@@ -1,37 +1,44 @@
 #pragma once
 
-// Where the files of one revision gather during a pull, below ROOT/.pull on the store's disk. One
-// process at a time has it. What an interrupted pull leaves there is what the next one goes on
-// from; left alone for a week, it is removed by the next pull of anything.
+// Where the files of one revision gather during a pull, on the store's disk:
 //
-// Thread safety: none. A child that keeps the process's descriptors open keeps the folder; ours
-// close on exec.
+//   ROOT/.pull/<name>/lock            held by the process that pulls
+//   ROOT/.pull/<name>/part-<owner>/   its files (folder_owner.h)
+//   ROOT/.pull/<name>/rest-<owner>/  what an interrupted pull left
+//
+// The lock saves a second download; nothing else depends on it. Where it does nothing, as on some
+// network file systems, two pulls write to a folder each. The next pull goes on from what was left:
+// it takes over the folder of a process that is gone, and copies from that of one that cannot be
+// asked. What nobody uses is removed after a week by the next pull of anything.
+//
+// Thread safety: none.
 
 #include <filesystem>
 #include <stop_token>
 #include <string>
 #include <utility>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model_store/hub/pull_observer.h"
 
 namespace chorus {
 
 class DownloadFolder {
  public:
-  // Makes the folder ROOT/.pull/`name` and what is above it, or takes what is there. While another
-  // process has it, calls `on_wait` once and waits. CANCELLED soon after a stop; else
-  // absl::ErrnoToStatus's code, with the path.
+  // Makes a folder for `name`, or takes what was left there. While another process has the lock,
+  // calls OnWait once and waits; where there are no locks, calls OnNoLocks. CANCELLED soon after a
+  // stop; else absl::ErrnoToStatus's code, with the path.
   static absl::StatusOr<DownloadFolder> Open(const std::filesystem::path& root,
-                                             const std::string& name, std::stop_token stop,
-                                             absl::FunctionRef<void()> on_wait);
+                                             const std::string& name, PullObserver& observer,
+                                             std::stop_token stop);
 
   DownloadFolder(DownloadFolder&& other) noexcept
-      : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+      : path_(std::exchange(other.path_, {})), lock_fd_(std::exchange(other.lock_fd_, -1)) {}
   DownloadFolder& operator=(DownloadFolder&&) = delete;
-  ~DownloadFolder();  // Lets go of the folder, which stays.
+  ~DownloadFolder();  // Leaves what has come to the next pull.
 
+  // Where the files go; this process's alone.
   const std::filesystem::path& path() const { return path_; }
 
   // Bytes that this user may still write to its disk.
@@ -41,10 +48,11 @@ class DownloadFolder {
   void Remove();
 
  private:
-  DownloadFolder(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
+  DownloadFolder(std::filesystem::path path, int lock_fd)
+      : path_(std::move(path)), lock_fd_(lock_fd) {}
 
-  std::filesystem::path path_;
-  int fd_;  // Of the folder; holds the lock. -1 once moved from.
+  std::filesystem::path path_;  // Empty once removed or moved from.
+  int lock_fd_;
 };
 
 }  // namespace chorus

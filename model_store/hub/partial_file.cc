@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model_store/file_system.h"
+#include "model_store/hub/git_blob_hash.h"
+#include "model_store/sha256.h"
 
 namespace chorus {
 
@@ -20,35 +22,18 @@ absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Open(const std::filesy
   std::unique_ptr<PartialFile> partial(new PartialFile(path, file, fd));
   struct stat info;
   if (::fstat(fd, &info) != 0) return partial->Error("examine");
+  partial->size_bytes_ = info.st_size;
   if (info.st_size > file.size_bytes) RETURN_IF_ERROR(partial->Restart());
-  if (info.st_size > 0) RETURN_IF_ERROR(partial->HashWhatIsThere());
   return partial;
 }
 
 PartialFile::PartialFile(const std::filesystem::path& path, const HubFile& file, int fd)
-    : path_(path),
-      file_(file),
-      fd_(fd),
-      sha256_(std::make_unique<Sha256>()),
-      git_hash_(file.size_bytes) {}
+    : path_(path), file_(file), fd_(fd) {}
 
 PartialFile::~PartialFile() { ::close(fd_); }
 
 absl::Status PartialFile::Error(const char* what) const {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", path_.native()));
-}
-
-void PartialFile::Hash(std::string_view bytes) {
-  sha256_->Update(bytes);
-  if (!file_.git_sha1.empty()) git_hash_.Update(bytes);
-  size_bytes_ += static_cast<int64_t>(bytes.size());
-}
-
-absl::Status PartialFile::HashWhatIsThere() {
-  return ReadPieces(path_, [this](std::string_view piece) {
-    Hash(piece);
-    return absl::OkStatus();
-  });
 }
 
 absl::Status PartialFile::Append(std::string_view bytes) {
@@ -60,7 +45,7 @@ absl::Status PartialFile::Append(std::string_view bytes) {
     const ssize_t n = ::write(fd_, rest.data(), rest.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Error("write");
-    Hash(rest.substr(0, static_cast<size_t>(n)));
+    size_bytes_ += n;
     rest.remove_prefix(static_cast<size_t>(n));
   }
   return absl::OkStatus();
@@ -69,22 +54,35 @@ absl::Status PartialFile::Append(std::string_view bytes) {
 absl::Status PartialFile::Restart() {
   if (::ftruncate(fd_, 0) != 0) return Error("empty");
   size_bytes_ = 0;
-  sha256_ = std::make_unique<Sha256>();
-  git_hash_ = GitBlobHash(file_.size_bytes);
   return absl::OkStatus();
 }
 
 absl::StatusOr<ManifestFile> PartialFile::Finish() {
-  ManifestFile finished{file_.name, size_bytes_, std::move(*sha256_).HexDigest()};
+  if (::fsync(fd_) != 0) return Error("sync");
+  // Of the disk's bytes and not of those that were written: a file that is published is what its
+  // hash says, whatever else wrote to it.
+  Sha256 sha256;
+  GitBlobHash git_sha1(file_.size_bytes);
   const bool by_git = file_.sha256.empty();
-  const std::string hash = by_git ? std::move(git_hash_).HexDigest() : finished.sha256;
+  ManifestFile finished{file_.name, 0, ""};
+  RETURN_IF_ERROR(ReadPieces(path_, [&](std::string_view piece) {
+    sha256.Update(piece);
+    if (by_git) git_sha1.Update(piece);
+    finished.size_bytes += static_cast<int64_t>(piece.size());
+    return absl::OkStatus();
+  }));
+  finished.sha256 = std::move(sha256).HexDigest();
+  const auto differs = [this](const auto&... what) {
+    return absl::DataLossError(absl::StrCat(file_.name, " is not what the hub lists: ", what...));
+  };
+  if (finished.size_bytes != file_.size_bytes) {
+    return differs("it has ", finished.size_bytes, " bytes, not ", file_.size_bytes);
+  }
+  const std::string hash = by_git ? std::move(git_sha1).HexDigest() : finished.sha256;
   const std::string& wanted = by_git ? file_.git_sha1 : file_.sha256;
   if (hash != wanted) {
-    return absl::DataLossError(absl::StrCat(file_.name, " is not what the hub lists: its ",
-                                            by_git ? "Git hash" : "SHA-256", " is ", hash, ", not ",
-                                            wanted));
+    return differs("its ", by_git ? "Git hash" : "SHA-256", " is ", hash, ", not ", wanted);
   }
-  if (::fsync(fd_) != 0) return Error("sync");
   return finished;
 }
 

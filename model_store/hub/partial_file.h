@@ -1,6 +1,6 @@
 #pragma once
 
-// A file of a hub on its way to the disk: what has come of it so far, and the hashes of that.
+// A file of a hub on its way to the disk: what has come of it so far.
 //
 // Thread safety: none.
 // Errors, besides those named at each method: absl::ErrnoToStatus's code (RESOURCE_EXHAUSTED for a
@@ -13,17 +13,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "model_store/hub/git_blob_hash.h"
 #include "model_store/hub/hub_listing.h"
 #include "model_store/manifest.h"
-#include "model_store/sha256.h"
 
 namespace chorus {
 
 class PartialFile {
  public:
-  // Goes on with what an earlier pull left at `path`, which is hashed first, unless that is larger
-  // than the file.
+  // Goes on with what an earlier pull left at `path`, unless that is larger than the file.
   static absl::StatusOr<std::unique_ptr<PartialFile>> Open(const std::filesystem::path& path,
                                                            const HubFile& file);
   PartialFile(const PartialFile&) = delete;
@@ -40,22 +37,18 @@ class PartialFile {
   // Throws away what has come.
   absl::Status Restart();
 
-  // Call once, when complete: compares the hash the hub gave, and syncs. DATA_LOSS when it differs;
-  // then only Restart may follow.
+  // Call when complete: syncs, and compares what is on the disk with the size and the hash that the
+  // hub gave. DATA_LOSS when one differs.
   absl::StatusOr<ManifestFile> Finish();
 
  private:
   PartialFile(const std::filesystem::path& path, const HubFile& file, int fd);
-  void Hash(std::string_view bytes);
-  absl::Status HashWhatIsThere();
   absl::Status Error(const char* what) const;
 
   const std::filesystem::path path_;
   const HubFile file_;
   const int fd_;
   int64_t size_bytes_ = 0;
-  std::unique_ptr<Sha256> sha256_;
-  GitBlobHash git_hash_;
 };
 
 }  // namespace chorus

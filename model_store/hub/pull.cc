@@ -146,7 +146,7 @@ class Puller {
     const std::string name =
         absl::StrCat(absl::StrReplaceAll(options_.source.repository, {{"/", "--"}}), "@", commit);
     absl::StatusOr<DownloadFolder> folder =
-        DownloadFolder::Open(store_.root(), name, stop_, [this] { observer_.OnWait(); });
+        DownloadFolder::Open(store_.root(), name, observer_, stop_);
     if (!folder.ok()) return Advise(folder.status());
     // Another process may have saved it while this one waited.
     ASSIGN_OR_RETURN(std::optional<PullResult> there, FindInStore(commit));
@@ -156,12 +156,19 @@ class Puller {
     }
     ASSIGN_OR_RETURN(const std::vector<ManifestFile> fetched,
                      FetchAll(hub, commit, files, *folder));
-    ASSIGN_OR_RETURN(Manifest manifest,
-                     store_.Adopt(TagFor(commit), folder->path(), fetched,
-                                  {.repository = options_.source.repository, .commit = commit},
-                                  {.replace = damaged_}));
+    absl::StatusOr<Manifest> manifest = store_.Adopt(
+        TagFor(commit), folder->path(), fetched,
+        {.repository = options_.source.repository, .commit = commit}, {.replace = damaged_});
+    if (absl::IsAlreadyExists(manifest.status())) {  // Where locks do nothing, nobody waits.
+      ASSIGN_OR_RETURN(there, FindInStore(commit));
+      if (there) {
+        folder->Remove();
+        return *std::move(there);
+      }
+    }
+    RETURN_IF_ERROR(manifest.status());
     folder->Remove();
-    return PullResult{std::move(manifest)};
+    return PullResult{*std::move(manifest)};
   }
 
   absl::StatusOr<std::vector<ManifestFile>> FetchAll(HubClient& hub, const std::string& commit,

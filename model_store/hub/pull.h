@@ -6,7 +6,8 @@
 // where there is one. The version appears in the store whole, or not at all; what an interrupted
 // pull has fetched is used by the next pull of the same revision (download_folder.h).
 //
-// Thread safety: as ModelStore::Save; of two pulls of one revision the second waits for the first.
+// Thread safety: as ModelStore::Save; of two pulls of one revision the second waits for the first,
+// or, where locks do nothing, fetches it too.
 
 #include <map>
 #include <stop_token>

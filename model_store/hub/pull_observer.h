@@ -18,6 +18,10 @@ class PullObserver {
   // Another process pulls the same; this one waits for its end.
   virtual void OnWait() {}
 
+  // The store's disk locks no files, as `error` says: of another pull of the same this one knows
+  // nothing, and fetches what that one fetches too.
+  virtual void OnNoLocks(std::string_view error) {}
+
   // A file begins, of which `done_bytes` were there already.
   virtual void OnFile(std::string_view name, int64_t size_bytes, int64_t done_bytes) {}
 

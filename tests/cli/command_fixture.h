@@ -134,6 +134,13 @@ class CommandTest : public ::testing::Test {
     return Start(arguments);
   }
 
+  // Makes flock succeed without locking, or fail with an error number, in the programs to come.
+  void PreloadNoFlock(int error) {
+    environment_["LD_PRELOAD"] = std::filesystem::path(CHORUS_BINARY_DIR) / "libno_flock.so";
+    environment_["NO_FLOCK_ERRNO"] = std::to_string(error);
+    environment_["ASAN_OPTIONS"] = "verify_asan_link_order=0";
+  }
+
   const TempDirectory temp_;
   std::map<std::string, std::string> environment_ = {{"CHORUS_HOME", temp_ / "home"},
                                                      {"TMPDIR", temp_ / "tmp"}};

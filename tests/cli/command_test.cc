@@ -114,6 +114,25 @@ TEST_F(CommandTest, KilledItLeavesNobodyAndTheNextRunCleansUp) {
   EXPECT_TRUE(fs::is_empty(temp_ / "tmp"));
 }
 
+TEST_F(CommandTest, TwoFirstStartsOnAStoreWithoutLocksBothServe) {
+  PreloadNoFlock(0);
+  Program first = Serve(), second = Serve();
+  for (Program* serve : {&first, &second}) {
+    EXPECT_THAT(serve->out().WaitFor("ready"), StartsWith("Chorus is ready"));
+  }
+  for (Program* serve : {&first, &second}) {
+    serve->Signal(SIGTERM);
+    const std::string log = serve->err().Rest();
+    EXPECT_EQ(serve->Wait(), 0) << log;
+  }
+  for (const char* name : {"gpt2-generation", "distilgpt2-generation", "gpt2-medium-generation",
+                           "bert-base-uncased-classification"}) {
+    const Result get = Run({"models", "get", name, "--verify"});
+    EXPECT_EQ(get.status, 0) << get.err;
+  }
+  EXPECT_TRUE(fs::is_empty(temp_ / "home/models/.tmp"));
+}
+
 TEST_F(CommandTest, SaysWhichPortIsTaken) {
   const LoopbackServer server;
   const std::string port = std::to_string(server.port());

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/cli/command_fixture.h"
@@ -146,15 +149,77 @@ TEST_F(PullCommandTest, CtrlCLeavesTheStoreAsItWas) {
     EXPECT_EQ(pull.Wait(), 128 + signal);
     EXPECT_THAT(Tags(), IsEmpty());
   }
-  const auto kept =
-      fs::file_size(temp_ / "home/models/.pull" / ("openai-community--gpt2@" + hub_.commit()) /
-                    "model.safetensors");
+  uintmax_t kept = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(temp_ / "home/models/.pull")) {
+    if (entry.path().filename() == "model.safetensors") kept += entry.file_size();
+  }
   hub_.SetHook(nullptr);
   const Result rest = Run({"models", "pull", "gpt2-generation"});
   EXPECT_EQ(rest.status, 0) << rest.err;
   EXPECT_EQ(hub_.requests().back().header("range"),
             kept == 0 ? "" : "bytes=" + std::to_string(kept) + "-");
 }
+
+// How flock is on some network file systems: nothing, or an error.
+class PullWithoutLocksTest : public PullCommandTest, public ::testing::WithParamInterface<int> {
+ protected:
+  PullWithoutLocksTest() {
+    PreloadNoFlock(GetParam());
+    // Half of the weights, then a broken connection; in time for the next pull all.
+    hub_.SetHook([&](const HubRequest& request) -> std::optional<HubResponse> {
+      if (!request.target.ends_with("/model.safetensors") || std::exchange(cut_, true)) {
+        return std::nullopt;
+      }
+      HubResponse response = hub_.Answer(request);
+      response.cut_after = response.body.size() / 2;
+      return response;
+    });
+  }
+
+  void ExpectWhole() {
+    const Result get = Run({"models", "get", "gpt2-generation", "--verify"});
+    EXPECT_EQ(get.status, 0) << get.err;
+    const fs::path version = temp_ / "home/models/gpt2-generation" / hub_.commit().substr(0, 12);
+    EXPECT_EQ(GetFile(version / "model.safetensors"),
+              GetFile("models/demo/gpt2/model.safetensors"));
+    EXPECT_TRUE(fs::is_empty(temp_ / "home/models/.pull"));
+  }
+  void ExpectWarning(const std::string& log) {
+    const bool warns = log.find("warning: cannot lock ") != std::string::npos;
+    EXPECT_EQ(warns, GetParam() != 0) << log;
+  }
+
+  bool cut_ = false;
+};
+
+TEST_P(PullWithoutLocksTest, TwoPullsAtOnceLeaveTheRightFile) {
+  Program first = Start({"models", "pull", "gpt2-generation"});
+  ASSERT_THAT(first.err().WaitFor("trying again"), HasSubstr("trying again"));
+  first.Signal(SIGSTOP);
+  const Result second = Run({"models", "pull", "gpt2-generation"});
+  EXPECT_EQ(second.status, 0) << second.err;
+  EXPECT_THAT(second.out, HasSubstr("Pulled gpt2-generation:"));
+  ExpectWarning(second.err);
+  first.Signal(SIGCONT);
+  EXPECT_THAT(first.out().Rest(), HasSubstr("gpt2-generation:"));
+  EXPECT_EQ(first.Wait(), 0) << first.err().Rest();
+  EXPECT_THAT(hub_.RequestsFor("model.safetensors"), SizeIs(3));
+  ExpectWhole();
+}
+
+TEST_P(PullWithoutLocksTest, AKilledPullIsGoneOnWith) {
+  Program killed = Start({"models", "pull", "gpt2-generation"});
+  ASSERT_THAT(killed.err().WaitFor("trying again"), HasSubstr("trying again"));
+  killed.Signal(SIGKILL);
+  EXPECT_EQ(killed.Wait(), -SIGKILL);
+  const Result next = Run({"models", "pull", "gpt2-generation"});
+  EXPECT_EQ(next.status, 0) << next.err;
+  EXPECT_THAT(next.err, HasSubstr("model.safetensors: going on after 4."));
+  ExpectWhole();
+}
+
+INSTANTIATE_TEST_SUITE_P(Flock, PullWithoutLocksTest,
+                         ::testing::Values(0, ENOLCK, ENOSYS, EOPNOTSUPP, EBADF));
 
 TEST_F(PullCommandTest, SaysWhatIsWrongWithItsArguments) {
   const std::string hash(64, '0');

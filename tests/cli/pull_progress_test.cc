@@ -77,6 +77,10 @@ TEST_F(PullProgressTest, RetriesAndWaitsHaveTheirOwnLines) {
   PullProgress progress = Make(true);
   progress.OnWait();
   EXPECT_EQ(Taken(), "another process pulls the same model; waiting for it\n");
+  progress.OnNoLocks("cannot lock /x: No locks available");
+  EXPECT_EQ(Taken(),
+            "warning: cannot lock /x: No locks available; what another process pulls at the same "
+            "time is fetched twice\n");
   progress.OnFile("x", 100, 0);
   now_ += absl::Seconds(1);
   progress.OnBytes(50);

@@ -3,14 +3,32 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
 #include "tests/model_store/temp_directory.h"
+
+namespace {
+bool knows_flags = true;
+}  // namespace
+
+// In the place of the C library's: as a file system is that knows no flags, when `knows_flags` is
+// false.
+extern "C" int renameat2(int from_fd, const char* from, int to_fd, const char* to,
+                         unsigned int flags) noexcept {
+  if (flags != 0 && !knows_flags) {
+    errno = EINVAL;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_renameat2, from_fd, from, to_fd, to, flags));
+}
 
 namespace chorus {
 namespace {
@@ -48,7 +66,15 @@ TEST(FileSystem, RefusesWhatIsNoRegularFileWithoutWaitingForIt) {
   EXPECT_TRUE(absl::IsInvalidArgument(ReadFile(temp.path(), 10).status()));
 }
 
-TEST(FileSystem, RenamesInEachMode) {
+class RenameTest : public ::testing::TestWithParam<bool> {
+ protected:
+  RenameTest() { knows_flags = GetParam(); }
+  ~RenameTest() override { knows_flags = true; }
+};
+
+INSTANTIATE_TEST_SUITE_P(FileSystemKnowsFlags, RenameTest, ::testing::Bool());
+
+TEST_P(RenameTest, WorksInEachMode) {
   const TempDirectory temp;
   PutFile(temp / "a/file", "a");
   PutFile(temp / "b/file", "b");
@@ -61,6 +87,9 @@ TEST(FileSystem, RenamesInEachMode) {
   ASSERT_TRUE(Disk().Rename(temp / "b/file", temp / "c/file", RenameMode::kReplace).ok());
   EXPECT_EQ(GetFile(temp / "c/file"), "a");
   EXPECT_TRUE(absl::IsNotFound(Disk().Rename(temp / "x", temp / "c", RenameMode::kExchange)));
+  EXPECT_EQ(GetFile(temp / "c/file"), "a");
+  EXPECT_TRUE(absl::IsNotFound(Disk().Rename(temp / "c", temp / "x", RenameMode::kExchange)));
+  EXPECT_EQ(GetFile(temp / "c/file"), "a");
 }
 
 TEST(FileSystem, CreateDirectoryTakesOneThatIsThere) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -15,6 +16,11 @@ namespace chorus {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Two days.
+void Age(const fs::path& path) {
+  fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(48));
+}
 
 TEST(ScratchDirectory, IsPrivateAndGoesWithTheObject) {
   const TempDirectory temp;
@@ -39,6 +45,10 @@ TEST(ScratchDirectory, SweepLeavesThoseInUse) {
   const absl::StatusOr<ScratchDirectory> used = ScratchDirectory::Create(temp.path(), "run-");
   ASSERT_TRUE(used.ok());
   PutFile(temp / "run-0123abcd/leftover", "x");
+  PutFile(temp / "run-89abcdef/young", "x");
+  Age(temp / "run-0123abcd/leftover");
+  Age(temp / "run-0123abcd");
+  Age(used->path());
   PutFile(temp / "other/file", "x");
   PutFile(temp / "run-01234567", "a file");
   for (const char* name : {"run-", "run-notes", "run-0123abcde", "run-0123abc", "run-0123abcx"}) {
@@ -52,11 +62,14 @@ TEST(ScratchDirectory, SweepLeavesThoseInUse) {
     EXPECT_TRUE(fs::exists(temp / name / "file")) << name;
   }
   EXPECT_FALSE(fs::exists(temp / "run-0123abcd"));
+  EXPECT_TRUE(fs::exists(temp / "run-89abcdef/young"));
 }
 
 TEST(ScratchDirectory, SweepDoesNotFollowLinks) {
   const TempDirectory temp;
   PutFile(temp / "precious/file", "x");
+  Age(temp / "precious/file");
+  Age(temp / "precious");
   fs::create_directory_symlink(temp / "precious", temp / "run-89abcdef");
   EXPECT_EQ(ScratchDirectory::SweepStale(temp.path(), "run-"), 0);
   EXPECT_TRUE(fs::exists(temp / "precious/file"));
@@ -75,6 +88,30 @@ TEST(ScratchDirectory, SweepFindsWhatADeadProcessLeft) {
   ASSERT_FALSE(fs::is_empty(temp.path()));
   EXPECT_EQ(ScratchDirectory::SweepStale(temp.path(), "run-"), 1);
   EXPECT_TRUE(fs::is_empty(temp.path()));
+}
+
+TEST(ScratchDirectory, SweepLeavesWhatALivingProcessHas) {
+  const TempDirectory temp;
+  int ready[2], hold[2];
+  ASSERT_EQ(pipe(ready) + pipe(hold), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(hold[1]);
+    const auto scratch = ScratchDirectory::Create(temp.path(), "run-");
+    (void)!write(ready[1], "x", 1);
+    char byte;
+    (void)!read(hold[0], &byte, 1);
+    _exit(0);
+  }
+  char byte;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ASSERT_FALSE(fs::is_empty(temp.path()));
+  Age(fs::directory_iterator(temp.path())->path());
+  EXPECT_EQ(ScratchDirectory::SweepStale(temp.path(), "run-"), 0);
+  close(hold[1]);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  EXPECT_EQ(ScratchDirectory::SweepStale(temp.path(), "run-"), 1);
+  for (const int fd : {ready[0], ready[1], hold[0]}) close(fd);
 }
 
 TEST(ScratchDirectory, NeedsItsParent) {

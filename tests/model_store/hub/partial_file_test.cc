@@ -65,6 +65,26 @@ TEST_F(PartialFileTest, TellsAnotherContentAndBeginsAgain) {
   }
 }
 
+TEST_F(PartialFileTest, IsJudgedByWhatIsOnTheDisk) {
+  for (const HubFile& file : {kByGit, kBySha256}) {
+    const struct {
+      const char* on_disk;
+      const char* message;
+    } kCases[] = {{"hello world\nhello world\n", "it has 24 bytes, not 12"},
+                  {"hello", "it has 5 bytes, not 12"},
+                  {"HELLO world\n", "is not what the hub lists: its "}};
+    for (const auto& c : kCases) {
+      const auto partial = PartialFile::Open(path_, file);
+      ASSERT_TRUE((*partial)->Restart().ok());
+      ASSERT_TRUE((*partial)->Append("hello world\n").ok());
+      PutFile(path_, c.on_disk);
+      const absl::Status status = (*partial)->Finish().status();
+      EXPECT_TRUE(absl::IsDataLoss(status));
+      EXPECT_THAT(std::string(status.message()), HasSubstr(c.message));
+    }
+  }
+}
+
 TEST_F(PartialFileTest, IsNeverLargerThanTheFile) {
   PutFile(path_, "much more than twelve bytes");
   const auto partial = PartialFile::Open(path_, kByGit);

@@ -37,6 +37,7 @@ inline std::string Sha256Of(const std::string& text) {
 class RecordingObserver : public PullObserver {
  public:
   void OnWait() override { events.push_back("wait"); }
+  void OnNoLocks(std::string_view error) override { no_locks.emplace_back(error); }
   void OnFile(std::string_view name, int64_t, int64_t done_bytes) override {
     events.push_back(std::string(name) + " from " + std::to_string(done_bytes));
   }
@@ -47,6 +48,7 @@ class RecordingObserver : public PullObserver {
   }
 
   std::vector<std::string> events;
+  std::vector<std::string> no_locks;
   std::vector<std::string> retries;
   std::vector<absl::Duration> delays;
 };
