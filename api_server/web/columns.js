@@ -95,6 +95,7 @@ class Column {
   }
 
   fail(message) {
+    this.label.textContent = "not scored";
     this.end.textContent = message;
     this.setState("failed");
   }
@@ -102,6 +103,7 @@ class Column {
   // What has not begun is as it was.
   stop() {
     if (this.text.data === "") this.prompt.textContent = "";
+    else this.label.textContent = "not scored";
     this.setState(this.text.data === "" ? "idle" : "stopped");
   }
 

@@ -304,6 +304,7 @@ test("keeps what is finished when a branch dies, and says which and why", onlySt
   assert.match(await columns().nth(0).textContent(), /POSITIVE90\.0 %/);
   assert.match(await columns().nth(1).textContent(), /failed.*distilgpt2-generation: the connection broke/s);
   assert.match(await columns().nth(2).textContent(), /not finished/);
+  assert.deepEqual(await columns().locator(".label").allTextContents(), ["POSITIVE", "not scored", "not scored"]);
 
   // They can: by a call that does not stream, of the same parameters.
   standIn.runScript = (reply) => standIn.json(reply, { results: [
