@@ -9,9 +9,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/model_file.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
-#include "model_store/file_system.h"
 
 namespace chorus {
 namespace {
@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kConfigFileName[] = "config.json";
-constexpr int64_t kMaxConfigBytes = 16 << 20;
 
 std::string TaskOf(const std::string& architecture) {
   if (absl::EndsWith(architecture, "LMHeadModel") || absl::EndsWith(architecture, "ForCausalLM")) {
@@ -62,12 +61,7 @@ absl::StatusOr<std::vector<std::string>> ListModelFiles(const fs::path& director
 }
 
 absl::StatusOr<ModelDescription> DescribeModel(const fs::path& directory) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(directory / kConfigFileName, kMaxConfigBytes));
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(directory.native(), "/config.json is not a JSON object"));
-  }
+  ASSIGN_OR_RETURN(const nlohmann::json json, ReadModelJson(directory / kConfigFileName));
   ModelDescription description;
   const auto architectures = json.find("architectures");
   if (architectures != json.end() && architectures->is_array() && !architectures->empty() &&

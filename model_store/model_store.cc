@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/model_weights.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/model_files.h"
@@ -49,6 +50,8 @@ absl::StatusOr<ResolvedModel> ResolvePath(std::string_view text) {
                                absl::StrCat("no model folder ", absl::CEscape(AbslView(text))));
   }
   RETURN_IF_ERROR(ListModelFiles(directory).status());
+  ASSIGN_OR_RETURN(const ModelDescription description, DescribeModel(directory));
+  RETURN_IF_ERROR(CheckWeightsFile(directory, description.architecture));
   return ResolvedModel{directory, std::nullopt};
 }
 

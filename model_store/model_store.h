@@ -76,7 +76,8 @@ class ModelStore {
   std::filesystem::path Directory(const Tag& tag) const { return versions_.Directory(tag); }
 
   // "name", "name:latest", "name:version", or, when it has a slash or is "." or "..", the path of a
-  // model folder. INVALID_ARGUMENT for what is neither, NOT_FOUND when there is none.
+  // model folder. INVALID_ARGUMENT for what is neither, NOT_FOUND when there is none, and for a
+  // folder CheckWeightsFile's and DescribeModel's errors.
   absl::StatusOr<ResolvedModel> Resolve(std::string_view text) const;
 
   // Hashes every file again. DATA_LOSS names each that is missing or differs.

@@ -1,14 +1,34 @@
 #include "runner_server/model_host.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
 
 namespace chorus {
+namespace {
+
+// The embedding may have rows that no token uses, up to a multiple of a power of two: models are
+// padded so for speed. Any other gap is a vocabulary that has been cut short, or another model's.
+absl::Status CheckVocabularySize(const std::filesystem::path& directory, int num_tokens,
+                                 int num_rows) {
+  constexpr int kLeastMultiple = 8;
+  constexpr int kMostMultiple = 1024;
+  const int multiple = num_rows & -num_rows;  // The largest power of two that num_rows is one of.
+  const int most_padding = multiple < kLeastMultiple ? 0 : std::min(multiple, kMostMultiple) - 1;
+  if (num_rows - num_tokens <= most_padding) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      directory.native(), ": the vocabulary has ", num_tokens, " tokens, and vocab_size in ",
+      "config.json is ", num_rows, ", which padding does not explain: the vocabulary has been cut ",
+      "short, or is another model's; fetch its files again"));
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::Load(const Options& options,
                                                            EngineObserver& observer) {
@@ -38,6 +58,8 @@ absl::Status ModelHost::StartGenerator(std::unique_ptr<LanguageModel> model, int
                                        int32_t eos_token_id, const Options& options,
                                        EngineObserver& observer) {
   ASSIGN_OR_RETURN(byte_level_bpe_, LoadByteLevelBpe(options.directory));
+  RETURN_IF_ERROR(
+      CheckVocabularySize(options.directory, byte_level_bpe_->vocab_size(), model->vocab_size()));
   ASSIGN_OR_RETURN(
       generation_engine_,
       GenerationEngine::Create(std::move(model), *byte_level_bpe_, *byte_level_bpe_, observer,
@@ -55,13 +77,16 @@ absl::Status ModelHost::StartGenerator(std::unique_ptr<LanguageModel> model, int
 absl::Status ModelHost::StartClassifier(std::unique_ptr<SequenceClassifier> model,
                                         const Options& options, EngineObserver& observer) {
   ASSIGN_OR_RETURN(word_piece_, LoadWordPiece(options.directory));
+  RETURN_IF_ERROR(
+      CheckVocabularySize(options.directory, word_piece_->vocab_size(), model->vocab_size()));
   ASSIGN_OR_RETURN(
       classification_engine_,
       ClassificationEngine::Create(std::move(model), *word_piece_, observer,
                                    {.batch = {.max_batch_tokens = options.max_step_tokens,
                                               .max_batch_rows = options.max_sequences},
                                     .queue = options.queue,
-                                    .core_lease = core_lease_.get()}));
+                                    .core_lease = core_lease_.get(),
+                                    .max_text_tokens = word_piece_->model_max_length()}));
   hosted_.engine = classification_engine_.get();
   return classification_engine_->WarmUp();
 }

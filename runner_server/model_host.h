@@ -44,7 +44,8 @@ class ModelHost {
 
   // Loads and warms up; blocks until the engine has run once. `observer` must outlive the host.
   // Errors are those of LoadModel, LoadByteLevelBpe, LoadWordPiece and CoreLease::Open, or the
-  // engine's.
+  // engine's; INVALID_ARGUMENT with both numbers where the vocabulary is smaller than the model's
+  // embedding by more than padding.
   static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
                                                          EngineObserver& observer);
 

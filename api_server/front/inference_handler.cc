@@ -44,6 +44,9 @@ absl::StatusOr<GenerateOverrides> TakeOverrides(const Request& request) {
   }
   overrides.stop = {request.stop().begin(), request.stop().end()};
   if (request.has_ignore_eos()) overrides.ignore_eos = request.ignore_eos();
+  if (request.has_split_special_tokens()) {
+    overrides.split_special_tokens = request.split_special_tokens();
+  }
   if (request.has_seed()) overrides.seed = request.seed();
   if (request.has_num_return_sequences()) {
     overrides.num_return_sequences = request.num_return_sequences();
@@ -52,6 +55,7 @@ absl::StatusOr<GenerateOverrides> TakeOverrides(const Request& request) {
     if (request.has_logprobs()) overrides.top_logprobs = request.logprobs();
   } else {
     overrides.partial = request.partial();
+    if (request.has_truncate()) overrides.truncate = request.truncate();
   }
   if (const std::vector<FieldProblem> problems = CheckRanges(overrides); !problems.empty()) {
     return FieldError(problems[0].field, problems[0].problem);
@@ -228,8 +232,10 @@ absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
     }
     return response;
   };
+  const ClassifyParams params = {.truncate = !request.has_truncate() || request.truncate(),
+                                 .split_special_tokens = request.split_special_tokens()};
   return executor_.Classify(
-      request.model(), std::move(texts), ToContext(std::move(call)),
+      request.model(), std::move(texts), params, ToContext(std::move(call)),
       Reply<std::vector<TextClassification>>(std::move(permit), std::move(done), make));
 }
 
@@ -249,7 +255,8 @@ absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
     return response;
   };
   return executor_.Tokenize(
-      request.model(), std::move(*request.mutable_text()), ToContext(std::move(call)),
+      request.model(), std::move(*request.mutable_text()),
+      {.split_special_tokens = request.split_special_tokens()}, ToContext(std::move(call)),
       Reply<std::vector<TextToken>>(std::move(permit), std::move(done), make));
 }
 

@@ -106,6 +106,8 @@ v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
     scored.set_model(std::move(result.runner));
     scored.set_finish_reason(ToProto(result.end.reason));
     scored.set_seed(result.seed);
+    scored.set_classified_tokens(result.classification.num_tokens);
+    scored.set_truncated(result.classification.truncated);
   }
   return scored;
 }
@@ -145,6 +147,8 @@ v1::Classification ToProto(TextClassification classification) {
   v1::Classification result;
   result.set_label(classification.labels[top]);
   result.set_score(classification.probabilities[top]);
+  result.set_num_tokens(classification.num_tokens);
+  result.set_truncated(classification.truncated);
   for (size_t i = 0; i < classification.labels.size(); ++i) {
     v1::LabelScore* score = result.add_scores();
     score->set_label(std::move(classification.labels[i]));

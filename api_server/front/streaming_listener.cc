@@ -44,6 +44,8 @@ void StreamingListener::OnScored(const TextId& id, const GraphResult& text) {
   const size_t top = Top(text.classification);
   score.set_score(text.classification.probabilities[top]);
   score.set_label(text.classification.labels[top]);
+  score.set_classified_tokens(text.classification.num_tokens);
+  score.set_truncated(text.classification.truncated);
   if (explain_) *score.mutable_timing() = TimingOf(text);
   events_->Push(std::move(event));
 }

@@ -90,6 +90,9 @@ absl::Status Executor::Run(Served served, std::string text, const GenerateOverri
                        generator.name, ": all texts would be the same: ", num_sequences));
     }
   }
+  const ClassifyParams classify_params = {
+      .truncate = overrides.truncate,
+      .split_special_tokens = overrides.split_special_tokens.value_or(false)};
   RunnerClient* classifier =
       graph.has_classifier() ? runners_.at(graph.classifier().runner).get() : nullptr;
   std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),
@@ -97,6 +100,7 @@ absl::Status Executor::Run(Served served, std::string text, const GenerateOverri
                                                .classifier = classifier,
                                                .text = std::move(text),
                                                .params = std::move(params),
+                                               .classify_params = classify_params,
                                                .num_sequences = num_sequences,
                                                .partial = overrides.partial,
                                                .context = std::move(context),
@@ -124,18 +128,20 @@ Executor::Done<T> Executor::Named(const std::string& runner, Done<T> done) {
 }
 
 absl::Status Executor::Classify(const std::string& runner, std::vector<std::string> texts,
-                                CallContext context, Done<std::vector<TextClassification>> done) {
+                                const ClassifyParams& params, CallContext context,
+                                Done<std::vector<TextClassification>> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  client->Classify(std::move(texts), std::move(context), Named(runner, std::move(done)));
+  client->Classify(std::move(texts), params, std::move(context), Named(runner, std::move(done)));
   return absl::OkStatus();
 }
 
-absl::Status Executor::Tokenize(const std::string& runner, std::string text, CallContext context,
+absl::Status Executor::Tokenize(const std::string& runner, std::string text,
+                                const TokenizeParams& params, CallContext context,
                                 Done<std::vector<TextToken>> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  client->Tokenize(std::move(text), std::move(context), Named(runner, std::move(done)));
+  client->Tokenize(std::move(text), params, std::move(context), Named(runner, std::move(done)));
   return absl::OkStatus();
 }
 

@@ -121,12 +121,13 @@ class Executor {
 
   // One classifier. NOT_FOUND when there is no such runner.
   absl::Status Classify(const std::string& runner, std::vector<std::string> texts,
-                        CallContext context, Done<std::vector<TextClassification>> done);
+                        const ClassifyParams& params, CallContext context,
+                        Done<std::vector<TextClassification>> done);
 
   // The tokens of a text, and the text of tokens, by one runner. NOT_FOUND when there is no such
   // runner.
-  absl::Status Tokenize(const std::string& runner, std::string text, CallContext context,
-                        Done<std::vector<TextToken>> done);
+  absl::Status Tokenize(const std::string& runner, std::string text, const TokenizeParams& params,
+                        CallContext context, Done<std::vector<TextToken>> done);
   absl::Status Detokenize(const std::string& runner, std::vector<uint32_t> ids, CallContext context,
                           Done<std::string> done);
 

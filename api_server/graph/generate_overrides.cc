@@ -80,6 +80,8 @@ GenerateParams Override(GenerateParams params, const GenerateOverrides& override
   params.repetition_penalty = overrides.repetition_penalty.value_or(params.repetition_penalty);
   if (!overrides.stop.empty()) params.stop = overrides.stop;
   params.ignore_eos = overrides.ignore_eos.value_or(params.ignore_eos);
+  params.split_special_tokens =
+      overrides.split_special_tokens.value_or(params.split_special_tokens);
   params.seed = overrides.seed.value_or(params.seed);
   if (overrides.top_logprobs) params.top_logprobs = overrides.top_logprobs;
   return params;

@@ -13,7 +13,7 @@
 
 namespace chorus {
 
-// See chorus.v1.ClassifyGeneratedTextsRequest for units and ranges. The last five are a request's
+// See chorus.v1.ClassifyGeneratedTextsRequest for units and ranges. The last six are a request's
 // alone.
 struct GenerateOverrides {
   std::optional<uint32_t> max_length;
@@ -26,9 +26,11 @@ struct GenerateOverrides {
   std::optional<double> repetition_penalty;
   std::vector<std::string> stop;  // Empty: as it was.
   std::optional<bool> ignore_eos;
+  std::optional<bool> split_special_tokens;
   std::optional<uint64_t> seed;  // Unset: a random one.
   std::optional<uint32_t> num_return_sequences;
   std::optional<uint32_t> top_logprobs;
+  bool truncate = true;  // As ClassifyParams'.
   bool partial = false;  // A text that fails leaves the others as they are.
 };
 

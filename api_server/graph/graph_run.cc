@@ -131,7 +131,7 @@ void GraphRun::OnGenerated(int generator, int sequence, GenerationEnd end) {
 void GraphRun::Classify(int row, int sequence) {
   const int generator = options_.graph->classifier().inputs[row];
   options_.classifier->Classify(
-      {text_of(generator, sequence).generated}, StepContext(),
+      {text_of(generator, sequence).generated}, options_.classify_params, StepContext(),
       [self = shared_from_this(), row, generator,
        sequence](absl::StatusOr<std::vector<TextClassification>> classifications) {
         absl::Status status = classifications.status();

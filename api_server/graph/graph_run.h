@@ -37,6 +37,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     RunnerClient* classifier = nullptr;     // Likewise; null if the graph has none.
     std::string text;
     std::vector<GenerateParams> params;  // One for each generator; `sequence` is set here.
+    ClassifyParams classify_params;
     int num_sequences = 1;
     bool partial = false;  // As GenerateOverrides'.
     CallContext context;

@@ -309,9 +309,11 @@ void GrpcRunnerClient::Generate(std::string prompt, const GenerateParams& params
       ->Start();
 }
 
-void GrpcRunnerClient::Classify(std::vector<std::string> texts, CallContext context,
-                                OnClassified done) {
+void GrpcRunnerClient::Classify(std::vector<std::string> texts, const ClassifyParams& params,
+                                CallContext context, OnClassified done) {
   pb::ClassifyRequest request;
+  request.set_refuse_truncation(!params.truncate);
+  request.set_split_special_tokens(params.split_special_tokens);
   int64_t tokens = 0;
   for (std::string& text : texts) {
     tokens += EstimateTokens(text.size());
@@ -324,9 +326,11 @@ void GrpcRunnerClient::Classify(std::vector<std::string> texts, CallContext cont
 }
 
 // Tokenizing is no work for the model, and weighs nothing.
-void GrpcRunnerClient::Tokenize(std::string text, CallContext context, OnTokenized done) {
+void GrpcRunnerClient::Tokenize(std::string text, const TokenizeParams& params, CallContext context,
+                                OnTokenized done) {
   pb::TokenizeRequest request;
   request.set_text(std::move(text));
+  request.set_split_special_tokens(params.split_special_tokens);
   StartUnary<pb::TokenizeRequest, pb::TokenizeResponse>(
       kTokenize, std::move(request), /*tokens=*/0, std::move(context), std::move(done),
       [](pb::TokenizeResponse& reply) { return FromProto(reply); });

@@ -46,8 +46,10 @@ class GrpcRunnerClient final : public RunnerClient {
 
   void Generate(std::string prompt, const GenerateParams& params, CallContext context,
                 OnText on_text, OnGenerated done) override;
-  void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override;
-  void Tokenize(std::string text, CallContext context, OnTokenized done) override;
+  void Classify(std::vector<std::string> texts, const ClassifyParams& params, CallContext context,
+                OnClassified done) override;
+  void Tokenize(std::string text, const TokenizeParams& params, CallContext context,
+                OnTokenized done) override;
   void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) override;
   RunnerStatus status() const override;
   bool healthy() const override;

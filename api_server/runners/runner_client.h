@@ -38,6 +38,7 @@ struct GenerateParams {
   double repetition_penalty = 1.0;
   std::vector<std::string> stop;
   bool ignore_eos = false;
+  bool split_special_tokens = false;
   std::optional<uint32_t> top_logprobs;
   absl::Duration finish_within;  // The text ends where it is then. Zero: no limit.
   uint64_t seed = 0;
@@ -47,6 +48,18 @@ struct GenerateParams {
   bool may_restart = false;
 
   friend bool operator==(const GenerateParams&, const GenerateParams&) = default;
+};
+
+// How texts are classified; see chorus.runner.v1.
+struct ClassifyParams {
+  bool truncate = true;  // False: INVALID_ARGUMENT for a text that is longer than the model reads.
+  bool split_special_tokens = false;
+
+  friend bool operator==(const ClassifyParams&, const ClassifyParams&) = default;
+};
+
+struct TokenizeParams {
+  bool split_special_tokens = false;
 };
 
 enum class FinishReason { kStop, kLength, kStopString, kDeadline };
@@ -81,6 +94,8 @@ struct GenerationEnd {
 struct TextClassification {
   std::vector<std::string> labels;
   std::vector<double> probabilities;  // One for each label; at least one.
+  uint32_t num_tokens = 0;            // Of the whole text, the model's specials included.
+  bool truncated = false;             // The model has seen fewer.
   uint32_t max_batch_size = 0;        // Texts it was classified with, itself included, at most.
   std::string model_version;          // May be empty.
 };
@@ -128,10 +143,12 @@ class RunnerClient {
                         OnText on_text, OnGenerated done) = 0;
 
   // Classifies `texts`, one result each. Errors as Generate.
-  virtual void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) = 0;
+  virtual void Classify(std::vector<std::string> texts, const ClassifyParams& params,
+                        CallContext context, OnClassified done) = 0;
 
   // The tokens of `text`, without specials; and the text of tokens. Errors as Generate.
-  virtual void Tokenize(std::string text, CallContext context, OnTokenized done) = 0;
+  virtual void Tokenize(std::string text, const TokenizeParams& params, CallContext context,
+                        OnTokenized done) = 0;
   virtual void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) = 0;
 
   virtual RunnerStatus status() const = 0;

@@ -1,5 +1,6 @@
 #include "api_server/runners/runner_messages.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -69,6 +70,7 @@ pb::GenerateRequest ToRequest(std::string prompt, const GenerateParams& params) 
   sampling.set_sequence(params.sequence);
   for (const std::string& stop : params.stop) request.add_stop(stop);
   request.set_ignore_eos(params.ignore_eos);
+  request.set_split_special_tokens(params.split_special_tokens);
   if (params.top_logprobs) request.set_top_logprobs(*params.top_logprobs);
   return request;
 }
@@ -106,6 +108,8 @@ absl::StatusOr<std::vector<TextClassification>> FromProto(const pb::ClassifyResp
     results.push_back(
         {.labels = {response.labels().begin(), response.labels().end()},
          .probabilities = {result.probabilities().begin(), result.probabilities().end()},
+         .num_tokens = std::max(result.text_tokens(), result.num_tokens()),
+         .truncated = result.text_tokens() > result.num_tokens(),
          .max_batch_size = response.max_batch_size(),
          .model_version = response.model_version()});
   }

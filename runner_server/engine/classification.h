@@ -1,7 +1,8 @@
 #pragma once
 
-// What a classification is answered by. Plain data.
+// What a classification is asked with and answered by. Plain data.
 
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -10,10 +11,17 @@
 
 namespace chorus {
 
+struct ClassificationRequest {
+  std::vector<std::string> texts;     // At least one; valid UTF-8.
+  bool refuse_truncation = false;     // Of texts longer than the engine's context.
+  bool split_special_tokens = false;  // As Tokenizer::Encode's.
+};
+
 // What the classifier says of one text.
 struct TextClassification {
   std::vector<double> probabilities;  // Softmax of the logits, by label.
   int num_tokens = 0;                 // That the model saw, specials included.
+  int text_tokens = 0;                // Those of the whole text; more where it was cut.
 };
 
 struct ClassificationResults {

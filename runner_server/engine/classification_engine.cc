@@ -1,5 +1,6 @@
 #include "runner_server/engine/classification_engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +19,11 @@ absl::StatusOr<std::unique_ptr<ClassificationEngine>> ClassificationEngine::Crea
         absl::StrCat("the tokenizer's vocabulary must have at most ", model->vocab_size(),
                      " entries, as the model's embedding: ", tokenizer.vocab_size()));
   }
-  const int context_size = model->context_size();
+  if (options.max_text_tokens < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_text_tokens must be at least 2: ", options.max_text_tokens));
+  }
+  const int context_size = std::min(model->context_size(), options.max_text_tokens);
   const int vocab_size = model->vocab_size();
   std::vector<std::string> labels = model->labels();
   ASSIGN_OR_RETURN(std::unique_ptr<ClassificationStepper> stepper,
@@ -46,21 +51,23 @@ ClassificationEngine::ClassificationEngine(std::unique_ptr<ClassificationStepper
 
 ClassificationEngine::~ClassificationEngine() = default;
 
-absl::Status ClassificationEngine::Submit(std::vector<std::string> texts, absl::Time deadline,
+absl::Status ClassificationEngine::Submit(ClassificationRequest request, absl::Time deadline,
                                           std::stop_token stop, ClassificationDone on_done) {
-  if (texts.empty()) return absl::InvalidArgumentError("texts must hold at least 1 text: 0");
+  if (request.texts.empty()) {
+    return absl::InvalidArgumentError("texts must hold at least 1 text: 0");
+  }
   const absl::Time now = absl::Now();
   if (absl::Status wanted = CheckStillWanted(stop, deadline, now); !wanted.ok()) {
     if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
     return wanted;
   }
-  absl::StatusOr<QueueBudget::Ticket> ticket = budget_.Enter(std::ssize(texts));
+  absl::StatusOr<QueueBudget::Ticket> ticket = budget_.Enter(std::ssize(request.texts));
   if (!ticket.ok()) {
     observer_.OnRejected(RejectReason::kQueue);
     return ticket.status();
   }
   Submission submission = {
-      now, std::move(texts), deadline, std::move(stop), std::move(on_done), *std::move(ticket)};
+      now, std::move(request), deadline, std::move(stop), std::move(on_done), *std::move(ticket)};
   if (!pipeline_.TryPush(submission)) {
     observer_.OnRejected(RejectReason::kDraining);
     return absl::UnavailableError("the runner is shutting down; retry at another one");
@@ -69,27 +76,27 @@ absl::Status ClassificationEngine::Submit(std::vector<std::string> texts, absl::
 }
 
 std::optional<ClassificationStepper::Arrival> ClassificationEngine::Prepare(Submission submission) {
-  absl::StatusOr<ClassificationCall> call = MakeCall(submission);
-  if (!call.ok()) {
-    submission.ticket.Release();
-    std::move(submission.on_done)(call.status());
-    return std::nullopt;
-  }
-  return ClassificationStepper::Arrival{*std::move(call), std::move(submission.on_done),
-                                        submission.arrived_at};
+  absl::StatusOr<ClassificationStepper::Arrival> arrival = MakeArrival(submission);
+  if (arrival.ok()) return *std::move(arrival);
+  submission.ticket.Release();
+  std::move(submission.on_done)(arrival.status());
+  return std::nullopt;
 }
 
-absl::StatusOr<ClassificationCall> ClassificationEngine::MakeCall(Submission& submission) {
-  ClassificationCall call;
+absl::StatusOr<ClassificationStepper::Arrival> ClassificationEngine::MakeArrival(
+    Submission& submission) {
+  ClassificationStepper::Arrival arrival;
+  ClassificationCall& call = arrival.call;
   int64_t num_tokens = 0;
-  for (const std::string& text : submission.texts) {
+  for (size_t i = 0; i < submission.request.texts.size(); ++i) {
     // Asked for every text: a call of a thousand takes a while to tokenise.
     if (absl::Status wanted = CheckStillWanted(submission.stop, submission.deadline, absl::Now());
         !wanted.ok()) {
       if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
       return wanted;
     }
-    num_tokens += std::ssize(call.rows.emplace_back(tokenizer_.Encode(text, context_size_)));
+    RETURN_IF_ERROR(AddText(submission, i, arrival));
+    num_tokens += std::ssize(call.rows.back());
   }
   if (absl::Status room = submission.ticket.AddTokens(num_tokens); !room.ok()) {
     observer_.OnRejected(RejectReason::kTokens);
@@ -99,12 +106,30 @@ absl::StatusOr<ClassificationCall> ClassificationEngine::MakeCall(Submission& su
   call.deadline = submission.deadline;
   call.stop = std::move(submission.stop);
   call.ticket = std::move(submission.ticket);
-  return call;
+  arrival.on_done = std::move(submission.on_done);
+  arrival.arrived_at = submission.arrived_at;
+  return arrival;
+}
+
+absl::Status ClassificationEngine::AddText(const Submission& submission, size_t index,
+                                           ClassificationStepper::Arrival& arrival) const {
+  const ClassificationRequest& request = submission.request;
+  std::vector<int32_t> ids = tokenizer_.Encode(request.texts[index], request.split_special_tokens);
+  const int text_tokens = static_cast<int>(ids.size());
+  if (text_tokens > context_size_ && request.refuse_truncation) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("texts[", index, "] has ", text_tokens, " tokens and the model reads at most ",
+                     context_size_, ": shorten it, or allow that it is cut"));
+  }
+  tokenizer_.Truncate(ids, context_size_);
+  arrival.call.rows.push_back(std::move(ids));
+  arrival.text_tokens.push_back(text_tokens);
+  return absl::OkStatus();
 }
 
 absl::Status ClassificationEngine::WarmUp() {
   Mailbox<absl::Status> ended;
-  RETURN_IF_ERROR(Submit({"Hello"}, absl::InfiniteFuture(), std::stop_token(),
+  RETURN_IF_ERROR(Submit({.texts = {"Hello"}}, absl::InfiniteFuture(), std::stop_token(),
                          [&ended](absl::StatusOr<ClassificationResults> results) {
                            absl::Status status = results.status();
                            ended.TryPush(status);

@@ -5,6 +5,8 @@
 // Thread safety: Submit, Drain and load may be called at once from any thread; Join and the
 // destructor by one, which must not be one of the engine's (no callback may call them).
 
+#include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,6 +36,7 @@ class ClassificationEngine {
     MicroBatcher::Options batch;
     QueueBudget::Options queue;       // What may wait to be run; a text is a sequence.
     CoreLease* core_lease = nullptr;  // As EnginePipeline's.
+    int max_text_tokens = INT_MAX;    // Where that is less than the model's context. >= 2.
   };
 
   // Starts the engine's threads. `tokenizer` and `observer` must outlive the engine.
@@ -46,15 +49,15 @@ class ClassificationEngine {
   // Drains without mercy.
   ~ClassificationEngine();
 
-  // Accepts a call; ClassificationDone says how `on_done` is called. Never blocks. Texts are valid
-  // UTF-8, each cut at the model's context. After an error `on_done` is not called:
-  // * INVALID_ARGUMENT: there is no text.
+  // Accepts a call; ClassificationDone says how `on_done` is called. Never blocks. Each text is cut
+  // at context_size(). After an error `on_done` is not called:
+  // * INVALID_ARGUMENT: there is no text, or one is not to be cut and would be.
   // * RESOURCE_EXHAUSTED: too much waits already.
   // * UNAVAILABLE: draining.
   // * CANCELLED, DEADLINE_EXCEEDED: it comes too late.
-  // The last four may reach `on_done` later. The deadline and `stop` are looked at before the texts
+  // All of them may reach `on_done` later. The deadline and `stop` are looked at before the texts
   // are tokenised and whenever a batch forms.
-  absl::Status Submit(std::vector<std::string> texts, absl::Time deadline, std::stop_token stop,
+  absl::Status Submit(ClassificationRequest request, absl::Time deadline, std::stop_token stop,
                       ClassificationDone on_done);
 
   // Runs one text through both threads and waits for it. Not to be called from a callback.
@@ -68,6 +71,7 @@ class ClassificationEngine {
   void Join();
 
   EngineLoad load() const;
+  // Most tokens of a text that the model reads.
   int context_size() const { return context_size_; }
   int vocab_size() const { return vocab_size_; }
   const std::vector<std::string>& labels() const { return labels_; }
@@ -77,7 +81,7 @@ class ClassificationEngine {
  private:
   struct Submission {
     absl::Time arrived_at;
-    std::vector<std::string> texts;
+    ClassificationRequest request;
     absl::Time deadline;
     std::stop_token stop;
     ClassificationDone on_done;
@@ -90,7 +94,10 @@ class ClassificationEngine {
 
   // On the tokenizer thread.
   std::optional<ClassificationStepper::Arrival> Prepare(Submission submission);
-  absl::StatusOr<ClassificationCall> MakeCall(Submission& submission);
+  absl::StatusOr<ClassificationStepper::Arrival> MakeArrival(Submission& submission);
+  // Appends the tokens of a text to the arrival, cut.
+  absl::Status AddText(const Submission& submission, size_t index,
+                       ClassificationStepper::Arrival& arrival) const;
 
   const Tokenizer& tokenizer_;
   EngineObserver& observer_;

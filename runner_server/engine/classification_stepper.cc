@@ -35,6 +35,11 @@ void ClassificationStepper::Add(Arrival arrival) {
                .on_done = std::move(arrival.on_done),
                .arrived_at = arrival.arrived_at};
   call.results.texts.resize(num_rows);
+  for (size_t i = 0; i < num_rows; ++i) {
+    TextClassification& text = call.results.texts[i];
+    text.num_tokens = static_cast<int>(arrival.call.rows[i].size());
+    text.text_tokens = arrival.text_tokens[i];
+  }
   calls_.emplace(arrival.call.id, std::move(call));
   batcher_->Add(std::move(arrival.call));
 }
@@ -88,7 +93,7 @@ absl::StatusOr<std::span<const float>> ClassificationStepper::Forward(const Batc
 void ClassificationStepper::Publish(const BatchRow& row, std::span<const float> logits) {
   const auto found = calls_.find(row.call);
   Call& call = found->second;
-  call.results.texts[row.index] = {Softmax(logits), static_cast<int>(row.tokens.size())};
+  call.results.texts[row.index].probabilities = Softmax(logits);
   if (--call.num_missing > 0) return;
   // The wall clock may have been set back meanwhile: no time is negative.
   call.results.queue = std::max(call.began_at - call.arrived_at, absl::ZeroDuration());

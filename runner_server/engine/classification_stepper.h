@@ -27,6 +27,7 @@ class ClassificationStepper {
  public:
   struct Arrival {
     ClassificationCall call;
+    std::vector<int> text_tokens;  // Of each row's text, before it was cut.
     ClassificationDone on_done;
     absl::Time arrived_at = absl::InfiniteFuture();  // By default just now.
   };

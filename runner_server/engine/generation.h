@@ -21,6 +21,7 @@ struct GenerationRequest {
   uint32_t max_new_tokens = 0;    // 0: no limit. Wins over max_length.
   std::vector<std::string> stop;  // The text ends before the first of these; see StopStringMatcher.
   bool ignore_eos = false;        // The end-of-sequence token ends nothing.
+  bool split_special_tokens = false;  // As Tokenizer::Encode's.
   // How many of the likeliest tokens come with each token, at most kMaxTopLogProbs. Unset: no
   // log-probabilities at all.
   std::optional<uint32_t> top_logprobs;

@@ -116,10 +116,9 @@ absl::StatusOr<std::unique_ptr<Sequence>> GenerationEngine::MakeSequence(Submiss
     if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
     return wanted;
   }
-  // A token is at least a byte: this bound cuts nothing, so the error tells the true length.
   std::vector<int32_t> tokens = request.text.empty()
                                     ? std::vector<int32_t>{options_.bos_token_id}
-                                    : tokenizer_.Encode(request.text, request.text.size() + 2);
+                                    : tokenizer_.Encode(request.text, request.split_special_tokens);
   ASSIGN_OR_RETURN(const int max_tokens,
                    MaxTokens(LimitOf(request), static_cast<int>(tokens.size())));
   if (absl::Status room = submission.ticket.AddTokens(max_tokens); !room.ok()) {

@@ -1,10 +1,10 @@
 #include "runner_server/model/config_reader.h"
 
-#include <fstream>
-#include <iterator>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "base/model_file.h"
 #include "base/string_view.h"
 
 namespace chorus {
@@ -13,21 +13,6 @@ namespace {
 constexpr int kMaxLabels = 10'000;
 
 }  // namespace
-
-absl::StatusOr<nlohmann::json> ReadJsonFile(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    return absl::NotFoundError(absl::StrCat(path.string(), ": no such file"));
-  }
-  std::ifstream file(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": cannot be read"));
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": is not a JSON object"));
-  }
-  return json;
-}
 
 const nlohmann::json* ConfigReader::Find(const char* field) const {
   const auto found = config_.find(field);
@@ -46,7 +31,7 @@ int ConfigReader::Integer(const char* field, int fallback, int min, int max) {
   if (value == nullptr) return fallback;
   // A number past 64 bits is a float to the parser.
   if (!value->is_number_integer() || *value < min || *value > max) {
-    Refuse(absl::StrCat(field, " must be an integer from ", min, " to ", max), value->dump());
+    Refuse(absl::StrCat(field, " must be an integer from ", min, " to ", max), ShownJson(*value));
     return fallback;
   }
   return value->get<int>();
@@ -55,8 +40,9 @@ int ConfigReader::Integer(const char* field, int fallback, int min, int max) {
 float ConfigReader::Float(const char* field, float fallback, float min, float max) {
   const nlohmann::json* value = Find(field);
   if (value == nullptr) return fallback;
-  if (!value->is_number() || !(*value >= min && *value <= max)) {
-    Refuse(absl::StrCat(field, " must be a number from ", min, " to ", max), value->dump());
+  const double number = value->is_number() ? value->get<double>() : std::nan("");
+  if (!(number >= min && number <= max)) {
+    Refuse(absl::StrCat(field, " must be a number from ", min, " to ", max), ShownJson(*value));
     return fallback;
   }
   return value->get<float>();
@@ -66,7 +52,7 @@ bool ConfigReader::Bool(const char* field, bool fallback) {
   const nlohmann::json* value = Find(field);
   if (value == nullptr) return fallback;
   if (!value->is_boolean()) {
-    Refuse(absl::StrCat(field, " must be true or false"), value->dump());
+    Refuse(absl::StrCat(field, " must be true or false"), ShownJson(*value));
     return fallback;
   }
   return value->get<bool>();
@@ -76,7 +62,7 @@ std::string ConfigReader::String(const char* field, std::string_view fallback) {
   const nlohmann::json* value = Find(field);
   if (value == nullptr) return std::string(fallback);
   if (!value->is_string()) {
-    Refuse(absl::StrCat(field, " must be a string"), value->dump());
+    Refuse(absl::StrCat(field, " must be a string"), ShownJson(*value));
     return std::string(fallback);
   }
   return value->get<std::string>();
@@ -88,7 +74,7 @@ std::vector<std::string> ConfigReader::Strings(const char* field) {
   if (value == nullptr) return strings;
   for (const nlohmann::json& element : *value) {
     if (!value->is_array() || !element.is_string()) {
-      Refuse(absl::StrCat(field, " must be a list of strings"), value->dump());
+      Refuse(absl::StrCat(field, " must be a list of strings"), ShownJson(*value));
       return {};
     }
     strings.push_back(element.get<std::string>());
@@ -116,7 +102,7 @@ std::vector<std::string> ConfigReader::Labels() {
     labels.push_back(label->get<std::string>());
   }
   if (labels.empty() || labels.size() != num_labels) {
-    Refuse("id2label must give every index from \"0\" up a string", by_id->dump());
+    Refuse("id2label must give every index from \"0\" up a string", ShownJson(*by_id));
   }
   return labels;
 }

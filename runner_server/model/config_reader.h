@@ -8,20 +8,15 @@
 // Thread safety: none.
 
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "runner_server/kernels/activation.h"
 
 namespace chorus {
-
-// Parses a file that holds one JSON object. NOT_FOUND or INVALID_ARGUMENT name the file.
-absl::StatusOr<nlohmann::json> ReadJsonFile(const std::filesystem::path& path);
 
 class ConfigReader {
  public:

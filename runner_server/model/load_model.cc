@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/model_file.h"
+#include "base/model_weights.h"
 #include "base/status_macros.h"
 #include "runner_server/model/bert.h"
 #include "runner_server/model/bert_config.h"
@@ -49,6 +51,12 @@ absl::StatusOr<std::string> Architecture(const nlohmann::json& config) {
       names.empty() ? absl::StrCat("none, model_type ", type) : absl::StrJoin(names, ", ")));
 }
 
+absl::StatusOr<SafetensorsFile> OpenWeights(const std::filesystem::path& directory,
+                                            std::string_view architecture) {
+  RETURN_IF_ERROR(CheckWeightsFile(directory, architecture));
+  return SafetensorsFile::Open(directory / kWeightsFileName);
+}
+
 absl::Status CheckOptions(const ModelOptions& options) {
   if (options.num_threads < 1) {
     return absl::InvalidArgumentError(
@@ -67,17 +75,16 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
   const std::filesystem::path config_path = directory / "config.json";
-  ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonFile(config_path));
+  ASSIGN_OR_RETURN(const nlohmann::json json, ReadModelJson(config_path));
   absl::StatusOr<std::string> architecture = Architecture(json);
   if (!architecture.ok()) return InFile(config_path, architecture.status());
 
   LoadedModel loaded{.architecture = *std::move(architecture)};
-  // Open after the config is read, and closed before this returns: the weights are copied.
-  const std::filesystem::path weights_path = directory / "model.safetensors";
+  // The weights are open after the config is read, and closed before this returns: they are copied.
   if (loaded.architecture == kGpt2) {
     const absl::StatusOr<Gpt2Config> config = ParseGpt2Config(json);
     if (!config.ok()) return InFile(config_path, config.status());
-    ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(weights_path));
+    ASSIGN_OR_RETURN(const SafetensorsFile file, OpenWeights(directory, loaded.architecture));
     ASSIGN_OR_RETURN(loaded.model, Gpt2::Create(*config, file, options.precision,
                                                 options.num_threads, options.num_kv_slots));
     loaded.bos_token_id = config->bos_token_id;
@@ -85,7 +92,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
   } else {
     const absl::StatusOr<BertConfig> config = ParseBertConfig(json);
     if (!config.ok()) return InFile(config_path, config.status());
-    ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(weights_path));
+    ASSIGN_OR_RETURN(const SafetensorsFile file, OpenWeights(directory, loaded.architecture));
     ASSIGN_OR_RETURN(loaded.model,
                      Bert::Create(*config, file, options.precision, options.num_threads));
   }

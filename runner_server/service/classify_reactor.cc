@@ -41,8 +41,10 @@ absl::Status ClassifyReactor::Submit(const HostedEngine<ClassificationEngine>& h
                                      const runner::v1::ClassifyRequest& request,
                                      absl::Time deadline) {
   RETURN_IF_ERROR(CheckRequest(request));
-  return hosted.engine->Submit({request.texts().begin(), request.texts().end()}, deadline,
-                               stop_.get_token(),
+  return hosted.engine->Submit({.texts = {request.texts().begin(), request.texts().end()},
+                                .refuse_truncation = request.refuse_truncation(),
+                                .split_special_tokens = request.split_special_tokens()},
+                               deadline, stop_.get_token(),
                                [this, hosted](absl::StatusOr<ClassificationResults> results) {
                                  if (!results.ok()) return End(results.status());
                                  OnEnd(hosted, *results);
@@ -51,11 +53,15 @@ absl::Status ClassifyReactor::Submit(const HostedEngine<ClassificationEngine>& h
 
 void ClassifyReactor::OnEnd(const HostedEngine<ClassificationEngine>& hosted,
                             const ClassificationResults& results) {
+  int num_truncated = 0;
   for (const TextClassification& result : results.texts) {
     runner::v1::Classification& proto = *response_.add_results();
     proto.mutable_probabilities()->Add(result.probabilities.begin(), result.probabilities.end());
     proto.set_num_tokens(result.num_tokens);
+    proto.set_text_tokens(result.text_tokens);
+    num_truncated += result.text_tokens > result.num_tokens ? 1 : 0;
   }
+  record_.metrics().OnTruncated(num_truncated);
   for (const std::string& label : hosted.engine->labels()) response_.add_labels(label);
   response_.set_queue_seconds(absl::ToDoubleSeconds(results.queue));
   response_.set_compute_seconds(absl::ToDoubleSeconds(results.compute));

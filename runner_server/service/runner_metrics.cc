@@ -171,6 +171,10 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
           *registry_, "chorus_prefix_shared_tokens_total",
           "Tokens of prompts copied from another sequence's KV cache instead of being computed",
           model_labels_)),
+      truncated_texts_(MakeCounter(
+          *registry_, "chorus_truncated_texts_total",
+          "Texts classified by their beginning alone, as they are longer than the model reads",
+          model_labels_)),
       collector_(std::make_shared<LoadCollector>(registry_, model_labels_)) {
   for (int limit = 0; limit < kNumStepLimits; ++limit) {
     step_limited_.push_back(&MakeCounter(
@@ -236,6 +240,8 @@ void RunnerMetrics::OnGenerated(const GenerationTiming& timing, int num_tokens) 
     inter_token_seconds_.Observe(absl::ToDoubleSeconds(timing.decode) / num_gaps);
   }
 }
+
+void RunnerMetrics::OnTruncated(int num_texts) { truncated_texts_.Increment(num_texts); }
 
 void RunnerMetrics::SetLoad(std::function<EngineLoad()> load) {
   collector_->SetLoad(std::move(load));

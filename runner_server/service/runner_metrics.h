@@ -46,6 +46,9 @@ class RunnerMetrics final : public EngineObserver {
   // A text of so many tokens has ended.
   void OnGenerated(const GenerationTiming& timing, int num_tokens);
 
+  // So many texts were classified by their beginning alone.
+  void OnTruncated(int num_texts);
+
   // Asked for the load at every scrape from now on, by the scraping thread; null for none. Waits
   // for a scrape that is under way, so that what an older `load` used may then be destroyed.
   void SetLoad(std::function<EngineLoad()> load);
@@ -81,6 +84,7 @@ class RunnerMetrics final : public EngineObserver {
   std::vector<prometheus::Counter*> step_limited_;  // By StepLimit.
   prometheus::Counter& preemptions_;
   prometheus::Counter& prefix_shared_tokens_;
+  prometheus::Counter& truncated_texts_;
   std::vector<prometheus::Counter*> rejected_;  // By RejectReason.
   BatcherTrace trace_;
   const std::shared_ptr<LoadCollector> collector_;

@@ -18,7 +18,8 @@ absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequ
   if (const size_t at = FindInvalidUtf8(request.text()); at != std::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat("text is not UTF-8: at byte ", at));
   }
-  for (const TokenSpan& span : tokenizer.EncodeWithSpans(request.text())) {
+  for (const TokenSpan& span :
+       tokenizer.EncodeWithSpans(request.text(), request.split_special_tokens())) {
     runner::v1::Token& token = *response.add_tokens();
     token.set_id(span.id);
     token.set_text(tokenizer.Decode({&span.id, 1}));

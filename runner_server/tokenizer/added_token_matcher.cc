@@ -2,12 +2,14 @@
 
 namespace chorus {
 
-void AddedTokenMatcher::Add(std::string_view content, int32_t id) {
-  first_bytes_.set(static_cast<uint8_t>(content.front()));
-  trie_.Insert(content, id);
+void AddedTokenMatcher::Add(const AddedToken& token, std::string_view found_as) {
+  first_bytes_.set(static_cast<uint8_t>(found_as.front()));
+  trie_.Insert(found_as, token.id);
+  if (token.special) special_ids_.insert(token.id);
 }
 
-bool AddedTokenMatcher::Split(std::string_view text, Visitor visit) const {
+void AddedTokenMatcher::Split(std::string_view text, bool split_special_tokens,
+                              Visitor visit) const {
   size_t begin = 0;  // Of what has not been visited.
   for (size_t i = 0; i < text.size() && first_bytes_.any();) {
     ByteTrie::Match match;
@@ -18,11 +20,15 @@ bool AddedTokenMatcher::Split(std::string_view text, Visitor visit) const {
       ++i;
       continue;
     }
-    if (begin < i && !visit(text.substr(begin, i - begin), std::nullopt)) return false;
-    if (!visit(text.substr(i, match.num_bytes), match.value)) return false;
-    begin = i += match.num_bytes;
+    const size_t end = i + match.num_bytes;
+    if (!split_special_tokens || !special_ids_.contains(match.value)) {
+      if (begin < i) visit(text.substr(begin, i - begin), std::nullopt);
+      visit(text.substr(i, match.num_bytes), match.value);
+      begin = end;
+    }
+    i = end;
   }
-  return begin == text.size() || visit(text.substr(begin), std::nullopt);
+  if (begin < text.size()) visit(text.substr(begin), std::nullopt);
 }
 
 }  // namespace chorus

@@ -1,16 +1,30 @@
 #include "runner_server/tokenizer/byte_level_bpe.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/tokenizer/byte_alphabet.h"
 #include "runner_server/tokenizer/pre_tokens.h"
 
 namespace chorus {
+namespace {
+
+// Whether the token is a single character, or reads as special ones do.
+bool NeedsNoMerge(std::string_view token) {
+  const auto num_characters =
+      std::count_if(token.begin(), token.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
+  return num_characters <= 1 || (token.starts_with('<') && token.ends_with('>')) ||
+         (token.starts_with('[') && token.ends_with(']'));
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ByteLevelBpe>> ByteLevelBpe::Create(Definition definition) {
   ASSIGN_OR_RETURN(Vocabulary vocabulary, Vocabulary::Create(std::move(definition.tokens),
@@ -19,6 +33,7 @@ absl::StatusOr<std::unique_ptr<ByteLevelBpe>> ByteLevelBpe::Create(Definition de
       new ByteLevelBpe(std::move(vocabulary), definition.add_prefix_space));
   RETURN_IF_ERROR(bpe->SetByteIds());
   RETURN_IF_ERROR(bpe->AddMerges(definition.merges));
+  RETURN_IF_ERROR(bpe->CheckTokensAreMade(definition));
   ASSIGN_OR_RETURN(bpe->eos_id_, bpe->vocabulary_.Require(definition.eos_token, "ends a text"));
   bpe->SetBytes();
   bpe->SetMatchers();
@@ -52,6 +67,24 @@ absl::Status ByteLevelBpe::AddMerges(
   return absl::OkStatus();
 }
 
+absl::Status ByteLevelBpe::CheckTokensAreMade(const Definition& definition) const {
+  absl::flat_hash_set<std::string> made = {
+      absl::StrReplaceAll(definition.unread_merge, {{" ", ""}})};
+  for (const auto& [left, right] : definition.merges) made.insert(left + right);
+  for (const AddedToken& token : vocabulary_.added_tokens()) made.insert(token.content);
+  const std::string* first = nullptr;
+  size_t num_missing = 0;
+  for (const std::string& token : vocabulary_.model_tokens()) {
+    if (NeedsNoMerge(token) || made.contains(token)) continue;
+    if (num_missing++ == 0) first = &token;
+  }
+  if (num_missing == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "there are %d merges, and the vocabulary of %d tokens needs %d more, the first to make "
+      "\"%s\": the merges have been cut short, or are another model's",
+      definition.merges.size(), vocabulary_.model_tokens().size(), num_missing, *first));
+}
+
 void ByteLevelBpe::SetBytes() {
   for (int32_t id = 0; id < vocabulary_.size(); ++id) {
     bytes_.push_back(SpelledBytes(vocabulary_.token(id)));
@@ -62,52 +95,54 @@ void ByteLevelBpe::SetBytes() {
 
 void ByteLevelBpe::SetMatchers() {
   for (const AddedToken& token : vocabulary_.added_tokens()) {
-    (token.normalized ? second_matcher_ : first_matcher_).Add(token.content, token.id);
+    (token.normalized ? second_matcher_ : first_matcher_).Add(token);
   }
 }
 
-std::vector<int32_t> ByteLevelBpe::Encode(std::string_view text, size_t max_tokens) const {
+std::vector<int32_t> ByteLevelBpe::Encode(std::string_view text, bool split_special_tokens) const {
   std::vector<int32_t> ids;
-  const auto is_full = [&] { return ids.size() >= max_tokens; };
-  const auto take = [&](std::string_view piece, std::optional<int32_t> id) {
+  VisitPieces(text, split_special_tokens, [&](std::string_view piece, std::optional<int32_t> id) {
     if (id) {
       ids.push_back(*id);
     } else {
-      EncodeOrdinary(piece, max_tokens, ids);
+      EncodeOrdinary(piece, ids);
     }
-    return !is_full();
-  };
-  VisitPieces(text, take);
-  if (is_full()) ids.resize(max_tokens);
+  });
   return ids;
 }
 
-void ByteLevelBpe::VisitPieces(std::string_view text, AddedTokenMatcher::Visitor visit) const {
-  first_matcher_.Split(text, [&](std::string_view piece, std::optional<int32_t> id) {
-    return id ? visit(piece, id) : second_matcher_.Split(piece, visit);
-  });
+void ByteLevelBpe::Truncate(std::vector<int32_t>& ids, size_t max_tokens) const {
+  if (ids.size() > max_tokens) ids.resize(max_tokens);
 }
 
-std::vector<TokenSpan> ByteLevelBpe::EncodeWithSpans(std::string_view text) const {
+void ByteLevelBpe::VisitPieces(std::string_view text, bool split_special_tokens,
+                               AddedTokenMatcher::Visitor visit) const {
+  first_matcher_.Split(
+      text, split_special_tokens, [&](std::string_view piece, std::optional<int32_t> id) {
+        id ? visit(piece, id) : second_matcher_.Split(piece, split_special_tokens, visit);
+      });
+}
+
+std::vector<TokenSpan> ByteLevelBpe::EncodeWithSpans(std::string_view text,
+                                                     bool split_special_tokens) const {
   std::vector<TokenSpan> spans;
   std::vector<int32_t> ids;
   const auto take = [&](std::string_view piece, std::optional<int32_t> id) {
     size_t begin = piece.data() - text.data();
     if (id) {
       spans.push_back({*id, begin, begin + piece.size()});
-      return true;
+      return;
     }
     ids.clear();
-    EncodeOrdinary(piece, SIZE_MAX, ids);
+    EncodeOrdinary(piece, ids);
     size_t given = IsGivenSpace(piece) ? 1 : 0;  // Bytes of the next token that are not the text's.
     for (const int32_t ordinary_id : ids) {
       const size_t end = begin + bytes_[ordinary_id].size() - std::exchange(given, 0);
       spans.push_back({ordinary_id, begin, end});
       begin = end;
     }
-    return true;
   };
-  VisitPieces(text, take);
+  VisitPieces(text, split_special_tokens, take);
   return spans;
 }
 
@@ -117,15 +152,14 @@ std::string ByteLevelBpe::Decode(std::span<const int32_t> ids) const {
   return ReplaceInvalidUtf8(bytes);
 }
 
-void ByteLevelBpe::EncodeOrdinary(std::string_view text, size_t max_tokens,
-                                  std::vector<int32_t>& ids) const {
+void ByteLevelBpe::EncodeOrdinary(std::string_view text, std::vector<int32_t>& ids) const {
   std::string with_space;
   if (IsGivenSpace(text)) {
     with_space = absl::StrCat(" ", AbslView(text));
     text = with_space;
   }
   std::vector<int32_t> word;
-  while (!text.empty() && ids.size() < max_tokens) {
+  while (!text.empty()) {
     const size_t size = FirstPreTokenSize(text);
     word.clear();
     for (const char byte : text.substr(0, size)) {

@@ -28,21 +28,28 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   struct Definition {
     std::vector<std::string> tokens;  // By id, spelled in GPT-2's alphabet of bytes.
     std::vector<std::pair<std::string, std::string>> merges;  // The best first.
-    std::vector<AddedToken> added_tokens;                     // See Vocabulary::Create.
-    bool add_prefix_space = false;  // Text that does not begin with a space is given one.
+    std::string unread_merge;  // A last "left right" that transformers does not read; it still
+                               // explains why no other merge makes its token.
+    std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
+    bool add_prefix_space = false;         // Text that does not begin with a space is given one.
     std::string eos_token = "<|endoftext|>";
   };
 
   // INVALID_ARGUMENT names the token that is missing or the merge that is wrong. All 256 bytes must
-  // have a token, so that no text is unknown.
+  // have a token, so that no text is unknown. Every token of several characters must be made by a
+  // merge, be an added one, or look as special ones do ("<pad>", "[MASK]"): trainers make no
+  // others, and so tell merges that have been cut short.
   static absl::StatusOr<std::unique_ptr<ByteLevelBpe>> Create(Definition definition);
 
-  // Adds no token of its own. An added token in the text, such as "<|endoftext|>", becomes its id.
-  std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override;
+  // Adds no token of its own.
+  std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
+
+  void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
   // The spans follow one another without a gap, and may cut characters apart. A prefix space that
   // the text does not have is in none.
-  std::vector<TokenSpan> EncodeWithSpans(std::string_view text) const override;
+  std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
+                                         bool split_special_tokens) const override;
 
   std::string Decode(std::span<const int32_t> ids) const override;
 
@@ -61,18 +68,20 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
 
   absl::Status SetByteIds();
   absl::Status AddMerges(const std::vector<std::pair<std::string, std::string>>& merges);
+  absl::Status CheckTokensAreMade(const Definition& definition) const;
   void SetBytes();
   void SetMatchers();
 
-  // Visits added tokens and what lies between them, in order, until `visit` returns false.
-  void VisitPieces(std::string_view text, AddedTokenMatcher::Visitor visit) const;
+  // Visits added tokens and what lies between them, in order.
+  void VisitPieces(std::string_view text, bool split_special_tokens,
+                   AddedTokenMatcher::Visitor visit) const;
 
   bool IsGivenSpace(std::string_view text) const {
     return add_prefix_space_ && !text.starts_with(' ');
   }
 
-  // Appends the ids of text without added tokens. May stop once there are `max_tokens`.
-  void EncodeOrdinary(std::string_view text, size_t max_tokens, std::vector<int32_t>& ids) const;
+  // Appends the ids of text without added tokens.
+  void EncodeOrdinary(std::string_view text, std::vector<int32_t>& ids) const;
 
   const Vocabulary vocabulary_;
   const bool add_prefix_space_;

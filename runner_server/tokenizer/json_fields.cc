@@ -4,21 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "base/status_macros.h"
+#include "base/model_file.h"
 #include "base/string_view.h"
 
 namespace chorus {
 namespace {
 
 using nlohmann::json;
-
-constexpr size_t kMaxShownBytes = 80;
-
-std::string Shown(const json& value) {
-  std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true);
-  if (text.size() > kMaxShownBytes) text = text.substr(0, kMaxShownBytes) + "...";
-  return text;
-}
 
 bool IsUnset(const json& value) {
   return value.is_null() || value == false || value == 0 || value == "";
@@ -38,21 +30,21 @@ absl::Status JsonFields::Error(std::string_view message) const {
 
 absl::Status JsonFields::Unimplemented(std::string_view key) const {
   return Error(
-      absl::StrCat("Chorus does not implement \"", AbslView(key), "\": ", Shown(Value(key))));
+      absl::StrCat("Chorus does not implement \"", AbslView(key), "\": ", ShownJson(Value(key))));
 }
 
 absl::StatusOr<std::optional<bool>> JsonFields::Bool(std::string_view key) const {
   const json& value = Value(key);
   if (value.is_null()) return std::nullopt;
   if (value.is_boolean()) return value.get<bool>();
-  return Error(absl::StrCat("\"", AbslView(key), "\" must be true or false: ", Shown(value)));
+  return Error(absl::StrCat("\"", AbslView(key), "\" must be true or false: ", ShownJson(value)));
 }
 
 absl::StatusOr<std::optional<std::string>> JsonFields::String(std::string_view key) const {
   const json& value = Value(key);
   if (value.is_null()) return std::nullopt;
   if (value.is_string()) return value.get<std::string>();
-  return Error(absl::StrCat("\"", AbslView(key), "\" must be a string: ", Shown(value)));
+  return Error(absl::StrCat("\"", AbslView(key), "\" must be a string: ", ShownJson(value)));
 }
 
 absl::StatusOr<std::optional<int32_t>> JsonFields::Id(std::string_view key) const {
@@ -61,7 +53,7 @@ absl::StatusOr<std::optional<int32_t>> JsonFields::Id(std::string_view key) cons
   if (value.is_number_unsigned() && value.get<uint64_t>() <= INT32_MAX) {
     return static_cast<int32_t>(value.get<uint64_t>());
   }
-  return Error(absl::StrCat("\"", AbslView(key), "\" must be a token's id: ", Shown(value)));
+  return Error(absl::StrCat("\"", AbslView(key), "\" must be a token's id: ", ShownJson(value)));
 }
 
 absl::Status JsonFields::AllowOnly(std::initializer_list<std::string_view> keys) const {

@@ -81,7 +81,9 @@ absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpe(const std::filesystem:
   }
   ByteLevelBpe::Definition definition;
   ASSIGN_OR_RETURN(definition.tokens, ReadVocabJson(folder / "vocab.json"));
-  ASSIGN_OR_RETURN(definition.merges, ReadMergesTxt(folder / "merges.txt"));
+  ASSIGN_OR_RETURN(MergesTxt file, ReadMergesTxt(folder / "merges.txt"));
+  definition.merges = std::move(file.merges);
+  definition.unread_merge = std::move(file.rest);
   return definition;
 }
 
@@ -126,9 +128,12 @@ absl::StatusOr<std::unique_ptr<WordPiece>> LoadWordPiece(const std::filesystem::
                           config);
   ASSIGN_OR_RETURN(WordPiece::Definition definition, ReadWordPiece(folder, config));
   AddTokensOfConfig(config, definition.tokens, definition.added_tokens);
+  definition.model_max_length = config.model_max_length.value_or(definition.model_max_length);
   // BertTokenizerFast puts its own settings, or their defaults, over those of a tokenizer.json, but
-  // not before the added tokens have been normalized.
-  if (config.tokenizer_class != "PreTrainedTokenizerFast") {
+  // not before the added tokens have been normalized. Classes of no model, the second of them that
+  // of transformers 5, leave it as it is.
+  if (config.tokenizer_class != "PreTrainedTokenizerFast" &&
+      config.tokenizer_class != "TokenizersBackend") {
     if (Exists(folder / "tokenizer.json")) {
       definition.added_token_normalizer = definition.normalizer;
     }

@@ -25,14 +25,18 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // `text` is UTF-8 (the caller has checked). At most `max_tokens` ids: a tokenizer whose model
-  // frames the text with special tokens adds them and counts them, and cuts the text, not them.
-  // `max_tokens` >= 2.
-  virtual std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const = 0;
+  // All tokens of `text`, which is UTF-8 (the caller has checked), and those special ones that the
+  // model frames a text with. A special token that the text spells out, such as "[SEP]", becomes
+  // its id; with `split_special_tokens` it is read as the characters it is.
+  virtual std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const = 0;
 
-  // All tokens of `text`, without those that frame it, in its order. What belongs to no token, such
-  // as white space or an accent that is left out, is between them.
-  virtual std::vector<TokenSpan> EncodeWithSpans(std::string_view text) const = 0;
+  // Cuts what Encode gave to `max_tokens`, at least 2: the end of the text goes, not its frame.
+  virtual void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const = 0;
+
+  // As Encode, without the tokens that frame the text. What belongs to no token, such as white
+  // space or an accent that is left out, is between them.
+  virtual std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
+                                                 bool split_special_tokens) const = 0;
 
   // The text of tokens, special ones included, as valid UTF-8. Ids must be in the vocabulary.
   virtual std::string Decode(std::span<const int32_t> ids) const = 0;

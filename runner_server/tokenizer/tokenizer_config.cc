@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -9,11 +11,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/model_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/tokenizer/added_token_json.h"
 #include "runner_server/tokenizer/json_fields.h"
-#include "runner_server/tokenizer/model_file.h"
 
 namespace chorus {
 namespace {
@@ -99,12 +101,28 @@ absl::Status ReadAddedTokensJson(const json& object, const std::string& path,
   return absl::OkStatus();
 }
 
+// A tokenizer without a limit has 10^30, and what is past 10^20 stands for none.
+absl::StatusOr<std::optional<int>> MaxLength(const JsonFields& fields) {
+  constexpr double kNone = 1e20;
+  constexpr char kKey[] = "model_max_length";
+  const json& value = fields.Value(kKey);
+  if (value.is_null()) return std::nullopt;
+  const double length = value.is_number() ? value.get<double>() : 0;
+  if (!std::isfinite(length) || length < 2) {
+    return fields.Error(
+        absl::StrCat("\"", kKey, "\" must be a number of tokens, at least 2: ", ShownJson(value)));
+  }
+  if (length > kNone) return std::nullopt;
+  return static_cast<int>(std::min<double>(length, INT_MAX));
+}
+
 absl::Status ReadSettings(const JsonFields& fields, TokenizerConfig& config) {
   RETURN_IF_ERROR(fields.RequireUnset({"split_special_tokens"}));
   ASSIGN_OR_RETURN(const std::optional<std::string> side, fields.String("truncation_side"));
   if (side.value_or("right") != "right") return fields.Unimplemented("truncation_side");
   ASSIGN_OR_RETURN(const std::optional<std::string> name, fields.String("tokenizer_class"));
   config.tokenizer_class = name.value_or("");
+  ASSIGN_OR_RETURN(config.model_max_length, MaxLength(fields));
   ASSIGN_OR_RETURN(config.do_lower_case, fields.Bool("do_lower_case"));
   ASSIGN_OR_RETURN(config.strip_accents, fields.Bool("strip_accents"));
   ASSIGN_OR_RETURN(config.tokenize_chinese_chars, fields.Bool("tokenize_chinese_chars"));

@@ -3,7 +3,7 @@
 // What a model folder says about its tokenizer beside the vocabulary: tokenizer_config.json and, in
 // folders of older make, special_tokens_map.json and added_tokens.json. Read as transformers does.
 //
-// Errors are those of model_file.h; files that are not there are as good as empty.
+// Errors are those of base/model_file.h; files that are not there are as good as empty.
 //
 // Thread safety: free function without state.
 
@@ -23,6 +23,7 @@ struct TokenizerConfig {
   std::optional<bool> do_lower_case;
   std::optional<bool> strip_accents;
   std::optional<bool> tokenize_chinese_chars;
+  std::optional<int> model_max_length;  // Tokens of a text; "none" is left unset. >= 2.
   bool add_prefix_space = false;
   bool add_bos_token = false;
 

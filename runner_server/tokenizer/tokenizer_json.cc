@@ -9,11 +9,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/model_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/tokenizer/added_token_json.h"
 #include "runner_server/tokenizer/json_fields.h"
-#include "runner_server/tokenizer/model_file.h"
+#include "runner_server/tokenizer/vocabulary_files.h"
 
 namespace chorus {
 namespace {
@@ -149,6 +150,15 @@ absl::Status ReadTemplate(const JsonFields& processor, WordPiece::Definition& de
   return absl::OkStatus();
 }
 
+// Checks that a single text stays as it is.
+absl::Status CheckTemplateAddsNothing(const JsonFields& processor) {
+  RETURN_IF_ERROR(processor.AllowOnly({"type", "single", "pair", "special_tokens"}));
+  const json& single = processor.Value("single");
+  const bool adds_nothing = single.is_array() && single.size() == 1 &&
+                            single.contains(json::json_pointer("/0/Sequence/id"));
+  return adds_nothing ? absl::OkStatus() : processor.Unimplemented("single");
+}
+
 // {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
 absl::Status ReadBertProcessing(const JsonFields& processor, WordPiece::Definition& definition) {
   RETURN_IF_ERROR(processor.AllowOnly({"type", "sep", "cls"}));
@@ -184,7 +194,11 @@ absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesys
   RETURN_IF_ERROR(file.CheckType("model", {"", "BPE"}));  // Older files do not say.
   RETURN_IF_ERROR(file.CheckType("normalizer", {""}));
   RETURN_IF_ERROR(file.CheckType("pre_tokenizer", {"ByteLevel"}));
-  RETURN_IF_ERROR(file.CheckType("post_processor", {"", "ByteLevel"}));
+  RETURN_IF_ERROR(file.CheckType("post_processor", {"", "ByteLevel", "TemplateProcessing"}));
+  const JsonFields processor = file.Part("post_processor");
+  if (processor.Value("type") == "TemplateProcessing") {  // As transformers 5 writes it.
+    RETURN_IF_ERROR(CheckTemplateAddsNothing(processor));
+  }
   RETURN_IF_ERROR(file.CheckType("decoder", {"ByteLevel"}));
   RETURN_IF_ERROR(CheckBpeModel(file.Part("model")));
   ByteLevelBpe::Definition definition;

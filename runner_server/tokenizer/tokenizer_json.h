@@ -4,7 +4,7 @@
 // many kinds; Chorus takes GPT-2's and BERT's and refuses by name whatever else one asks for.
 // "truncation" and "padding" are the caller's matter, as they are in transformers.
 //
-// Errors are those of model_file.h. Thread safety: free functions without state.
+// Errors are those of base/model_file.h. Thread safety: free functions without state.
 
 #include <filesystem>
 

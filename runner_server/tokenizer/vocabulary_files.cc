@@ -5,8 +5,9 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
+#include "base/model_file.h"
 #include "base/status_macros.h"
-#include "runner_server/tokenizer/model_file.h"
+#include "base/string_view.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
 namespace chorus {
@@ -23,15 +24,44 @@ std::optional<std::string_view> TakeLine(std::string_view& rest) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<std::string>> TokensById(const nlohmann::json& ids,
+                                                    std::string_view what) {
+  const auto error = [&](const std::string& message) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: %s", AbslView(what), message));
+  };
+  if (!ids.is_object()) return error("not an object of tokens and their ids");
+  if (ids.size() > Vocabulary::kMaxTokens) {
+    return error(absl::StrFormat("more than %d tokens: %d", Vocabulary::kMaxTokens, ids.size()));
+  }
+  std::vector<std::optional<std::string>> found(ids.size());
+  for (const auto& [token, id] : ids.items()) {
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= found.size()) {
+      return error(
+          absl::StrFormat("the id of \"%s\" is not a whole number below %d, the number of "
+                          "tokens: %s",
+                          token, found.size(), ShownJson(id)));
+    }
+    std::optional<std::string>& place = found[id.get<uint64_t>()];
+    if (place) {
+      return error(
+          absl::StrFormat("\"%s\" and \"%s\" both have id %d", *place, token, id.get<uint64_t>()));
+    }
+    place = token;
+  }
+  std::vector<std::string> tokens;
+  tokens.reserve(found.size());
+  for (std::optional<std::string>& token : found) tokens.push_back(*std::move(token));
+  return tokens;
+}
+
 absl::StatusOr<std::vector<std::string>> ReadVocabJson(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const nlohmann::json ids, ReadModelJson(path));
   return TokensById(ids, path.string());
 }
 
-absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ReadMergesTxt(
-    const std::filesystem::path& path) {
+absl::StatusOr<MergesTxt> ReadMergesTxt(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadModelText(path));
-  std::vector<std::pair<std::string, std::string>> merges;
+  MergesTxt file;
   std::string_view rest = text;
   if (!TakeLine(rest)) {
     return absl::InvalidArgumentError(
@@ -45,13 +75,14 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ReadMergesTxt(
       return absl::InvalidArgumentError(absl::StrFormat(
           "%s: line %d is not two tokens with a space between", path.string(), line_number));
     }
-    if (merges.size() == Vocabulary::kMaxTokens) {
+    if (file.merges.size() == Vocabulary::kMaxTokens) {
       return absl::InvalidArgumentError(
           absl::StrFormat("%s: more than %d merges", path.string(), Vocabulary::kMaxTokens));
     }
-    merges.emplace_back(line->substr(0, space), line->substr(space + 1));
+    file.merges.emplace_back(line->substr(0, space), line->substr(space + 1));
   }
-  return merges;
+  file.rest = rest;
+  return file;
 }
 
 absl::StatusOr<std::vector<std::string>> ReadVocabTxt(const std::filesystem::path& path) {

@@ -79,60 +79,64 @@ void WordPiece::SetTries() {
 void WordPiece::SetMatchers(const BertNormalizer& added_token_normalizer) {
   for (const AddedToken& token : vocabulary_.added_tokens()) {
     if (!token.normalized) {
-      raw_matcher_.Add(token.content, token.id);
+      raw_matcher_.Add(token);
       continue;
     }
     const std::string content = added_token_normalizer.Normalize(token.content);
-    if (!content.empty()) normalized_matcher_.Add(content, token.id);
+    if (!content.empty()) normalized_matcher_.Add(token, content);
   }
 }
 
-std::vector<int32_t> WordPiece::Encode(std::string_view text, size_t max_tokens) const {
-  const size_t max_ids = max_tokens - 1;  // Before the last.
+std::vector<int32_t> WordPiece::Encode(std::string_view text, bool split_special_tokens) const {
   std::vector<int32_t> ids = {first_id_};
   const auto take_normalized = [&](std::string_view piece, std::optional<int32_t> id) {
     if (id) {
       ids.push_back(*id);
     } else {
-      EncodeNormalized(piece, max_ids, ids);
+      EncodeNormalized(piece, ids);
     }
-    return ids.size() < max_ids;
   };
-  raw_matcher_.Split(text, [&](std::string_view piece, std::optional<int32_t> id) {
-    return id ? take_normalized(piece, id)
-              : normalized_matcher_.Split(normalizer_.Normalize(piece), take_normalized);
-  });
-  if (ids.size() > max_ids) ids.resize(max_ids);
+  raw_matcher_.Split(text, split_special_tokens,
+                     [&](std::string_view piece, std::optional<int32_t> id) {
+                       id ? take_normalized(piece, id)
+                          : normalized_matcher_.Split(normalizer_.Normalize(piece),
+                                                      split_special_tokens, take_normalized);
+                     });
   ids.push_back(last_id_);
   return ids;
 }
 
-std::vector<TokenSpan> WordPiece::EncodeWithSpans(std::string_view text) const {
+void WordPiece::Truncate(std::vector<int32_t>& ids, size_t max_tokens) const {
+  if (ids.size() <= max_tokens) return;
+  ids[max_tokens - 1] = ids.back();
+  ids.resize(max_tokens);
+}
+
+std::vector<TokenSpan> WordPiece::EncodeWithSpans(std::string_view text,
+                                                  bool split_special_tokens) const {
   std::vector<TokenSpan> spans;
-  raw_matcher_.Split(text, [&](std::string_view piece, std::optional<int32_t> id) {
+  const auto take = [&](std::string_view piece, std::optional<int32_t> id) {
     const size_t begin = piece.data() - text.data();
     if (id) {
       spans.push_back({*id, begin, begin + piece.size()});
-      return true;
+      return;
     }
     const std::string normalized = normalizer_.Normalize(piece);
     const std::vector<BertNormalizer::Origin> origins = normalizer_.Origins(piece);
-    VisitSpans(normalized, [&](int32_t id, std::string_view part) {
+    VisitSpans(normalized, split_special_tokens, [&](int32_t id, std::string_view part) {
       const size_t at = part.data() - normalized.data();
       spans.push_back({id, begin + origins[at].begin, begin + origins[at + part.size() - 1].end});
     });
-    return true;
-  });
+  };
+  raw_matcher_.Split(text, split_special_tokens, take);
   return spans;
 }
 
-void WordPiece::VisitSpans(std::string_view normalized, SpanVisitor visit) const {
+void WordPiece::VisitSpans(std::string_view normalized, bool split_special_tokens,
+                           SpanVisitor visit) const {
   std::vector<int32_t> ids;
-  normalized_matcher_.Split(normalized, [&](std::string_view text, std::optional<int32_t> id) {
-    if (id) {
-      visit(*id, text);
-      return true;
-    }
+  const auto take = [&](std::string_view text, std::optional<int32_t> id) {
+    if (id) return visit(*id, text);
     for (std::string_view word = TakeWord(text); !word.empty(); word = TakeWord(text)) {
       ids.clear();
       EncodeWord(word, ids);
@@ -147,8 +151,8 @@ void WordPiece::VisitSpans(std::string_view normalized, SpanVisitor visit) const
         word.remove_prefix(size);
       }
     }
-    return true;
-  });
+  };
+  normalized_matcher_.Split(normalized, split_special_tokens, take);
 }
 
 std::string WordPiece::Decode(std::span<const int32_t> ids) const {
@@ -168,11 +172,8 @@ std::string WordPiece::Decode(std::span<const int32_t> ids) const {
   return text;
 }
 
-void WordPiece::EncodeNormalized(std::string_view text, size_t max_ids,
-                                 std::vector<int32_t>& ids) const {
-  while (ids.size() < max_ids) {
-    const std::string_view word = TakeWord(text);
-    if (word.empty()) return;
+void WordPiece::EncodeNormalized(std::string_view text, std::vector<int32_t>& ids) const {
+  for (std::string_view word = TakeWord(text); !word.empty(); word = TakeWord(text)) {
     EncodeWord(word, ids);
   }
 }

@@ -5,6 +5,7 @@
 //
 // Thread safety: immutable; all methods may be called at once from any thread.
 
+#include <climits>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,45 +38,55 @@ class WordPiece : public Tokenizer {
     std::string unknown_token = "[UNK]";
     std::string first_token = "[CLS]";
     std::string last_token = "[SEP]";
+    int model_max_length = INT_MAX;  // Of a text, in tokens; see model_max_length().
   };
 
   // INVALID_ARGUMENT names the token that is missing or wrong.
   static absl::StatusOr<std::unique_ptr<WordPiece>> Create(Definition definition);
 
-  // [CLS], the pieces, [SEP]; where these are more than `max_tokens`, the first pieces. An added
-  // token in the text, such as "[SEP]", becomes its id.
-  std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override;
+  // [CLS], the pieces, [SEP].
+  std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
+
+  // The first pieces stay, and [CLS] and [SEP].
+  void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
   // Spans hold whole characters; an unknown word has one.
-  std::vector<TokenSpan> EncodeWithSpans(std::string_view text) const override;
+  std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
+                                         bool split_special_tokens) const override;
 
   // Words with spaces between them, but for punctuation that clings to the word before.
   std::string Decode(std::span<const int32_t> ids) const override;
 
   int32_t vocab_size() const override { return vocabulary_.size(); }
 
+  // Most tokens of a text that the model was trained to read, however large its context is: what
+  // transformers cuts texts at.
+  int model_max_length() const { return model_max_length_; }
+
  private:
   WordPiece(Vocabulary vocabulary, const Definition& definition)
       : vocabulary_(std::move(vocabulary)),
         normalizer_(definition.normalizer),
         continuing_prefix_(definition.continuing_prefix),
-        max_characters_per_word_(definition.max_characters_per_word) {}
+        max_characters_per_word_(definition.max_characters_per_word),
+        model_max_length_(definition.model_max_length) {}
 
   void SetTries();
   void SetMatchers(const BertNormalizer& added_token_normalizer);
 
-  // These append ids, and may stop once there are `max_ids`.
-  void EncodeNormalized(std::string_view text, size_t max_ids, std::vector<int32_t>& ids) const;
+  // These append ids.
+  void EncodeNormalized(std::string_view text, std::vector<int32_t>& ids) const;
   void EncodeWord(std::string_view word, std::vector<int32_t>& ids) const;
 
   // Called with an id and the part of `normalized` that it stands for.
   using SpanVisitor = absl::FunctionRef<void(int32_t id, std::string_view part)>;
-  void VisitSpans(std::string_view normalized, SpanVisitor visit) const;
+  void VisitSpans(std::string_view normalized, bool split_special_tokens, SpanVisitor visit) const;
 
   const Vocabulary vocabulary_;
   const BertNormalizer normalizer_;
   const std::string continuing_prefix_;
   const size_t max_characters_per_word_;
+  const int model_max_length_;
   int32_t unknown_id_ = 0;
   int32_t first_id_ = 0;
   int32_t last_id_ = 0;

@@ -5,6 +5,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -182,8 +183,11 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
     record_.Note(*context, *request);
     response->mutable_labels()->Assign(script_.labels.begin(), script_.labels.end());
     for (int i = 0; i < request->texts_size(); ++i) {
-      response->add_results()->mutable_probabilities()->Assign(script_.probabilities.begin(),
-                                                               script_.probabilities.end());
+      pb::Classification& result = *response->add_results();
+      result.mutable_probabilities()->Assign(script_.probabilities.begin(),
+                                             script_.probabilities.end());
+      result.set_text_tokens(static_cast<uint32_t>(request->texts(i).size()));
+      result.set_num_tokens(std::min(result.text_tokens(), script_.context_size));
     }
     return new ClassifyReactor(script_.token_delay, script_.error);
   }

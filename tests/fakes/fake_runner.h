@@ -28,6 +28,7 @@ class FakeRunner {
     absl::Status error;               // What ends the call; a Generate's tokens come before it.
     std::vector<std::string> labels = {"NEGATIVE", "POSITIVE"};
     std::vector<double> probabilities = {0.25, 0.75};  // Of every text.
+    uint32_t context_size = 512;                       // Of a Classify; a token a byte.
   };
   struct Options {
     std::string address = "127.0.0.1:0";  // Or "unix:/path".

@@ -32,15 +32,20 @@ class PuppetRunnerClient : public RunnerClient {
     }
     void Fail(absl::Status status) { std::move(done)(std::move(status)); }
   };
+  static constexpr uint32_t kMostTokens = 512;  // That its classifier reads of a text.
   struct ClassifyCall {
     std::vector<std::string> texts;
+    ClassifyParams params;
     CallContext context;
     OnClassified done;
 
     // Scores the one text of the call.
-    void Finish(double score) {
+    void Finish(double score, uint32_t num_tokens = 5) {
       std::vector<TextClassification> results;
-      results.push_back({.labels = {"NEGATIVE", "POSITIVE"}, .probabilities = {1 - score, score}});
+      results.push_back({.labels = {"NEGATIVE", "POSITIVE"},
+                         .probabilities = {1 - score, score},
+                         .num_tokens = num_tokens,
+                         .truncated = num_tokens > kMostTokens});
       std::move(done)(std::move(results));
     }
     void Fail(absl::Status status) { std::move(done)(std::move(status)); }
@@ -52,21 +57,24 @@ class PuppetRunnerClient : public RunnerClient {
     generate_calls_.push_back(
         {std::move(prompt), params, std::move(context), std::move(on_text), std::move(done)});
   }
-  void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override {
+  void Classify(std::vector<std::string> texts, const ClassifyParams& params, CallContext context,
+                OnClassified done) override {
     std::lock_guard lock(mutex_);
-    classify_calls_.push_back({std::move(texts), std::move(context), std::move(done)});
+    classify_calls_.push_back({std::move(texts), params, std::move(context), std::move(done)});
   }
   struct TokenizeCall {
     std::string text;
+    TokenizeParams params;
     OnTokenized done;
   };
   struct DetokenizeCall {
     std::vector<uint32_t> ids;
     OnDetokenized done;
   };
-  void Tokenize(std::string text, CallContext, OnTokenized done) override {
+  void Tokenize(std::string text, const TokenizeParams& params, CallContext,
+                OnTokenized done) override {
     std::lock_guard lock(mutex_);
-    tokenize_calls_.push_back({std::move(text), std::move(done)});
+    tokenize_calls_.push_back({std::move(text), params, std::move(done)});
   }
   void Detokenize(std::vector<uint32_t> ids, CallContext, OnDetokenized done) override {
     std::lock_guard lock(mutex_);

@@ -187,6 +187,22 @@ TEST_F(ModelStoreTest, SaysWhatDoesNotResolve) {
   }
 }
 
+TEST_F(ModelStoreTest, SaysWhyAFolderCannotBeServed) {
+  const std::string folder = (temp_ / "theirs").native();
+  PutFile(temp_ / "theirs/config.json", kGpt2Config);
+  EXPECT_TRUE(absl::IsNotFound(store_.Resolve(folder).status()));
+  PutFile(temp_ / "theirs/pytorch_model.bin", "x");
+  const absl::Status status = store_.Resolve(folder).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status),
+              AllOf(HasSubstr("only pytorch_model.bin"), HasSubstr("import GPT2LMHeadModel as M")));
+  PutFile(temp_ / "theirs/config.json", R"({"x": NaN, "architectures": []})");
+  EXPECT_EQ(store_.Resolve(folder).status().code(), absl::StatusCode::kFailedPrecondition);
+  PutFile(temp_ / "theirs/config.json", "{\n\"x\"}");
+  EXPECT_THAT(Message(store_.Resolve(folder).status()),
+              HasSubstr("theirs/config.json: line 2, column 4: "));
+}
+
 TEST_F(ModelStoreTest, ListsInOrderAndReportsDamage) {
   EXPECT_THAT(store_.List().models, IsEmpty());
   for (const Tag& tag : {Tag{"gpt2", "v2"}, Tag{"bert", "v1"}, Tag{"gpt2", "v1"}, Tag{"x", "y"}}) {

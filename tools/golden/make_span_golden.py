@@ -97,16 +97,27 @@ def write_decoded(bert):
     write("bert_decoded.bin", varint(len(out)) + b"".join(out))
 
 
+def texts_of(folder):
+    with open(os.path.join(folder, "expected.json"), encoding="utf-8") as file:
+        return [case["text"] for case in json.load(file)["cases"]]
+
+
+def write_cases(folder, name, cases):
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+        out.write("[\n" + ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases) + "\n]\n")
+
+
+def write_folder(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    write_cases(folder, "spans.json",
+                [{"text": text, "tokens": spans(tokenizer, text)} for text in texts_of(folder)])
+
+
 def write_folders():
     root = os.path.join(OUT, "folders")
     for name in sorted(os.listdir(root)):
         folder = os.path.join(root, name)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        with open(os.path.join(folder, "expected.json"), encoding="utf-8") as file:
-            texts = [case["text"] for case in json.load(file)["cases"]]
-        cases = [{"text": text, "tokens": spans(tokenizer, text)} for text in texts]
-        with open(os.path.join(folder, "spans.json"), "w", encoding="utf-8") as out:
-            out.write("[\n" + ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases) + "\n]\n")
+        write_folder(folder)
 
 
 def main():

@@ -293,6 +293,10 @@ def write_folder(name, files, note):
             content = json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
         with open(os.path.join(folder, file), "w", encoding="utf-8", newline="") as out:
             out.write(content)
+    write_expected(folder, note)
+
+
+def write_expected(folder, note):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     cases = [{"text": text, "ids": tokenizer(text)["input_ids"],
               "first_5": tokenizer(text, truncation=True, max_length=5)["input_ids"],

@@ -63,7 +63,8 @@ TEST_F(InferenceHandlerTest, RepliesTextAndScoreInTheGraphsOrder) {
   EXPECT_EQ(results[1].generated(), "I two");
   EXPECT_THAT(results[1].score(), DoubleEq(0.8));  // Of the likeliest label, which is NEGATIVE.
   EXPECT_FALSE(results[0].has_label() || results[0].has_model() || results[0].has_seed() ||
-               results[0].has_finish_reason());
+               results[0].has_finish_reason() || results[0].has_classified_tokens() ||
+               results[0].has_truncated());
 }
 
 TEST_F(InferenceHandlerTest, RepliesDetailsWhenAsked) {
@@ -83,6 +84,63 @@ TEST_F(InferenceHandlerTest, RepliesDetailsWhenAsked) {
   EXPECT_EQ(results[1].label(), "NEGATIVE");
   EXPECT_EQ(results[1].model(), "distilgpt2");
   EXPECT_EQ(results[1].finish_reason(), v1::FINISH_REASON_STOP);
+}
+
+TEST_F(InferenceHandlerTest, TellsInDetailsAndStreamsWhetherTheClassifierReadTheWholeText) {
+  Outcome<v1::ClassifyGeneratedTextsResponse> outcome;
+  v1::ClassifyGeneratedTextsRequest request;
+  request.set_details(true);
+  ASSERT_TRUE(handler_.ClassifyGeneratedTexts(request, {}, outcome.Done()).ok());
+  gpt2_->TakeGenerate().Finish(" one");
+  bert_->TakeClassify().Finish(0.9, 512);
+  distilgpt2_->TakeGenerate().Finish(" two");
+  bert_->TakeClassify().Finish(0.9, 513);
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  const auto& results = (*outcome.value)->results();
+  EXPECT_EQ(results[0].classified_tokens(), 512u);
+  EXPECT_TRUE(results[0].has_truncated());
+  EXPECT_FALSE(results[0].truncated());
+  EXPECT_EQ(results[1].classified_tokens(), 513u);
+  EXPECT_TRUE(results[1].truncated());
+
+  const auto events = std::make_shared<EventQueue>();
+  ASSERT_TRUE(handler_.StreamClassifyGeneratedTexts({}, {}, events).ok());
+  gpt2_->TakeGenerate().Finish(" one");
+  bert_->TakeClassify().Finish(0.9, 513);
+  const v1::ScoreEvent score = events->Take().events.back().score();
+  EXPECT_EQ(score.classified_tokens(), 513u);
+  EXPECT_TRUE(score.truncated());
+  distilgpt2_->TakeGenerate().Finish(" two");
+  bert_->TakeClassify().Finish(0.9);
+}
+
+TEST_F(InferenceHandlerTest, PassesOnHowTextsAreRead) {
+  Outcome<v1::ClassifyGeneratedTextsResponse> outcome;
+  v1::ClassifyGeneratedTextsRequest request;
+  request.set_truncate(false);
+  request.set_split_special_tokens(true);
+  ASSERT_TRUE(handler_.ClassifyGeneratedTexts(request, {}, outcome.Done()).ok());
+  auto generate = gpt2_->TakeGenerate();
+  EXPECT_TRUE(generate.params.split_special_tokens);
+  generate.Finish(" one");
+  auto classify = bert_->TakeClassify();
+  EXPECT_EQ(classify.params, (ClassifyParams{.truncate = false, .split_special_tokens = true}));
+  classify.Fail(absl::InvalidArgumentError("texts[0] has 600 tokens"));
+  distilgpt2_->TakeGenerate().Fail(absl::CancelledError(""));
+  ASSERT_TRUE(outcome.value.has_value());
+  EXPECT_EQ(outcome.value->status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(outcome.value->status().message(), "score (bert): texts[0] has 600 tokens");
+
+  Outcome<v1::ClassifyGeneratedTextsResponse> plain;
+  ASSERT_TRUE(handler_.ClassifyGeneratedTexts({}, {}, plain.Done()).ok());
+  generate = gpt2_->TakeGenerate();
+  EXPECT_FALSE(generate.params.split_special_tokens);
+  generate.Finish(" one");
+  classify = bert_->TakeClassify();
+  EXPECT_EQ(classify.params, ClassifyParams());
+  classify.Finish(0.9);
+  distilgpt2_->TakeGenerate().Finish(" two");
+  bert_->TakeClassify().Finish(0.9);
 }
 
 TEST_F(InferenceHandlerTest, PutsTheErrorInThePlaceOfATextWhenAskedForAPartialReply) {
@@ -289,9 +347,11 @@ TEST_F(InferenceHandlerTest, TokenizesAndDetokenizes) {
   v1::TokenizeRequest request;
   request.set_model("gpt2");
   request.set_text("I");
+  request.set_split_special_tokens(true);
   ASSERT_TRUE(handler_.Tokenize(request, {}, tokens.Done()).ok());
-  std::move(gpt2_->TakeTokenize().done)(
-      std::vector<TextToken>{{.id = 40, .text = "I", .begin = 0, .end = 1}});
+  auto call = gpt2_->TakeTokenize();
+  EXPECT_TRUE(call.params.split_special_tokens);
+  std::move(call.done)(std::vector<TextToken>{{.id = 40, .text = "I", .begin = 0, .end = 1}});
   ASSERT_TRUE(tokens.value.has_value() && tokens.value->ok());
   EXPECT_EQ((*tokens.value)->tokens(0).id(), 40);
   EXPECT_EQ((*tokens.value)->tokens(0).end(), 1);
@@ -312,10 +372,13 @@ TEST_F(InferenceHandlerTest, ClassifiesWithEveryLabel) {
   v1::ClassifyRequest request;
   request.set_model("bert");
   request.add_texts("good");
+  request.set_truncate(false);
+  request.set_split_special_tokens(true);
   ASSERT_TRUE(handler_.Classify(request, {}, outcome.Done()).ok());
   auto call = bert_->TakeClassify();
+  EXPECT_EQ(call.params, (ClassifyParams{.truncate = false, .split_special_tokens = true}));
   EXPECT_THAT(call.texts, ElementsAre("good"));
-  call.Finish(0.75);
+  call.Finish(0.75, 600);
   ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
   const v1::Classification& result = (*outcome.value)->results(0);
   EXPECT_EQ(result.label(), "POSITIVE");
@@ -323,6 +386,8 @@ TEST_F(InferenceHandlerTest, ClassifiesWithEveryLabel) {
   ASSERT_EQ(result.scores_size(), 2);
   EXPECT_EQ(result.scores(0).label(), "NEGATIVE");
   EXPECT_EQ(result.scores(0).score(), 0.25);
+  EXPECT_EQ(result.num_tokens(), 600u);
+  EXPECT_TRUE(result.truncated());
 }
 
 TEST_F(InferenceHandlerTest, NamesEachParameterThatIsOutOfRangeWithItsValue) {

@@ -84,7 +84,8 @@ class PoolRunnerClient : public RunnerClient {
       std::move(done)(GenerationEnd{});
     });
   }
-  void Classify(std::vector<std::string> texts, CallContext context, OnClassified done) override {
+  void Classify(std::vector<std::string> texts, const ClassifyParams&, CallContext context,
+                OnClassified done) override {
     const bool fail = Fails();
     pool_.Run([fail, texts = std::move(texts), context = std::move(context),
                done = std::move(done)]() mutable {
@@ -95,7 +96,7 @@ class PoolRunnerClient : public RunnerClient {
       std::move(done)(std::move(results));
     });
   }
-  void Tokenize(std::string, CallContext, OnTokenized done) override {
+  void Tokenize(std::string, const TokenizeParams&, CallContext, OnTokenized done) override {
     std::move(done)(absl::UnimplementedError("not needed"));
   }
   void Detokenize(std::vector<uint32_t>, CallContext, OnDetokenized done) override {
@@ -238,7 +239,7 @@ TEST(ExecutorStress, DestructorWaitsForRuns) {
     for (int i = 0; i < 50; ++i) {
       ASSERT_TRUE(executor.RunGraph("g", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());
       ASSERT_TRUE(executor.Generate("r", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());
-      ASSERT_TRUE(executor.Classify("r", {"x"}, {}, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(executor.Classify("r", {"x"}, {}, {}, [&](auto) { ++num_done; }).ok());
     }
   }
   EXPECT_EQ(num_done, 150);

@@ -623,9 +623,11 @@ TEST_F(ExecutorTest, SeveralTextsMustBeSampled) {
 
 TEST_F(ExecutorTest, TokenizesAndDetokenizes) {
   Outcome<std::vector<TextToken>> tokens;
-  ASSERT_TRUE(executor_->Tokenize("ra", "I", {}, tokens.Done()).ok());
+  ASSERT_TRUE(
+      executor_->Tokenize("ra", "I", {.split_special_tokens = true}, {}, tokens.Done()).ok());
   auto call = ra_->TakeTokenize();
   EXPECT_EQ(call.text, "I");
+  EXPECT_TRUE(call.params.split_special_tokens);
   std::move(call.done)(std::vector<TextToken>{{.id = 40, .text = "I", .begin = 0, .end = 1}});
   ASSERT_TRUE(tokens.status().ok());
   EXPECT_EQ((**tokens.value)[0].id, 40u);
@@ -640,7 +642,7 @@ TEST_F(ExecutorTest, TokenizesAndDetokenizes) {
 
 TEST_F(ExecutorTest, ClassifiesWithOneModel) {
   Outcome<std::vector<TextClassification>> outcome;
-  ASSERT_TRUE(executor_->Classify("rs", {"good"}, {}, outcome.Done()).ok());
+  ASSERT_TRUE(executor_->Classify("rs", {"good"}, {.truncate = false}, {}, outcome.Done()).ok());
   auto call = rs_->TakeClassify();
   EXPECT_THAT(call.texts, ElementsAre("good"));
   call.Finish(0.5);
@@ -654,13 +656,13 @@ TEST_F(ExecutorTest, SingleModelErrorsNameTheRunner) {
   EXPECT_EQ(Plain(outcome_.status()), absl::InvalidArgumentError("ra: is a classifier"));
 
   Outcome<std::vector<TextClassification>> classified;
-  ASSERT_TRUE(executor_->Classify("rs", {"x"}, {}, classified.Done()).ok());
+  ASSERT_TRUE(executor_->Classify("rs", {"x"}, {}, {}, classified.Done()).ok());
   rs_->TakeClassify().Fail(absl::UnavailableError("gone"));
   EXPECT_EQ(classified.status(), absl::UnavailableError("rs: gone"));
 
   EXPECT_EQ(executor_->Generate("x", "I", {}, {}, nullptr, outcome_.Done()),
             absl::NotFoundError("no model is called \"x\"; there is ra, rb, rs"));
-  EXPECT_EQ(executor_->Classify("y", {"I"}, {}, classified.Done()),
+  EXPECT_EQ(executor_->Classify("y", {"I"}, {}, {}, classified.Done()),
             absl::NotFoundError("no model is called \"y\"; there is ra, rb, rs"));
 }
 

@@ -92,10 +92,11 @@ struct Generation {
 
 absl::StatusOr<std::vector<TextClassification>> Classify(Client& client,
                                                          std::vector<std::string> texts,
-                                                         CallContext context = {}) {
+                                                         CallContext context = {},
+                                                         const ClassifyParams& params = {}) {
   std::promise<absl::StatusOr<std::vector<TextClassification>>> promise;
   client->Classify(
-      std::move(texts), std::move(context),
+      std::move(texts), params, std::move(context),
       [&](absl::StatusOr<std::vector<TextClassification>> r) { promise.set_value(std::move(r)); });
   return promise.get_future().get();
 }
@@ -182,6 +183,24 @@ TEST(GrpcRunnerClient, Classifies) {
   EXPECT_THAT(runner->request_ids(), ElementsAre("r-2"));
 }
 
+TEST(GrpcRunnerClient, TellsHowLongAClassifiedTextIsAndWhetherItWasCut) {
+  auto runner = StartRunner({.context_size = 3});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  const auto results =
+      Classify(client, {"abc", "abcd"}, {}, {.truncate = false, .split_special_tokens = true});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[0].num_tokens, 3u);
+  EXPECT_FALSE((*results)[0].truncated);
+  EXPECT_EQ((*results)[1].num_tokens, 4u);
+  EXPECT_TRUE((*results)[1].truncated);
+  EXPECT_TRUE(runner->classify_requests()[0].refuse_truncation());
+  EXPECT_TRUE(runner->classify_requests()[0].split_special_tokens());
+  ASSERT_TRUE(Classify(client, {"a"}).ok());
+  EXPECT_FALSE(runner->classify_requests()[1].refuse_truncation());
+  EXPECT_FALSE(runner->classify_requests()[1].split_special_tokens());
+}
+
 TEST(GrpcRunnerClient, PassesOnTheRunnersErrorInMidStream) {
   auto runner = StartRunner(
       {.tokens = {" am"}, .error = absl::ResourceExhaustedError("the KV cache is full")});
@@ -260,7 +279,7 @@ TEST(GrpcRunnerClient, FailsAtOnceAndNotInlineWithoutAHealthyReplica) {
   EXPECT_FALSE(client->healthy());
   const std::thread::id caller = std::this_thread::get_id();
   std::promise<std::thread::id> thread;
-  client->Classify({"a"}, {}, [&](absl::StatusOr<std::vector<TextClassification>> results) {
+  client->Classify({"a"}, {}, {}, [&](absl::StatusOr<std::vector<TextClassification>> results) {
     EXPECT_EQ(results.status(), absl::UnavailableError("no healthy replica: 0 of 2 are serving"));
     thread.set_value(std::this_thread::get_id());
   });

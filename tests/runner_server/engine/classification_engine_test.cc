@@ -41,7 +41,17 @@ class ClassificationEngineTest : public ::testing::Test {
 
   absl::Status Submit(std::vector<std::string> texts, Reply& reply,
                       absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {}) {
-    return engine_->Submit(std::move(texts), deadline, std::move(stop), reply.Done());
+    return engine_->Submit({.texts = std::move(texts)}, deadline, std::move(stop), reply.Done());
+  }
+  // Submits, and waits for the end.
+  absl::StatusOr<ClassificationResults> Classify(ClassificationRequest request) {
+    Reply reply;
+    if (absl::Status status = engine_->Submit(std::move(request), absl::InfiniteFuture(),
+                                              std::stop_token(), reply.Done());
+        !status.ok()) {
+      return status;
+    }
+    return reply.Wait();
   }
 
   FakeTokenizer tokenizer_;
@@ -60,9 +70,51 @@ TEST_F(ClassificationEngineTest, ClassifiesEachText) {
   ASSERT_EQ(results->texts.size(), 3u);
   EXPECT_EQ(results->texts[0].num_tokens, 2);
   EXPECT_EQ(results->texts[1].num_tokens, 1);
+  EXPECT_EQ(results->texts[0].text_tokens, 2);
   EXPECT_EQ(results->texts[2].num_tokens, 16);  // Cut at the context.
+  EXPECT_EQ(results->texts[2].text_tokens, 40);
   EXPECT_THAT(results->texts[2].probabilities, ElementsAre(0.5, 0.5));
   EXPECT_THAT(engine_->labels(), ElementsAre("LENGTH", "SUM"));
+}
+
+TEST_F(ClassificationEngineTest, CutsWhereTheTokenizerSaysIfThatIsLessThanTheContext) {
+  Make({.max_text_tokens = 3});
+  EXPECT_EQ(engine_->context_size(), 3);
+  const auto results = Classify({.texts = {"abc", "abcz"}});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ(results->texts[0].text_tokens, 3);
+  EXPECT_EQ(results->texts[1].num_tokens, 3);
+  EXPECT_EQ(results->texts[1].text_tokens, 4);
+  EXPECT_EQ(results->texts[1].probabilities, results->texts[0].probabilities);
+  Make({.max_text_tokens = 1000});
+  EXPECT_EQ(engine_->context_size(), 16);
+  EXPECT_EQ(ClassificationEngine::Create(std::make_unique<FakeClassifier>(), tokenizer_, observer_,
+                                         {.max_text_tokens = 1})
+                .status()
+                .message(),
+            "max_text_tokens must be at least 2: 1");
+}
+
+TEST_F(ClassificationEngineTest, RefusesToCutWhereTheCallerSaysSo) {
+  Make();
+  const std::string longest(16, 'a');
+  EXPECT_TRUE(Classify({.texts = {longest, "b"}, .refuse_truncation = true}).ok());
+  const absl::Status refused =
+      Classify({.texts = {longest, longest + "a"}, .refuse_truncation = true}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused.message(),
+            "texts[1] has 17 tokens and the model reads at most 16: shorten it, or allow that it "
+            "is cut");
+  EXPECT_EQ(engine_->load().queued_sequences, 0);
+}
+
+TEST_F(ClassificationEngineTest, ReadsSpecialTokensAsCharactersWhereTheCallerSaysSo) {
+  Make();
+  const auto special = Classify({.texts = {"a?"}});
+  const auto split = Classify({.texts = {"a?", "a "}, .split_special_tokens = true});
+  ASSERT_TRUE(special.ok() && split.ok());
+  EXPECT_NE(split->texts[0].probabilities, special->texts[0].probabilities);
+  EXPECT_EQ(split->texts[0].probabilities, split->texts[1].probabilities);
 }
 
 TEST_F(ClassificationEngineTest, CountsTheTimeInTheQueue) {

@@ -43,12 +43,14 @@ class ClassificationStepperTest : public ::testing::Test {
   void Add(std::vector<std::vector<int32_t>> rows, Reply& reply,
            absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {},
            absl::Time arrived_at = absl::InfiniteFuture()) {
+    std::vector<int> text_tokens;
+    for (const auto& row : rows) text_tokens.push_back(static_cast<int>(row.size()) + 1);
     ClassificationCall call;
     call.id = next_id_++;
     call.rows = std::move(rows);
     call.deadline = deadline;
     call.stop = std::move(stop);
-    stepper_->Add({std::move(call),
+    stepper_->Add({std::move(call), std::move(text_tokens),
                    [&reply](absl::StatusOr<ClassificationResults> results) {
                      EXPECT_FALSE(reply.has_value()) << "ended twice";
                      reply = std::move(results);
@@ -68,6 +70,7 @@ class ClassificationStepperTest : public ::testing::Test {
       EXPECT_THAT(results[i].probabilities, ElementsAre(DoubleNear(length / (length + sum), 1e-6),
                                                         DoubleNear(sum / (length + sum), 1e-6)));
       EXPECT_EQ(results[i].num_tokens, std::ssize(rows[i]));
+      EXPECT_EQ(results[i].text_tokens, std::ssize(rows[i]) + 1);
     }
   }
 

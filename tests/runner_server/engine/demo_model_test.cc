@@ -51,7 +51,7 @@ class DemoModelTest : public ::testing::Test {
       for (size_t i = 0; i < stagger && next < prompts.size(); ++i, ++next) {
         auto sequence = std::make_unique<Sequence>();
         sequence->id = next;
-        sequence->tokens = tokenizer_->Encode(prompts[next], 1000);
+        sequence->tokens = tokenizer_->Encode(prompts[next], false);
         sequence->num_prompt_tokens = static_cast<int>(sequence->tokens.size());
         sequence->max_tokens = sequence->num_prompt_tokens + 100;
         sequence->sampling = {.do_sample = next % 3 > 0, .top_k = 50, .seed = next};
@@ -80,7 +80,8 @@ class DemoModelTest : public ::testing::Test {
 
 TEST_F(DemoModelTest, WritesTheSameTextsWhateverHappensToThem) {
   std::string story = "Once upon a time, there was a little girl who had a red ball.";
-  while (tokenizer_->Encode(story, 1000).size() < 120) story += " She played with it all day long.";
+  while (tokenizer_->Encode(story, false).size() < 120)
+    story += " She played with it all day long.";
   std::vector<std::string> prompts;
   for (int i = 0; i < 4; ++i) prompts.push_back(story);
   for (const char* end : {" One day,", " Then", " The dog"}) prompts.push_back(story + end);

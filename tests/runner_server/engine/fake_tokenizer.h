@@ -21,19 +21,27 @@ class FakeTokenizer final : public Tokenizer, public TokenBytes {
   static constexpr int32_t kSmile = 28;  // And the three ids after it.
   static constexpr int32_t kVocabSize = 32;
 
-  std::vector<int32_t> Encode(std::string_view text, size_t max_tokens) const override {
+  // "?" is its special token, which ends texts; split it is read as a space is.
+  std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override {
     std::vector<int32_t> ids;
-    for (const char c : text.substr(0, max_tokens)) {
+    for (const char c : text) {
       const size_t id = kBytes.find(c);
-      ids.push_back(id == std::string_view::npos ? kSpace : static_cast<int32_t>(id));
+      const bool is_character =
+          id != std::string_view::npos && (id != kEnd || !split_special_tokens);
+      ids.push_back(is_character ? static_cast<int32_t>(id) : kSpace);
     }
     return ids;
   }
 
+  void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override {
+    if (ids.size() > max_tokens) ids.resize(max_tokens);
+  }
+
   // A token a byte.
-  std::vector<TokenSpan> EncodeWithSpans(std::string_view text) const override {
+  std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
+                                         bool split_special_tokens) const override {
     std::vector<TokenSpan> spans;
-    for (const int32_t id : Encode(text, text.size())) {
+    for (const int32_t id : Encode(text, split_special_tokens)) {
       spans.push_back({id, spans.size(), spans.size() + 1});
     }
     return spans;

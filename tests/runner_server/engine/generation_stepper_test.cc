@@ -51,7 +51,7 @@ class GenerationStepperTest : public ::testing::Test {
   std::unique_ptr<Sequence> MakeSequence(std::string_view text, int max_tokens) {
     auto sequence = std::make_unique<Sequence>();
     sequence->id = next_id_++;
-    sequence->tokens = tokenizer_.Encode(text, text.size());
+    sequence->tokens = tokenizer_.Encode(text, false);
     sequence->num_prompt_tokens = static_cast<int>(text.size());
     sequence->max_tokens = max_tokens;
     sequence->sampling.do_sample = false;

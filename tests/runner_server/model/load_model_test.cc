@@ -110,6 +110,35 @@ TEST_F(LoadModelTest, NamesTheMissingFile) {
   ExpectFailure(absl::StatusCode::kNotFound, HasSubstr("model.safetensors"));
 }
 
+TEST_F(LoadModelTest, SaysInWhichOtherFormTheWeightsAre) {
+  WriteConfig(directory_.path(), SmallGpt2());
+  std::ofstream(directory_.path() / "model.safetensors.index.json") << "{}";
+  ExpectFailure(absl::StatusCode::kFailedPrecondition,
+                AllOf(HasSubstr("cut into shards"), HasSubstr("import GPT2LMHeadModel as M")));
+}
+
+TEST_F(LoadModelTest, ReadsConfigsWithNumbersThatAreNotFinite) {
+  Write(SmallGpt2(), RandomGpt2(SmallGpt2()));
+  const std::filesystem::path path = directory_.path() / "config.json";
+  std::ifstream file(path);
+  const std::string config((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+  const std::string rest = config.substr(config.find('{') + 1);
+  std::ofstream(path) << "{\"task_specific_params\": {\"x\": [NaN, -Infinity]}, " << rest;
+  EXPECT_TRUE(Load().ok()) << Load().status();
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"layer_norm_epsilon", "NaN"},
+                                                        {"layer_norm_epsilon", "Infinity"},
+                                                        {"n_head", "Infinity"}}) {
+    nlohmann::json other = SmallGpt2();
+    other.erase(key);
+    const std::string text = other.dump();
+    std::ofstream(path) << "{\"" << key << "\": " << value << ", " << text.substr(1);
+    ExpectFailure(absl::StatusCode::kInvalidArgument,
+                  AllOf(HasSubstr("config.json: " + key), HasSubstr(": " + value)));
+  }
+}
+
 TEST_F(LoadModelTest, NamesEveryTensorThatDoesNotFit) {
   std::vector<TestTensor> tensors = RandomGpt2(SmallGpt2());
   ASSERT_EQ(tensors[2].name, "h.0.ln_1.weight");
@@ -145,10 +174,10 @@ TEST_F(LoadModelTest, TellsWhatToDoWithABertThatHasNoHead) {
 
 TEST_F(LoadModelTest, RefusesOtherConfigs) {
   for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
-           {"", "is not a JSON object"},
-           {"[]", "is not a JSON object"},
-           {"{\"a\":", "is not a JSON object"},
-           {std::string(1'000'000, '['), "is not a JSON object"},
+           {"", "line 1, column 1"},
+           {"[]", "must hold a JSON object, not array"},
+           {"{\"a\":\n", "line 2, column 1"},
+           {std::string(1'000'000, '['), "line 1, column 65: nested deeper than 64 levels"},
            {"{}", "architectures must name GPT2LMHeadModel or BertForSequenceClassification: none"},
            {R"({"architectures":["LlamaForCausalLM"]})", "LlamaForCausalLM"},
            {R"({"architectures":"GPT2LMHeadModel"})", "architectures must be a list of strings"},

@@ -334,6 +334,54 @@ TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
   EXPECT_EQ(response.max_batch_size(), 3u);
 }
 
+TEST_F(RunnerServiceTest, TellsOfTextsThatWereCutAndCountsThem) {
+  ServeClassifier();
+  v1::ClassifyRequest request;
+  for (const size_t size : {16, 17, 40}) request.add_texts(std::string(size, 'a'));
+  v1::ClassifyResponse response;
+  grpc::ClientContext context, refusing, split;
+  ASSERT_TRUE(stub_->Classify(&context, request, &response).ok());
+  EXPECT_EQ(response.results(0).text_tokens(), 16u);
+  EXPECT_EQ(response.results(2).text_tokens(), 40u);
+  EXPECT_EQ(response.results(2).num_tokens(), 16u);
+  EXPECT_THAT(metrics_.ToText(), HasSubstr("chorus_truncated_texts_total{model=\"fake\"} 2\n"));
+  request.set_refuse_truncation(true);
+  const grpc::Status status = stub_->Classify(&refusing, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("texts[1] has 17 tokens"));
+  EXPECT_THAT(metrics_.ToText(), HasSubstr("chorus_truncated_texts_total{model=\"fake\"} 2\n"));
+}
+
+TEST_F(RunnerServiceTest, ReadsSpecialTokensAsCharactersWhereTheRequestSaysSo) {
+  ServeClassifier();
+  v1::TokenizeRequest tokenize;
+  tokenize.set_text("a?");
+  v1::TokenizeResponse tokens;
+  v1::ClassifyRequest classify;
+  classify.add_texts("a?");
+  v1::ClassifyResponse special, split;
+  grpc::ClientContext tokenize_special, tokenize_split, classify_special, classify_split;
+  ASSERT_TRUE(stub_->Tokenize(&tokenize_special, tokenize, &tokens).ok());
+  EXPECT_EQ(tokens.tokens(1).id(), FakeTokenizer::kEnd);
+  tokenize.set_split_special_tokens(true);
+  ASSERT_TRUE(stub_->Tokenize(&tokenize_split, tokenize, &tokens).ok());
+  EXPECT_EQ(tokens.tokens(1).id(), FakeTokenizer::kSpace);
+  ASSERT_TRUE(stub_->Classify(&classify_special, classify, &special).ok());
+  classify.set_split_special_tokens(true);
+  ASSERT_TRUE(stub_->Classify(&classify_split, classify, &split).ok());
+  EXPECT_NE(split.results(0).probabilities(1), special.results(0).probabilities(1));
+}
+
+TEST_F(RunnerServiceTest, GeneratesFromSpecialTokensReadAsCharacters) {
+  ServeGenerator(HashLogits);
+  v1::GenerateRequest request = GreedyRequest("a?");
+  const std::string special = Generate(request).text;
+  request.set_split_special_tokens(true);
+  const std::string split = Generate(request).text;
+  EXPECT_NE(split, special);
+  EXPECT_EQ(split, Generate(GreedyRequest("a ")).text);
+}
+
 // protobuf refuses such bytes in a string field before the service sees them, as it does any
 // message that it cannot parse. With which code is gRPC's affair; the gateway checks its texts
 // first.

@@ -16,13 +16,20 @@ using ::testing::ElementsAreArray;
 
 using Pieces = std::vector<std::pair<std::string, std::optional<int32_t>>>;
 
+Pieces Split(const AddedTokenMatcher& matcher, std::string_view text, bool split_special_tokens) {
+  Pieces pieces;
+  matcher.Split(text, split_special_tokens, [&](std::string_view piece, std::optional<int32_t> id) {
+    pieces.emplace_back(piece, id);
+  });
+  return pieces;
+}
+
 TEST(AddedTokenMatcher, SplitsAtTheLongestLeftmostTokens) {
   AddedTokenMatcher matcher;
-  matcher.Add("<e>", 7);
-  matcher.Add("<e><f>", 8);
-  matcher.Add("ab", 1);
-  matcher.Add("bcd", 2);
-  matcher.Add("é", 3);
+  for (const AddedToken& token :
+       std::vector<AddedToken>{{"<e>", 7}, {"<e><f>", 8}, {"ab", 1}, {"bcd", 2}, {"é", 3}}) {
+    matcher.Add(token);
+  }
   struct Case {
     std::string_view text;
     Pieces pieces;
@@ -36,34 +43,24 @@ TEST(AddedTokenMatcher, SplitsAtTheLongestLeftmostTokens) {
                                          {"abcd", {{"ab", 1}, {"cd", {}}}},
                                          {"xbcd", {{"x", {}}, {"bcd", 2}}},
                                          {"èé", {{"è", {}}, {"é", 3}}}}) {
-    Pieces pieces;
-    EXPECT_TRUE(matcher.Split(c.text, [&](std::string_view piece, std::optional<int32_t> id) {
-      pieces.emplace_back(piece, id);
-      return true;
-    }));
-    EXPECT_THAT(pieces, ElementsAreArray(c.pieces)) << c.text;
+    EXPECT_THAT(Split(matcher, c.text, false), ElementsAreArray(c.pieces)) << c.text;
   }
 }
 
-TEST(AddedTokenMatcher, StopsWhenTheVisitorHasEnough) {
+TEST(AddedTokenMatcher, LeavesSpecialTokensInTheTextWhereTheCallerSaysSo) {
   AddedTokenMatcher matcher;
-  matcher.Add("<e>", 7);
-  for (const int enough : {1, 2, 3}) {
-    int num_visits = 0;
-    EXPECT_FALSE(matcher.Split(
-        "a<e>b", [&](std::string_view, std::optional<int32_t>) { return ++num_visits < enough; }));
-    EXPECT_EQ(num_visits, enough);
-  }
+  matcher.Add({.content = "<e>", .id = 7, .special = true});
+  matcher.Add({.content = "e", .id = 8});
+  matcher.Add({.content = "<e>", .id = 9, .special = true}, "<E>");
+  EXPECT_THAT(Split(matcher, "<E>e<e>", false),
+              ElementsAreArray(Pieces{{"<E>", 9}, {"e", 8}, {"<e>", 7}}));
+  EXPECT_THAT(Split(matcher, "a<E>e<e>b", true),
+              ElementsAreArray(Pieces{{"a<E>", {}}, {"e", 8}, {"<e>b", {}}}));
+  EXPECT_THAT(Split(matcher, "<e>", true), ElementsAreArray(Pieces{{"<e>", {}}}));
 }
 
 TEST(AddedTokenMatcher, WithoutTokensGivesTheTextWhole) {
-  const AddedTokenMatcher matcher;
-  std::vector<std::string> pieces;
-  EXPECT_TRUE(matcher.Split("a b", [&](std::string_view piece, std::optional<int32_t>) {
-    pieces.emplace_back(piece);
-    return true;
-  }));
-  EXPECT_THAT(pieces, ElementsAreArray({"a b"}));
+  EXPECT_THAT(Split(AddedTokenMatcher(), "a b", false), ElementsAreArray(Pieces{{"a b", {}}}));
 }
 
 }  // namespace

@@ -12,14 +12,18 @@
 
 #include "runner_server/tokenizer/byte_alphabet.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
+#include "tests/runner_server/tokenizer/golden_file.h"
 
 namespace chorus {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
-constexpr size_t kNoLimit = SIZE_MAX;
+// Special tokens that the text spells out.
+constexpr bool kParsed = false;
+constexpr bool kSplit = true;
 
 // The 256 bytes by their value, "he" 256, "Ġhe" 257, "ab" 258, then <|endoftext|> 259.
 ByteLevelBpe::Definition SmallDefinition() {
@@ -39,24 +43,35 @@ std::unique_ptr<ByteLevelBpe> Make(ByteLevelBpe::Definition definition) {
 
 TEST(ByteLevelBpe, MergesBytesOfPreTokens) {
   const auto bpe = Make(SmallDefinition());
-  EXPECT_THAT(bpe->Encode("he he", kNoLimit), ElementsAre(256, 257));
-  EXPECT_THAT(bpe->Encode("é", kNoLimit), ElementsAre(0xC3, 0xA9));
-  EXPECT_THAT(bpe->Encode("", kNoLimit), ElementsAre());
+  EXPECT_THAT(bpe->Encode("he he", kParsed), ElementsAre(256, 257));
+  EXPECT_THAT(bpe->Encode("é", kParsed), ElementsAre(0xC3, 0xA9));
+  EXPECT_THAT(bpe->Encode("", kParsed), ElementsAre());
   EXPECT_EQ(bpe->vocab_size(), 260);
 }
 
 TEST(ByteLevelBpe, FindsAddedTokensInTheText) {
   const auto bpe = Make(SmallDefinition());
-  EXPECT_THAT(bpe->Encode("he<|endoftext|> he", kNoLimit), ElementsAre(256, 259, 257));
-  EXPECT_EQ(bpe->Encode("<|endoftext|", kNoLimit).size(), 12u);
+  EXPECT_THAT(bpe->Encode("he<|endoftext|> he", kParsed), ElementsAre(256, 259, 257));
+  EXPECT_EQ(bpe->Encode("<|endoftext|", kParsed).size(), 12u);
   EXPECT_EQ(bpe->eos_id(), 259);
+}
+
+TEST(ByteLevelBpe, ReadsSpecialTokensAsCharactersWhereTheCallerSaysSo) {
+  ByteLevelBpe::Definition definition = SmallDefinition();
+  definition.added_tokens.push_back({"xy", 260, false, false});
+  definition.added_tokens.push_back({"text", 261, false, false});
+  const auto bpe = Make(definition);
+  EXPECT_THAT(bpe->Encode("he<|endoftext|>xy", kSplit),
+              ElementsAre(256, '<', '|', 'e', 'n', 'd', 'o', 'f', 't', 'e', 'x', 't', '|', '>',
+                          260));  // A token inside the special one does not count.
+  EXPECT_THAT(bpe->EncodeWithSpans("<|endoftext|>", kSplit), SizeIs(13));
 }
 
 TEST(ByteLevelBpe, LooksForNormalizedAddedTokensBetweenTheOthers) {
   ByteLevelBpe::Definition definition = SmallDefinition();
   definition.added_tokens.push_back({"he<|", 260, false, true});
   const auto bpe = Make(definition);
-  EXPECT_THAT(bpe->Encode("he<|endoftext|>he<|", kNoLimit), ElementsAre(256, 259, 260));
+  EXPECT_THAT(bpe->Encode("he<|endoftext|>he<|", kParsed), ElementsAre(256, 259, 260));
   EXPECT_EQ(bpe->token_bytes(260), "he<|");
 }
 
@@ -64,16 +79,33 @@ TEST(ByteLevelBpe, AddsAPrefixSpaceToEveryPieceThatHasNone) {
   ByteLevelBpe::Definition definition = SmallDefinition();
   definition.add_prefix_space = true;
   const auto bpe = Make(definition);
-  EXPECT_THAT(bpe->Encode("he", kNoLimit), ElementsAre(257));
-  EXPECT_THAT(bpe->Encode(" he<|endoftext|>he", kNoLimit), ElementsAre(257, 259, 257));
-  EXPECT_THAT(bpe->Encode("", kNoLimit), ElementsAre());
+  EXPECT_THAT(bpe->Encode("he", kParsed), ElementsAre(257));
+  EXPECT_THAT(bpe->Encode(" he<|endoftext|>he", kParsed), ElementsAre(257, 259, 257));
+  EXPECT_THAT(bpe->Encode("", kParsed), ElementsAre());
 }
 
 TEST(ByteLevelBpe, CutsAfterTheMostTokens) {
   const auto bpe = Make(SmallDefinition());
-  EXPECT_THAT(bpe->Encode("he he he", 2), ElementsAre(256, 257));
-  EXPECT_THAT(bpe->Encode("xyz", 2), ElementsAre('x', 'y'));
-  EXPECT_THAT(bpe->Encode("<|endoftext|><|endoftext|><|endoftext|>", 2), ElementsAre(259, 259));
+  EXPECT_THAT(EncodeAtMost(*bpe, "he he he", 2), ElementsAre(256, 257));
+  EXPECT_THAT(EncodeAtMost(*bpe, "he", 2), ElementsAre(256));
+  EXPECT_THAT(EncodeAtMost(*bpe, "xyz", 2), ElementsAre('x', 'y'));
+  EXPECT_THAT(EncodeAtMost(*bpe, "<|endoftext|><|endoftext|><|endoftext|>", 2),
+              ElementsAre(259, 259));
+}
+
+TEST(ByteLevelBpe, RefusesTokensThatNoMergeMakes) {
+  ByteLevelBpe::Definition definition = SmallDefinition();
+  definition.merges.pop_back();
+  EXPECT_THAT(std::string(ByteLevelBpe::Create(definition).status().message()),
+              HasSubstr("there are 2 merges, and the vocabulary of 259 tokens needs 1 more, the "
+                        "first to make \"ab\""));
+  definition.unread_merge = "a b";
+  EXPECT_THAT(Make(definition)->Encode("ab", kParsed), ElementsAre('a', 'b'));
+  definition = SmallDefinition();
+  definition.tokens.insert(definition.tokens.end(), {"<|endoftext|>", "<pad>", "[MASK]", "é"});
+  definition.tokens.emplace_back("word");
+  definition.added_tokens.push_back({"word", 263, false, false});
+  EXPECT_EQ(Make(definition)->vocab_size(), 264);
 }
 
 TEST(ByteLevelBpe, GivesTheBytesOfTokens) {
@@ -100,7 +132,7 @@ TEST(ByteLevelBpe, TellsWhichBytesATokenStandsFor) {
                          {"ab", true, {{' ', 0, 0}, {258, 0, 2}}}}) {
     ByteLevelBpe::Definition definition = SmallDefinition();
     definition.add_prefix_space = c.add_prefix_space;
-    EXPECT_EQ(Make(definition)->EncodeWithSpans(c.text), c.spans) << c.text;
+    EXPECT_EQ(Make(definition)->EncodeWithSpans(c.text, kParsed), c.spans) << c.text;
   }
 }
 
@@ -159,7 +191,7 @@ TEST(ByteLevelBpe, EncodesPathologicalMebibytesInBoundedTime) {
         "the", "<|endoftext|", "\xF0\x9F\x99\x82"}) {
     const std::string text = repeated(unit);
     const auto begin = std::chrono::steady_clock::now();
-    const std::vector<int32_t> ids = (*bpe)->Encode(text, kNoLimit);
+    const std::vector<int32_t> ids = (*bpe)->Encode(text, kParsed);
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
     std::string decoded;
     for (const int32_t id : ids) decoded += (*bpe)->token_bytes(id);

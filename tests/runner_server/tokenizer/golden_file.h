@@ -100,6 +100,13 @@ inline std::vector<TokenSpan> InWholeCharacters(std::vector<TokenSpan> spans,
   return spans;
 }
 
+inline std::vector<int32_t> EncodeAtMost(const Tokenizer& tokenizer, std::string_view text,
+                                         size_t max_tokens) {
+  std::vector<int32_t> ids = tokenizer.Encode(text, /*split_special_tokens=*/false);
+  tokenizer.Truncate(ids, max_tokens);
+  return ids;
+}
+
 // For the messages of tests that compare them.
 inline void PrintTo(const TokenSpan& span, std::ostream* out) {
   *out << span.id << " [" << span.begin << ", " << span.end << ")";

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "tests/runner_server/tokenizer/golden_file.h"
 
 namespace chorus {
@@ -26,7 +28,7 @@ using ::testing::Le;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-constexpr size_t kNoLimit = SIZE_MAX;
+constexpr bool kParsed = false;  // Special tokens that the text spells out.
 
 std::filesystem::path GoldenFolder(const std::string& name) {
   return std::string(kTokenizerData) + "folders/" + name;
@@ -48,7 +50,17 @@ void ExpectSpans(const std::string& name, const Tokenizer& tokenizer) {
     const auto text = entry["text"].get<std::string>();
     std::vector<TokenSpan> expected;
     for (const json& token : entry["tokens"]) expected.push_back({token[0], token[1], token[2]});
-    EXPECT_EQ(InWholeCharacters(tokenizer.EncodeWithSpans(text), text), expected) << text;
+    EXPECT_EQ(InWholeCharacters(tokenizer.EncodeWithSpans(text, kParsed), text), expected) << text;
+  }
+}
+
+// Each text of split.json, its special tokens read as characters.
+void ExpectSplitIds(const std::string& name, const Tokenizer& tokenizer) {
+  std::ifstream file(GoldenFolder(name) / "split.json");
+  ASSERT_TRUE(file) << name;
+  for (const json& entry : json::parse(file)) {
+    const auto text = entry["text"].get<std::string>();
+    EXPECT_EQ(tokenizer.Encode(text, /*split_special_tokens=*/true), Ids(entry["ids"])) << text;
   }
 }
 
@@ -63,7 +75,7 @@ std::vector<std::string> FoldersOf(std::string_view kind) {
 
 TEST(LoadByteLevelBpe, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
   const std::vector<std::string> names = FoldersOf("bpe");
-  ASSERT_EQ(names.size(), 8u);
+  ASSERT_EQ(names.size(), 10u);
   for (const std::string& name : names) {
     SCOPED_TRACE(name);
     const json expected = Expected(name);
@@ -71,11 +83,12 @@ TEST(LoadByteLevelBpe, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
     EXPECT_EQ((*tokenizer)->eos_id(), expected["eos_id"]);
     ExpectSpans(name, **tokenizer);
+    ExpectSplitIds(name, **tokenizer);
     for (const json& entry : expected["cases"]) {
       const auto text = entry["text"].get<std::string>();
-      const std::vector<int32_t> ids = (*tokenizer)->Encode(text, kNoLimit);
+      const std::vector<int32_t> ids = (*tokenizer)->Encode(text, kParsed);
       EXPECT_EQ(ids, Ids(entry["ids"])) << text;
-      EXPECT_EQ((*tokenizer)->Encode(text, 5), Ids(entry["first_5"])) << text;
+      EXPECT_EQ(EncodeAtMost(**tokenizer, text, 5), Ids(entry["first_5"])) << text;
       std::string bytes;
       for (const int32_t id : ids) bytes += (*tokenizer)->token_bytes(id);
       EXPECT_EQ(bytes, entry["decoded"]);
@@ -85,17 +98,18 @@ TEST(LoadByteLevelBpe, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
 
 TEST(LoadWordPiece, DoesAsAutoTokenizerDoesWithFoldersOfEveryMake) {
   const std::vector<std::string> names = FoldersOf("bert");
-  ASSERT_EQ(names.size(), 8u);
+  ASSERT_EQ(names.size(), 11u);
   for (const std::string& name : names) {
     SCOPED_TRACE(name);
     const auto tokenizer = LoadWordPiece(GoldenFolder(name));
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
     ExpectSpans(name, **tokenizer);
+    ExpectSplitIds(name, **tokenizer);
     const json expected = Expected(name);
     for (const json& entry : expected["cases"]) {
       const auto text = entry["text"].get<std::string>();
-      EXPECT_EQ((*tokenizer)->Encode(text, kNoLimit), Ids(entry["ids"])) << text;
-      EXPECT_EQ((*tokenizer)->Encode(text, 5), Ids(entry["first_5"])) << text;
+      EXPECT_EQ((*tokenizer)->Encode(text, kParsed), Ids(entry["ids"])) << text;
+      EXPECT_EQ(EncodeAtMost(**tokenizer, text, 5), Ids(entry["first_5"])) << text;
     }
   }
 }
@@ -173,18 +187,21 @@ TEST_F(BrokenFolderTest, RefusesAFolderInAFilesPlace) {
 TEST_F(BrokenFolderTest, RefusesWrongVocabJson) {
   CopyFrom("bpe_files");
   for (const auto& [content, part] : std::vector<std::pair<std::string, std::string>>{
-           {"", "not a JSON object"},
-           {"{\"a\": 0", "not a JSON object"},
-           {"[1]", "not a JSON object"},
-           {"{\"a\xFF\": 0}", "not a JSON object in UTF-8"},
-           {"{\"\\ud800\": 0}", "not a JSON object"},
+           {"", "vocab.json: line 1, column 1"},
+           {"{\"a\": 0", "vocab.json: line 1, column 8"},
+           {"[1]", "must hold a JSON object, not array"},
+           {"{\"a\xFF\": 0}", "column 4: syntax error while parsing object key - invalid string"},
+           {"{\"\\ud800\": 0}", "line 1, column 9"},
+           {"{\"a\": NaN}",
+            "the id of \"a\" is not a whole number below 1, the number of tokens: NaN"},
            {"{\"a\": 0, \"b\": 2}", "below 2"},
            {"{\"a\": 0, \"b\": -1}", "below 2"},
            {"{\"a\": 0, \"b\": 0.5}", "0.5"},
            {"{\"a\": 0, \"b\": \"1\"}", "\"1\""},
            {"{\"a\": 0, \"b\": 18446744073709551615}", "18446744073709551615"},
            {"{\"a\": 0, \"b\": 0}", "both have id 0"},
-           {"{\"a\": " + std::string(100000, '[') + "}", "nested deeper than 64"},
+           {"{\"a\": " + std::string(100000, '[') + "}",
+            "line 1, column 70: nested deeper than 64"},
            {"{\"" + std::string(1025, 'a') + "\": 0}", "longer than 1024 bytes"},
            {"{\"a\": 0}", "byte 0x00"}}) {
     Write("vocab.json", content);
@@ -226,7 +243,19 @@ TEST_F(BrokenFolderTest, RefusesByNameWhatBpeJsonAsksForInVain) {
            {R"({"pre_tokenizer": {"type": "Sequence"}})", "\"Sequence\""},
            {R"({"pre_tokenizer": {"use_regex": false}})", "use_regex"},
            {R"({"pre_tokenizer": null})", "pre_tokenizer"},
-           {R"({"post_processor": {"type": "TemplateProcessing"}})", "post_processor"},
+           {R"({"post_processor": {"type": "BertProcessing"}})", "post_processor"},
+           {R"({"post_processor": {"type": "TemplateProcessing", "add_prefix_space": null,
+                "trim_offsets": null, "use_regex": null}})",
+            "single"},
+           {R"({"post_processor": {"type": "TemplateProcessing", "add_prefix_space": null,
+                "trim_offsets": null, "use_regex": null, "single": [
+                {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}}]}})",
+            "\"single\": [{\"SpecialToken\""},
+           {R"({"post_processor": {"type": "TemplateProcessing", "add_prefix_space": null,
+                "trim_offsets": null, "use_regex": null, "single": [
+                {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}]}})",
+            "single"},
            {R"({"decoder": null})", "decoder"},
            {R"({"plugins": {}})", "plugins"},
            {R"({"added_tokens": {}})", "must be a list"},
@@ -278,7 +307,9 @@ TEST_F(BrokenFolderTest, RefusesWrongSettings) {
            {R"({"added_tokens_decoder": []})", "must be an object"},
            {R"({"added_tokens_decoder": {"x": {"content": "a"}}})", "added_tokens_decoder[\"x\"]"},
            {R"({"added_tokens_decoder": {"900": {"content": "<a>"}}})", "leaves a gap"},
-           {"{", "tokenizer_config.json: not a JSON object"}}) {
+           {"{\n", "tokenizer_config.json: line 2, column 1: "},
+           {R"({"model_max_length": Infinity})", "\"model_max_length\" must be"},
+           {R"({"do_lower_case": NaN})", "\"do_lower_case\" must be true or false: NaN"}}) {
     CopyFrom("bert_vocab");
     Write("tokenizer_config.json", config);
     ExpectInvalid(LoadBert(), {folder_.string(), part});
@@ -288,6 +319,28 @@ TEST_F(BrokenFolderTest, RefusesWrongSettings) {
   ExpectInvalid(LoadBpe(), {"tokenizer_config.json", "add_bos_token"});
   Write("tokenizer_config.json", R"({"eos_token": "</s>"})");
   ExpectInvalid(LoadBpe(), {folder_.string(), "\"</s>\" (ends a text)"});
+}
+
+TEST_F(BrokenFolderTest, ReadsTheLongestTextFromTheTokenizersConfig) {
+  CopyFrom("bert_vocab");
+  const auto max_length = [this](const std::string& config) {
+    Write("tokenizer_config.json", config);
+    const auto pieces = LoadWordPiece(folder_);
+    EXPECT_TRUE(pieces.ok()) << pieces.status();
+    return pieces.ok() ? (*pieces)->model_max_length() : 0;
+  };
+  EXPECT_EQ(max_length("{}"), INT_MAX);
+  EXPECT_EQ(max_length(R"({"model_max_length": null})"), INT_MAX);
+  EXPECT_EQ(max_length(R"({"model_max_length": 128})"), 128);
+  EXPECT_EQ(max_length(R"({"model_max_length": 2.0})"), 2);
+  EXPECT_EQ(max_length(R"({"model_max_length": 4294967296})"), INT_MAX);
+  // As transformers writes int(1e30), and as others do.
+  EXPECT_EQ(max_length(R"({"model_max_length": 1000000000000000019884624838656})"), INT_MAX);
+  EXPECT_EQ(max_length(R"({"model_max_length": 1e30})"), INT_MAX);
+  for (const char* length : {"1", "0", "-1", "\"512\"", "true"}) {
+    Write("tokenizer_config.json", absl::StrFormat(R"({"model_max_length": %s})", length));
+    ExpectInvalid(LoadBert(), {"tokenizer_config.json: \"model_max_length\" must be", length});
+  }
 }
 
 TEST_F(BrokenFolderTest, RefusesWrongOlderFiles) {
@@ -330,7 +383,7 @@ template <typename Load>
 absl::Status TryOut(Load load, const std::filesystem::path& folder) {
   const auto tokenizer = load(folder);
   if (!tokenizer.ok()) return tokenizer.status();
-  EXPECT_THAT((*tokenizer)->Encode("the 東 <pad>", 8), SizeIs(AllOf(Ge(2u), Le(8u))));
+  EXPECT_THAT(EncodeAtMost(**tokenizer, "the 東 <pad>", 8), SizeIs(AllOf(Ge(2u), Le(8u))));
   return absl::OkStatus();
 }
 

@@ -9,13 +9,17 @@
 #include <utility>
 #include <vector>
 
+#include "tests/runner_server/tokenizer/golden_file.h"
+
 namespace chorus {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr size_t kNoLimit = SIZE_MAX;
+// Special tokens that the text spells out.
+constexpr bool kParsed = false;
+constexpr bool kSplit = true;
 
 enum Token : int32_t { kUnk, kCls, kSep, kUn, kAff, kAble, kUnaff, kComma, kA, kAA, kHan };
 
@@ -36,44 +40,60 @@ std::unique_ptr<WordPiece> Make(WordPiece::Definition definition) {
 
 TEST(WordPiece, TakesTheLongestPieceFromTheLeft) {
   const auto pieces = Make(SmallDefinition());
-  EXPECT_THAT(pieces->Encode("unaffable UNABLE", kNoLimit),
+  EXPECT_THAT(pieces->Encode("unaffable UNABLE", kParsed),
               ElementsAre(kCls, kUnaff, kAble, kUn, kAble, kSep));
   EXPECT_EQ(pieces->vocab_size(), 11);
 }
 
 TEST(WordPiece, MakesAWordUnknownIfAPieceIs) {
   const auto pieces = Make(SmallDefinition());
-  EXPECT_THAT(pieces->Encode("unaffz a able", kNoLimit), ElementsAre(kCls, kUnk, kA, kUnk, kSep));
+  EXPECT_THAT(pieces->Encode("unaffz a able", kParsed), ElementsAre(kCls, kUnk, kA, kUnk, kSep));
 }
 
 TEST(WordPiece, SplitsAtPunctuationAndIdeographs) {
   const auto pieces = Make(SmallDefinition());
-  EXPECT_THAT(pieces->Encode("a,a東,,", kNoLimit),
+  EXPECT_THAT(pieces->Encode("a,a東,,", kParsed),
               ElementsAre(kCls, kA, kComma, kA, kHan, kComma, kComma, kSep));
-  EXPECT_THAT(pieces->Encode("", kNoLimit), ElementsAre(kCls, kSep));
-  EXPECT_THAT(pieces->Encode(" \n\t", kNoLimit), ElementsAre(kCls, kSep));
+  EXPECT_THAT(pieces->Encode("", kParsed), ElementsAre(kCls, kSep));
+  EXPECT_THAT(pieces->Encode(" \n\t", kParsed), ElementsAre(kCls, kSep));
 }
 
 TEST(WordPiece, KnowsWordsOfAtMostOneHundredCharacters) {
   const auto pieces = Make(SmallDefinition());
-  EXPECT_EQ(pieces->Encode(std::string(100, 'a'), kNoLimit).size(), 102u);
-  EXPECT_THAT(pieces->Encode(std::string(101, 'a'), kNoLimit), ElementsAre(kCls, kUnk, kSep));
+  EXPECT_EQ(pieces->Encode(std::string(100, 'a'), kParsed).size(), 102u);
+  EXPECT_THAT(pieces->Encode(std::string(101, 'a'), kParsed), ElementsAre(kCls, kUnk, kSep));
   std::string accented;
   for (int i = 0; i < 100; ++i) accented += "á";
-  EXPECT_EQ(pieces->Encode(accented, kNoLimit).size(), 102u);
+  EXPECT_EQ(pieces->Encode(accented, kParsed).size(), 102u);
 }
 
 TEST(WordPiece, CutsTheTextAndKeepsTheFrame) {
   const auto pieces = Make(SmallDefinition());
-  EXPECT_THAT(pieces->Encode("a unaffable a", 4), ElementsAre(kCls, kA, kUnaff, kSep));
-  EXPECT_THAT(pieces->Encode("a unaffable a", 2), ElementsAre(kCls, kSep));
-  EXPECT_THAT(pieces->Encode("[SEP][SEP][SEP]", 3), ElementsAre(kCls, kSep, kSep));
+  EXPECT_THAT(EncodeAtMost(*pieces, "a unaffable a", 6),
+              ElementsAre(kCls, kA, kUnaff, kAble, kA, kSep));
+  EXPECT_THAT(EncodeAtMost(*pieces, "a unaffable a", 4), ElementsAre(kCls, kA, kUnaff, kSep));
+  EXPECT_THAT(EncodeAtMost(*pieces, "a unaffable a", 2), ElementsAre(kCls, kSep));
+  EXPECT_THAT(EncodeAtMost(*pieces, "[SEP][SEP][SEP]", 3), ElementsAre(kCls, kSep, kSep));
 }
 
 TEST(WordPiece, FindsAddedTokensInTheTextAsItStands) {
   const auto pieces = Make(SmallDefinition());
-  EXPECT_THAT(pieces->Encode("a[SEP]a", kNoLimit), ElementsAre(kCls, kA, kSep, kA, kSep));
-  EXPECT_THAT(pieces->Encode("[sep]", kNoLimit), ElementsAre(kCls, kUnk, kUnk, kUnk, kSep));
+  EXPECT_THAT(pieces->Encode("a[SEP]a", kParsed), ElementsAre(kCls, kA, kSep, kA, kSep));
+  EXPECT_THAT(pieces->Encode("[sep]", kParsed), ElementsAre(kCls, kUnk, kUnk, kUnk, kSep));
+}
+
+TEST(WordPiece, ReadsSpecialTokensAsCharactersWhereTheCallerSaysSo) {
+  WordPiece::Definition definition = SmallDefinition();
+  definition.added_tokens.push_back({"aa", 11, false, true});
+  definition.added_tokens.push_back({"a东", 12, true, true});
+  const auto pieces = Make(definition);
+  EXPECT_THAT(pieces->Encode("a[SEP]a,aa a东", kParsed),
+              ElementsAre(kCls, kA, kSep, kA, kComma, 11, 12, kSep));
+  EXPECT_THAT(pieces->Encode("a[SEP]a,aa a东", kSplit),
+              ElementsAre(kCls, kA, kUnk, kUnk, kUnk, kA, kComma, 11, kA, kUnk, kSep));
+  EXPECT_THAT(pieces->EncodeWithSpans("a[SEP]", kSplit),
+              ElementsAre(TokenSpan{kA, 0, 1}, TokenSpan{kUnk, 1, 2}, TokenSpan{kUnk, 2, 5},
+                          TokenSpan{kUnk, 5, 6}));
 }
 
 TEST(WordPiece, FindsNormalizedAddedTokensInTheNormalizedText) {
@@ -81,7 +101,7 @@ TEST(WordPiece, FindsNormalizedAddedTokensInTheNormalizedText) {
   definition.added_tokens.push_back({"Été", 11, false, true});
   definition.added_tokens.push_back({"\u0301", 12, false, true});  // Nothing is left of it.
   const auto pieces = Make(definition);
-  EXPECT_THAT(pieces->Encode("ete aÉTÉa", kNoLimit), ElementsAre(kCls, 11, kA, 11, kA, kSep));
+  EXPECT_THAT(pieces->Encode("ete aÉTÉa", kParsed), ElementsAre(kCls, 11, kA, 11, kA, kSep));
 }
 
 TEST(WordPiece, TellsWhichPartOfTheTextAPieceStandsFor) {
@@ -103,7 +123,7 @@ TEST(WordPiece, TellsWhichPartOfTheTextAPieceStandsFor) {
            {"a\u0301,\u0301a\x01", {{kA, 0, 1}, {kComma, 3, 4}, {kA, 6, 7}}},
            {"a[SEP] a", {{kA, 0, 1}, {kSep, 1, 6}, {kA, 7, 8}}},
            {"a ÉTÉa", {{kA, 0, 1}, {11, 2, 7}, {kA, 7, 8}}}}) {
-    EXPECT_EQ(pieces->EncodeWithSpans(c.text), c.spans) << c.text;
+    EXPECT_EQ(pieces->EncodeWithSpans(c.text, kParsed), c.spans) << c.text;
   }
 }
 

@@ -13,7 +13,6 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,12 +25,15 @@ inline constexpr uint64_t kMaxModelFileBytes = uint64_t{64} << 20;
 // How Python reads text: line ends of every system become '\n'.
 absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path);
 
-// A JSON object.
+// A JSON object. An error in it is told with line and column.
 absl::StatusOr<nlohmann::json> ReadModelJson(const std::filesystem::path& path);
 
-// The object {"token": id, ...} as tokens by id. `what` begins the errors. INVALID_ARGUMENT unless
-// the ids are 0 to n - 1, each once.
-absl::StatusOr<std::vector<std::string>> TokensById(const nlohmann::json& ids,
-                                                    std::string_view what);
+// Any JSON, and what Python's json module writes beside it: NaN, Infinity and -Infinity, which
+// become numbers that are not finite. Of equal keys the last counts. INVALID_ARGUMENT begins with
+// line and column, counted in characters from 1.
+absl::StatusOr<nlohmann::json> ParseModelJson(std::string_view text);
+
+// The value as a file would have it, in ASCII, cut to be short enough for a message.
+std::string ShownJson(const nlohmann::json& value);
 
 }  // namespace chorus

@@ -1,0 +1,239 @@
+#include "base/model_file.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "base/string_view.h"
+#include "base/utf8.h"
+
+namespace chorus {
+namespace {
+
+using nlohmann::json;
+
+// A tokenizer.json has about ten levels.
+constexpr int kMaxDepth = 64;
+constexpr size_t kMaxShownBytes = 80;
+
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return absl::NotFoundError(absl::StrFormat("%s: no such file", path.string()));
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: not a file", path.string()));
+  }
+  const uint64_t size = std::filesystem::file_size(path, error);
+  if (!error && size > kMaxModelFileBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: larger than %d bytes: %d", path.string(), kMaxModelFileBytes, size));
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(error ? 0 : size, '\0');
+  if (error || !file.read(bytes.data(), static_cast<std::streamsize>(size))) {
+    return absl::UnavailableError(absl::StrFormat("%s: cannot be read", path.string()));
+  }
+  return bytes;
+}
+
+void NormalizeLineEnds(std::string& text) {
+  size_t out = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    text[out++] = text[i] == '\r' ? '\n' : text[i];
+  }
+  text.resize(out);
+}
+
+// Where in the text something is wrong, and what.
+struct Problem {
+  size_t at;
+  std::string what;
+};
+
+// A number that JSON has no word for.
+struct NotFinite {
+  size_t at = 0;            // Byte of the text.
+  size_t string_index = 0;  // Which of the text's strings, keys included, stands in its place.
+  double value = 0;
+};
+
+// Puts a string of the same size in the place of each such number, so that what follows keeps its
+// line and column. Problem: the text nests too deep.
+std::optional<Problem> TakeNotFinite(std::string& text, std::vector<NotFinite>& taken) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  size_t num_strings = 0;
+  int depth = 0;
+  const auto take = [&](size_t begin, size_t size, double value) {
+    text[begin] = text[begin + size - 1] = '"';
+    taken.push_back({begin, num_strings++, value});
+    return begin + size;
+  };
+  for (size_t i = 0; i < text.size();) {
+    const std::string_view rest = std::string_view(text).substr(i);
+    if (rest.starts_with("NaN")) {
+      i = take(i, 3, std::numeric_limits<double>::quiet_NaN());
+    } else if (rest.starts_with("Infinity")) {
+      i = take(i, 8, kInfinity);
+    } else if (rest.starts_with("-Infinity")) {
+      i = take(i, 9, -kInfinity);
+    } else if (text[i] == '"') {
+      ++num_strings;
+      for (++i; i < text.size() && text[i] != '"';) i += text[i] == '\\' ? 2 : 1;
+      ++i;  // Past its end.
+    } else {
+      if (text[i] == '{' || text[i] == '[') ++depth;
+      if (text[i] == '}' || text[i] == ']') --depth;
+      if (depth > kMaxDepth) {
+        return Problem{i, absl::StrCat("nested deeper than ", kMaxDepth, " levels")};
+      }
+      ++i;
+    }
+  }
+  return std::nullopt;
+}
+
+// Makes the value event by event, with `not_finite` in the place of strings.
+class ValueMaker : public nlohmann::json_sax<json> {
+ public:
+  explicit ValueMaker(const std::vector<NotFinite>& not_finite) : next_(not_finite.begin()) {}
+
+  json TakeValue() { return std::move(root_); }
+  const Problem& problem() const { return problem_; }
+
+  bool null() override { return Take(nullptr); }
+  bool boolean(bool value) override { return Take(value); }
+  bool number_integer(int64_t value) override { return Take(value); }
+  bool number_unsigned(uint64_t value) override { return Take(value); }
+  bool number_float(double value, const std::string&) override { return Take(value); }
+  bool binary(json::binary_t& value) override { return Take(std::move(value)); }
+  bool string(std::string& value) override {
+    if (next_->string_index != num_strings_++) return Take(std::move(value));
+    return Take((next_++)->value);
+  }
+  bool key(std::string& value) override {
+    if (next_->string_index == num_strings_++) {
+      problem_ = {next_->at, "a key must be a string"};
+      return false;
+    }
+    key_ = std::move(value);
+    return true;
+  }
+  bool start_object(size_t) override { return Open(json::object()); }
+  bool start_array(size_t) override { return Open(json::array()); }
+  bool end_object() override { return Close(); }
+  bool end_array() override { return Close(); }
+
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception& exception) override {
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong; last read:
+    // 'x'". The last is text of the file.
+    std::string_view what = exception.what();
+    what = what.substr(0, what.find("; last read"));
+    const bool has_place = what.find("parse error at ") != std::string_view::npos;
+    what.remove_prefix(what.find(has_place ? ": " : "] ") + 2);
+    problem_ = {position - 1, std::string(what)};  // It counts what has been read.
+    return false;
+  }
+
+ private:
+  bool Take(json value) {
+    Add(std::move(value));
+    return true;
+  }
+  json* Add(json value) {
+    if (open_.empty()) return &(root_ = std::move(value));
+    json& parent = *open_.back();
+    if (parent.is_object()) return &(parent[key_] = std::move(value));
+    parent.push_back(std::move(value));
+    return &parent.back();
+  }
+  bool Open(json value) {
+    open_.push_back(Add(std::move(value)));
+    return true;
+  }
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::vector<NotFinite>::const_iterator next_;
+  size_t num_strings_ = 0;  // Keys included.
+  json root_;
+  std::vector<json*> open_;  // What is being made, from the root down.
+  std::string key_;          // Of the next value of an object.
+  Problem problem_ = {};
+};
+
+std::string LineAndColumn(std::string_view text, size_t at) {
+  const std::string_view before = text.substr(0, std::min(at, text.size()));
+  const size_t line_begin = before.rfind('\n') + 1;  // 0 if there is none.
+  int64_t column = 1;
+  for (const char byte : before.substr(line_begin)) column += (byte & 0xC0) != 0x80;
+  return absl::StrCat("line ", 1 + std::count(before.begin(), before.end(), '\n'), ", column ",
+                      column);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+  NormalizeLineEnds(text);
+  if (const size_t bad = FindInvalidUtf8(text); bad != std::string_view::npos) {
+    const int64_t line =
+        1 + std::count(text.begin(), text.begin() + static_cast<int64_t>(bad), '\n');
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: line %d is not UTF-8", path.string(), line));
+  }
+  return text;
+}
+
+absl::StatusOr<json> ReadModelJson(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  absl::StatusOr<json> value = ParseModelJson(text);
+  if (!value.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": ", value.status().message()));
+  }
+  if (!value->is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path.string(), ": must hold a JSON object, not ", value->type_name()));
+  }
+  return value;
+}
+
+absl::StatusOr<json> ParseModelJson(std::string_view text) {
+  std::string bytes(text);
+  std::vector<NotFinite> not_finite;
+  const auto error = [text](const Problem& problem) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(LineAndColumn(text, problem.at), ": ", problem.what));
+  };
+  if (const auto too_deep = TakeNotFinite(bytes, not_finite)) return error(*too_deep);
+  not_finite.push_back({.string_index = SIZE_MAX});  // None that any string comes to.
+  ValueMaker maker(not_finite);
+  if (!json::sax_parse(bytes, &maker)) return error(maker.problem());
+  return maker.TakeValue();
+}
+
+std::string ShownJson(const json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) {
+    const auto number = value.get<double>();
+    return std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+  }
+  std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true);
+  if (text.size() > kMaxShownBytes) text = text.substr(0, kMaxShownBytes) + "...";
+  return text;
+}
+
+}  // namespace chorus

@@ -1,0 +1,80 @@
+#include "runner_server/model_host.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "tests/model_store/temp_directory.h"
+#include "tests/runner_server/engine/recording_observer.h"
+
+namespace chorus {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// The first `num_lines` lines.
+std::string Head(const std::string& text, int num_lines) {
+  size_t end = 0;
+  for (int i = 0; i < num_lines; ++i) end = text.find('\n', end) + 1;
+  return text.substr(0, end);
+}
+
+class ModelHostTest : public ::testing::Test {
+ protected:
+  void CopyDemo(const std::string& name) {
+    std::filesystem::copy(std::filesystem::path("models/demo") / name, folder_.path(),
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
+  }
+  std::string Get(const std::string& file) const { return GetFile(folder_ / file); }
+  void Put(const std::string& file, std::string_view content) const {
+    PutFile(folder_ / file, content);
+  }
+  absl::Status Load() { return ModelHost::Load({.directory = folder_.path()}, observer_).status(); }
+
+  void ExpectRefused(const std::string& first, const std::string& second) {
+    const absl::Status status = Load();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr(folder_.path().native()), HasSubstr(first), HasSubstr(second),
+                      HasSubstr("cut short")));
+  }
+
+  TempDirectory folder_;
+  RecordingObserver observer_;
+};
+
+TEST_F(ModelHostTest, LoadsTheDemoModels) {
+  for (const char* name : {"gpt2", "bert-sst2"}) {
+    CopyDemo(name);
+    EXPECT_TRUE(Load().ok()) << name << ": " << Load();
+  }
+}
+
+TEST_F(ModelHostTest, RefusesAVocabTxtThatWasCutShort) {
+  CopyDemo("bert-sst2");
+  const std::string vocab = Get("vocab.txt");
+  for (const int num_lines : {30521, 20000}) {
+    Put("vocab.txt", Head(vocab, num_lines));
+    ExpectRefused("the vocabulary has " + std::to_string(num_lines) + " tokens",
+                  "vocab_size in config.json is 30522");
+  }
+}
+
+TEST_F(ModelHostTest, RefusesMergesThatWereCutShort) {
+  CopyDemo("gpt2");
+  const std::string merges = Get("merges.txt");
+  Put("merges.txt", Head(merges, 7001));
+  ExpectRefused("there are 7000 merges", "the vocabulary of 8192 tokens needs 935 more");
+  Put("merges.txt", merges.substr(0, merges.size() / 2));  // In the middle of a line.
+  ExpectRefused("merges, and the vocabulary of 8192 tokens needs", "more, the first to make");
+  Put("merges.txt", merges.substr(0, merges.size() - 1));  // As whole as transformers takes it.
+  EXPECT_TRUE(Load().ok()) << Load();
+}
+
+}  // namespace
+}  // namespace chorus
