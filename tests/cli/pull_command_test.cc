@@ -218,8 +218,7 @@ TEST_P(PullWithoutLocksTest, AKilledPullIsGoneOnWith) {
   ExpectWhole();
 }
 
-INSTANTIATE_TEST_SUITE_P(Flock, PullWithoutLocksTest,
-                         ::testing::Values(0, ENOLCK, ENOSYS));
+INSTANTIATE_TEST_SUITE_P(Flock, PullWithoutLocksTest, ::testing::Values(0, ENOLCK, ENOSYS));
 
 TEST_F(PullCommandTest, SaysWhatIsWrongWithItsArguments) {
   const std::string hash(64, '0');
