@@ -34,6 +34,21 @@ macro(_chorus_parse)
   endif()
 endmacro()
 
+# The headers that most libraries include. A file still includes what it uses: without CHORUS_QUICK there is no other way.
+if(CHORUS_QUICK)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/gen/precompiled.cc CONTENT "")
+  add_library(chorus_pch OBJECT ${CMAKE_BINARY_DIR}/gen/precompiled.cc)
+  target_link_libraries(chorus_pch PRIVATE chorus_compile_options absl::any_invocable
+    absl::flat_hash_map absl::status absl::statusor absl::str_format absl::strings absl::synchronization absl::time)
+  target_compile_options(chorus_pch PRIVATE -pthread)
+  target_precompile_headers(chorus_pch PRIVATE
+    <algorithm> <array> <atomic> <chrono> <condition_variable> <filesystem> <fstream> <functional> <map> <memory> <mutex>
+    <optional> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map> <variant> <vector>
+    <absl/container/flat_hash_map.h> <absl/functional/any_invocable.h> <absl/status/status.h> <absl/status/statusor.h>
+    <absl/strings/str_cat.h> <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/strings/str_split.h>
+    <absl/synchronization/mutex.h> <absl/time/time.h>)
+endif()
+
 function(cc_library)
   _chorus_parse(${ARGN})
   if(ARG_SRCS)
@@ -41,6 +56,10 @@ function(cc_library)
     target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
     target_link_libraries(${target} PUBLIC ${deps} PRIVATE chorus_compile_options)
     target_compile_options(${target} PRIVATE ${ARG_COPTS})
+    if(CHORUS_QUICK AND NOT ARG_COPTS)  # All with one set of flags, as a precompiled header demands.
+      target_compile_options(${target} PRIVATE -pthread)
+      target_precompile_headers(${target} REUSE_FROM chorus_pch)
+    endif()
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR})
