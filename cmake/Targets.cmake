@@ -73,6 +73,8 @@ function(cc_binary)
   add_executable(${target} ${ARG_SRCS} ${ARG_HDRS})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${ARG_NAME} INSTALL_RPATH "$ORIGIN/../lib")
   target_link_libraries(${target} PRIVATE ${deps} chorus_compile_options)
+  # DT_RPATH, not DT_RUNPATH: libraries packed beside the program then find each other there, too.
+  target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
   if(NOT TARGET ${ARG_NAME})
     add_custom_target(${ARG_NAME} DEPENDS ${target})
   endif()

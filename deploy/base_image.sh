@@ -4,13 +4,8 @@
 # from where this machine does, and trusts the certificates that this machine trusts.
 set -eu
 tag=${1:-chorus/base:bookworm}
-[ "$(id -u)" = 0 ] || { echo "base_image.sh: debootstrap needs root" >&2; exit 1; }
-command -v debootstrap >/dev/null || { echo "base_image.sh: install the package debootstrap first" >&2; exit 1; }
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-# shellcheck disable=SC2016  # It is apt-get that fills in $(SITE).
-mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' | grep -m 1 /debian || true)
-debootstrap --variant=minbase --include=ca-certificates bookworm "$root" ${mirror:+"$mirror"}
+"$(dirname "$0")/debian_root.sh" "$root" ca-certificates
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 tar -C "$root" -c . | docker import --change 'CMD ["/bin/bash"]' - "$tag"

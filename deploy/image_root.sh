@@ -10,8 +10,7 @@ ln -s usr/lib64 "$root/lib64"
 mkdir -m 1777 "$root/tmp"
 for program in "$@"; do
   cp "/usr/local/bin/$program" "$root/usr/bin/"
-  # Lines such as `libz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x…)`. A library that is missing stops the build.
-  ldd "/usr/local/bin/$program" | awk '/not found/ { print > "/dev/stderr"; exit 1 } $2 == "=>" { print $3 }' >/tmp/libraries
+  "$(dirname "$0")/libraries.sh" "/usr/local/bin/$program" >/tmp/libraries
   while read -r library; do cp -nL "$library" "$root/$libraries/"; done </tmp/libraries
 done
 cp -L /lib64/ld-linux-x86-64.so.2 "$root/usr/lib64/"
