@@ -1,9 +1,12 @@
 #include "runner_server/model_host.h"
 
 #include <algorithm>
+#include <new>
+#include <system_error>
 #include <utility>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "runner_server/model/dtype.h"
@@ -32,10 +35,26 @@ absl::Status CheckVocabularySize(const std::filesystem::path& directory, int num
 
 absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::Load(const Options& options,
                                                            EngineObserver& observer) {
+  try {
+    return LoadAndStart(options, observer);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        "no memory to load the model: --dtype int8, a smaller --max_sequences and --kv_cache_bytes "
+        "take less; or raise the limit (ulimit -v)");
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot start the compute threads: ", error.what(),
+                     "; give a smaller --threads, or raise the limit (ulimit -v, ulimit -u)"));
+  }
+}
+
+absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options& options,
+                                                                   EngineObserver& observer) {
   ASSIGN_OR_RETURN(LoadedModel loaded,
                    LoadModel(options.directory, {.precision = options.precision,
                                                  .num_threads = options.num_threads,
-                                                 .num_kv_slots = options.max_sequences}));
+                                                 .num_kv_slots = options.max_sequences,
+                                                 .max_kv_bytes = options.kv_cache_bytes}));
   std::unique_ptr<ModelHost> host(new ModelHost());
   if (options.core_lease.has_value()) {
     ASSIGN_OR_RETURN(host->core_lease_, CoreLease::Open(*options.core_lease));

@@ -43,9 +43,9 @@ class ModelHost {
   };
 
   // Loads and warms up; blocks until the engine has run once. `observer` must outlive the host.
-  // Errors are those of LoadModel, LoadByteLevelBpe, LoadWordPiece and CoreLease::Open, or the
-  // engine's; INVALID_ARGUMENT with both numbers where the vocabulary is smaller than the model's
-  // embedding by more than padding.
+  // RESOURCE_EXHAUSTED without memory or threads; other errors are those of LoadModel,
+  // LoadByteLevelBpe, LoadWordPiece and CoreLease::Open, or the engine's; INVALID_ARGUMENT with
+  // both numbers where the vocabulary is smaller than the model's embedding by more than padding.
   static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
                                                          EngineObserver& observer);
 
@@ -60,6 +60,8 @@ class ModelHost {
  private:
   ModelHost() = default;
 
+  static absl::StatusOr<std::unique_ptr<ModelHost>> LoadAndStart(const Options& options,
+                                                                 EngineObserver& observer);
   absl::Status StartGenerator(std::unique_ptr<LanguageModel> model, int32_t bos_token_id,
                               int32_t eos_token_id, const Options& options,
                               EngineObserver& observer);

@@ -47,6 +47,20 @@ absl::StatusOr<MemoryRegion> MemoryRegion::Create(size_t size_bytes, Paging pagi
   return MemoryRegion(mapping, size_bytes);
 }
 
+bool MemoryRegion::Resize(size_t size_bytes) {
+  if (data_ == nullptr || size_bytes == 0) {
+    absl::StatusOr<MemoryRegion> made = Create(size_bytes, Paging::kLazy, "");
+    if (!made.ok()) return false;
+    *this = *std::move(made);
+    return true;
+  }
+  void* const moved = mremap(data_, size_bytes_, size_bytes, MREMAP_MAYMOVE);
+  if (moved == MAP_FAILED) return false;
+  data_ = moved;
+  size_bytes_ = size_bytes;
+  return true;
+}
+
 MemoryRegion::MemoryRegion(MemoryRegion&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_bytes_(std::exchange(other.size_bytes_, 0)) {}

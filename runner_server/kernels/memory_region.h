@@ -25,6 +25,11 @@ class MemoryRegion {
   MemoryRegion& operator=(MemoryRegion&& other) noexcept;
   ~MemoryRegion();
 
+  // Makes it `size_bytes` long, which may move it; what is kept keeps its contents, added pages
+  // are zeroed. Only of kLazy regions, and of empty ones, which become kLazy. False, and nothing
+  // changes, if the kernel refuses.
+  bool Resize(size_t size_bytes);
+
   // Aligned to a page (4096 bytes) at least.
   char* data() const { return static_cast<char*>(data_); }
   float* floats() const { return static_cast<float*>(data_); }

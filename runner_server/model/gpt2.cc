@@ -59,7 +59,8 @@ std::vector<WeightSpec> Specs(const Gpt2Config& config) {
 
 absl::StatusOr<std::unique_ptr<Gpt2>> Gpt2::Create(const Gpt2Config& config,
                                                    const SafetensorsFile& file, Precision precision,
-                                                   int num_threads, int num_kv_slots) {
+                                                   int num_threads, int num_kv_slots,
+                                                   int64_t max_kv_bytes) {
   ASSIGN_OR_RETURN(const WeightMap weights,
                    WeightMap::Create(file, Specs(config), IgnoredTensors()));
   std::unique_ptr<Gpt2> model(new Gpt2(config, num_threads, num_kv_slots));
@@ -69,7 +70,8 @@ absl::StatusOr<std::unique_ptr<Gpt2>> Gpt2::Create(const Gpt2Config& config,
                                                    .num_heads = config.num_heads,
                                                    .head_size = model->head_size(),
                                                    .context_size = config.context_size,
-                                                   .element = KvElementOf(precision)}));
+                                                   .element = KvElementOf(precision),
+                                                   .max_bytes = max_kv_bytes}));
   model->scratch_.resize(num_threads);
   return model;
 }
@@ -99,6 +101,9 @@ absl::Status Gpt2::Load(const WeightMap& weights, Precision precision) {
 }
 
 std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
+  for (const Row& row : rows) {
+    cache_.Reserve(row.slot, row.start + static_cast<int>(row.tokens.size()));
+  }
   LayOut(rows);
   const size_t tokens = tokens_.size();
   const int num_tokens = static_cast<int>(tokens);
@@ -121,6 +126,7 @@ std::span<const float> Gpt2::Forward(std::span<const Row> rows) {
 }
 
 void Gpt2::CopyPrefix(int from_slot, int to_slot, int num_tokens) {
+  cache_.Reserve(to_slot, num_tokens);
   linear_.pool().Run(config_.num_layers, [&](int, int begin, int end) {
     for (int layer = begin; layer < end; ++layer) {
       cache_.CopyPrefix(from_slot, to_slot, layer, num_tokens);

@@ -21,11 +21,12 @@ namespace chorus {
 class Gpt2 : public LanguageModel {
  public:
   // Copies the weights; `file` may be closed afterwards. INVALID_ARGUMENT lists the tensors that do
-  // not fit `config`; RESOURCE_EXHAUSTED without memory. Both counts must be >= 1.
+  // not fit `config`; RESOURCE_EXHAUSTED without memory. Both counts must be >= 1. `max_kv_bytes`
+  // as KvCache::Shape's.
   static absl::StatusOr<std::unique_ptr<Gpt2>> Create(const Gpt2Config& config,
                                                       const SafetensorsFile& file,
                                                       Precision precision, int num_threads,
-                                                      int num_kv_slots);
+                                                      int num_kv_slots, int64_t max_kv_bytes);
 
   int vocab_size() const override { return config_.vocab_size; }
   int context_size() const override { return config_.context_size; }

@@ -2,13 +2,16 @@
 
 // Keys and values of past tokens: a fixed number of slots, one sequence each, contiguous per slot.
 //
-// Memory is reserved whole and committed page by page as tokens are written, so a slot costs what
-// its longest sequence since the last Release has used. Within a slot: [layer][block of 16
-// tokens][head]{keys | values}, laid out as attention.h reads them.
-// Thread safety: different (slot, layer, head) may be written at once.
+// A slot's addresses begin as its whole context, or under a cap as none: then they follow its
+// sequence, which may move them. Memory is committed page by page as tokens are written, so a slot
+// costs what its longest sequence since the last Release has used. Within a slot:
+// [block of 16 tokens][layer][head]{keys | values}, laid out as attention.h reads them.
+// Thread safety: different (slot, layer, head) may be stored and bound at once; Reserve and Release
+// by one thread, with none of the others under way.
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/attention.h"
@@ -25,10 +28,16 @@ class KvCache {
     int head_size = 0;
     int context_size = 0;  // Most tokens of a slot.
     KvElement element = KvElement::kFloat32;
+    int64_t max_bytes = 0;  // Of all slots' tokens, which the caller keeps to. 0: no cap.
   };
 
-  // RESOURCE_EXHAUSTED if the addresses cannot be reserved.
+  // RESOURCE_EXHAUSTED if the kernel refuses addresses for every slot's context, or for `max_bytes`
+  // and a quarter where that is less; names the flags that take less.
   static absl::StatusOr<KvCache> Create(const Shape& shape);
+
+  // Makes addresses for the first `num_tokens` tokens of a slot. Required before these are stored,
+  // copied to or bound. Throws std::bad_alloc if the kernel refuses, which it can only under a cap.
+  void Reserve(int slot, int num_tokens);
 
   // Writes the key and the value, [head_size] each, of the token at `position`; those of a sequence
   // in order.
@@ -47,23 +56,24 @@ class KvCache {
   // last block comes along, and counts for nothing.
   void CopyPrefix(int from_slot, int to_slot, int layer, int num_tokens) const;
 
-  // Gives back the pages of `slot` that hold none of its first `num_kept_tokens` tokens; they read
-  // as zeros from then on.
-  void Release(int slot, int num_kept_tokens) const;
+  // Gives back the memory and the addresses of `slot` beyond its first `num_kept_tokens` tokens.
+  void Release(int slot, int num_kept_tokens);
 
  private:
-  int blocks_per_layer() const { return PaddedKeys(shape_.context_size) / kKeyBlock; }
-  // One layer's blocks. `layer` may be the number of layers: the end.
-  char* Layer(int slot, int layer) const {
-    return memory_.data() + (static_cast<size_t>(slot) * shape_.num_layers + layer) *
-                                blocks_per_layer() * block_bytes_;
+  int64_t BlockBytes() const { return int64_t{block_bytes_} * shape_.num_layers; }  // All layers'.
+  size_t SlotBytes(int num_tokens) const {
+    return PaddedKeys(num_tokens) / kKeyBlock * BlockBytes();
+  }
+  // One layer's part of the block that has `position`.
+  char* Block(int slot, int layer, int position) const {
+    return slots_[slot].data() + position / kKeyBlock * BlockBytes() + layer * block_bytes_;
   }
 
   Shape shape_;
   ptrdiff_t key_bytes_ = 0;    // Of one head's keys in a block,
   ptrdiff_t value_bytes_ = 0;  // and values;
   ptrdiff_t block_bytes_ = 0;  // of all heads'.
-  MemoryRegion memory_;
+  std::vector<MemoryRegion> slots_;
 };
 
 }  // namespace chorus

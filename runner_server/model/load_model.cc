@@ -85,8 +85,9 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
     const absl::StatusOr<Gpt2Config> config = ParseGpt2Config(json);
     if (!config.ok()) return InFile(config_path, config.status());
     ASSIGN_OR_RETURN(const SafetensorsFile file, OpenWeights(directory, loaded.architecture));
-    ASSIGN_OR_RETURN(loaded.model, Gpt2::Create(*config, file, options.precision,
-                                                options.num_threads, options.num_kv_slots));
+    ASSIGN_OR_RETURN(loaded.model,
+                     Gpt2::Create(*config, file, options.precision, options.num_threads,
+                                  options.num_kv_slots, options.max_kv_bytes));
     loaded.bos_token_id = config->bos_token_id;
     loaded.eos_token_id = config->eos_token_id;
   } else {

@@ -16,8 +16,9 @@ namespace chorus {
 
 struct ModelOptions {
   Precision precision = Precision::kFloat32;
-  int num_threads = 1;    // Compute threads, the caller's included. >= 1.
-  int num_kv_slots = 32;  // Sequences a generator can hold at once. >= 1.
+  int num_threads = 1;       // Compute threads, the caller's included. >= 1.
+  int num_kv_slots = 32;     // Sequences a generator can hold at once. >= 1.
+  int64_t max_kv_bytes = 0;  // Of a generator's KV cache. 0: what its slots can hold.
 };
 
 struct LoadedModel {

@@ -55,6 +55,24 @@ TEST(MemoryRegionTest, RefusesWhatCannotBeHad) {
   }
 }
 
+TEST(MemoryRegionTest, ChangesItsSizeAndKeepsWhatItHas) {
+  MemoryRegion region;
+  ASSERT_TRUE(region.Resize(8192));
+  region.floats()[0] = 3;
+  region.floats()[2047] = 4;
+  ASSERT_TRUE(region.Resize(size_t{64} << 20));
+  EXPECT_EQ(region.size_bytes(), size_t{64} << 20);
+  EXPECT_EQ(region.floats()[2047], 4);
+  EXPECT_EQ(region.floats()[(size_t{16} << 20) - 1], 0);
+  EXPECT_FALSE(region.Resize(size_t{1} << 60));
+  ASSERT_TRUE(region.Resize(4096));
+  EXPECT_EQ(region.floats()[0], 3);
+  ASSERT_TRUE(region.Resize(8192));
+  EXPECT_EQ(region.floats()[2047], 0);
+  ASSERT_TRUE(region.Resize(0));
+  EXPECT_EQ(region.data(), nullptr);
+}
+
 TEST(MemoryRegionTest, MovesAndEmpties) {
   MemoryRegion first = MemoryRegion::Create(4096, Paging::kLazy, "a test").value();
   first.floats()[0] = 3;

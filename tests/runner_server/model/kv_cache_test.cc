@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,18 +41,20 @@ class KvCacheTest : public testing::TestWithParam<KvElement> {
   static constexpr int kHeadSize = 64;
   static constexpr int kContext = 256;
 
-  KvCache Create() const {
+  static KvCache Create(int64_t max_bytes = 0) {
     return KvCache::Create({.num_slots = 3,
                             .num_layers = 2,
                             .num_heads = 3,
                             .head_size = kHeadSize,
                             .context_size = kContext,
-                            .element = GetParam()})
+                            .element = GetParam(),
+                            .max_bytes = max_bytes})
         .value();
   }
 
   // Each key is larger than the one before, so that the last one that a query sees takes it all.
-  static void Fill(const KvCache& cache, int slot, int num_tokens, float value) {
+  static void Fill(KvCache& cache, int slot, int num_tokens, float value) {
+    cache.Reserve(slot, num_tokens);
     for (int layer = 0; layer < 2; ++layer) {
       for (int head = 0; head < 3; ++head) {
         for (int t = 0; t < num_tokens; ++t) {
@@ -72,20 +76,23 @@ class KvCacheTest : public testing::TestWithParam<KvElement> {
     }
   }
 
+  // Of the slot's whole context; addresses that were given back hold nothing.
   static int64_t CommittedBytes(const KvCache& cache, int slot) {
-    AttentionArgs here, next;
-    cache.Bind(slot, 0, 0, here);
-    cache.Bind(slot + 1, 0, 0, next);
-    char* const begin = const_cast<char*>(here.keys);
-    std::vector<unsigned char> resident((next.keys - begin) / 4096);
-    EXPECT_EQ(mincore(begin, next.keys - begin, resident.data()), 0);
-    return 4096 *
-           std::count_if(resident.begin(), resident.end(), [](auto page) { return page & 1; });
+    AttentionArgs args;
+    cache.Bind(slot, 0, 0, args);
+    if (args.keys == nullptr) return 0;
+    int64_t num_pages = 0;
+    for (int64_t at = 0; at < kContext * cache.bytes_per_token(); at += 4096) {
+      unsigned char resident = 0;
+      if (mincore(const_cast<char*>(args.keys) + at, 4096, &resident) == 0)
+        num_pages += resident & 1;
+    }
+    return 4096 * num_pages;
   }
 };
 
 TEST_P(KvCacheTest, GivesEachHeadItsOwnMemory) {
-  const KvCache cache = Create();
+  KvCache cache = Create();
   for (int slot = 0; slot < 3; ++slot) Fill(cache, slot, 50, static_cast<float>(1 + 50 * slot));
   for (int slot = 0; slot < 3; ++slot) {
     for (const int position : {0, 1, 15, 16, 49}) {
@@ -95,7 +102,7 @@ TEST_P(KvCacheTest, GivesEachHeadItsOwnMemory) {
 }
 
 TEST_P(KvCacheTest, CommitsWhatItSaysATokenCosts) {
-  const KvCache cache = Create();
+  KvCache cache = Create();
   const int64_t element_bytes = GetParam() == KvElement::kFloat32 ? 4 : 2;
   EXPECT_EQ(cache.bytes_per_token(), 2 * 3 * (64 + 64) * element_bytes);
   EXPECT_EQ(cache.block_tokens(), 16);
@@ -107,7 +114,7 @@ TEST_P(KvCacheTest, CommitsWhatItSaysATokenCosts) {
 }
 
 TEST_P(KvCacheTest, ReleasesWhatIsNotKept) {
-  const KvCache cache = Create();
+  KvCache cache = Create();
   for (int slot = 0; slot < 3; ++slot) Fill(cache, slot, kContext, 1);
   cache.Release(1, 40);
   EXPECT_EQ(CommittedBytes(cache, 1), 48 * cache.bytes_per_token());
@@ -120,8 +127,26 @@ TEST_P(KvCacheTest, ReleasesWhatIsNotKept) {
   }
 }
 
+TEST_P(KvCacheTest, FollowsItsSequencesUnderACap) {
+  const int64_t bytes_per_token = Create().bytes_per_token();
+  KvCache cache = Create(/*max_bytes=*/400 * bytes_per_token);
+  for (const int num_tokens : {1, 16, 40, 100}) {
+    for (int slot = 0; slot < 3; ++slot) {
+      Fill(cache, slot, num_tokens, static_cast<float>(1 + 50 * slot));
+    }
+  }
+  cache.Reserve(1, 180);  // Moves what is there.
+  for (int slot = 0; slot < 3; ++slot)
+    ExpectHolds(cache, slot, 99, static_cast<float>(1 + 50 * slot));
+  cache.Release(1, 20);
+  ExpectHolds(cache, 1, 19, 51);
+  cache.Release(1, 0);
+  Fill(cache, 1, kContext, 7);
+  ExpectHolds(cache, 1, kContext - 1, 7);
+}
+
 TEST_P(KvCacheTest, CopiesAPrefixOfOneLayer) {
-  const KvCache cache = Create();
+  KvCache cache = Create();
   Fill(cache, 0, kContext, 1);
   Fill(cache, 2, kContext, 2);
   for (int layer = 0; layer < 2; ++layer) cache.CopyPrefix(2, 0, layer, /*num_tokens=*/20);
@@ -152,15 +177,56 @@ TEST(KvCacheBlocksTest, FillWholePages) {
   EXPECT_EQ(block_tokens(1, 20, 100), 112);   // A whole slot.
 }
 
-TEST(KvCacheLimitTest, RefusesWhatHasNoAddresses) {
-  EXPECT_EQ(KvCache::Create({.num_slots = 2'000'000'000,
-                             .num_layers = 1000,
-                             .num_heads = 1000,
-                             .head_size = 1000,
-                             .context_size = 1'000'000})
-                .status()
-                .code(),
-            absl::StatusCode::kResourceExhausted);
+TEST(KvCacheLimitTest, NamesTheFlagsWhereAddressesAreRefused) {
+  struct Case {
+    int num_slots, context_size;
+    int64_t max_bytes;
+    std::string_view message;
+  };
+  for (const Case& c : std::vector<Case>{
+           {2'000'000'000, 1'000'000'000, 0,
+            "no address space for the KV cache (2000000000 sequences of 1000000000 tokens). Give a "
+            "smaller --max_sequences, or --kv_cache_bytes; or raise the limit, of ulimit -v or "
+            "vm.overcommit_memory"},
+           {10'000, 1'000'000, 0,
+            "no address space for the KV cache, bytes: 5120000000000000 (10000 sequences of "
+            "1000000 "
+            "tokens). Give a smaller --max_sequences, or --kv_cache_bytes; or raise the limit, of "
+            "ulimit -v or vm.overcommit_memory"},
+           {10'000, 1'000'000, 4'000'000'000'000'000,
+            "no address space for the KV cache, bytes: 5000000000000000 (--kv_cache_bytes "
+            "4000000000000000 and a quarter). Give a smaller --kv_cache_bytes; or raise the limit, "
+            "of ulimit -v or vm.overcommit_memory"}}) {
+    const absl::Status status = KvCache::Create({.num_slots = c.num_slots,
+                                                 .num_layers = 100,
+                                                 .num_heads = 10,
+                                                 .head_size = 64,
+                                                 .context_size = c.context_size,
+                                                 .max_bytes = c.max_bytes})
+                                    .status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(std::string(status.message()), c.message);
+  }
+}
+
+TEST(KvCacheLimitTest, TakesAddressesForItsCapOnly) {
+  const auto num_pages = [] {
+    int64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    return pages;
+  };
+  const int64_t before = num_pages();
+  KvCache cache = KvCache::Create({.num_slots = 1000,
+                                   .num_layers = 100,
+                                   .num_heads = 10,
+                                   .head_size = 64,
+                                   .context_size = 1'000'000,
+                                   .max_bytes = int64_t{64} << 20})
+                      .value();
+  for (int slot = 0; slot < 8; ++slot) cache.Reserve(slot, 16);  // 8,192,000 bytes each.
+  EXPECT_LE((num_pages() - before) * 4096, int64_t{81} << 20);
+  for (int slot = 0; slot < 8; ++slot) cache.Release(slot, 0);
+  EXPECT_LE((num_pages() - before) * 4096, int64_t{1} << 20);
 }
 
 }  // namespace
