@@ -91,7 +91,8 @@ TEST_F(HttpRouterTest, StreamsInTheFormatTheClientTakes) {
                                      "\"text\":\" one\",\"num_tokens\":1,"
                                      "\"finish_reason\":\"FINISH_REASON_LENGTH\"}\n\n"));
   EXPECT_THAT(piece.bytes, HasSubstr("event: score\ndata: {\"index\":0,\"branch\":\"a\","
-                                     "\"score\":0.9,\"label\":\"POSITIVE\"}\n\n"));
+                                     "\"score\":0.9,\"label\":\"POSITIVE\",\"classified_tokens\":5,"
+                                     "\"truncated\":false}\n\n"));
   EXPECT_THAT(piece.bytes, HasSubstr("event: done\ndata: {\"prompt_tokens\":2,"
                                      "\"generated_tokens\":4,\"seed\":\"7\"}\n\n"));
   EXPECT_EQ(piece.end, absl::OkStatus());
@@ -137,7 +138,8 @@ TEST_F(HttpRouterTest, AnswersGraphAndModelsByName) {
   EXPECT_FALSE(Post("/v1/models/bert:classify", R"({"texts":["good"]})"));
   bert_->TakeClassify().Finish(1);
   EXPECT_EQ(later_->body, R"({"results":[{"label":"POSITIVE","score":1,"scores":[)"
-                          R"({"label":"NEGATIVE","score":0},{"label":"POSITIVE","score":1}]}]})");
+                          R"({"label":"NEGATIVE","score":0},{"label":"POSITIVE","score":1}],)"
+                          R"("num_tokens":5,"truncated":false}]})");
 }
 
 TEST_F(HttpRouterTest, TellsRunnersErrorsWithTheirCodes) {
