@@ -1,6 +1,7 @@
 #include "cli/answer.h"
 
 #include <algorithm>
+#include <iostream>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -54,6 +55,12 @@ absl::Status PrintText(RunnerSession& session, const AnswerOptions& options, con
   return is_read ? absl::OkStatus() : ReaderGone();
 }
 
+void WarnIfCut(const runner::v1::Classification& result) {
+  if (result.text_tokens() <= result.num_tokens()) return;
+  std::cerr << "chorus: the text has " << result.text_tokens() << " tokens and the model reads "
+            << result.num_tokens() << ": the label is of its beginning" << std::endl;
+}
+
 absl::Status PrintLabel(RunnerSession& session, const AnswerOptions& options, const Write& write,
                         std::stop_token stop) {
   if (options.max_length || options.max_new_tokens || options.do_sample || options.temperature ||
@@ -67,6 +74,7 @@ absl::Status PrintLabel(RunnerSession& session, const AnswerOptions& options, co
       response.results(0).probabilities_size() != response.labels_size()) {
     return absl::InternalError("the runner's answer does not fit its labels");
   }
+  WarnIfCut(response.results(0));
   const auto& probabilities = response.results(0).probabilities();
   const auto best = std::max_element(probabilities.begin(), probabilities.end());
   const int index = static_cast<int>(best - probabilities.begin());

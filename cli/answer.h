@@ -29,7 +29,8 @@ struct AnswerOptions {
 };
 
 // Waits for the runner's model, then writes its answer piece by piece: a generator's text, prompt
-// first, and a line end; a classifier's likeliest label and its probability. `write` returns false
+// first, and a line end; a classifier's likeliest label and its probability, and on standard error
+// that the text was longer than it reads. `write` returns false
 // when nobody reads any more, which ends the call.
 //
 // INVALID_ARGUMENT when a classifier is given generation parameters; else the runner's errors, and

@@ -99,6 +99,17 @@ TEST_F(AnswerTest, PrintsTheLikeliestLabel) {
   EXPECT_EQ(Output(), "NEGATIVE 0.7500\n");
 }
 
+TEST_F(AnswerTest, SaysOnStandardErrorThatTheTextWasCut) {
+  Serve(/*classifies=*/true);
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(Ask({.text = "good"}).ok());
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(Ask({.text = "a bad one"}).ok());
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "chorus: the text has 9 tokens and the model reads 4: the label is of its beginning\n");
+}
+
 TEST_F(AnswerTest, AClassifierTakesNoParameters) {
   Serve(/*classifies=*/true);
   for (const AnswerOptions& options : std::vector<AnswerOptions>{{.text = "x", .max_length = 1},

@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -62,6 +63,8 @@ grpc::Status ScriptedRunnerService::Classify(grpc::ServerContext*,
     runner::v1::Classification* result = response->add_results();
     result->add_probabilities(1 - positive);
     result->add_probabilities(positive);
+    result->set_text_tokens(static_cast<uint32_t>(text.size()));
+    result->set_num_tokens(std::min(result->text_tokens(), 4u));
   }
   return grpc::Status::OK;
 }

@@ -26,7 +26,8 @@ class ScriptedRunnerService : public runner::v1::RunnerService::Service {
   grpc::Status Generate(grpc::ServerContext* context, const runner::v1::GenerateRequest* request,
                         grpc::ServerWriter<runner::v1::GenerateResponse>* writer) override;
 
-  // A "good" text is POSITIVE with 0.875, any other NEGATIVE with 0.75.
+  // A "good" text is POSITIVE with 0.875, any other NEGATIVE with 0.75. Four tokens are read of it,
+  // which has a token a byte.
   grpc::Status Classify(grpc::ServerContext* context, const runner::v1::ClassifyRequest* request,
                         runner::v1::ClassifyResponse* response) override;
 

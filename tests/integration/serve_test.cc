@@ -368,6 +368,42 @@ TEST_F(ServeTest, ClassifiesTexts) {
               1.0, 1e-9);
 }
 
+TEST_F(ServeTest, TellsOfATextThatTheClassifierCutsOrRefusesIt) {
+  std::string text = "good";
+  for (int i = 0; i < 599; ++i) text += " good";
+  const std::string classify =
+      serve_->http() + "/v1/models/bert-base-uncased-classification:classify --json ";
+  const Reply cut = Curl(classify + "'" + json({{"texts", {"a good film", text}}}).dump() + "'");
+  ASSERT_EQ(cut.code, 200) << cut.body;
+  const json results = json::parse(cut.body)["results"];
+  EXPECT_EQ(results[0]["num_tokens"], 5);
+  EXPECT_EQ(results[0]["truncated"], false);
+  EXPECT_EQ(results[1]["num_tokens"], 602);
+  EXPECT_EQ(results[1]["truncated"], true);
+  const Reply refused = Curl(
+      classify + "'" + json({{"texts", {"a good film", text}}, {"truncate", false}}).dump() + "'");
+  EXPECT_EQ(refused.code, 400);
+  EXPECT_THAT(refused.body, HasSubstr("texts[1] has 602 tokens and the model reads at most 512"));
+}
+
+TEST_F(ServeTest, ReadsSpecialTokensAsCharactersWhereTheRequestSaysSo) {
+  const std::string tokenize = serve_->http() + "/v1/models/gpt2-generation:tokenize --json ";
+  const auto num_tokens = [&](const json& request) {
+    return json::parse(Curl(tokenize + "'" + request.dump() + "'").body)["tokens"].size();
+  };
+  EXPECT_EQ(num_tokens({{"text", "<|endoftext|>"}}), 1u);
+  EXPECT_GT(num_tokens({{"text", "<|endoftext|>"}, {"split_special_tokens", true}}), 1u);
+  const auto generated = [](bool split) {
+    const json request = {
+        {"text", "a<|endoftext|>b"}, {"seed", 7}, {"split_special_tokens", split}};
+    const Reply reply =
+        Curl(serve_->http() + "/v1/graphs/inference_graph:run --json '" + request.dump() + "'");
+    EXPECT_EQ(reply.code, 200) << reply.body;
+    return json::parse(reply.body)["results"];
+  };
+  EXPECT_NE(generated(true), generated(false));
+}
+
 TEST_F(ServeTest, RefusesWrongRequestsSayingWhatIsWrong) {
   struct Case {
     std::string arguments;  // After the server's address.
