@@ -96,23 +96,13 @@ Executor::Done<Result> Reply(Admission::Permit permit, InferenceHandler::Done<Re
 
 // The completion of a streamed run: gives the permit back and closes the stream.
 Executor::Done<std::vector<GraphResult>> EndStream(Admission::Permit permit,
-                                                   std::shared_ptr<EventQueue> events) {
-  return [permit = std::move(permit),
-          events = std::move(events)](absl::StatusOr<std::vector<GraphResult>> results) mutable {
+                                                   std::shared_ptr<EventQueue> events,
+                                                   std::shared_ptr<StreamingListener> listener) {
+  return [permit = std::move(permit), events = std::move(events), listener = std::move(listener)](
+             absl::StatusOr<std::vector<GraphResult>> results) mutable {
     { const Admission::Permit end = std::move(permit); }
     if (!results.ok()) return events->End(results.status());
-    v1::StreamEvent event;
-    v1::DoneEvent& done = *event.mutable_done();
-    uint32_t prompt_tokens = 0, generated_tokens = 0;
-    for (const GraphResult& result : *results) {
-      prompt_tokens += result.end.prompt_tokens;
-      generated_tokens += result.end.generated_tokens;
-      done.set_seed(result.seed);
-    }
-    done.set_prompt_tokens(prompt_tokens);
-    done.set_generated_tokens(generated_tokens);
-    events->Push(std::move(event));
-    events->End(absl::OkStatus());
+    listener->End(results->front().seed);
   };
 }
 
@@ -166,8 +156,8 @@ absl::Status InferenceHandler::StreamGraph(const std::string& graph, Request req
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain());
   return executor_.RunGraph(graph, std::move(*request.mutable_text()), overrides,
-                            ToContext(std::move(call)), std::move(listener),
-                            EndStream(std::move(permit), std::move(events)));
+                            ToContext(std::move(call)), listener,
+                            EndStream(std::move(permit), std::move(events), listener));
 }
 
 absl::Status InferenceHandler::ClassifyGeneratedTexts(
@@ -215,8 +205,8 @@ absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call 
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain());
   return executor_.Generate(request.model(), std::move(*request.mutable_text()), overrides,
-                            ToContext(std::move(call)), std::move(listener),
-                            EndStream(std::move(permit), std::move(events)));
+                            ToContext(std::move(call)), listener,
+                            EndStream(std::move(permit), std::move(events), listener));
 }
 
 absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,

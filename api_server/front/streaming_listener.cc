@@ -28,6 +28,8 @@ void StreamingListener::OnText(const TextId& id, TextDelta delta) {
 }
 
 void StreamingListener::OnGenerated(const TextId& id, const GraphResult& text) {
+  prompt_tokens_ += text.end.prompt_tokens;
+  generated_tokens_ += text.end.generated_tokens;
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);
@@ -48,6 +50,16 @@ void StreamingListener::OnScored(const TextId& id, const GraphResult& text) {
   score.set_truncated(text.classification.truncated);
   if (explain_) *score.mutable_timing() = TimingOf(text);
   events_->Push(std::move(event));
+}
+
+void StreamingListener::End(uint64_t seed) {
+  v1::StreamEvent event;
+  v1::DoneEvent& done = *event.mutable_done();
+  done.set_prompt_tokens(prompt_tokens_);
+  done.set_generated_tokens(generated_tokens_);
+  done.set_seed(seed);
+  events_->Push(std::move(event));
+  events_->End(absl::OkStatus());
 }
 
 }  // namespace chorus

@@ -4,6 +4,8 @@
 //
 // Thread safety: as GraphListener.
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -22,9 +24,14 @@ class StreamingListener final : public GraphListener {
   void OnGenerated(const TextId& id, const GraphResult& text) override;
   void OnScored(const TextId& id, const GraphResult& text) override;
 
+  // The end of a run that went well, all of which has been heard. `seed` is the run's.
+  void End(uint64_t seed);
+
  private:
   const std::shared_ptr<EventQueue> events_;
   const bool explain_;
+  std::atomic<uint32_t> prompt_tokens_ = 0;     // Of every generator that has ended,
+  std::atomic<uint32_t> generated_tokens_ = 0;  // whether its text is in the reply or not.
 };
 
 }  // namespace chorus

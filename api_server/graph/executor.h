@@ -60,6 +60,8 @@ struct TextId {
 class GraphListener {
  public:
   virtual ~GraphListener() = default;
+  // What follows the request's text, piece by piece. Of a generator that continues another's text
+  // the first piece is what that text has, of no tokens; none where it has nothing.
   virtual void OnText(const TextId& id, TextDelta delta) = 0;
   // `text` is whole, but for its score.
   virtual void OnGenerated(const TextId& id, const GraphResult& text) = 0;

@@ -73,6 +73,10 @@ void GraphRun::Generate(int generator, int sequence) {
   params.finish_within = FinishWithin();
   params.may_restart = options_.listener == nullptr;
   text.seed = params.seed;
+  if (options_.listener != nullptr && text.generated.size() > options_.text.size()) {
+    options_.listener->OnText(IdOf(generator, sequence),
+                              {.text = text.generated.substr(options_.text.size())});
+  }
   progress_[IndexOf(generator, sequence)].began_at = (*options_.clock)();
   options_.generators[generator]->Generate(
       text.generated, params, StepContext(),

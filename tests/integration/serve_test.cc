@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -189,6 +190,43 @@ TEST_F(ServeTest, AStreamBringsWhatTheWholeReplyHas) {
       EXPECT_EQ(scores[i], whole[i]["score"].get<double>()) << query;
     }
   }
+}
+
+TEST(ServeGraph, AStreamOfAChainBringsTheWholeReplysTexts) {
+  const std::string dir = MakeTempDir();
+  std::ofstream(dir + "/chain.yaml") << R"(name: chain
+nodes:
+- {name: plan, generate: {runner: gpt2-medium-generation, max_new_tokens: 6}}
+- {name: first, generate: {runner: gpt2-generation, input: plan, max_new_tokens: 10}}
+- {name: second, generate: {runner: distilgpt2-generation, input: first, max_new_tokens: 10}}
+- {name: aside, generate: {runner: distilgpt2-generation, input: plan, max_new_tokens: 5}}
+- {name: score, classify: {runner: bert-base-uncased-classification, inputs: [second, first, aside]}}
+output: score
+)";
+  Serve serve({"--graph", dir + "/chain.yaml"});
+  ASSERT_TRUE(serve.ready()) << serve.process().Log();
+  const auto call = [&](const std::string& verb) {
+    return Curl(serve.http() + "/v1/graphs/chain:" + verb +
+                " -H 'Accept: application/x-ndjson, application/json' --json '{\"text\": \"I have "
+                "an idea!\", \"seed\": 7, \"ignore_eos\": true, \"num_return_sequences\": 2}'")
+        .body;
+  };
+  const json whole = json::parse(call("run"))["results"];
+  ASSERT_THAT(whole, SizeIs(6));
+  std::vector<std::string> texts(whole.size(), "I have an idea!");
+  std::istringstream lines(call("streamRun"));
+  json event;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) continue;
+    event = json::parse(line);
+    if (!event.contains("token") || !event["token"].contains("index")) continue;
+    texts.at(event["token"]["index"].get<size_t>()) += event["token"]["text"].get<std::string>();
+  }
+  for (size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_EQ(texts[i], whole[i]["generated"].get<std::string>()) << i;
+  }
+  EXPECT_EQ(event["done"]["generated_tokens"], 2 * (6 + 10 + 10 + 5)) << event;
+  std::filesystem::remove_all(dir);
 }
 
 TEST_F(ServeTest, AScoreComesBeforeTheSlowestBranchEnds) {

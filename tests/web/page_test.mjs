@@ -498,6 +498,22 @@ test("reads events however they are cut", onlyStandIn, async () => {
   assert.match(await columns().first().locator(".text").textContent(), / é€😀$/);
 });
 
+test("shows of a chain the texts of the reply, each whole", onlyStandIn, async () => {
+  standIn.script = async (reply) => {
+    standIn.send(reply, "token", { branch: "plan", text: " a plan", num_tokens: 2, finish_reason: "FINISH_REASON_STOP" });
+    standIn.send(reply, "token", { index: 0, branch: "first", text: " a plan", num_tokens: 0 });
+    standIn.send(reply, "token", { index: 0, branch: "first", text: " was", num_tokens: 1, finish_reason: "FINISH_REASON_STOP" });
+    standIn.send(reply, "token", { index: 1, branch: "second", text: " a plan was", num_tokens: 0 });
+    standIn.send(reply, "token", { index: 1, branch: "second", text: " made", num_tokens: 1, finish_reason: "FINISH_REASON_STOP" });
+    standIn.send(reply, "done", { prompt_tokens: 9, generated_tokens: 4, seed: "7" });
+    reply.end();
+  };
+  await page.getByLabel("Prompt").fill("I have");
+  await runToEnd();
+  assert.equal(await columns().nth(0).locator(".text").textContent(), "I have a plan was");
+  assert.equal(await columns().nth(1).locator(".text").textContent(), "I have a plan was made");
+});
+
 test("shows hostile texts as texts", onlyStandIn, async () => {
   const hostile = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</scr' + "ipt>";
   standIn.script = async (reply) => {

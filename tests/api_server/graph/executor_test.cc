@@ -568,7 +568,7 @@ TEST_F(ExecutorTest, ATextThatIsOnlyContinuedHasNoPlaceInTheReply) {
   rb_->TakeGenerate().Finish(" here");
   rs_->TakeClassify().Finish(1);
   EXPECT_THAT(listener_->heard,
-              ElementsAre("- first:  am", "- first: whole I am", "0 second:  here",
+              ElementsAre("- first:  am", "- first: whole I am", "0 second:  am", "0 second:  here",
                           "0 second: whole I am here", "0 second: scored 1"));
 }
 
