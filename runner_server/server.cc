@@ -114,7 +114,7 @@ absl::Status RunnerServer::Load() {
                                            .max_step_tokens = flags_.max_step_tokens,
                                            .target_step_time = flags_.target_step_time,
                                            .kv_cache_bytes = flags_.kv_cache_bytes,
-                                           .queue = {.max_sequences = flags_.max_queued_sequences,
+                                           .queue = {.max_calls = flags_.max_queued_sequences,
                                                      .max_tokens = flags_.max_queued_tokens}},
                                           metrics_));
   metrics_.SetLoad([host = host_.get()] { return host->load(); });

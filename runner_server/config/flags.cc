@@ -62,7 +62,9 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.add_option("--kv_cache_bytes", flags.kv_cache_bytes,
                  "Memory the KV cache may use; 0: --max_sequences times the model's context")
       ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
-  app.add_option("--max_queued_sequences", flags.max_queued_sequences, "Sequences that may wait")
+  app.add_option(
+         "--max_queued_sequences", flags.max_queued_sequences,
+         "Calls that may wait: a generation is one, and so is a classification of many texts")
       ->check(CLI::Range(int64_t{1}, kMaxQueue));
   app.add_option("--max_queued_tokens", flags.max_queued_tokens, "Tokens that may wait")
       ->check(CLI::Range(int64_t{1}, kMaxQueue));

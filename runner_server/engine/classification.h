@@ -15,6 +15,7 @@ struct ClassificationRequest {
   std::vector<std::string> texts;     // At least one; valid UTF-8.
   bool refuse_truncation = false;     // Of texts longer than the engine's context.
   bool split_special_tokens = false;  // As Tokenizer::Encode's.
+  bool underway = false;              // As QueueBudget's and MicroBatcher's.
 };
 
 // What the classifier says of one text.

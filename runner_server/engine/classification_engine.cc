@@ -10,6 +10,14 @@
 #include "runner_server/scheduler/still_wanted.h"
 
 namespace chorus {
+namespace {
+
+QueueBudget::Options WithRoomForOthers(QueueBudget::Options options) {
+  options.max_tokens_of_call = std::max(int64_t{1}, options.max_tokens / 2);
+  return options;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ClassificationEngine>> ClassificationEngine::Create(
     std::unique_ptr<SequenceClassifier> model, const Tokenizer& tokenizer, EngineObserver& observer,
@@ -42,7 +50,7 @@ ClassificationEngine::ClassificationEngine(std::unique_ptr<ClassificationStepper
       context_size_(context_size),
       vocab_size_(vocab_size),
       labels_(std::move(labels)),
-      budget_(options.queue),
+      budget_(WithRoomForOthers(options.queue)),
       stepper_(stepper.get()),
       pipeline_(
           std::move(stepper),
@@ -61,7 +69,8 @@ absl::Status ClassificationEngine::Submit(ClassificationRequest request, absl::T
     if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
     return wanted;
   }
-  absl::StatusOr<QueueBudget::Ticket> ticket = budget_.Enter(std::ssize(request.texts));
+  absl::StatusOr<QueueBudget::Ticket> ticket =
+      budget_.Enter(std::ssize(request.texts), request.underway);
   if (!ticket.ok()) {
     observer_.OnRejected(RejectReason::kQueue);
     return ticket.status();
@@ -106,6 +115,7 @@ absl::StatusOr<ClassificationStepper::Arrival> ClassificationEngine::MakeArrival
   call.deadline = submission.deadline;
   call.stop = std::move(submission.stop);
   call.ticket = std::move(submission.ticket);
+  call.underway = submission.request.underway;
   arrival.on_done = std::move(submission.on_done);
   arrival.arrived_at = submission.arrived_at;
   return arrival;

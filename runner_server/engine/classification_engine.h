@@ -34,7 +34,9 @@ class ClassificationEngine {
  public:
   struct Options {
     MicroBatcher::Options batch;
-    QueueBudget::Options queue;       // What may wait to be run; a text is a sequence.
+    // What may wait to be run. Of max_tokens one call counts for half at most, that the texts of
+    // others find room beside it.
+    QueueBudget::Options queue;
     CoreLease* core_lease = nullptr;  // As EnginePipeline's.
     int max_text_tokens = INT_MAX;    // Where that is less than the model's context. >= 2.
   };

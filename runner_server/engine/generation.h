@@ -27,6 +27,7 @@ struct GenerationRequest {
   std::optional<uint32_t> top_logprobs;
   // After so long the text ends where it is. Without a token by then: DEADLINE_EXCEEDED.
   absl::Duration finish_within = absl::InfiniteDuration();
+  bool underway = false;  // As QueueBudget's.
 };
 
 inline constexpr uint32_t kMaxTopLogProbs = 20;

@@ -72,7 +72,7 @@ absl::Status GenerationEngine::Submit(GenerationRequest request, absl::Time dead
     if (absl::IsDeadlineExceeded(wanted)) observer_.OnRejected(RejectReason::kDeadline);
     return wanted;
   }
-  absl::StatusOr<QueueBudget::Ticket> ticket = budget_.Enter(1);
+  absl::StatusOr<QueueBudget::Ticket> ticket = budget_.Enter(1, request.underway);
   if (!ticket.ok()) {
     observer_.OnRejected(RejectReason::kQueue);
     return ticket.status();
@@ -134,6 +134,7 @@ absl::StatusOr<std::unique_ptr<Sequence>> GenerationEngine::MakeSequence(Submiss
   sequence->deadline = submission.deadline;
   sequence->finish_by = submission.arrived_at + request.finish_within;
   sequence->stop = std::move(submission.stop);
+  sequence->underway = request.underway;
   sequence->ticket = std::move(submission.ticket);
   return sequence;
 }

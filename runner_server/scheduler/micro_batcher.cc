@@ -25,14 +25,17 @@ void MicroBatcher::Add(ClassificationCall call) {
   assert(!call.rows.empty());
   auto waiting = std::make_unique<WaitingCall>();
   waiting->call = std::move(call);
-  calls_.push_back(std::move(waiting));
+  Queue& queue = waiting->call.underway ? underway_ : others_;
+  queue.push_back(std::move(waiting));
 }
 
 Batch MicroBatcher::Form(absl::Time now) {
   Batch batch;
   DropUnwanted(now, batch);
-  while (!calls_.empty()) {
-    WaitingCall& waiting = *calls_.front();
+  bool others_had_turn = others_.empty();
+  while (HasWork()) {
+    Queue& queue = NextQueue(batch);
+    WaitingCall& waiting = *queue.front();
     const int num_tokens = static_cast<int>(waiting.call.rows[waiting.next_row].size());
     // Nothing overtakes the row that does not fit, or long rows could wait for ever.
     if (std::ssize(batch.rows) == options_.max_batch_rows) {
@@ -44,24 +47,33 @@ Batch MicroBatcher::Form(absl::Time now) {
       break;
     }
     TakeRow(waiting, batch);
-    auto turn = std::move(calls_.front());
-    calls_.pop_front();
-    if (turn->next_row < turn->call.rows.size()) calls_.push_back(std::move(turn));
+    others_had_turn |= !waiting.call.underway;
+    auto turn = std::move(queue.front());
+    queue.pop_front();
+    if (turn->next_row < turn->call.rows.size()) queue.push_back(std::move(turn));
   }
+  passed_over_ = !others_had_turn;
   std::stable_sort(batch.rows.begin(), batch.rows.end(), [](const BatchRow& a, const BatchRow& b) {
     return a.tokens.size() < b.tokens.size();
   });
   return batch;
 }
 
+MicroBatcher::Queue& MicroBatcher::NextQueue(const Batch& batch) {
+  if (underway_.empty()) return others_;
+  return passed_over_ && batch.rows.empty() && !others_.empty() ? others_ : underway_;
+}
+
 void MicroBatcher::DropUnwanted(absl::Time now, Batch& batch) {
-  std::erase_if(calls_, [&](const auto& waiting) {
+  const auto drop = [&](const auto& waiting) {
     const ClassificationCall& call = waiting->call;
     absl::Status status = CheckStillWanted(call.stop, call.deadline, now);
     if (status.ok()) return false;
     batch.dropped.push_back({call.id, std::move(status)});
     return true;
-  });
+  };
+  std::erase_if(underway_, drop);
+  std::erase_if(others_, drop);
 }
 
 void MicroBatcher::TakeRow(WaitingCall& waiting, Batch& batch) const {
@@ -73,13 +85,17 @@ void MicroBatcher::TakeRow(WaitingCall& waiting, Batch& batch) const {
 }
 
 void MicroBatcher::Remove(uint64_t id) {
-  std::erase_if(calls_, [id](const auto& waiting) { return waiting->call.id == id; });
+  for (Queue* queue : {&underway_, &others_}) {
+    std::erase_if(*queue, [id](const auto& waiting) { return waiting->call.id == id; });
+  }
 }
 
 std::vector<uint64_t> MicroBatcher::RemoveAll() {
   std::vector<uint64_t> ids;
-  for (const auto& waiting : calls_) ids.push_back(waiting->call.id);
-  calls_.clear();
+  for (Queue* queue : {&underway_, &others_}) {
+    for (const auto& waiting : *queue) ids.push_back(waiting->call.id);
+    queue->clear();
+  }
   return ids;
 }
 

@@ -4,7 +4,10 @@
 // model is free, what has gathered meanwhile is the next batch.
 //
 // Calls take turns, a row each, so that a call of one text is not held up by a call of a thousand,
-// and none starves: a call that waits moves one place forward with every row taken.
+// and none starves: a call that waits moves one place forward with every row taken. Calls underway,
+// which are a step of a run that runners have worked for already, have turns before all others,
+// lest that work be lost; but where the others had no row in a batch, they have the first of the
+// next.
 //
 // Thread safety: none; owned and called by the engine thread only.
 // Invariants: (1) each row added is handed out once, or its call is dropped. (2) The rows of a call
@@ -32,6 +35,7 @@ struct ClassificationCall {
   absl::Time deadline = absl::InfiniteFuture();
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released row by row as they enter batches.
+  bool underway = false;       // Its turns come before those of calls that are not.
 };
 
 struct BatchRow {
@@ -73,10 +77,10 @@ class MicroBatcher {
   // Forgets the rows of a call that wait, if there are any.
   void Remove(uint64_t id);
 
-  // Forgets every row that waits; gives the ids of their calls, oldest turn first.
+  // Forgets every row that waits; gives the ids of their calls, in the order of their turns.
   std::vector<uint64_t> RemoveAll();
 
-  bool HasWork() const { return !calls_.empty(); }
+  bool HasWork() const { return !underway_.empty() || !others_.empty(); }
 
  private:
   struct WaitingCall {
@@ -84,13 +88,20 @@ class MicroBatcher {
     size_t next_row = 0;
   };
 
+  using Queue = std::deque<std::unique_ptr<WaitingCall>>;  // In order of turn.
+
   explicit MicroBatcher(const Options& options) : options_(options) {}
 
   void DropUnwanted(absl::Time now, Batch& batch);
+  // The queue whose first call has the next turn. There is work.
+  Queue& NextQueue(const Batch& batch);
   void TakeRow(WaitingCall& waiting, Batch& batch) const;
 
   const Options options_;
-  std::deque<std::unique_ptr<WaitingCall>> calls_;  // In order of turn; each has a row left.
+  // Each call has a row left.
+  Queue underway_;
+  Queue others_;
+  bool passed_over_ = false;  // The others waited, and had no row in the last batch.
 };
 
 }  // namespace chorus

@@ -18,6 +18,27 @@ namespace {
 // machine's neighbours too.
 constexpr double kCertainty = 0.5;
 
+constexpr int kMostPassed = 64;
+// So many texts of a prompt wait together, and newcomers go before the others.
+constexpr uint32_t kTextsTogether = 8;
+
+// Whether a newcomer has its turn before `other`, which waits.
+bool GoesBefore(const Sequence& newcomer, const Sequence& other) {
+  if (other.has_run() || other.num_passed >= kMostPassed) return false;
+  if (newcomer.underway != other.underway) return newcomer.underway;
+  return newcomer.sampling.sequence + kTextsTogether <= other.sampling.sequence;
+}
+
+// CANCELLED or DEADLINE_EXCEEDED where a sequence is not to run any more.
+absl::Status CheckNotLapsed(const Sequence& sequence, absl::Time now) {
+  absl::Status status = CheckStillWanted(sequence.stop, sequence.deadline, now);
+  if (status.ok() && now >= sequence.lapses_at()) {
+    return absl::DeadlineExceededError(
+        "the time given to the text was over before its first token");
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const Options& options,
@@ -57,7 +78,7 @@ ScheduledStep Scheduler::Schedule(absl::Time now) {
 void Scheduler::DropUnwanted(absl::Time now, ScheduledStep& step) {
   const auto drop_from = [&](auto& sequences) {
     for (auto& sequence : sequences) {
-      absl::Status status = CheckStillWanted(sequence->stop, sequence->lapses_at(), now);
+      absl::Status status = CheckNotLapsed(*sequence, now);
       if (status.ok()) continue;
       if (sequence->slot >= 0) slots_.Free(std::exchange(sequence->slot, -1));
       step.dropped.push_back({std::move(sequence), std::move(status)});
@@ -71,14 +92,23 @@ void Scheduler::DropUnwanted(absl::Time now, ScheduledStep& step) {
 void Scheduler::AdmitArrivals(absl::Time now, ScheduledStep& step) {
   for (auto& sequence : std::exchange(arrivals_, {})) {
     sequence->num_unshared = NumUnshared(*sequence);
-    absl::Status status = CheckStillWanted(sequence->stop, sequence->lapses_at(), now);
+    absl::Status status = CheckNotLapsed(*sequence, now);
     if (status.ok()) status = CheckInTime(*sequence, now);
     if (status.ok()) {
-      waiting_.push_back(std::move(sequence));
+      Enqueue(std::move(sequence));
     } else {
       step.dropped.push_back({std::move(sequence), std::move(status)});
     }
   }
+}
+
+void Scheduler::Enqueue(std::unique_ptr<Sequence> newcomer) {
+  auto place = waiting_.end();
+  while (place != waiting_.begin() && GoesBefore(*newcomer, **std::prev(place))) {
+    --place;
+    ++(*place)->num_passed;
+  }
+  waiting_.insert(place, std::move(newcomer));
 }
 
 int Scheduler::NumUnshared(const Sequence& sequence) const {
@@ -99,7 +129,9 @@ absl::Status Scheduler::CheckInTime(const Sequence& sequence, absl::Time now) co
   const absl::Duration predicted = kCertainty * TimeToFirstToken(sequence);
   if (now + predicted < deadline) return absl::OkStatus();
   return absl::DeadlineExceededError(
-      absl::StrCat("the first token would come after the deadline, which is in ",
+      absl::StrCat("the first token would come after ",
+                   deadline < sequence.deadline ? "the time given to the text, which ends in "
+                                                : "the deadline, which is in ",
                    absl::FormatDuration(deadline - now), ": at the earliest in ",
                    absl::FormatDuration(predicted), "; retry later or elsewhere"));
 }
@@ -111,15 +143,15 @@ absl::Duration Scheduler::TimeToFirstToken(const Sequence& sequence) const {
   const int most_that_passes = options_.max_step_tokens / 2;
   const bool passes = sequence.num_unshared <= most_that_passes;
   int64_t num_tokens = sequence.num_unshared;
-  const auto add_older = [&](const auto& others) {
+  const auto add_older = [&](const auto& others, bool wait) {
     for (const auto& other : others) {
-      if (other->is_decoding()) continue;
+      if (other->is_decoding() || (wait && GoesBefore(sequence, *other))) continue;
       const int num_left = std::min(other->num_uncached(), other->num_unshared);
       if (!passes || num_left <= most_that_passes) num_tokens += num_left;
     }
   };
-  add_older(running_);
-  add_older(waiting_);
+  add_older(running_, /*wait=*/false);
+  add_older(waiting_, /*wait=*/true);
   const int64_t num_steps = (num_tokens + options_.max_step_tokens - 1) / options_.max_step_tokens;
   const std::optional<absl::Duration> step_time =
       step_times_.Predict({.num_tokens = num_tokens / num_steps});

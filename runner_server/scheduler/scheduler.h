@@ -5,6 +5,10 @@
 // be, as DealPrefill deals it out; a waiting sequence starts as soon as there are a KV slot and the
 // memory for its prompt. Nothing waits for company, so there is no timer.
 //
+// Turns: a newcomer waits behind those that came before, but for the later ones of many texts of a
+// prompt, lest a call of 64 hold one of 1 up; and work underway goes before all that is not. A
+// sequence is passed by no more than kMostPassed newcomers, so none starves.
+//
 // Memory: where texts outgrow the cap on the KV cache, the youngest running sequence gives up its
 // slot and waits again, ahead of all others; it keeps its tokens, and when its turn comes, all of
 // them are run like a prompt. Prefixes: a sequence whose tokens begin like those of a running one
@@ -13,11 +17,11 @@
 //
 // Thread safety: none; owned and called by the engine thread only.
 // Invariants: (1) a sequence is in exactly one of running_, waiting_, arrivals_; one after the
-// other they are in order of arrival. (2) Exactly the running ones hold KV slots. (3) A step is
-// never empty while HasWork(), once what is no longer wanted has been dropped. (4) What a running
-// sequence has cached or is about to is committed. (5) The oldest running sequence gets on in every
-// step. Source: Yu et al., "Orca" (OSDI 2022); Agrawal et al., "Sarathi-Serve" (OSDI 2024); Kwon et
-// al., "PagedAttention" (SOSP 2023) for recomputation.
+// other they are in order of their turns, which "older" below means. (2) Exactly the running ones
+// hold KV slots. (3) A step is never empty while HasWork(), once what is no longer wanted has been
+// dropped. (4) What a running sequence has cached or is about to is committed. (5) The oldest
+// running sequence gets on in every step. Source: Yu et al., "Orca" (OSDI 2022); Agrawal et al.,
+// "Sarathi-Serve" (OSDI 2024); Kwon et al., "PagedAttention" (SOSP 2023) for recomputation.
 
 #include <deque>
 #include <memory>
@@ -123,6 +127,7 @@ class Scheduler {
   // The stages of Schedule.
   void DropUnwanted(absl::Time now, ScheduledStep& step);
   void AdmitArrivals(absl::Time now, ScheduledStep& step);
+  void Enqueue(std::unique_ptr<Sequence> newcomer);
   void AddDecodes(ScheduledStep& step);
   void StartWaiting();
   void AddPrefills(ScheduledStep& step);
@@ -142,7 +147,7 @@ class Scheduler {
   const Options options_;
   SlotPool& slots_;
   StepTimeModel step_times_;
-  // All oldest first.
+  // All in order of their turns.
   std::vector<std::unique_ptr<Sequence>> arrivals_;  // Since the last Schedule.
   std::deque<std::unique_ptr<Sequence>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;

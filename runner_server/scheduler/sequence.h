@@ -24,6 +24,7 @@ struct Sequence {
   absl::Time finish_by = absl::InfiniteFuture();  // The text that is there by then is all of it.
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released when the sequence is first in a step.
+  bool underway = false;       // A step of a run that runners have worked for already.
 
   // tokens[0, num_cached) are in the KV cache. The engine counts what it has run; the scheduler,
   // what it has copied, and it begins anew after a preemption.
@@ -33,6 +34,7 @@ struct Sequence {
   int slot = -1;            // KV slot while running.
   int num_unshared = 0;     // Of the prompt, what no older sequence had too on arrival.
   int num_preemptions = 0;  // How often it had to give up its slot.
+  int num_passed = 0;       // Newcomers that had their turn before it.
 
   // Whether it has been in a step.
   bool has_run() const { return num_cached > 0 || num_preemptions > 0; }

@@ -43,7 +43,8 @@ absl::Status ClassifyReactor::Submit(const HostedEngine<ClassificationEngine>& h
   RETURN_IF_ERROR(CheckRequest(request));
   return hosted.engine->Submit({.texts = {request.texts().begin(), request.texts().end()},
                                 .refuse_truncation = request.refuse_truncation(),
-                                .split_special_tokens = request.split_special_tokens()},
+                                .split_special_tokens = request.split_special_tokens(),
+                                .underway = request.underway()},
                                deadline, stop_.get_token(),
                                [this, hosted](absl::StatusOr<ClassificationResults> results) {
                                  if (!results.ok()) return End(results.status());

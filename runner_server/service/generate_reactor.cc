@@ -28,7 +28,8 @@ GenerationRequest ToGenerationRequest(const runner::v1::GenerateRequest& proto) 
                                .max_new_tokens = proto.max_new_tokens(),
                                .stop = {proto.stop().begin(), proto.stop().end()},
                                .ignore_eos = proto.ignore_eos(),
-                               .split_special_tokens = proto.split_special_tokens()};
+                               .split_special_tokens = proto.split_special_tokens(),
+                               .underway = proto.underway()};
   if (proto.has_top_logprobs()) request.top_logprobs = proto.top_logprobs();
   if (proto.finish_within_seconds() > 0) {
     request.finish_within = absl::Seconds(proto.finish_within_seconds());

@@ -442,6 +442,34 @@ TEST_F(ServeTest, ReadsSpecialTokensAsCharactersWhereTheRequestSaysSo) {
   EXPECT_NE(generated(true), generated(false));
 }
 
+TEST_F(ServeTest, AMaximalClassifyFailsNoGraphCallBesideIt) {
+  std::string text, texts;
+  for (int i = 0; i < 190; ++i) text += "good ";
+  for (int i = 0; i < 1024; ++i) texts += (i == 0 ? "\"" : ", \"") + text + "\"";
+  const std::string dir = MakeTempDir();
+  std::ofstream(dir + "/body") << R"({"texts": [)" << texts << "]}";
+  const std::string classify = "--max-time 280 '" + serve_->http() +
+                               "/v1/models/bert-base-uncased-classification:classify' --json @" +
+                               dir + "/body";
+  auto maximal = std::async(std::launch::async, [&] { return Curl(classify); });
+  do {
+    std::vector<std::future<Reply>> calls;
+    for (int i = 0; i < 8; ++i) {
+      calls.push_back(std::async(std::launch::async, [] {
+        return ClassifyGeneratedTexts(*serve_, "?max_new_tokens=4&seed=7");
+      }));
+    }
+    for (auto& call : calls) {
+      const Reply reply = call.get();
+      EXPECT_EQ(reply.code, 200) << reply.body;
+    }
+  } while (maximal.wait_for(seconds(0)) != std::future_status::ready);
+  const Reply reply = maximal.get();
+  EXPECT_EQ(reply.code, 200);
+  EXPECT_THAT(json::parse(reply.body)["results"], SizeIs(1024));
+  std::filesystem::remove_all(dir);
+}
+
 TEST_F(ServeTest, RefusesWrongRequestsSayingWhatIsWrong) {
   struct Case {
     std::string arguments;  // After the server's address.

@@ -146,9 +146,9 @@ TEST_F(ClassificationEngineTest, RefusesNoTextAndLateCalls) {
             absl::StatusCode::kCancelled);
 }
 
-TEST_F(ClassificationEngineTest, RefusesMoreTextsThanTheQueueHolds) {
+TEST_F(ClassificationEngineTest, RefusesMoreCallsThanTheQueueHolds) {
   hold_model_ = true;
-  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_sequences = 3}});
+  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_calls = 1}});
   std::deque<Reply> replies(3);
   ASSERT_TRUE(Submit({"a"}, replies[0]).ok());
   while (engine_->load().running_sequences == 0) std::this_thread::yield();
@@ -163,18 +163,50 @@ TEST_F(ClassificationEngineTest, RefusesMoreTextsThanTheQueueHolds) {
 
 TEST_F(ClassificationEngineTest, RefusesMoreTokensThanTheQueueHolds) {
   hold_model_ = true;
-  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_tokens = 5}});
-  std::deque<Reply> replies(3);
+  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_tokens = 6}});
+  std::deque<Reply> replies(4);
   ASSERT_TRUE(Submit({"a"}, replies[0]).ok());
   while (engine_->load().running_sequences == 0) std::this_thread::yield();
   ASSERT_TRUE(Submit({"abc"}, replies[1]).ok());
   ASSERT_TRUE(Submit({"abc"}, replies[2]).ok());
-  EXPECT_EQ(replies[2].Wait().status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(engine_->load().queued_tokens, 3);
+  ASSERT_TRUE(Submit({"abc"}, replies[3]).ok());
+  EXPECT_EQ(replies[3].Wait().status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(engine_->load().queued_tokens, 6);
   gate_.Close();
-  EXPECT_TRUE(replies[1].Wait().ok());
+  EXPECT_TRUE(replies[2].Wait().ok());
   engine_.reset();
   EXPECT_THAT(observer_.rejected, ElementsAre(RejectReason::kTokens));
+}
+
+TEST_F(ClassificationEngineTest, ACallOfManyTextsNeitherShutsOthersOutNorHoldsWorkUnderwayUp) {
+  hold_model_ = true;
+  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_calls = 3, .max_tokens = 100}});
+  Reply running, large, small, another, too_many;
+  ASSERT_TRUE(Submit({"a"}, running).ok());
+  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  // Ten times what may wait.
+  ASSERT_TRUE(Submit(std::vector<std::string>(200, "abcde"), large).ok());
+  ASSERT_TRUE(Submit({"abc"}, small).ok());
+  ASSERT_TRUE(Submit({"abc"}, another).ok());
+  EXPECT_EQ(Submit({"abc"}, too_many).code(), absl::StatusCode::kResourceExhausted);
+  std::deque<Reply> underway(10);
+  for (Reply& reply : underway) {
+    ASSERT_TRUE(
+        engine_
+            ->Submit({.texts = {"ab"}, .underway = true}, absl::InfiniteFuture(), {}, reply.Done())
+            .ok());
+  }
+  while (engine_->load().queued_tokens < 1000 + 2 * 3 + 10 * 2) std::this_thread::yield();
+  EXPECT_EQ(engine_->load().queued_sequences, 200 + 2 + 10);
+  // One batch of one row for each of those underway, and one in between for the others.
+  for (int i = 0; i < 1 + 2 * 10; ++i) {
+    bool go = true;
+    gate_.TryPush(go);
+  }
+  for (Reply& reply : underway) EXPECT_TRUE(reply.Wait().ok());
+  EXPECT_GT(engine_->load().queued_sequences, 190);
+  gate_.Close();
+  for (Reply* reply : {&running, &large, &small, &another}) EXPECT_TRUE(reply->Wait().ok());
 }
 
 TEST_F(ClassificationEngineTest, DrainsWhatItHasAccepted) {
@@ -209,7 +241,7 @@ TEST_F(ClassificationEngineTest, WarmsUp) {
 }
 
 TEST_F(ClassificationEngineTest, AnswersEveryCallerOnceUnderChurn) {
-  Make({.batch = {.max_batch_tokens = 20}, .queue = {.max_sequences = 30}});
+  Make({.batch = {.max_batch_tokens = 20}, .queue = {.max_calls = 30}});
   constexpr int kThreads = 4;
   constexpr int kCalls = 100;
   std::vector<std::deque<Reply>> replies(kThreads);

@@ -206,7 +206,7 @@ TEST_F(GenerationEngineTest, RefusesWhatComesTooLate) {
 
 TEST_F(GenerationEngineTest, RefusesMoreThanTheQueueHolds) {
   hold_model_ = true;
-  Make(Script(1, {1}), {.num_slots = 1}, {.queue = {.max_sequences = 2}});
+  Make(Script(1, {1}), {.num_slots = 1}, {.queue = {.max_calls = 2}});
   std::deque<GenerationReply> replies(4);
   const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 3};
   ASSERT_TRUE(Submit(request, replies[0]).ok());
@@ -361,7 +361,7 @@ TEST_F(GenerationEngineTest, RefusesATokenizerThatDoesNotFit) {
 TEST_F(GenerationEngineTest, AnswersEveryCallerOnceUnderChurn) {
   Make(HashLogits, {.num_slots = 3},
        {.schedule = {.max_step_tokens = 8},
-        .queue = {.max_sequences = 20},
+        .queue = {.max_calls = 20},
         .eos_token_id = FakeTokenizer::kEnd});
   const GenerationRequest request = {.text = "hello", .sampling = {.seed = 3}, .max_length = 40};
   GenerationReply expected;

@@ -53,6 +53,24 @@ TEST(MicroBatcher, LetsCallsTakeTurns) {  // The example of the header.
   EXPECT_FALSE(batcher->HasWork());
 }
 
+TEST(MicroBatcher, WorkUnderwayGoesFirstAndStarvesNobody) {
+  auto batcher = *MicroBatcher::Create({.max_batch_rows = 2});
+  const auto add = [&](uint64_t id, const std::vector<int>& lengths, bool underway) {
+    ClassificationCall call = MakeCall(id, lengths);
+    call.underway = underway;
+    batcher->Add(std::move(call));
+  };
+  add(1, {1, 1, 1}, false);
+  add(2, {2, 2, 2}, true);
+  add(3, {3, 3, 3}, true);
+  EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(2, 0), Pair(3, 0)));
+  EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(1, 0), Pair(2, 1)));
+  EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(2, 2), Pair(3, 1)));
+  EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(1, 1), Pair(3, 2)));
+  EXPECT_THAT(Rows(batcher->Form(kNow)), ElementsAre(Pair(1, 2)));
+  EXPECT_FALSE(batcher->HasWork());
+}
+
 TEST(MicroBatcher, DoesNotWaitForCompany) {
   auto batcher = *MicroBatcher::Create({});
   batcher->Add(MakeCall(1, {3}));
@@ -140,13 +158,17 @@ TEST(MicroBatcher, RemoveAllForgetsWhatWaits) {
   call.ticket = *budget.Enter(1);
   batcher->Add(std::move(call));
   batcher->Add(MakeCall(2, {4}));
-  EXPECT_THAT(batcher->RemoveAll(), ElementsAre(1, 2));
+  ClassificationCall underway = MakeCall(3, {4});
+  underway.underway = true;
+  batcher->Add(std::move(underway));
+  EXPECT_THAT(batcher->RemoveAll(), ElementsAre(3, 1, 2));
   EXPECT_FALSE(batcher->HasWork());
   EXPECT_EQ(budget.usage().sequences, 0);
 }
 
-// Random calls under steady overload: every row once and in order, budgets kept, and a call of one
-// row waits for at most one row of each call before it.
+// Random calls under steady overload, some of them underway: every row once and in order, budgets
+// kept, and a call of one row waits, of its own kind, for at most one row of each call before it.
+// The others are never passed over twice running.
 TEST(MicroBatcherProperty, HoldsItsInvariants) {
   constexpr int kMaxTokens = 40;
   constexpr int kMaxRows = 6;
@@ -157,18 +179,26 @@ TEST(MicroBatcherProperty, HoldsItsInvariants) {
   struct Live {
     size_t num_rows;
     int next_row = 0;
-    size_t rows_ahead;  // Taken before this call's first row, at most one for each older call.
+    bool underway;
+    size_t rows_ahead;  // Of its kind, before its first row: at most one for each older call.
   };
   std::map<uint64_t, Live> live;
   std::map<uint64_t, std::stop_source> stops;
   uint64_t next_id = 1;
+  bool passed_over = false;
   for (int round = 0; round < 1500 || batcher->HasWork(); ++round) {
     ASSERT_LT(round, 50000) << "something starves";
     for (int arrivals = round < 1500 ? pick(3) : 0; arrivals > 0; --arrivals) {
       std::vector<int> lengths(1 + pick(pick(10) == 0 ? 60 : 3));
       for (int& length : lengths) length = 1 + pick(50);
-      live[next_id] = {.num_rows = lengths.size(), .rows_ahead = live.size()};
       ClassificationCall call = MakeCall(next_id, lengths);
+      call.underway = pick(3) == 0;
+      const auto num_older = std::count_if(live.begin(), live.end(), [&](const auto& other) {
+        return other.second.underway == call.underway;
+      });
+      live[next_id] = {.num_rows = lengths.size(),
+                       .underway = call.underway,
+                       .rows_ahead = static_cast<size_t>(num_older)};
       call.stop = stops[next_id].get_token();
       batcher->Add(std::move(call));
       ++next_id;
@@ -189,16 +219,24 @@ TEST(MicroBatcherProperty, HoldsItsInvariants) {
 
     int num_tokens = 0;
     std::map<uint64_t, std::set<int>> taken;
+    size_t num_taken[2] = {};  // Of the others, and of those underway.
     for (const BatchRow& row : batch.rows) {
       num_tokens += static_cast<int>(row.tokens.size());
       EXPECT_EQ(row.tokens[0], static_cast<int32_t>(row.call));
       EXPECT_TRUE(taken[row.call].insert(row.index).second);
+      ++num_taken[live.at(row.call).underway];
     }
+    const bool others_wait = std::any_of(live.begin(), live.end(),
+                                         [](const auto& call) { return !call.second.underway; });
+    const bool others_pass = others_wait && num_taken[0] == 0;
+    EXPECT_FALSE(passed_over && others_pass);
+    passed_over = others_pass;
     EXPECT_EQ(num_tokens, batch.num_tokens);
     for (auto& [id, call] : live) {  // Those still waiting for their first turn have moved forward.
       if (call.next_row > 0 || taken.contains(id)) continue;
-      EXPECT_GE(call.rows_ahead, batch.rows.size()) << "a younger call overtook";
-      call.rows_ahead -= std::min(call.rows_ahead, batch.rows.size());
+      const size_t num_rows = num_taken[call.underway];
+      EXPECT_GE(call.rows_ahead, num_rows) << "a younger call overtook";
+      call.rows_ahead -= std::min(call.rows_ahead, num_rows);
     }
     for (const auto& [id, indices] : taken) {
       Live& call = live.at(id);

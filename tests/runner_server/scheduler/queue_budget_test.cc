@@ -17,17 +17,21 @@ void ExpectUsage(const QueueBudget& budget, int64_t sequences, int64_t tokens) {
   EXPECT_EQ(budget.usage().tokens, tokens);
 }
 
-TEST(QueueBudget, RefusesSequencesOverTheLimit) {
-  QueueBudget budget({.max_sequences = 3});
-  const absl::StatusOr<Ticket> two = budget.Enter(2);
+TEST(QueueBudget, RefusesCallsOverTheLimitHoweverManySequencesTheyHave) {
+  QueueBudget budget({.max_calls = 2});
+  absl::StatusOr<Ticket> many = budget.Enter(1000);
+  const absl::StatusOr<Ticket> second = budget.Enter(1);
+  EXPECT_TRUE(many.ok() && second.ok());
   const absl::StatusOr<Ticket> third = budget.Enter(1);
-  EXPECT_TRUE(two.ok() && third.ok());
-  const absl::StatusOr<Ticket> fourth = budget.Enter(1);
-  EXPECT_EQ(fourth.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(fourth.status().message(),
-            "the queue has no room for 1 more: it holds 3 of at most 3 sequences; retry later or "
+  EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(third.status().message(),
+            "the queue has no room for another call: it holds 2 of at most 2; retry later or "
             "elsewhere");
-  ExpectUsage(budget, 3, 0);
+  ExpectUsage(budget, 1001, 0);
+  many->Release({.sequences = 999, .tokens = 0});
+  EXPECT_FALSE(budget.Enter(1).ok());
+  many->Release({.sequences = 1, .tokens = 0});
+  EXPECT_TRUE(budget.Enter(1).ok());
 }
 
 TEST(QueueBudget, RefusesTokensOverTheLimit) {
@@ -46,12 +50,42 @@ TEST(QueueBudget, RefusesTokensOverTheLimit) {
 }
 
 TEST(QueueBudget, TakesAnythingThatComesAlone) {
-  QueueBudget budget({.max_sequences = 2, .max_tokens = 10});
+  QueueBudget budget({.max_calls = 2, .max_tokens = 10});
   Ticket large = *budget.Enter(50);
   EXPECT_TRUE(large.AddTokens(5).ok());
   EXPECT_TRUE(large.AddTokens(500).ok());
   ExpectUsage(budget, 50, 505);
-  EXPECT_FALSE(budget.Enter(1).ok());
+  EXPECT_FALSE(budget.Enter(1)->AddTokens(1).ok());
+}
+
+TEST(QueueBudget, OfOneCallNoMoreTokensCountThanItsShare) {
+  QueueBudget budget({.max_tokens = 10, .max_tokens_of_call = 5});
+  Ticket large = *budget.Enter(50);
+  EXPECT_TRUE(large.AddTokens(500).ok());
+  Ticket small = *budget.Enter(1);
+  EXPECT_TRUE(small.AddTokens(3).ok());
+  EXPECT_FALSE(budget.Enter(1)->AddTokens(3).ok());
+  ExpectUsage(budget, 51, 503);
+  large.Release({.sequences = 49, .tokens = 496});  // It counts with 4 now.
+  EXPECT_TRUE(budget.Enter(1)->AddTokens(3).ok());
+  ExpectUsage(budget, 2, 7);
+}
+
+TEST(QueueBudget, CallsUnderwayHaveRoomOfTheirOwn) {
+  QueueBudget budget({.max_calls = 1, .max_tokens = 10});
+  Ticket newcomer = *budget.Enter(1);
+  EXPECT_TRUE(newcomer.AddTokens(10).ok());
+  std::vector<Ticket> underway;
+  for (int i = 0; i < 5; ++i) {
+    underway.push_back(*budget.Enter(1, /*underway=*/true));
+    EXPECT_TRUE(underway.back().AddTokens(2).ok());
+  }
+  EXPECT_FALSE(budget.Enter(1, /*underway=*/true)->AddTokens(1).ok());
+  ExpectUsage(budget, 6, 20);
+  newcomer.Release();
+  EXPECT_TRUE(budget.Enter(1)->AddTokens(10).ok());  // They take none of it.
+  underway.clear();
+  ExpectUsage(budget, 0, 0);
 }
 
 TEST(QueueBudget, TicketsGiveBackWhatTheyHoldOnce) {
@@ -73,7 +107,7 @@ TEST(QueueBudget, TicketsGiveBackWhatTheyHoldOnce) {
 }
 
 TEST(QueueBudget, CountsRightFromManyThreads) {
-  QueueBudget budget({.max_sequences = 5, .max_tokens = 50});
+  QueueBudget budget({.max_calls = 3, .max_tokens = 50});
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
@@ -83,7 +117,7 @@ TEST(QueueBudget, CountsRightFromManyThreads) {
           EXPECT_LE(budget.usage().tokens, 50);
           ticket->Release({.sequences = 1, .tokens = 7});
         }
-        EXPECT_LE(budget.usage().sequences, 5);
+        EXPECT_LE(budget.usage().sequences, 6);
       }
     });
   }

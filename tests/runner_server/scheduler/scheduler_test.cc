@@ -137,6 +137,49 @@ TEST(Scheduler, StartsTheNextWhenASlotIsFreed) {
   EXPECT_THAT(f.Step(), ElementsAre(Row{2, 2, true}));
 }
 
+// With one slot: the ids of all sequences, in the order in which they get it.
+std::vector<uint64_t> Turns(Fixture& f) {
+  std::vector<uint64_t> ids;
+  while (f.scheduler->HasWork()) {
+    const ScheduledStep step = f.scheduler->Schedule(kNow);
+    Finish(step);
+    ids.push_back(f.scheduler->Remove(*step.rows.at(0).sequence)->id);
+  }
+  return ids;
+}
+
+TEST(Scheduler, NewcomersGoBeforeTheLaterOfManyTextsAndWorkUnderwayBeforeAll) {
+  Fixture f(1, 8);
+  for (uint32_t text = 0; text < 12; ++text) {
+    auto sequence = MakeSequence(100 + text, 2);
+    sequence->sampling.sequence = text;
+    f.scheduler->Add(std::move(sequence));
+  }
+  f.Step();
+  f.scheduler->Add(MakeSequence(1, 2));
+  auto underway = MakeSequence(2, 2);
+  underway->underway = true;
+  f.scheduler->Add(std::move(underway));
+  f.scheduler->Add(MakeSequence(3, 2));
+  EXPECT_THAT(Turns(f),
+              ElementsAre(100, 2, 101, 102, 103, 104, 105, 106, 107, 1, 3, 108, 109, 110, 111));
+}
+
+TEST(Scheduler, NobodyIsPassedForEver) {
+  Fixture f(1, 8);
+  f.scheduler->Add(MakeSequence(1, 2));
+  f.Step();
+  f.scheduler->Add(MakeSequence(2, 2));
+  for (uint64_t id = 100; id < 200; ++id) {
+    auto underway = MakeSequence(id, 2);
+    underway->underway = true;
+    f.scheduler->Add(std::move(underway));
+  }
+  const std::vector<uint64_t> turns = Turns(f);
+  EXPECT_EQ(turns.size(), 102u);
+  EXPECT_EQ(std::find(turns.begin(), turns.end(), 2u) - turns.begin(), 1 + 64);
+}
+
 TEST(Scheduler, SaysWhetherAnythingHadToWait) {
   Fixture f(2, 4);
   f.scheduler->Add(MakeSequence(1, 4));
@@ -466,6 +509,23 @@ TEST(SchedulerTime, RefusesWhatCannotBeInTime) {
   EXPECT_FALSE(Takes(f, MakeSequence(2, 100), 45));
   EXPECT_TRUE(Takes(f, MakeSequence(3, 300), 180));
   EXPECT_FALSE(Takes(f, MakeSequence(4, 300), 140));
+}
+
+TEST(SchedulerTime, SaysWhetherTheTextsTimeOrTheDeadlineIsTooShort) {
+  Fixture f(8, 128);
+  Teach(*f.scheduler);
+  const auto refusal = [&](uint64_t id, absl::Duration finish_within, absl::Time now) {
+    auto sequence = MakeSequence(id, 100);
+    sequence->deadline = kNow + absl::Seconds(10);
+    sequence->finish_by = kNow + finish_within;
+    f.scheduler->Add(std::move(sequence));
+    const ScheduledStep step = f.scheduler->Schedule(now);
+    return step.dropped.empty() ? absl::OkStatus() : step.dropped[0].status;
+  };
+  EXPECT_THAT(std::string(refusal(1, absl::Milliseconds(1), kNow).message()),
+              HasSubstr("after the time given to the text, which ends in 1ms: at the earliest in"));
+  EXPECT_EQ(refusal(2, absl::Milliseconds(1), kNow + absl::Milliseconds(1)).message(),
+            "the time given to the text was over before its first token");
 }
 
 TEST(SchedulerTime, CountsWhatIsBeforeANewcomer) {

@@ -409,7 +409,7 @@ TEST_F(RunnerServiceTest, AClassifierTokenizes) {
 
 TEST_F(RunnerServiceTest, TokenizesWhileTheModelIsBusyAndItsQueueFull) {
   hold_model_ = true;
-  ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_sequences = 1});
+  ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_calls = 1});
   grpc::ClientContext running_context, waiting_context;
   auto running = stub_->Generate(&running_context, GreedyRequest("a"));
   while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
@@ -540,7 +540,7 @@ TEST_F(RunnerServiceTest, GathersLogProbabilitiesWithTheText) {
 
 TEST_F(RunnerServiceTest, RefusesWhatTheQueueDoesNotHold) {
   hold_model_ = true;
-  ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_sequences = 1});
+  ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_calls = 1});
   const v1::GenerateRequest request = GreedyRequest("a");
   grpc::ClientContext first_context, second_context;
   auto first = stub_->Generate(&first_context, request);
@@ -549,7 +549,7 @@ TEST_F(RunnerServiceTest, RefusesWhatTheQueueDoesNotHold) {
   while (generation_engine_->load().queued_sequences == 0) std::this_thread::yield();
   const Generated third = Generate(request);
   EXPECT_EQ(third.status.error_code(), grpc::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(third.status.error_message(), HasSubstr("the queue has no room for 1 more"));
+  EXPECT_THAT(third.status.error_message(), HasSubstr("the queue has no room for another call"));
   gate_.Close();
   EXPECT_TRUE(Read(*first).status.ok());
   EXPECT_TRUE(Read(*second).status.ok());
