@@ -1,12 +1,17 @@
 #include "api_server/health_board.h"
 
+#include <glog/logging.h>
 #include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <utility>
 
 namespace chorus {
 
-void HealthBoard::Attach(const Executor::Runners& runners,
+void HealthBoard::Attach(const Executor& executor, const Executor::Runners& runners,
                          grpc::HealthCheckServiceInterface& service) {
   std::lock_guard lock(mutex_);
+  executor_ = &executor;
   runners_ = &runners;
   service_ = &service;
   service_->SetServingStatus("liveness", true);
@@ -15,6 +20,7 @@ void HealthBoard::Attach(const Executor::Runners& runners,
 
 void HealthBoard::Detach() {
   std::lock_guard lock(mutex_);
+  executor_ = nullptr;
   runners_ = nullptr;
   service_ = nullptr;
 }
@@ -40,8 +46,23 @@ void HealthBoard::UpdateLocked() {
     ready = ready && healthy;
     service_->SetServingStatus(name, healthy);
   }
+  NoteLocked(executor_->WrongModels());
+  ready = ready && wrong_models_.empty();
   service_->SetServingStatus("readiness", ready);
   service_->SetServingStatus("", ready);
+}
+
+void HealthBoard::NoteLocked(std::vector<std::string> wrong_models) {
+  const auto has = [](const std::vector<std::string>& sentences, const std::string& sentence) {
+    return std::binary_search(sentences.begin(), sentences.end(), sentence);
+  };
+  for (const std::string& sentence : wrong_models) {
+    if (!has(wrong_models_, sentence)) LOG(ERROR) << "not ready: " << sentence;
+  }
+  for (const std::string& sentence : wrong_models_) {
+    if (!has(wrong_models, sentence)) LOG(INFO) << "no longer so: " << sentence;
+  }
+  wrong_models_ = std::move(wrong_models);
 }
 
 }  // namespace chorus

@@ -8,6 +8,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -79,7 +80,7 @@ absl::Status Server::Create() {
   // HTTP binds first and serves last, so that a port that is taken is found before any call is.
   RETURN_IF_ERROR(CreateHttp());
   RETURN_IF_ERROR(CreateGrpc());
-  health_.Attach(runners_, *grpc_server_->GetHealthCheckService());
+  health_.Attach(*executor_, runners_, *grpc_server_->GetHealthCheckService());
   http_server_->Start();
   return absl::OkStatus();
 }
@@ -107,10 +108,9 @@ absl::Status Server::CreateHttp() {
       v1::ClassifyRequest::descriptor()->file()->FindServiceByName("InferenceService");
   ASSIGN_OR_RETURN(transcoder_, Transcoder::Create({&service, 1}));
   ASSIGN_OR_RETURN(OwnRoutes pages, MakePages(CHORUS_VERSION));
-  ASSIGN_OR_RETURN(router_,
-                   HttpRouter::Create(
-                       *transcoder_, methods_, all_metrics_,
-                       [this] { return executor_->UnhealthyRunners().empty(); }, std::move(pages)));
+  ASSIGN_OR_RETURN(router_, HttpRouter::Create(
+                                *transcoder_, methods_, all_metrics_,
+                                [this] { return WhyNotReady(); }, std::move(pages)));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};
   options.limits.max_body_bytes = config_.limits.max_body_bytes;
@@ -145,15 +145,36 @@ absl::Status Server::CreateGrpc() {
   return absl::OkStatus();
 }
 
+std::string Server::WhyNotReady() const {
+  std::vector<std::string> reasons = executor_->WrongModels();
+  if (!executor_->UnhealthyRunners().empty()) {
+    reasons.insert(reasons.begin(), "Runners are not ready.");
+  }
+  return absl::StrJoin(reasons, "\n");
+}
+
+absl::Status Server::CheckModels(const Executor::Graphs& graphs) const {
+  const std::vector<std::string> before = executor_->WrongModels();
+  std::vector<std::string> wrong = executor_->WrongModels(graphs);
+  std::erase_if(wrong, [&](const std::string& sentence) {
+    return std::binary_search(before.begin(), before.end(), sentence);
+  });
+  if (wrong.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrJoin(wrong, "\n"));
+}
+
 void Server::Reload(const absl::StatusOr<Config>& config) {
   absl::Status status = config.status();
   if (status.ok()) status = CheckOnlyGraphsDiffer(config_, *config);
+  if (status.ok()) status = CheckModels(config->graphs);
   if (!status.ok()) {
     LOG(ERROR) << "the configuration is refused, and the graphs stay as they are: "
                << status.message();
     return reload_metrics_.CountError();
   }
   executor_->SetGraphs(config->graphs);
+  for (const std::string& wrong : executor_->WrongModels()) LOG(ERROR) << "as before: " << wrong;
+  health_.Update();
   LOG(INFO) << "reloaded graphs=" << absl::StrJoin(config->graphs, ",", AppendName);
   reload_metrics_.CountOk();
 }

@@ -58,8 +58,9 @@ class Server {
                                                        const Config& config);
 
   // Serves the graphs of `config` in place of those it has; calls in progress end with the graph
-  // they began with. An error, or a change of anything else, leaves all as it is. Either goes into
-  // the log and the metrics.
+  // they began with. An error, a change of anything else, or a node that is now on a runner whose
+  // model does something else, leaves all as it is. Either goes into the log and the metrics; so do
+  // nodes that have been on such a runner before.
   void Reload(const absl::StatusOr<Config>& config);
 
   // Cancels what is in progress; Drain() first for an orderly end.
@@ -79,6 +80,11 @@ class Server {
   absl::Status CreateExecutor();
   absl::Status CreateHttp();
   absl::Status CreateGrpc();
+  // For people; empty when ready.
+  std::string WhyNotReady() const;
+  // FAILED_PRECONDITION says which nodes of `graphs` have a model that does something else, and
+  // have it not now.
+  absl::Status CheckModels(const Executor::Graphs& graphs) const;
 
   const Options options_;
   const Config config_;  // Of the start: its graphs may be replaced.

@@ -93,6 +93,11 @@ absl::Status PinModels(const Chorusfile& chorusfile, const GraphSummary& graph,
           absl::StrCat("no model for the graph's runner ", runner, ": ",
                        manifest.status().message(), "; an entry RUNNER=TAG names another"));
     }
+    if (const absl::Status status =
+            CheckTask(graph, runner, manifest->task, manifest->architecture);
+        !status.ok()) {
+      return chorusfile.places.Error("models", std::string(status.message()));
+    }
     RETURN_IF_ERROR(store.Verify(manifest->tag));
     *bundle.add_models() = PinModel(runner, *manifest);
   }

@@ -34,12 +34,27 @@ absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
           absl::StrCat("must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}: \"", absl::CEscape(runner),
                        "\""));
     }
+    summary.nodes.push_back({node.name(), runner, generates ? "generate" : "classify"});
     if (std::count(summary.runners.begin(), summary.runners.end(), runner) == 0) {
       summary.runners.push_back(runner);
     }
   }
   if (summary.runners.empty()) return places.Error("nodes", "no node names a runner");
   return summary;
+}
+
+absl::Status CheckTask(const GraphSummary& graph, const std::string& runner,
+                       const std::string& task, const std::string& architecture) {
+  if (task.empty()) return absl::OkStatus();
+  for (const GraphSummary::Node& node : graph.nodes) {
+    if (node.runner != runner || node.task == task) continue;
+    const bool generates = node.task == "generate";
+    return absl::InvalidArgumentError(absl::StrCat(
+        "graph \"", graph.name, "\": node \"", node.name, "\" ",
+        generates ? "generates" : "classifies", ", but the model of its runner \"", runner,
+        "\" is ", generates ? "a classifier" : "a generator", " (", architecture, ")"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace chorus

@@ -19,6 +19,7 @@
 #include "cli/socket_address.h"
 #include "cli/socket_directory.h"
 #include "cli/supervisor.h"
+#include "model_store/model_files.h"
 
 namespace chorus {
 namespace {
@@ -65,6 +66,20 @@ absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
     runners.push_back({name, model->tag ? model->tag->version : "", model->directory});
   }
   return runners;
+}
+
+// Whether each model does what the graph asks of it, as far as its config.json tells.
+absl::Status CheckTasks(const GraphSummary& graph, const std::vector<RunnerSpec>& runners) {
+  for (const RunnerSpec& runner : runners) {
+    const auto model = DescribeModel(runner.model_directory);
+    if (!model.ok()) continue;  // The runner says what is wrong with it.
+    const absl::Status status = CheckTask(graph, runner.name, model->task, model->architecture);
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat(status.message(), "; --model ", runner.name,
+                                                      "=FOLDER names another"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // What is to be served.
@@ -180,6 +195,7 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   ASSIGN_OR_RETURN(const Work work, options.bundle.empty()
                                         ? FindGraphAndModels(options, installation)
                                         : FindBundle(options));
+  RETURN_IF_ERROR(CheckTasks(work.graph, work.runners));
   ASSIGN_OR_RETURN(const ScratchDirectory directory, CreateSocketDirectory());
   settings.graph_file = work.graph_file;
   settings.directory = directory.path();

@@ -65,7 +65,7 @@ HttpReply PlainText(int status, std::string body) {
 
 absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(
     const Transcoder& transcoder, const MethodRegistry& methods,
-    const prometheus::Collectable& metrics, Ready ready, OwnRoutes pages) {
+    const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages) {
   for (const HttpBinding& binding : transcoder.bindings()) {
     const std::string name(binding.method->full_name());
     if (binding.method->server_streaming() ? methods.FindStream(name) == nullptr
@@ -76,15 +76,16 @@ absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(
     }
   }
   return absl::WrapUnique(
-      new HttpRouter(transcoder, methods, metrics, std::move(ready), std::move(pages)));
+      new HttpRouter(transcoder, methods, metrics, std::move(why_not_ready), std::move(pages)));
 }
 
 HttpRouter::HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
-                       const prometheus::Collectable& metrics, Ready ready, OwnRoutes pages)
+                       const prometheus::Collectable& metrics, WhyNotReady why_not_ready,
+                       OwnRoutes pages)
     : transcoder_(transcoder),
       methods_(methods),
       metrics_(metrics),
-      ready_(std::move(ready)),
+      why_not_ready_(std::move(why_not_ready)),
       own_routes_(std::move(pages)) {
   const auto alive = [](const HttpRequest&) { return PlainText(200, "\n"); };
   own_routes_["/livez"] = alive;
@@ -194,7 +195,7 @@ HttpReply HttpRouter::AllowReply(std::string allowed) const {
 
 HttpReply HttpRouter::Readyz() const {
   if (draining_) return PlainText(503, "The server is draining.");
-  if (!ready_()) return PlainText(503, "Runners are not ready.");
+  if (std::string why = why_not_ready_(); !why.empty()) return PlainText(503, std::move(why));
   return PlainText(200, "\n");
 }
 

@@ -24,8 +24,9 @@ namespace chorus {
 
 class HttpRouter final : public HttpHandler {
  public:
-  // True when every runner has a healthy replica. Called for each /readyz, from any thread.
-  using Ready = std::function<bool()>;
+  // Why the server is not ready, for people; empty when it is. Called for each /readyz, from any
+  // thread.
+  using WhyNotReady = std::function<std::string()>;
 
   // All must outlive the router and the calls it has begun. `pages` are routes besides the four
   // above; they win over those of `transcoder`. INTERNAL when `transcoder` has a route of a method
@@ -33,7 +34,8 @@ class HttpRouter final : public HttpHandler {
   static absl::StatusOr<std::unique_ptr<HttpRouter>> Create(const Transcoder& transcoder,
                                                             const MethodRegistry& methods,
                                                             const prometheus::Collectable& metrics,
-                                                            Ready ready, OwnRoutes pages = {});
+                                                            WhyNotReady why_not_ready,
+                                                            OwnRoutes pages = {});
 
   Match MatchHead(const HttpRequest& head) const override;
   std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) override;
@@ -44,7 +46,7 @@ class HttpRouter final : public HttpHandler {
 
  private:
   HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
-             const prometheus::Collectable& metrics, Ready ready, OwnRoutes pages);
+             const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages);
 
   HttpReply Readyz() const;
   HttpReply Metrics() const;
@@ -63,7 +65,7 @@ class HttpRouter final : public HttpHandler {
   const Transcoder& transcoder_;
   const MethodRegistry& methods_;
   const prometheus::Collectable& metrics_;
-  const Ready ready_;
+  const WhyNotReady why_not_ready_;
   OwnRoutes own_routes_;  // Not changed once made.
   std::atomic<bool> draining_ = false;
 };

@@ -31,12 +31,13 @@ void FillText(const GraphResult& result, const v1::GenerateRequest& request, Pro
   if (request.explain()) *proto.mutable_timing() = TimingOf(result);
 }
 
-void SetStatus(const GraphStatus::Node& node, v1::GraphNode& proto) {
-  proto.set_healthy_replicas(static_cast<uint32_t>(node.runner.num_healthy()));
+void SetStatus(const GraphStatus::Node& node, ModelTask task, v1::GraphNode& proto) {
+  proto.set_healthy_replicas(static_cast<uint32_t>(node.runner.num_healthy(task)));
   proto.set_replicas(static_cast<uint32_t>(node.runner.replicas.size()));
   proto.set_in_flight(node.stats.in_flight);
   proto.set_recent_calls(node.stats.recent_calls);
   proto.set_recent_failures(node.stats.recent_failures);
+  proto.set_recent_caller_errors(node.stats.recent_caller_errors);
   if (node.stats.p50) proto.set_p50_seconds(absl::ToDoubleSeconds(*node.stats.p50));
   if (node.stats.p99) proto.set_p99_seconds(absl::ToDoubleSeconds(*node.stats.p99));
 }
@@ -168,7 +169,7 @@ v1::Graph ToProto(const GraphStatus& status) {
     node.set_runner(generators[i].runner);
     if (generators[i].input) node.add_inputs(generators[*generators[i].input].name);
     node.set_waiting(status.generators[i].stats.waiting);
-    SetStatus(status.generators[i], node);
+    SetStatus(status.generators[i], ModelTask::kGenerate, node);
   }
   const Graph::Classifier& classifier = status.graph->classifier();
   v1::GraphNode& node = *graph.add_nodes();
@@ -176,7 +177,7 @@ v1::Graph ToProto(const GraphStatus& status) {
   node.set_kind(v1::NODE_KIND_CLASSIFY);
   node.set_runner(classifier.runner);
   for (const int input : classifier.inputs) node.add_inputs(generators[input].name);
-  SetStatus(status.classifier, node);
+  SetStatus(status.classifier, ModelTask::kClassify, node);
   return graph;
 }
 

@@ -12,6 +12,14 @@
 namespace chorus {
 namespace {
 
+// What a model is, and what a node does with one.
+const char* NameOf(ModelTask task) {
+  return task == ModelTask::kClassify ? "a classifier" : "a generator";
+}
+const char* UseOf(ModelTask task) {
+  return task == ModelTask::kClassify ? "classifies" : "generates";
+}
+
 // The entry of that name, or NOT_FOUND with those there are.
 template <typename Map>
 absl::StatusOr<typename Map::mapped_type> FindNamed(const Map& map, const std::string& name,
@@ -58,6 +66,9 @@ absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
   ASSIGN_OR_RETURN(Served served, FindNamed(*graphs(), graph_name, "graph"));
+  std::vector<std::string> wrong;
+  AddWrongModels(*served.graph, wrong);
+  if (!wrong.empty()) return absl::UnavailableError(wrong.front());
   return Run(std::move(served), std::move(text), overrides, std::move(context), std::move(listener),
              std::move(done));
 }
@@ -181,6 +192,43 @@ GraphStatus Executor::Describe(const Served& served) const {
   }
   status.classifier = describe(status.graph->classifier().runner, stats.classifier());
   return status;
+}
+
+void Executor::AddWrongModels(const Graph& graph, std::vector<std::string>& wrong) const {
+  const auto check = [&](const std::string& node, const std::string& runner, ModelTask task) {
+    const RunnerClient& client = *runners_.at(runner);
+    if (client.suits(task)) return;
+    const RunnerStatus status = client.status();
+    const auto replica = std::find_if(
+        status.replicas.begin(), status.replicas.end(),
+        [&](const auto& replica) { return replica.healthy && !replica.model.suits(task); });
+    if (replica == status.replicas.end()) return;  // It has gone meanwhile.
+    wrong.push_back(absl::StrCat("graph \"", graph.name(), "\": node \"", node, "\" ", UseOf(task),
+                                 ", but the model of its runner \"", runner, "\" is ",
+                                 NameOf(replica->model.task), " (", replica->model.architecture,
+                                 "): give the runner ", NameOf(task),
+                                 " or the node another runner"));
+  };
+  for (const Graph::Generator& generator : graph.generators()) {
+    check(generator.name, generator.runner, ModelTask::kGenerate);
+  }
+  if (graph.has_classifier()) {
+    check(graph.classifier().name, graph.classifier().runner, ModelTask::kClassify);
+  }
+}
+
+std::vector<std::string> Executor::WrongModels(const Graphs& graphs) const {
+  std::vector<std::string> wrong;
+  for (const auto& graph : graphs) AddWrongModels(*graph, wrong);
+  std::sort(wrong.begin(), wrong.end());
+  return wrong;
+}
+
+std::vector<std::string> Executor::WrongModels() const {
+  const std::shared_ptr<const ServedGraphs> served = graphs();
+  Graphs graphs;
+  for (const auto& [name, entry] : *served) graphs.push_back(entry.graph);
+  return WrongModels(graphs);
 }
 
 std::vector<std::string> Executor::UnhealthyRunners() const {

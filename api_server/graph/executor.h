@@ -139,8 +139,15 @@ class Executor {
   // Of one. NOT_FOUND when there is no such graph.
   absl::StatusOr<GraphStatus> DescribeGraph(const std::string& graph) const;
 
-  // The names of the runners that have no healthy replica, sorted; empty means ready.
+  // The names of the runners that have no healthy replica, sorted.
   std::vector<std::string> UnhealthyRunners() const;
+
+  // Where the nodes of graphs, by default of those served, are known to have runners whose models
+  // do something else: a sentence each, sorted, as `graph "g": node "a" generates, but the model of
+  // its runner "r" is a classifier (BertForSequenceClassification): …`. A run of such a graph is
+  // refused with UNAVAILABLE and the first of its sentences.
+  std::vector<std::string> WrongModels() const;
+  std::vector<std::string> WrongModels(const Graphs& graphs) const;
 
   // Blocks until no run is in progress, or until `deadline`. True if there is none.
   bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
@@ -155,6 +162,8 @@ class Executor {
   // Those of this moment.
   std::shared_ptr<const ServedGraphs> graphs() const;
   GraphStatus Describe(const Served& served) const;
+  // Those of one graph, as its nodes come.
+  void AddWrongModels(const Graph& graph, std::vector<std::string>& wrong) const;
   absl::Status Run(Served served, std::string text, const GenerateOverrides& overrides,
                    CallContext context, std::shared_ptr<GraphListener> listener,
                    Done<std::vector<GraphResult>> done);

@@ -11,8 +11,8 @@ namespace chorus {
 namespace {
 
 // What a reply takes on its way, of the time that is left.
-constexpr absl::Duration kLeastMargin = absl::Milliseconds(5);
-constexpr absl::Duration kMostMargin = absl::Milliseconds(50);
+constexpr absl::Duration kLeastWay = absl::Milliseconds(5);
+constexpr absl::Duration kMostWay = absl::Milliseconds(50);
 // The runner then says that there is no time for a token.
 constexpr absl::Duration kLeastTime = absl::Milliseconds(1);
 
@@ -70,21 +70,24 @@ void GraphRun::Generate(int generator, int sequence) {
   text.prompt_bytes = text.generated.size();
   GenerateParams params = options_.params[generator];
   params.sequence = static_cast<uint32_t>(sequence);
-  params.finish_within = FinishWithin();
+  Progress& progress = progress_[IndexOf(generator, sequence)];
+  progress.shares = DealTime();
+  params.finish_within = progress.shares.text();
   params.may_restart = options_.listener == nullptr;
   text.seed = params.seed;
   if (options_.listener != nullptr && text.generated.size() > options_.text.size()) {
     options_.listener->OnText(IdOf(generator, sequence),
                               {.text = text.generated.substr(options_.text.size())});
   }
-  progress_[IndexOf(generator, sequence)].began_at = (*options_.clock)();
+  progress.began_at = (*options_.clock)();
   options_.generators[generator]->Generate(
-      text.generated, params, StepContext(),
+      text.generated, params, StepContext(/*underway=*/node.input.has_value()),
       [self = shared_from_this(), generator, sequence](TextDelta delta) {
         self->OnText(generator, sequence, std::move(delta));
       },
       [self = shared_from_this(), generator, sequence](absl::StatusOr<GenerationEnd> end) {
-        const absl::Status status = end.status();
+        const absl::Status status =
+            self->Explain(self->progress_[self->IndexOf(generator, sequence)].shares, end.status());
         if (status.ok()) self->OnGenerated(generator, sequence, *std::move(end));
         self->OnEnd({{Plan::Step::kGenerate, generator}, sequence}, status);
       });
@@ -135,7 +138,8 @@ void GraphRun::OnGenerated(int generator, int sequence, GenerationEnd end) {
 void GraphRun::Classify(int row, int sequence) {
   const int generator = options_.graph->classifier().inputs[row];
   options_.classifier->Classify(
-      {text_of(generator, sequence).generated}, options_.classify_params, StepContext(),
+      {text_of(generator, sequence).generated}, options_.classify_params,
+      StepContext(/*underway=*/true),
       [self = shared_from_this(), row, generator,
        sequence](absl::StatusOr<std::vector<TextClassification>> classifications) {
         absl::Status status = classifications.status();
@@ -160,7 +164,7 @@ void GraphRun::OnScored(int generator, int sequence, TextClassification classifi
 }
 
 void GraphRun::OnEnd(Task task, const absl::Status& status) {
-  stats_.End(task.step, NumberOf(task), status.ok(), (*options_.clock)());
+  stats_.End(task.step, NumberOf(task), EndOf(status), (*options_.clock)());
   std::vector<Plan::Step> next;
   bool failed = false;
   bool finished = false;
@@ -228,15 +232,54 @@ absl::Status GraphRun::StatusOf(int generator, int sequence) {
   return at.has_value() ? text_of(*at, sequence).status : error_;
 }
 
-absl::Duration GraphRun::FinishWithin() const {
-  if (options_.context.deadline == absl::InfiniteFuture()) return absl::ZeroDuration();
+absl::Duration GraphRun::TimeShares::text() const {
+  if (left == absl::InfiniteDuration()) return absl::ZeroDuration();
+  return std::max(left - way - score, kLeastTime);
+}
+
+GraphRun::TimeShares GraphRun::DealTime() const {
+  if (options_.context.deadline == absl::InfiniteFuture()) return {};
   const absl::Time now = (*options_.clock)();
   const absl::Duration left = options_.context.deadline - now;
-  absl::Duration reserved = std::clamp(left / 20, kLeastMargin, kMostMargin);
+  TimeShares shares = {.left = left, .way = std::clamp(left / 20, kLeastWay, kMostWay)};
   if (options_.stats != nullptr) {
-    reserved += options_.stats->classifier().Take(now).p95.value_or(absl::ZeroDuration());
+    const absl::Duration most = std::max((left - shares.way) / 2, absl::ZeroDuration());
+    shares.score = std::min(options_.stats->classifier().Take(now).likely, most);
   }
-  return std::max(left - reserved, kLeastTime);
+  return shares;
+}
+
+absl::Status GraphRun::Explain(const TimeShares& shares, const absl::Status& status) const {
+  if (!absl::IsDeadlineExceeded(status) || shares.left == absl::InfiniteDuration() ||
+      (*options_.clock)() >= options_.context.deadline) {
+    return status;
+  }
+  const auto show = [](absl::Duration duration) {
+    return absl::FormatDuration(absl::Trunc(duration, absl::Microseconds(100)));
+  };
+  std::string words =
+      absl::StrCat(status.message(), "; of the ", show(shares.left), " that the call had left, ");
+  if (shares.score > absl::ZeroDuration()) {
+    absl::StrAppend(&words, show(shares.score),
+                    " were kept for the score (what scores took of late, at most half) and ");
+  }
+  absl::StrAppend(&words, show(shares.way), " for the reply's way; allow more time");
+  return absl::DeadlineExceededError(words);
+}
+
+CallEnd GraphRun::EndOf(const absl::Status& status) const {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return CallEnd::kOk;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kNotFound:
+      return CallEnd::kByCaller;
+    case absl::StatusCode::kCancelled:
+      return options_.context.stop.stop_requested() ? CallEnd::kByCaller : CallEnd::kCalledOff;
+    default:
+      return CallEnd::kFailed;
+  }
 }
 
 TextId GraphRun::IdOf(int generator, int sequence) const {
@@ -247,11 +290,12 @@ TextId GraphRun::IdOf(int generator, int sequence) const {
   return id;
 }
 
-CallContext GraphRun::StepContext() const {
+CallContext GraphRun::StepContext(bool underway) const {
   return {.deadline = options_.context.deadline,
           .stop = stop_.get_token(),
           .request_id = options_.context.request_id,
-          .traceparent = options_.context.traceparent};
+          .traceparent = options_.context.traceparent,
+          .underway = underway};
 }
 
 absl::Status GraphRun::Annotate(Plan::Step step, const absl::Status& status) const {

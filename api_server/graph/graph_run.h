@@ -58,10 +58,19 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     Plan::Step step;
     int sequence;
   };
+  // How what is left of the call's time is dealt out. Without a deadline it is infinite.
+  struct TimeShares {
+    absl::Duration left = absl::InfiniteDuration();
+    absl::Duration way;    // The reply's.
+    absl::Duration score;  // The classifier's.
+    // The text's. Zero: as long as it likes.
+    absl::Duration text() const;
+  };
   // Where the call of a generator is.
   struct Progress {
     absl::Time began_at;
     absl::Time last_text_at = absl::InfinitePast();  // When its latest text came.
+    TimeShares shares;                               // Of the call's time, as it began.
   };
 
   void Launch(Task task);
@@ -89,10 +98,14 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   // Among the calls of its kind.
   int NumberOf(Task task) const { return task.step.index * options_.num_sequences + task.sequence; }
   TextId IdOf(int generator, int sequence) const;
-  // How long a text may take now, so that it is scored and sent before the deadline. Zero: as long
-  // as it likes.
-  absl::Duration FinishWithin() const;
-  CallContext StepContext() const;
+  // So that a text which begins now is scored and sent before the deadline.
+  TimeShares DealTime() const;
+  // `status` of a text that had too little time, with how it was dealt out.
+  absl::Status Explain(const TimeShares& shares, const absl::Status& status) const;
+  // For the statistics.
+  CallEnd EndOf(const absl::Status& status) const;
+  // `underway`: runners have worked for what the step works on.
+  CallContext StepContext(bool underway) const;
   // `status` with the node and runner of `step` in front.
   absl::Status Annotate(Plan::Step step, const absl::Status& status) const;
 

@@ -43,8 +43,8 @@ class RunStats {
   void OnToken(Plan::Step step, int number) {
     if (stats_ != nullptr) stats_->node(step).OnFirstToken(call(step, number));
   }
-  void End(Plan::Step step, int number, bool ok, absl::Time now) {
-    if (stats_ != nullptr) stats_->node(step).End(call(step, number), ok, now);
+  void End(Plan::Step step, int number, CallEnd how, absl::Time now) {
+    if (stats_ != nullptr) stats_->node(step).End(call(step, number), how, now);
   }
 
  private:

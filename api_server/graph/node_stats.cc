@@ -1,5 +1,8 @@
 #include "api_server/graph/node_stats.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace chorus {
 
 NodeStats::Call NodeStats::Begin(absl::Time now) {
@@ -16,11 +19,32 @@ void NodeStats::OnFirstToken(Call& call) {
   --waiting_;
 }
 
-void NodeStats::End(Call& call, bool ok, absl::Time now) {
+void NodeStats::End(Call& call, CallEnd how, absl::Time now) {
   OnFirstToken(call);
+  const absl::Duration duration = now - call.begin;
   std::lock_guard lock(mutex_);
   --in_flight_;
-  (ok ? calls_ : failures_).Add(now - call.begin, now);
+  switch (how) {
+    case CallEnd::kOk:
+      calls_.Add(duration, now);
+      peak_ = std::max(duration, PeakLocked(now));
+      peak_at_ = now;
+      break;
+    case CallEnd::kFailed:
+      failures_.Add(duration, now);
+      break;
+    case CallEnd::kByCaller:
+      caller_errors_.Add(duration, now);
+      break;
+    case CallEnd::kCalledOff:
+      break;
+  }
+}
+
+absl::Duration NodeStats::PeakLocked(absl::Time now) const {
+  if (peak_at_ == absl::InfinitePast()) return absl::ZeroDuration();
+  const absl::Duration age = std::max(now - peak_at_, absl::ZeroDuration());
+  return peak_ * std::exp2(-absl::FDivDuration(age, kHalfLife));
 }
 
 NodeStats::Snapshot NodeStats::Take(absl::Time now) {
@@ -29,9 +53,11 @@ NodeStats::Snapshot NodeStats::Take(absl::Time now) {
           .waiting = waiting_,
           .recent_calls = calls_.Count(now),
           .recent_failures = failures_.Count(now),
+          .recent_caller_errors = caller_errors_.Count(now),
           .p50 = calls_.Quantile(0.5, now),
-          .p95 = calls_.Quantile(0.95, now),
-          .p99 = calls_.Quantile(0.99, now)};
+          .p99 = calls_.Quantile(0.99, now),
+          .likely =
+              std::min(calls_.Quantile(0.95, now).value_or(absl::ZeroDuration()), PeakLocked(now))};
 }
 
 }  // namespace chorus

@@ -1,14 +1,32 @@
 #include "api_server/runners/endpoint.h"
 
 #include <glog/logging.h>
+#include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <chrono>
 #include <utility>
 
 namespace chorus {
 namespace {
+
+namespace pb = ::chorus::runner::v1;
+
+// It is answered from memory.
+constexpr std::chrono::seconds kAnswerPatience(5);
+
+ModelTask FromProto(pb::Task task) {
+  switch (task) {
+    case pb::TASK_GENERATE:
+      return ModelTask::kGenerate;
+    case pb::TASK_CLASSIFY:
+      return ModelTask::kClassify;
+    default:
+      return ModelTask::kUnknown;
+  }
+}
 
 grpc::ChannelArguments ChannelArgs(int max_message_bytes) {
   grpc::ChannelArguments args;
@@ -40,10 +58,82 @@ Endpoint::Endpoint(Options options)
              [this](bool serving, const std::string& detail) { OnHealthChange(serving, detail); }) {
 }
 
-void Endpoint::OnHealthChange(bool serving, const std::string& detail) const {
+struct Endpoint::Question {
+  grpc::ClientContext context;
+  pb::GetModelInfoRequest request;
+  pb::GetModelInfoResponse response;
+};
+
+Endpoint::~Endpoint() {
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+    DropQuestionLocked();
+  }
+  questions_.Wait();
+}
+
+ModelKind Endpoint::model() const {
+  std::lock_guard lock(mutex_);
+  return model_;
+}
+
+bool Endpoint::suits(ModelTask task) const {
+  std::lock_guard lock(mutex_);
+  return model_.suits(task);
+}
+
+void Endpoint::DropQuestionLocked() {
+  if (question_ != nullptr) question_->context.TryCancel();
+  question_.reset();
+}
+
+void Endpoint::OnHealthChange(bool healthy, const std::string& detail) {
+  if (healthy) return AskForModel();
+  {
+    std::lock_guard lock(mutex_);
+    DropQuestionLocked();
+    serving_ = false;
+  }
+  Tell(false, detail);
+}
+
+void Endpoint::AskForModel() {
+  auto question = std::make_shared<Question>();
+  question->context.set_deadline(std::chrono::system_clock::now() + kAnswerPatience);
+  std::lock_guard lock(mutex_);
+  if (closing_) return;
+  DropQuestionLocked();
+  question_ = question;
+  // gRPC never answers inline.
+  stub_->async()->GetModelInfo(&question->context, &question->request, &question->response,
+                               [this, question, ticket = std::shared_ptr(questions_.Enter())](
+                                   const grpc::Status& status) { OnAnswer(*question, status); });
+}
+
+void Endpoint::OnAnswer(const Question& question, const grpc::Status& status) {
+  {
+    std::lock_guard lock(mutex_);
+    if (question_.get() != &question) return;  // It is not healthy any more, or was asked again.
+    question_.reset();
+    model_ = {};
+    if (status.ok()) {
+      model_ = {FromProto(question.response.task()), question.response.architecture()};
+    }
+    serving_ = true;
+  }
+  if (!status.ok()) {
+    LOG(WARNING) << "runner replica does not say what model it has runner=" << options_.runner
+                 << " endpoint=" << options_.address << " detail=\"" << status.error_message()
+                 << "\"";
+  }
+  Tell(true, question.response.architecture());
+}
+
+void Endpoint::Tell(bool serving, const std::string& detail) const {
   if (serving) {
     LOG(INFO) << "runner replica is serving runner=" << options_.runner
-              << " endpoint=" << options_.address;
+              << " endpoint=" << options_.address << " architecture=" << detail;
   } else {
     LOG(WARNING) << "runner replica is not serving runner=" << options_.runner
                  << " endpoint=" << options_.address << " detail=\"" << detail << "\"";

@@ -1,6 +1,10 @@
 #pragma once
 
-// One replica of a runner: its channel, its health, and how much work is on it.
+// One replica of a runner: its channel, its health, what model it has, and how much work is on it.
+//
+// When its health turns to SERVING it is asked for its model (GetModelInfo), for another may have
+// come since, and it is serving once it has answered. One that does not answer serves all the same,
+// and its model stays unknown.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -11,12 +15,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "absl/time/time.h"
 #include "api_server/runners/ejection.h"
 #include "api_server/runners/health_watch.h"
+#include "api_server/runners/runner_client.h"
+#include "base/in_flight.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 
 namespace chorus {
@@ -74,19 +81,31 @@ class Endpoint {
   // Begins to connect.
   explicit Endpoint(Options options);
 
+  // There is no lease any more; no callback runs afterwards.
+  ~Endpoint();
+
   // `tokens`: about how many the call will work on.
   Lease BeginCall(int64_t tokens) { return Lease(this, tokens); }
 
   chorus::runner::v1::RunnerService::Stub& stub() { return *stub_; }
   const std::string& address() const { return options_.address; }
-  bool serving() const { return watch_.serving(); }
+  bool serving() const { return serving_; }
+  ModelKind model() const;
+  bool suits(ModelTask task) const;  // As the model's.
   int num_calls() const { return num_calls_; }
   int64_t num_tokens() const { return num_tokens_; }  // Of the calls on it, still to do.
   Ejection& ejection() { return ejection_; }
   const Ejection& ejection() const { return ejection_; }
 
  private:
-  void OnHealthChange(bool serving, const std::string& detail) const;
+  // A call of GetModelInfo.
+  struct Question;
+
+  void OnHealthChange(bool healthy, const std::string& detail);
+  void AskForModel();
+  void DropQuestionLocked();
+  void OnAnswer(const Question& question, const grpc::Status& status);
+  void Tell(bool serving, const std::string& detail) const;
 
   const Options options_;
   const std::shared_ptr<grpc::Channel> channel_;
@@ -94,6 +113,14 @@ class Endpoint {
   std::atomic<int> num_calls_ = 0;
   std::atomic<int64_t> num_tokens_ = 0;
   Ejection ejection_;
+  std::atomic<bool> serving_ = false;  // Written under mutex_.
+
+  mutable std::mutex mutex_;
+  bool closing_ = false;                // Guarded by mutex_, as the following.
+  std::shared_ptr<Question> question_;  // Null: none whose answer still counts.
+  ModelKind model_;
+
+  InFlight questions_;
   HealthWatch watch_;  // Last: its callback uses the others.
 };
 

@@ -39,11 +39,12 @@ int64_t EstimateTokens(size_t num_bytes) { return static_cast<int64_t>(num_bytes
 // deletes itself when the call has ended.
 class Call {
  public:
-  Call(ReplicaSet& replicas, Endpoint::Lease lease, int64_t tokens, CallContext context,
-       std::stop_token shutdown, InFlight::Ticket ticket)
+  Call(ReplicaSet& replicas, Endpoint::Lease lease, ModelTask task, int64_t tokens,
+       CallContext context, std::stop_token shutdown, InFlight::Ticket ticket)
       : ticket_(std::move(ticket)),
         replicas_(replicas),
         lease_(std::move(lease)),
+        task_(task),
         tokens_(tokens),
         call_(std::move(context)),
         shutdown_(std::move(shutdown)) {
@@ -55,6 +56,7 @@ class Call {
  protected:
   ~Call() = default;
 
+  const CallContext& call() const { return call_; }
   // Of the attempt in progress.
   grpc::ClientContext& context() { return *context_; }
   pb::RunnerService::Stub& stub() { return lease_->stub(); }
@@ -78,7 +80,7 @@ class Call {
         call_.stop.stop_requested() || shutdown_.stop_requested()) {
       return false;
     }
-    Endpoint::Lease lease = replicas_.Choose(tokens_, lease_.get());
+    Endpoint::Lease lease = replicas_.Choose(task_, tokens_, lease_.get());
     if (!lease || !replicas_.TakeRetry()) return false;
     lease_ = std::move(lease);
     Prepare();
@@ -110,6 +112,7 @@ class Call {
   InFlight::Ticket ticket_;
   ReplicaSet& replicas_;
   Endpoint::Lease lease_;
+  const ModelTask task_;
   const int64_t tokens_;
   const CallContext call_;
   const std::stop_token shutdown_;
@@ -132,7 +135,9 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
                        : absl::Now() + params.finish_within),
         may_restart_(params.may_restart),
         on_text_(std::move(on_text)),
-        done_(std::move(done)) {}
+        done_(std::move(done)) {
+    request_.set_underway(call().underway);
+  }
 
   void Start() {
     if (finish_at_ != absl::InfiniteFuture()) {
@@ -281,17 +286,17 @@ GrpcRunnerClient::~GrpcRunnerClient() {
 }
 
 template <typename Request, typename Response, typename Done, typename Read, typename Method>
-void GrpcRunnerClient::StartUnary(Method method, Request request, int64_t tokens,
+void GrpcRunnerClient::StartUnary(Method method, Request request, ModelTask task, int64_t tokens,
                                   CallContext context, Done done, Read read) {
   InFlight::Ticket ticket = in_flight_.Enter();
-  Endpoint::Lease lease = replicas_.Choose(tokens);
+  Endpoint::Lease lease = replicas_.Choose(task, tokens);
   if (!lease) return FailSoon(replicas_.NoneHealthy(), std::move(ticket), std::move(done));
   auto on_reply = [done = std::move(done), read](absl::StatusOr<Response> reply) mutable {
     if (!reply.ok()) return std::move(done)(std::move(reply).status());
     std::move(done)(read(*reply));
   };
   (new UnaryCall<Request, Response>(std::move(request), std::move(on_reply), replicas_,
-                                    std::move(lease), tokens, std::move(context),
+                                    std::move(lease), task, tokens, std::move(context),
                                     shutdown_.get_token(), std::move(ticket)))
       ->Start(method);
 }
@@ -301,11 +306,11 @@ void GrpcRunnerClient::Generate(std::string prompt, const GenerateParams& params
   InFlight::Ticket ticket = in_flight_.Enter();
   const int64_t tokens =
       EstimateTokens(prompt.size()) + params.max_new_tokens.value_or(params.max_length);
-  Endpoint::Lease lease = replicas_.Choose(tokens);
+  Endpoint::Lease lease = replicas_.Choose(ModelTask::kGenerate, tokens);
   if (!lease) return FailSoon(replicas_.NoneHealthy(), std::move(ticket), std::move(done));
   (new GenerateCall(std::move(prompt), params, std::move(on_text), std::move(done), replicas_,
-                    std::move(lease), tokens, std::move(context), shutdown_.get_token(),
-                    std::move(ticket)))
+                    std::move(lease), ModelTask::kGenerate, tokens, std::move(context),
+                    shutdown_.get_token(), std::move(ticket)))
       ->Start();
 }
 
@@ -314,6 +319,7 @@ void GrpcRunnerClient::Classify(std::vector<std::string> texts, const ClassifyPa
   pb::ClassifyRequest request;
   request.set_refuse_truncation(!params.truncate);
   request.set_split_special_tokens(params.split_special_tokens);
+  request.set_underway(context.underway);
   int64_t tokens = 0;
   for (std::string& text : texts) {
     tokens += EstimateTokens(text.size());
@@ -321,7 +327,8 @@ void GrpcRunnerClient::Classify(std::vector<std::string> texts, const ClassifyPa
   }
   const int num_texts = request.texts_size();
   StartUnary<pb::ClassifyRequest, pb::ClassifyResponse>(
-      kClassify, std::move(request), tokens, std::move(context), std::move(done),
+      kClassify, std::move(request), ModelTask::kClassify, tokens, std::move(context),
+      std::move(done),
       [num_texts](const pb::ClassifyResponse& reply) { return FromProto(reply, num_texts); });
 }
 
@@ -332,8 +339,8 @@ void GrpcRunnerClient::Tokenize(std::string text, const TokenizeParams& params, 
   request.set_text(std::move(text));
   request.set_split_special_tokens(params.split_special_tokens);
   StartUnary<pb::TokenizeRequest, pb::TokenizeResponse>(
-      kTokenize, std::move(request), /*tokens=*/0, std::move(context), std::move(done),
-      [](pb::TokenizeResponse& reply) { return FromProto(reply); });
+      kTokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),
+      std::move(done), [](pb::TokenizeResponse& reply) { return FromProto(reply); });
 }
 
 void GrpcRunnerClient::Detokenize(std::vector<uint32_t> ids, CallContext context,
@@ -341,12 +348,15 @@ void GrpcRunnerClient::Detokenize(std::vector<uint32_t> ids, CallContext context
   pb::DetokenizeRequest request;
   request.mutable_ids()->Add(ids.begin(), ids.end());
   StartUnary<pb::DetokenizeRequest, pb::DetokenizeResponse>(
-      kDetokenize, std::move(request), /*tokens=*/0, std::move(context), std::move(done),
+      kDetokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),
+      std::move(done),
       [](pb::DetokenizeResponse& reply) { return std::move(*reply.mutable_text()); });
 }
 
 RunnerStatus GrpcRunnerClient::status() const { return replicas_.status(); }
 
 bool GrpcRunnerClient::healthy() const { return replicas_.healthy(); }
+
+bool GrpcRunnerClient::suits(ModelTask task) const { return replicas_.suits(task); }
 
 }  // namespace chorus

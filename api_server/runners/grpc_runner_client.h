@@ -53,14 +53,15 @@ class GrpcRunnerClient final : public RunnerClient {
   void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) override;
   RunnerStatus status() const override;
   bool healthy() const override;
+  bool suits(ModelTask task) const override;
 
  private:
   explicit GrpcRunnerClient(Options options);
 
-  // `read` makes of the reply what `done` takes. `tokens` as ReplicaSet::Choose.
+  // `read` makes of the reply what `done` takes. `task` and `tokens` as ReplicaSet::Choose.
   template <typename Request, typename Response, typename Done, typename Read, typename Method>
-  void StartUnary(Method method, Request request, int64_t tokens, CallContext context, Done done,
-                  Read read);
+  void StartUnary(Method method, Request request, ModelTask task, int64_t tokens,
+                  CallContext context, Done done, Read read);
 
   ReplicaSet replicas_;
   std::stop_source shutdown_;

@@ -134,14 +134,16 @@ std::unique_ptr<Endpoint> ReplicaSet::MakeEndpoint(const std::string& address) c
                         .on_health_change = options_.on_health_change});
 }
 
-Endpoint::Lease ReplicaSet::Choose(int64_t tokens, const Endpoint* except) {
+Endpoint::Lease ReplicaSet::Choose(ModelTask task, int64_t tokens, const Endpoint* except) {
   const absl::Time now = absl::Now();
   if (except == nullptr) budget_.OnCall(now);
   std::vector<Endpoint*> healthy, serving;
   std::lock_guard lock(mutex_);
+  const bool any_suits = SuitsLocked(task);
   for (const Replica& replica : replicas_) {
     Endpoint* endpoint = replica.endpoint.get();
     if (!endpoint->serving() || endpoint == except) continue;
+    if (any_suits && !endpoint->suits(task)) continue;
     serving.push_back(endpoint);
     if (!endpoint->ejection().ejected(now)) healthy.push_back(endpoint);
   }
@@ -193,7 +195,8 @@ RunnerStatus ReplicaSet::status() const {
     const Endpoint& endpoint = *replica.endpoint;
     status.replicas.push_back({.endpoint = endpoint.address(),
                                .healthy = endpoint.serving() && !endpoint.ejection().ejected(now),
-                               .num_ejections = endpoint.ejection().count()});
+                               .num_ejections = endpoint.ejection().count(),
+                               .model = endpoint.model()});
   }
   return status;
 }
@@ -202,6 +205,21 @@ bool ReplicaSet::healthy() const {
   std::lock_guard lock(mutex_);
   return std::any_of(replicas_.begin(), replicas_.end(),
                      [](const Replica& replica) { return replica.endpoint->serving(); });
+}
+
+bool ReplicaSet::suits(ModelTask task) const {
+  std::lock_guard lock(mutex_);
+  return SuitsLocked(task);
+}
+
+bool ReplicaSet::SuitsLocked(ModelTask task) const {
+  bool any_serves = false;
+  for (const Replica& replica : replicas_) {
+    if (!replica.endpoint->serving()) continue;
+    if (replica.endpoint->suits(task)) return true;
+    any_serves = true;
+  }
+  return !any_serves;
 }
 
 }  // namespace chorus

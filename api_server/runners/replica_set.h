@@ -53,9 +53,10 @@ class ReplicaSet {
   // There is no lease any more.
   ~ReplicaSet();
 
-  // A call that will work on about so many tokens, on the less loaded of two healthy replicas taken
-  // at random, but not on `except`. None when there is no such replica.
-  Endpoint::Lease Choose(int64_t tokens, const Endpoint* except = nullptr);
+  // A call for `task` that will work on about so many tokens, on the less loaded of two healthy
+  // replicas taken at random, but not on `except`. Replicas whose model does something else are
+  // chosen only where there are no others. None when there is no such replica.
+  Endpoint::Lease Choose(ModelTask task, int64_t tokens, const Endpoint* except = nullptr);
 
   // UNAVAILABLE, with why there is none to choose.
   absl::Status NoneHealthy() const;
@@ -66,8 +67,10 @@ class ReplicaSet {
   // Whether a call may be tried again at another replica.
   bool TakeRetry();
 
+  // As RunnerClient's.
   RunnerStatus status() const;
   bool healthy() const;
+  bool suits(ModelTask task) const;
 
  private:
   struct Replica {
@@ -84,6 +87,7 @@ class ReplicaSet {
   template <typename Predicate>
   bool RetireLocked(Predicate gone);
   void DestroyIdle();
+  bool SuitsLocked(ModelTask task) const;
   std::unique_ptr<Endpoint> MakeEndpoint(const std::string& address) const;
 
   const Options options_;

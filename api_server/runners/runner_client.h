@@ -24,6 +24,7 @@ struct CallContext {
   std::stop_token stop;
   std::string request_id;   // Sent as the metadata x-request-id,
   std::string traceparent;  // and traceparent; empty: not sent.
+  bool underway = false;    // A step of a run that runners have worked for already.
 };
 
 // Complete parameters of one generation; see chorus.runner.v1 for units and ranges.
@@ -108,20 +109,38 @@ struct TextToken {
   uint32_t end = 0;
 };
 
+// What a model does. Unknown is whatever may be asked of it.
+enum class ModelTask { kUnknown, kGenerate, kClassify };
+
+// The model of a replica, as it says itself.
+struct ModelKind {
+  ModelTask task = ModelTask::kUnknown;  // Until it has said so.
+  std::string architecture;              // Such as "GPT2LMHeadModel".
+
+  // Whether it may be asked for `wanted`.
+  bool suits(ModelTask wanted) const {
+    return task == wanted || task == ModelTask::kUnknown || wanted == ModelTask::kUnknown;
+  }
+};
+
 // One replica of a runner.
 struct ReplicaStatus {
   std::string endpoint;       // "host:port" or "unix:/path".
   bool healthy = false;       // Reports SERVING, and is not ejected.
   int64_t num_ejections = 0;  // For failing its calls all the same.
+  ModelKind model;
 };
 
 struct RunnerStatus {
   std::vector<ReplicaStatus> replicas;
   int64_t num_retries = 0;  // Calls that were tried again at another replica.
 
-  int num_healthy() const {
+  // Those that may be asked for `wanted`.
+  int num_healthy(ModelTask wanted = ModelTask::kUnknown) const {
     int count = 0;
-    for (const ReplicaStatus& replica : replicas) count += replica.healthy ? 1 : 0;
+    for (const ReplicaStatus& replica : replicas) {
+      count += replica.healthy && replica.model.suits(wanted) ? 1 : 0;
+    }
     return count;
   }
 };
@@ -137,8 +156,9 @@ class RunnerClient {
   virtual ~RunnerClient() = default;
 
   // Continues `prompt`: `on_text` for each piece of new text, in order and one at a time, then
-  // `done` once. UNAVAILABLE when no replica is healthy; other errors are the runner's. The message
-  // does not name the runner.
+  // `done` once. INVALID_ARGUMENT, as the runner's, where the model is no generator. UNAVAILABLE
+  // when no replica is healthy; other errors are the runner's. The message does not name the
+  // runner.
   virtual void Generate(std::string prompt, const GenerateParams& params, CallContext context,
                         OnText on_text, OnGenerated done) = 0;
 
@@ -155,6 +175,9 @@ class RunnerClient {
 
   // Whether at least one replica reports SERVING.
   virtual bool healthy() const = 0;
+
+  // False where replicas report SERVING, but the models of all of them do something else.
+  virtual bool suits(ModelTask task) const = 0;
 };
 
 }  // namespace chorus

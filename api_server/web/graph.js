@@ -36,7 +36,8 @@ class NodeCard {
     this.values = {};
     const list = make("dl", "facts");
     for (const [key, name] of [["in_flight", "in flight"], ["waiting", "queue"], ["calls", "calls"],
-                               ["p50", "p50"], ["p99", "p99"], ["failures", "failed"]]) {
+                               ["p50", "p50"], ["p99", "p99"], ["failures", "failed"],
+                               ["caller_errors", "by caller"]]) {
       this.values[key] = make("dd", "", "–");
       list.append(make("div", `fact-${key}`, make("dt", "", name), this.values[key]));
     }
@@ -59,6 +60,7 @@ class NodeCard {
     set("p99", seconds(node.p99_seconds));
     set("calls", String(node.recent_calls ?? 0));
     set("failures", String(node.recent_failures ?? 0));
+    set("caller_errors", String(node.recent_caller_errors ?? 0));
     const healthy = node.healthy_replicas ?? 0;
     const text = `${healthy} of ${node.replicas ?? 0} healthy`;
     this.health.title = text;

@@ -269,6 +269,53 @@ TEST_F(ServerTest, HealthFollowsTheRunners) {
   EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
 }
 
+TEST_F(ServerTest, AModelOfTheWrongKindIsSaidAndTheServerIsReadyOnceTheRightOneComes) {
+  StartAll();
+  const auto replace = [&](runner::v1::Task task, const std::string& architecture) {
+    HealthOf two(channel_, "two");
+    two.WaitUntil(true);
+    const std::string address = runners_["two"]->address();
+    runners_["two"].reset();
+    two.WaitUntil(false);
+    auto runner = FakeRunner::Start(
+        {.address = address,
+         .script = {.tokens = {" am"}, .task = task, .architecture = architecture}});
+    ASSERT_TRUE(runner.ok()) << runner.status();
+    runners_["two"] = *std::move(runner);
+    two.WaitUntil(true);
+  };
+  replace(runner::v1::TASK_CLASSIFY, "BertForSequenceClassification");
+  const std::string words =
+      "graph \"inference_graph\": node \"b\" generates, but the model of its runner \"two\" is a "
+      "classifier (BertForSequenceClassification): give the runner a generator or the node another "
+      "runner";
+  const SocketClient::Reply reply = Get("/readyz");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.body, words);
+  v1::ClassifyGeneratedTextsResponse response;
+  const grpc::Status status = ClassifyGeneratedTexts(response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), words);
+
+  // A reload that keeps it goes on, as one that ends it does; one that makes it is refused.
+  server_->Reload(WithGraphs({MakeGraph("inference_graph", {"a", "b"}), MakeGraph("new", {"a"})}));
+  EXPECT_EQ(Get("/v1/graphs/new").status, 200);
+  EXPECT_EQ(Get("/readyz").body, words);
+  server_->Reload(WithGraphs({MakeGraph("new", {"a"})}));
+  EXPECT_EQ(Get("/readyz").status, 200);
+  HealthOf(channel_, "readiness").WaitUntil(true);
+  server_->Reload(WithGraphs({MakeGraph("new", {"a", "b"})}));
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_THAT(Get("/metrics").body,
+              AllOf(HasSubstr("chorus_config_reloads_total{result=\"ok\"} 2\n"),
+                    HasSubstr("chorus_config_reloads_total{result=\"error\"} 1\n")));
+
+  replace(runner::v1::TASK_GENERATE, "GPT2LMHeadModel");
+  server_->Reload(WithGraphs({MakeGraph("inference_graph", {"a", "b"})}));
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
+}
+
 TEST_F(ServerTest, RefusesAPortThatIsTaken) {
   StartAll();
   const absl::Status http =

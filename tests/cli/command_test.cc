@@ -162,6 +162,9 @@ TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
       {{"--model", "gpt2-generation"}, "chorus: --model takes RUNNER=MODEL"},
       {{"--model", "gpt9=./x"}, "a runner that the graph does not have: gpt9"},
       {{"--model", "gpt2-generation=./x"}, "no model folder ./x"},
+      {{"--model", "gpt2-generation=models/demo/bert-sst2"},
+       "generates, but the model of its runner \"gpt2-generation\" is a classifier "
+       "(BertForSequenceClassification); --model gpt2-generation=FOLDER names another"},
   };
   for (const auto& c : kCases) {
     Program serve = Serve(c.arguments);

@@ -36,6 +36,23 @@ output: score
   EXPECT_THAT(graph->runners, ElementsAre("gpt2-generation", "distilgpt2-generation", "bert"));
 }
 
+TEST(CheckTask, NamesTheNodeWhoseRunnerHasAModelOfTheWrongKind) {
+  const GraphSummary graph = {
+      .name = "g",
+      .runners = {"writer", "scorer"},
+      .nodes = {
+          {"a", "writer", "generate"}, {"b", "writer", "generate"}, {"s", "scorer", "classify"}}};
+  EXPECT_TRUE(CheckTask(graph, "writer", "generate", "GPT2LMHeadModel").ok());
+  EXPECT_TRUE(CheckTask(graph, "scorer", "classify", "BertForSequenceClassification").ok());
+  EXPECT_TRUE(CheckTask(graph, "writer", "", "T5Model").ok());  // The runner refuses it.
+  EXPECT_EQ(CheckTask(graph, "writer", "classify", "BertForSequenceClassification").message(),
+            "graph \"g\": node \"a\" generates, but the model of its runner \"writer\" is a "
+            "classifier (BertForSequenceClassification)");
+  EXPECT_EQ(CheckTask(graph, "scorer", "generate", "GPT2LMHeadModel").message(),
+            "graph \"g\": node \"s\" classifies, but the model of its runner \"scorer\" is a "
+            "generator (GPT2LMHeadModel)");
+}
+
 TEST(ReadGraphFile, NamesFileAndLineOfWhatIsWrong) {
   const TempDirectory temp;
   const std::string file = (temp / "graph.yaml").native();

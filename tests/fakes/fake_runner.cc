@@ -197,8 +197,10 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
                                          pb::GetModelInfoResponse* response) override {
     response->set_name("fake");
     response->mutable_labels()->Assign(script_.labels.begin(), script_.labels.end());
+    response->set_task(script_.task);
+    response->set_architecture(script_.architecture);
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
+    reactor->Finish(ToGrpcStatus(script_.model_info));
     return reactor;
   }
 

@@ -29,6 +29,10 @@ class FakeRunner {
     std::vector<std::string> labels = {"NEGATIVE", "POSITIVE"};
     std::vector<double> probabilities = {0.25, 0.75};  // Of every text.
     uint32_t context_size = 512;                       // Of a Classify; a token a byte.
+    // What it says of its model; it answers all calls whatever that is.
+    chorus::runner::v1::Task task = chorus::runner::v1::TASK_UNSPECIFIED;
+    std::string architecture;
+    absl::Status model_info;  // What a GetModelInfo ends with.
   };
   struct Options {
     std::string address = "127.0.0.1:0";  // Or "unix:/path".

@@ -81,11 +81,14 @@ class PuppetRunnerClient : public RunnerClient {
     detokenize_calls_.push_back({std::move(ids), std::move(done)});
   }
   RunnerStatus status() const override {
-    return {.replicas = {{.endpoint = "a:1", .healthy = healthy_}, {.endpoint = "b:1"}}};
+    return {.replicas = {{.endpoint = "a:1", .healthy = healthy_, .model = model_},
+                         {.endpoint = "b:1"}}};
   }
   bool healthy() const override { return healthy_; }
+  bool suits(ModelTask task) const override { return !healthy_ || model_.suits(task); }
 
   void set_healthy(bool healthy) { healthy_ = healthy; }
+  void set_model(ModelKind model) { model_ = std::move(model); }
 
   size_t num_generate_calls() { return Size(generate_calls_); }
   size_t num_classify_calls() { return Size(classify_calls_); }
@@ -120,6 +123,7 @@ class PuppetRunnerClient : public RunnerClient {
   std::deque<TokenizeCall> tokenize_calls_;
   std::deque<DetokenizeCall> detokenize_calls_;
   bool healthy_ = true;
+  ModelKind model_;
 };
 
 }  // namespace chorus

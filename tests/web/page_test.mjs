@@ -553,6 +553,8 @@ test("draws the graph while its tab is open", async () => {
   assert.match(await nodes.last().textContent(), /bert-base-uncased.*classifies/);
   assert.match(await nodes.first().textContent(), /in flight\d+queue\d+calls\d+p50/);
   if (standIn) {
+    assert.match(await nodes.first().textContent(), /failed0by caller4/);
+    assert.equal(await nodes.first().getAttribute("data-failing"), "false");
     const calls = standIn.graphCalls;
     await page.waitForFunction((text) => document.querySelector(".fact-calls dd").textContent !== text,
       await page.locator(".fact-calls dd").first().textContent());

@@ -157,7 +157,7 @@ export class StandIn {
       name, kind, runner: `${name}-${kind === GENERATE ? "generation" : "classification"}`, inputs,
       healthy_replicas: 1, replicas: 1, in_flight: busy * 3,
       ...(kind === GENERATE ? { waiting: busy } : {}),
-      recent_calls: 118 + this.graphCalls, recent_failures: 0, p50_seconds: p50, p99_seconds: p50 * 1.8,
+      recent_calls: 118 + this.graphCalls, recent_failures: 0, recent_caller_errors: 4, p50_seconds: p50, p99_seconds: p50 * 1.8,
     };
   }
 }

@@ -26,8 +26,9 @@ class HttpRouterTest : public FrontFixture {
     auto transcoder = Transcoder::Create({&service, 1});
     EXPECT_TRUE(transcoder.ok()) << transcoder.status();
     transcoder_ = *std::move(transcoder);
-    auto router = HttpRouter::Create(*transcoder_, methods_, registry_, [this] { return ready_; },
-                                     {{"/", StaticReply("text/html", "<p>")}});
+    auto router =
+        HttpRouter::Create(*transcoder_, methods_, registry_, [this] { return why_not_ready_; },
+                           {{"/", StaticReply("text/html", "<p>")}});
     EXPECT_TRUE(router.ok()) << router.status();
     router_ = *std::move(router);
   }
@@ -58,7 +59,7 @@ class HttpRouterTest : public FrontFixture {
     return "";
   }
 
-  bool ready_ = true;
+  std::string why_not_ready_;
   MethodRegistry methods_;
   std::unique_ptr<Transcoder> transcoder_;
   std::unique_ptr<HttpRouter> router_;
@@ -225,11 +226,11 @@ TEST_F(HttpRouterTest, ServesHealthAsBentoMlDoes) {
     EXPECT_EQ(reply->body, "\n") << path;
     EXPECT_EQ(endpoint_, path);
   }
-  ready_ = false;
+  why_not_ready_ = "Runners are not ready.";
   EXPECT_EQ(Get("/readyz")->status, 503);
   EXPECT_EQ(Get("/readyz")->body, "Runners are not ready.");
   EXPECT_EQ(Get("/livez")->status, 200);
-  ready_ = true;
+  why_not_ready_.clear();
   EXPECT_EQ(Get("/readyz?verbose")->status, 200);
   router_->SetDraining();
   EXPECT_EQ(Get("/readyz")->status, 503);
@@ -268,13 +269,13 @@ TEST_F(HttpRouterTest, AnswersGraphsAtOnce) {
             R"({"name":"inference_graph","nodes":[)"
             R"({"name":"a","kind":"NODE_KIND_GENERATE","runner":"gpt2","inputs":[],)"
             R"("healthy_replicas":1,"replicas":2,"in_flight":0,"waiting":0,"recent_calls":0,)"
-            R"("recent_failures":0},)"
+            R"("recent_failures":0,"recent_caller_errors":0},)"
             R"({"name":"b","kind":"NODE_KIND_GENERATE","runner":"distilgpt2","inputs":[],)"
             R"("healthy_replicas":1,"replicas":2,"in_flight":0,"waiting":0,"recent_calls":0,)"
-            R"("recent_failures":0},)"
+            R"("recent_failures":0,"recent_caller_errors":0},)"
             R"({"name":"score","kind":"NODE_KIND_CLASSIFY","runner":"bert","inputs":["a","b"],)"
             R"("healthy_replicas":1,"replicas":2,"in_flight":0,"recent_calls":0,)"
-            R"("recent_failures":0}]})");
+            R"("recent_failures":0,"recent_caller_errors":0}]})");
   EXPECT_FALSE(Get("/v1/graphs"));
   EXPECT_THAT(later_->body, HasSubstr(R"({"graphs":[{"name":"inference_graph")"));
   EXPECT_EQ(Get("/v1/graphs/none")->status, 404);

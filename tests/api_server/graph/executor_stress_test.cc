@@ -104,6 +104,7 @@ class PoolRunnerClient : public RunnerClient {
   }
   RunnerStatus status() const override { return {.replicas = {{.healthy = true}}}; }
   bool healthy() const override { return true; }
+  bool suits(ModelTask) const override { return true; }
 
  private:
   bool Fails() { return fail_every_ > 0 && ++num_calls_ % fail_every_ == 0; }

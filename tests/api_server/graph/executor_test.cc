@@ -364,9 +364,13 @@ TEST_F(ExecutorTest, PassesDeadlineAndRequestIdToEveryStep) {
   auto first = ra_->TakeGenerate();
   EXPECT_EQ(first.context.deadline, deadline);
   EXPECT_EQ(first.context.request_id, "r1");
+  EXPECT_FALSE(first.context.underway);
   first.Finish("");
-  rb_->TakeGenerate().Finish("");
+  auto second = rb_->TakeGenerate();
+  EXPECT_TRUE(second.context.underway);
+  second.Finish("");
   auto row = rs_->TakeClassify();
+  EXPECT_TRUE(row.context.underway);
   EXPECT_EQ(row.context.deadline, deadline);
   EXPECT_EQ(row.context.request_id, "r1");
   row.Finish(1);
@@ -394,6 +398,81 @@ TEST_F(ExecutorTest, LeavesTheClassifierItsTime) {
   EXPECT_EQ(a.params.finish_within, absl::ZeroDuration());
   a.Fail(absl::InternalError(""));
   rb_->TakeGenerate().Fail(absl::InternalError(""));
+}
+
+TEST_F(ExecutorTest, AfterABurstShortDeadlinesHaveTimeForATextAtOnceAndSoonAllOfIt) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  ra_->TakeGenerate().Finish("");
+  rb_->TakeGenerate().Finish("");
+  now_ += absl::Seconds(5);
+  for (int i = 0; i < 2; ++i) rs_->TakeClassify().Finish(1);
+  const auto time_for_a_text = [&](absl::Duration left) {
+    EXPECT_TRUE(Run("tutorial", {}, {.deadline = now_ + left}).ok());
+    auto a = ra_->TakeGenerate();
+    const absl::Duration time = a.params.finish_within;
+    a.Fail(absl::InternalError(""));
+    rb_->TakeGenerate().Fail(absl::CancelledError(""));
+    return time;
+  };
+  EXPECT_EQ(time_for_a_text(absl::Milliseconds(60)), absl::Microseconds(27500));
+  EXPECT_EQ(time_for_a_text(absl::Milliseconds(150)), absl::Microseconds(71250));
+  EXPECT_GT(time_for_a_text(absl::Seconds(20)), absl::Seconds(14.5));
+  now_ += absl::Seconds(45);
+  EXPECT_GT(time_for_a_text(absl::Milliseconds(60)), absl::Milliseconds(40));
+  EXPECT_GT(time_for_a_text(absl::Milliseconds(150)), absl::Milliseconds(130));
+}
+
+TEST_F(ExecutorTest, SaysForWhatTheTimeOfATextThatHadTooLittleWasKept) {
+  ASSERT_TRUE(Run("tutorial").ok());
+  ra_->TakeGenerate().Finish("");
+  rb_->TakeGenerate().Finish("");
+  now_ += absl::Seconds(5);
+  for (int i = 0; i < 2; ++i) rs_->TakeClassify().Finish(1);
+  const auto fail = [&](absl::Duration after) {
+    EXPECT_TRUE(Run("tutorial", {}, {.deadline = now_ + absl::Milliseconds(100)}).ok());
+    now_ += after;
+    ra_->TakeGenerate().Fail(absl::DeadlineExceededError("no time"));
+    rb_->TakeGenerate().Fail(absl::CancelledError(""));
+    return Plain(outcome_.status());
+  };
+  EXPECT_EQ(fail(absl::Milliseconds(40)),
+            absl::DeadlineExceededError(
+                "a (ra): no time; of the 100ms that the call had left, 47.5ms were kept for the "
+                "score (what scores took of late, at most half) and 5ms for the reply's way; allow "
+                "more time"));
+  // The call's own deadline has passed: nothing that was kept is to blame.
+  EXPECT_EQ(fail(absl::Milliseconds(100)), absl::DeadlineExceededError("a (ra): no time"));
+}
+
+TEST_F(ExecutorTest, CountsWhatACallerDidApartFromFailures) {
+  struct Case {
+    absl::Status end;
+    bool caller_left;
+    uint32_t failures, caller_errors;
+  };
+  for (const Case& test : {
+           Case{absl::InvalidArgumentError("too long"), false, 0, 1},
+           Case{absl::CancelledError("left"), true, 0, 1},
+           Case{absl::CancelledError("called off"), false, 0, 0},
+           Case{absl::DeadlineExceededError("late"), false, 1, 0},
+           Case{absl::ResourceExhaustedError("full"), false, 1, 0},
+           Case{absl::UnavailableError("gone"), false, 1, 0},
+           Case{absl::InternalError("bug"), false, 1, 0},
+       }) {
+    SCOPED_TRACE(test.end.ToString());
+    executor_->SetGraphs({chain_});
+    executor_->SetGraphs({tutorial_, chain_});  // Begins to count anew.
+    std::stop_source stop;
+    ASSERT_TRUE(Run("tutorial", {}, {.stop = stop.get_token()}).ok());
+    if (test.caller_left) stop.request_stop();
+    ra_->TakeGenerate().Fail(test.end);
+    rb_->TakeGenerate().Fail(absl::CancelledError(""));  // Called off, or the caller has left.
+    const GraphStatus status = executor_->DescribeGraph("tutorial").value();
+    EXPECT_EQ(status.generators[0].stats.recent_failures, test.failures);
+    EXPECT_EQ(status.generators[0].stats.recent_caller_errors, test.caller_errors);
+    EXPECT_EQ(status.generators[1].stats.recent_failures, 0u);
+    EXPECT_EQ(status.generators[1].stats.recent_caller_errors, test.caller_left ? 1u : 0u);
+  }
 }
 
 TEST_F(ExecutorTest, StartsNoNodeAfterTheDeadline) {
@@ -645,6 +724,7 @@ TEST_F(ExecutorTest, ClassifiesWithOneModel) {
   ASSERT_TRUE(executor_->Classify("rs", {"good"}, {.truncate = false}, {}, outcome.Done()).ok());
   auto call = rs_->TakeClassify();
   EXPECT_THAT(call.texts, ElementsAre("good"));
+  EXPECT_FALSE(call.context.underway);
   call.Finish(0.5);
   ASSERT_TRUE(outcome.status().ok());
   EXPECT_EQ((*outcome.value)->size(), 1u);
@@ -664,6 +744,37 @@ TEST_F(ExecutorTest, SingleModelErrorsNameTheRunner) {
             absl::NotFoundError("no model is called \"x\"; there is ra, rb, rs"));
   EXPECT_EQ(executor_->Classify("y", {"I"}, {}, {}, classified.Done()),
             absl::NotFoundError("no model is called \"y\"; there is ra, rb, rs"));
+}
+
+TEST_F(ExecutorTest, NamesModelsThatDoSomethingElseAndRunsNoGraphOnThem) {
+  EXPECT_THAT(executor_->WrongModels(), IsEmpty());
+  rb_->set_model({ModelTask::kClassify, "BertForSequenceClassification"});
+  rs_->set_model({ModelTask::kGenerate, "GPT2LMHeadModel"});
+  const std::string second =
+      "graph \"chain\": node \"second\" generates, but the model of its runner \"rb\" is a "
+      "classifier (BertForSequenceClassification): give the runner a generator or the node another "
+      "runner";
+  EXPECT_THAT(
+      executor_->WrongModels(),
+      ElementsAre("graph \"chain\": node \"score\" classifies, but the model of its runner \"rs\" "
+                  "is a generator (GPT2LMHeadModel): give the runner a classifier or the node "
+                  "another runner",
+                  second, HasSubstr("graph \"tutorial\": node \"b\" generates"),
+                  HasSubstr("graph \"tutorial\": node \"score\" classifies")));
+  EXPECT_THAT(executor_->WrongModels({chain_}), SizeIs(2));
+  EXPECT_EQ(Run("chain"), absl::UnavailableError(second));
+  EXPECT_EQ(ra_->num_generate_calls(), 0u);
+  EXPECT_EQ(
+      executor_->DescribeGraph("chain")->generators[1].runner.num_healthy(ModelTask::kGenerate), 0);
+  // One model by itself is asked all the same, and says itself what it is.
+  ASSERT_TRUE(executor_->Generate("rb", "I", {}, {}, nullptr, outcome_.Done()).ok());
+  rb_->TakeGenerate().Fail(absl::InvalidArgumentError("is a classifier"));
+
+  rb_->set_model({ModelTask::kGenerate, "GPT2LMHeadModel"});
+  rs_->set_model({ModelTask::kClassify, "BertForSequenceClassification"});
+  EXPECT_THAT(executor_->WrongModels(), IsEmpty());
+  ASSERT_TRUE(Run("chain").ok());
+  ra_->TakeGenerate().Fail(absl::InternalError("enough"));
 }
 
 TEST_F(ExecutorTest, ListsUnhealthyRunners) {

@@ -152,7 +152,7 @@ TEST(GrpcRunnerClient, SendsEveryParameter) {
                     .top_p = 0.25,
                     .seed = ~uint64_t{0},
                     .branch = 2},
-                   {.request_id = "r-1"});
+                   {.request_id = "r-1", .underway = true});
   ASSERT_TRUE(generation.end.get().ok());
   ASSERT_EQ(runner->generate_requests().size(), 1u);
   const auto request = runner->generate_requests()[0];
@@ -165,6 +165,7 @@ TEST(GrpcRunnerClient, SendsEveryParameter) {
   EXPECT_EQ(request.sampling().top_p(), 0.25);
   EXPECT_EQ(request.sampling().seed(), ~uint64_t{0});
   EXPECT_EQ(request.sampling().branch(), 2u);
+  EXPECT_TRUE(request.underway());
   EXPECT_THAT(runner->request_ids(), ElementsAre("r-1"));
 }
 
@@ -172,7 +173,7 @@ TEST(GrpcRunnerClient, Classifies) {
   auto runner = StartRunner({.labels = {"bad", "good"}, .probabilities = {0.125, 0.875}});
   Client client({runner->address()});
   client.WaitHealthy();
-  const auto results = Classify(client, {"a", "b"}, {.request_id = "r-2"});
+  const auto results = Classify(client, {"a", "b"}, {.request_id = "r-2", .underway = true});
   ASSERT_TRUE(results.ok()) << results.status();
   ASSERT_EQ(results->size(), 2u);
   for (const TextClassification& result : *results) {
@@ -180,6 +181,7 @@ TEST(GrpcRunnerClient, Classifies) {
     EXPECT_THAT(result.probabilities, ElementsAre(0.125, 0.875));
   }
   EXPECT_THAT(runner->classify_requests()[0].texts(), ElementsAre("a", "b"));
+  EXPECT_TRUE(runner->classify_requests()[0].underway());
   EXPECT_THAT(runner->request_ids(), ElementsAre("r-2"));
 }
 
@@ -305,6 +307,51 @@ TEST(GrpcRunnerClient, PicksHealthyReplicasOnly) {
   client.WaitForChanges(3);
   EXPECT_TRUE(Classify(client, {"a"}).ok());
   EXPECT_EQ(bad->classify_requests().size(), 1u);
+}
+
+TEST(GrpcRunnerClient, AReplicaWithAnotherKindOfModelIsAskedOnlyWhereThereIsNoOther) {
+  auto generator =
+      StartRunner({.task = runner::v1::TASK_GENERATE, .architecture = "GPT2LMHeadModel"});
+  auto classifier = StartRunner(
+      {.task = runner::v1::TASK_CLASSIFY, .architecture = "BertForSequenceClassification"});
+  Client client({generator->address(), classifier->address()});
+  client.WaitUntil([&] { return client->status().num_healthy() == 2; });
+  EXPECT_TRUE(client->suits(ModelTask::kGenerate));
+  EXPECT_TRUE(client->suits(ModelTask::kClassify));
+  EXPECT_EQ(client->status().num_healthy(ModelTask::kGenerate), 1);
+  EXPECT_EQ(client->status().replicas[1].model.architecture, "BertForSequenceClassification");
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(Classify(client, {"x"}).ok());
+  EXPECT_EQ(classifier->classify_requests().size(), 8u);
+
+  classifier->SetServing(false);
+  client.WaitUntil([&] { return client->status().num_healthy() == 1; });
+  EXPECT_FALSE(client->suits(ModelTask::kClassify));
+  EXPECT_TRUE(client->healthy());
+  EXPECT_TRUE(Classify(client, {"x"}).ok());  // The scripted one answers; a real one says why not.
+  EXPECT_EQ(generator->classify_requests().size(), 1u);
+}
+
+TEST(GrpcRunnerClient, ARunnerIsAskedAnewForItsModelWhenItComesBack) {
+  const SocketPath path;
+  auto runner = StartRunner({.task = runner::v1::TASK_CLASSIFY}, path.address());
+  Client client({path.address()});
+  client.WaitHealthy();
+  EXPECT_FALSE(client->suits(ModelTask::kGenerate));
+  runner.reset();
+  client.WaitHealthy(false);
+  EXPECT_TRUE(client->suits(ModelTask::kGenerate));  // Nothing serves, so nothing is wrong.
+  runner = StartRunner({.task = runner::v1::TASK_GENERATE}, path.address());
+  client.WaitHealthy();
+  EXPECT_TRUE(client->suits(ModelTask::kGenerate));
+  EXPECT_FALSE(client->suits(ModelTask::kClassify));
+}
+
+TEST(GrpcRunnerClient, ARunnerThatDoesNotSayWhatModelItHasServesAllTheSame) {
+  auto runner = StartRunner({.task = runner::v1::TASK_CLASSIFY,
+                             .model_info = absl::UnimplementedError("older than the question")});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  EXPECT_TRUE(client->suits(ModelTask::kGenerate));
 }
 
 TEST(GrpcRunnerClient, PrefersTheReplicaWithFewerCalls) {
