@@ -25,6 +25,7 @@ expect() {
 
 # What examples/README.md prints is run as it stands, with the server's address after it.
 cd "$examples/.."
+# shellcheck disable=SC2016  # The backquotes are those of the table.
 sed -n '/^|.*| .*`[^|]*|$/s/.*|\(.*\)|$/\1/p' examples/README.md | grep -o '`[^`]*`' | tr -d '`' >"$folder/commands"
 [ "$(wc -l <"$folder/commands")" = 6 ] || { echo "examples/README.md has other commands:"; cat "$folder/commands"; exit 1; }
 examples/python/make_modules.sh "$folder/modules"
