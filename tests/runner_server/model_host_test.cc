@@ -6,7 +6,11 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <variant>
+#include <vector>
 
+#include "runner_server/engine/mailbox.h"
 #include "tests/model_store/temp_directory.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
@@ -52,6 +56,32 @@ TEST_F(ModelHostTest, LoadsTheDemoModels) {
   for (const char* name : {"gpt2", "bert-sst2"}) {
     CopyDemo(name);
     EXPECT_TRUE(Load().ok()) << name << ": " << Load();
+  }
+}
+
+// The scores are transformers' (5.24.0) with truncation=True.
+TEST_F(ModelHostTest, CutsATextWhereHuggingFaceDoes) {
+  CopyDemo("bert-sst2");
+  for (const auto& [max_length, num_tokens, positive] :
+       std::vector<std::tuple<std::string, int, double>>{{"512", 14, 1 - 0.8434348106384277},
+                                                         {"8", 8, 0.9993651509284973}}) {
+    Put("tokenizer_config.json", "{\"model_max_length\": " + max_length + "}");
+    const auto host = ModelHost::Load({.directory = folder_.path()}, observer_);
+    ASSERT_TRUE(host.ok()) << host.status();
+    Mailbox<absl::StatusOr<ClassificationResults>> end;
+    ASSERT_TRUE(std::get<ClassificationEngine*>((*host)->hosted().engine)
+                    ->Submit({.texts = {"a wonderful film that is in the end rather dull and "
+                                        "stupid"}},
+                             absl::InfiniteFuture(), {},
+                             [&end](absl::StatusOr<ClassificationResults> results) {
+                               end.TryPush(results);
+                             })
+                    .ok());
+    const absl::StatusOr<ClassificationResults> results = *end.Take();
+    ASSERT_TRUE(results.ok()) << results.status();
+    EXPECT_EQ(results->texts[0].text_tokens, 14);
+    EXPECT_EQ(results->texts[0].num_tokens, num_tokens);
+    EXPECT_NEAR(results->texts[0].probabilities[1], positive, 1e-4);
   }
 }
 
