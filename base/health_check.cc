@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/grpc_connection.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 
 namespace chorus {
@@ -13,7 +14,8 @@ namespace chorus {
 using grpc::health::v1::HealthCheckResponse;
 
 absl::Status CheckHealth(const std::string& address, absl::Duration timeout) {
-  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  const auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                                 DirectChannelArguments());
   const auto stub = grpc::health::v1::Health::NewStub(channel);
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));

@@ -32,7 +32,7 @@ LIBRARIES = [
 
 # folder: (ours, libraries)
 LAYERS = {
-    "base": (("proto/grpc/health/v1",), ("grpc", "json")),
+    "base": (("proto/grpc/health/v1",), ("grpc", "protobuf", "glog", "json")),
     "config": ((), ("protobuf", "yaml")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
@@ -78,7 +78,12 @@ LAYERS = {
 }
 
 # The files of base that may use a library.
-BASE_USERS = {"grpc": ("base/grpc_status", "base/health_check"), "json": ("base/model_file",)}
+BASE_USERS = {
+    "grpc": ("base/grpc_", "base/health_check"),
+    "protobuf": ("base/grpc_request",),
+    "glog": ("base/grpc_log",),
+    "json": ("base/model_file",),
+}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
