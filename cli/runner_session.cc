@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/grpc_connection.h"
 #include "base/grpc_status.h"
 
 namespace chorus {
@@ -16,7 +17,7 @@ constexpr int kReconnectMs = 50;
 constexpr std::chrono::milliseconds kLoadingPause(50);
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
-  grpc::ChannelArguments arguments;
+  grpc::ChannelArguments arguments = DirectChannelArguments();
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   // The socket appears within a moment; gRPC's own second between tries would be felt.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);

@@ -233,9 +233,15 @@ absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
                                         Done<v1::TokenizeResponse> done) {
   RETURN_IF_ERROR(CheckText("text", request.text()));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
-  const auto make = [](std::vector<TextToken> tokens) {
+  TokenizeParams params = {.ids_only = request.ids_only(),
+                           .offset = request.offset(),
+                           .split_special_tokens = request.split_special_tokens()};
+  if (request.has_limit()) params.limit = request.limit();
+  const auto make = [](TokenizedText text) {
     v1::TokenizeResponse response;
-    for (TextToken& token : tokens) {
+    response.set_num_tokens(text.num_tokens);
+    response.mutable_ids()->Add(text.ids.begin(), text.ids.end());
+    for (TextToken& token : text.tokens) {
       v1::Token& proto = *response.add_tokens();
       proto.set_id(token.id);
       proto.set_text(std::move(token.text));
@@ -244,10 +250,9 @@ absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
     }
     return response;
   };
-  return executor_.Tokenize(
-      request.model(), std::move(*request.mutable_text()),
-      {.split_special_tokens = request.split_special_tokens()}, ToContext(std::move(call)),
-      Reply<std::vector<TextToken>>(std::move(permit), std::move(done), make));
+  return executor_.Tokenize(request.model(), std::move(*request.mutable_text()), params,
+                            ToContext(std::move(call)),
+                            Reply<TokenizedText>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::Detokenize(v1::DetokenizeRequest request, Call call,

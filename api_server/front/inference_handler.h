@@ -4,10 +4,10 @@
 // it, runs it on the executor and makes the reply.
 //
 // Thread safety: all methods may be called from any thread and do not block. A method either
-// returns OK and calls `done` exactly once, later, on a runner client's thread; or returns the
-// error (INVALID_ARGUMENT naming field and value, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE,
-// DEADLINE_EXCEEDED) and destroys `done` uncalled. A streaming method likewise ends `events`, which
-// gets a `done` event before a good end, or leaves it alone.
+// returns OK and calls `done` exactly once, later, on the thread that the executor completes on; or
+// returns the error (INVALID_ARGUMENT naming field and value, NOT_FOUND, RESOURCE_EXHAUSTED,
+// UNAVAILABLE, DEADLINE_EXCEEDED) and destroys `done` uncalled. A streaming method likewise ends
+// `events`, which gets a `done` event before a good end, or leaves it alone.
 
 #include <memory>
 #include <string>

@@ -32,12 +32,26 @@ absl::StatusOr<typename Map::mapped_type> FindNamed(const Map& map, const std::s
                                           names.empty() ? "none" : absl::StrJoin(names, ", ")));
 }
 
+// About how much there is to write out.
+size_t NumBytes(const std::vector<GraphResult>& texts) {
+  size_t num_bytes = 0;
+  for (const GraphResult& text : texts) {
+    num_bytes += text.generated.size();
+    for (const TokenLogprob& logprob : text.logprobs) {
+      num_bytes += (1 + logprob.top.size()) * sizeof(TokenLogprob);
+    }
+  }
+  return num_bytes;
+}
+
 }  // namespace
 
-Executor::Executor(const Graphs& graphs, Runners runners, Clock clock, RunObserver* observer)
+Executor::Executor(const Graphs& graphs, Runners runners, Clock clock, RunObserver* observer,
+                   WorkerPool* workers)
     : runners_(std::move(runners)),
       clock_(std::move(clock)),
       observer_(observer),
+      workers_(workers),
       graphs_(std::make_shared<ServedGraphs>()) {
   SetGraphs(graphs);
 }
@@ -119,10 +133,22 @@ absl::Status Executor::Run(Served served, std::string text, const GenerateOverri
                                                .stats = std::move(served.stats),
                                                .observer = observer_,
                                                .listener = std::move(listener),
-                                               .done = std::move(done),
+                                               .done = OffGrpcThreads(std::move(done)),
                                                .ticket = in_flight_.Enter()})
       ->Start();
   return absl::OkStatus();
+}
+
+Executor::Done<std::vector<GraphResult>> Executor::OffGrpcThreads(
+    Done<std::vector<GraphResult>> done) {
+  if (workers_ == nullptr) return done;
+  return [this, done = std::move(done)](absl::StatusOr<std::vector<GraphResult>> result) mutable {
+    if (!result.ok() || NumBytes(*result) <= WorkerPool::kLargeBytes) {
+      return std::move(done)(std::move(result));
+    }
+    workers_->Run([ticket = in_flight_.Enter(), done = std::move(done),
+                   result = std::move(result)]() mutable { std::move(done)(std::move(result)); });
+  };
 }
 
 template <typename T>
@@ -149,7 +175,7 @@ absl::Status Executor::Classify(const std::string& runner, std::vector<std::stri
 
 absl::Status Executor::Tokenize(const std::string& runner, std::string text,
                                 const TokenizeParams& params, CallContext context,
-                                Done<std::vector<TextToken>> done) {
+                                Done<TokenizedText> done) {
   ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
   client->Tokenize(std::move(text), params, std::move(context), Named(runner, std::move(done)));

@@ -8,7 +8,7 @@
 // others go on, and the run fails only where all texts of its reply do.
 //
 // Thread safety: all methods may be called from any thread. Completions run on the runner clients'
-// threads, once, never inline and never under a lock.
+// threads, or on the workers, once, never inline and never under a lock.
 
 #include <cstdint>
 #include <functional>
@@ -31,6 +31,7 @@
 #include "api_server/graph/seed_source.h"
 #include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
+#include "base/worker_pool.h"
 
 namespace chorus {
 
@@ -91,9 +92,10 @@ class Executor {
   using Clock = std::function<absl::Time()>;
 
   // Every runner that a graph names is in `runners` (Graph::Create has checked). `observer`, where
-  // there is one, must outlive this.
+  // there is one, must outlive this. Large results are completed on `workers`, who must outlive
+  // this too; null: where they come from.
   Executor(const Graphs& graphs, Runners runners, Clock clock = absl::Now,
-           RunObserver* observer = nullptr);
+           RunObserver* observer = nullptr, WorkerPool* workers = nullptr);
 
   // Waits for the runs in progress; cancel them through their contexts where that may take long.
   // Not to be called from a completion.
@@ -129,7 +131,7 @@ class Executor {
   // The tokens of a text, and the text of tokens, by one runner. NOT_FOUND when there is no such
   // runner.
   absl::Status Tokenize(const std::string& runner, std::string text, const TokenizeParams& params,
-                        CallContext context, Done<std::vector<TextToken>> done);
+                        CallContext context, Done<TokenizedText> done);
   absl::Status Detokenize(const std::string& runner, std::vector<uint32_t> ids, CallContext context,
                           Done<std::string> done);
 
@@ -167,6 +169,8 @@ class Executor {
   absl::Status Run(Served served, std::string text, const GenerateOverrides& overrides,
                    CallContext context, std::shared_ptr<GraphListener> listener,
                    Done<std::vector<GraphResult>> done);
+  // `done`, on `workers_` where the texts are large.
+  Done<std::vector<GraphResult>> OffGrpcThreads(Done<std::vector<GraphResult>> done);
   // `done`, which also ends the call's being in flight and names the runner in errors.
   template <typename T>
   Done<T> Named(const std::string& runner, Done<T> done);
@@ -174,6 +178,7 @@ class Executor {
   const Runners runners_;
   const Clock clock_;
   RunObserver* const observer_;  // May be null.
+  WorkerPool* const workers_;    // May be null.
   mutable std::mutex mutex_;
   std::shared_ptr<const ServedGraphs> graphs_;  // Guarded by mutex_.
   SeedSource seeds_;

@@ -9,6 +9,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/grpc_connection.h"
+
 namespace chorus {
 namespace {
 
@@ -29,7 +31,7 @@ ModelTask FromProto(pb::Task task) {
 }
 
 grpc::ChannelArguments ChannelArgs(int max_message_bytes) {
-  grpc::ChannelArguments args;
+  grpc::ChannelArguments args = DirectChannelArguments();
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // Whether to try again is the gateway's to decide.
   // A runner that returns is found within a second; gRPC's own backoff grows to two minutes.
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api_server/runners/endpoint.h"
 #include "api_server/runners/endpoint_address.h"
@@ -34,6 +36,13 @@ constexpr int kMaxAttempts = 2;  // A prompt that kills runners meets no more th
 
 // About how many tokens a text of that many bytes has.
 int64_t EstimateTokens(size_t num_bytes) { return static_cast<int64_t>(num_bytes / 4) + 1; }
+
+// Whether gRPC, here or in the runner, has refused a message for its size. It says so with the code
+// that a runner's full queue has, but trying again never helps.
+bool IsTooLarge(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) &&
+         absl::StrContains(status.message(), "message larger than max");
+}
 
 // What the two kinds of call share: replica, context, cancellation and the error's meaning. It
 // deletes itself when the call has ended.
@@ -68,6 +77,12 @@ class Call {
     if (absl::IsCancelled(status) && !call_.stop.stop_requested() && !shutdown_.stop_requested()) {
       // Nobody here asked for it: a runner that goes away cancels what it is at.
       status = absl::UnavailableError("the runner has cancelled the call");
+    }
+    if (IsTooLarge(status)) {
+      status = absl::InvalidArgumentError(
+          absl::StrCat("request or reply are larger than what gateway and runner exchange; ask for "
+                       "less at once: ",
+                       status.message()));
     }
     replicas_.Report(*lease_.get(), status);
     return status;
@@ -273,7 +288,8 @@ absl::StatusOr<std::unique_ptr<GrpcRunnerClient>> GrpcRunnerClient::Create(Optio
 }
 
 GrpcRunnerClient::GrpcRunnerClient(Options options)
-    : replicas_({.runner = std::move(options.name),
+    : workers_(options.workers),
+      replicas_({.runner = std::move(options.name),
                  .endpoints = std::move(options.endpoints),
                  .max_message_bytes = options.max_message_bytes,
                  .on_health_change = std::move(options.on_health_change),
@@ -291,9 +307,15 @@ void GrpcRunnerClient::StartUnary(Method method, Request request, ModelTask task
   InFlight::Ticket ticket = in_flight_.Enter();
   Endpoint::Lease lease = replicas_.Choose(task, tokens);
   if (!lease) return FailSoon(replicas_.NoneHealthy(), std::move(ticket), std::move(done));
-  auto on_reply = [done = std::move(done), read](absl::StatusOr<Response> reply) mutable {
+  auto on_reply = [done = std::move(done), read,
+                   workers = workers_](absl::StatusOr<Response> reply) mutable {
     if (!reply.ok()) return std::move(done)(std::move(reply).status());
-    std::move(done)(read(*reply));
+    if (workers == nullptr || reply->ByteSizeLong() <= WorkerPool::kLargeBytes) {
+      return std::move(done)(read(*reply));
+    }
+    workers->Run([done = std::move(done), read, reply = *std::move(reply)]() mutable {
+      std::move(done)(read(reply));
+    });
   };
   (new UnaryCall<Request, Response>(std::move(request), std::move(on_reply), replicas_,
                                     std::move(lease), task, tokens, std::move(context),
@@ -337,6 +359,9 @@ void GrpcRunnerClient::Tokenize(std::string text, const TokenizeParams& params, 
                                 OnTokenized done) {
   pb::TokenizeRequest request;
   request.set_text(std::move(text));
+  request.set_ids_only(params.ids_only);
+  if (params.limit) request.set_limit(*params.limit);
+  request.set_offset(params.offset);
   request.set_split_special_tokens(params.split_special_tokens);
   StartUnary<pb::TokenizeRequest, pb::TokenizeResponse>(
       kTokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),

@@ -7,7 +7,7 @@
 // more at another replica, while the retry budget lasts and no text of it has been passed on
 // (unless it may_restart).
 //
-// Thread safety: as RunnerClient; callbacks run on gRPC's threads.
+// Thread safety: as RunnerClient; callbacks run on gRPC's threads, or on `workers`.
 
 #include <cstdint>
 #include <functional>
@@ -20,16 +20,21 @@
 #include "absl/time/time.h"
 #include "api_server/runners/replica_set.h"
 #include "api_server/runners/runner_client.h"
+#include "base/grpc_connection.h"
 #include "base/in_flight.h"
+#include "base/worker_pool.h"
 
 namespace chorus {
 
 class GrpcRunnerClient final : public RunnerClient {
  public:
   struct Options {
-    std::string name;                    // The runner's, for logs.
-    std::vector<std::string> endpoints;  // As ReplicaSet's.
-    int max_message_bytes = 16 << 20;    // Of a request or reply.
+    std::string name;                                // The runner's, for logs.
+    std::vector<std::string> endpoints;              // As ReplicaSet's.
+    int max_message_bytes = kMaxRunnerMessageBytes;  // Of a request or reply.
+    // For reading large replies, and what `done` makes of them. Must outlive the client. Null:
+    // gRPC's threads.
+    WorkerPool* workers = nullptr;
     // Told whenever a replica's health has changed, or it came or went; must neither block nor
     // destroy the client.
     std::function<void()> on_health_change;
@@ -63,6 +68,7 @@ class GrpcRunnerClient final : public RunnerClient {
   void StartUnary(Method method, Request request, ModelTask task, int64_t tokens,
                   CallContext context, Done done, Read read);
 
+  WorkerPool* const workers_;
   ReplicaSet replicas_;
   std::stop_source shutdown_;
   InFlight in_flight_;

@@ -59,7 +59,11 @@ struct ClassifyParams {
   friend bool operator==(const ClassifyParams&, const ClassifyParams&) = default;
 };
 
+// Which of a text's tokens are wanted, and how.
 struct TokenizeParams {
+  bool ids_only = false;          // Ids instead of tokens.
+  std::optional<uint32_t> limit;  // So many at most. Unset: all.
+  uint32_t offset = 0;            // Without the first so many.
   bool split_special_tokens = false;
 };
 
@@ -109,6 +113,12 @@ struct TextToken {
   uint32_t end = 0;
 };
 
+struct TokenizedText {
+  std::vector<TextToken> tokens;
+  std::vector<uint32_t> ids;
+  uint32_t num_tokens = 0;  // Of the whole text.
+};
+
 // What a model does. Unknown is whatever may be asked of it.
 enum class ModelTask { kUnknown, kGenerate, kClassify };
 
@@ -150,7 +160,7 @@ class RunnerClient {
   using OnText = absl::AnyInvocable<void(TextDelta delta)>;
   using OnGenerated = absl::AnyInvocable<void(absl::StatusOr<GenerationEnd>) &&>;
   using OnClassified = absl::AnyInvocable<void(absl::StatusOr<std::vector<TextClassification>>) &&>;
-  using OnTokenized = absl::AnyInvocable<void(absl::StatusOr<std::vector<TextToken>>) &&>;
+  using OnTokenized = absl::AnyInvocable<void(absl::StatusOr<TokenizedText>) &&>;
   using OnDetokenized = absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>;
 
   virtual ~RunnerClient() = default;

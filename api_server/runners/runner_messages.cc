@@ -116,12 +116,14 @@ absl::StatusOr<std::vector<TextClassification>> FromProto(const pb::ClassifyResp
   return results;
 }
 
-std::vector<TextToken> FromProto(pb::TokenizeResponse& response) {
-  std::vector<TextToken> tokens;
+TokenizedText FromProto(pb::TokenizeResponse& response) {
+  TokenizedText text = {.ids = {response.ids().begin(), response.ids().end()},
+                        .num_tokens = response.num_tokens()};
   for (pb::Token& token : *response.mutable_tokens()) {
-    tokens.push_back({token.id(), std::move(*token.mutable_text()), token.begin(), token.end()});
+    text.tokens.push_back(
+        {token.id(), std::move(*token.mutable_text()), token.begin(), token.end()});
   }
-  return tokens;
+  return text;
 }
 
 }  // namespace chorus

@@ -25,6 +25,6 @@ absl::StatusOr<std::vector<TextClassification>> FromProto(
     const runner::v1::ClassifyResponse& response, int num_texts);
 
 // Takes the tokens' texts out of the message.
-std::vector<TextToken> FromProto(runner::v1::TokenizeResponse& response);
+TokenizedText FromProto(runner::v1::TokenizeResponse& response);
 
 }  // namespace chorus

@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "base/grpc_request.h"
 #include "base/grpc_status.h"
 #include "base/status_macros.h"
 #include "runner_server/service/classify_reactor.h"
@@ -30,6 +31,22 @@ void FillInfo(const ClassificationEngine& engine, runner::v1::GetModelInfoRespon
   for (const std::string& label : engine.labels()) response.add_labels(label);
 }
 
+int IndexOf(const char* method) {
+  return runner::v1::GenerateRequest::descriptor()
+      ->file()
+      ->FindServiceByName("RunnerService")
+      ->FindMethodByName(method)
+      ->index();
+}
+
+// A stream that ends before it begins.
+template <typename Response>
+class RefusedStream final : public grpc::ServerWriteReactor<Response> {
+ public:
+  explicit RefusedStream(const absl::Status& status) { this->Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
 const char* WhatItIs(const HostedModel& model) {
   return std::holds_alternative<GenerationEngine*>(model.engine)
              ? "a generator, which implements Generate"
@@ -37,6 +54,46 @@ const char* WhatItIs(const HostedModel& model) {
 }
 
 }  // namespace
+
+RunnerService::RunnerService(RunnerMetrics& metrics) : metrics_(metrics) {
+  Check("Generate", &RunnerService::Generate);
+  Check("Classify", &RunnerService::Classify);
+  Check("GetModelInfo", &RunnerService::GetModelInfo);
+  Check("Tokenize", &RunnerService::Tokenize);
+  Check("Detokenize", &RunnerService::Detokenize);
+  Check("GetLoad", &RunnerService::GetLoad);
+}
+
+template <typename Request, typename Response>
+void RunnerService::Check(const char* name,
+                          grpc::ServerUnaryReactor* (RunnerService::*method)(
+                              grpc::CallbackServerContext*, const Request*, Response*)) {
+  const auto call = [this, method](grpc::CallbackServerContext* context,
+                                   const Received<Request>* request,
+                                   Response* response) -> grpc::ServerUnaryReactor* {
+    if (!request->fault) return (this->*method)(context, &request->message, response);
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(ToGrpcStatus(request->fault->ToStatus()));
+    return reactor;
+  };
+  MarkMethodCallback(IndexOf(name),
+                     new grpc::internal::CallbackUnaryHandler<Received<Request>, Response>(call));
+}
+
+template <typename Request, typename Response>
+void RunnerService::Check(const char* name,
+                          grpc::ServerWriteReactor<Response>* (RunnerService::*method)(
+                              grpc::CallbackServerContext*, const Request*)) {
+  const auto call = [this, method](
+                        grpc::CallbackServerContext* context,
+                        const Received<Request>* request) -> grpc::ServerWriteReactor<Response>* {
+    if (!request->fault) return (this->*method)(context, &request->message);
+    return new RefusedStream<Response>(request->fault->ToStatus());
+  };
+  MarkMethodCallback(
+      IndexOf(name),
+      new grpc::internal::CallbackServerStreamingHandler<Received<Request>, Response>(call));
+}
 
 absl::StatusOr<const HostedModel*> RunnerService::Model() const {
   const HostedModel* model = model_.load(std::memory_order_acquire);

@@ -1,7 +1,7 @@
 #pragma once
 
 // chorus.runner.v1 over one engine. Registered before its model is loaded: until SetModel every
-// method answers UNAVAILABLE.
+// method answers UNAVAILABLE. A request that does not parse gets INVALID_ARGUMENT.
 //
 // Thread safety: the methods are gRPC's to call, from its threads; they never block. SetModel and
 // WaitIdle may be called beside them.
@@ -12,11 +12,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/worker_pool.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 #include "runner_server/service/call_record.h"
 #include "runner_server/service/hosted_model.h"
 #include "runner_server/service/runner_metrics.h"
-#include "runner_server/service/tokenizer_thread.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus {
@@ -24,7 +24,7 @@ namespace chorus {
 class RunnerService final : public runner::v1::RunnerService::CallbackService {
  public:
   // `metrics` must outlive the service.
-  explicit RunnerService(RunnerMetrics& metrics) : metrics_(metrics) {}
+  explicit RunnerService(RunnerMetrics& metrics);
 
   // Begins to serve `model`, which must outlive the gRPC server. At most once.
   void SetModel(const HostedModel& model) { model_.store(&model, std::memory_order_release); }
@@ -52,6 +52,15 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
                                     runner::v1::GetLoadResponse* response) override;
 
  private:
+  // Has `method` called where the request parses, and the call refused where it does not.
+  template <typename Request, typename Response>
+  void Check(const char* name,
+             grpc::ServerUnaryReactor* (RunnerService::*method)(grpc::CallbackServerContext*,
+                                                                const Request*, Response*));
+  template <typename Request, typename Response>
+  void Check(const char* name, grpc::ServerWriteReactor<Response>* (RunnerService::*method)(
+                                   grpc::CallbackServerContext*, const Request*));
+
   // UNAVAILABLE while loading.
   absl::StatusOr<const HostedModel*> Model() const;
   // Also INVALID_ARGUMENT if the model does something else.
@@ -67,7 +76,8 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   RunnerMetrics& metrics_;
   CallCounter calls_;
   std::atomic<const HostedModel*> model_ = nullptr;
-  TokenizerThread tokenizer_thread_;
+  // One: tokenizing keeps neither gRPC's threads nor the engine's queue waiting.
+  WorkerPool tokenizer_thread_{1};
 };
 
 }  // namespace chorus

@@ -1,6 +1,8 @@
 #include "runner_server/service/tokenize.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -18,8 +20,23 @@ absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequ
   if (const size_t at = FindInvalidUtf8(request.text()); at != std::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat("text is not UTF-8: at byte ", at));
   }
-  for (const TokenSpan& span :
-       tokenizer.EncodeWithSpans(request.text(), request.split_special_tokens())) {
+  const std::vector<TokenSpan> all =
+      tokenizer.EncodeWithSpans(request.text(), request.split_special_tokens());
+  const size_t offset = std::min<size_t>(request.offset(), all.size());
+  const size_t rest = all.size() - offset;
+  const size_t count = request.has_limit() ? std::min<size_t>(request.limit(), rest) : rest;
+  const auto spans = std::span(all).subspan(offset, count);
+  response.set_num_tokens(static_cast<uint32_t>(all.size()));
+  if (request.ids_only()) {
+    for (const TokenSpan& span : spans) response.add_ids(span.id);
+    return absl::OkStatus();
+  }
+  if (count > kMaxTokensWithPieces) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "text has ", all.size(), " tokens, and a reply at most ", kMaxTokensWithPieces, ", not ",
+        count, ": have them in pages, by limit and offset, or without their pieces, by ids_only"));
+  }
+  for (const TokenSpan& span : spans) {
     runner::v1::Token& token = *response.add_tokens();
     token.set_id(span.id);
     token.set_text(tokenizer.Decode({&span.id, 1}));
@@ -35,11 +52,19 @@ absl::Status Detokenize(const Tokenizer& tokenizer, const runner::v1::Detokenize
     return absl::InvalidArgumentError(
         absl::StrCat("ids must hold at most ", kMaxDetokenizedIds, " ids: ", request.ids_size()));
   }
+  size_t num_bytes = 0;
   const auto vocab_size = static_cast<uint32_t>(tokenizer.vocab_size());
   for (int i = 0; i < request.ids_size(); ++i) {
     if (request.ids(i) >= vocab_size) {
       return absl::InvalidArgumentError(
           absl::StrCat("ids[", i, "] must be below ", vocab_size, ": ", request.ids(i)));
+    }
+    const auto id = static_cast<int32_t>(request.ids(i));
+    num_bytes += tokenizer.Decode({&id, 1}).size();
+    if (num_bytes > kMaxDetokenizedBytes) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "ids must stand for at most ", kMaxDetokenizedBytes, " bytes of text, and the first ",
+          i + 1, " of ", request.ids_size(), " are more: send fewer at once"));
     }
   }
   response.set_text(

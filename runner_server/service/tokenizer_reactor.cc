@@ -6,7 +6,7 @@
 
 namespace chorus {
 
-TokenizerReactor::TokenizerReactor(std::string_view method, Answer answer, TokenizerThread& thread,
+TokenizerReactor::TokenizerReactor(std::string_view method, Answer answer, WorkerPool& thread,
                                    RunnerMetrics& metrics, CallCounter& counter)
     : record_(method, metrics, counter), answer_(std::move(answer)) {
   thread.Run([this] {

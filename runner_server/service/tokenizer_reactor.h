@@ -14,8 +14,8 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "base/worker_pool.h"
 #include "runner_server/service/call_record.h"
-#include "runner_server/service/tokenizer_thread.h"
 
 namespace chorus {
 
@@ -26,7 +26,7 @@ class TokenizerReactor final : public grpc::ServerUnaryReactor {
 
   // Ends the call with what `answer` returns on `thread`; the caller having left meanwhile, without
   // asking it. `method` is as CallRecord's, and `metrics` and `counter` must outlive the call.
-  TokenizerReactor(std::string_view method, Answer answer, TokenizerThread& thread,
+  TokenizerReactor(std::string_view method, Answer answer, WorkerPool& thread,
                    RunnerMetrics& metrics, CallCounter& counter);
 
   void OnCancel() override { cancelled_.store(true, std::memory_order_relaxed); }

@@ -351,10 +351,12 @@ TEST_F(InferenceHandlerTest, TokenizesAndDetokenizes) {
   ASSERT_TRUE(handler_.Tokenize(request, {}, tokens.Done()).ok());
   auto call = gpt2_->TakeTokenize();
   EXPECT_TRUE(call.params.split_special_tokens);
-  std::move(call.done)(std::vector<TextToken>{{.id = 40, .text = "I", .begin = 0, .end = 1}});
+  std::move(call.done)(
+      TokenizedText{.tokens = {{.id = 40, .text = "I", .begin = 0, .end = 1}}, .num_tokens = 7});
   ASSERT_TRUE(tokens.value.has_value() && tokens.value->ok());
   EXPECT_EQ((*tokens.value)->tokens(0).id(), 40);
   EXPECT_EQ((*tokens.value)->tokens(0).end(), 1);
+  EXPECT_EQ((*tokens.value)->num_tokens(), 7u);
   Outcome<v1::DetokenizeResponse> text;
   v1::DetokenizeRequest back;
   back.set_model("gpt2");
@@ -365,6 +367,25 @@ TEST_F(InferenceHandlerTest, TokenizesAndDetokenizes) {
   EXPECT_EQ((*text.value)->text(), "I");
   request.set_text("\xff");
   EXPECT_EQ(FieldOf(handler_.Tokenize(request, {}, nullptr)), "text");
+}
+
+TEST_F(InferenceHandlerTest, TokensComeInPagesAndAsIds) {
+  Outcome<v1::TokenizeResponse> outcome;
+  v1::TokenizeRequest request;
+  request.set_model("gpt2");
+  request.set_ids_only(true);
+  request.set_limit(2);
+  request.set_offset(5);
+  ASSERT_TRUE(handler_.Tokenize(request, {}, outcome.Done()).ok());
+  auto call = gpt2_->TakeTokenize();
+  EXPECT_TRUE(call.params.ids_only);
+  EXPECT_EQ(call.params.limit, 2u);
+  EXPECT_EQ(call.params.offset, 5u);
+  std::move(call.done)(TokenizedText{.ids = {40, 41}, .num_tokens = 9});
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  EXPECT_THAT((*outcome.value)->ids(), ElementsAre(40, 41));
+  EXPECT_EQ((*outcome.value)->tokens_size(), 0);
+  EXPECT_EQ((*outcome.value)->num_tokens(), 9u);
 }
 
 TEST_F(InferenceHandlerTest, ClassifiesWithEveryLabel) {

@@ -3,16 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "api_server/graph/graph_run.h"
+#include "base/worker_pool.h"
 #include "tests/fakes/puppet_runner_client.h"
 
 namespace chorus {
@@ -700,16 +703,47 @@ TEST_F(ExecutorTest, SeveralTextsMustBeSampled) {
   EXPECT_EQ(ra_->num_generate_calls(), 0u);
 }
 
+TEST_F(ExecutorTest, LargeTextsAreCompletedByTheWorkersWhoAreWaitedFor) {
+  WorkerPool workers(1);
+  Executor executor({}, {{"ra", ra_}}, absl::Now, nullptr, &workers);
+  for (const size_t num_bytes : {size_t{10}, WorkerPool::kLargeBytes + 1}) {
+    std::promise<std::thread::id> completed;
+    ASSERT_TRUE(executor
+                    .Generate("ra", "I", {}, {}, nullptr,
+                              [&](const absl::StatusOr<std::vector<GraphResult>>& results) {
+                                EXPECT_TRUE(results.ok());
+                                completed.set_value(std::this_thread::get_id());
+                              })
+                    .ok());
+    ra_->TakeGenerate().Finish(std::string(num_bytes, 'x'));
+    EXPECT_EQ(completed.get_future().get() == std::this_thread::get_id(), num_bytes == 10);
+  }
+  // A run is in flight until the workers have completed it.
+  std::promise<void> go_on;
+  workers.Run([&] { go_on.get_future().wait(); });
+  ASSERT_TRUE(executor
+                  .Generate("ra", "I", {}, {}, nullptr,
+                            [](const absl::StatusOr<std::vector<GraphResult>>&) {})
+                  .ok());
+  ra_->TakeGenerate().Finish(std::string(WorkerPool::kLargeBytes + 1, 'x'));
+  EXPECT_FALSE(executor.WaitUntilIdle(absl::InfinitePast()));
+  go_on.set_value();
+  EXPECT_TRUE(executor.WaitUntilIdle(absl::InfiniteFuture()));
+}
+
 TEST_F(ExecutorTest, TokenizesAndDetokenizes) {
-  Outcome<std::vector<TextToken>> tokens;
+  Outcome<TokenizedText> tokens;
   ASSERT_TRUE(
-      executor_->Tokenize("ra", "I", {.split_special_tokens = true}, {}, tokens.Done()).ok());
+      executor_->Tokenize("ra", "I", {.offset = 3, .split_special_tokens = true}, {}, tokens.Done())
+          .ok());
   auto call = ra_->TakeTokenize();
   EXPECT_EQ(call.text, "I");
+  EXPECT_EQ(call.params.offset, 3u);
   EXPECT_TRUE(call.params.split_special_tokens);
-  std::move(call.done)(std::vector<TextToken>{{.id = 40, .text = "I", .begin = 0, .end = 1}});
+  std::move(call.done)(
+      TokenizedText{.tokens = {{.id = 40, .text = "I", .begin = 0, .end = 1}}, .num_tokens = 1});
   ASSERT_TRUE(tokens.status().ok());
-  EXPECT_EQ((**tokens.value)[0].id, 40u);
+  EXPECT_EQ((*tokens.value)->tokens[0].id, 40u);
 
   Outcome<std::string> text;
   ASSERT_TRUE(executor_->Detokenize("ra", {40}, {}, text.Done()).ok());

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/worker_pool.h"
 #include "tests/fakes/fake_runner.h"
 
 namespace chorus {
@@ -31,9 +32,12 @@ constexpr absl::Duration kForever = absl::Hours(1);
 // A client, and the wait for its health to be as wanted.
 class Client {
  public:
-  explicit Client(std::vector<std::string> endpoints, ReplicaSet::Resolve resolve = nullptr) {
+  explicit Client(std::vector<std::string> endpoints, ReplicaSet::Resolve resolve = nullptr,
+                  int max_message_bytes = 16 << 20, WorkerPool* workers = nullptr) {
     auto client = GrpcRunnerClient::Create({.name = "test",
                                             .endpoints = std::move(endpoints),
+                                            .max_message_bytes = max_message_bytes,
+                                            .workers = workers,
                                             .on_health_change = [this] { OnHealthChange(); },
                                             .resolve = std::move(resolve),
                                             .resolve_period = absl::Milliseconds(20)});
@@ -201,6 +205,51 @@ TEST(GrpcRunnerClient, TellsHowLongAClassifiedTextIsAndWhetherItWasCut) {
   ASSERT_TRUE(Classify(client, {"a"}).ok());
   EXPECT_FALSE(runner->classify_requests()[1].refuse_truncation());
   EXPECT_FALSE(runner->classify_requests()[1].split_special_tokens());
+}
+
+TEST(GrpcRunnerClient, AMessagePastTheLimitIsTheCallersToMakeSmaller) {
+  const auto runner = StartRunner({.labels = {std::string(1000, 'a'), "b"}});
+  Client small({runner->address()}, nullptr, /*max_message_bytes=*/900);
+  small.WaitHealthy();
+  for (const size_t num_bytes : {1, 1000}) {  // The reply, then the request.
+    const absl::Status status = Classify(small, {std::string(num_bytes, 'x')}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("ask for less at once"));
+  }
+}
+
+TEST(GrpcRunnerClient, LargeRepliesAreReadByTheWorkersAndSmallOnesAreNot) {
+  WorkerPool workers(1);
+  std::thread::id worker;
+  std::promise<void> known;
+  workers.Run([&] {
+    worker = std::this_thread::get_id();
+    known.set_value();
+  });
+  known.get_future().wait();
+  const auto runner = StartRunner({.labels = {std::string(100, 'a'), "b"}});
+  Client client({runner->address()}, nullptr, 16 << 20, &workers);
+  client.WaitHealthy();
+  for (const size_t num_texts : {1, 4000}) {
+    std::promise<std::thread::id> promise;
+    client->Classify(std::vector<std::string>(num_texts, std::string(100, 'x')), {}, {},
+                     [&](const absl::StatusOr<std::vector<TextClassification>>& results) {
+                       EXPECT_EQ(results.value().size(), num_texts);
+                       promise.set_value(std::this_thread::get_id());
+                     });
+    EXPECT_EQ(promise.get_future().get() == worker, num_texts > 1) << num_texts;
+  }
+}
+
+TEST(GrpcRunnerClient, NeverGoesThroughAProxy) {
+  const auto runner = StartRunner();
+  for (const char* name : {"http_proxy", "grpc_proxy", "https_proxy", "all_proxy"}) {
+    setenv(name, "http://127.0.0.1:1", 1);  // Where nobody listens.
+  }
+  Client client({runner->address()});
+  client.WaitHealthy();
+  EXPECT_TRUE(Classify(client, {"a"}).ok());
+  for (const char* name : {"http_proxy", "grpc_proxy", "https_proxy", "all_proxy"}) unsetenv(name);
 }
 
 TEST(GrpcRunnerClient, PassesOnTheRunnersErrorInMidStream) {

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "runner_server/engine/mailbox.h"
+#include "runner_server/service/tokenize.h"
 #include "tests/runner_server/engine/fake_classifier.h"
 #include "tests/runner_server/engine/fake_language_model.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
@@ -27,6 +29,7 @@ namespace chorus {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
 namespace v1 = runner::v1;
@@ -111,9 +114,13 @@ class RunnerServiceTest : public ::testing::Test {
   }
 
   std::pair<grpc::Status, v1::TokenizeResponse> Tokenize(const std::string& text) {
-    grpc::ClientContext context;
     v1::TokenizeRequest request;
     request.set_text(text);
+    return Tokenize(request);
+  }
+
+  std::pair<grpc::Status, v1::TokenizeResponse> Tokenize(const v1::TokenizeRequest& request) {
+    grpc::ClientContext context;
     v1::TokenizeResponse response;
     grpc::Status status = stub_->Tokenize(&context, request, &response);
     return {std::move(status), std::move(response)};
@@ -433,8 +440,82 @@ TEST_F(RunnerServiceTest, BoundsWhatItTokenizes) {
   EXPECT_EQ(status.error_message(), "ids[2] must be below 32: 32");
   std::vector<uint32_t> ids(1 << 20, 1);
   EXPECT_EQ(Detokenize(ids).second, most);
+  std::fill(ids.begin(), ids.end(), FakeTokenizer::kSmile + 1);  // A U+FFFD each: the most.
+  EXPECT_EQ(Detokenize(ids).second.size(), 3 * most.size());
   ids.push_back(1);
   EXPECT_EQ(Detokenize(ids).first.error_message(), "ids must hold at most 1048576 ids: 1048577");
+}
+
+TEST_F(RunnerServiceTest, TokensComeInPagesAndAsIds) {
+  ServeClassifier();
+  v1::TokenizeRequest request;
+  request.set_text("abcde");
+  struct Case {
+    uint32_t offset;
+    std::optional<uint32_t> limit;
+    std::vector<uint32_t> ids;
+  };
+  for (const Case& c : {Case{0, {}, {1, 2, 3, 4, 5}}, Case{1, 2, {2, 3}}, Case{3, {}, {4, 5}},
+                        Case{3, 9, {4, 5}}, Case{0, 0, {}}, Case{9, 1, {}}}) {
+    request.set_offset(c.offset);
+    request.clear_limit();
+    if (c.limit) request.set_limit(*c.limit);
+    request.set_ids_only(true);
+    auto [status, ids] = Tokenize(request);
+    ASSERT_TRUE(status.ok());
+    EXPECT_THAT(ids.ids(), ElementsAreArray(c.ids));
+    EXPECT_EQ(ids.tokens_size(), 0);
+    EXPECT_EQ(ids.num_tokens(), 5u);
+    request.set_ids_only(false);
+    auto [_, tokens] = Tokenize(request);
+    EXPECT_EQ(tokens.ids_size(), 0);
+    EXPECT_EQ(tokens.num_tokens(), 5u);
+    ASSERT_EQ(tokens.tokens_size(), static_cast<int>(c.ids.size()));
+    for (int i = 0; i < tokens.tokens_size(); ++i) {
+      EXPECT_EQ(tokens.tokens(i).id(), c.ids[i]);
+      EXPECT_EQ(tokens.tokens(i).begin(), c.ids[i] - 1);
+    }
+  }
+}
+
+TEST_F(RunnerServiceTest, TheLargestLegalRepliesPassWithDefaultClients) {
+  ServeClassifier();
+  v1::TokenizeRequest request;
+  for (size_t i = 0; i < kMaxTokenizedBytes / 4; ++i) *request.mutable_text() += "🙂";
+  auto [status, too_many] = Tokenize(request);
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "text has 1048576 tokens, and a reply at most 32768, not 1048576: have them in pages, "
+            "by limit and offset, or without their pieces, by ids_only");
+  request.set_limit(kMaxTokensWithPieces);
+  request.set_offset(kMaxTokenizedBytes - kMaxTokensWithPieces);
+  auto [page_status, page] = Tokenize(request);
+  EXPECT_TRUE(page_status.ok()) << page_status.error_message();
+  EXPECT_EQ(page.tokens_size(), static_cast<int>(kMaxTokensWithPieces));
+  request.clear_limit();
+  request.clear_offset();
+  request.set_ids_only(true);
+  auto [ids_status, ids] = Tokenize(request);
+  EXPECT_TRUE(ids_status.ok()) << ids_status.error_message();
+  EXPECT_EQ(ids.ids_size(), static_cast<int>(kMaxTokenizedBytes));
+}
+
+TEST_F(RunnerServiceTest, SaysWhatIsWrongWithBytesThatAreNoRequest) {
+  ServeClassifier();
+  for (const char* method : {"Tokenize", "Generate", "Classify"}) {
+    const grpc::Slice slice(
+        std::string("\x0a\x02"
+                    "a\xff"));
+    grpc::ByteBuffer request(&slice, 1), response;
+    grpc::ClientContext context;
+    Mailbox<grpc::Status> done;
+    grpc::GenericStub(channel_).UnaryCall(
+        &context, absl::StrCat("/chorus.runner.v1.RunnerService/", method), {}, &request, &response,
+        [&](grpc::Status status) { done.TryPush(status); });
+    const grpc::Status status = *done.Take();
+    EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT) << method;
+    EXPECT_THAT(status.error_message(), HasSubstr("must be UTF-8; it is not at byte 1")) << method;
+  }
 }
 
 TEST_F(RunnerServiceTest, BoundsTheTextsOfACall) {

@@ -4,30 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <string>
-#include <thread>
-#include <utility>
-#include <vector>
 
 #include "runner_server/engine/mailbox.h"
 
 namespace chorus {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-TEST(TokenizerThread, RunsTasksInOrderAndOneAfterAnother) {
-  std::vector<int> order;
-  std::thread::id other;
-  {
-    TokenizerThread thread;
-    for (int i = 0; i < 3; ++i) thread.Run([&, i] { order.push_back(i); });
-    thread.Run([&] { other = std::this_thread::get_id(); });
-  }
-  EXPECT_THAT(order, ElementsAre(0, 1, 2));
-  EXPECT_NE(other, std::this_thread::get_id());
-}
 
 // Reactors without a call: gRPC's part is played by the test.
 class TokenizerReactorTest : public ::testing::Test {
@@ -41,7 +24,7 @@ class TokenizerReactorTest : public ::testing::Test {
   RunnerMetrics metrics_{"fake", "7"};
   CallCounter counter_;
   Mailbox<bool> gate_;  // Close() lets the thread run.
-  std::unique_ptr<TokenizerThread> thread_ = std::make_unique<TokenizerThread>();
+  std::unique_ptr<WorkerPool> thread_ = std::make_unique<WorkerPool>(1);
 };
 
 TEST_F(TokenizerReactorTest, AnswersOnItsTurn) {
