@@ -14,6 +14,7 @@
 #include "api_server/front/call_fields.h"
 #include "api_server/front/rpc_status.h"
 #include "api_server/transcoding/http_status.h"
+#include "base/grpc_request.h"
 #include "base/grpc_status.h"
 #include "glog/logging.h"
 #include "google/api/annotations.pb.h"
@@ -32,13 +33,22 @@ grpc::Status WithDetails(const absl::Status& status) {
   return {plain.error_code(), plain.error_message(), rpc_status.SerializeAsString()};
 }
 
+const google::protobuf::MethodDescriptor& MethodOf(const char* name) {
+  return *v1::GenerateRequest::descriptor()
+              ->file()
+              ->FindServiceByName("InferenceService")
+              ->FindMethodByName(name);
+}
+
 // The path that the method has over HTTP; all of ours are POST or GET.
 std::string EndpointOf(const char* method_name) {
-  const auto* service =
-      v1::GenerateRequest::descriptor()->file()->FindServiceByName("InferenceService");
-  const auto* method = service->FindMethodByName(method_name);
-  const google::api::HttpRule& rule = method->options().GetExtension(google::api::http);
+  const google::api::HttpRule& rule =
+      MethodOf(method_name).options().GetExtension(google::api::http);
   return rule.has_get() ? rule.get() : rule.post();
+}
+
+absl::Status StatusOf(const RequestFault& fault) {
+  return fault.field.empty() ? fault.ToStatus() : FieldError(fault.field, fault.problem);
 }
 
 std::string Offered(const grpc::CallbackServerContext& context, const char* key) {
@@ -99,9 +109,11 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   UnaryCall(std::unique_ptr<RequestMetrics::Request> metrics, Response* response)
       : state_(std::move(metrics)), response_(response) {}
 
-  void Begin(InferenceHandler& handler, Method method, const Request& request,
+  void Begin(InferenceHandler& handler, Method method, const Received<Request>& request,
              grpc::CallbackServerContext& context, absl::Duration max_timeout) {
-    const absl::Status status = (handler.*method)(request, state_.Begin(context, max_timeout),
+    Call call = state_.Begin(context, max_timeout);
+    if (request.fault) return Finish(state_.End(StatusOf(*request.fault)));
+    const absl::Status status = (handler.*method)(request.message, std::move(call),
                                                   [this](absl::StatusOr<Response> response) {
                                                     const absl::Status end = response.status();
                                                     if (end.ok()) *response_ = *std::move(response);
@@ -180,10 +192,11 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
   StreamCall(std::unique_ptr<RequestMetrics::Request> metrics, absl::Duration write_timeout)
       : state_(std::move(metrics)), watch_(std::make_shared<SlowReaderWatch>(write_timeout)) {}
 
-  void Begin(InferenceHandler& handler, Method method, const Request& request,
+  void Begin(InferenceHandler& handler, Method method, const Received<Request>& request,
              grpc::CallbackServerContext& context, absl::Duration max_timeout) {
-    const absl::Status status =
-        (handler.*method)(request, state_.Begin(context, max_timeout), events_);
+    Call call = state_.Begin(context, max_timeout);
+    if (request.fault) return Finish(state_.End(StatusOf(*request.fault)));
+    const absl::Status status = (handler.*method)(request.message, std::move(call), events_);
     watch_->Begin(context);
     if (!status.ok()) return Finish(state_.End(status));
     WriteOn();
@@ -232,99 +245,55 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
 class Service final : public v1::InferenceService::CallbackService {
  public:
   Service(InferenceHandler& handler, RequestMetrics& metrics, const GrpcFront::Options& options)
-      : handler_(handler), metrics_(metrics), options_(options) {}
+      : handler_(handler), metrics_(metrics), options_(options) {
+    Add("ClassifyGeneratedTexts", &InferenceHandler::ClassifyGeneratedTexts);
+    Add("RunGraph", &InferenceHandler::RunGraph);
+    Add("Generate", &InferenceHandler::Generate);
+    Add("Classify", &InferenceHandler::Classify);
+    Add("Tokenize", &InferenceHandler::Tokenize);
+    Add("Detokenize", &InferenceHandler::Detokenize);
+    Add("ListGraphs", &InferenceHandler::ListGraphs);
+    Add("GetGraph", &InferenceHandler::GetGraph);
+    Add("StreamClassifyGeneratedTexts", &InferenceHandler::StreamClassifyGeneratedTexts);
+    Add("StreamRunGraph", &InferenceHandler::StreamRunGraph);
+    Add("StreamGenerate", &InferenceHandler::StreamGenerate);
+  }
 
  private:
   template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Begin(const std::string& endpoint,
-                                  typename UnaryCall<Request, Response>::Method method,
-                                  grpc::CallbackServerContext* context, const Request* request,
-                                  Response* response) {
-    auto* call = new UnaryCall<Request, Response>(metrics_.Start(endpoint), response);
-    call->Begin(handler_, method, *request, *context, options_.max_timeout);
-    return call;
+  void Add(const char* name,
+           absl::Status (InferenceHandler::*method)(Request, Call,
+                                                    InferenceHandler::Done<Response>)) {
+    AddHandler<grpc::internal::CallbackUnaryHandler<Received<Request>, Response>>(
+        name, [this, method, endpoint = EndpointOf(name)](grpc::CallbackServerContext* context,
+                                                          const Received<Request>* request,
+                                                          Response* response) {
+          auto* call = new UnaryCall<Request, Response>(metrics_.Start(endpoint), response);
+          call->Begin(handler_, method, *request, *context, options_.max_timeout);
+          return call;
+        });
   }
 
   template <typename Request>
-  grpc::ServerWriteReactor<v1::StreamEvent>* BeginStream(
-      const std::string& endpoint, typename StreamCall<Request>::Method method,
-      grpc::CallbackServerContext* context, const Request* request) {
-    auto* call = new StreamCall<Request>(metrics_.Start(endpoint), options_.write_timeout);
-    call->Begin(handler_, method, *request, *context, options_.max_timeout);
-    return call;
+  void Add(const char* name,
+           absl::Status (InferenceHandler::*method)(Request, Call, std::shared_ptr<EventQueue>)) {
+    AddHandler<grpc::internal::CallbackServerStreamingHandler<Received<Request>, v1::StreamEvent>>(
+        name, [this, method, endpoint = EndpointOf(name)](grpc::CallbackServerContext* context,
+                                                          const Received<Request>* request) {
+          auto* call = new StreamCall<Request>(metrics_.Start(endpoint), options_.write_timeout);
+          call->Begin(handler_, method, *request, *context, options_.max_timeout);
+          return call;
+        });
   }
 
-  grpc::ServerUnaryReactor* ClassifyGeneratedTexts(
-      grpc::CallbackServerContext* context, const v1::ClassifyGeneratedTextsRequest* request,
-      v1::ClassifyGeneratedTextsResponse* response) override {
-    return Begin(classify_generated_texts_, &InferenceHandler::ClassifyGeneratedTexts, context,
-                 request, response);
-  }
-  grpc::ServerUnaryReactor* RunGraph(grpc::CallbackServerContext* context,
-                                     const v1::RunGraphRequest* request,
-                                     v1::RunGraphResponse* response) override {
-    return Begin(run_graph_, &InferenceHandler::RunGraph, context, request, response);
-  }
-  grpc::ServerUnaryReactor* Generate(grpc::CallbackServerContext* context,
-                                     const v1::GenerateRequest* request,
-                                     v1::GenerateResponse* response) override {
-    return Begin(generate_, &InferenceHandler::Generate, context, request, response);
-  }
-  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
-                                     const v1::ClassifyRequest* request,
-                                     v1::ClassifyResponse* response) override {
-    return Begin(classify_, &InferenceHandler::Classify, context, request, response);
-  }
-  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
-                                     const v1::TokenizeRequest* request,
-                                     v1::TokenizeResponse* response) override {
-    return Begin(tokenize_, &InferenceHandler::Tokenize, context, request, response);
-  }
-  grpc::ServerUnaryReactor* Detokenize(grpc::CallbackServerContext* context,
-                                       const v1::DetokenizeRequest* request,
-                                       v1::DetokenizeResponse* response) override {
-    return Begin(detokenize_, &InferenceHandler::Detokenize, context, request, response);
-  }
-
-  grpc::ServerWriteReactor<v1::StreamEvent>* StreamClassifyGeneratedTexts(
-      grpc::CallbackServerContext* context,
-      const v1::ClassifyGeneratedTextsRequest* request) override {
-    return BeginStream(stream_classify_generated_texts_,
-                       &InferenceHandler::StreamClassifyGeneratedTexts, context, request);
-  }
-  grpc::ServerWriteReactor<v1::StreamEvent>* StreamRunGraph(
-      grpc::CallbackServerContext* context, const v1::RunGraphRequest* request) override {
-    return BeginStream(stream_run_graph_, &InferenceHandler::StreamRunGraph, context, request);
-  }
-  grpc::ServerWriteReactor<v1::StreamEvent>* StreamGenerate(
-      grpc::CallbackServerContext* context, const v1::GenerateRequest* request) override {
-    return BeginStream(stream_generate_, &InferenceHandler::StreamGenerate, context, request);
-  }
-  grpc::ServerUnaryReactor* ListGraphs(grpc::CallbackServerContext* context,
-                                       const v1::ListGraphsRequest* request,
-                                       v1::ListGraphsResponse* response) override {
-    return Begin(list_graphs_, &InferenceHandler::ListGraphs, context, request, response);
-  }
-  grpc::ServerUnaryReactor* GetGraph(grpc::CallbackServerContext* context,
-                                     const v1::GetGraphRequest* request,
-                                     v1::Graph* response) override {
-    return Begin(get_graph_, &InferenceHandler::GetGraph, context, request, response);
+  template <typename Handler, typename Function>
+  void AddHandler(const char* name, Function function) {
+    MarkMethodCallback(MethodOf(name).index(), new Handler(std::move(function)));
   }
 
   InferenceHandler& handler_;
   RequestMetrics& metrics_;
   const GrpcFront::Options options_;
-  const std::string classify_generated_texts_ = EndpointOf("ClassifyGeneratedTexts");
-  const std::string run_graph_ = EndpointOf("RunGraph");
-  const std::string generate_ = EndpointOf("Generate");
-  const std::string classify_ = EndpointOf("Classify");
-  const std::string tokenize_ = EndpointOf("Tokenize");
-  const std::string detokenize_ = EndpointOf("Detokenize");
-  const std::string stream_classify_generated_texts_ = EndpointOf("StreamClassifyGeneratedTexts");
-  const std::string stream_run_graph_ = EndpointOf("StreamRunGraph");
-  const std::string stream_generate_ = EndpointOf("StreamGenerate");
-  const std::string list_graphs_ = EndpointOf("ListGraphs");
-  const std::string get_graph_ = EndpointOf("GetGraph");
 };
 
 }  // namespace

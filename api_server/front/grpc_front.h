@@ -7,7 +7,7 @@
 // vanishes stops the call, and so does one that does not read its stream. `x-request-id` is taken
 // from the metadata or made, and returned as initial metadata. Errors carry google.rpc details in
 // grpc-status-details-bin: BadRequest where a field is wrong, RetryInfo with RESOURCE_EXHAUSTED and
-// UNAVAILABLE.
+// UNAVAILABLE. A request that does not parse gets INVALID_ARGUMENT too.
 //
 // Thread safety: gRPC calls in from its own threads; nothing here blocks them.
 

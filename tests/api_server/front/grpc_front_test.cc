@@ -1,6 +1,7 @@
 #include "api_server/front/grpc_front.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -149,6 +150,49 @@ TEST_F(GrpcFrontTest, ErrorsCarryDetails) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   ASSERT_TRUE(DetailOf<google::rpc::BadRequest>(status).has_value());
   EXPECT_EQ(DetailOf<google::rpc::BadRequest>(status)->field_violations(0).field(), "max_length");
+}
+
+TEST_F(GrpcFrontTest, SaysWhatIsWrongWithBytesThatAreNoRequest) {
+  struct Case {
+    const char* method;
+    std::string bytes;
+    std::string field;  // Of the BadRequest; empty: there is none.
+    std::string message;
+  };
+  const std::string not_utf8 =
+      "\x0a\x02"
+      "a\xff";  // Field 1.
+  for (const Case& c : {
+           Case{"RunGraph", not_utf8, "text", "text must be UTF-8; it is not at byte 1"},
+           Case{"StreamRunGraph", not_utf8, "text", "text must be UTF-8; it is not at byte 1"},
+           Case{"Classify",
+                "\x12\x01"
+                "a\x12\x02"
+                "a\xff",
+                "texts[1]", "texts[1] must be UTF-8; it is not at byte 1"},
+           Case{"Generate",
+                "\x0a\x05"
+                "a",
+                "",
+                "the request does not parse as chorus.v1.GenerateRequest: its 3 bytes are cut "
+                "short, or wrong before byte 2"},
+           Case{"StreamGenerate", "\x0a", "",
+                "the request does not parse as chorus.v1.GenerateRequest: its 1 bytes are cut "
+                "short, or wrong before byte 1"},
+       }) {
+    const grpc::Slice slice(c.bytes);
+    grpc::ByteBuffer request(&slice, 1), response;
+    grpc::ClientContext context;
+    std::promise<grpc::Status> done;
+    grpc::GenericStub(server_->InProcessChannel({}))
+        .UnaryCall(&context, std::string("/chorus.v1.InferenceService/") + c.method, {}, &request,
+                   &response, [&](grpc::Status status) { done.set_value(std::move(status)); });
+    const grpc::Status status = done.get_future().get();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << c.method;
+    EXPECT_EQ(status.error_message(), c.message);
+    const auto detail = DetailOf<google::rpc::BadRequest>(status);
+    EXPECT_EQ(detail.has_value() ? detail->field_violations(0).field() : "", c.field);
+  }
 }
 
 TEST_F(GrpcFrontTest, OurFaultsKeepTheirWordsToThemselves) {
