@@ -147,6 +147,21 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
       ->type_name("HOST:PORT");
   app.add_flag("--reflection,!--no-reflection", flags.reflection,
                "Serve gRPC reflection (on by default)");
+  AddDuration(app, "--grpc_max_connection_age", flags.grpc.max_age,
+              "Ask gRPC clients to connect anew after so long, so that new replicas of the gateway "
+              "get calls too; 0s: never");
+  AddDuration(app, "--grpc_max_connection_age_grace", flags.grpc.max_age_grace,
+              "How long calls in progress may then go on before they are cut; 0s: until they end");
+  AddDuration(app, "--grpc_keepalive_time", flags.grpc.keepalive_time,
+              "Ping a gRPC client that has been silent so long; 0s: never");
+  AddDuration(
+      app, "--grpc_keepalive_timeout", flags.grpc.keepalive_timeout,
+      "Cancel the calls of one that does not answer a ping for so long; 0s: gRPC's own 20s");
+  app.add_option(
+         "--grpc_max_concurrent_streams", flags.grpc.max_concurrent_streams,
+         "Calls that one gRPC connection may have in progress; its others wait. 0: no bound")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   app.add_option("--io_threads", flags.io_threads, "Threads of the HTTP server")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();

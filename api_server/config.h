@@ -18,12 +18,22 @@
 
 namespace chorus {
 
+// How gRPC keeps its clients' connections.
+struct GrpcConnections {
+  absl::Duration max_age;        // Then clients are asked to connect anew. Zero: never.
+  absl::Duration max_age_grace;  // For calls in progress after that. Zero: as long as they take.
+  absl::Duration keepalive_time = absl::Seconds(10);    // Silence before a ping. Zero: no pings.
+  absl::Duration keepalive_timeout = absl::Seconds(5);  // For its answer. Zero: gRPC's own.
+  int max_concurrent_streams = 0;  // Calls of one connection at once; others wait. 0: no bound.
+};
+
 struct Flags {
   std::string config_file;
   std::vector<std::string> graph_files;
   std::string http_address = "127.0.0.1:3000";  // Port 0 takes a free one.
   std::string grpc_address = "127.0.0.1:50051";
   bool reflection = true;
+  GrpcConnections grpc;
   int io_threads = 2;
   absl::Duration drain_delay;  // Between "not ready" and refusing calls.
   absl::Duration drain_timeout = absl::Seconds(30);

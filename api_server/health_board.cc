@@ -50,6 +50,7 @@ void HealthBoard::UpdateLocked() {
   ready = ready && wrong_models_.empty();
   service_->SetServingStatus("readiness", ready);
   service_->SetServingStatus("", ready);
+  service_->SetServingStatus("chorus.v1.InferenceService", ready);
 }
 
 void HealthBoard::NoteLocked(std::vector<std::string> wrong_models) {

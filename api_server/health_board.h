@@ -5,6 +5,7 @@
 //   "liveness"   SERVING as long as the process can say so
 //   "readiness"  SERVING when every runner has a healthy replica, with a model that does what the
 //                graphs ask of it, and the server is not draining
+//   "chorus.v1.InferenceService"  as readiness
 //   NAME         of each runner: SERVING when it has a healthy replica
 // Models that do something else go into the log the moment they are known, and when they are gone.
 //

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstdio>
@@ -20,6 +21,7 @@
 #include "api_server/config_watch.h"
 #include "api_server/openapi/inference_document.h"
 #include "api_server/server.h"
+#include "base/grpc_log.h"
 #include "base/health_check.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
@@ -84,6 +86,15 @@ class Impatience {
   std::thread thread_;
 };
 
+// As many descriptors as the system allows: a shell's 1,024 are fewer than the connections that are
+// allowed, and gRPC 1.51 accepts none any more once it has met the end of them.
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Reloads the server when the files of `flags` change, which said `files` when it was started, and
 // upon SIGHUP. Returns the signal to stop by.
 int Watch(const Flags& flags, ConfigFiles files, const Signals& signals, Server& server) {
@@ -109,10 +120,12 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
     std::cout << document << std::flush;
     return std::cout ? absl::OkStatus() : absl::UnavailableError("cannot write to standard output");
   }
+  RaiseDescriptorLimit();
   ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
                    Server::Start({.http_address = flags.http_address,
                                   .grpc_address = flags.grpc_address,
                                   .reflection = flags.reflection,
+                                  .grpc = flags.grpc,
                                   .io_threads = flags.io_threads,
                                   .drain_delay = flags.drain_delay,
                                   .drain_timeout = flags.drain_timeout},
@@ -135,6 +148,7 @@ int Main(int argc, char** argv) {
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   const Signals signals;  // Before any thread is started.
+  LogGrpcSparingly();
   auto flags = ParseFlags(argc, argv);
   if (flags.ok() && !flags->has_value()) return 0;
   absl::Status status = flags.status();

@@ -9,6 +9,8 @@
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
+#include "base/grpc_connection.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "proto/chorus/v1/inference.pb.h"
@@ -26,13 +29,32 @@ namespace {
 
 // What remains after the calls have ended: replies on their way out.
 constexpr absl::Duration kFlushTime = absl::Seconds(1);
+// That write large replies; also how many are in memory as messages and as JSON at once.
+constexpr int kNumWorkers = 2;
+constexpr int kNumReaders = 1;  // Of large HTTP requests.
 // A gRPC message may carry a little more than an HTTP body of the same text.
 constexpr int kMessageOverheadBytes = 64 << 10;
 
-void SetKeepalive(grpc::ServerBuilder& builder) {
-  // A client that has vanished without a word is found within 15 s, and its calls are cancelled.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+int ToMilliseconds(absl::Duration duration) {
+  return static_cast<int>(
+      std::min<int64_t>(absl::ToInt64Milliseconds(duration), std::numeric_limits<int>::max()));
+}
+
+void SetConnections(const GrpcConnections& options, grpc::ServerBuilder& builder) {
+  const auto set = [&](const char* argument, absl::Duration duration) {
+    if (duration > absl::ZeroDuration()) {
+      builder.AddChannelArgument(argument, std::max(ToMilliseconds(duration), 1));
+    }
+  };
+  set(GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_age);
+  set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, options.max_age_grace);
+  // Left alone gRPC would ping after two hours.
+  const bool pings = options.keepalive_time > absl::ZeroDuration();
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, pings ? options.keepalive_time : absl::InfiniteDuration());
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout);
+  if (options.max_concurrent_streams > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
+  }
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
 }
@@ -71,7 +93,9 @@ Server::Server(const Options& options, const Config& config)
     : options_(options),
       config_(config),
       metrics_(metrics_registry_, "chorus", CHORUS_VERSION),
-      admission_(config.limits.max_concurrent_requests) {}
+      admission_(config.limits.max_concurrent_requests),
+      workers_(std::make_unique<WorkerPool>(kNumWorkers)),
+      readers_(std::make_unique<WorkerPool>(kNumReaders)) {}
 
 absl::Status Server::Create() {
   RETURN_IF_ERROR(CreateExecutor());
@@ -89,6 +113,7 @@ absl::Status Server::CreateExecutor() {
   for (const Config::Runner& runner : config_.runners) {
     auto client = GrpcRunnerClient::Create({.name = runner.name,
                                             .endpoints = runner.endpoints,
+                                            .workers = workers_.get(),
                                             .on_health_change = [this] { health_.Update(); }});
     if (!client.ok()) {
       return absl::Status(client.status().code(), absl::StrCat("runner \"", runner.name,
@@ -99,7 +124,8 @@ absl::Status Server::CreateExecutor() {
   std::vector<std::string> names;
   for (const auto& [name, client] : runners_) names.push_back(name);
   graph_metrics_ = std::make_unique<GraphMetrics>(metrics_registry_, names);
-  executor_ = std::make_unique<Executor>(config_.graphs, runners_, absl::Now, graph_metrics_.get());
+  executor_ = std::make_unique<Executor>(config_.graphs, runners_, absl::Now, graph_metrics_.get(),
+                                         workers_.get());
   return absl::OkStatus();
 }
 
@@ -108,9 +134,10 @@ absl::Status Server::CreateHttp() {
       v1::ClassifyRequest::descriptor()->file()->FindServiceByName("InferenceService");
   ASSIGN_OR_RETURN(transcoder_, Transcoder::Create({&service, 1}));
   ASSIGN_OR_RETURN(OwnRoutes pages, MakePages(CHORUS_VERSION));
-  ASSIGN_OR_RETURN(router_, HttpRouter::Create(
-                                *transcoder_, methods_, all_metrics_,
-                                [this] { return WhyNotReady(); }, std::move(pages)));
+  ASSIGN_OR_RETURN(router_,
+                   HttpRouter::Create(
+                       *transcoder_, methods_, all_metrics_, [this] { return WhyNotReady(); },
+                       std::move(pages), readers_.get()));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};
   options.limits.max_body_bytes = config_.limits.max_body_bytes;
@@ -133,7 +160,8 @@ absl::Status Server::CreateGrpc() {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits.max_body_bytes) +
                                    kMessageOverheadBytes);
-  SetKeepalive(builder);
+  SetConnections(options_.grpc, builder);
+  RefuseCompressedMessages(builder);
   builder.RegisterService(&grpc_front_->service());
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr) {
@@ -199,11 +227,13 @@ void Server::Drain() {
 
 Server::~Server() {
   http_server_.reset();
+  readers_.reset();
   health_.Detach();
   // Null where Start has failed half-way.
   if (grpc_server_ != nullptr) grpc_server_->Shutdown(absl::ToChronoTime(absl::Now()));
   grpc_server_.reset();
   executor_.reset();
+  workers_.reset();
 }
 
 }  // namespace chorus

@@ -10,8 +10,9 @@
 //   4. waits for the graph and model calls in progress, until `drain_timeout` after step 2;
 //   5. shuts the gRPC server down, which sends GOAWAY and cancels what is left: overdue calls, and
 //      streams without an end, such as health watches.
-// Destruction then joins and destroys, from the outside in: HTTP server, gRPC server, executor
-// (which waits for its runs, cancelled by now), what they called, runner clients.
+// Destruction then joins and destroys, from the outside in: HTTP server, the readers of its large
+// requests, gRPC server, executor (which waits for its runs, cancelled by now), the workers (which
+// wrote their large replies), what they called, runner clients.
 //
 // Thread safety: Reload() and Drain() are called by one thread, which may not be one of the
 // server's own; Drain() once.
@@ -38,6 +39,7 @@
 #include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
 #include "api_server/transcoding/transcoder.h"
+#include "base/worker_pool.h"
 
 namespace chorus {
 
@@ -47,6 +49,7 @@ class Server {
     std::string http_address;  // "host:port"; port 0 takes a free one.
     std::string grpc_address;
     bool reflection = true;
+    GrpcConnections grpc;
     int io_threads = 2;
     absl::Duration drain_delay;
     absl::Duration drain_timeout;
@@ -98,6 +101,10 @@ class Server {
   ReloadMetrics reload_metrics_{metrics_registry_};
   std::unique_ptr<GraphMetrics> graph_metrics_;
   Admission admission_;
+  std::unique_ptr<WorkerPool> workers_;  // What the fronts' and the runners' threads leave to it.
+  // The same for large bodies of requests: a pool apart, for its tasks call the executor, whose
+  // completions are tasks of the other.
+  std::unique_ptr<WorkerPool> readers_;
   Executor::Runners runners_;
   ReplicaMetrics all_metrics_{metrics_registry_, runners_};
   std::unique_ptr<Executor> executor_;

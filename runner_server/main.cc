@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/time/clock.h"
+#include "base/grpc_log.h"
 #include "base/health_check.h"
 #include "base/signal_stop.h"
 #include "runner_server/config/flags.h"
@@ -45,6 +46,7 @@ int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
 int main(int argc, char** argv) {
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
+  chorus::LogGrpcSparingly();
   const auto flags = chorus::ParseFlags(argc, argv);
   if (!flags.ok()) return chorus::Fail(flags.status());
   if (!flags->has_value()) return 0;

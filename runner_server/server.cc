@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/grpc_connection.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
@@ -54,6 +55,8 @@ absl::Status RunnerServer::ListenForCalls() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   SetChannelArguments(builder);
+  RefuseCompressedMessages(builder);
+  builder.SetMaxReceiveMessageSize(kMaxRunnerMessageBytes);
   int port = 0;
   builder.AddListeningPort(flags_.address, grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&service_);
@@ -133,7 +136,8 @@ absl::Status RunnerServer::Load() {
 
 void RunnerServer::SetReady(bool ready) {
   grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
-  for (const std::string& name : {std::string(), std::string("readiness"), flags_.name}) {
+  for (const std::string& name : {std::string(), std::string("readiness"),
+                                  std::string("chorus.runner.v1.RunnerService"), flags_.name}) {
     health.SetServingStatus(name, ready);
   }
 }

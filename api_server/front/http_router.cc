@@ -1,5 +1,6 @@
 #include "api_server/front/http_router.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -65,7 +66,8 @@ HttpReply PlainText(int status, std::string body) {
 
 absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(
     const Transcoder& transcoder, const MethodRegistry& methods,
-    const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages) {
+    const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages,
+    WorkerPool* workers) {
   for (const HttpBinding& binding : transcoder.bindings()) {
     const std::string name(binding.method->full_name());
     if (binding.method->server_streaming() ? methods.FindStream(name) == nullptr
@@ -75,18 +77,19 @@ absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(
                                               ", which is not implemented"));
     }
   }
-  return absl::WrapUnique(
-      new HttpRouter(transcoder, methods, metrics, std::move(why_not_ready), std::move(pages)));
+  return absl::WrapUnique(new HttpRouter(transcoder, methods, metrics, std::move(why_not_ready),
+                                         std::move(pages), workers));
 }
 
 HttpRouter::HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
                        const prometheus::Collectable& metrics, WhyNotReady why_not_ready,
-                       OwnRoutes pages)
+                       OwnRoutes pages, WorkerPool* workers)
     : transcoder_(transcoder),
       methods_(methods),
       metrics_(metrics),
       why_not_ready_(std::move(why_not_ready)),
-      own_routes_(std::move(pages)) {
+      own_routes_(std::move(pages)),
+      workers_(workers) {
   const auto alive = [](const HttpRequest&) { return PlainText(200, "\n"); };
   own_routes_["/livez"] = alive;
   own_routes_["/healthz"] = alive;
@@ -118,6 +121,10 @@ std::optional<HttpReply> HttpRouter::Handle(HttpRequest request, Call call, Done
     absl::StatusOr<HttpReply> reply = BeginStream(*route, request, std::move(call));
     if (reply.ok()) return *std::move(reply);
     return ErrorReply(reply.status(), request_id);
+  }
+  if (status.ok() && workers_ != nullptr && request.body.size() > WorkerPool::kLargeBytes) {
+    BeginCallLater(*std::move(route), std::move(request), std::move(call), std::move(done));
+    return std::nullopt;
   }
   if (status.ok()) status = BeginCall(*std::move(route), request, std::move(call), std::move(done));
   if (!status.ok()) return ErrorReply(status, request_id);
@@ -165,6 +172,19 @@ absl::Status HttpRouter::BeginCall(Route route, const HttpRequest& request, Call
                   AddNotes(*notes, reply);
                   std::move(done)(std::move(reply));
                 });
+}
+
+void HttpRouter::BeginCallLater(Route route, HttpRequest request, Call call, Done done) {
+  workers_->Run([this, route = std::move(route), request = std::move(request),
+                 call = std::move(call), done = std::move(done)]() mutable {
+    const std::string request_id = call.request_id;
+    // The call destroys its completion when it fails to begin.
+    const auto shared = std::make_shared<Done>(std::move(done));
+    const absl::Status status =
+        BeginCall(std::move(route), request, std::move(call),
+                  [shared](HttpReply reply) { std::move (*shared)(std::move(reply)); });
+    if (!status.ok()) std::move (*shared)(ErrorReply(status, request_id));
+  });
 }
 
 HttpReply HttpRouter::Render(const Route& route,

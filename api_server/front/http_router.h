@@ -18,6 +18,7 @@
 #include "api_server/front/method_registry.h"
 #include "api_server/front/own_routes.h"
 #include "api_server/transcoding/transcoder.h"
+#include "base/worker_pool.h"
 #include "prometheus/collectable.h"
 
 namespace chorus {
@@ -29,13 +30,15 @@ class HttpRouter final : public HttpHandler {
   using WhyNotReady = std::function<std::string()>;
 
   // All must outlive the router and the calls it has begun. `pages` are routes besides the four
-  // above; they win over those of `transcoder`. INTERNAL when `transcoder` has a route of a method
-  // that `methods` has not.
+  // above; they win over those of `transcoder`. Large bodies are read on `workers`; null: on the
+  // threads they come on. INTERNAL when `transcoder` has a route of a method that `methods` has
+  // not.
   static absl::StatusOr<std::unique_ptr<HttpRouter>> Create(const Transcoder& transcoder,
                                                             const MethodRegistry& methods,
                                                             const prometheus::Collectable& metrics,
                                                             WhyNotReady why_not_ready,
-                                                            OwnRoutes pages = {});
+                                                            OwnRoutes pages = {},
+                                                            WorkerPool* workers = nullptr);
 
   Match MatchHead(const HttpRequest& head) const override;
   std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) override;
@@ -46,7 +49,8 @@ class HttpRouter final : public HttpHandler {
 
  private:
   HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
-             const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages);
+             const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages,
+             WorkerPool* workers);
 
   HttpReply Readyz() const;
   HttpReply Metrics() const;
@@ -58,6 +62,8 @@ class HttpRouter final : public HttpHandler {
   absl::StatusOr<HttpReply> BeginStream(const Route& route, const HttpRequest& request, Call call);
   // Translates the request and begins its call; `done` is called unless it returns an error.
   absl::Status BeginCall(Route route, const HttpRequest& request, Call call, Done done);
+  // The same on `workers`, where `done` gets the error too.
+  void BeginCallLater(Route route, HttpRequest request, Call call, Done done);
   HttpReply Render(const Route& route,
                    const absl::StatusOr<std::unique_ptr<MethodRegistry::Message>>& result,
                    std::string_view request_id) const;
@@ -66,7 +72,8 @@ class HttpRouter final : public HttpHandler {
   const MethodRegistry& methods_;
   const prometheus::Collectable& metrics_;
   const WhyNotReady why_not_ready_;
-  OwnRoutes own_routes_;  // Not changed once made.
+  OwnRoutes own_routes_;       // Not changed once made.
+  WorkerPool* const workers_;  // May be null.
   std::atomic<bool> draining_ = false;
 };
 

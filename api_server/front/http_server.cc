@@ -185,7 +185,7 @@ class HttpServer::Impl {
   }
 
   void PauseAccepting(error_code error) {
-    LOG(WARNING) << "cannot accept HTTP connections for now: " << error.message();
+    LOG_EVERY_T(WARNING, 10) << "cannot accept HTTP connections for now: " << error.message();
     accept_timer_->expires_after(kAcceptPause);
     accept_timer_->async_wait([this](error_code cancelled) {
       if (!cancelled) Accept();

@@ -34,13 +34,19 @@ TEST(ParseFlags, HasDefaults) {
   EXPECT_EQ((*flags)->drain_delay, absl::ZeroDuration());
   EXPECT_EQ((*flags)->drain_timeout, absl::Seconds(30));
   EXPECT_EQ((*flags)->ports_file, "");
+  EXPECT_EQ((*flags)->grpc.max_age, absl::ZeroDuration());
+  EXPECT_EQ((*flags)->grpc.keepalive_time, absl::Seconds(10));
+  EXPECT_EQ((*flags)->grpc.keepalive_timeout, absl::Seconds(5));
+  EXPECT_EQ((*flags)->grpc.max_concurrent_streams, 0);
 }
 
 TEST(ParseFlags, ReadsEveryFlag) {
   const auto flags =
       Parse({"--config=c", "--graph", "g1", "--graph", "g2", "--http_address", "0.0.0.0:0",
              "--grpc_address=[::]:1", "--reflection=false", "--io_threads", "3", "--drain_delay",
-             "250ms", "--drain_timeout=1m", "--ports_file", "p"});
+             "250ms", "--drain_timeout=1m", "--ports_file", "p", "--grpc_max_connection_age=30m",
+             "--grpc_max_connection_age_grace=5m", "--grpc_keepalive_time=20s",
+             "--grpc_keepalive_timeout=4s", "--grpc_max_concurrent_streams=100"});
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_THAT((*flags)->graph_files, ElementsAre("g1", "g2"));
   EXPECT_EQ((*flags)->http_address, "0.0.0.0:0");
@@ -50,6 +56,11 @@ TEST(ParseFlags, ReadsEveryFlag) {
   EXPECT_EQ((*flags)->drain_delay, absl::Milliseconds(250));
   EXPECT_EQ((*flags)->drain_timeout, absl::Minutes(1));
   EXPECT_EQ((*flags)->ports_file, "p");
+  EXPECT_EQ((*flags)->grpc.max_age, absl::Minutes(30));
+  EXPECT_EQ((*flags)->grpc.max_age_grace, absl::Minutes(5));
+  EXPECT_EQ((*flags)->grpc.keepalive_time, absl::Seconds(20));
+  EXPECT_EQ((*flags)->grpc.keepalive_timeout, absl::Seconds(4));
+  EXPECT_EQ((*flags)->grpc.max_concurrent_streams, 100);
 }
 
 TEST(ParseFlags, RefusesWhatIsWrong) {

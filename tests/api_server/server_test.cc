@@ -251,10 +251,11 @@ TEST_F(ServerTest, HealthFollowsTheRunners) {
   EXPECT_EQ(Get("/readyz").status, 200);
   HealthOf all(channel_, ""), ready(channel_, "readiness"), live(channel_, "liveness");
   HealthOf one(channel_, "one"), two(channel_, "two");
-  for (HealthOf* health : {&all, &ready, &live, &one, &two}) health->WaitUntil(true);
+  HealthOf service(channel_, "chorus.v1.InferenceService");
+  for (HealthOf* health : {&all, &ready, &live, &one, &two, &service}) health->WaitUntil(true);
 
   runners_["two"]->SetServing(false);
-  for (HealthOf* health : {&all, &ready, &two}) health->WaitUntil(false);
+  for (HealthOf* health : {&all, &ready, &two, &service}) health->WaitUntil(false);
   one.WaitUntil(true);
   live.WaitUntil(true);
   EXPECT_EQ(Get("/readyz").status, 503);
@@ -370,6 +371,51 @@ TEST_F(ServerTest, DrainLetsCallsInProgressEnd) {
   EXPECT_FALSE(SocketClient(HttpPort()).connected());
   v1::ClassifyGeneratedTextsResponse response;
   EXPECT_EQ(ClassifyGeneratedTexts(response).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(ServerTest, RefusesCompressedMessagesAndReadsTheOthers) {
+  StartAll();
+  for (const auto& [algorithm, name] :
+       {std::pair(GRPC_COMPRESS_GZIP, "gzip"), std::pair(GRPC_COMPRESS_DEFLATE, "deflate")}) {
+    grpc::ClientContext context;
+    context.set_compression_algorithm(algorithm);
+    v1::ClassifyGeneratedTextsRequest request;
+    request.set_text(std::string(1000, 'a'));
+    v1::ClassifyGeneratedTextsResponse response;
+    const grpc::Status status = v1::InferenceService::NewStub(channel_)->ClassifyGeneratedTexts(
+        &context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << name;
+    EXPECT_THAT(status.error_message(), HasSubstr(name));
+  }
+  EXPECT_TRUE(runners_["one"]->generate_requests().empty());
+  v1::ClassifyGeneratedTextsResponse response;
+  EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
+}
+
+TEST_F(ServerTest, AsksClientsToConnectAnewAtAnAge) {
+  StartAll({},
+           {.grpc = {.max_age = absl::Milliseconds(50), .max_age_grace = absl::Milliseconds(50)}});
+  HealthOf ready(channel_, "readiness");  // On one connection after the other.
+  for (int i = 0; i < 3; ++i) {
+    ready.WaitUntil(true);
+    ready.WaitUntil(false);
+  }
+}
+
+TEST_F(ServerTest, TellsItsBoundOnStreamsAndClosesOnAClientThatDoesNotAnswerPings) {
+  StartAll({}, {.grpc = {.keepalive_time = absl::Milliseconds(50),
+                         .keepalive_timeout = absl::Milliseconds(50),
+                         .max_concurrent_streams = 7}});
+  const std::string& address = server_->grpc_address();
+  int port = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
+  SocketClient client(static_cast<uint16_t>(port));
+  // HTTP/2's preface and empty SETTINGS; nothing afterwards.
+  client.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  client.Send(std::string("\0\0\0\4\0\0\0\0\0", 9));
+  const std::string said = client.ReadBytes(1 << 20);  // Until the server closes.
+  EXPECT_TRUE(client.IsClosed());
+  EXPECT_THAT(said, HasSubstr(std::string("\0\3\0\0\0\7", 6)));  // MAX_CONCURRENT_STREAMS.
 }
 
 TEST_F(ServerTest, ServesReflection) {

@@ -206,6 +206,15 @@ class EnvoyTest(unittest.TestCase):
             channel.unary_unary("/chorus.v1.InferenceService/ListGraphs")(b"\x0a\x80\x80\x80\x01" + b"a" * (2 << 20), timeout=20)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
 
+    def test_compressed_grpc_messages_are_refused(self):
+        with edge.channel() as channel:
+            list_graphs = channel.unary_unary("/chorus.v1.InferenceService/ListGraphs")
+            for algorithm in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+                with self.subTest(algorithm), self.assertRaises(grpc.RpcError) as raised:
+                    list_graphs(b"", timeout=20, compression=algorithm)
+                self.assertIn("without compression", raised.exception.details())
+            list_graphs(b"", timeout=20, compression=grpc.Compression.NoCompression)
+
     def test_no_reflection(self):
         with edge.channel() as channel, self.assertRaises(grpc.RpcError) as raised:
             channel.unary_unary("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(b"", timeout=20)

@@ -5,7 +5,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "tests/integration/process.h"
 #include "tests/model_store/hub/scripted_hub.h"
@@ -20,8 +22,11 @@ class PullTest : public ::testing::Test {
   ~PullTest() override { std::filesystem::remove_all(dir_); }
 
   ShellResult Chorus(const std::string& arguments) {
-    return Shell("HOME=" + dir_ + " CHORUS_HOME=" + dir_ + "/home HF_TOKEN= HF_ENDPOINT=" +
-                 hub_.url() + " no_proxy=127.0.0.1 " CHORUS_BINARY_DIR "/chorus " + arguments);
+    return Chorus("HF_ENDPOINT=" + hub_.url() + " no_proxy=127.0.0.1", arguments);
+  }
+  ShellResult Chorus(const std::string& environment, const std::string& arguments) {
+    return Shell("HOME=" + dir_ + " CHORUS_HOME=" + dir_ + "/home HF_TOKEN= " + environment +
+                 " " CHORUS_BINARY_DIR "/chorus " + arguments);
   }
 
   const std::string dir_ = MakeTempDir();
@@ -51,6 +56,30 @@ TEST_F(PullTest, APulledModelAnswersAsItsOriginalDoes) {
     EXPECT_EQ(pulled.out, Chorus("run ./" + std::string(model.folder) + " " + model.question).out);
   }
   EXPECT_THAT(Chorus("models list").out, HasSubstr("gpt2-generation:v1"));
+}
+
+TEST_F(PullTest, PullsThroughAProxyAndAsksItsRunnerWithoutOne) {
+  hub_.SetModel("openai-community/gpt2", std::filesystem::path("models/demo/gpt2"));
+  // What a proxy is asked for has its server's name.
+  static constexpr std::string_view kHub = "http://hub.invalid";
+  hub_.SetHook([this](const HubRequest& request) -> std::optional<HubResponse> {
+    if (!request.target.starts_with(kHub)) return HubResponse{.status = 502};
+    HubRequest inner = request;
+    inner.target.erase(0, kHub.size());
+    return hub_.Answer(inner);
+  });
+  const std::string environment = "HF_ENDPOINT=" + std::string(kHub) +
+                                  " no_proxy= http_proxy=" + hub_.url() +
+                                  " grpc_proxy=" + hub_.url();
+  const ShellResult pull = Chorus(
+      environment, "models pull gpt2-generation:v1 --from openai-community/gpt2@" + hub_.commit());
+  EXPECT_EQ(pull.exit_status, 0) << pull.out;
+  const size_t num_asked = hub_.requests().size();
+  EXPECT_GT(num_asked, 3u);
+  const ShellResult run =
+      Chorus(environment, "run gpt2-generation:v1 'I have' --greedy --max_new_tokens 2");
+  EXPECT_EQ(run.exit_status, 0) << run.out;
+  EXPECT_EQ(hub_.requests().size(), num_asked);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/worker_pool.h"
 #include "tests/api_server/front/front_fixture.h"
 
 namespace chorus {
@@ -129,6 +131,29 @@ TEST_F(HttpRouterTest, RefusesAStreamAsAnyOtherCall) {
                           .body = "{}"});
   EXPECT_EQ(reply->status, 406);
   EXPECT_THAT(reply->body, HasSubstr("text/event-stream"));
+}
+
+TEST_F(HttpRouterTest, ALargeBodyIsReadByTheWorkers) {
+  auto workers = std::make_unique<WorkerPool>(1);
+  auto router = HttpRouter::Create(
+      *transcoder_, methods_, registry_, [] { return true; }, {}, workers.get());
+  ASSERT_TRUE(router.ok()) << router.status();
+  router_ = *std::move(router);
+  std::promise<void> go_on;
+  workers->Run([&] { go_on.get_future().wait(); });
+  const std::string text(WorkerPool::kLargeBytes, 'a');
+  EXPECT_FALSE(Post("/v1/models/bert:classify", "{\"texts\":[\"" + text + "\"]}"));
+  EXPECT_EQ(bert_->num_classify_calls(), 0u);
+  EXPECT_FALSE(Post("/v1/models/bert:classify", "{\"texts\":[\"" + text + "\"}"));
+  go_on.set_value();
+  workers.reset();
+  ASSERT_TRUE(later_.has_value());
+  EXPECT_EQ(later_->status, 400);  // Of the second.
+  later_.reset();
+  auto call = bert_->TakeClassify();
+  EXPECT_EQ(call.texts[0], text);
+  call.Finish(1);
+  EXPECT_EQ(later_->status, 200);
 }
 
 TEST_F(HttpRouterTest, AnswersGraphAndModelsByName) {
