@@ -1,6 +1,7 @@
 // api_server: the gateway. See server.h for what it is made of and how it ends.
 
 #include <glog/logging.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -95,6 +96,13 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// What large replies took is given back when it is freed. By itself glibc learns from each to keep
+// more, up to 64 MiB for each of a dozen threads, which malloc_trim does not touch.
+void KeepLittleFreeMemory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
 // Reloads the server when the files of `flags` change, which said `files` when it was started, and
 // upon SIGHUP. Returns the signal to stop by.
 int Watch(const Flags& flags, ConfigFiles files, const Signals& signals, Server& server) {
@@ -121,6 +129,7 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
     return std::cout ? absl::OkStatus() : absl::UnavailableError("cannot write to standard output");
   }
   RaiseDescriptorLimit();
+  KeepLittleFreeMemory();
   ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
                    Server::Start({.http_address = flags.http_address,
                                   .grpc_address = flags.grpc_address,
