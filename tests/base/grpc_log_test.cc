@@ -15,6 +15,7 @@ using ::testing::Not;
 
 TEST(GrpcLog, SaysOnceWhatComesOverAndOver) {
   FLAGS_logtostderr = true;
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // As gRPC does when it is first used.
   LogGrpcSparingly();
   testing::internal::CaptureStderr();
   for (int i = 0; i < 3; ++i) gpr_log(GPR_ERROR, "number %d", i);
