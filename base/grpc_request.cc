@@ -75,7 +75,9 @@ absl::Status RequestFault::ToStatus() const {
 std::optional<RequestFault> ParseRequest(grpc::ByteBuffer& bytes,
                                          google::protobuf::Message& message) {
   grpc::Slice slice;
-  if (!bytes.Valid() || !bytes.DumpToSingleSlice(&slice).ok()) {
+  const bool is_read = bytes.Valid() && bytes.DumpToSingleSlice(&slice).ok();
+  bytes.Clear();  // gRPC leaves that to who deserializes.
+  if (!is_read) {
     return RequestFault{"", "has no message, or one that cannot be read"};
   }
   const std::string_view text(reinterpret_cast<const char*>(slice.begin()), slice.size());

@@ -39,8 +39,8 @@ struct Received {
   std::optional<RequestFault> fault;  // `message` then means nothing.
 };
 
-// Of the fields that are strings, only those of the request itself are looked at, not those of
-// messages in it.
+// Empties `bytes`. Of the fields that are strings, only those of the request itself are looked at,
+// not those of messages in it.
 std::optional<RequestFault> ParseRequest(grpc::ByteBuffer& bytes,
                                          google::protobuf::Message& message);
 

@@ -29,6 +29,7 @@ TEST(ParseRequest, TakesWhatParses) {
   grpc::ByteBuffer buffer = ToBuffer(bytes);
   v1::ClassifyRequest parsed;
   EXPECT_FALSE(ParseRequest(buffer, parsed).has_value());
+  EXPECT_FALSE(buffer.Valid());
   EXPECT_EQ(parsed.texts(0), "gö");
   EXPECT_TRUE(parsed.has_truncate());
   grpc::ByteBuffer empty = ToBuffer("");
