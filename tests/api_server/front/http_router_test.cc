@@ -136,7 +136,7 @@ TEST_F(HttpRouterTest, RefusesAStreamAsAnyOtherCall) {
 TEST_F(HttpRouterTest, ALargeBodyIsReadByTheWorkers) {
   auto workers = std::make_unique<WorkerPool>(1);
   auto router = HttpRouter::Create(
-      *transcoder_, methods_, registry_, [] { return true; }, {}, workers.get());
+      *transcoder_, methods_, registry_, [] { return std::string(); }, {}, workers.get());
   ASSERT_TRUE(router.ok()) << router.status();
   router_ = *std::move(router);
   std::promise<void> go_on;
