@@ -308,7 +308,8 @@ TEST_F(HttpRouterTest, AnswersGraphsAtOnce) {
 
 TEST_F(HttpRouterTest, StartsOnlyWithEveryMethodImplemented) {
   const MethodRegistry none;
-  const auto router = HttpRouter::Create(*transcoder_, none, registry_, [] { return true; });
+  const auto router =
+      HttpRouter::Create(*transcoder_, none, registry_, [] { return std::string(); });
   EXPECT_EQ(router.status().code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(router.status().message()), HasSubstr("POST /classify_generated_texts"));
 }
