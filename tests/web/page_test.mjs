@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
 import os from "node:os";
@@ -22,6 +22,7 @@ const { values: flags } = parseArgs({
 const here = path.dirname(fileURLToPath(import.meta.url));
 const { chromium } = createRequire(path.join(flags.packages, "package.json"))("playwright-core");
 const real = flags.gateway === "serve";
+const onlyReal = { skip: !real && "the stand-in writes no texts of its own" };
 const onlyStandIn = { skip: real && "only the stand-in can be made to do this" };
 const patience = Number(process.env.PATIENCE_MS ?? 30_000);  // Of a busy machine.
 
@@ -31,9 +32,9 @@ const serve = real ? await startServe() : null;
 const url = real ? serve.url : standIn.url;
 
 // `chorus serve` on free ports with a model store of its own.
-async function startServe() {
+async function startServe(...args) {
   const home = mkdtempSync(path.join(os.tmpdir(), "chorus-web-"));
-  const child = spawn(path.join(flags.bin, "chorus"), ["serve", "--port", "0", "--grpc_port", "0"],
+  const child = spawn(path.join(flags.bin, "chorus"), ["serve", "--port", "0", "--grpc_port", "0", ...args],
     { env: { ...process.env, CHORUS_HOME: home }, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   const address = await new Promise((resolve, reject) => {
@@ -428,6 +429,30 @@ test("runs and draws any graph of the server", onlyStandIn, async () => {
   const [width, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(width <= inner, `${width} px wide on ${inner}`);
   await shoot("graph-many");
+});
+
+test("shows the texts of a chain as the whole reply has them", onlyReal, async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "chorus-web-"));
+  writeFileSync(path.join(folder, "relay.yaml"), `name: relay
+nodes:
+- {name: first, generate: {runner: gpt2-generation, max_new_tokens: 12}}
+- {name: second, generate: {runner: distilgpt2-generation, input: first, max_new_tokens: 12}}
+- {name: judge, classify: {runner: bert-base-uncased-classification, inputs: [first, second]}}
+output: judge
+`);
+  const relay = await startServe("--graph", path.join(folder, "relay.yaml"));
+  try {
+    await open("/", { root: relay.url });
+    await columns().nth(1).waitFor();
+    await setParameter("seed", "7");
+    await runToEnd();
+    const whole = await context.request.post(`${relay.url}/v1/graphs/relay:run`, { data: { text: "I have an idea!", seed: "7" } });
+    assert.deepEqual(await columns().locator(".text").allTextContents(), (await whole.json()).results.map(({ generated }) => generated));
+    assert.match(await page.locator("#totals").textContent(), /new tokens\d+/);
+  } finally {
+    await relay.stop();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("shows the server's graph when it has no inference_graph", onlyStandIn, async () => {
