@@ -41,10 +41,11 @@ struct TokenLogProb {
   std::vector<TokenLogProb> top;  // The likeliest here, likeliest first; without a `top` of theirs.
 };
 
-// New text, whole UTF-8 characters, never empty.
+// Tokens and their text. The deltas of a generation have num_generated_tokens between them, however
+// it ends: an end-of-sequence token and those of which a stop string takes the text count too.
 struct GenerationDelta {
-  std::string text;
-  int num_tokens = 0;  // Whose text ends in it or, where they have none, has ended by then.
+  std::string text;                    // Whole UTF-8 characters. Empty in the last delta at most.
+  int num_tokens = 0;                  // That the text is of. At least 1.
   std::vector<TokenLogProb> logprobs;  // One for each of these; only with top_logprobs.
 };
 

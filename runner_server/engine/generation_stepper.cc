@@ -214,6 +214,7 @@ void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time no
   ++stats.num_generated_tokens;
   if (sequence.stop.stop_requested()) ++stats.num_wasted_tokens;
   if (choice.token == options_.eos_token_id && !generation.ignore_eos) {
+    generation.text.AppendEnd(std::move(choice.logprob));
     return Finish(sequence, FinishReason::kStop);
   }
   Deliver(generation, generation.text.Append(choice.token, std::move(choice.logprob)));
@@ -225,7 +226,7 @@ void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time no
 }
 
 void GenerationStepper::Deliver(Generation& generation, GenerationDelta delta) {
-  if (!delta.text.empty()) generation.callbacks.on_delta(std::move(delta));
+  if (delta.num_tokens > 0) generation.callbacks.on_delta(std::move(delta));
 }
 
 void GenerationStepper::Finish(const Sequence& sequence, FinishReason reason) {

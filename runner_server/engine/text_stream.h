@@ -1,8 +1,12 @@
 #pragma once
 
 // Turns the tokens of one generation into the deltas that go out: whole characters, no part of a
-// stop string, and each token counted, with its log-probability, in the delta that brings the last
-// of its text. A token of which a stop string takes a part never goes out.
+// stop string, and with each text the tokens it is of.
+//
+// Every token of the generation is in one delta, with its log-probability: those that have a text
+// in the one that brings it, all of it; those that have none with the next that has, or in the
+// last. What a stop string takes of the text takes no token: those of its text are in the last
+// delta too, with what is left of their text.
 //
 // Thread safety: none; one for each generation, used by one thread at a time.
 
@@ -11,6 +15,8 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "runner_server/engine/generation.h"
 #include "runner_server/engine/stop_string_matcher.h"
@@ -24,28 +30,37 @@ class TextStream {
   TextStream(const TokenBytes& token_bytes, StopStringMatcher stop_strings)
       : detokenizer_(token_bytes), stop_strings_(std::move(stop_strings)) {}
 
-  // Takes the next token; gives what may go out by now. Without text it is not a delta to deliver,
-  // and has no tokens either: they wait for the next.
+  // Takes the next token; gives what may go out by now. Without tokens it is not a delta to
+  // deliver, and has no text either: both wait for the next.
   GenerationDelta Append(int32_t id, std::optional<TokenLogProb> logprob);
 
-  // What is left, when the text has ended otherwise than by a stop string; even this may hold one.
+  // Takes a token that leaves no text, whatever its bytes: the one that ends the generation.
+  void AppendEnd(std::optional<TokenLogProb> logprob);
+
+  // What is left, when the text has ended; even this may hold a stop string.
   GenerationDelta Finish();
 
   // Whether the text ended before a stop string.
   bool stopped() const { return stop_strings_.stopped(); }
 
  private:
-  struct Token {
-    size_t text_end;  // Where its text ends in the stream.
-    std::optional<TokenLogProb> logprob;
+  // Neighbouring tokens whose text goes out together: characters lie across them, or only the last
+  // has a text.
+  struct Piece {
+    size_t text_end = 0;  // Where its text ends in the stream.
+    int num_tokens = 0;
+    std::vector<TokenLogProb> logprobs;
+    bool whole = false;  // The next token begins another.
   };
 
-  // `text` and the tokens whose text is out with it.
-  GenerationDelta MakeDelta(std::string text);
+  void AddToken(std::optional<TokenLogProb> logprob);
+  // Moves the first piece's tokens to `delta`.
+  void TakePiece(GenerationDelta& delta);
 
   Detokenizer detokenizer_;
   StopStringMatcher stop_strings_;
-  std::deque<Token> waiting_;   // Tokens in no delta yet.
+  std::deque<Piece> pieces_;    // In no delta yet; only the last may lack its end.
+  std::string text_;            // No part of a stop string, and in no delta yet.
   size_t decoded_bytes_ = 0;    // Of the stream so far,
   size_t delivered_bytes_ = 0;  // and of them, those in deltas.
 };

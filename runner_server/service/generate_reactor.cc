@@ -141,7 +141,7 @@ void GenerateReactor::OnWriteDone(bool ok) {
 
 GenerateReactor::Action GenerateReactor::ChooseNext() {
   if (writing_) return Action::kNothing;
-  if (!unsent_.text().empty()) {
+  if (unsent_.num_tokens() > 0) {
     writing_ = true;
     message_.mutable_delta()->Swap(&unsent_);
     unsent_.Clear();

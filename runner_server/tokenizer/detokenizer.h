@@ -33,6 +33,9 @@ class Detokenizer {
   // Text that is complete after this token; empty while a character is still open.
   std::string Append(int32_t id);
 
+  // Whether a character has begun and is not complete.
+  bool is_open() const { return !open_.empty(); }
+
   // What is left open at the end, as U+FFFD; empty if nothing is.
   std::string Finish();
 

@@ -12,6 +12,7 @@
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -147,12 +149,8 @@ TEST_F(ServeTest, TwoCallsDifferAndTwoWithOneSeedDoNot) {
   EXPECT_NE(seeded.body, ClassifyGeneratedTexts(*serve_, "?seed=8").body);
 }
 
-// The events of a streamed call, in order, each as {"token": {...}} and so on.
-std::vector<json> Stream(const Serve& serve, const std::string& query) {
-  const Reply reply =
-      Curl("-N -X POST '" + serve.http() + "/classify_generated_texts:stream" + query +
-           "' -H 'Content-Type: text/plain' -H 'Accept: application/x-ndjson' "
-           "-d 'I have an idea!'");
+// The events of a stream of JSON lines, in order, each as {"token": {...}} and so on.
+std::vector<json> Events(const Reply& reply) {
   EXPECT_EQ(reply.code, 200) << reply.body;
   std::vector<json> events;
   std::istringstream lines(reply.body);
@@ -160,6 +158,12 @@ std::vector<json> Stream(const Serve& serve, const std::string& query) {
     if (!line.empty()) events.push_back(json::parse(line));
   }
   return events;
+}
+
+std::vector<json> Stream(const Serve& serve, const std::string& query) {
+  return Events(Curl("-N -X POST '" + serve.http() + "/classify_generated_texts:stream" + query +
+                     "' -H 'Content-Type: text/plain' -H 'Accept: application/x-ndjson' "
+                     "-d 'I have an idea!'"));
 }
 
 TEST_F(ServeTest, AStreamBringsWhatTheWholeReplyHas) {
@@ -275,6 +279,62 @@ TEST_F(ServeTest, TextsEndBeforeAStopStringAndWithTheirLogprobs) {
     EXPECT_EQ(token["top"][0]["id"], token["id"]);  // Greedy takes the likeliest.
     EXPECT_GE(token["top"][0]["logprob"], token["top"][1]["logprob"]);
   }
+}
+
+// Of each text of a reply of :generate: its tokens and log-probabilities.
+struct Counts {
+  uint32_t tokens = 0;
+  uint32_t logprobs = 0;
+  bool operator==(const Counts&) const = default;
+};
+
+TEST_F(ServeTest, CountsEveryTokenHoweverATextEnds) {
+  const std::string model = serve_->http() + "/v1/models/gpt2-generation:";
+  std::set<std::string> reasons;
+  for (const json& ending : std::vector<json>{
+           {{"max_new_tokens", 100}},  // Most end of themselves.
+           {{"max_new_tokens", 9}, {"ignore_eos", true}},
+           {{"stop", {" the", ", and"}}},  // The end of a token, and several of them.
+           {{"stop", {"e"}}, {"temperature", 1.5}},
+           {{"stop", {"\n\n\n", "th", "qz"}}, {"max_new_tokens", 60}, {"ignore_eos", true}},
+           {{"top_k", 0}, {"temperature", 8.0}, {"max_new_tokens", 40}}}) {  // Broken characters.
+    json request = ending;
+    request.update({{"text", "I have"}, {"seed", 7}, {"num_return_sequences", 6}, {"logprobs", 1}});
+    const std::string arguments = " --json '" + request.dump() + "'";
+    const Reply whole = Curl(model + "generate" + arguments);
+    ASSERT_EQ(whole.code, 200) << whole.body;
+    std::vector<Counts> counts, streamed(6);
+    const json reply = json::parse(whole.body);
+    std::vector<json> texts = {reply};
+    texts.insert(texts.end(), reply["others"].begin(), reply["others"].end());
+    uint32_t total = 0;
+    for (const json& text : texts) {
+      reasons.insert(text["finish_reason"].get<std::string>());
+      const auto tokens = text["generated_tokens"].get<uint32_t>();
+      counts.push_back({tokens, static_cast<uint32_t>(text["logprobs"]["tokens"].size())});
+      EXPECT_EQ(counts.back(), (Counts{tokens, tokens})) << request << text;
+      total += tokens;
+    }
+    const std::vector<json> events = Events(
+        Curl("-N " + model + "streamGenerate -H 'Accept: application/x-ndjson'" + arguments));
+    for (const json& event : events) {
+      if (!event.contains("token")) continue;
+      const json& token = event["token"];
+      const auto num_tokens = token["num_tokens"].get<uint32_t>();
+      Counts& of_text = streamed.at(token["index"].get<size_t>());
+      of_text.tokens += num_tokens;
+      if (token.contains("logprobs")) {
+        EXPECT_EQ(token["logprobs"]["tokens"].size(), num_tokens) << token;
+        of_text.logprobs += num_tokens;
+      }
+      EXPECT_TRUE(num_tokens > 0 || token["text"] == "") << token;
+    }
+    EXPECT_EQ(streamed, counts) << request;
+    ASSERT_FALSE(events.empty());
+    EXPECT_EQ(events.back()["done"]["generated_tokens"], total) << events.back();
+  }
+  EXPECT_THAT(reasons, ElementsAre("FINISH_REASON_LENGTH", "FINISH_REASON_STOP",
+                                   "FINISH_REASON_STOP_STRING"));
 }
 
 TEST_F(ServeTest, TokenizesAndDetokenizes) {

@@ -628,6 +628,26 @@ TEST_F(ExecutorTest, GeneratesWithOneModel) {
   EXPECT_EQ(rs_->num_classify_calls(), 0u);
 }
 
+// Tokens without a text count, those of a text that began again do not.
+TEST_F(ExecutorTest, ATextHasTheLogprobsOfItsOwnTokens) {
+  ASSERT_TRUE(
+      executor_->Generate("ra", "I", {.seed = 3, .top_logprobs = 0}, {}, nullptr, outcome_.Done())
+          .ok());
+  auto call = ra_->TakeGenerate();
+  call.on_text({.text = " was", .num_tokens = 1, .logprobs = {{.id = 1}}});
+  call.on_text({.restart = true});
+  call.on_text({.text = " am", .num_tokens = 1, .logprobs = {{.id = 2}}});
+  call.on_text({.text = "", .num_tokens = 1, .logprobs = {{.id = 3}}});
+  call.Finish("");
+  ASSERT_TRUE(outcome_.status().ok());
+  const GraphResult& result = (**outcome_.value)[0];
+  EXPECT_EQ(result.generated, "I am");
+  EXPECT_EQ(result.end.generated_tokens, 2u);
+  ASSERT_EQ(result.logprobs.size(), 2u);
+  EXPECT_EQ(result.logprobs[0].id, 2u);
+  EXPECT_EQ(result.logprobs[1].id, 3u);
+}
+
 TEST_F(ExecutorTest, TellsItsListenerWhatHappensTheMomentItDoes) {
   listener_ = std::make_shared<RecordingListener>();
   ASSERT_TRUE(Run("tutorial").ok());

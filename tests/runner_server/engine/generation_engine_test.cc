@@ -82,7 +82,7 @@ TEST_F(GenerationEngineTest, PassesOnWhatATextIsToBe) {
   reply.Wait();
   EXPECT_EQ(reply.text, "ca");
   EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
-  EXPECT_EQ(reply.logprobs.size(), 3u);
+  EXPECT_EQ(reply.logprobs.size(), 5u);
 }
 
 TEST_F(GenerationEngineTest, CountsTheTimeInTheQueue) {

@@ -1,7 +1,8 @@
 #pragma once
 
 // Gathers what the callbacks of one generation bring, and checks their contract: deltas are whole
-// UTF-8 and not empty, log-probabilities one a token; nothing comes after the end, which comes
+// UTF-8, only the last has no text, none has no token; log-probabilities come one a token; the
+// deltas of a text that ended well have all of its tokens; nothing comes after the end, which comes
 // once.
 
 #include <gtest/gtest.h>
@@ -26,9 +27,10 @@ class GenerationReply {
     return {.on_delta =
                 [this](GenerationDelta delta) {
                   EXPECT_FALSE(done_) << "a delta after the end";
-                  EXPECT_FALSE(delta.text.empty());
+                  EXPECT_FALSE(has_last_) << "a delta after one without text";
+                  has_last_ = delta.text.empty();
                   EXPECT_TRUE(IsValidUtf8(delta.text));
-                  EXPECT_GE(delta.num_tokens, 0);
+                  EXPECT_GT(delta.num_tokens, 0);
                   if (!delta.logprobs.empty()) {
                     EXPECT_EQ(std::ssize(delta.logprobs), delta.num_tokens);
                   }
@@ -44,6 +46,9 @@ class GenerationReply {
                   EXPECT_FALSE(done_.exchange(true)) << "ended twice";
                   thread = std::this_thread::get_id();
                   result = std::move(done);
+                  if (result.ok()) {
+                    EXPECT_EQ(num_delta_tokens, result->num_generated_tokens);
+                  }
                   bool end = true;
                   end_.TryPush(end);
                 }};
@@ -60,6 +65,7 @@ class GenerationReply {
   std::thread::id thread;  // That ended it.
 
  private:
+  bool has_last_ = false;  // A delta without text.
   std::atomic<bool> done_ = false;
   Mailbox<bool> end_;
 };

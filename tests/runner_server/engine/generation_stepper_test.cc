@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <map>
 #include <new>
 #include <numeric>
 #include <optional>
@@ -95,8 +96,7 @@ TEST_F(GenerationStepperTest, ContinuesThePromptUntilTheEnd) {
   EXPECT_EQ(reply.result->reason, FinishReason::kStop);
   EXPECT_EQ(reply.result->num_prompt_tokens, 2);
   EXPECT_EQ(reply.result->num_generated_tokens, 4);  // The end counts.
-  EXPECT_EQ(reply.num_deltas, 3);                    // A delta a token, and none for the end.
-  EXPECT_EQ(reply.num_delta_tokens, 3);
+  EXPECT_EQ(reply.num_deltas, 4);                    // A delta a token.
 }
 
 TEST_F(GenerationStepperTest, StopsAtTheLengthLimit) {
@@ -123,8 +123,7 @@ TEST_F(GenerationStepperTest, HoldsCharactersBackUntilTheyAreWhole) {
   Add(MakeSequence("z", 20), reply);
   RunAll();
   EXPECT_EQ(reply.text, "a🙂b");
-  EXPECT_EQ(reply.num_deltas, 3);
-  EXPECT_EQ(reply.num_delta_tokens, 6);
+  EXPECT_EQ(reply.num_deltas, 4);  // The last is the end's.
 }
 
 TEST_F(GenerationStepperTest, ReplacesACharacterThatTheEndCutsOff) {
@@ -134,7 +133,6 @@ TEST_F(GenerationStepperTest, ReplacesACharacterThatTheEndCutsOff) {
   RunAll();
   EXPECT_EQ(reply.text, "a\uFFFD");
   EXPECT_EQ(reply.result->reason, FinishReason::kLength);
-  EXPECT_EQ(reply.num_delta_tokens, 3);
 }
 
 TEST_F(GenerationStepperTest, StopsBeforeAStopStringAcrossTokens) {
@@ -145,7 +143,6 @@ TEST_F(GenerationStepperTest, StopsBeforeAStopStringAcrossTokens) {
   EXPECT_EQ(reply.text, "ca");
   EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
   EXPECT_EQ(reply.result->num_generated_tokens, 5);  // Those of the stop string count.
-  EXPECT_EQ(reply.num_delta_tokens, 2);
 }
 
 TEST_F(GenerationStepperTest, DeliversTheBeginningOfAStopStringAtAnotherEnd) {
@@ -156,7 +153,6 @@ TEST_F(GenerationStepperTest, DeliversTheBeginningOfAStopStringAtAnotherEnd) {
   RunAll();
   EXPECT_EQ(by_eos.text, "cat");
   EXPECT_EQ(by_eos.result->reason, FinishReason::kStop);
-  EXPECT_EQ(by_eos.num_delta_tokens, 3);
   EXPECT_EQ(by_length.text, "cat");
   EXPECT_EQ(by_length.result->reason, FinishReason::kLength);
 }
@@ -187,7 +183,56 @@ TEST_F(GenerationStepperTest, TakesTheEndForATokenWithoutTextWhenItIsIgnored) {
   EXPECT_EQ(reply.result->reason, FinishReason::kLength);
   EXPECT_EQ(reply.result->num_generated_tokens, 5);
   EXPECT_EQ(reply.num_deltas, 3);
-  EXPECT_EQ(reply.num_delta_tokens, 5);
+}
+
+// GenerationReply holds every text of this file to it; here are texts of all kinds, with
+// log-probabilities.
+TEST_F(GenerationStepperTest, CountsEveryTokenHoweverATextEnds) {
+  Make([](const std::vector<int32_t>& tokens, std::span<float> logits) {
+    HashLogits(tokens, logits);
+    for (int i = 0; i < 4; ++i) logits[kSmile + i] += 2;  // Many broken characters.
+    logits[FakeTokenizer::kEnd] += 1;
+  });
+  const std::vector<std::vector<std::string>> stops = {
+      {}, {"\uFFFD"}, {"a"}, {"qx", "zz"}, {"\uFFFD\uFFFD\uFFFD", "b\uFFFD"}};
+  std::map<FinishReason, int> num_ends;
+  for (uint64_t seed = 0; seed < 600; ++seed) {
+    auto sequence = MakeSequence("ab", 3 + static_cast<int>(seed % 30));
+    sequence->sampling = {.top_k = 0, .seed = seed};
+    sequence->finish_by = kNow + absl::Seconds(seed % 7 == 0 ? 5 : 1000);
+    GenerationReply reply;
+    Add(std::move(sequence), reply,
+        {.stop_strings = StopAt(stops[seed % stops.size()]),
+         .ignore_eos = seed % 4 == 0,
+         .top_logprobs = 1});
+    for (absl::Time now = kNow; stepper_->HasWork(); now += absl::Seconds(1)) stepper_->Step(now);
+    ASSERT_TRUE(reply.result.ok()) << reply.result.status();
+    EXPECT_EQ(std::ssize(reply.logprobs), reply.result->num_generated_tokens) << seed;
+    EXPECT_EQ(reply.num_delta_tokens, reply.result->num_generated_tokens) << seed;
+    ++num_ends[reply.result->reason];
+  }
+  for (const FinishReason reason : {FinishReason::kStop, FinishReason::kLength,
+                                    FinishReason::kStopString, FinishReason::kDeadline}) {
+    EXPECT_GT(num_ends[reason], 10) << static_cast<int>(reason);
+  }
+}
+
+TEST_F(GenerationStepperTest, TellsHowLikelyTheTokensOfTheEndWere) {
+  Make(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
+  GenerationReply by_eos, by_stop_string;
+  Add(MakeSequence("ab", 20), by_eos, {.top_logprobs = 0});
+  Add(MakeSequence("ab", 20), by_stop_string, {.stop_strings = StopAt({"at"}), .top_logprobs = 0});
+  RunAll();
+  const auto ids = [](const GenerationReply& reply) {
+    std::vector<int32_t> ids;
+    for (const TokenLogProb& logprob : reply.logprobs) ids.push_back(logprob.id);
+    return ids;
+  };
+  EXPECT_THAT(ids(by_eos), ElementsAre(3, 1, 20, FakeTokenizer::kEnd));
+  EXPECT_EQ(by_eos.logprobs.back().text, "");
+  EXPECT_EQ(by_stop_string.text, "c");
+  EXPECT_THAT(ids(by_stop_string), ElementsAre(3, 1, 20));
+  EXPECT_EQ(by_stop_string.logprobs.back().text, "t");
 }
 
 TEST_F(GenerationStepperTest, TellsHowLikelyTokensWereBeforePenaltyAndCuts) {

@@ -28,16 +28,17 @@ struct Delta {
   std::vector<int32_t> ids;  // Of its log-probabilities.
 };
 
-// The deltas of a stream of these tokens, whose ids are their places.
+// The deltas of a stream of these tokens, whose ids are their places; with `end` one without a text
+// follows them.
 std::vector<Delta> Deltas(const std::vector<std::string>& tokens,
-                          const std::vector<std::string>& stop) {
+                          const std::vector<std::string>& stop, bool end = false) {
   const FakeBytes bytes(tokens);
   TextStream stream(bytes, StopStringMatcher(stop));
   std::vector<Delta> deltas;
   const auto take = [&](const GenerationDelta& delta) {
     EXPECT_EQ(delta.num_tokens, std::ssize(delta.logprobs));
-    if (delta.text.empty()) {
-      EXPECT_EQ(delta.num_tokens, 0);
+    if (delta.num_tokens == 0) {
+      EXPECT_EQ(delta.text, "");
       return;
     }
     Delta& taken = deltas.emplace_back(Delta{.text = delta.text, .ids = {}});
@@ -47,6 +48,7 @@ std::vector<Delta> Deltas(const std::vector<std::string>& tokens,
     const auto token = static_cast<int32_t>(id);
     take(stream.Append(token, TokenLogProb{.id = token}));
   }
+  if (end) stream.AppendEnd(TokenLogProb{.id = static_cast<int32_t>(tokens.size())});
   take(stream.Finish());
   return deltas;
 }
@@ -59,7 +61,11 @@ TEST(TextStream, BringsEachTokenWithItsText) {
 
 TEST(TextStream, BringsATokenWithoutTextAlongWithTheNext) {
   EXPECT_THAT(Deltas({"a", "", "b", ""}, {}),
-              ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("b", ElementsAre(1, 2))));
+              ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("b", ElementsAre(1, 2)),
+                          FieldsAre("", ElementsAre(3))));
+  EXPECT_THAT(Deltas({"", "a"}, {}, /*end=*/true),
+              ElementsAre(FieldsAre("a", ElementsAre(0, 1)), FieldsAre("", ElementsAre(2))));
+  EXPECT_THAT(Deltas({}, {}, /*end=*/true), ElementsAre(FieldsAre("", ElementsAre(0))));
 }
 
 TEST(TextStream, BringsAllTokensOfACharacterWithIt) {
@@ -68,6 +74,11 @@ TEST(TextStream, BringsAllTokensOfACharacterWithIt) {
       ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("🙂z", ElementsAre(1, 2, 3))));
   EXPECT_THAT(Deltas({"a", "\xF0\x9F", "\x99"}, {}),
               ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("\uFFFD", ElementsAre(1, 2))));
+  // Not even what the end makes of an open character comes without its token.
+  EXPECT_THAT(Deltas({"a\xF0", "\x9F"}, {}, /*end=*/true),
+              ElementsAre(FieldsAre("a\uFFFD", ElementsAre(0, 1, 2))));
+  EXPECT_THAT(Deltas({"a\xC3", "\xA9z", "b"}, {}),
+              ElementsAre(FieldsAre("aéz", ElementsAre(0, 1)), FieldsAre("b", ElementsAre(2))));
 }
 
 TEST(TextStream, HoldsTokensBackWithTheirText) {
@@ -75,24 +86,36 @@ TEST(TextStream, HoldsTokensBackWithTheirText) {
               ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("ENT", ElementsAre(1, 2, 3))));
   EXPECT_THAT(Deltas({"a", "E", "N"}, {"END"}),
               ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("EN", ElementsAre(1, 2))));
-  // The token goes with the last of its text.
-  EXPECT_THAT(Deltas({"a E", "x"}, {"END"}),
-              ElementsAre(FieldsAre("a ", IsEmpty()), FieldsAre("Ex", ElementsAre(0, 1))));
+  // The text of a token is not torn.
+  EXPECT_THAT(Deltas({"a E", "x", "y"}, {"END"}),
+              ElementsAre(FieldsAre("a Ex", ElementsAre(0, 1)), FieldsAre("y", ElementsAre(2))));
+  EXPECT_THAT(Deltas({"a", "bE", "N E"}, {"END"}, /*end=*/true),
+              ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("bE", ElementsAre(1)),
+                          FieldsAre("N E", ElementsAre(2, 3))));
 }
 
-TEST(TextStream, LetsOutNoTokenOfWhichAStopStringTakesAPart) {
-  EXPECT_THAT(Deltas({"a", "E", "ND", "b"}, {"END"}), ElementsAre(FieldsAre("a", ElementsAre(0))));
+TEST(TextStream, CountsTheTokensOfAStopString) {
+  EXPECT_THAT(Deltas({"a", "E", "ND", "b"}, {"END"}),
+              ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("", ElementsAre(1, 2))));
+  // Of which it takes a part of the text.
   EXPECT_THAT(Deltas({"a", " E", "ND", "b"}, {"END"}),
-              ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre(" ", IsEmpty())));
+              ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre(" ", ElementsAre(1, 2))));
+  EXPECT_THAT(Deltas({"a", "b cENDd"}, {"END"}),
+              ElementsAre(FieldsAre("a", ElementsAre(0)), FieldsAre("b c", ElementsAre(1))));
+  // What had been held back of another beginning of it goes out with its own tokens.
+  EXPECT_THAT(Deltas({"EN", "E", "N", "D"}, {"END"}),
+              ElementsAre(FieldsAre("EN", ElementsAre(0)), FieldsAre("", ElementsAre(1, 2, 3))));
 }
 
 TEST(TextStream, StopsEvenAtWhatTheEndMakesOfAnOpenCharacter) {
   const FakeBytes bytes({"a\xF0"});
   const std::vector<std::string> stop = {"\uFFFD"};
   TextStream stream(bytes, StopStringMatcher(stop));
-  EXPECT_EQ(stream.Append(0, std::nullopt).text, "a");
+  EXPECT_EQ(stream.Append(0, std::nullopt).num_tokens, 0);
   EXPECT_FALSE(stream.stopped());
-  EXPECT_EQ(stream.Finish().text, "");
+  const GenerationDelta last = stream.Finish();
+  EXPECT_EQ(last.text, "a");
+  EXPECT_EQ(last.num_tokens, 1);
   EXPECT_TRUE(stream.stopped());
 }
 

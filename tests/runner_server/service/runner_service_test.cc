@@ -98,7 +98,7 @@ class RunnerServiceTest : public ::testing::Test {
     while (reader.Read(&response)) {
       EXPECT_FALSE(generated.finished.reason()) << "more after the end";
       if (response.has_delta()) {
-        EXPECT_FALSE(response.delta().text().empty());
+        EXPECT_GT(response.delta().num_tokens(), 0u);
         for (const v1::TokenLogprob& logprob : response.delta().logprobs()) {
           generated.logprobs.push_back(logprob);
         }
@@ -107,6 +107,7 @@ class RunnerServiceTest : public ::testing::Test {
         ++generated.num_deltas;
       } else {
         generated.finished = response.finished();
+        EXPECT_EQ(generated.num_delta_tokens, generated.finished.generated_tokens());
       }
     }
     generated.status = reader.Finish();
@@ -190,7 +191,7 @@ TEST_F(RunnerServiceTest, StreamsAText) {
   const Generated generated = Generate(GreedyRequest("ab"));
   EXPECT_TRUE(generated.status.ok());
   EXPECT_EQ(generated.text, "cat");
-  EXPECT_EQ(generated.num_delta_tokens, 3u);
+  EXPECT_EQ(generated.num_delta_tokens, 4u);  // The end counts.
   EXPECT_EQ(generated.finished.reason(), v1::FINISH_REASON_STOP);
   EXPECT_EQ(generated.finished.prompt_tokens(), 2u);
   EXPECT_EQ(generated.finished.generated_tokens(), 4u);
@@ -235,10 +236,12 @@ TEST_F(RunnerServiceTest, EndsATextBeforeAStopString) {
   request.set_ignore_eos(true);
   request.add_stop("xyz");
   request.add_stop("te");
+  request.set_top_logprobs(0);
   const Generated generated = Generate(request);
   EXPECT_EQ(generated.text, "ca");
   EXPECT_EQ(generated.finished.reason(), v1::FINISH_REASON_STOP_STRING);
   EXPECT_EQ(generated.finished.generated_tokens(), 5u);
+  EXPECT_EQ(generated.logprobs.size(), 5u);
 }
 
 TEST_F(RunnerServiceTest, TellsHowLikelyTokensWere) {
