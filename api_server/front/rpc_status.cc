@@ -5,6 +5,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/not_finite_error.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
 #include "glog/logging.h"
@@ -51,7 +52,10 @@ absl::Status FieldError(std::string_view field, std::string_view problem) {
 absl::Status ToPublicStatus(const absl::Status& status, std::string_view request_id) {
   if (IsOurFault(status)) {
     LOG(ERROR) << "request=" << request_id << " failed: " << status.ToString();
-    return absl::Status(status.code(), "internal error; the server's log has it by the request id");
+    if (!IsNotFiniteError(status)) {
+      return absl::Status(status.code(),
+                          "internal error; the server's log has it by the request id");
+    }
   }
   absl::Status result(status.code(), ToUtf8(StdView(status.message())));
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {

@@ -23,8 +23,9 @@ inline constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 absl::Status FieldError(std::string_view field, std::string_view problem);
 
 // What of `status` clients are told. RESOURCE_EXHAUSTED and UNAVAILABLE get a RetryInfo. Our own
-// faults (INTERNAL, UNKNOWN, DATA_LOSS) lose their words and details, which are logged instead,
-// with the request's id. The message becomes valid UTF-8.
+// faults (INTERNAL, UNKNOWN, DATA_LOSS) are logged, with the request's id, and lose their words and
+// details, unless it is the model that is at fault (NotFiniteError). The message becomes valid
+// UTF-8.
 absl::Status ToPublicStatus(const absl::Status& status, std::string_view request_id);
 
 // A public status in the form that gRPC's grpc-status-details-bin has.

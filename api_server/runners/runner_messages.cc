@@ -47,6 +47,11 @@ absl::Status Check(const pb::ClassifyResponse& response, int num_texts) {
                                               " labels and gives ", result.probabilities_size(),
                                               " probabilities"));
     }
+    for (const double probability : result.probabilities()) {
+      if (probability >= 0 && probability <= 1) continue;
+      return absl::InternalError(
+          absl::StrCat("the runner gives a probability that is not in [0, 1]: ", probability));
+    }
   }
   return absl::OkStatus();
 }

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/finite.h"
+#include "base/not_finite_error.h"
 #include "base/status_macros.h"
 #include "runner_server/engine/run_model.h"
 
@@ -92,7 +95,13 @@ absl::StatusOr<std::span<const float>> ClassificationStepper::Forward(const Batc
 
 void ClassificationStepper::Publish(const BatchRow& row, std::span<const float> logits) {
   const auto found = calls_.find(row.call);
+  if (found == calls_.end()) return;  // An earlier row of the batch ended it.
   Call& call = found->second;
+  if (!AllFinite(logits)) {
+    observer_.OnNotFinite();
+    const bool is_alone = call.results.texts.size() == 1;
+    return Fail(row.call, NotFiniteError(is_alone ? "" : absl::StrCat("texts[", row.index, "]: ")));
+  }
   call.results.texts[row.index].probabilities = Softmax(logits);
   if (--call.num_missing > 0) return;
   // The wall clock may have been set back meanwhile: no time is negative.

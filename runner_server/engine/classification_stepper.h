@@ -44,7 +44,8 @@ class ClassificationStepper {
   void set_num_threads(int num_threads) { model_->set_num_threads(num_threads); }
 
   // Ends what nobody wants any more, then runs one forward pass. If the model throws, the calls
-  // with rows in that pass end with the error.
+  // with rows in that pass end with the error; one with a row whose logits are not finite ends with
+  // INTERNAL, which names the text.
   void Step(absl::Time now);
 
   void FailAll(const absl::Status& status);
@@ -66,6 +67,7 @@ class ClassificationStepper {
   // Notes in whose calls a batch that began at `now` has rows.
   void Begin(const Batch& batch, absl::Time now);
   absl::StatusOr<std::span<const float>> Forward(const Batch& batch);
+  // Unless the call has ended.
   void Publish(const BatchRow& row, std::span<const float> logits);
   void Fail(uint64_t id, const absl::Status& status);  // If the call has not ended yet.
 

@@ -55,6 +55,9 @@ class EngineObserver {
 
   virtual void OnRejected(RejectReason reason) = 0;
 
+  // A logit was not finite; the generation, or the call, that it was of failed.
+  virtual void OnNotFinite() = 0;
+
   // The model threw in a forward pass; the requests of that batch failed. `what` names no texts.
   virtual void OnModelError(std::string_view what) = 0;
 };

@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/finite.h"
+#include "base/not_finite_error.h"
 #include "base/status_macros.h"
 #include "runner_server/engine/run_model.h"
 #include "runner_server/sampling/log_probs.h"
@@ -184,6 +186,7 @@ std::span<GenerationStepper::Choice> GenerationStepper::ChooseTokens(
       Choice& choice = choices_[i];
       // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
       const auto row = logits.subspan(i * row_size, options_.vocab_size);
+      if (!AllFinite(row)) continue;
       const Sequence& sequence = *choice.sequence;
       choice.token = samplers_[thread].Sample(row, sequence.tokens, sequence.sampling);
       if (choice.top_logprobs) {
@@ -209,6 +212,10 @@ TokenLogProb GenerationStepper::MakeLogProb(std::span<const float> logits, int32
 
 void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time now,
                                StepStats& stats) {
+  if (choice.token < 0) {
+    observer_.OnNotFinite();
+    return Fail(sequence, NotFiniteError());
+  }
   Generation& generation = *generations_.at(sequence.id);
   sequence.tokens.push_back(choice.token);
   ++stats.num_generated_tokens;

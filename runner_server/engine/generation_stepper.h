@@ -63,7 +63,8 @@ class GenerationStepper {
   void set_num_threads(int num_threads) { model_->pool().set_num_active_threads(num_threads); }
 
   // Ends what nobody wants any more, then runs one forward pass. If the model throws, the
-  // generations of that pass end with the error.
+  // generations of that pass end with the error; those whose logits are not finite end with
+  // INTERNAL.
   void Step(absl::Time now);
 
   void FailAll(const absl::Status& status);
@@ -95,7 +96,7 @@ class GenerationStepper {
   struct Choice {
     const Sequence* sequence;
     std::optional<uint32_t> top_logprobs;
-    int32_t token = -1;
+    int32_t token = -1;  // Stays so where a logit is not finite.
     std::optional<TokenLogProb> logprob = {};
   };
 

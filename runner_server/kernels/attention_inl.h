@@ -70,6 +70,12 @@ CHORUS_SIMD_INLINE void Scores(const AttentionArgs& args, LaneRows q, int num_bl
   }
 }
 
+// e^(score - top). NaN where the score is not finite: one of minus infinity is an overflow too, and
+// must not become a weight of nothing.
+CHORUS_SIMD_INLINE Vec Weight(Vec score, Vec top) {
+  return Fma(score, Set1(0.0f), Exp(Sub(score, top)));
+}
+
 // Turns scores into weights that are not yet divided by their sum; returns one over the sum.
 CHORUS_SIMD_INLINE float ExpAndSum(float* scores, int num_keys) {
   const int num_whole = num_keys / kLanes * kLanes;
@@ -81,12 +87,12 @@ CHORUS_SIMD_INLINE float ExpAndSum(float* scores, int num_keys) {
 
   Vec sum = Set1(0.0f);
   for (int t = 0; t < num_whole; t += kLanes) {
-    const Vec weight = Exp(Sub(Load(scores + t), top));
+    const Vec weight = Weight(Load(scores + t), top);
     Store(scores + t, weight);
     sum = Add(sum, weight);
   }
   if (rest > 0) {
-    const Vec weight = KeepFirst(Exp(Sub(Load(scores + num_whole), top)), rest, 0.0f);
+    const Vec weight = KeepFirst(Weight(Load(scores + num_whole), top), rest, 0.0f);
     Store(scores + num_whole, weight);
     sum = Add(sum, weight);
   }

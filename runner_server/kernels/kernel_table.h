@@ -3,6 +3,9 @@
 // The compute kernels, one set for each instruction set the build knows. The CPU's best is chosen
 // once; every set is tested against the references over shapes that fit nothing.
 //
+// What is not finite is never made a number again: a row with a NaN or an infinity in it, or one
+// that overflows on the way, gives NaN or infinities, so that the model's logits tell.
+//
 // Thread safety: constants.
 
 #include "runner_server/kernels/activation.h"

@@ -21,7 +21,9 @@ void LayerNorm(const LayerNormArgs& args) {
     squares = Fma(distance, distance, squares);
   }
   const float variance = ReduceAdd(squares) / static_cast<float>(n);
-  const Vec inverse = Set1(1.0f / __builtin_sqrtf(variance + args.epsilon));
+  // One over an infinite one would be zero, and every element its bias: a number made of none.
+  const Vec inverse = Set1(variance <= __FLT_MAX__ ? 1.0f / __builtin_sqrtf(variance + args.epsilon)
+                                                   : __builtin_nanf(""));
 
   for (int i = 0; i < n; i += kLanes) {
     const int count = MinInt(kLanes, n - i);

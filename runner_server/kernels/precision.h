@@ -29,6 +29,11 @@ inline constexpr int WeightsPerLane(Precision precision) {
   return static_cast<int>(4 / WeightBytes(precision));
 }
 
+// The largest weight that is finite in it: what rounds to an infinite bf16 is not.
+inline constexpr float LargestWeight(Precision precision) {
+  return precision == Precision::kBfloat16 ? 0x1.fefffep127f : 0x1.fffffep127f;
+}
+
 // bf16 is the upper half of an fp32.
 inline float Bfloat16ToFloat(uint16_t x) {
   const uint32_t bits = uint32_t{x} << 16;

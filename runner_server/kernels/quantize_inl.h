@@ -19,20 +19,24 @@ void ToBfloat16(const float* x, int n, uint16_t* out) {
   }
 }
 
-// The range always holds 0, so that zero is exact. A row whose range is too small to divide by, or
-// not a number, becomes zeros.
+// The range always holds 0, so that zero is exact. A row whose range is too small to divide by
+// becomes zeros.
 RowQuantization Quantize(const float* x, int n, uint8_t* out) {
-  Vec low = Set1(0.0f), high = Set1(0.0f);
+  const Vec nothing = Set1(0.0f);
+  Vec low = nothing, high = nothing;
+  Vec check = nothing;  // Zero times every value: NaN where one is not finite; Min and Max forget.
   for (int i = 0; i < n; i += kLanes) {
     const Vec value = LoadFirst(x + i, MinInt(kLanes, n - i));  // Zeros past the end do no harm.
     low = Min(low, value);
     high = Max(high, value);
+    check = Fma(value, nothing, check);
   }
-  const float min = -ReduceMax(Sub(Set1(0.0f), low));
+  const float min = -ReduceMax(Sub(nothing, low));
   const float range = ReduceMax(high) - min;
-  if (!(range > 1e-30f)) {
+  const bool is_finite = ReduceAdd(check) == 0 && range <= __FLT_MAX__;
+  if (!is_finite || !(range > 1e-30f)) {
     for (int i = 0; i < n; ++i) out[i] = 0;
-    return {};
+    return {.scale = is_finite ? 1 : __builtin_nanf("")};
   }
   const Vec inverse = Set1(255.0f / range);
   int32_t lanes[kLanes];

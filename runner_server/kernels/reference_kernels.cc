@@ -13,9 +13,9 @@ double ReferenceActivation(Activation activation, double x) {
     case Activation::kNone:
       return x;
     case Activation::kRelu:
-      return std::max(x, 0.0);
+      return std::max(x, 0.0) + 0 * x;  // As the kernels: no number made of an infinity.
     case Activation::kTanh:
-      return std::tanh(x);
+      return std::tanh(x) + 0 * x;
     case Activation::kGeluTanh:
       return x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
     case Activation::kGeluErf:
@@ -122,7 +122,7 @@ void ReferenceAttention(const AttentionArgs& args) {
       max = std::max(max, weights[t]);
     }
     for (double& weight : weights) {
-      sum += weight = std::exp(weight - max);
+      sum += weight = std::exp(weight - max) + 0 * weight;  // NaN for minus infinity.
       if (narrow) weight = Bfloat16ToFloat(FloatToBfloat16(static_cast<float>(weight)));
     }
     for (int d = 0; d < args.head_size; ++d) {

@@ -122,7 +122,7 @@ absl::Status Bert::Load(const WeightMap& weights, Precision precision) {
   }
   ASSIGN_OR_RETURN(pooler_, ReadLinear(weights, "bert.pooler.dense", Precision::kFloat32, pool));
   ASSIGN_OR_RETURN(classifier_, ReadLinear(weights, "classifier", Precision::kFloat32, pool));
-  return absl::OkStatus();
+  return weights.CheckValues();
 }
 
 std::span<const float> Bert::Forward(Rows rows) {

@@ -97,7 +97,7 @@ absl::Status Gpt2::Load(const WeightMap& weights, Precision precision) {
   if (!config_.tied_head) {
     ASSIGN_OR_RETURN(untied_head_.weight, ReadRows(weights.at("lm_head.weight"), precision, pool));
   }
-  return absl::OkStatus();
+  return weights.CheckValues();
 }
 
 std::span<const float> Gpt2::Forward(std::span<const Row> rows) {

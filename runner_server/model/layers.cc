@@ -14,9 +14,11 @@ Norm ReadNorm(const WeightMap& weights, const std::string& prefix, float epsilon
 
 absl::StatusOr<PackedMatrix> ReadRows(const WeightView& weight, Precision precision,
                                       ThreadPool& pool) {
+  const float largest = LargestWeight(precision);
   return PackedMatrix::FromRows(
       precision, static_cast<int>(weight.shape()[0]), static_cast<int>(weight.shape()[1]),
-      [&](size_t first, size_t count, float* out) { weight.Read(first, count, out); }, pool);
+      [&](size_t first, size_t count, float* out) { weight.Read(first, count, out, largest); },
+      pool);
 }
 
 absl::StatusOr<Linear> ReadLinear(const WeightMap& weights, const std::string& prefix,
@@ -30,12 +32,14 @@ absl::StatusOr<Linear> ReadLinear(const WeightMap& weights, const std::string& p
 absl::StatusOr<Linear> ReadConv1D(const WeightMap& weights, const std::string& prefix,
                                   Precision precision, ThreadPool& pool) {
   const WeightView& weight = weights.at(prefix + ".weight");
+  const float largest = LargestWeight(precision);
   Linear linear;
   ASSIGN_OR_RETURN(
       linear.weight,
       PackedMatrix::FromColumns(
           precision, static_cast<int>(weight.shape()[1]), static_cast<int>(weight.shape()[0]),
-          [&](size_t first, size_t count, float* out) { weight.Read(first, count, out); }, pool));
+          [&](size_t first, size_t count, float* out) { weight.Read(first, count, out, largest); },
+          pool));
   linear.bias = weights.at(prefix + ".bias").ReadAll();
   return linear;
 }
@@ -44,6 +48,7 @@ absl::StatusOr<Linear> ReadFusedLinears(const WeightMap& weights,
                                         const std::vector<std::string>& prefixes,
                                         Precision precision, ThreadPool& pool) {
   std::vector<const WeightView*> parts;
+  const float largest = LargestWeight(precision);
   Linear linear;
   uint64_t out = 0;
   for (const std::string& prefix : prefixes) {
@@ -56,7 +61,7 @@ absl::StatusOr<Linear> ReadFusedLinears(const WeightMap& weights,
     for (const WeightView* part : parts) {
       if (first < part->size()) {
         const size_t taken = std::min(count, part->size() - first);
-        part->Read(first, taken, values);
+        part->Read(first, taken, values, largest);
         values += taken;
         count -= taken;
         first += taken;

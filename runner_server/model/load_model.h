@@ -31,8 +31,9 @@ struct LoadedModel {
 
 // Reads config.json and model.safetensors in `directory`. NOT_FOUND names a missing file;
 // INVALID_ARGUMENT says what in which file is wrong (architecture not known, tensors missing,
-// unexpected or of the wrong shape, each named); FAILED_PRECONDITION for a BERT without a
-// classification head, and for weights in another form, and says what to do.
+// unexpected, of the wrong shape or with values that are not finite in the precision, each named);
+// FAILED_PRECONDITION for a BERT without a classification head, and for weights in another form,
+// and says what to do.
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options);
 

@@ -175,6 +175,10 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
           *registry_, "chorus_truncated_texts_total",
           "Texts classified by their beginning alone, as they are longer than the model reads",
           model_labels_)),
+      not_finite_(
+          MakeCounter(*registry_, "chorus_not_finite_total",
+                      "Generations and classifications that failed because a logit was not finite",
+                      model_labels_)),
       collector_(std::make_shared<LoadCollector>(registry_, model_labels_)) {
   for (int limit = 0; limit < kNumStepLimits; ++limit) {
     step_limited_.push_back(&MakeCounter(
@@ -211,6 +215,12 @@ void RunnerMetrics::OnCancelled(absl::Duration until_freed) {
 
 void RunnerMetrics::OnRejected(RejectReason reason) {
   rejected_.at(static_cast<size_t>(reason))->Increment();
+}
+
+void RunnerMetrics::OnNotFinite() {
+  not_finite_.Increment();
+  LOG_EVERY_T(ERROR, 60) << "event=not_finite total=" << not_finite_.Value()
+                         << " what=\"a logit is NaN or infinite\"";
 }
 
 void RunnerMetrics::OnModelError(std::string_view what) {

@@ -33,10 +33,11 @@ class RunnerMetrics final : public EngineObserver {
   RunnerMetrics(const std::string& name, const std::string& version);
   ~RunnerMetrics() override;
 
-  // EngineObserver. Model errors go to the log.
+  // EngineObserver. Model errors go to the log; logits that are not finite too, once a minute.
   void OnStep(const StepStats& stats) override;
   void OnCancelled(absl::Duration until_freed) override;
   void OnRejected(RejectReason reason) override;
+  void OnNotFinite() override;
   void OnModelError(std::string_view what) override;
 
   // A call of `method`, such as "Generate", begins; OnCallEnd must follow.
@@ -85,6 +86,7 @@ class RunnerMetrics final : public EngineObserver {
   prometheus::Counter& preemptions_;
   prometheus::Counter& prefix_shared_tokens_;
   prometheus::Counter& truncated_texts_;
+  prometheus::Counter& not_finite_;
   std::vector<prometheus::Counter*> rejected_;  // By RejectReason.
   BatcherTrace trace_;
   const std::shared_ptr<LoadCollector> collector_;

@@ -1,6 +1,7 @@
 #include "runner_server/weights/weight_map.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -8,11 +9,15 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/finite.h"
 #include "base/string_view.h"
 #include "runner_server/weights/convert.h"
 
 namespace chorus {
 namespace {
+
+// Tensors that one error names: in a model whose training diverged it is all of them.
+constexpr size_t kMaxNamed = 10;
 
 std::string ShapeText(const std::vector<uint64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
@@ -66,8 +71,14 @@ bool MatchesNamePattern(std::string_view pattern, std::string_view name) {
   return pattern[0] == name[0] && MatchesNamePattern(pattern.substr(1), name.substr(1));
 }
 
-void WeightView::Read(size_t first, size_t count, float* out) const {
+void WeightView::Read(size_t first, size_t count, float* out, float largest) const {
   ConvertToFloat(info_->dtype, data_, first, count, out);
+  const std::span<const float> values(out, count);
+  const uint32_t num_beyond = CountBeyond(values, largest);
+  if (num_beyond == 0) return;
+  const uint32_t num_not_finite = CountBeyond(values, std::numeric_limits<float>::max());
+  unusable_->num_not_finite += num_not_finite;
+  unusable_->num_too_large += num_beyond - num_not_finite;
 }
 
 std::vector<float> WeightView::ReadAll() const {
@@ -107,8 +118,39 @@ absl::StatusOr<WeightMap> WeightMap::Create(const SafetensorsFile& file,
   for (const WeightSpec& spec : specs) {
     if (!spec.optional && !map.views_.contains(spec.name)) faults.missing.push_back(spec.name);
   }
-  if (absl::Status status = faults.ToStatus(file.path().string()); !status.ok()) return status;
+  map.path_ = file.path().string();
+  if (absl::Status status = faults.ToStatus(map.path_); !status.ok()) return status;
   return map;
+}
+
+absl::Status WeightMap::CheckValues() const {
+  std::vector<std::string> not_finite, too_large;
+  for (const auto& [name, view] : views_) {
+    const auto note = [&view = view](uint64_t count, std::vector<std::string>& tensors) {
+      if (count == 0) return;
+      tensors.push_back(absl::StrCat(absl::Utf8SafeCEscape(view.name()), " (", count, " of ",
+                                     view.size(), " values)"));
+    };
+    note(view.num_not_finite(), not_finite);
+    note(view.num_too_large(), too_large);
+  }
+  std::string faults;
+  const auto add = [&faults](std::vector<std::string>& tensors, std::string_view what) {
+    if (tensors.empty()) return;
+    std::sort(tensors.begin(), tensors.end());
+    const size_t num_tensors = tensors.size();
+    tensors.resize(std::min(num_tensors, kMaxNamed));
+    absl::StrAppend(&faults, "; ", num_tensors, " with ", AbslView(what), ": ",
+                    absl::StrJoin(tensors, ", "));
+    if (num_tensors > kMaxNamed)
+      absl::StrAppend(&faults, ", and ", num_tensors - kMaxNamed, " more");
+  };
+  add(not_finite,
+      "values that are not finite (the file is damaged, or the training diverged: get another)");
+  add(too_large, "values too large for this dtype (take --dtype float32)");
+  if (faults.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(path_, ": the tensors hold weights that cannot be used", faults));
 }
 
 const WeightView* WeightMap::Find(const std::string& name) const {

@@ -2,12 +2,17 @@
 
 // The tensors of a file under the names a model knows them by, checked as a whole before any is
 // read: what is missing, unexpected, of the wrong shape or of a type we do not read comes in one
-// error, so that a person mends a checkpoint once.
+// error, so that a person mends a checkpoint once. Values are checked as they are read, since to
+// read them twice takes long: CheckValues has that error.
 //
-// Thread safety: immutable once made. Views live as long as the file.
+// Thread safety: all methods may be called at once from any thread. Views live as long as file and
+// map.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,18 +34,31 @@ struct WeightSpec {
 // A tensor of the file, of a type that converts to fp32.
 class WeightView {
  public:
-  WeightView(const TensorInfo& info, std::string_view data) : info_(&info), data_(data) {}
+  WeightView(const TensorInfo& info, std::string_view data)
+      : info_(&info), data_(data), unusable_(std::make_unique<Unusable>()) {}
 
+  const std::string& name() const { return info_->name; }  // In the file.
   const std::vector<uint64_t>& shape() const { return info_->shape; }
   size_t size() const { return data_.size() / DTypeSizeBytes(info_->dtype); }
 
-  // Writes elements [first, first + count), in row-major order, as fp32.
-  void Read(size_t first, size_t count, float* out) const;
+  // Writes elements [first, first + count), in row-major order, as fp32. Those beyond `largest` are
+  // too large for where they go, and are counted for CheckValues, as those that are not finite are.
+  void Read(size_t first, size_t count, float* out,
+            float largest = std::numeric_limits<float>::max()) const;
   std::vector<float> ReadAll() const;
 
+  uint64_t num_not_finite() const { return unusable_->num_not_finite; }  // Of those read.
+  uint64_t num_too_large() const { return unusable_->num_too_large; }    // Finite, but for that.
+
  private:
+  struct Unusable {
+    std::atomic<uint64_t> num_not_finite = 0;
+    std::atomic<uint64_t> num_too_large = 0;
+  };
+
   const TensorInfo* info_;
   std::string_view data_;
+  std::unique_ptr<Unusable> unusable_;
 };
 
 class WeightMap {
@@ -57,7 +75,12 @@ class WeightMap {
   // `name` must be that of a spec which is not optional.
   const WeightView& at(const std::string& name) const { return views_.at(name); }
 
+  // After all has been read: INVALID_ARGUMENT names the tensors with values that cannot be used,
+  // and says how many each has and what to do.
+  absl::Status CheckValues() const;
+
  private:
+  std::string path_;
   std::unordered_map<std::string, WeightView> views_;
 };
 

@@ -25,9 +25,11 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -704,6 +706,104 @@ TEST(ServeFaults, ATakenPortIsSaidAndEndsIt) {
                  dir + "/log", {{"CHORUS_HOME", dir + "/home"}});
   EXPECT_EQ(second.WaitForExit(kStartPatience), 1) << second.Log();
   EXPECT_THAT(second.Log(), HasSubstr(port));
+  std::filesystem::remove_all(dir);
+}
+
+// Writes `value`, a bfloat16's bits, over `count` elements of a tensor from `first` on.
+void Overwrite(const std::string& folder, const std::string& tensor, size_t first, size_t count,
+               uint16_t value) {
+  const std::string path = folder + "/model.safetensors";
+  std::filesystem::permissions(path, std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  uint64_t header_size = 0;
+  file.read(reinterpret_cast<char*>(&header_size), sizeof(header_size));
+  std::string header(header_size, ' ');
+  file.read(header.data(), static_cast<std::streamsize>(header_size));
+  const json info = json::parse(header).at(tensor);
+  ASSERT_EQ(info["dtype"], "BF16");
+  file.seekp(static_cast<std::streamoff>(8 + header_size + info["data_offsets"][0].get<size_t>() +
+                                         2 * first));
+  for (size_t i = 0; i < count; ++i) file.write(reinterpret_cast<const char*>(&value), 2);
+  ASSERT_TRUE(file.flush());
+}
+
+constexpr uint16_t kNan = 0x7FC0;
+constexpr uint16_t kHuge = 0x7F61;  // 3e38: finite, but not what is computed with it.
+
+TEST(ServeFaults, ALogitThatIsNotFiniteIsAnErrorAndNeverATextOrAScore) {
+  const std::string dir = MakeTempDir();
+  std::filesystem::copy("models/demo/gpt2", dir + "/gpt2");
+  std::filesystem::copy("models/demo/bert-sst2", dir + "/bert");
+  // Texts overflow from their 30th, or 100th, token on.
+  Overwrite(dir + "/gpt2", "transformer.wpe.weight", size_t{30} * 192, 192, kHuge);
+  Overwrite(dir + "/bert", "bert.embeddings.position_embeddings.weight", size_t{100} * 128, 128,
+            kHuge);
+  Serve serve({"--model", "gpt2-generation=" + dir + "/gpt2", "--model",
+               "bert-base-uncased-classification=" + dir + "/bert"});
+  ASSERT_TRUE(serve.ready()) << serve.process().Log();
+
+  const std::string query = "?seed=7&ignore_eos=true&max_new_tokens=";
+  EXPECT_EQ(ClassifyGeneratedTexts(serve, query + "9").code, 200);
+  const Reply failed = ClassifyGeneratedTexts(serve, query + "40");
+  EXPECT_EQ(failed.code, 500) << failed.body;
+  EXPECT_THAT(failed.body, AllOf(HasSubstr("INTERNAL"), HasSubstr("gpt2-generation"),
+                                 HasSubstr("a logit that is not finite")));
+
+  const Reply partial = ClassifyGeneratedTexts(serve, query + "40&partial=true");
+  ASSERT_EQ(partial.code, 200) << partial.body;
+  const json results = json::parse(partial.body);
+  EXPECT_EQ(results[0]["error"]["status"], "INTERNAL") << partial.body;
+  EXPECT_FALSE(results[0].contains("generated") || results[0].contains("score"));
+  for (const size_t other : {1, 2}) EXPECT_GE(results[other]["score"].get<double>(), 0.5);
+
+  // A generator alone, so that it is not another branch's end that the stream has.
+  const std::vector<json> events =
+      Events(Curl("-N " + serve.http() + "/v1/models/gpt2-generation:streamGenerate --json '" +
+                  R"({"text": "I", "seed": 7, "ignore_eos": true, "max_new_tokens": 40})" +
+                  "' -H 'Accept: application/x-ndjson'"));
+  ASSERT_GE(events.size(), 2u);
+  EXPECT_TRUE(events.front().contains("token"));
+  EXPECT_EQ(events.back()["error"]["status"], "INTERNAL") << events.back();
+
+  const std::string classify =
+      serve.http() + "/v1/models/bert-base-uncased-classification:classify --json '";
+  std::string story;
+  while (story.size() < 600) story += "a story ";
+  EXPECT_EQ(Curl(classify + json({{"texts", {"a story"}}}).dump() + "'").code, 200);
+  const Reply unscored = Curl(classify + json({{"texts", {"a story", story}}}).dump() + "'");
+  EXPECT_EQ(unscored.code, 500) << unscored.body;
+  EXPECT_THAT(unscored.body, AllOf(HasSubstr("bert-base-uncased-classification: texts[1]"),
+                                   Not(HasSubstr("score"))));
+  // What the page of the process says of it: once, not for each text.
+  EXPECT_THAT(serve.process().Log(), HasSubstr("event=not_finite"));
+  std::filesystem::remove_all(dir);
+}
+
+TEST(Run, SaysWhichWeightsOrThatALogitIsNotFinite) {
+  const std::string dir = MakeTempDir();
+  std::filesystem::copy("models/demo/gpt2", dir + "/gpt2");
+  std::filesystem::copy("models/demo/bert-sst2", dir + "/bert");
+  std::filesystem::copy("models/demo/bert-sst2", dir + "/huge");
+  Overwrite(dir + "/gpt2", "transformer.h.1.ln_2.bias", 5, 2, kNan);
+  Overwrite(dir + "/bert", "classifier.bias", 1, 1, kNan);
+  // At the end of the longest text that a warm-up has not seen.
+  Overwrite(dir + "/huge", "bert.embeddings.position_embeddings.weight", size_t{20} * 128, 128,
+            kHuge);
+  const auto run = [&](const std::string& folder, const std::string& dtype) {
+    return Shell(CHORUS_BINARY_DIR "/chorus run " + dir + "/" + folder +
+                 " 'a b c d e f g h i j k l m n o p q r s t u v w x y z' --dtype " + dtype);
+  };
+  for (const char* dtype : {"float32", "bfloat16", "int8", "int8_weight_only"}) {
+    const ShellResult generator = run("gpt2", dtype), classifier = run("bert", dtype);
+    EXPECT_EQ(generator.exit_status, 1);
+    EXPECT_THAT(generator.out, HasSubstr("transformer.h.1.ln_2.bias (2 of 192 values)"));
+    EXPECT_EQ(classifier.exit_status, 1);
+    EXPECT_THAT(classifier.out, HasSubstr("classifier.bias (1 of 2 values)"));
+    const ShellResult huge = run("huge", dtype);
+    EXPECT_EQ(huge.exit_status, 1);
+    EXPECT_THAT(huge.out, AllOf(HasSubstr("a logit that is not finite"), Not(HasSubstr("TIVE"))));
+  }
   std::filesystem::remove_all(dir);
 }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+#include "base/not_finite_error.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace chorus {
@@ -38,6 +40,15 @@ TEST(RpcStatusTest, HidesTheWordsOfOurFaultsOnly) {
     EXPECT_EQ(told.code(), status.code());
     EXPECT_EQ(told.message() != "words", is_ours) << code;
   }
+}
+
+TEST(RpcStatusTest, AModelsNumbersThatAreNotFiniteAreTold) {
+  const absl::Status status(absl::StatusCode::kInternal,
+                            absl::StrCat("gpt2: ", NotFiniteError("texts[1]: ").message()));
+  EXPECT_TRUE(IsNotFiniteError(status));
+  EXPECT_EQ(ToPublicStatus(status, "id"), status);
+  EXPECT_FALSE(IsNotFiniteError(absl::UnknownError(status.message())));
+  EXPECT_FALSE(IsNotFiniteError(absl::InternalError("words")));
 }
 
 TEST(RpcStatusTest, PayloadsThatAreNoDetailsStayInside) {

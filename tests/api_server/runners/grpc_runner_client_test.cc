@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cmath>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
@@ -283,6 +284,17 @@ TEST(GrpcRunnerClient, WantsAProbabilityForEachLabel) {
   client.WaitHealthy();
   EXPECT_EQ(Classify(client, {"x"}).status(),
             absl::InternalError("the runner names 3 labels and gives 2 probabilities"));
+}
+
+TEST(GrpcRunnerClient, TakesNoProbabilityThatIsNone) {
+  for (const auto& [bad, text] : std::vector<std::pair<double, std::string>>{
+           {NAN, "nan"}, {INFINITY, "inf"}, {-0.5, "-0.5"}, {1.5, "1.5"}}) {
+    auto runner = StartRunner({.labels = {"a", "b"}, .probabilities = {0.5, bad}});
+    Client client({runner->address()});
+    client.WaitHealthy();
+    EXPECT_EQ(Classify(client, {"x"}).status(),
+              absl::InternalError("the runner gives a probability that is not in [0, 1]: " + text));
+  }
 }
 
 TEST(GrpcRunnerClient, CancellationReachesTheRunner) {

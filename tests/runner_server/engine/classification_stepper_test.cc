@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <new>
 #include <optional>
 #include <utility>
@@ -20,6 +21,7 @@ using ::testing::DoubleEq;
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 const absl::Time kNow = absl::FromUnixSeconds(1000);
 
@@ -125,6 +127,50 @@ TEST_F(ClassificationStepperTest, TellsACallItsTimesAndCompany) {
   EXPECT_LE(results.queue, passes[0] - arrived_at);
   EXPECT_GE(results.queue + results.compute, passes[1] - arrived_at);
   EXPECT_LE(results.queue + results.compute, end - arrived_at);
+}
+
+TEST_F(ClassificationStepperTest, LogitsThatAreNotFiniteEndTheirCallAlone) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
+    for (const int label : {0, 1}) {
+      Make({.max_batch_tokens = 100});
+      const int before = observer_.num_not_finite;
+      Reply first, harmed, alone, last;
+      Add({{1, 2}}, first);
+      Add({{3}, {4}, {5}}, harmed);
+      Add({{6}}, alone);
+      Add({{7}}, last);
+      model_->change_logits = [&](std::span<const int32_t> row, std::span<float> logits) {
+        if (row[0] == 4 || row[0] == 6) logits[label] = bad;
+      };
+      stepper_->Step(kNow);
+      ExpectResults(first, {{1, 2}});
+      ExpectResults(last, {{7}});
+      ASSERT_TRUE(harmed.has_value() && alone.has_value());
+      EXPECT_EQ(harmed->status().code(), absl::StatusCode::kInternal);
+      EXPECT_THAT(std::string(harmed->status().message()),
+                  StartsWith("texts[1]: the model computed a logit that is not finite"));
+      EXPECT_THAT(std::string(alone->status().message()),
+                  StartsWith("the model computed a logit that is not finite"));
+      EXPECT_EQ(observer_.num_not_finite - before, 2);
+      EXPECT_FALSE(stepper_->HasWork());
+    }
+  }
+}
+
+// Its other rows are not computed for nobody.
+TEST_F(ClassificationStepperTest, ACallThatHasFailedLeavesTheQueue) {
+  Make({.max_batch_tokens = 2});
+  Reply reply;
+  Add({{1}, {2}, {3}, {4}}, reply);
+  model_->change_logits = [](std::span<const int32_t>, std::span<float> logits) {
+    logits[0] = NAN;
+  };
+  stepper_->Step(kNow);
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_FALSE(reply->ok());
+  EXPECT_FALSE(stepper_->HasWork());
 }
 
 TEST_F(ClassificationStepperTest, EndsWhatNobodyWaitsFor) {

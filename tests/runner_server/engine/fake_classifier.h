@@ -32,14 +32,16 @@ class FakeClassifier final : public SequenceClassifier {
       EXPECT_LE(std::ssize(row), context_size());
       out_.push_back(static_cast<float>(row.size()) / 10);
       out_.push_back(static_cast<float>(std::accumulate(row.begin(), row.end(), 0)) / 10);
+      if (change_logits) change_logits(row, std::span(out_).last(2));
     }
     batch_sizes.push_back(static_cast<int>(rows.size()));
     return out_;
   }
 
   std::function<void()> before_forward;  // May throw.
-  std::vector<int> batch_sizes;          // Rows of each pass.
-  int num_threads = 0;                   // 0: not set.
+  std::function<void(std::span<const int32_t> row, std::span<float> logits)> change_logits;
+  std::vector<int> batch_sizes;  // Rows of each pass.
+  int num_threads = 0;           // 0: not set.
 
  private:
   const std::vector<std::string> labels_ = {"LENGTH", "SUM"};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <map>
 #include <new>
 #include <numeric>
@@ -29,6 +30,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::Ge;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr int32_t kSmile = FakeTokenizer::kSmile;
@@ -544,6 +546,49 @@ TEST_F(GenerationStepperTest, SurvivesAModelThatThrows) {
     RunAll();
     EXPECT_EQ(waiting.text, "aaa");
   }
+}
+
+TEST_F(GenerationStepperTest, LogitsThatAreNotFiniteEndTheirTextAlone) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
+    for (const bool do_sample : {false, true}) {
+      Make([&](const std::vector<int32_t>& tokens, std::span<float> logits) {
+        logits[3] = 50;
+        // After "zcc", and nowhere but at an end of the vocabulary.
+        if (tokens.size() == 3 && tokens[0] == 26) logits[bad < 0 ? 0 : 31] = bad;
+      });
+      const int before = observer_.num_not_finite;
+      GenerationReply harmed, whole;
+      for (const auto& [text, reply] : {std::pair("z", &harmed), std::pair("a", &whole)}) {
+        auto sequence = MakeSequence(text, 6);
+        sequence->sampling = {.do_sample = do_sample, .seed = 3};
+        Add(std::move(sequence), *reply);
+      }
+      RunAll();
+      EXPECT_EQ(whole.text, "ccccc");
+      EXPECT_EQ(harmed.text, "cc");
+      EXPECT_EQ(harmed.result.status().code(), absl::StatusCode::kInternal);
+      EXPECT_THAT(std::string(harmed.result.status().message()),
+                  HasSubstr("the model computed a logit that is not finite"));
+      EXPECT_EQ(observer_.num_not_finite - before, 1);
+      EXPECT_EQ(stepper_->num_running(), 0);
+    }
+  }
+}
+
+// Padding of the embedding is never chosen.
+TEST_F(GenerationStepperTest, LogitsWithoutATextNeedNotBeFinite) {
+  Make(
+      [](const std::vector<int32_t>&, std::span<float> logits) {
+        logits[3] = 50;
+        logits.back() = NAN;
+      },
+      {.vocab_size = FakeTokenizer::kVocabSize + 1});
+  GenerationReply reply;
+  Add(MakeSequence("a", 4), reply);
+  RunAll();
+  EXPECT_EQ(reply.text, "ccc");
 }
 
 TEST_F(GenerationStepperTest, FailAllEndsEverything) {

@@ -2,6 +2,7 @@
 
 // Keeps what an engine told.
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -21,12 +22,14 @@ class RecordingObserver final : public EngineObserver {
     const std::lock_guard lock(mutex_);
     rejected.push_back(reason);
   }
+  void OnNotFinite() override { ++num_not_finite; }
   void OnModelError(std::string_view what) override { errors.emplace_back(what); }
 
   std::vector<StepStats> steps;
   std::vector<absl::Duration> cancelled;
   std::vector<RejectReason> rejected;
   std::vector<std::string> errors;
+  std::atomic<int> num_not_finite = 0;
 
  private:
   std::mutex mutex_;  // Guards rejected.

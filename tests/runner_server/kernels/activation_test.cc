@@ -36,6 +36,35 @@ TEST_P(ActivationTest, IsWithinOneMillionthOfTheTruth) {
   }
 }
 
+TEST_P(ActivationTest, MakesNoNumberOfWhatIsNotFinite) {
+  for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kTanh,
+                                      Activation::kGeluTanh, Activation::kGeluErf}) {
+    for (const float bad : kNotFinite) {
+      for (int place = 0; place < 20; ++place) {
+        std::vector<float> x(20, 0.5f), clean = x;
+        x[place] = bad;
+        kernels().activate(activation, x.data(), 20);
+        kernels().activate(activation, clean.data(), 20);
+        EXPECT_FALSE(std::isfinite(x[place])) << static_cast<int>(activation) << " of " << bad;
+        x[place] = clean[place];
+        EXPECT_EQ(x, clean);
+      }
+      EXPECT_FALSE(std::isfinite(ReferenceActivation(activation, bad)));
+    }
+  }
+}
+
+TEST_P(ActivationTest, KeepsTheBitsOfZeros) {
+  for (const Activation activation : {Activation::kRelu, Activation::kTanh}) {
+    std::vector<float> x = {0.0f, -0.0f, activation == Activation::kRelu ? -1.0f : 0.0f};
+    kernels().activate(activation, x.data(), 3);
+    for (const float value : x) {
+      EXPECT_EQ(value, 0);
+      EXPECT_FALSE(std::signbit(value));
+    }
+  }
+}
+
 TEST_P(ActivationTest, TouchesOnlyItsElements) {
   for (int n = 0; n <= 40; ++n) {
     std::vector<float> x(n, -1.0f);

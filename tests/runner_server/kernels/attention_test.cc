@@ -138,6 +138,49 @@ TEST_P(AttentionTest, SurvivesScoresFarApart) {
   EXPECT_THAT(actual, testing::Pointwise(testing::FloatNear(1e-4f), expected));
 }
 
+// A score of minus infinity too is an overflow, not a weight of nothing.
+TEST_P(AttentionTest, MakesNoNumberOfWhatIsNotFinite) {
+  constexpr int kLength = 41, kHeadSize = 24, kBad = 20;
+  for (const float bad : kNotFinite) {
+    for (const char* where : {"query", "key", "value"}) {
+      Heads heads = MakeHeads(kLength, kLength, kHeadSize);
+      AttentionArgs args = MakeArgs(heads, kLength, kHeadSize);
+      args.num_keys = 1;
+      args.causal = true;
+      const std::vector<float> clean = Run(args);
+      std::vector<float> key = RandomFloats(kHeadSize), value = RandomFloats(kHeadSize);
+      if (where == std::string("query")) {
+        heads.q[kBad * kHeadSize + 5] = bad;
+      } else {
+        (where == std::string("key") ? key : value)[5] = bad;
+        const ptrdiff_t block = kBad / kKeyBlock;
+        kernels().store_kv(
+            {.element = element(),
+             .head_size = kHeadSize,
+             .position = kBad,
+             .key = key.data(),
+             .value = value.data(),
+             .keys = &heads.keys[block * KeyBlockBytes(element(), kHeadSize)],
+             .values = &heads.values[block * ValueBlockBytes(element(), kHeadSize)]});
+      }
+      const std::vector<float> actual = Run(args);
+      std::vector<float> reference(actual.size());
+      args.out = reference.data();
+      ReferenceAttention(args);
+      for (int i = 0; i < kLength; ++i) {
+        // A query is harmed by itself, by keys and values that it sees.
+        const bool harmed = where == std::string("query") ? i == kBad : i >= kBad;
+        const size_t at = i * kHeadSize + 5;
+        EXPECT_EQ(!std::isfinite(actual[at]), harmed) << where << " " << bad << " query " << i;
+        EXPECT_EQ(!std::isfinite(reference[at]), harmed) << where << " " << bad << " query " << i;
+        if (!harmed) {
+          EXPECT_EQ(actual[at], clean[at]);
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(CpuPaths, AttentionTest,
                          testing::Combine(testing::ValuesIn(AllSupportedKernels()),
                                           testing::Values(KvElement::kFloat32,

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -11,6 +12,11 @@
 #include "runner_server/kernels/kernel_table.h"
 
 namespace chorus {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// What no kernel may make a number of.
+inline constexpr float kNotFinite[] = {std::numeric_limits<float>::quiet_NaN(), kInfinity,
+                                       -kInfinity};
 
 // Standard normals, the same ones in every run.
 class RandomFloatSource {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "runner_server/kernels/reference_kernels.h"
@@ -33,6 +34,31 @@ TEST_P(LayerNormTest, EqualsReferenceOverOddSizes) {
       args.out = expected.data();
       ReferenceLayerNorm(args);
       EXPECT_THAT(actual, testing::Pointwise(testing::FloatNear(3e-5f), expected)) << "n " << n;
+    }
+  }
+}
+
+TEST_P(LayerNormTest, MakesNoNumberOfARowThatIsNotFinite) {
+  const auto expect_none = [&](const std::vector<float>& x, float bad) {
+    const int n = static_cast<int>(x.size());
+    const std::vector<float> weight = RandomFloats(n), bias = RandomFloats(n);
+    std::vector<float> y(n);
+    kernels().layer_norm({.x = x.data(),
+                          .n = n,
+                          .weight = weight.data(),
+                          .bias = bias.data(),
+                          .epsilon = 1e-5f,
+                          .out = y.data()});
+    for (const float value : y) EXPECT_FALSE(std::isfinite(value)) << bad << " among " << n;
+  };
+  for (const int n : {2, 16, 17, 40}) {
+    for (int i = 0; i < n; ++i) {
+      // The variance overflows where there is 1e25.
+      for (const float bad : {kNotFinite[0], kNotFinite[1], kNotFinite[2], 1e25f, -3e38f}) {
+        std::vector<float> x = RandomFloats(n);
+        x[i] = bad;
+        expect_none(x, bad);
+      }
     }
   }
 }

@@ -147,6 +147,33 @@ TEST_P(BertTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
   EXPECT_EQ(logits[2], logits[0]);
 }
 
+// Finite weights, but so large in one place that what is made of them overflows.
+TEST_P(BertTest, AnOverflowIsSeenInTheLogits) {
+  const std::vector<Ids> texts = {RandomIds(30, 1), RandomIds(8, 2)};
+  const Logits clean = Classify(*model_, texts);
+  for (const char* name :
+       {"bert.embeddings.position_embeddings.weight",
+        "bert.encoder.layer.0.attention.self.value.bias",
+        "bert.encoder.layer.1.intermediate.dense.bias",
+        "bert.encoder.layer.1.output.LayerNorm.weight", "bert.pooler.dense.weight"}) {
+    // Of the positions one that the second text does not have.
+    const bool is_position = std::string(name).find("position") != std::string::npos;
+    std::vector<TestTensor> tensors = RandomBert(OddConfig());
+    for (TestTensor& tensor : tensors) {
+      if (tensor.name != name) continue;
+      const auto begin = tensor.values.begin() + (is_position ? 20 * 60 : 0);
+      std::fill(begin, begin + 60, 3e38f);
+    }
+    WriteSafetensors(directory_.path() / "model.safetensors", tensors);
+    const std::unique_ptr<SequenceClassifier> model = Load(directory_.path(), GetParam());
+    const Logits logits = Classify(*model, texts);
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(std::isfinite(logits[i])) << name;
+    if (is_position) {
+      EXPECT_EQ(Logits(logits.begin() + 3, logits.end()), Logits(clean.begin() + 3, clean.end()));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Precisions, BertTest, testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return std::string(DtypeName(info.param)); });
 

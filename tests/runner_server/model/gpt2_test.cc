@@ -215,6 +215,33 @@ TEST_P(Gpt2Test, NamesMayHaveThePrefixAndStrays) {
   EXPECT_EQ(LogitsAfter(*Load(directory_.path(), GetParam()), RandomIds(9, 7), 9), expected);
 }
 
+// Finite weights, but so large at one position that what is made of them overflows. In no precision
+// does the text from there on have a plausible logit, and no other text of the batch is harmed.
+TEST_P(Gpt2Test, AnOverflowIsSeenInTheLogits) {
+  constexpr int kBad = 10;
+  for (const float huge : {1e25f, -3e38f}) {
+    std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
+    for (TestTensor& tensor : tensors) {
+      if (tensor.name == "wpe.weight") tensor.values[kBad * 60 + 3] = huge;
+    }
+    WriteSafetensors(directory_.path() / "model.safetensors", tensors);
+    const std::unique_ptr<LanguageModel> model = Load(directory_.path(), GetParam());
+    const Ids ids = RandomIds(40, 1), others = RandomIds(kBad, 2);
+    EXPECT_EQ(LogitsAfter(*model, others, kBad), LogitsAfter(*model_, others, kBad));
+    for (const int length : {kBad + 1, kBad + 2, 40}) {
+      const Ids text(ids.begin(), ids.begin() + length);
+      const std::vector<LanguageModel::Row> rows = {
+          {.slot = 0, .start = 0, .tokens = text, .wants_logits = true},
+          {.slot = 1, .start = 0, .tokens = others, .wants_logits = true}};
+      const Logits logits = Copy(model->Forward(rows));
+      for (int i = 0; i < 203; ++i) {
+        EXPECT_FALSE(std::isfinite(logits[i])) << huge << " length " << length;
+      }
+      EXPECT_EQ(Logits(logits.begin() + 203, logits.end()), LogitsAfter(*model_, others, kBad));
+    }
+  }
+}
+
 TEST_P(Gpt2Test, UsesAHeadOfItsOwnWhenNotTied) {
   const Ids ids = RandomIds(9, 8);
   const Logits tied = LogitsAfter(*model_, ids, 9);

@@ -3,13 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus {
@@ -149,6 +153,79 @@ TEST_F(LoadModelTest, NamesEveryTensorThatDoesNotFit) {
                 AllOf(HasSubstr("model.safetensors"), HasSubstr("1 missing: h.0.ln_1.weight;"),
                       HasSubstr("1 unexpected: h.0.ln_1.gain;"),
                       HasSubstr("h.0.ln_1.bias (is [2, 4], must be [8])")));
+}
+
+// Wherever they lie, whatever they are stored as and kept in.
+TEST_F(LoadModelTest, RefusesWeightsThatAreNotFinite) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const nlohmann::json& config : {SmallGpt2(), SmallBert()}) {
+    const bool is_bert = config["model_type"] == "bert";
+    std::vector<TestTensor> clean = is_bert ? RandomBert(config) : RandomGpt2(config);
+    for (TestTensor& tensor : clean) {
+      for (float& value : tensor.values) value = std::round(value * 64) / 64;  // Fits a half.
+    }
+    for (size_t i = 0; i < clean.size(); ++i) {
+      std::vector<TestTensor> tensors = clean;
+      tensors[i].values.front() = kNan;
+      tensors[i].values.back() = i % 2 == 0 ? kInfinity : -kInfinity;
+      const std::string named =
+          absl::StrCat(": ", tensors[i].name, " (2 of ", tensors[i].values.size(), " values)");
+      for (const char* dtype : {"F32", "F16", "BF16"}) {
+        WriteConfig(directory_.path(), config);
+        WriteSafetensors(directory_.path() / "model.safetensors", tensors, dtype);
+        for (const Precision precision : kPrecisions) {
+          const absl::Status status = Load({.precision = precision}).status();
+          EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << named;
+          EXPECT_THAT(std::string(status.message()),
+                      AllOf(HasSubstr("model.safetensors"),
+                            HasSubstr("1 with values that are not "), HasSubstr(named)));
+        }
+      }
+    }
+    Write(config, clean);
+    EXPECT_TRUE(Load().ok()) << Load().status();
+  }
+}
+
+TEST_F(LoadModelTest, NamesTheFirstTenTensorsThatAreNotFinite) {
+  std::vector<TestTensor> tensors = RandomGpt2(SmallGpt2());
+  for (TestTensor& tensor : tensors) {
+    tensor.values.assign(tensor.values.size(), std::numeric_limits<float>::quiet_NaN());
+  }
+  Write(SmallGpt2(), tensors);
+  ExpectFailure(absl::StatusCode::kInvalidArgument,
+                AllOf(HasSubstr("16 with values that are not finite"),
+                      HasSubstr("h.0.attn.c_attn.bias (24 of 24 values), "),
+                      HasSubstr(", and 6 more"), testing::Not(HasSubstr("wte.weight"))));
+}
+
+// bf16 has a little less than the range of fp32.
+TEST_F(LoadModelTest, RefusesWeightsThatAreTooLargeForThePrecision) {
+  for (const nlohmann::json& config : {SmallGpt2(), SmallBert()}) {
+    const bool is_bert = config["model_type"] == "bert";
+    const std::string name =
+        is_bert ? "bert.encoder.layer.0.attention.self.value.weight" : "h.0.mlp.c_fc.weight";
+    for (const auto& [value, fits] : std::vector<std::pair<float, bool>>{
+             {0x1.fefffep127f, true}, {0x1.ffp127f, false}, {-0x1.fffffep127f, false}}) {
+      std::vector<TestTensor> tensors = is_bert ? RandomBert(config) : RandomGpt2(config);
+      for (TestTensor& tensor : tensors) {
+        if (tensor.name == name) tensor.values[7] = value;
+      }
+      Write(config, tensors);
+      for (const Precision precision : kPrecisions) {
+        const absl::Status status = Load({.precision = precision}).status();
+        if (fits || precision != Precision::kBfloat16) {
+          EXPECT_TRUE(status.ok()) << status;
+          continue;
+        }
+        EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+        EXPECT_THAT(std::string(status.message()),
+                    AllOf(HasSubstr("1 with values too large for this dtype (take --dtype float32"),
+                          HasSubstr(name + " (1 of ")));
+      }
+    }
+  }
 }
 
 TEST_F(LoadModelTest, MissesAHeadThatIsNotTied) {

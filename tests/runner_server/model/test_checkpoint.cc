@@ -16,6 +16,9 @@ uint16_t ToHalf(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t sign = bits >> 16 & 0x8000;
   if ((bits & 0x7FFFFFFF) == 0) return static_cast<uint16_t>(sign);
+  if (!std::isfinite(value)) {
+    return static_cast<uint16_t>(sign | 0x7C00 | (std::isnan(value) ? 1 : 0));
+  }
   const int exponent = static_cast<int>(bits >> 23 & 0xFF) - 127 + 15;
   const uint32_t mantissa = bits & 0x7FFFFF;
   if (exponent < 1 || exponent > 30 || (mantissa & 0x1FFF) != 0) {

@@ -76,6 +76,14 @@ TEST(RunnerMetrics, CountsRejectionsByReason) {
                     HasSubstr("chorus_rejected_total{model=\"gpt2\",reason=\"deadline\"} 2\n")));
 }
 
+TEST(RunnerMetrics, CountsLogitsThatAreNotFinite) {
+  RunnerMetrics metrics("gpt2", "");
+  EXPECT_THAT(metrics.ToText(), HasSubstr("chorus_not_finite_total{model=\"gpt2\"} 0\n"));
+  metrics.OnNotFinite();
+  metrics.OnNotFinite();
+  EXPECT_THAT(metrics.ToText(), HasSubstr("chorus_not_finite_total{model=\"gpt2\"} 2\n"));
+}
+
 TEST(RunnerMetrics, AsksForTheLoadAtEveryScrape) {
   RunnerMetrics metrics("gpt2", "");
   int64_t tokens = 5;
