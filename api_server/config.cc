@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "api_server/graph/graph_config.h"
 #include "api_server/runners/endpoint_address.h"
+#include "base/command_words.h"
 #include "base/status_macros.h"
 #include "config/yaml_proto.h"
 
@@ -165,6 +166,9 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
   app.add_option("--io_threads", flags.io_threads, "Threads of the HTTP server")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  app.add_flag("--runner_metrics", flags.runner_metrics,
+               "Put the runners' metrics on /metrics, too; for where nothing scrapes the runners "
+               "themselves, and each endpoint is one process");
   AddDuration(app, "--drain_delay", flags.drain_delay,
               "Upon SIGTERM, how long to keep serving while reporting not ready");
   AddDuration(app, "--drain_timeout", flags.drain_timeout,
@@ -179,8 +183,9 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
       ->type_name("HOST:PORT");
   app.add_flag("--print_openapi", flags.print_openapi,
                "Check the files, print the API as OpenAPI, and exit");
+  const CommandWords command = ReadCommandWords(app, argc, argv);
   try {
-    app.parse(argc, argv);
+    ParseWords(app, command);
     if (flags.config_file.empty() && flags.check_health.empty()) {
       throw CLI::RequiredError("--config");
     }
@@ -189,7 +194,8 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(
-        absl::StrCat(error.what(), "\nRun with --help for the flags."));
+        absl::StrCat(command.mistake.empty() ? error.what() : command.mistake,
+                     "\nRun with --help for the flags."));
   }
   return flags;
 }

@@ -35,7 +35,8 @@ struct Flags {
   bool reflection = true;
   GrpcConnections grpc;
   int io_threads = 2;
-  absl::Duration drain_delay;  // Between "not ready" and refusing calls.
+  bool runner_metrics = false;  // On the gateway's page, too.
+  absl::Duration drain_delay;   // Between "not ready" and refusing calls.
   absl::Duration drain_timeout = absl::Seconds(30);
   std::string ports_file;      // Empty: none.
   std::string check_health;    // A server to ask how it is, instead of being one. Empty: be one.

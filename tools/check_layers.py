@@ -32,7 +32,7 @@ LIBRARIES = [
 
 # folder: (ours, libraries)
 LAYERS = {
-    "base": (("proto/grpc/health/v1",), ("grpc", "protobuf", "glog", "json")),
+    "base": (("proto/grpc/health/v1",), ("flags", "grpc", "protobuf", "glog", "json")),
     "config": ((), ("protobuf", "yaml")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),

@@ -1,13 +1,11 @@
 #include "runner_server/config/flags.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <limits>
-#include <utility>
-#include <vector>
 
+#include "base/command_words.h"
 #include "runner_server/config/cpu_count.h"
 #include "runner_server/model/dtype.h"
 
@@ -79,35 +77,22 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
                  "ready; exit 0 if so, else 1");
 }
 
-// CLI11 takes no empty value after an equals sign, but one of its own; and wants them last first.
-std::vector<std::string> Arguments(int argc, const char* const* argv) {
-  std::vector<std::string> arguments;
-  for (int i = 1; i < argc; ++i) {
-    std::string argument = argv[i];
-    const bool has_empty_value = argument.starts_with("--") && argument.ends_with('=');
-    if (has_empty_value) argument.pop_back();
-    arguments.push_back(std::move(argument));
-    if (has_empty_value) arguments.emplace_back();
-  }
-  std::reverse(arguments.begin(), arguments.end());
-  return arguments;
-}
-
 }  // namespace
 
 absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* const* argv) {
   RunnerFlags flags;
-  CLI::App app("runner_server: serves one model over gRPC (chorus.runner.v1)");
+  CLI::App app("Serves one model over gRPC (chorus.runner.v1).", "runner_server");
+  AddOptions(app, flags);
+  const CommandWords command = ReadCommandWords(app, argc, argv);
   try {
-    AddOptions(app, flags);
-    app.parse(Arguments(argc, argv));
+    ParseWords(app, command);
     if (!flags.check_health.empty()) return flags;
     if (flags.model.empty()) throw CLI::RequiredError("--model");
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return std::nullopt;
   } catch (const CLI::Error& error) {
-    return absl::InvalidArgumentError(error.what());
+    return absl::InvalidArgumentError(command.mistake.empty() ? error.what() : command.mistake);
   }
   if (flags.max_step_tokens < flags.max_sequences) {
     return absl::InvalidArgumentError("--max_step_tokens must be at least --max_sequences, " +

@@ -38,6 +38,7 @@ TEST(ParseFlags, HasDefaults) {
   EXPECT_EQ((*flags)->grpc.keepalive_time, absl::Seconds(10));
   EXPECT_EQ((*flags)->grpc.keepalive_timeout, absl::Seconds(5));
   EXPECT_EQ((*flags)->grpc.max_concurrent_streams, 0);
+  EXPECT_FALSE((*flags)->runner_metrics);
 }
 
 TEST(ParseFlags, ReadsEveryFlag) {
@@ -46,7 +47,7 @@ TEST(ParseFlags, ReadsEveryFlag) {
              "--grpc_address=[::]:1", "--reflection=false", "--io_threads", "3", "--drain_delay",
              "250ms", "--drain_timeout=1m", "--ports_file", "p", "--grpc_max_connection_age=30m",
              "--grpc_max_connection_age_grace=5m", "--grpc_keepalive_time=20s",
-             "--grpc_keepalive_timeout=4s", "--grpc_max_concurrent_streams=100"});
+             "--grpc_keepalive_timeout=4s", "--grpc_max_concurrent_streams=100", "--runner_metrics"});
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_THAT((*flags)->graph_files, ElementsAre("g1", "g2"));
   EXPECT_EQ((*flags)->http_address, "0.0.0.0:0");
@@ -61,6 +62,14 @@ TEST(ParseFlags, ReadsEveryFlag) {
   EXPECT_EQ((*flags)->grpc.keepalive_time, absl::Seconds(20));
   EXPECT_EQ((*flags)->grpc.keepalive_timeout, absl::Seconds(4));
   EXPECT_EQ((*flags)->grpc.max_concurrent_streams, 100);
+  EXPECT_TRUE((*flags)->runner_metrics);
+}
+
+TEST(ParseFlags, TakesHyphensForUnderscoresAndBack) {
+  const auto flags = Parse({"--config=c", "--io-threads", "3", "--no_reflection"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ((*flags)->io_threads, 3);
+  EXPECT_FALSE((*flags)->reflection);
 }
 
 TEST(ParseFlags, RefusesWhatIsWrong) {
@@ -71,6 +80,8 @@ TEST(ParseFlags, RefusesWhatIsWrong) {
   for (const Case& c : std::vector<Case>{
            {{}, "--config is required"},
            {{"--config", "c", "--colour"}, "--colour"},
+           {{"--config", "c", "--io_thread", "1"},
+            "there is no flag --io_thread; did you mean --io_threads?"},
            {{"--config", "c", "extra"}, "extra"},
            {{"--config", "c", "--graph", "g", "extra"}, "extra"},
            {{"--config", "c", "--io_threads", "0"}, "--io_threads"},

@@ -89,6 +89,11 @@ TEST(ParseFlags, TakesAnEmptyValueEitherWay) {
   EXPECT_EQ((*Parse({"--metrics_address=", "--model", "m"}))->metrics_address, "");
 }
 
+TEST(ParseFlags, TakesHyphensForUnderscores) {
+  EXPECT_EQ((*Parse({"--model", "m", "--max-step-tokens=64"}))->max_step_tokens, 64);
+  EXPECT_EQ((*Parse({"--model", "m", "--metrics-address="}))->metrics_address, "");
+}
+
 TEST(ParseFlags, NamesTheFlagThatIsWrong) {
   struct Case {
     std::vector<const char*> arguments;
@@ -96,7 +101,8 @@ TEST(ParseFlags, NamesTheFlagThatIsWrong) {
   };
   for (const Case& c :
        std::vector<Case>{{{}, "--model is required"},
-                         {{"--model", "m", "--treads", "1"}, "--treads"},
+                         {{"--model", "m", "--treads", "1"},
+                          "there is no flag --treads; did you mean --threads?"},
                          {{"--model", "m", "--core_lease_slot", "-1"}, "--core_lease_slot"},
                          {{"--model", "m", "--max_sequences", "0"}, "--max_sequences"},
                          {{"--model", "m", "--max_sequences", "many"}, "--max_sequences"},
