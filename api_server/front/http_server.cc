@@ -40,6 +40,10 @@ constexpr std::string_view kTooManyConnections =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
     "Connection: close\r\n\r\n";
 
+absl::Status ShutDownError() {
+  return absl::UnavailableError("the server has shut down; retry at another one");
+}
+
 // "host:port" or "[host]:port" as an endpoint.
 absl::StatusOr<tcp::endpoint> Resolve(asio::io_context& io, const std::string& address) {
   const size_t colon = address.rfind(':');
@@ -119,8 +123,14 @@ class HttpServer::Impl {
     }
     const size_t num_cut = num_sessions_;
     lock.unlock();
-    ForEachLoop([](Loop& loop) { loop.AbortAll(); });
+    ForEachLoop([](Loop& loop) { loop.CutAll(); });
     lock.lock();
+    if (!no_sessions_.wait_for(lock, absl::ToChronoNanoseconds(limits_.linger_timeout),
+                               none_left)) {
+      lock.unlock();
+      ForEachLoop([](Loop& loop) { loop.AbortAll(); });
+      lock.lock();
+    }
     no_sessions_.wait(lock, none_left);
     return absl::DeadlineExceededError(
         absl::StrCat("HTTP connections that were cut while draining: ", num_cut));
@@ -137,10 +147,11 @@ class HttpServer::Impl {
     void CloseIdle() {
       for (const auto& session : Alive()) session->CloseIfIdle();
     }
+    void CutAll() {
+      for (const auto& session : Alive()) session->Cut(ShutDownError());
+    }
     void AbortAll() {
-      for (const auto& session : Alive()) {
-        session->Abort(absl::UnavailableError("the server has shut down; retry at another one"));
-      }
+      for (const auto& session : Alive()) session->Abort(ShutDownError());
     }
     // Holds them, for closing one may end it.
     std::vector<std::shared_ptr<HttpSession>> Alive() const {

@@ -66,8 +66,10 @@ class HttpServer {
   uint16_t port() const;
 
   // Stops accepting, closes idle connections, and lets those with a request in progress answer it
-  // with `Connection: close`. Returns when all have closed; or at `deadline`, when it cancels and
-  // closes the rest and returns DEADLINE_EXCEEDED with their number. Blocks; not for I/O threads.
+  // with `Connection: close`. Returns when all have closed. At `deadline` it cancels what is in
+  // progress and answers it with UNAVAILABLE, waits up to `linger_timeout` for the clients to take
+  // that, closes the rest, and returns DEADLINE_EXCEEDED with their number. Blocks; not for I/O
+  // threads.
   absl::Status Drain(absl::Time deadline);
 
  private:

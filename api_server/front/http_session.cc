@@ -71,6 +71,30 @@ void HttpSession::CloseIfIdle() {
   if (state_ == State::kHead && received_.empty()) Close();
 }
 
+void HttpSession::Cut(const absl::Status& why) {
+  switch (state_) {
+    case State::kHead:
+      if (received_.empty()) return Close();
+      return SendErrorAndClose(why);
+    case State::kContinue:
+      exchange_.refusal = why;  // Sent when what is being written is.
+      return;
+    case State::kBody:
+      return SendErrorAndClose(why);
+    case State::kHandling:
+      stop_.request_stop();
+      return SendErrorAndClose(why);
+    case State::kStreaming:
+      if (streaming_->head_sent) return Abort(why);
+      stop_.request_stop();
+      return FailStream(why);
+    case State::kStreamWriting:
+      return Abort(why);
+    default:
+      return;
+  }
+}
+
 void HttpSession::Abort(const absl::Status& why) {
   if (state_ == State::kContinue || state_ == State::kBody || state_ == State::kHandling ||
       streaming_.has_value()) {
@@ -244,6 +268,9 @@ void HttpSession::SendContinue() {
                     [self = shared_from_this()](error_code error, size_t) {
                       if (self->state_ != State::kContinue) return;
                       if (error) return self->OnClientGone();
+                      if (const absl::Status& refusal = self->exchange_.refusal; !refusal.ok()) {
+                        return self->SendErrorAndClose(refusal);
+                      }
                       self->state_ = State::kBody;
                       self->Advance();
                     });

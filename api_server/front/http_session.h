@@ -55,6 +55,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // Closes if between two requests.
   void CloseIfIdle();
 
+  // Cancels the request in progress and answers it with `why`; closes where no request has begun.
+  // What is being written already goes on.
+  void Cut(const absl::Status& why);
+
   // Cancels the request in progress and closes; a stream is told why, if it can be at once.
   void Abort(const absl::Status& why);
 

@@ -19,6 +19,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 
 
+RESERVE_SECONDS = 5  # Of a grace period, beyond the drain (docs/operations.md).
+
+
+def seconds(duration):
+    return int(re.fullmatch(r"(\d+)s", duration)[1])
+
+
 def run(*command):
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, f"{command[0]}: {done.stderr}"
@@ -52,6 +59,14 @@ class ComposeTest(unittest.TestCase):
                     ignored = subprocess.run(["git", "check-ignore", "-q", volume["source"]], cwd=ROOT).returncode == 0
                     with self.subTest(service=name, source=volume["source"]):
                         self.assertTrue(pathlib.Path(volume["source"]).exists() or ignored)
+
+    def test_a_stop_waits_for_the_drain(self):
+        for name, service in self.services.items():
+            if service["image"].startswith("chorus/"):
+                flags = dict(word.removeprefix("--").split("=", 1) for word in service["command"] if "=" in word)
+                drain = seconds(flags["drain_delay"]) + seconds(flags.get("drain_timeout", "30s"))
+                with self.subTest(name):
+                    self.assertGreaterEqual(seconds(service["stop_grace_period"]), drain + RESERVE_SECONDS)
 
     def test_prometheus_scrapes_what_is_there(self):
         config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())

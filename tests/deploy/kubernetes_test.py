@@ -20,6 +20,7 @@ import metrics
 HERE = pathlib.Path(__file__).resolve().parent
 KUBERNETES = metrics.ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("demo", "production")
+RESERVE_SECONDS = 5  # Of a grace period, beyond the drain (docs/operations.md).
 # They ask the API server, so they have an account's token.
 WITH_TOKEN = {"prometheus", "prometheus-adapter"}
 
@@ -87,7 +88,7 @@ def pod_faults(kind, labels, pod):
         drain = sleep + seconds("drain_delay", container) + seconds("drain_timeout", container)
         if kind == "chorus" and drain == 0:
             faults.append(f"{container['name']}: does not drain")
-        if pod.get("terminationGracePeriodSeconds", 0) <= drain:
+        if pod.get("terminationGracePeriodSeconds", 0) < drain + (RESERVE_SECONDS if kind == "chorus" else 1):
             faults.append(f"{container['name']}: is killed before it has drained, for {drain} s")
     if kind == "chorus" and {constraint["topologyKey"] for constraint in pod.get("topologySpreadConstraints", [])} != {
             "kubernetes.io/hostname", "topology.kubernetes.io/zone"}:
