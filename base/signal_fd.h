@@ -11,7 +11,12 @@
 namespace chorus {
 
 // A descriptor from which each of `signals` is read as a signalfd_siginfo (signalfd(2)), and which
-// the caller closes. They stay blocked for this thread and those that it starts.
+// the caller closes. They stay blocked for this thread and those that it starts. SIGHUP is left
+// out where HangupIsIgnored.
 absl::StatusOr<int> SignalFd(std::initializer_list<int> signals);
+
+// Whether the process was started to ignore SIGHUP, as by nohup(1): then it is to stay so. (The
+// system does not ignore a signal that is blocked, whatever its disposition.)
+bool HangupIsIgnored();
 
 }  // namespace chorus

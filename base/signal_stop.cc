@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <iterator>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "base/signal_fd.h"
@@ -15,15 +16,18 @@
 
 namespace chorus {
 
-absl::StatusOr<std::unique_ptr<SignalStop>> SignalStop::Create() {
+absl::StatusOr<std::unique_ptr<SignalStop>> SignalStop::Create(std::function<void()> on_hangup) {
   ASSIGN_OR_RETURN(const int signal_fd, SignalFd({SIGINT, SIGTERM, SIGHUP}));
   const int done_fd = ::eventfd(0, EFD_CLOEXEC);
   if (done_fd < 0) return absl::ErrnoToStatus(errno, "cannot watch for signals");
-  return std::unique_ptr<SignalStop>(new SignalStop(signal_fd, done_fd));
+  return std::unique_ptr<SignalStop>(new SignalStop(signal_fd, done_fd, std::move(on_hangup)));
 }
 
-SignalStop::SignalStop(int signal_fd, int done_fd)
-    : signal_fd_(signal_fd), done_fd_(done_fd), watch_([this] { Watch(); }) {}
+SignalStop::SignalStop(int signal_fd, int done_fd, std::function<void()> on_hangup)
+    : signal_fd_(signal_fd),
+      done_fd_(done_fd),
+      on_hangup_(std::move(on_hangup)),
+      watch_([this] { Watch(); }) {}
 
 SignalStop::~SignalStop() {
   ::eventfd_write(done_fd_, 1);
@@ -45,6 +49,10 @@ void SignalStop::Watch() {
     signalfd_siginfo info;
     if (::read(signal_fd_, &info, sizeof(info)) != sizeof(info)) continue;
     const int signal = static_cast<int>(info.ssi_signo);
+    if (signal == SIGHUP && on_hangup_) {
+      on_hangup_();
+      continue;
+    }
     if (signal_ != 0) ::_exit(128 + signal);
     signal_ = signal;
     signal_.notify_all();

@@ -41,6 +41,18 @@ absl::StatusOr<int> BlockSignals() {
   return SignalFd({SIGINT, SIGTERM, SIGHUP, SIGCHLD});
 }
 
+int FindTerminal() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::isatty(fd) == 1) return fd;
+  }
+  return -1;
+}
+
+bool HasHungUp(int terminal_fd) {
+  pollfd entry = {terminal_fd, 0, 0};  // -1 has no events.
+  return ::poll(&entry, 1, 0) > 0 && (entry.revents & POLLHUP) != 0;
+}
+
 }  // namespace
 
 bool WantsColor(int fd) {
@@ -68,6 +80,7 @@ int Supervisor::Run() {
     return 1;
   }
   signal_fd_ = *signal_fd;
+  terminal_fd_ = FindTerminal();
   for (;;) {
     Do(plan_.Advance(MonotonicNow()));
     if (plan_.finished()) break;
@@ -103,10 +116,11 @@ void Supervisor::Do(const SupervisionPlan::Actions& actions) {
 void Supervisor::Start(size_t index) {
   const ChildSpec& spec = options_.children[index];
   Child& child = children_[index];
+  const std::vector<std::string> argv = Argv(index);
   std::error_code ignored;
   for (const std::filesystem::path& file : spec.made_files) std::filesystem::remove(file, ignored);
   child.prefixer.ClearLastLine();
-  absl::StatusOr<ChildProcess> process = ChildProcess::Start(spec.argv);
+  absl::StatusOr<ChildProcess> process = ChildProcess::Start(argv);
   if (!process.ok()) {
     Do(plan_.OnExit(index, {false, 127}, StdView(process.status().message()), MonotonicNow()));
     return;
@@ -115,6 +129,14 @@ void Supervisor::Start(size_t index) {
   child.output_ended = false;
   Say(absl::StrCat("started ", spec.child.name, ", process ", child.process->pid()));
   if (watch_ && options_.gateway->child == index) watch_->Begin(MonotonicNow());
+}
+
+std::vector<std::string> Supervisor::Argv(size_t index) const {
+  const bool is_gateway = options_.gateway && options_.gateway->child == index;
+  if (is_gateway && addresses_ && options_.gateway->argv_again) {
+    return options_.gateway->argv_again(*addresses_);
+  }
+  return options_.children[index].argv;
 }
 
 void Supervisor::ReadOutput(Child& child) {
@@ -138,7 +160,12 @@ void Supervisor::ReapExited() {
     ReadOutput(child);
     log_.Write(child.prefixer.Finish());
     child.process.reset();
-    if (watch_ && options_.gateway->child == i) watch_->End();
+    if (watch_ && options_.gateway->child == i) {
+      watch_->End();
+      // It may have ended before it was ready, or been looked at.
+      const auto addresses = ReadPortsFile(options_.gateway->watch.ports_file);
+      if (addresses) addresses_ = addresses;
+    }
     Do(plan_.OnExit(i, *exit, child.prefixer.last_line(), MonotonicNow()));
   }
 }
@@ -147,8 +174,21 @@ void Supervisor::ReadSignals() {
   signalfd_siginfo info;
   while (::read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
     if (info.ssi_signo == SIGCHLD) continue;
+    if (info.ssi_signo == SIGHUP && !HasHungUp(terminal_fd_)) {
+      OnHangup();
+      continue;
+    }
     Do(plan_.OnStopSignal(static_cast<int>(info.ssi_signo), MonotonicNow()));
   }
+}
+
+void Supervisor::OnHangup() {
+  if (!watch_ || plan_.stopping()) return;
+  std::optional<ChildProcess>& gateway = children_[options_.gateway->child].process;
+  // One that does not listen yet may not know the signal, and reads its files by itself.
+  if (!gateway || !ReadPortsFile(options_.gateway->watch.ports_file)) return;
+  Say("reloading");
+  gateway->Signal(SIGHUP);
 }
 
 void Supervisor::AdvanceGateway() {

@@ -4,7 +4,9 @@
 // one thread.
 //
 // * Each child's output goes to `log_fd`, line by line, with "[name] " before it.
-// * A child that ends is started again; SIGINT, SIGTERM and SIGHUP drain, a second one kills.
+// * A child that ends is started again; SIGINT and SIGTERM drain, a second one kills.
+// * SIGHUP goes on to the gateway, which reloads upon it; but when the terminal that this was
+//   started from has hung up, it drains. Where it is ignored (nohup) it stays so.
 // * No child outlives the supervisor, even when that is killed (see ChildProcess).
 //
 // Thread safety: none. Run() takes over SIGINT, SIGTERM, SIGHUP, SIGCHLD and SIGPIPE of the
@@ -34,6 +36,8 @@ class Supervisor {
     GatewayWatch::Options watch;
     // Printed to `out_fd` each time the gateway has become ready.
     std::function<std::string(const GatewayAddresses&)> greeting;
+    // Its argv once it has listened somewhere, to be started there again. Null: as at first.
+    std::function<std::vector<std::string>(const GatewayAddresses&)> argv_again;
   };
   struct Options {
     std::vector<ChildSpec> children;
@@ -58,9 +62,12 @@ class Supervisor {
 
   void Do(const SupervisionPlan::Actions& actions);
   void Start(size_t index);
+  // Of the child's next process.
+  std::vector<std::string> Argv(size_t index) const;
   void ReadOutput(Child& child);
   void ReapExited();
   void ReadSignals();
+  void OnHangup();
   void AdvanceGateway();
   void Wait();
   void Say(std::string_view text);
@@ -69,9 +76,11 @@ class Supervisor {
   SupervisionPlan plan_;
   std::vector<Child> children_;
   std::optional<GatewayWatch> watch_;
+  std::optional<GatewayAddresses> addresses_;  // Where the gateway has listened, if it has.
   OutputQueue out_;
   OutputQueue log_;
   int signal_fd_ = -1;
+  int terminal_fd_ = -1;  // A standard stream that was a terminal at the start; -1: none was.
 };
 
 // Whether names in a log on `fd` should be coloured: a terminal, and NO_COLOR is not set.

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "absl/time/clock.h"
@@ -25,12 +26,21 @@ int Fail(const absl::Status& status) {
 
 // Serves until a signal, then drains. Leaves the server to its caller.
 int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
-  const absl::StatusOr<std::unique_ptr<SignalStop>> stop = SignalStop::Create();
+  const absl::StatusOr<std::unique_ptr<SignalStop>> stop = SignalStop::Create(
+      [] { LOG(INFO) << "event=hangup: a runner has nothing to load again, and serves on"; });
   if (!stop.ok()) return Fail(stop.status());
   absl::StatusOr<std::unique_ptr<RunnerServer>> listening = RunnerServer::Listen(flags);
   if (!listening.ok()) return Fail(listening.status());
   server = *std::move(listening);
-  if (const absl::Status loaded = server->Load(); !loaded.ok()) return Fail(loaded);
+  {
+    // Loading may take minutes. Until it is done nothing is served, so there is nothing to drain.
+    const std::stop_callback end((*stop)->token(), [&] {
+      LOG(INFO) << "event=stopped model=" << flags.name << " signal=" << (*stop)->signal()
+                << ": it was still loading";
+      std::_Exit(0);
+    });
+    if (const absl::Status loaded = server->Load(); !loaded.ok()) return Fail(loaded);
+  }
 
   const int signal = (*stop)->Wait();
   LOG(INFO) << "event=signal number=" << signal;

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+
 namespace chorus {
 namespace {
 
@@ -18,6 +20,32 @@ TEST(SignalStop, StopsUponTheFirstSignalAndTellsIt) {
     EXPECT_EQ((*stop)->Wait(), number);
     while (!(*stop)->token().stop_requested()) usleep(1000);
   }
+}
+
+TEST(SignalStop, AHangupMayMeanSomethingElse) {
+  std::atomic<int> num_hangups = 0;
+  const auto stop = SignalStop::Create([&] { ++num_hangups; });
+  ASSERT_TRUE(stop.ok()) << stop.status();
+  kill(getpid(), SIGHUP);
+  while (num_hangups < 1) usleep(1000);
+  kill(getpid(), SIGHUP);
+  while (num_hangups < 2) usleep(1000);
+  EXPECT_EQ((*stop)->signal(), 0);
+  kill(getpid(), SIGTERM);
+  EXPECT_EQ((*stop)->Wait(), SIGTERM);
+}
+
+TEST(SignalStopDeathTest, AnIgnoredHangupStaysIgnored) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        signal(SIGHUP, SIG_IGN);  // As nohup(1) does.
+        const auto stop = SignalStop::Create();
+        kill(getpid(), SIGHUP);
+        kill(getpid(), SIGTERM);
+        _exit((*stop)->Wait());
+      },
+      ::testing::ExitedWithCode(SIGTERM), "");
 }
 
 TEST(SignalStop, EndsWithoutASignal) { EXPECT_TRUE(SignalStop::Create().ok()); }

@@ -1,10 +1,11 @@
 // Stands in for api_server: the same flags and ports file; GET /readyz is 200 once the sockets of
-// all runners of the config file are there. A graph file with "bad" in it is refused.
-// --print_openapi comes last.
+// all runners of the config file are there. A graph file with "bad" in it is refused. SIGHUP is
+// only said. --print_openapi comes last.
 
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,7 +74,7 @@ int main(int argc, char** argv) {
     std::cout << "{\"openapi\":\"3.1.0\"}" << std::endl;
     return 0;
   }
-  const int signal_fd = chorus::SignalFd({SIGTERM}).value();
+  const int signal_fd = chorus::SignalFd({SIGTERM, SIGHUP}).value();
   std::string http, grpc;
   const int http_fd = Listen(*SocketAddress::Parse(flags["--http_address"]), http);
   const int grpc_fd = Listen(*SocketAddress::Parse(flags["--grpc_address"]), grpc);
@@ -86,7 +87,10 @@ int main(int argc, char** argv) {
     pollfd entries[] = {{http_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}};
     poll(entries, 2, -1);
     if (entries[0].revents != 0) Answer(accept(http_fd, nullptr, nullptr), RunnersAreReady(config));
-    if (entries[1].revents != 0) break;
+    signalfd_siginfo info;
+    if (entries[1].revents == 0 || read(signal_fd, &info, sizeof(info)) != sizeof(info)) continue;
+    if (info.ssi_signo != SIGHUP) break;
+    std::cout << "reloaded" << std::endl;
   }
   std::cout << "drained" << std::endl;
   return 0;

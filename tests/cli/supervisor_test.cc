@@ -72,6 +72,11 @@ class SupervisorTest : public ::testing::Test {
     pid_ = fork();
     if (pid_ == 0) {
       close(pipe_.read);
+      if (terminal_ >= 0) {
+        setsid();
+        dup2(open(ptsname(terminal_), O_RDWR), STDIN_FILENO);  // Its controlling terminal.
+        close(terminal_);
+      }
       _exit(Supervisor(std::move(options)).Run());
     }
     close(pipe_.write);
@@ -118,6 +123,7 @@ class SupervisorTest : public ::testing::Test {
   LineReader log_{pipe_.read};
   pid_t pid_ = -1;
   bool color_ = false;
+  int terminal_ = -1;  // The master's end of the supervisor's; -1: it has none.
 };
 
 TEST_F(SupervisorTest, PrefixesBothStreamsOfEveryChild) {
@@ -205,6 +211,18 @@ TEST_F(SupervisorTest, ASecondSignalEndsItAtOnce) {
   Signal(SIGINT);
   EXPECT_EQ(log_.WaitFor("stopping"), "chorus: stopping at once");
   EXPECT_EQ(Wait(), 128 + SIGINT);
+}
+
+TEST_F(SupervisorTest, DrainsWhenItsTerminalHangsUp) {
+  terminal_ = posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_EQ(grantpt(terminal_) + unlockpt(terminal_), 0);
+  Start({{"steady", kSteady}});
+  log_.WaitFor("up");
+  Signal(SIGHUP);  // By hand; there is no gateway to reload.
+  close(terminal_);
+  EXPECT_THAT(log_.WaitFor("draining"), HasSubstr("draining"));
+  log_.Rest();
+  EXPECT_EQ(Wait(), 0);
 }
 
 TEST_F(SupervisorTest, KillsWhatDoesNotEndInTime) {
