@@ -25,6 +25,7 @@
 #include "base/grpc_log.h"
 #include "base/health_check.h"
 #include "base/ports_file.h"
+#include "base/signal_fd.h"
 #include "base/status_macros.h"
 
 namespace chorus {
@@ -34,6 +35,7 @@ namespace {
 constexpr absl::Duration kLookEvery = absl::Seconds(1);
 
 // SIGTERM, SIGINT and SIGHUP, blocked in this thread and those it starts, and waited for instead.
+// Where SIGHUP is ignored it stays so.
 class Signals {
  public:
   Signals() {
@@ -41,7 +43,7 @@ class Signals {
     sigaddset(&stop_, SIGTERM);
     sigaddset(&stop_, SIGINT);
     all_ = stop_;
-    sigaddset(&all_, SIGHUP);
+    if (!HangupIsIgnored()) sigaddset(&all_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &all_, nullptr);
     signal(SIGPIPE, SIG_IGN);
   }
@@ -136,6 +138,7 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
                                   .reflection = flags.reflection,
                                   .grpc = flags.grpc,
                                   .io_threads = flags.io_threads,
+                                  .runner_metrics = flags.runner_metrics,
                                   .drain_delay = flags.drain_delay,
                                   .drain_timeout = flags.drain_timeout},
                                  config));

@@ -11,12 +11,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "api_server/metrics_page.h"
 #include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
 #include "base/grpc_connection.h"
@@ -32,6 +34,8 @@ constexpr absl::Duration kFlushTime = absl::Seconds(1);
 // That write large replies; also how many are in memory as messages and as JSON at once.
 constexpr int kNumWorkers = 2;
 constexpr int kNumReaders = 1;  // Of large HTTP requests.
+// For a runner to tell its metrics; well below the time that scrapers have, by default ten seconds.
+constexpr absl::Duration kRunnerMetricsTimeout = absl::Seconds(1);
 // A gRPC message may carry a little more than an HTTP body of the same text.
 constexpr int kMessageOverheadBytes = 64 << 10;
 
@@ -137,7 +141,7 @@ absl::Status Server::CreateHttp() {
   ASSIGN_OR_RETURN(router_,
                    HttpRouter::Create(
                        *transcoder_, methods_, all_metrics_, [this] { return WhyNotReady(); },
-                       std::move(pages), readers_.get()));
+                       std::move(pages), readers_.get(), MakeFinishMetrics()));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};
   options.limits.max_body_bytes = config_.limits.max_body_bytes;
@@ -146,6 +150,20 @@ absl::Status Server::CreateHttp() {
   ASSIGN_OR_RETURN(http_server_, HttpServer::Create(options, *router_, metrics_));
   http_address_ = WithPort(options_.http_address, http_server_->port());
   return absl::OkStatus();
+}
+
+HttpRouter::FinishMetrics Server::MakeFinishMetrics() {
+  if (!options_.runner_metrics) return {};
+  std::map<std::string, std::vector<std::string>> endpoints;
+  for (const Config::Runner& runner : config_.runners) endpoints[runner.name] = runner.endpoints;
+  runner_pages_ = std::make_unique<RunnerPages>(endpoints);
+  return [this](std::string own, absl::AnyInvocable<void(std::string) &&> done) {
+    runner_pages_->Fetch(absl::Now() + kRunnerMetricsTimeout,
+                         [own = std::move(own), done = std::move(done)](
+                             const std::vector<RunnerPages::Page>& pages) mutable {
+                           std::move(done)(MergeMetricsPages(own, pages));
+                         });
+  };
 }
 
 absl::Status Server::CreateGrpc() {

@@ -38,6 +38,7 @@
 #include "api_server/health_board.h"
 #include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
+#include "api_server/runners/runner_pages.h"
 #include "api_server/transcoding/transcoder.h"
 #include "base/worker_pool.h"
 
@@ -51,6 +52,7 @@ class Server {
     bool reflection = true;
     GrpcConnections grpc;
     int io_threads = 2;
+    bool runner_metrics = false;  // Whether /metrics has those of the runners, too.
     absl::Duration drain_delay;
     absl::Duration drain_timeout;
   };
@@ -82,6 +84,7 @@ class Server {
   absl::Status Create();
   absl::Status CreateExecutor();
   absl::Status CreateHttp();
+  HttpRouter::FinishMetrics MakeFinishMetrics();
   absl::Status CreateGrpc();
   // For people; empty when ready.
   std::string WhyNotReady() const;
@@ -110,6 +113,7 @@ class Server {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceHandler> handler_;
   MethodRegistry methods_;
+  std::unique_ptr<RunnerPages> runner_pages_;  // Null: not wanted.
   std::unique_ptr<Transcoder> transcoder_;
   std::unique_ptr<HttpRouter> router_;
   std::unique_ptr<GrpcFront> grpc_front_;

@@ -18,6 +18,7 @@
 namespace chorus {
 namespace {
 
+constexpr char kMetrics[] = "/metrics";
 constexpr char kJson[] = "application/json";
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 
@@ -67,7 +68,7 @@ HttpReply PlainText(int status, std::string body) {
 absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(
     const Transcoder& transcoder, const MethodRegistry& methods,
     const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages,
-    WorkerPool* workers) {
+    WorkerPool* workers, FinishMetrics finish_metrics) {
   for (const HttpBinding& binding : transcoder.bindings()) {
     const std::string name(binding.method->full_name());
     if (binding.method->server_streaming() ? methods.FindStream(name) == nullptr
@@ -78,23 +79,24 @@ absl::StatusOr<std::unique_ptr<HttpRouter>> HttpRouter::Create(
     }
   }
   return absl::WrapUnique(new HttpRouter(transcoder, methods, metrics, std::move(why_not_ready),
-                                         std::move(pages), workers));
+                                         std::move(pages), workers, std::move(finish_metrics)));
 }
 
 HttpRouter::HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
                        const prometheus::Collectable& metrics, WhyNotReady why_not_ready,
-                       OwnRoutes pages, WorkerPool* workers)
+                       OwnRoutes pages, WorkerPool* workers, FinishMetrics finish_metrics)
     : transcoder_(transcoder),
       methods_(methods),
       metrics_(metrics),
       why_not_ready_(std::move(why_not_ready)),
+      finish_metrics_(std::move(finish_metrics)),
       own_routes_(std::move(pages)),
       workers_(workers) {
   const auto alive = [](const HttpRequest&) { return PlainText(200, "\n"); };
   own_routes_["/livez"] = alive;
   own_routes_["/healthz"] = alive;
   own_routes_["/readyz"] = [this](const HttpRequest&) { return Readyz(); };
-  own_routes_["/metrics"] = [this](const HttpRequest&) { return Metrics(); };
+  own_routes_[kMetrics] = [this](const HttpRequest&) { return MetricsReply(OwnMetrics()); };
 }
 
 HttpHandler::Match HttpRouter::MatchHead(const HttpRequest& head) const {
@@ -111,7 +113,12 @@ HttpHandler::Match HttpRouter::MatchHead(const HttpRequest& head) const {
 std::optional<HttpReply> HttpRouter::Handle(HttpRequest request, Call call, Done done) {
   if (const auto own = own_routes_.find(request.path()); own != own_routes_.end()) {
     const absl::Status status = CheckOwnMethod(request);
-    return status.ok() ? own->second(request) : AllowReply(AllowHeader(status));
+    if (!status.ok()) return AllowReply(AllowHeader(status));
+    if (own->first != kMetrics || !finish_metrics_) return own->second(request);
+    finish_metrics_(OwnMetrics(), [done = std::move(done)](std::string page) mutable {
+      std::move(done)(MetricsReply(std::move(page)));
+    });
+    return std::nullopt;
   }
   absl::StatusOr<Route> route = transcoder_.Match(request.method, request.target);
   if (IsAnswerToOptions(request, route.status())) return AllowReply(AllowHeader(route.status()));
@@ -219,9 +226,12 @@ HttpReply HttpRouter::Readyz() const {
   return PlainText(200, "\n");
 }
 
-HttpReply HttpRouter::Metrics() const {
-  return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-          .body = prometheus::TextSerializer().Serialize(metrics_.Collect())};
+HttpReply HttpRouter::MetricsReply(std::string page) {
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = std::move(page)};
+}
+
+std::string HttpRouter::OwnMetrics() const {
+  return prometheus::TextSerializer().Serialize(metrics_.Collect());
 }
 
 }  // namespace chorus

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "api_server/front/http_handler.h"
 #include "api_server/front/method_registry.h"
@@ -29,16 +30,19 @@ class HttpRouter final : public HttpHandler {
   // thread.
   using WhyNotReady = std::function<std::string()>;
 
+  // Finishes the page of the gateway's own metrics for each /metrics, with what takes a while to be
+  // had; calls `done` once, from any thread.
+  using FinishMetrics =
+      std::function<void(std::string own, absl::AnyInvocable<void(std::string) &&> done)>;
+
   // All must outlive the router and the calls it has begun. `pages` are routes besides the four
   // above; they win over those of `transcoder`. Large bodies are read on `workers`; null: on the
-  // threads they come on. INTERNAL when `transcoder` has a route of a method that `methods` has
-  // not.
-  static absl::StatusOr<std::unique_ptr<HttpRouter>> Create(const Transcoder& transcoder,
-                                                            const MethodRegistry& methods,
-                                                            const prometheus::Collectable& metrics,
-                                                            WhyNotReady why_not_ready,
-                                                            OwnRoutes pages = {},
-                                                            WorkerPool* workers = nullptr);
+  // threads they come on. `finish_metrics` may be null. INTERNAL when `transcoder` has a route of a
+  // method that `methods` has not.
+  static absl::StatusOr<std::unique_ptr<HttpRouter>> Create(
+      const Transcoder& transcoder, const MethodRegistry& methods,
+      const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages = {},
+      WorkerPool* workers = nullptr, FinishMetrics finish_metrics = {});
 
   Match MatchHead(const HttpRequest& head) const override;
   std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) override;
@@ -50,10 +54,11 @@ class HttpRouter final : public HttpHandler {
  private:
   HttpRouter(const Transcoder& transcoder, const MethodRegistry& methods,
              const prometheus::Collectable& metrics, WhyNotReady why_not_ready, OwnRoutes pages,
-             WorkerPool* workers);
+             WorkerPool* workers, FinishMetrics finish_metrics);
 
   HttpReply Readyz() const;
-  HttpReply Metrics() const;
+  static HttpReply MetricsReply(std::string page);
+  std::string OwnMetrics() const;
   HttpReply AllowReply(std::string allowed) const;
 
   absl::StatusOr<std::unique_ptr<MethodRegistry::Message>> Translate(
@@ -72,8 +77,9 @@ class HttpRouter final : public HttpHandler {
   const MethodRegistry& methods_;
   const prometheus::Collectable& metrics_;
   const WhyNotReady why_not_ready_;
-  OwnRoutes own_routes_;       // Not changed once made.
-  WorkerPool* const workers_;  // May be null.
+  const FinishMetrics finish_metrics_;  // Null: the page is the gateway's own.
+  OwnRoutes own_routes_;                // Not changed once made.
+  WorkerPool* const workers_;           // May be null.
   std::atomic<bool> draining_ = false;
 };
 

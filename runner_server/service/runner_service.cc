@@ -188,4 +188,13 @@ grpc::ServerUnaryReactor* RunnerService::GetLoad(grpc::CallbackServerContext* co
   return reactor;
 }
 
+grpc::ServerUnaryReactor* RunnerService::GetMetrics(grpc::CallbackServerContext* context,
+                                                    const runner::v1::GetMetricsRequest*,
+                                                    runner::v1::GetMetricsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  response->set_text(metrics_.ToText());
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
 }  // namespace chorus

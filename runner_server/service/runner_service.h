@@ -1,7 +1,7 @@
 #pragma once
 
 // chorus.runner.v1 over one engine. Registered before its model is loaded: until SetModel every
-// method answers UNAVAILABLE. A request that does not parse gets INVALID_ARGUMENT.
+// method but GetMetrics answers UNAVAILABLE. A request that does not parse gets INVALID_ARGUMENT.
 //
 // Thread safety: the methods are gRPC's to call, from its threads; they never block. SetModel and
 // WaitIdle may be called beside them.
@@ -50,6 +50,9 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   grpc::ServerUnaryReactor* GetLoad(grpc::CallbackServerContext* context,
                                     const runner::v1::GetLoadRequest* request,
                                     runner::v1::GetLoadResponse* response) override;
+  grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,
+                                       const runner::v1::GetMetricsRequest* request,
+                                       runner::v1::GetMetricsResponse* response) override;
 
  private:
   // Has `method` called where the request parses, and the call refused where it does not.

@@ -27,6 +27,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr absl::Duration kForever = absl::Hours(1);
 
@@ -349,7 +350,11 @@ TEST_F(ServerTest, DrainCancelsWhatIsLeftAtItsTimeout) {
   EXPECT_FALSE(call.get().ok());
   ready.WaitUntil(false);
   server_.reset();
-  EXPECT_NE(client.Read().status, 200);
+  const SocketClient::Reply reply = client.Read();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.Field("Connection"), "close");
+  EXPECT_EQ(reply.Field("Retry-After"), "1");
+  EXPECT_THAT(reply.body, HasSubstr("\"status\":\"UNAVAILABLE\""));
   runners_["one"]->WaitForCancelled(2);
   runners_["two"]->WaitForCancelled(2);
 }
@@ -416,6 +421,25 @@ TEST_F(ServerTest, TellsItsBoundOnStreamsAndClosesOnAClientThatDoesNotAnswerPing
   const std::string said = client.ReadBytes(1 << 20);  // Until the server closes.
   EXPECT_TRUE(client.IsClosed());
   EXPECT_THAT(said, HasSubstr(std::string("\0\3\0\0\0\7", 6)));  // MAX_CONCURRENT_STREAMS.
+}
+
+TEST_F(ServerTest, PutsTheRunnersMetricsOnItsPageWhereWanted) {
+  StartAll({.metrics = "# HELP tokens Tokens\n# TYPE tokens counter\ntokens 7\n"},
+           {.runner_metrics = true});
+  SocketClient::Reply reply = Get("/metrics");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.Field("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_THAT(reply.body, AllOf(HasSubstr("\n# TYPE tokens counter\ntokens{replica=\"0\"} 7\n"),
+                                HasSubstr("\nchorus_replica_state{")));
+  for (const char* name : {"one", "two", "bert"}) runners_[name]->Shutdown();
+  reply = Get("/metrics");  // The gateway's own are there all the same.
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.body, AllOf(HasSubstr("\nchorus_replica_state{"), Not(HasSubstr("tokens{"))));
+}
+
+TEST_F(ServerTest, LeavesTheRunnersMetricsToTheirOwnPagesElsewhere) {
+  StartAll({.metrics = "# HELP tokens Tokens\n# TYPE tokens counter\ntokens 7\n"});
+  EXPECT_THAT(Get("/metrics").body, Not(HasSubstr("replica=")));
 }
 
 TEST_F(ServerTest, ServesReflection) {

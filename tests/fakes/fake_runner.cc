@@ -204,6 +204,15 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,
+                                       const pb::GetMetricsRequest*,
+                                       pb::GetMetricsResponse* response) override {
+    response->set_text(script_.metrics);
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
   Record& record() { return record_; }
 
  private:

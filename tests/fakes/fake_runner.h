@@ -33,6 +33,7 @@ class FakeRunner {
     chorus::runner::v1::Task task = chorus::runner::v1::TASK_UNSPECIFIED;
     std::string architecture;
     absl::Status model_info;  // What a GetModelInfo ends with.
+    std::string metrics;      // What GetMetrics tells.
   };
   struct Options {
     std::string address = "127.0.0.1:0";  // Or "unix:/path".

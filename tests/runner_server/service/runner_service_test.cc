@@ -186,6 +186,14 @@ TEST_F(RunnerServiceTest, IsUnavailableWhileLoading) {
             "the runner is loading its model; retry later or elsewhere");
 }
 
+TEST_F(RunnerServiceTest, TellsItsMetricsEvenWhileLoading) {
+  grpc::ClientContext context;
+  v1::GetMetricsResponse metrics;
+  ASSERT_TRUE(stub_->GetMetrics(&context, {}, &metrics).ok());
+  EXPECT_EQ(metrics.text(), metrics_.ToText());
+  EXPECT_THAT(metrics.text(), HasSubstr("\nchorus_generated_tokens_total{model="));
+}
+
 TEST_F(RunnerServiceTest, StreamsAText) {
   ServeGenerator(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
   const Generated generated = Generate(GreedyRequest("ab"));
