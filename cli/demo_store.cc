@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model_store/demo_models.h"
 
@@ -17,6 +18,15 @@ absl::StatusOr<ModelStore> OpenStoreWithDemoModels(const Installation& installat
     std::cerr << "chorus: the demo models are not installed: " << status.message() << std::endl;
   }
   return store;
+}
+
+absl::StatusOr<ResolvedModel> ResolveModel(const ModelStore& store, std::string_view text) {
+  absl::StatusOr<ResolvedModel> model = store.Resolve(text);
+  if (!absl::IsNotFound(model.status()) || !IsDemoModel(text.substr(0, text.find(':')))) {
+    return model;
+  }
+  return absl::NotFoundError(absl::StrCat(
+      model.status().message(), "; \"chorus models restore\" brings deleted demo models back"));
 }
 
 }  // namespace chorus

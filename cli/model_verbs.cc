@@ -92,15 +92,21 @@ void AddRemove(CLI::App& models, int& exit_status) {
       ->type_name("TAG");
   remove->add_flag("-y,--yes", delete_options.yes, "Do not ask");
   remove->add_flag("--force", delete_options.force, "Even if a bundle needs it");
-  remove->footer("\nThe demo models come back when a verb next wants them.");
+  remove->footer("\nA demo model that was deleted stays so, until chorus models restore.");
   remove->callback([&exit_status] { exit_status = Report(DeleteModel(delete_options)); });
+}
+
+void AddRestore(CLI::App& models, int& exit_status) {
+  CLI::App* restore =
+      models.add_subcommand("restore", "Bring back the demo models that were deleted");
+  restore->callback([&exit_status] { exit_status = Report(RestoreModels()); });
 }
 
 }  // namespace
 
 void AddModelVerbs(CLI::App& app, int& exit_status) {
   CLI::App* models =
-      app.add_subcommand("models", "List, show, pull and delete the models in the store");
+      app.add_subcommand("models", "List, show, pull, delete and restore the models in the store");
   models->group("Models");
   models->require_subcommand(1);
   models->footer("\nThe store is $CHORUS_HOME/models, or ~/.chorus/models.");
@@ -108,6 +114,7 @@ void AddModelVerbs(CLI::App& app, int& exit_status) {
   AddGet(*models, exit_status);
   AddPull(*models, exit_status);
   AddRemove(*models, exit_status);
+  AddRestore(*models, exit_status);
 }
 
 }  // namespace chorus

@@ -12,6 +12,7 @@
 #include "cli/demo_store.h"
 #include "cli/installation.h"
 #include "cli/model_table.h"
+#include "model_store/demo_models.h"
 #include "model_store/model_store.h"
 
 namespace chorus {
@@ -76,6 +77,15 @@ absl::Status DeleteModel(const DeleteModelOptions& options) {
   }
   RETURN_IF_ERROR(store.Delete(tag));
   return Print("Deleted " + tag.ToString() + "\n");
+}
+
+absl::Status RestoreModels() {
+  ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
+  ASSIGN_OR_RETURN(const std::filesystem::path demo_models, installation.Data(kDemoModels));
+  ASSIGN_OR_RETURN(const std::filesystem::path home, ModelStore::DefaultHome());
+  ModelStore store(home);
+  RETURN_IF_ERROR(RestoreDemoModels(store, demo_models));
+  return Print("Restored the demo models\n");
 }
 
 }  // namespace chorus

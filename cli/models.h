@@ -28,4 +28,7 @@ struct DeleteModelOptions {
 // FAILED_PRECONDITION names the bundles that pin the model.
 absl::Status DeleteModel(const DeleteModelOptions& options);
 
+// Brings the demo models back that were deleted. NOT_FOUND where Chorus was installed without them.
+absl::Status RestoreModels();
+
 }  // namespace chorus

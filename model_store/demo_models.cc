@@ -1,5 +1,9 @@
 #include "model_store/demo_models.h"
 
+#include <algorithm>
+#include <fstream>
+#include <system_error>
+
 #include "model_store/tag.h"
 
 namespace chorus {
@@ -17,7 +21,19 @@ constexpr DemoModel kDemoModels[] = {
     {"bert-base-uncased-classification", "bert-sst2"},
 };
 
-absl::Status Install(ModelStore& store, const Tag& tag, const std::filesystem::path& directory) {
+namespace fs = std::filesystem;
+
+// In the store's folder, with an empty file for each demo model that it has had.
+constexpr char kHadFolder[] = ".demo";
+
+bool Exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+absl::Status Install(ModelStore& store, const Tag& tag, const fs::path& directory) {
+  const fs::path had = store.root() / kHadFolder / tag.name;
+  if (Exists(had) && !Exists(store.Directory(tag))) return absl::OkStatus();  // It was deleted.
   SaveOptions options{.set_latest = SetLatest::kNever};
   if (!store.Get(tag).ok()) {
     absl::Status status = store.Save(tag, directory, options).status();
@@ -28,17 +44,34 @@ absl::Status Install(ModelStore& store, const Tag& tag, const std::filesystem::p
     }
     if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
   }
+  if (!Exists(had)) {
+    // A store that cannot be written cannot lose a model either.
+    std::error_code ignored;
+    fs::create_directory(had.parent_path(), ignored);
+    std::ofstream{had};
+  }
   return store.PointLatest(tag, SetLatest::kIfAbsent);
 }
 
 }  // namespace
 
-absl::Status InstallDemoModels(ModelStore& store, const std::filesystem::path& demo_directory) {
+absl::Status InstallDemoModels(ModelStore& store, const fs::path& demo_directory) {
   absl::Status first;
   for (const DemoModel& model : kDemoModels) {
     first.Update(Install(store, {model.name, "demo"}, demo_directory / model.folder));
   }
   return first;
+}
+
+absl::Status RestoreDemoModels(ModelStore& store, const fs::path& demo_directory) {
+  std::error_code ignored;
+  fs::remove_all(store.root() / kHadFolder, ignored);
+  return InstallDemoModels(store, demo_directory);
+}
+
+bool IsDemoModel(std::string_view name) {
+  return std::ranges::any_of(kDemoModels,
+                             [name](const DemoModel& model) { return model.name == name; });
 }
 
 }  // namespace chorus

@@ -5,15 +5,23 @@
 // Thread safety: as ModelStore::Save.
 
 #include <filesystem>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "model_store/model_store.h"
 
 namespace chorus {
 
-// Saves those that the store does not have, as <name>:demo, and makes them the latest version of
-// names that have none. `demo_directory` is models/demo. Safe to call each time and from several
-// processes at once; goes on after a model that fails and returns the first failure.
+// Saves those that the store has never had, as <name>:demo, and makes them the latest version of
+// names that have none. `demo_directory` is models/demo. One that was deleted stays so; a damaged
+// one is mended. Safe to call each time and from several processes at once; goes on after a model
+// that fails and returns the first failure.
 absl::Status InstallDemoModels(ModelStore& store, const std::filesystem::path& demo_directory);
+
+// The same, with those that were deleted.
+absl::Status RestoreDemoModels(ModelStore& store, const std::filesystem::path& demo_directory);
+
+// Whether a demo model has that name.
+bool IsDemoModel(std::string_view name);
 
 }  // namespace chorus

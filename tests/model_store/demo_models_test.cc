@@ -57,6 +57,38 @@ TEST(InstallDemoModels, MendsADamagedVersionAndAMissingLatest) {
   EXPECT_TRUE(store.Resolve("distilgpt2-generation").ok());
 }
 
+TEST(InstallDemoModels, WhatWasDeletedStaysSoUntilItIsRestored) {
+  const TempDirectory home;
+  ModelStore store(home.path());
+  const Tag tag{"gpt2-generation", "demo"};
+  ASSERT_TRUE(InstallDemoModels(store, kDemoDirectory).ok());
+  ASSERT_TRUE(store.Delete(tag).ok());
+  for (int i = 0; i < 2; ++i) {
+    ModelStore again(home.path());
+    ASSERT_TRUE(InstallDemoModels(again, kDemoDirectory).ok());
+    EXPECT_TRUE(absl::IsNotFound(again.Find(tag).status()));
+    EXPECT_EQ(again.List().models.size(), 3u);
+    EXPECT_TRUE(again.List().problems.empty());
+  }
+  ASSERT_TRUE(RestoreDemoModels(store, kDemoDirectory).ok());
+  EXPECT_EQ(store.Resolve("gpt2-generation")->tag, tag);
+  ASSERT_TRUE(store.Delete(tag).ok());
+  ASSERT_TRUE(InstallDemoModels(store, kDemoDirectory).ok());
+  EXPECT_TRUE(absl::IsNotFound(store.Find(tag).status()));
+}
+
+// As a Chorus left it that took no note of what it installed.
+TEST(InstallDemoModels, WhatIsThereCountsAsInstalled) {
+  const TempDirectory home;
+  ModelStore store(home.path());
+  const Tag tag{"gpt2-generation", "demo"};
+  ASSERT_TRUE(store.Save(tag, "models/demo/gpt2").ok());
+  ASSERT_TRUE(InstallDemoModels(store, kDemoDirectory).ok());
+  ASSERT_TRUE(store.Delete(tag).ok());
+  ASSERT_TRUE(InstallDemoModels(store, kDemoDirectory).ok());
+  EXPECT_TRUE(absl::IsNotFound(store.Find(tag).status()));
+}
+
 TEST(InstallDemoModels, GoesOnAfterAFailureAndReportsIt) {
   const TempDirectory home;
   const TempDirectory demo;
