@@ -23,8 +23,20 @@ absl::StatusOr<std::string> DifferenceInStore(const PinnedModel& model, const Mo
   return changed;
 }
 
-absl::Status VerifyPinned(const PinnedModel& model, const Bundle& bundle,
-                          const ModelStore& models) {
+absl::Status SaveBundle(const Bundle& bundle, const fs::path& directory, BundleStore& to) {
+  const absl::Status saved = to.Save(bundle, directory);
+  if (saved.ok() || !absl::IsAlreadyExists(saved)) return saved;
+  ASSIGN_OR_RETURN(const Bundle there, to.Get(TagOf(bundle)));
+  if (FormatYaml(there) == FormatYaml(bundle)) return to.Verify(bundle);
+  return absl::AlreadyExistsError(absl::StrCat("the store has another ", TagOf(bundle).ToString(),
+                                               "; delete it first: chorus delete ",
+                                               TagOf(bundle).ToString()));
+}
+
+}  // namespace
+
+absl::Status VerifyPinnedModel(const PinnedModel& model, const Bundle& bundle,
+                               const ModelStore& models) {
   const std::string tag = TagOf(bundle).ToString();
   const absl::StatusOr<std::string> changed = DifferenceInStore(model, models);
   if (!changed.ok()) {
@@ -38,21 +50,9 @@ absl::Status VerifyPinned(const PinnedModel& model, const Bundle& bundle,
                                           " where the old model is not, or build a new bundle"));
 }
 
-absl::Status SaveBundle(const Bundle& bundle, const fs::path& directory, BundleStore& to) {
-  const absl::Status saved = to.Save(bundle, directory);
-  if (saved.ok() || !absl::IsAlreadyExists(saved)) return saved;
-  ASSIGN_OR_RETURN(const Bundle there, to.Get(TagOf(bundle)));
-  if (FormatYaml(there) == FormatYaml(bundle)) return to.Verify(bundle);
-  return absl::AlreadyExistsError(absl::StrCat("the store has another ", TagOf(bundle).ToString(),
-                                               "; delete it first: chorus delete ",
-                                               TagOf(bundle).ToString()));
-}
-
-}  // namespace
-
 absl::Status VerifyPinnedModels(const Bundle& bundle, const ModelStore& models) {
   for (const PinnedModel& model : bundle.models()) {
-    RETURN_IF_ERROR(VerifyPinned(model, bundle, models));
+    RETURN_IF_ERROR(VerifyPinnedModel(model, bundle, models));
   }
   return absl::OkStatus();
 }

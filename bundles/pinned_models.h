@@ -13,8 +13,10 @@
 
 namespace chorus {
 
-// Hashes each model the bundle pins. NOT_FOUND when the store lacks one, DATA_LOSS when one is not
-// what was pinned, with the files that differ and what to do.
+// Hashes a model that the bundle pins, or each of them. NOT_FOUND when the store lacks one,
+// DATA_LOSS when one is not what was pinned, with the files that differ and what to do.
+absl::Status VerifyPinnedModel(const config::v1::PinnedModel& model,
+                               const config::v1::Bundle& bundle, const ModelStore& models);
 absl::Status VerifyPinnedModels(const config::v1::Bundle& bundle, const ModelStore& models);
 
 // Copies a model that is what was pinned, unless `to` has it. ALREADY_EXISTS when that tag has

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <random>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -23,36 +25,96 @@ uint64_t RandomSeed() {
   return uint64_t{random()} << 32 | random();
 }
 
-runner::v1::GenerateRequest MakeRequest(const AnswerOptions& options) {
+// One line, whatever the bytes of its texts.
+std::string Line(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+absl::StatusOr<runner::v1::GenerateRequest> MakeRequest(const std::string& text,
+                                                        const AnswerOptions& options) {
   runner::v1::GenerateRequest request;
-  request.set_text(options.text);
+  request.set_text(text);
   request.set_max_length(options.max_length.value_or(kDefaultMaxLength));
   request.set_max_new_tokens(options.max_new_tokens.value_or(0));
+  request.mutable_stop()->Assign(options.stop.begin(), options.stop.end());
+  request.set_ignore_eos(options.ignore_eos);
+  request.set_split_special_tokens(options.split_special_tokens);
   runner::v1::SamplingParams& sampling = *request.mutable_sampling();
-  sampling.set_do_sample(options.do_sample.value_or(true));
-  sampling.set_temperature(options.temperature.value_or(1.0));
+  const double temperature = options.temperature.value_or(1.0);
+  sampling.set_do_sample(options.do_sample.value_or(true) && temperature > 0);
+  sampling.set_temperature(temperature > 0 ? temperature : 1.0);
   sampling.set_top_k(options.top_k.value_or(kDefaultTopK));
   sampling.set_top_p(options.top_p.value_or(1.0));
+  sampling.set_min_p(options.min_p.value_or(0.0));
+  sampling.set_repetition_penalty(options.repetition_penalty.value_or(1.0));
   sampling.set_seed(options.seed ? *options.seed : RandomSeed());
+  if (options.num_return_sequences.value_or(1) > 1 && !sampling.do_sample()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "num_return_sequences must be 1 without sampling, which makes one text again and again: ",
+        *options.num_return_sequences));
+  }
   return request;
 }
 
-absl::Status PrintText(RunnerSession& session, const AnswerOptions& options, const Write& write,
-                       std::stop_token stop) {
+// Writes the text as it comes.
+absl::Status StreamText(RunnerSession& session, const runner::v1::GenerateRequest& request,
+                        const Write& write, std::stop_token stop) {
   // The prompt waits for the first token, so that a request that is refused prints nothing.
   bool is_started = false;
   bool is_read = true;
   const auto on_text = [&](std::string_view text) {
-    if (!is_started) is_read = write(options.text);
+    if (!is_started) is_read = write(request.text());
     is_started = true;
     return is_read = is_read && write(text);
   };
-  const absl::Status status = session.Generate(MakeRequest(options), on_text, stop).status();
+  const absl::Status status = session.Generate(request, on_text, std::move(stop)).status();
   if (!is_read) return ReaderGone();
   if (!is_started && status.ok()) on_text("");
   if (is_started) is_read = is_read && write("\n");
   RETURN_IF_ERROR(status);
   return is_read ? absl::OkStatus() : ReaderGone();
+}
+
+// A text and what there is to say of it.
+absl::StatusOr<nlohmann::ordered_json> GenerateJson(RunnerSession& session,
+                                                    const runner::v1::GenerateRequest& request,
+                                                    std::stop_token stop) {
+  std::string text = request.text();
+  ASSIGN_OR_RETURN(const runner::v1::Finished finished, session.Generate(
+                                                            request,
+                                                            [&text](std::string_view piece) {
+                                                              text += piece;
+                                                              return true;
+                                                            },
+                                                            std::move(stop)));
+  return nlohmann::ordered_json{{"generated", text},
+                                {"finish_reason", runner::v1::FinishReason_Name(finished.reason())},
+                                {"prompt_tokens", finished.prompt_tokens()},
+                                {"generated_tokens", finished.generated_tokens()},
+                                {"seed", std::to_string(request.sampling().seed())}};
+}
+
+absl::Status PrintTexts(RunnerSession& session, const std::string& text,
+                        const AnswerOptions& options, const Write& write, std::stop_token stop) {
+  ASSIGN_OR_RETURN(runner::v1::GenerateRequest request, MakeRequest(text, options));
+  nlohmann::ordered_json reply;
+  for (uint32_t i = 0; i < options.num_return_sequences.value_or(1); ++i) {
+    request.mutable_sampling()->set_sequence(i);
+    if (!options.json) {
+      RETURN_IF_ERROR(StreamText(session, request, write, stop));
+      continue;
+    }
+    ASSIGN_OR_RETURN(nlohmann::ordered_json generated, GenerateJson(session, request, stop));
+    if (i == 0) {
+      reply = std::move(generated);
+    } else {  // What is the same of all is said once.
+      generated.erase("prompt_tokens");
+      generated.erase("seed");
+      reply["others"].push_back(std::move(generated));
+    }
+  }
+  if (!options.json || write(Line(reply))) return absl::OkStatus();
+  return ReaderGone();
 }
 
 void WarnIfCut(const runner::v1::Classification& result) {
@@ -61,37 +123,51 @@ void WarnIfCut(const runner::v1::Classification& result) {
             << result.num_tokens() << ": the label is of its beginning" << std::endl;
 }
 
-absl::Status PrintLabel(RunnerSession& session, const AnswerOptions& options, const Write& write,
-                        std::stop_token stop) {
+absl::Status PrintLabel(RunnerSession& session, const std::string& text,
+                        const AnswerOptions& options, const Write& write, std::stop_token stop) {
   if (options.max_length || options.max_new_tokens || options.do_sample || options.temperature ||
-      options.top_k || options.top_p || options.seed) {
+      options.top_k || options.top_p || options.min_p || options.repetition_penalty ||
+      !options.stop.empty() || options.num_return_sequences || options.ignore_eos || options.seed) {
     return absl::InvalidArgumentError(
         "the model is a classifier: it takes a text and no parameters of generation");
   }
+  runner::v1::ClassifyRequest request;
+  request.add_texts(text);
+  request.set_split_special_tokens(options.split_special_tokens);
   ASSIGN_OR_RETURN(const runner::v1::ClassifyResponse response,
-                   session.Classify(options.text, stop));
+                   session.Classify(request, std::move(stop)));
   if (response.results_size() != 1 || response.labels_size() == 0 ||
       response.results(0).probabilities_size() != response.labels_size()) {
     return absl::InternalError("the runner's answer does not fit its labels");
   }
-  WarnIfCut(response.results(0));
-  const auto& probabilities = response.results(0).probabilities();
+  const runner::v1::Classification& result = response.results(0);
+  const auto& probabilities = result.probabilities();
   const auto best = std::max_element(probabilities.begin(), probabilities.end());
-  const int index = static_cast<int>(best - probabilities.begin());
-  return write(absl::StrFormat("%s %.4f\n", response.labels(index), *best)) ? absl::OkStatus()
-                                                                            : ReaderGone();
+  const std::string& label = response.labels(static_cast<int>(best - probabilities.begin()));
+  if (!options.json) {
+    WarnIfCut(result);
+    return write(absl::StrFormat("%s %.4f\n", label, *best)) ? absl::OkStatus() : ReaderGone();
+  }
+  nlohmann::ordered_json reply{{"label", label}, {"score", *best}};
+  for (int i = 0; i < response.labels_size(); ++i) {
+    reply["scores"].push_back(
+        nlohmann::ordered_json{{"label", response.labels(i)}, {"score", probabilities[i]}});
+  }
+  reply["num_tokens"] = result.text_tokens();
+  reply["truncated"] = result.text_tokens() > result.num_tokens();
+  return write(Line(reply)) ? absl::OkStatus() : ReaderGone();
 }
 
 }  // namespace
 
-absl::Status PrintAnswer(RunnerSession& session, const AnswerOptions& options, const Write& write,
-                         std::stop_token stop) {
+absl::Status PrintAnswer(RunnerSession& session, const std::string& text,
+                         const AnswerOptions& options, const Write& write, std::stop_token stop) {
   ASSIGN_OR_RETURN(const runner::v1::GetModelInfoResponse info, session.WaitUntilReady(stop));
   switch (info.task()) {
     case runner::v1::TASK_GENERATE:
-      return PrintText(session, options, write, stop);
+      return PrintTexts(session, text, options, write, stop);
     case runner::v1::TASK_CLASSIFY:
-      return PrintLabel(session, options, write, stop);
+      return PrintLabel(session, text, options, write, stop);
     default:
       return absl::InternalError(absl::StrCat("the runner's task is not known: ", info.task()));
   }

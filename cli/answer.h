@@ -10,32 +10,41 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "cli/runner_session.h"
 
 namespace chorus {
 
-// The defaults are those of the server.
+// What all texts are asked with. The names, meanings and defaults are those of the server's API.
 struct AnswerOptions {
-  std::string text;  // UTF-8.
   std::optional<uint32_t> max_length;
   std::optional<uint32_t> max_new_tokens;
   std::optional<bool> do_sample;
   std::optional<double> temperature;
   std::optional<uint32_t> top_k;
   std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
+  std::vector<std::string> stop;
+  std::optional<uint32_t> num_return_sequences;
+  bool ignore_eos = false;
+  bool split_special_tokens = false;
   std::optional<uint64_t> seed;  // Unset: a random one.
+  bool json = false;             // How the answer is printed.
 };
 
-// Waits for the runner's model, then writes its answer piece by piece: a generator's text, prompt
-// first, and a line end; a classifier's likeliest label and its probability, and on standard error
-// that the text was longer than it reads. `write` returns false
-// when nobody reads any more, which ends the call.
+// Waits for the runner's model, then writes its answer to `text` (UTF-8) piece by piece: a
+// generator's text, prompt first, and a line end, for each of its texts; a classifier's likeliest
+// label and its probability, and on stderr that the text was longer than it reads. With `json`, when it is whole, one line: the object that the API's
+// :generate gives, or a result of :classify. `write` returns false when nobody reads any more,
+// which ends the call.
 //
-// INVALID_ARGUMENT when a classifier is given generation parameters; else the runner's errors, and
-// CANCELLED after a stop.
-absl::Status PrintAnswer(RunnerSession& session, const AnswerOptions& options,
+// INVALID_ARGUMENT when a classifier is given generation parameters, or several texts are asked for
+// without sampling; else the runner's errors, and CANCELLED after a stop.
+absl::Status PrintAnswer(RunnerSession& session, const std::string& text,
+                         const AnswerOptions& options,
                          const std::function<bool(std::string_view)>& write, std::stop_token stop);
 
 }  // namespace chorus

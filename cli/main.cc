@@ -1,6 +1,9 @@
 // The `chorus` command: reads the command line and calls the verb.
 //
-// Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N ended by signal N.
+// Exit status: 0 done (help is, also that of a group of verbs without one of them), 1 failed, 2
+// wrong usage, 128 + N ended by signal N.
+
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <clocale>
@@ -12,9 +15,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
+#include "base/command_words.h"
 #include "bundles/resources.h"
 #include "cli/bundle_verbs.h"
 #include "cli/command_line.h"
+#include "cli/completion.h"
 #include "cli/model_verbs.h"
 #include "cli/run.h"
 #include "cli/serve.h"
@@ -37,6 +42,11 @@ std::string ParseDuration(const std::string& text, absl::Duration& duration) {
 std::string Positive(const std::string& text) {
   double value = 0;
   return absl::SimpleAtod(text, &value) && value > 0 ? "" : "must be greater than 0: " + text;
+}
+
+std::string NotNegative(const std::string& text) {
+  double value = 0;
+  return absl::SimpleAtod(text, &value) && value >= 0 ? "" : "must be 0 or greater: " + text;
 }
 
 // Each Add function makes one verb, whose outcome goes to `exit_status`.
@@ -108,6 +118,11 @@ void AddServe(CLI::App& app, int& exit_status) {
         absl::Duration ignored;
         return ParseDuration(text, ignored);
       });
+  verb->add_flag("--keep_going", options.keep_going,
+                 "Serve the other models where one cannot be loaded; without it that ends all");
+  verb->add_flag_function(
+      "--reload", [](int64_t) {},
+      "As of bentoml serve, and taken for granted: a graph file is read again whenever it changes");
   verb->footer(
       "\nExamples:\n"
       "  chorus serve\n"
@@ -118,32 +133,59 @@ void AddServe(CLI::App& app, int& exit_status) {
   verb->callback([&exit_status] { exit_status = Report(Serve(options)); });
 }
 
+// As the parameters of the API.
+void AddSampling(CLI::App& verb, AnswerOptions& answer) {
+  verb.add_option("--max_length", answer.max_length, "Most tokens, prompt included [128]")
+      ->check(Between(1u, 1u << 20));
+  verb.add_option("--max_new_tokens", answer.max_new_tokens,
+                  "Most new tokens; wins over --max_length")
+      ->check(Between(1u, 1u << 20));
+  verb.add_flag_function(
+      "--do_sample,!--greedy", [&answer](int64_t count) { answer.do_sample = count > 0; },
+      "Sample (the default), or take the likeliest token each time");
+  verb.add_option("--temperature", answer.temperature, "Divides the logits [1]; 0 is greedy")
+      ->check(NotNegative);
+  verb.add_option("--top_k", answer.top_k, "Sample among the k likeliest tokens; 0 for all [50]");
+  verb.add_option("--top_p", answer.top_p,
+                  "Sample among the likeliest tokens whose probabilities reach this sum [1]")
+      ->check(Positive)
+      ->check(Between(0.0, 1.0));
+  verb.add_option("--min_p", answer.min_p,
+                  "Sample among tokens this many times as likely as the likeliest [0]")
+      ->check(Between(0.0, 1.0));
+  verb.add_option("--repetition_penalty", answer.repetition_penalty,
+                  "Above 1, tokens that the text has already become less likely [1]")
+      ->check(Positive);
+  verb.add_option("--stop", answer.stop, "Text to end before; may be repeated")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
+  verb.add_option("--num_return_sequences", answer.num_return_sequences, "Texts of the prompt [1]")
+      ->check(Between(1u, 64u));
+  verb.add_flag("--ignore_eos", answer.ignore_eos,
+                "Write on past the model's end-of-sequence token");
+  verb.add_flag("--split_special_tokens", answer.split_special_tokens,
+                "Read special tokens that the text spells out as the characters they are");
+  verb.add_option("--seed", answer.seed, "Same seed, same text");
+}
+
 void AddRun(CLI::App& app, int& exit_status) {
   static RunOptions options;
-  static AnswerOptions& answer = options.answer;
-  CLI::App* verb = app.add_subcommand("run", "Ask one model for one answer");
+  static std::string output = "text";
+  CLI::App* verb =
+      app.add_subcommand("run", "Ask one model for one answer, or, on a terminal, for one a line");
   verb->group("Serving");
   verb->add_option("model", options.model, "Tag (see chorus models list), or a folder: ./my-gpt2")
       ->required()
       ->type_name("MODEL");
-  verb->add_option("text", answer.text, "Prompt, or text to classify; - reads standard input")
-      ->required()
+  verb->add_option_function<std::string>(
+          "text", [](const std::string& text) { options.text = text; },
+          "Prompt, or text to classify; - reads standard input. Without it, on a terminal, each "
+          "line you type is one")
       ->type_name("TEXT");
-  verb->add_option("--max_length", answer.max_length, "Most tokens, prompt included [128]")
-      ->check(Between(1u, 1u << 20));
-  verb->add_option("--max_new_tokens", answer.max_new_tokens,
-                   "Most new tokens; wins over --max_length")
-      ->check(Between(1u, 1u << 20));
-  verb->add_flag_function(
-      "--do_sample,!--greedy", [](int64_t count) { answer.do_sample = count > 0; },
-      "Sample (the default), or take the likeliest token each time");
-  verb->add_option("--temperature", answer.temperature, "Divides the logits [1]")->check(Positive);
-  verb->add_option("--top_k", answer.top_k, "Sample among the k likeliest tokens; 0 for all [50]");
-  verb->add_option("--top_p", answer.top_p,
-                   "Sample among the likeliest tokens whose probabilities reach this sum [1]")
-      ->check(Positive)
-      ->check(Between(0.0, 1.0));
-  verb->add_option("--seed", answer.seed, "Same seed, same text");
+  AddSampling(*verb, options.answer);
+  verb->add_option("-o,--output", output, "text, or json: an object a line, as of the API")
+      ->capture_default_str()
+      ->check(Quiet(CLI::IsMember({"text", "json"})));
   verb->add_option("--dtype", options.dtype, "In what the weights are kept and multiplied")
       ->capture_default_str()
       ->check(CLI::IsMember(DtypeNames()));
@@ -155,27 +197,55 @@ void AddRun(CLI::App& app, int& exit_status) {
       "  chorus run gpt2-generation \"I have an idea!\"\n"
       "  chorus run gpt2-generation:demo \"It was\" --greedy --max_new_tokens 20\n"
       "  chorus run bert-base-uncased-classification \"a charming and often affecting journey\"\n"
-      "  echo \"It was\" | chorus run ./my-gpt2 - --seed 7");
-  verb->callback([&exit_status] { exit_status = Report(Run(options)); });
+      "  echo \"It was\" | chorus run ./my-gpt2 - --seed 7\n"
+      "  chorus run gpt2-generation        # Ctrl-C ends a text, Ctrl-D all of it.");
+  verb->callback([&exit_status] {
+    if (!options.text && ::isatty(STDIN_FILENO) == 0) throw CLI::RequiredError("text");
+    options.answer.json = output == "json";
+    exit_status = Report(Run(options));
+  });
 }
 
-// `chorus help`, `chorus help serve`, `chorus help models list`. Not left to CLI11, which would
-// take `serve` for the verb to run.
-int Help(const CLI::App& app, const std::vector<std::string>& words) {
-  const CLI::App* described = &app;
-  std::string parents;
-  for (const std::string& word : words) {
-    try {
-      described = described->get_subcommand(word);
-    } catch (const CLI::OptionNotFound&) {
-      std::cerr << "chorus: there is no verb \"" << word << "\"; chorus help lists them"
-                << std::endl;
-      return kWrongUsage;
-    }
-    parents += (parents.empty() ? "chorus" : " " + described->get_parent()->get_name());
-  }
-  std::cout << described->help(parents);
+void AddCompletion(CLI::App& app, int& exit_status) {
+  static std::string shell;
+  CLI::App* verb =
+      app.add_subcommand("completion", "Print the script by which a shell completes chorus");
+  verb->group("Help");
+  verb->add_option("shell", shell, "bash or zsh")
+      ->required()
+      ->check(Quiet(CLI::IsMember({"bash", "zsh"})));
+  verb->footer(
+      "\nExamples:\n"
+      "  chorus completion bash > ~/.local/share/bash-completion/completions/chorus\n"
+      "  source <(chorus completion zsh)        # In ~/.zshrc, after compinit");
+  verb->callback([&app, &exit_status] {
+    std::cout << (shell == "bash" ? BashCompletion(app) : ZshCompletion(app)) << std::flush;
+    exit_status = std::cout ? 0 : 1;
+  });
+}
+
+// What it is to be typed as: "chorus models list".
+std::string CommandOf(const std::vector<std::string>& verbs) {
+  std::string command = "chorus";
+  for (const std::string& verb : verbs) command += " " + verb;
+  return command;
+}
+
+bool HasVerbs(const CLI::App& app) {
+  return !app.get_subcommands([](const CLI::App*) { return true; }).empty();
+}
+
+int Help(const CommandWords& described) {
+  std::vector<std::string> parents = described.verbs;
+  if (!parents.empty()) parents.pop_back();
+  std::cout << described.app->help(described.verbs.empty() ? "" : CommandOf(parents));
   return 0;
+}
+
+int WrongUsage(const CommandWords& command, const std::string& mistake) {
+  std::cerr << "chorus: " << mistake << "\n"
+            << CommandOf(command.verbs) << " --help says how it is used" << std::endl;
+  return kWrongUsage;
 }
 
 int Main(int argc, char** argv) {
@@ -192,18 +262,24 @@ int Main(int argc, char** argv) {
   AddRun(app, exit_status);
   AddModelVerbs(app, exit_status);
   AddBundleVerbs(app, exit_status);
+  AddCompletion(app, exit_status);
   app.add_subcommand("help", "Show help on a verb: chorus help serve")->group("Help");
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.empty()) return Help(app, {});
-  if (words[0] == "help") return Help(app, {words.begin() + 1, words.end()});
   app.require_subcommand(1);
+  // `chorus help models list` describes what comes after it. CLI11 would take that for the verb to
+  // run.
+  const bool asks_help = argc > 1 && std::string(argv[1]) == "help";
+  const CommandWords command =
+      asks_help ? ReadCommandWords(app, argc - 1, argv + 1) : ReadCommandWords(app, argc, argv);
+  // A group of verbs without one of them asks for them.
+  const bool is_group = command.words == command.verbs && HasVerbs(*command.app);
+  if (asks_help && !command.mistake.empty()) return WrongUsage(command, command.mistake);
+  if (asks_help || is_group) return Help(command);
   try {
-    app.parse(argc, argv);
+    ParseWords(app, command);
   } catch (const CLI::Success& success) {  // --help or --version.
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    std::cerr << "chorus: " << error.what() << "\nchorus help says how it is used" << std::endl;
-    return kWrongUsage;
+    return WrongUsage(command, command.mistake.empty() ? error.what() : command.mistake);
   }
   return exit_status;
 }

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <iostream>
 #include <iterator>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -30,10 +32,11 @@ namespace chorus {
 namespace {
 
 constexpr char kFolderModelName[] = "model";
+constexpr char kPrompt[] = "> ";
 
 absl::StatusOr<ResolvedModel> FindModel(const std::string& text, const Installation& installation) {
   ASSIGN_OR_RETURN(const ModelStore store, OpenStoreWithDemoModels(installation));
-  ASSIGN_OR_RETURN(ResolvedModel model, store.Resolve(text));
+  ASSIGN_OR_RETURN(ResolvedModel model, ResolveModel(store, text));
   if (model.tag) RETURN_IF_ERROR(store.Verify(*model.tag));
   return model;
 }
@@ -62,12 +65,18 @@ std::vector<std::string> RunnerCommand(const std::filesystem::path& program,
   return command;
 }
 
-absl::Status ReadText(std::string& text) {
-  if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
-  if (const size_t offset = FindInvalidUtf8(text); offset != std::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat("the text is not UTF-8, at byte ", offset));
-  }
-  return absl::OkStatus();
+absl::Status CheckUtf8(const std::string& text) {
+  const size_t offset = FindInvalidUtf8(text);
+  if (offset == std::string_view::npos) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the text is not UTF-8, at byte ", offset));
+}
+
+// All there is, but for the end of its last line: `echo text |` adds that.
+std::string ReadStandardInput() {
+  std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
 }
 
 bool WriteToStdout(std::string_view text) {
@@ -75,52 +84,96 @@ bool WriteToStdout(std::string_view text) {
   return static_cast<bool>(std::cout);
 }
 
-// Lets the conversation run on its own thread while this one watches for signals and for the
+// Asks the runner, on a thread for each text, while this one watches for signals and for the
 // runner's end.
 class Interlocutor {
  public:
-  Interlocutor(ChildProcess& runner, bool verbose) : runner_(runner), verbose_(verbose) {}
+  static absl::StatusOr<std::unique_ptr<Interlocutor>> Create(ChildProcess& runner,
+                                                              const std::string& address,
+                                                              const RunOptions& options) {
+    std::unique_ptr<Interlocutor> made(new Interlocutor(runner, options));
+    ASSIGN_OR_RETURN(made->signal_fd_, SignalFd({SIGINT, SIGTERM, SIGHUP}));
+    made->done_fd_ = ::eventfd(0, EFD_CLOEXEC);
+    if (made->done_fd_ < 0) return absl::ErrnoToStatus(errno, "cannot watch for events");
+    made->session_.emplace(address);  // Whose threads inherit the signal mask.
+    return made;
+  }
+  ~Interlocutor() {
+    if (signal_fd_ >= 0) ::close(signal_fd_);
+    if (done_fd_ >= 0) ::close(done_fd_);
+  }
 
-  absl::StatusOr<int> Converse(const std::string& address, const AnswerOptions& options) {
-    ASSIGN_OR_RETURN(signal_fd_, SignalFd({SIGINT, SIGTERM, SIGHUP}));
-    done_fd_ = ::eventfd(0, EFD_CLOEXEC);
-    if (done_fd_ < 0) return absl::ErrnoToStatus(errno, "cannot watch for events");
+  // 0, or 128 + the signal that came meanwhile.
+  absl::StatusOr<int> Ask(const std::string& text) {
     absl::Status answer;
     std::jthread conversation([&](std::stop_token stop) {
-      RunnerSession session(address);
-      answer = PrintAnswer(session, options, WriteToStdout, stop);
+      answer = PrintAnswer(*session_, text, options_.answer, WriteToStdout, stop);
       ::eventfd_write(done_fd_, 1);
     });
-    Watch();
+    const Event event = Wait(done_fd_);
     conversation.request_stop();
     conversation.join();
-    ::close(signal_fd_);
-    ::close(done_fd_);
-    if (signal_ != 0) return 128 + signal_;
-    if (runner_ended_ && !answer.ok()) return RunnerFailure();
+    eventfd_t ignored;
+    ::eventfd_read(done_fd_, &ignored);
+    if (event == Event::kSignal) return 128 + signal_;
+    if (event == Event::kRunnerEnded && !answer.ok()) return RunnerFailure();
     RETURN_IF_ERROR(answer);
     return 0;
   }
 
+  // Asks for each line of the terminal.
+  absl::StatusOr<int> Converse() {
+    std::string typed;
+    std::cerr << kPrompt << std::flush;
+    for (;;) {
+      const Event event = Wait(STDIN_FILENO);
+      if (event == Event::kRunnerEnded) return RunnerFailure();
+      char buffer[4096];
+      const ssize_t n = event == Event::kSignal ? 0 : ::read(STDIN_FILENO, buffer, sizeof(buffer));
+      if (n <= 0) {  // A signal, or the end.
+        std::cerr << std::endl;
+        return event == Event::kSignal ? 128 + signal_ : 0;
+      }
+      typed.append(buffer, static_cast<size_t>(n));
+      for (size_t end; (end = typed.find('\n')) != std::string::npos; typed.erase(0, end + 1)) {
+        const absl::StatusOr<int> result = AskLine(typed.substr(0, end));
+        if (runner_ended_ && result.ok()) return RunnerFailure();
+        if (runner_ended_ || !std::cout) return result;
+        if (result.ok() && *result != 0 && signal_ != SIGINT) return result;
+        if (!result.ok()) std::cerr << "chorus: " << result.status().message() << std::endl;
+        std::cerr << kPrompt << std::flush;
+      }
+    }
+  }
+
  private:
-  // Returns when the answer is there, a signal came, or the runner ended.
-  void Watch() {
-    pollfd entries[] = {
-        {done_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}, {runner_.output_fd(), POLLIN, 0}};
+  enum class Event { kReadable, kSignal, kRunnerEnded };
+
+  Interlocutor(ChildProcess& runner, const RunOptions& options)
+      : runner_(runner), options_(options) {}
+
+  absl::StatusOr<int> AskLine(const std::string& line) {
+    RETURN_IF_ERROR(CheckUtf8(line));
+    return line.empty() ? absl::StatusOr<int>(0) : Ask(line);
+  }
+
+  // Until `fd` can be read, a signal comes, or the runner ends.
+  Event Wait(int fd) {
+    pollfd entries[] = {{fd, POLLIN, 0}, {signal_fd_, POLLIN, 0}, {runner_.output_fd(), POLLIN, 0}};
     for (;;) {
       if (::poll(entries, std::size(entries), -1) < 0) continue;
       if (entries[2].revents != 0 && !ReadOutput()) {
         runner_ended_ = true;  // Nothing else holds the other end of its pipe.
-        return;
+        return Event::kRunnerEnded;
       }
       if (entries[1].revents != 0) {
         signalfd_siginfo info;
         if (::read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
           signal_ = static_cast<int>(info.ssi_signo);
-          return;
+          return Event::kSignal;
         }
       }
-      if (entries[0].revents != 0) return;
+      if (entries[0].revents != 0) return Event::kReadable;
     }
   }
 
@@ -130,7 +183,7 @@ class Interlocutor {
     const ssize_t n = ::read(runner_.output_fd(), buffer, sizeof(buffer));
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
     const std::string lines = n > 0 ? log_.Append({buffer, static_cast<size_t>(n)}) : log_.Finish();
-    if (verbose_) std::cerr << lines << std::flush;
+    if (options_.verbose) std::cerr << lines << std::flush;
     return n > 0;
   }
 
@@ -143,7 +196,8 @@ class Interlocutor {
   }
 
   ChildProcess& runner_;
-  const bool verbose_;
+  const RunOptions& options_;
+  std::optional<RunnerSession> session_;
   LinePrefixer log_{"[runner] "};
   int signal_fd_ = -1;
   int done_fd_ = -1;
@@ -153,8 +207,10 @@ class Interlocutor {
 
 }  // namespace
 
-absl::StatusOr<int> Run(RunOptions options) {
-  RETURN_IF_ERROR(ReadText(options.answer.text));
+absl::StatusOr<int> Run(const RunOptions& options) {
+  std::optional<std::string> text = options.text;
+  if (text == "-") text = ReadStandardInput();
+  if (text) RETURN_IF_ERROR(CheckUtf8(*text));
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   ASSIGN_OR_RETURN(const std::filesystem::path program, installation.Program("runner_server"));
   ASSIGN_OR_RETURN(const ResolvedModel model, FindModel(options.model, installation));
@@ -162,7 +218,9 @@ absl::StatusOr<int> Run(RunOptions options) {
   const std::string address = "unix:" + (directory.path() / "runner.sock").native();
   ASSIGN_OR_RETURN(ChildProcess runner,
                    ChildProcess::Start(RunnerCommand(program, model, address, options)));
-  return Interlocutor(runner, options.verbose).Converse(address, options.answer);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Interlocutor> interlocutor,
+                   Interlocutor::Create(runner, address, options));
+  return text ? interlocutor->Ask(*text) : interlocutor->Converse();
 }
 
 }  // namespace chorus

@@ -80,11 +80,9 @@ absl::StatusOr<runner::v1::Finished> RunnerSession::Generate(
   return *finished;
 }
 
-absl::StatusOr<runner::v1::ClassifyResponse> RunnerSession::Classify(const std::string& text,
-                                                                     std::stop_token stop) {
+absl::StatusOr<runner::v1::ClassifyResponse> RunnerSession::Classify(
+    const runner::v1::ClassifyRequest& request, std::stop_token stop) {
   Call call(std::move(stop));
-  runner::v1::ClassifyRequest request;
-  request.add_texts(text);
   runner::v1::ClassifyResponse response;
   const grpc::Status status = stub_->Classify(&call.context, request, &response);
   if (!status.ok()) return FromGrpcStatus(status);

@@ -33,7 +33,7 @@ class RunnerSession {
       const runner::v1::GenerateRequest& request,
       const std::function<bool(std::string_view)>& on_text, std::stop_token stop);
 
-  absl::StatusOr<runner::v1::ClassifyResponse> Classify(const std::string& text,
+  absl::StatusOr<runner::v1::ClassifyResponse> Classify(const runner::v1::ClassifyRequest& request,
                                                         std::stop_token stop);
 
  private:

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
 #include "bundles/pinned_models.h"
@@ -47,6 +49,19 @@ absl::StatusOr<std::map<std::string, std::string>> ParseModels(
   return by_runner;
 }
 
+// `fault` is what is wrong with the runner's model, if anything is. With --keep_going it is only
+// said, and the runner not started.
+absl::Status SetAside(const absl::Status& fault, const ServeOptions& options, RunnerSpec& runner) {
+  if (fault.ok()) return fault;
+  if (!options.keep_going) {
+    return absl::Status(fault.code(), absl::StrCat(fault.message(), "; ", kKeepGoingAdvice));
+  }
+  std::cerr << "chorus: " << fault.message() << "; the others go on without " << runner.name
+            << std::endl;
+  runner.num_replicas = 0;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
                                                    const GraphSummary& graph,
                                                    const ModelStore& store) {
@@ -55,15 +70,16 @@ absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
   for (const std::string& name : graph.runners) {
     const auto it = chosen.find(name);
     const absl::StatusOr<ResolvedModel> model =
-        store.Resolve(it != chosen.end() ? it->second : name);
+        ResolveModel(store, it != chosen.end() ? it->second : name);
     if (!model.ok()) {
       return absl::Status(
           model.status().code(),
           absl::StrCat("no model for the graph's runner ", name, ": ", model.status().message(),
                        "; --model ", name, "=FOLDER names one"));
     }
-    if (model->tag) RETURN_IF_ERROR(store.Verify(*model->tag));
-    runners.push_back({name, model->tag ? model->tag->version : "", model->directory});
+    RunnerSpec runner{name, model->tag ? model->tag->version : "", model->directory};
+    if (model->tag) RETURN_IF_ERROR(SetAside(store.Verify(*model->tag), options, runner));
+    runners.push_back(std::move(runner));
   }
   return runners;
 }
@@ -122,7 +138,6 @@ absl::StatusOr<Work> FindBundle(const ServeOptions& options) {
   ASSIGN_OR_RETURN(const config::v1::Bundle bundle, bundles.Get(tag));
   RETURN_IF_ERROR(bundles.Verify(bundle));
   const ModelStore models(home);
-  RETURN_IF_ERROR(VerifyPinnedModels(bundle, models));
   Work work{.graph_file = bundles.Directory(TagOf(bundle)) / kGraphFileName};
   ASSIGN_OR_RETURN(work.graph, ReadGraphFile(work.graph_file));
   for (const config::v1::PinnedModel& model : bundle.models()) {
@@ -131,6 +146,7 @@ absl::StatusOr<Work> FindBundle(const ServeOptions& options) {
     if (resources.has_replicas()) runner.num_replicas = static_cast<int>(resources.replicas());
     if (resources.has_threads()) runner.num_threads = static_cast<int>(resources.threads());
     runner.flags = FlagsBesides(options.runner_flags, resources);
+    RETURN_IF_ERROR(SetAside(VerifyPinnedModel(model, bundle, models), options, runner));
     work.runners.push_back(std::move(runner));
   }
   return work;
@@ -175,6 +191,7 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
   settings.num_threads = options.num_threads;
   settings.runner_flags = options.runner_flags;
   settings.drain_timeout = options.drain_timeout;
+  settings.keep_going = options.keep_going;
   ASSIGN_OR_RETURN(settings.runner_program, installation.Program("runner_server"));
   ASSIGN_OR_RETURN(settings.gateway_program, installation.Program("api_server"));
   if (options.port == options.grpc_port && options.port != 0) {
@@ -207,7 +224,13 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   supervisor.gateway = Supervisor::Gateway{
       plan.children.size() - 1,
       {.ports_file = plan.gateway_ports_file},
-      [&](const GatewayAddresses& addresses) { return Greeting(work.graph.name, addresses); }};
+      [&](const GatewayAddresses& addresses) { return Greeting(work.graph.name, addresses); },
+      [&](const GatewayAddresses& addresses) {
+        ServeSettings again = settings;
+        again.http_address = WithPort(settings.http_address, addresses.http.port());
+        again.grpc_address = WithPort(settings.grpc_address, addresses.grpc.port());
+        return MakeServePlan(again, work.runners).children.back().argv;
+      }};
   supervisor.children = std::move(plan.children);
   supervisor.plan.stop_timeout = options.drain_timeout + kStopReserve;
   supervisor.color = WantsColor(STDERR_FILENO);

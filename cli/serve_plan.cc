@@ -26,7 +26,9 @@ ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, in
   ChildSpec spec;
   spec.child = {
       .name = runner.num_replicas == 1 ? runner.name : absl::StrCat(runner.name, "/", replica),
-      .stop_stage = kRunnerStopStage};
+      .stop_stage = kRunnerStopStage,
+      .essential = !settings.keep_going,
+      .advice = kKeepGoingAdvice};
   spec.made_files = {socket, ports};
   spec.argv = {settings.runner_program,
                "--model",
@@ -65,15 +67,18 @@ ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerS
   plan.gateway_ports_file = settings.directory / "gateway.ports";
   plan.core_lease_file = settings.directory / "core_lease";
   plan.gateway_config = "runners:\n";
+  // None needs escapes: names match [A-Za-z0-9._-]+, and see FitsSocketPath.
+  const auto endpoint = [](const std::filesystem::path& socket) {
+    return absl::StrCat("\"unix:", socket.native(), "\"");
+  };
   for (const RunnerSpec& runner : runners) {
     std::vector<std::string> endpoints;
     for (int replica = 0; replica < runner.num_replicas; ++replica) {
       plan.children.push_back(
           MakeRunner(settings, runner, replica, plan.children.size(), plan.core_lease_file));
-      endpoints.push_back(
-          absl::StrCat("\"unix:", plan.children.back().made_files[0].native(), "\""));
+      endpoints.push_back(endpoint(plan.children.back().made_files[0]));
     }
-    // Neither needs escapes: names match [A-Za-z0-9._-]+, and see FitsSocketPath.
+    if (endpoints.empty()) endpoints.push_back(endpoint(settings.directory / "nobody.sock"));
     absl::StrAppend(&plan.gateway_config, "  - name: \"", runner.name, "\"\n    endpoints: [",
                     absl::StrJoin(endpoints, ", "), "]\n");
   }
@@ -93,7 +98,8 @@ ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerS
                   "--ports_file",
                   plan.gateway_ports_file,
                   "--drain_timeout",
-                  absl::FormatDuration(settings.drain_timeout)};
+                  absl::FormatDuration(settings.drain_timeout),
+                  "--runner_metrics"};
   plan.children.push_back(std::move(gateway));
   return plan;
 }

@@ -15,12 +15,16 @@
 
 namespace chorus {
 
+// What may be done about a model that cannot be loaded.
+inline constexpr char kKeepGoingAdvice[] = "--keep_going serves the other models nevertheless";
+
 // One model to serve.
 struct RunnerSpec {
   std::string name;     // As the graph names it.
   std::string version;  // In the store; empty for a folder.
   std::filesystem::path model_directory;
-  int num_replicas = 1;            // Processes that serve it. Must be >= 1.
+  int num_replicas = 1;            // Processes that serve it. 0: its model cannot be served, and
+                                   // the gateway finds nobody where it should be.
   std::optional<int> num_threads;  // Of each replica, unless ServeSettings has some.
   std::vector<std::string> flags;  // Further ones of its runner_server: "--dtype", "int8".
 };
@@ -32,6 +36,7 @@ struct ServeSettings {
   std::optional<int> num_threads;         // Of each runner. Unset: they share cores by a lease.
   std::vector<std::string> runner_flags;  // Further ones of each runner: "--dtype", "int8".
   absl::Duration drain_timeout;
+  bool keep_going = false;  // Also when a runner cannot load its model at the start.
   std::filesystem::path runner_program;
   std::filesystem::path gateway_program;
   std::filesystem::path directory;  // Private and short; see FitsSocketPath.

@@ -64,8 +64,10 @@ SupervisionPlan::Actions SupervisionPlan::OnExit(size_t child, const ChildExit& 
     return actions;
   }
   if (mode_ == Mode::kKilling) return actions;
-  if (entry.child.essential && !was_ready_ && !exit.by_signal) {
-    actions.push_back(Say(absl::StrCat(name, " cannot start (", DescribeExit(exit), "); ", words)));
+  if (entry.child.essential && !was_ready_ && !exit.by_signal && exit.code != 0) {
+    const std::string& advice = entry.child.advice;
+    actions.push_back(Say(absl::StrCat(name, " cannot start (", DescribeExit(exit), "); ", words,
+                                       advice.empty() ? "" : "; ", advice)));
     exit_status_ = 1;
     BeginStop(now, actions);
     return actions;

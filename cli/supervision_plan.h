@@ -26,8 +26,9 @@ class SupervisionPlan {
   struct Child {
     std::string name;
     int stop_stage = 0;
-    bool essential = false;  // If it gives up (exits by itself) before OnReady, all stop: its
-                             // configuration is wrong, and trying again would not help.
+    bool essential = false;  // If it gives up (exits by itself, not with 0) before OnReady, all
+                             // stop: what it was given is wrong, and trying again would not help.
+    std::string advice;      // Told the user then, after what it last said. Empty: nothing.
   };
   struct Options {
     RestartPolicy::Options restart;

@@ -30,10 +30,10 @@ class AnswerTest : public ::testing::Test {
     ASSERT_NE(server_, nullptr);
   }
 
-  absl::Status Ask(const AnswerOptions& options) {
+  absl::Status Ask(const std::string& text, const AnswerOptions& options = {}) {
     RunnerSession session(address_);
     return PrintAnswer(
-        session, options,
+        session, text, options,
         [&](std::string_view text) {
           pieces_.emplace_back(text);
           if (pieces_.size() == stop_after_) stop_.request_stop();
@@ -59,63 +59,120 @@ class AnswerTest : public ::testing::Test {
 
 TEST_F(AnswerTest, StreamsThePromptAndEachPiece) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask({.text = "Once", .seed = 7}).ok());
+  ASSERT_TRUE(Ask("Once", {.seed = 7}).ok());
   EXPECT_THAT(pieces_,
               ElementsAre("Once", " max 128/0", " sampled", " t=1 k=50 p=1", " seed=7", "\n"));
 }
 
 TEST_F(AnswerTest, PassesTheParametersOn) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask({.text = "",
-                   .max_length = 9,
-                   .max_new_tokens = 3,
-                   .do_sample = false,
-                   .temperature = 0.5,
-                   .top_k = 0,
-                   .top_p = 0.25,
-                   .seed = 18446744073709551615u})
+  ASSERT_TRUE(Ask("", {.max_length = 9,
+                       .max_new_tokens = 3,
+                       .do_sample = false,
+                       .temperature = 0.5,
+                       .top_k = 0,
+                       .top_p = 0.25,
+                       .seed = 18446744073709551615u})
                   .ok());
   EXPECT_EQ(Output(), " max 9/3 greedy t=0.5 k=0 p=0.25 seed=18446744073709551615\n");
 }
 
+TEST_F(AnswerTest, PassesTheRarerParametersOn) {
+  Serve(/*classifies=*/false);
+  ASSERT_TRUE(Ask("Once", {.temperature = 0.0,
+                           .min_p = 0.25,
+                           .repetition_penalty = 1.5,
+                           .stop = {".", "!"},
+                           .ignore_eos = true,
+                           .split_special_tokens = true,
+                           .seed = 7})
+                  .ok());
+  EXPECT_EQ(Output(),
+            "Once max 128/0 greedy t=1 k=50 p=1 m=0.25 r=1.5 stop=. stop=! ignore_eos split "
+            "seed=7\n");
+}
+
+TEST_F(AnswerTest, PrintsSeveralTexts) {
+  Serve(/*classifies=*/false);
+  ASSERT_TRUE(Ask("Once", {.num_return_sequences = 2, .seed = 7}).ok());
+  EXPECT_EQ(Output(),
+            "Once max 128/0 sampled t=1 k=50 p=1 seed=7\n"
+            "Once max 128/0 sampled t=1 k=50 p=1 sequence=1 seed=7\n");
+  const absl::Status status = Ask("Once", {.do_sample = false, .num_return_sequences = 2});
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("num_return_sequences must be 1"));
+}
+
+TEST_F(AnswerTest, PrintsJsonAsTheApiHasIt) {
+  Serve(/*classifies=*/false);
+  ASSERT_TRUE(Ask("Once", {.num_return_sequences = 2, .seed = 7, .json = true}).ok());
+  EXPECT_EQ(Output(),
+            R"({"generated":"Once max 128/0 sampled t=1 k=50 p=1 seed=7",)"
+            R"("finish_reason":"FINISH_REASON_LENGTH","prompt_tokens":1,"generated_tokens":4,)"
+            R"("seed":"7","others":[)"
+            R"({"generated":"Once max 128/0 sampled t=1 k=50 p=1 sequence=1 seed=7",)"
+            R"("finish_reason":"FINISH_REASON_LENGTH","generated_tokens":4}]})"
+            "\n");
+}
+
+TEST_F(AnswerTest, PrintsALabelAsJson) {
+  Serve(/*classifies=*/true);
+  ASSERT_TRUE(Ask("good", {.json = true}).ok());
+  ASSERT_TRUE(Ask("a bad one", {.json = true}).ok());
+  EXPECT_THAT(
+      pieces_,
+      ElementsAre(
+          R"({"label":"POSITIVE","score":0.875,"scores":[{"label":"NEGATIVE","score":0.125},)"
+          R"({"label":"POSITIVE","score":0.875}],"num_tokens":4,"truncated":false})"
+          "\n",
+          R"({"label":"NEGATIVE","score":0.75,"scores":[{"label":"NEGATIVE","score":0.75},)"
+          R"({"label":"POSITIVE","score":0.25}],"num_tokens":9,"truncated":true})"
+          "\n"));
+}
+
 TEST_F(AnswerTest, TakesARandomSeedWhenNoneIsGiven) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask({.text = "Once"}).ok());
+  ASSERT_TRUE(Ask("Once").ok());
   const std::string first = Output();
   pieces_.clear();
-  ASSERT_TRUE(Ask({.text = "Once"}).ok());
+  ASSERT_TRUE(Ask("Once").ok());
   EXPECT_NE(Output(), first);
 }
 
 TEST_F(AnswerTest, WaitsWhileTheModelLoads) {
   Serve(/*classifies=*/true, /*num_unavailable=*/3);
-  ASSERT_TRUE(Ask({.text = "good"}).ok());
+  ASSERT_TRUE(Ask("good").ok());
   EXPECT_EQ(Output(), "POSITIVE 0.8750\n");
 }
 
 TEST_F(AnswerTest, PrintsTheLikeliestLabel) {
   Serve(/*classifies=*/true);
-  ASSERT_TRUE(Ask({.text = "bad"}).ok());
+  ASSERT_TRUE(Ask("bad").ok());
   EXPECT_EQ(Output(), "NEGATIVE 0.7500\n");
 }
 
 TEST_F(AnswerTest, SaysOnStandardErrorThatTheTextWasCut) {
   Serve(/*classifies=*/true);
   ::testing::internal::CaptureStderr();
-  ASSERT_TRUE(Ask({.text = "good"}).ok());
+  ASSERT_TRUE(Ask("good").ok());
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
   ::testing::internal::CaptureStderr();
-  ASSERT_TRUE(Ask({.text = "a bad one"}).ok());
+  ASSERT_TRUE(Ask("a bad one").ok());
   EXPECT_EQ(::testing::internal::GetCapturedStderr(),
             "chorus: the text has 9 tokens and the model reads 4: the label is of its beginning\n");
 }
 
 TEST_F(AnswerTest, AClassifierTakesNoParameters) {
   Serve(/*classifies=*/true);
-  for (const AnswerOptions& options : std::vector<AnswerOptions>{{.text = "x", .max_length = 1},
-                                                                 {.text = "x", .do_sample = false},
-                                                                 {.text = "x", .seed = 0}}) {
-    const absl::Status status = Ask(options);
+  for (const AnswerOptions& options : std::vector<AnswerOptions>{{.max_length = 1},
+                                                                 {.do_sample = false},
+                                                                 {.min_p = 0.0},
+                                                                 {.repetition_penalty = 1.0},
+                                                                 {.stop = {"."}},
+                                                                 {.num_return_sequences = 1},
+                                                                 {.ignore_eos = true},
+                                                                 {.seed = 0}}) {
+    const absl::Status status = Ask("x", options);
     EXPECT_TRUE(absl::IsInvalidArgument(status));
     EXPECT_THAT(std::string(status.message()), HasSubstr("classifier"));
   }
@@ -124,7 +181,7 @@ TEST_F(AnswerTest, AClassifierTakesNoParameters) {
 
 TEST_F(AnswerTest, ARefusalPrintsNothing) {
   Serve(/*classifies=*/false);
-  const absl::Status status = Ask({.text = "refuse"});
+  const absl::Status status = Ask("refuse");
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_EQ(status.message(), "refused: refuse");
   EXPECT_THAT(pieces_, IsEmpty());
@@ -132,14 +189,14 @@ TEST_F(AnswerTest, ARefusalPrintsNothing) {
 
 TEST_F(AnswerTest, AnAnswerWithoutAnEndIsAFault) {
   Serve(/*classifies=*/false);
-  EXPECT_TRUE(absl::IsInternal(Ask({.text = "cut"})));
+  EXPECT_TRUE(absl::IsInternal(Ask("cut")));
   EXPECT_THAT(Output(), StartsWith("cut max"));
 }
 
 TEST_F(AnswerTest, AStopCancelsTheCallAtTheRunner) {
   Serve(/*classifies=*/false);
   stop_after_ = 2;
-  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "hang"})));
+  EXPECT_TRUE(absl::IsCancelled(Ask("hang")));
   EXPECT_EQ(Output(), "hang on\n");
   server_->Shutdown();
   server_->Wait();
@@ -148,15 +205,15 @@ TEST_F(AnswerTest, AStopCancelsTheCallAtTheRunner) {
 
 TEST_F(AnswerTest, AStopEndsTheWaitForARunnerThatNeverComes) {
   stop_.request_stop();
-  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "x"})));
+  EXPECT_TRUE(absl::IsCancelled(Ask("x")));
   Serve(/*classifies=*/false, /*num_unavailable=*/1000000000);
-  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "x"})));
+  EXPECT_TRUE(absl::IsCancelled(Ask("x")));
 }
 
 TEST_F(AnswerTest, AReaderThatLeavesEndsTheCall) {
   Serve(/*classifies=*/false);
   refuse_after_ = 2;
-  EXPECT_TRUE(absl::IsCancelled(Ask({.text = "hang"})));
+  EXPECT_TRUE(absl::IsCancelled(Ask("hang")));
   EXPECT_EQ(Output(), "hang on");
 }
 

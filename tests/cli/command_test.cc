@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,9 +10,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "tests/cli/command_fixture.h"
 #include "tests/cli/loopback_server.h"
 
@@ -20,10 +25,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 TEST_F(CommandTest, ServesUntilCtrlC) {
   Program serve = Serve();
@@ -79,16 +87,40 @@ TEST_F(CommandTest, RestartsAKilledRunnerAndAKilledGateway) {
     (line.find("api_server") != std::string::npos ? api_server : runner) =
         line.substr(line.rfind(' '));
   }
-  serve.out().WaitFor("ready");
+  const std::string ready = serve.out().WaitFor("ready");
   kill(std::atoi(runner.c_str()), SIGKILL);
   EXPECT_THAT(serve.err().WaitFor("was killed"), HasSubstr("starting it again in 500ms"));
   EXPECT_THAT(serve.err().WaitFor("started"), Not(HasSubstr(runner)));
   kill(std::atoi(api_server.c_str()), SIGKILL);
   EXPECT_THAT(serve.err().WaitFor("was killed"), HasSubstr("api_server"));
-  EXPECT_THAT(serve.out().WaitFor("ready"), StartsWith("Chorus is ready"));  // Again.
+  EXPECT_EQ(serve.out().WaitFor("ready"), ready);  // Again, and on the same ports.
   serve.Signal(SIGTERM);
   serve.err().Rest();
   EXPECT_EQ(serve.Wait(), 0);
+}
+
+TEST_F(CommandTest, AHangupReloadsAndStopsNothing) {
+  Program serve = Serve();
+  serve.out().WaitFor("ready");
+  serve.Signal(SIGHUP);
+  EXPECT_EQ(serve.err().WaitFor("reloaded"), "[api_server] reloaded");
+  serve.Signal(SIGTERM);
+  serve.Signal(SIGHUP);  // No second signal to stop by.
+  const std::string log = serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0) << log;
+  EXPECT_THAT(log, AllOf(HasSubstr("[api_server] drained"), Not(HasSubstr("stopping at once"))));
+}
+
+TEST_F(CommandTest, UnderNohupAHangupDoesNothing) {
+  Program serve({"/bin/sh", "-c", "trap '' HUP; exec \"$0\" serve --port 0 --grpc_port 0",
+                 (temp_ / "bin/chorus").native()},
+                "", environment_);
+  serve.out().WaitFor("ready");
+  serve.Signal(SIGHUP);
+  serve.Signal(SIGTERM);
+  const std::string log = serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0) << log;
+  EXPECT_THAT(log, AllOf(HasSubstr("[api_server] drained"), Not(HasSubstr("reload"))));
 }
 
 TEST_F(CommandTest, KilledItLeavesNobodyAndTheNextRunCleansUp) {
@@ -176,10 +208,44 @@ TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
   EXPECT_THAT(Run({"serve"}).err, HasSubstr("the program runner_server must lie beside chorus"));
 }
 
-TEST_F(CommandTest, ARunnerThatCannotLoadIsReportedAndTheOthersGoOn) {
+TEST_F(CommandTest, ARunnerThatCannotLoadEndsAllAndSaysWhy) {
   fs::copy("models/demo/gpt2", temp_ / "broken-model");
   PutFile(temp_ / "broken-model/broken", "");
   Program serve = Serve({"--model", "gpt2-generation=" + (temp_ / "broken-model").native()});
+  EXPECT_EQ(serve.out().Rest(), "");
+  EXPECT_THAT(serve.err().Rest(),
+              HasSubstr("\nchorus: gpt2-generation cannot start (exited with status 1); it last "
+                        "said: cannot load " +
+                        (temp_ / "broken-model").native() +
+                        ": it is broken; --keep_going serves the other models nevertheless\n"));
+  EXPECT_EQ(serve.Wait(), 1);
+}
+
+TEST_F(CommandTest, AStoredModelThatIsDamagedEndsAllBeforeTheyStart) {
+  ASSERT_EQ(Run({"models", "list"}).status, 0);
+  const fs::path file = temp_ / "home/models/gpt2-generation/demo/merges.txt";
+  fs::permissions(file, fs::perms::owner_write, fs::perm_options::add);
+  PutFile(file, "changed");
+  const Result result = Run({"serve", "--port", "0", "--grpc_port", "0"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.err,
+            "chorus: gpt2-generation:demo is damaged: merges.txt has changed; --keep_going serves "
+            "the other models nevertheless\n");
+  Program serve = Serve({"--keep_going"});
+  EXPECT_THAT(serve.err().Next(),
+              HasSubstr("merges.txt has changed; the others go on without gpt2-generation"));
+  EXPECT_TRUE(serve.err().WaitForAll({"[distilgpt2-generation] serving", "started api_server"}));
+  serve.Signal(SIGTERM);
+  const std::string log = serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0) << log;
+  EXPECT_THAT(serve.err().all(), Not(HasSubstr("started gpt2-generation")));
+}
+
+TEST_F(CommandTest, WithKeepGoingTheOthersServeBesideARunnerThatCannotLoad) {
+  fs::copy("models/demo/gpt2", temp_ / "broken-model");
+  PutFile(temp_ / "broken-model/broken", "");
+  Program serve =
+      Serve({"--keep_going", "--model", "gpt2-generation=" + (temp_ / "broken-model").native()});
   EXPECT_THAT(serve.err().WaitFor("cannot start"),
               AllOf(HasSubstr("chorus: gpt2-generation cannot start, after 3 tries"),
                     HasSubstr("broken-model: it is broken; the others go on")));
@@ -197,6 +263,193 @@ TEST_F(CommandTest, RunStreamsAText) {
   EXPECT_EQ(result.err, "");
 }
 
+TEST_F(CommandTest, RunTakesAllParametersOfTheApiInEitherSpelling) {
+  for (const char* separator : {"_", "-"}) {
+    const auto flag = [&](std::string name) {
+      return "--" + absl::StrReplaceAll(name, {{"_", separator}});
+    };
+    const Result result = Run({"run",
+                               "gpt2-generation",
+                               "",
+                               flag("max_length"),
+                               "9",
+                               flag("max_new_tokens"),
+                               "4",
+                               flag("do_sample"),
+                               "--temperature",
+                               "2",
+                               flag("top_k"),
+                               "3",
+                               flag("top_p"),
+                               "0.5",
+                               flag("min_p"),
+                               "0.25",
+                               flag("repetition_penalty"),
+                               "1.5",
+                               "--stop",
+                               "--a_b",
+                               "--stop",
+                               "c",
+                               flag("num_return_sequences"),
+                               "2",
+                               flag("ignore_eos"),
+                               flag("split_special_tokens"),
+                               "--seed",
+                               "7",
+                               "-o",
+                               "json"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    const auto reply = nlohmann::json::parse(result.out);
+    EXPECT_EQ(reply["generated"],
+              " max 9/4 sampled t=2 k=3 p=0.5 m=0.25 r=1.5 stop=--a_b stop=c ignore_eos split "
+              "seed=7");
+    EXPECT_EQ(reply["others"].size(), 1u);
+  }
+}
+
+// A `chorus run` whose standard streams are a terminal, and what the terminal shows.
+class TerminalTest : public CommandTest {
+ protected:
+  ~TerminalTest() override {
+    if (pid_ > 0) kill(pid_, SIGKILL);
+  }
+
+  void StartRun(const std::string& model) {
+    environment_["CHORUS_HOME"] = temp_ / "home";
+    pid_ = forkpty(&terminal_, nullptr, nullptr, nullptr);
+    if (pid_ == 0) {
+      for (const auto& [name, value] : environment_) setenv(name.c_str(), value.c_str(), 1);
+      execl((temp_ / "bin/chorus").c_str(), "chorus", "run", model.c_str(), nullptr);
+      _exit(127);
+    }
+    shown_.emplace(terminal_);
+  }
+  void Type(std::string_view keys) {
+    EXPECT_EQ(write(terminal_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+  }
+  // Reads on until the terminal shows `text`.
+  void WaitFor(const std::string& text) { EXPECT_TRUE(shown_->WaitForText(text)) << text; }
+  int Wait() {
+    int result = 0;
+    waitpid(std::exchange(pid_, -1), &result, 0);
+    return WIFEXITED(result) ? WEXITSTATUS(result) : -WTERMSIG(result);
+  }
+
+  int terminal_ = -1;
+  pid_t pid_ = -1;
+  std::optional<LineReader> shown_;
+};
+
+TEST_F(TerminalTest, RunAsksForLineAfterLineUntilTheEnd) {
+  StartRun("bert-base-uncased-classification");
+  WaitFor("> ");
+  Type("good\n");
+  WaitFor("POSITIVE 0.8750\r\n> ");
+  Type("\nbad\n");  // An empty line asks nothing.
+  WaitFor("NEGATIVE 0.7500\r\n> ");
+  Type("\x04");  // Ctrl-D.
+  EXPECT_EQ(Wait(), 0);
+}
+
+TEST_F(TerminalTest, RunSaysWhatWentWrongAndAsksOn) {
+  StartRun("gpt2-generation");
+  WaitFor("> ");
+  Type("refuse\n");
+  WaitFor("chorus: refused: refuse\r\n> ");
+  Type("Once\n");
+  WaitFor("Once max 128/0");
+  WaitFor("> ");
+  Type("\x04");
+  EXPECT_EQ(Wait(), 0);
+}
+
+TEST_F(TerminalTest, CtrlCEndsTheTextAndThenAll) {
+  StartRun("gpt2-generation");
+  WaitFor("> ");
+  Type("hang\n");
+  WaitFor("hang on");
+  Type("\x03");  // Ctrl-C.
+  WaitFor("> ");
+  Type("\x03");
+  EXPECT_EQ(Wait(), 128 + SIGINT);
+}
+
+TEST_F(CommandTest, WrongVerbsAreAnsweredWithTheNearOne) {
+  const struct {
+    std::vector<std::string> arguments;
+    std::string message;
+  } kCases[] = {
+      {{"srve"},
+       "chorus: there is no verb \"srve\"; did you mean serve?\n"
+       "chorus --help says how it is used\n"},
+      {{"pull", "x"},
+       "chorus: there is no verb \"pull\"; did you mean models pull?\n"
+       "chorus --help says how it is used\n"},
+      {{"models", "lst"},
+       "chorus: there is no verb \"models lst\"; did you mean models list?\n"
+       "chorus models --help says how it is used\n"},
+      {{"serve", "--prot", "1"},
+       "chorus: there is no flag --prot; did you mean --port?\n"
+       "chorus serve --help says how it is used\n"},
+  };
+  for (const auto& c : kCases) {
+    const Result result = Run(c.arguments);
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(result.err, c.message);
+  }
+}
+
+TEST_F(CommandTest, ServeTakesReloadForGranted) {
+  Program serve = Serve({"--reload"});
+  serve.out().WaitFor("ready");
+  serve.Signal(SIGTERM);
+  serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0);
+  EXPECT_THAT(Run({"serve", "--help"}).out, HasSubstr("--reload"));
+}
+
+// What a shell proposes for the words, of which the last is being written.
+class CompletionTest : public CommandTest {
+ protected:
+  std::vector<std::string> Propose(const std::vector<std::string>& words) {
+    const std::string script = Run({"completion", "bash"}).out;
+    PutFile(temp_ / "complete.sh", script +
+                                       "COMP_WORDS=(\"$@\")\nCOMP_CWORD=$(($# - 1))\n_chorus\n"
+                                       "printf '%s\\n' \"${COMPREPLY[@]}\"\n");
+    std::vector<std::string> argv = {"/bin/bash", (temp_ / "complete.sh").native(), "chorus"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    Program bash(argv, "", environment_);
+    const std::string out = bash.out().Rest();
+    EXPECT_EQ(bash.err().Rest(), "");
+    bash.Wait();
+    return absl::StrSplit(out, '\n', absl::SkipEmpty());
+  }
+};
+
+TEST_F(CompletionTest, ProposesVerbsAndFlags) {
+  EXPECT_THAT(Propose({"ser"}), ElementsAre("serve"));
+  EXPECT_THAT(Propose({"models", ""}),
+              UnorderedElementsAre("list", "get", "pull", "delete", "restore"));
+  EXPECT_THAT(Propose({"models", "p"}), ElementsAre("pull"));
+  EXPECT_THAT(Propose({"help", "mod"}), ElementsAre("models"));
+  EXPECT_THAT(Propose({"help", "models", "li"}), ElementsAre("list"));
+  EXPECT_THAT(Propose({"run", "--max_"}), UnorderedElementsAre("--max_length", "--max_new_tokens"));
+  EXPECT_THAT(Propose({"run", "models", "--greedy", "--see"}), ElementsAre("--seed"));
+  EXPECT_THAT(Propose({"models", "pull", "--sha"}), ElementsAre("--sha256"));
+  EXPECT_THAT(Propose({"--ver"}), ElementsAre("--version"));
+  EXPECT_THAT(Propose({"serve", ""}), IsEmpty());  // Then bash proposes files.
+}
+
+TEST_F(CompletionTest, ZshReadsItsScript) {
+  PutFile(temp_ / "script.zsh", "autoload -U compinit && compinit -D -u\n" +
+                                    Run({"completion", "zsh"}).out +
+                                    "print -r -- ${_comps[chorus]}\n");
+  Program zsh({"/usr/bin/env", "zsh", "-f", (temp_ / "script.zsh").native()}, "", environment_);
+  EXPECT_EQ(zsh.out().Rest(), "_bash_complete -o default -F _chorus\n");
+  EXPECT_EQ(zsh.err().Rest(), "");
+  EXPECT_EQ(zsh.Wait(), 0);
+}
+
 TEST_F(CommandTest, RunTakesTagsFoldersAndStandardInput) {
   const struct {
     std::string model;
@@ -205,7 +458,9 @@ TEST_F(CommandTest, RunTakesTagsFoldersAndStandardInput) {
     std::string output;
   } kCases[] = {
       {"gpt2-generation:demo", "Once", "", "Once max"},
-      {"gpt2-generation:latest", "-", "Twice\n", "Twice\n max"},
+      {"gpt2-generation:latest", "-", "a\nb\r\n", "a\nb max"},
+      {"gpt2-generation:latest", "-", "a\n\n", "a\n max"},
+      {"gpt2-generation:latest", "-", "Twice\n", "Twice max"},
       {fs::absolute("models/demo/gpt2").native(), "Once", "", "Once max"},
       {"./models/demo/bert-sst2", "good", "", "POSITIVE 0.8750\n"},
       {"bert-base-uncased-classification", "bad", "", "NEGATIVE 0.7500\n"},
@@ -241,12 +496,14 @@ TEST_F(CommandTest, RunSaysWhatWentWrong) {
        1,
        "chorus: the runner exited with status 1; it last said: cannot load "},
       {{"run", "gpt2-generation"}, 2, "text is required"},
-      {{"run", "gpt2-generation", "x", "--temperature", "0"},
+      {{"run", "gpt2-generation", "x", "--temperature", "-1"},
        2,
-       "--temperature: must be greater than 0"},
+       "--temperature: must be 0 or greater: -1"},
       {{"run", "gpt2-generation", "x", "--top_p", "1.5"}, 2, "--top_p"},
       {{"run", "gpt2-generation", "x", "--top_k", "-1"}, 2, "--top_k"},
-      {{"run", "gpt2-generation", "x", "--colour", "red"}, 2, "--colour"},
+      {{"run", "gpt2-generation", "x", "--min_p", "2"}, 2, "--min_p"},
+      {{"run", "gpt2-generation", "x", "--colour", "red"}, 2, "there is no flag --colour"},
+      {{"run", "gpt2-generation", "x", "--temprature", "1"}, 2, "did you mean --temperature?"},
   };
   for (const auto& c : kCases) {
     const Result result = Run(c.arguments);
@@ -290,7 +547,6 @@ TEST_F(CommandTest, ListsAndGetsModels) {
 }
 
 TEST_F(CommandTest, DeletesModelsThatNoBundleNeeds) {
-  // The demo models come back with the next verb that wants them.
   const fs::path demo = temp_ / "home/models/gpt2-generation/demo";
   const fs::path mine = temp_ / "home/models/gpt2-generation/mine";
   ASSERT_EQ(Run({"models", "list"}).status, 0);
@@ -308,6 +564,22 @@ TEST_F(CommandTest, DeletesModelsThatNoBundleNeeds) {
   EXPECT_THAT(result.err, HasSubstr("no model gpt2-generation:mine"));
 }
 
+TEST_F(CommandTest, ADeletedDemoModelComesBackOnlyWhenItIsRestored) {
+  ASSERT_EQ(Run({"models", "delete", "gpt2-generation:demo", "-y"}).status, 0);
+  EXPECT_THAT(Run({"models", "list"}).out, Not(HasSubstr("\ngpt2-generation:demo")));
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"serve", "--port", "0", "--grpc_port", "0"},
+        std::vector<std::string>{"run", "gpt2-generation", "x"}}) {
+    const Result result = Run(command);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr("no model gpt2-generation:latest"),
+                      HasSubstr("\"chorus models restore\" brings deleted demo models back")));
+  }
+  EXPECT_EQ(Run({"models", "restore"}).out, "Restored the demo models\n");
+  EXPECT_EQ(Run({"run", "gpt2-generation", "x"}).status, 0);
+}
+
 TEST_F(CommandTest, HelpsAndTellsItsVersion) {
   const Result help = Run({"help"});
   EXPECT_EQ(help.status, 0);
@@ -323,7 +595,10 @@ TEST_F(CommandTest, HelpsAndTellsItsVersion) {
   EXPECT_THAT(Run({"help", "models", "get"}).out, HasSubstr("Usage: chorus models get [OPTIONS]"));
   EXPECT_EQ(Run({"help", "dance"}).status, 2);
   EXPECT_EQ(Run({"dance"}).status, 2);
-  EXPECT_EQ(Run({"models"}).status, 2);
+  const Result group = Run({"models"});
+  EXPECT_EQ(group.status, 0);
+  EXPECT_EQ(group.out, Run({"help", "models"}).out);
+  EXPECT_THAT(group.out, HasSubstr("Usage: chorus models [OPTIONS] SUBCOMMAND"));
   EXPECT_THAT(Run({"--version"}).out, ::testing::MatchesRegex("chorus [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }
 

@@ -35,6 +35,18 @@ class LineReader {
     return true;
   }
 
+  // Whether `text` comes next, in or across lines; what is up to its end then counts as read. Waits
+  // as above.
+  bool WaitForText(std::string_view text) {
+    size_t found;
+    while ((found = pending_.find(text)) == std::string::npos) {
+      if (!ReadMore()) return false;
+    }
+    all_ += pending_.substr(0, found + text.size());
+    pending_.erase(0, found + text.size());
+    return true;
+  }
+
   // The next line that is not blank; empty as above.
   std::string Next() {
     for (;;) {

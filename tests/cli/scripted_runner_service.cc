@@ -45,10 +45,19 @@ grpc::Status ScriptedRunnerService::Generate(grpc::ServerContext* context,
   Send(writer, sampling.do_sample() ? " sampled" : " greedy");
   Send(writer, absl::StrCat(" t=", sampling.temperature(), " k=", sampling.top_k(),
                             " p=", sampling.top_p()));
+  if (sampling.min_p() != 0 || sampling.repetition_penalty() != 1) {
+    Send(writer, absl::StrCat(" m=", sampling.min_p(), " r=", sampling.repetition_penalty()));
+  }
+  for (const std::string& stop : request->stop()) Send(writer, " stop=" + stop);
+  if (request->ignore_eos()) Send(writer, " ignore_eos");
+  if (request->split_special_tokens()) Send(writer, " split");
+  if (sampling.sequence() != 0) Send(writer, absl::StrCat(" sequence=", sampling.sequence()));
   Send(writer, absl::StrCat(" seed=", sampling.seed()));
   if (request->text() == "cut") return grpc::Status::OK;
   GenerateResponse response;
   response.mutable_finished()->set_reason(runner::v1::FINISH_REASON_LENGTH);
+  response.mutable_finished()->set_prompt_tokens(1);
+  response.mutable_finished()->set_generated_tokens(4);
   writer->Write(response);
   return grpc::Status::OK;
 }

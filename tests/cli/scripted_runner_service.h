@@ -21,8 +21,9 @@ class ScriptedRunnerService : public runner::v1::RunnerService::Service {
                             const runner::v1::GetModelInfoRequest* request,
                             runner::v1::GetModelInfoResponse* response) override;
 
-  // Answers with the parameters it was given, in four pieces. The text "hang" gets one piece and
-  // then nothing until the call is cancelled; "refuse" is refused; "cut" ends without `finished`.
+  // Answers with the parameters it was given, in four pieces, and one more for each of the rarer.
+  // The text "hang" gets one piece and then nothing until the call is cancelled; "refuse" is
+  // refused; "cut" ends without `finished`.
   grpc::Status Generate(grpc::ServerContext* context, const runner::v1::GenerateRequest* request,
                         grpc::ServerWriter<runner::v1::GenerateResponse>* writer) override;
 

@@ -33,6 +33,26 @@ std::string Flag(const ChildSpec& child, const std::string& flag) {
   return it == child.argv.end() ? "(absent)" : *(it + 1);
 }
 
+TEST(MakeServePlan, ARunnerThatCannotLoadEndsAllUnlessToldToKeepGoing) {
+  ServeSettings settings = Settings();
+  EXPECT_TRUE(MakeServePlan(settings, kRunners).children[0].child.essential);
+  settings.keep_going = true;
+  const ServePlan plan = MakeServePlan(settings, kRunners);
+  EXPECT_FALSE(plan.children[0].child.essential);
+  EXPECT_TRUE(plan.children[2].child.essential);  // The gateway.
+}
+
+TEST(MakeServePlan, AModelWithoutReplicasHasNoProcessButAPlace) {
+  std::vector<RunnerSpec> runners = kRunners;
+  runners[0].num_replicas = 0;
+  const ServePlan plan = MakeServePlan(Settings(), runners);
+  EXPECT_THAT(plan.children, SizeIs(2));
+  EXPECT_EQ(plan.gateway_config,
+            "runners:\n"
+            "  - name: \"gpt2-generation\"\n    endpoints: [\"unix:/tmp/x/nobody.sock\"]\n"
+            "  - name: \"bert\"\n    endpoints: [\"unix:/tmp/x/runner-0.sock\"]\n");
+}
+
 TEST(MakeServePlan, MakesARunnerAModelAndTheGateway) {
   const ServePlan plan = MakeServePlan(Settings(), kRunners);
   ASSERT_THAT(plan.children, SizeIs(3));
@@ -49,7 +69,7 @@ TEST(MakeServePlan, MakesARunnerAModelAndTheGateway) {
               ElementsAreArray({"/bin/api_server", "--config", "/tmp/x/gateway.yaml", "--graph",
                                 "graph.yaml", "--http_address", "127.0.0.1:3000", "--grpc_address",
                                 "127.0.0.1:50051", "--ports_file", "/tmp/x/gateway.ports",
-                                "--drain_timeout", "1m30s"}));
+                                "--drain_timeout", "1m30s", "--runner_metrics"}));
   EXPECT_EQ(plan.gateway_config,
             "runners:\n"
             "  - name: \"gpt2-generation\"\n"
@@ -58,12 +78,10 @@ TEST(MakeServePlan, MakesARunnerAModelAndTheGateway) {
             "    endpoints: [\"unix:/tmp/x/runner-1.sock\"]\n");
 }
 
-TEST(MakeServePlan, TheGatewayStopsFirstAndIsEssential) {
+TEST(MakeServePlan, TheGatewayStopsFirst) {
   const ServePlan plan = MakeServePlan(Settings(), kRunners);
   EXPECT_LT(plan.children[2].child.stop_stage, plan.children[0].child.stop_stage);
   EXPECT_EQ(plan.children[0].child.stop_stage, plan.children[1].child.stop_stage);
-  EXPECT_TRUE(plan.children[2].child.essential);
-  EXPECT_FALSE(plan.children[0].child.essential);
   EXPECT_EQ(plan.children[2].child.name, "api_server");
 }
 

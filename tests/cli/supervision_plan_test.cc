@@ -100,6 +100,21 @@ TEST_F(SupervisionPlanTest, AGatewayThatGivesUpBeforeItWasReadyEndsAll) {
   EXPECT_EQ(plan_.exit_status(), 1);
 }
 
+TEST_F(SupervisionPlanTest, TellsWhatToDoAboutAnEssentialChildThatGivesUp) {
+  SupervisionPlan plan({{.name = "gpt", .essential = true, .advice = "pull it again"}}, {});
+  plan.Advance(absl::ZeroDuration());
+  EXPECT_THAT(Words(plan.OnExit(0, kFailure, "no weights", absl::Seconds(1))),
+              ElementsAre("say gpt cannot start (exited with status 1); it last said: no weights; "
+                          "pull it again"));
+  EXPECT_TRUE(plan.finished());
+  EXPECT_EQ(plan.exit_status(), 1);
+}
+
+TEST_F(SupervisionPlanTest, AnEssentialChildThatWasToldToEndIsRestarted) {
+  Advance(0);
+  EXPECT_THAT(Exit(kGateway, kSuccess, 1), ElementsAre(HasSubstr("starting it again")));
+}
+
 TEST_F(SupervisionPlanTest, AGatewayThatCrashesOrWasReadyIsRestarted) {
   Advance(0);
   EXPECT_THAT(Exit(kGateway, kCrash, 1), ElementsAre(HasSubstr("starting it again")));

@@ -26,6 +26,7 @@ namespace {
 using nlohmann::json;
 using std::chrono::seconds;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -630,6 +631,28 @@ TEST_F(ServeTest, CountsRequestsUnderBentosNames) {
   EXPECT_THAT(reply.body, HasSubstr("endpoint=\"/classify_generated_texts\""));
 }
 
+TEST_F(ServeTest, HasItsRunnersMetricsOnTheGatewaysPage) {
+  ASSERT_EQ(ClassifyGeneratedTexts(*serve_, "?max_new_tokens=3&ignore_eos=true").code, 200);
+  const std::string page = Curl(serve_->http() + "/metrics").body;
+  for (const char* model : {"gpt2-generation", "distilgpt2-generation", "gpt2-medium-generation"}) {
+    const std::string labels = "{replica=\"0\",model=\"" + std::string(model) + "\"} ";
+    const std::string tokens = "\nchorus_generated_tokens_total" + labels;
+    ASSERT_THAT(page, HasSubstr(tokens));
+    EXPECT_GE(std::stod(page.substr(page.find(tokens) + tokens.size())), 3) << model;
+    EXPECT_THAT(page, HasSubstr("\nchorus_runner_queued_tokens" + labels));
+    EXPECT_THAT(page, HasSubstr("\nchorus_kv_cache_used_ratio" + labels));
+  }
+  // Each family once, as the format demands; of some both the gateway and the runners have samples.
+  std::istringstream lines(page);
+  std::set<std::string> types;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# TYPE ")) {
+      EXPECT_TRUE(types.insert(line).second) << line;
+    }
+  }
+  EXPECT_GT(types.count("# TYPE chorus_time_to_first_token_seconds histogram"), 0u);
+}
+
 TEST_F(ServeTest, EchoesTheRequestId) {
   const ShellResult reply =
       Shell("curl -si '" + serve_->http() + "/livez' -H 'X-Request-Id: abc-1' | tr -d '\\r'");
@@ -650,6 +673,21 @@ TEST(ServeFaults, AKilledRunnerIsNamedAndComesBack) {
   EXPECT_THAT(failed.body, HasSubstr("gpt2-generation"));
   EXPECT_THAT(failed.body, HasSubstr("UNAVAILABLE"));
   Reply back;
+  EXPECT_TRUE(Eventually([&] { return (back = ClassifyGeneratedTexts(serve)).code == 200; },
+                         kStartPatience))
+      << back.body << serve.process().Log();
+}
+
+TEST(ServeFaults, AHangupReloadsAndAKilledGatewayComesBackWhereItWas) {
+  Serve serve;
+  ASSERT_TRUE(serve.ready()) << serve.process().Log();
+  serve.process().Signal(SIGHUP);
+  EXPECT_NE(serve.process().WaitForLine("reloaded graphs=inference_graph", seconds(10)), "")
+      << serve.process().Log();
+  ASSERT_EQ(kill(serve.Child("api_server"), SIGKILL), 0);
+  Reply back;
+  EXPECT_TRUE(
+      Eventually([&] { return (back = ClassifyGeneratedTexts(serve)).code != 200; }, seconds(5)));
   EXPECT_TRUE(Eventually([&] { return (back = ClassifyGeneratedTexts(serve)).code == 200; },
                          kStartPatience))
       << back.body << serve.process().Log();
@@ -695,6 +733,19 @@ TEST(ServeFaults, KilledItselfItLeavesNoChildren) {
                             [](const auto& child) { return Alive(child.first); });
       },
       seconds(20)));
+}
+
+TEST(ServeFaults, ADamagedModelIsSaidAndEndsIt) {
+  const std::string dir = MakeTempDir();
+  std::filesystem::copy("models/demo/gpt2", dir + "/model");
+  std::filesystem::resize_file(dir + "/model/model.safetensors", 100'000);
+  Process serve({CHORUS_BINARY_DIR "/chorus", "serve", "--port", "0", "--grpc_port", "0", "--model",
+                 "gpt2-generation=" + dir + "/model"},
+                dir + "/log", {{"CHORUS_HOME", dir + "/home"}});
+  EXPECT_EQ(serve.WaitForExit(kStartPatience), 1) << serve.Log();
+  EXPECT_THAT(serve.Log(), ContainsRegex("chorus: gpt2-generation cannot start .exited with status "
+                                         "1.; it last said: .*/model/model.safetensors"));
+  std::filesystem::remove_all(dir);
 }
 
 TEST(ServeFaults, ATakenPortIsSaidAndEndsIt) {
