@@ -20,6 +20,57 @@ absl::Status Malformed(std::string_view what) {
                                      absl::string_view(what.data(), what.size())));
 }
 
+// Takes chunk extensions apart: *( ";" name [ "=" ( token / quoted-string ) ] ), with blanks
+// between them allowed, though not before the first semicolon.
+class ExtensionParser {
+ public:
+  explicit ExtensionParser(std::string_view text) : rest_(text) {}
+
+  bool Parse() {
+    while (!rest_.empty()) {
+      if (!Take(';')) return false;
+      SkipBlanks();
+      if (!TakeToken()) return false;
+      SkipBlanks();
+      if (!Take('=')) continue;
+      SkipBlanks();
+      if (!(Take('"') ? TakeQuotedRest() : TakeToken())) return false;
+      SkipBlanks();
+    }
+    return true;
+  }
+
+ private:
+  bool Take(char c) {
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  void SkipBlanks() {
+    while (Take(' ') || Take('\t')) {
+    }
+  }
+
+  bool TakeToken() {
+    const size_t size = std::find_if_not(rest_.begin(), rest_.end(), IsTokenChar) - rest_.begin();
+    rest_.remove_prefix(size);
+    return size > 0;
+  }
+
+  // Up to the closing quote.
+  bool TakeQuotedRest() {
+    while (!Take('"')) {
+      Take('\\');
+      if (rest_.empty() || (rest_[0] != '\t' && absl::ascii_iscntrl(rest_[0]))) return false;
+      rest_.remove_prefix(1);
+    }
+    return true;
+  }
+
+  std::string_view rest_;
+};
+
 }  // namespace
 
 absl::StatusOr<RequestBody> RequestBody::Create(const RequestHead& head, size_t max_bytes) {
@@ -77,13 +128,12 @@ absl::Status RequestBody::TakeFraming(char c) {
       if (absl::ascii_isxdigit(c)) return TakeSizeDigit(c);
       if (c != '\r' && c != ';') return Malformed("a chunk's size must be hexadecimal digits");
       state_ = c == '\r' ? State::kSizeFeed : State::kExtension;
+      if (c == ';') line_.push_back(c);
       return absl::OkStatus();
     case State::kExtension:
-      if (c == '\r') {
-        state_ = State::kSizeFeed;
-      } else if (c != '\t' && absl::ascii_iscntrl(c)) {
-        return Malformed("a chunk's extension has a control character");
-      }
+      if (c == '\r') return EndExtensions();
+      if (c == '\n') return Malformed("a line feed stands alone");
+      line_.push_back(c);
       return absl::OkStatus();
     case State::kSizeFeed:
       if (c != '\n') return Malformed("a carriage return stands alone");
@@ -111,6 +161,15 @@ absl::Status RequestBody::TakeSizeDigit(char c) {
   num_remaining_ = num_remaining_ * 16 + digit;
   // Stops long before the number could overflow.
   return body_.size() + num_remaining_ > max_bytes_ ? TooLarge(max_bytes_) : absl::OkStatus();
+}
+
+absl::Status RequestBody::EndExtensions() {
+  if (!ExtensionParser(line_).Parse()) {
+    return Malformed("a chunk's extensions must be ;name or ;name=value");
+  }
+  line_.clear();
+  state_ = State::kSizeFeed;
+  return absl::OkStatus();
 }
 
 absl::Status RequestBody::EndTrailerLine() {

@@ -4,8 +4,8 @@
 //
 // How long the body is was decided by request_head.h alone. Chunks (RFC 9112, section 7.1) are read
 // as strictly as the head: CRLF only, also within extensions, and no white space about a size; what
-// one parser takes for data another could take for a request. Extensions and trailers are checked
-// and dropped.
+// one parser takes for data another could take for a request. Extensions (section 7.1.1) and
+// trailers are parsed and dropped.
 //
 // Errors: 413 past the limit, as soon as it is known; 400 for bytes that are no chunks, or for
 // chunks that are mostly framing. After an error the connection must be closed.
@@ -47,7 +47,7 @@ class RequestBody {
     kDataFeed,     // LF after it.
     kSizeFirst,    // First digit of a chunk's size.
     kSize,         // Others, or what ends them.
-    kExtension,    // Between ';' and CR.
+    kExtension,    // Between the size and CR, in line_.
     kSizeFeed,     // LF after the size line.
     kTrailer,      // A line of the trailer, in line_.
     kTrailerFeed,  // LF after it.
@@ -59,6 +59,7 @@ class RequestBody {
   size_t TakeData(std::string_view received);
   absl::Status TakeFraming(char c);
   absl::Status TakeSizeDigit(char c);
+  absl::Status EndExtensions();
   absl::Status EndTrailerLine();
 
   bool chunked_;

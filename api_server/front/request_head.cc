@@ -1,5 +1,7 @@
 #include "api_server/front/request_head.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -19,11 +21,6 @@ constexpr std::string_view kCrlf = "\r\n";
 
 absl::Status BadRequest(std::string_view message) { return HttpError(400, message); }
 
-// RFC 9110, section 5.6.2.
-bool IsTokenChar(char c) {
-  return absl::ascii_isalnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string::npos;
-}
-
 bool IsToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), IsTokenChar);
 }
@@ -40,12 +37,36 @@ bool IsTargetChar(char c) {
   return absl::ascii_isgraph(c) && std::string_view("\"#<>\\^`{|}").find(c) == std::string::npos;
 }
 
-// host [ ":" port ], by its characters only.
+// The host of RFC 3986, section 3.2.2, not empty: an address in brackets, or a name.
+bool IsHostName(std::string_view text) {
+  if (text.starts_with('[') && text.ends_with(']')) {
+    in6_addr address;
+    return inet_pton(AF_INET6, std::string(text.substr(1, text.size() - 2)).c_str(), &address) == 1;
+  }
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool is_escape = c == '%' && i + 2 < text.size() && absl::ascii_isxdigit(text[i + 1]) &&
+                           absl::ascii_isxdigit(text[i + 2]);
+    if (!is_escape && !absl::ascii_isalnum(c) &&
+        std::string_view("-._~!$&'()*+,;=").find(c) == std::string::npos) {
+      return false;
+    }
+  }
+  return !text.empty();
+}
+
+// host [ ":" port ]; the port may be missing after its colon.
 bool IsHost(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(c) ||
-           std::string_view("-._~%!$&'()*+,;=:[]").find(c) != std::string::npos;
-  });
+  const size_t colon = text.find(':', text.starts_with('[') ? text.find(']') : 0);
+  if (colon != std::string_view::npos) {
+    const std::string_view port = text.substr(colon + 1);
+    uint32_t number = 0;
+    if (!port.empty() && (!std::all_of(port.begin(), port.end(), absl::ascii_isdigit) ||
+                          !absl::SimpleAtoi(AbslView(port), &number) || number > 65535)) {
+      return false;
+    }
+  }
+  return IsHostName(text.substr(0, colon));
 }
 
 std::string_view TrimSpaces(std::string_view text) {
@@ -92,7 +113,11 @@ absl::Status CutAbsoluteForm(std::string& target) {
       !absl::EqualsIgnoreCase(AbslView(scheme), "https")) {
     return BadRequest("the request target must begin with a slash");
   }
-  const size_t path = target.find_first_of("/?", scheme_end + 3);
+  const size_t host = scheme_end + 3;
+  const size_t path = target.find_first_of("/?", host);
+  if (!IsHost(std::string_view(target).substr(host, path - host))) {
+    return BadRequest("the request target must name its host as host or host:port");
+  }
   const bool has_path = path != std::string::npos && target[path] == '/';
   target = absl::StrCat(has_path ? "" : "/", path == std::string::npos ? "" : target.substr(path));
   return absl::OkStatus();
@@ -164,7 +189,8 @@ absl::Status CheckHost(const HttpRequest& request) {
     if (request.minor_version == 0) return absl::OkStatus();
     return BadRequest("the Host header is missing");
   }
-  return IsHost(*host) ? absl::OkStatus() : BadRequest("Host must be host or host:port");
+  return IsHost(*host) ? absl::OkStatus()
+                       : BadRequest("Host must be host or host:port, with a port up to 65535");
 }
 
 absl::Status FillExpectation(RequestHead& head) {
@@ -178,6 +204,10 @@ absl::Status FillExpectation(RequestHead& head) {
 }
 
 }  // namespace
+
+bool IsTokenChar(char c) {
+  return absl::ascii_isalnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string::npos;
+}
 
 absl::StatusOr<size_t> HeadScanner::Scan(std::string_view received) {
   for (; next_ < received.size(); ++next_) {

@@ -3,7 +3,7 @@
 // The head of an HTTP/1.1 request (request line and header block) as RFC 9112 has it, and stricter
 // where lenience lets one parser see another request than the next one does (request smuggling):
 // lines end in CRLF only; no folding; no space around field names; one Content-Length of digits,
-// or `Transfer-Encoding: chunked`, never both; exactly one Host.
+// or `Transfer-Encoding: chunked`, never both; exactly one Host, which names a host.
 //
 // Errors carry their HTTP code (transcoding/http_status.h). After any of them the connection must
 // be closed, for where the next request begins is not known.
@@ -68,6 +68,9 @@ struct RequestHead {
 // `head` is a whole head as HeadScanner delimits it; one empty line before it is skipped. 400 says
 // what is wrong; 414 and 431 for the limits; 417 for another expectation; 505 for HTTP/2 and 0.9.
 absl::StatusOr<RequestHead> ParseRequestHead(std::string_view head, const HeadLimits& limits);
+
+// Whether `c` may be in a token (RFC 9110, section 5.6.2).
+bool IsTokenChar(char c);
 
 // One line of a header block or trailer, without its CRLF and not empty: "Name: value".
 absl::StatusOr<HttpField> ParseField(std::string_view line);
