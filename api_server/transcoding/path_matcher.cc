@@ -19,6 +19,31 @@ using SegmentKind = HttpTemplate::Segment::Kind;
 
 constexpr std::string_view kAnyMethod = "*";
 
+// The last segment cut in two at the colon that begins its verb.
+struct VerbSplit {
+  std::string_view before;
+  std::string_view verb;  // Encoded; empty: there is no such colon.
+};
+
+VerbSplit SplitAtRawColon(std::string_view segment) {
+  const size_t colon = segment.rfind(':');
+  if (colon == std::string_view::npos) return {segment, ""};
+  return {segment.substr(0, colon), segment.substr(colon + 1)};
+}
+
+// At the last escaped colon, unless a raw one comes after it. The escapes of `segment` are whole.
+VerbSplit SplitAtEscapedColon(std::string_view segment) {
+  constexpr size_t kEscapeSize = 3;
+  for (size_t i = segment.size(); i-- > 0;) {
+    if (segment[i] == ':') break;
+    const std::string_view escape = segment.substr(i, kEscapeSize);
+    if (escape == "%3A" || escape == "%3a") {
+      return {segment.substr(0, i), segment.substr(i + kEscapeSize)};
+    }
+  }
+  return {segment, ""};
+}
+
 absl::StatusOr<std::vector<PathSegment>> SplitPath(std::string_view path) {
   std::vector<PathSegment> segments;
   size_t begin = 1;  // After the leading slash.
@@ -99,15 +124,20 @@ absl::StatusOr<PathMatch> PathMatcher::Match(std::string_view http_method,
   }
   ASSIGN_OR_RETURN(std::vector<PathSegment> segments, SplitPath(path));
   const std::string_view last = segments.back().raw;
-  if (const size_t colon = last.rfind(':'); colon < last.size() - 1) {
-    ASSIGN_OR_RETURN(const std::string verb, DecodePathSegment(last.substr(colon + 1)));
+  const auto match_verb = [&](const VerbSplit& split) -> absl::StatusOr<PathMatch> {
+    if (split.verb.empty()) return PathMatch();
+    ASSIGN_OR_RETURN(const std::string verb, DecodePathSegment(split.verb));
     std::vector<PathSegment> before_verb = segments;
-    before_verb.back().raw = last.substr(0, colon);
-    ASSIGN_OR_RETURN(before_verb.back().decoded, DecodePathSegment(before_verb.back().raw));
-    ASSIGN_OR_RETURN(PathMatch match, MatchSegments(http_method, verb, before_verb));
-    if (match.outcome != PathMatch::Outcome::kNoSuchPath) return match;
-  }
-  return MatchSegments(http_method, /*verb=*/"", segments);
+    before_verb.back().raw = split.before;
+    ASSIGN_OR_RETURN(before_verb.back().decoded, DecodePathSegment(split.before));
+    return MatchSegments(http_method, verb, before_verb);
+  };
+  ASSIGN_OR_RETURN(PathMatch match, match_verb(SplitAtRawColon(last)));
+  if (match.outcome != PathMatch::Outcome::kNoSuchPath) return match;
+  ASSIGN_OR_RETURN(match, MatchSegments(http_method, /*verb=*/"", segments));
+  if (match.outcome == PathMatch::Outcome::kFound) return match;
+  ASSIGN_OR_RETURN(PathMatch escaped, match_verb(SplitAtEscapedColon(last)));
+  return escaped.outcome == PathMatch::Outcome::kNoSuchPath ? match : escaped;
 }
 
 absl::StatusOr<PathMatch> PathMatcher::MatchSegments(std::string_view http_method,

@@ -9,7 +9,8 @@
 // segment. A variable of one segment is decoded whole; one of several keeps "%2F" and "%2f"
 // encoded. `+` is not a space. `*` does not match an empty segment. The verb is what follows the
 // last raw `:` of the last segment; where no template of that path has this verb, the `:` is an
-// ordinary character ("/v1/models/gpt2:latest" matches "/v1/models/{model}").
+// ordinary character ("/v1/models/gpt2:latest" matches "/v1/models/{model}"). Clients that escape
+// every `:` get their verb too: where nothing else matches, a last "%3A" begins it.
 //
 // Thread safety: the matcher is immutable; the builder is not thread-safe.
 //

@@ -125,7 +125,15 @@ TEST(PathMatcher, HandlesVerbs) {
                  {"POST", "/v1/models/gpt2%3Ademo:generate", 0, {"gpt2:demo"}},
                  {"GET", "/v1/models/gpt2:demo", 1, {"gpt2:demo"}},
                  {"GET", "/v1/models/gpt2%3Agenerate", 1, {"gpt2:generate"}},
-                 {"POST", "/v1/models/gpt2%3Agenerate", kNone},
+                 {"POST", "/v1/models/gpt2%3Agenerate", 0, {"gpt2"}},
+                 {"POST", "/v1/models/gpt2%3Ademo%3agenerate", 0, {"gpt2:demo"}},
+                 {"POST", "/v1/models/gpt2:demo%3Agenerate", 0, {"gpt2:demo"}},
+                 {"POST", "/v1/models/gpt2%253Agenerate", kNone},
+                 {"POST", "/v1/models/gpt2%3Agenerate:", kNone},
+                 {"POST", "/v1/models/%3Agenerate", kNone},
+                 {"POST", "/v1/models%3Agenerate", kNone},
+                 {"POST", "/v1/a/b%2Fc%3Arun", 2, {"a/b%2Fc"}},
+                 {"POST", "/v1%3Aa/b%3Arun", kNone},
                  {"GET", "/v1/models/gpt2:", 1, {"gpt2:"}},
                  {"POST", "/v1/a/b/c:run", 2, {"a/b/c"}},
                  {"POST", "/v1:run", 2, {""}},
@@ -135,7 +143,9 @@ TEST(PathMatcher, HandlesVerbs) {
                  {"POST", "/plain:stop", kNone},
                  {"POST", "/plain", kNone},
                  {"POST", "/esc:a%2fb", 4},
-                 {"POST", "/esc%3Aa%2Fb", kNone}});
+                 {"POST", "/esc%3Aa%2Fb", 4},
+                 {"POST", "/plain%3Ago", 3},
+                 {"POST", "/plain%3A", kNone}});
 }
 
 TEST(PathMatcher, TellsOtherMethodsFromNoSuchPath) {
@@ -154,6 +164,11 @@ TEST(PathMatcher, TellsOtherMethodsFromNoSuchPath) {
   ASSERT_THAT(verb, IsOk());
   EXPECT_EQ(verb->outcome, PathMatch::Outcome::kOtherMethods);
   EXPECT_THAT(verb->allowed_methods, ElementsAre("POST"));
+
+  const auto escaped = matcher.Match("PUT", "/b/x%3Arun");
+  ASSERT_THAT(escaped, IsOk());
+  EXPECT_EQ(escaped->outcome, PathMatch::Outcome::kOtherMethods);
+  EXPECT_THAT(escaped->allowed_methods, ElementsAre("POST"));
 
   const auto none = matcher.Match("GET", "/b/x/y");
   ASSERT_THAT(none, IsOk());
