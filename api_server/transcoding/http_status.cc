@@ -65,7 +65,7 @@ int HttpStatus(const absl::Status& status) {
 
 absl::Status MethodNotAllowedError(std::string_view message,
                                    const std::vector<std::string>& allowed_methods) {
-  absl::Status status = WithHttpStatus(absl::NotFoundError(AbslView(message)), 405);
+  absl::Status status = WithHttpStatus(absl::UnimplementedError(AbslView(message)), 405);
   status.SetPayload(kAllowUrl, absl::Cord(absl::StrJoin(allowed_methods, ", ")));
   return status;
 }

@@ -22,7 +22,9 @@ absl::Status WithHttpStatus(absl::Status status, int http_status);
 // The HTTP code of `status`: its own, else that of its code.
 int HttpStatus(const absl::Status& status);
 
-// NOT_FOUND with HTTP 405, for a path that has other methods.
+// UNIMPLEMENTED with HTTP 405, for a path that has other methods. (AIP-193 has no code of its own
+// for it; NOT_FOUND would say that the path is wrong, and is what clients look for to tell a model
+// that is not there.)
 absl::Status MethodNotAllowedError(std::string_view message,
                                    const std::vector<std::string>& allowed_methods);
 

@@ -52,8 +52,8 @@ class Transcoder {
       google::protobuf::MessageFactory& factory =
           *google::protobuf::MessageFactory::generated_factory());
 
-  // Errors: INVALID_ARGUMENT (400) when the target is malformed; NOT_FOUND when there is no such
-  // path (404) or it has other methods (405; AllowHeader() lists them).
+  // Errors: INVALID_ARGUMENT (400) when the target is malformed; NOT_FOUND (404) when there is no
+  // such path; UNIMPLEMENTED (405) when it has other methods, which AllowHeader() lists.
   absl::StatusOr<Route> Match(std::string_view http_method, std::string_view target) const;
 
   // `route` is what Match() gave for this target. INVALID_ARGUMENT: 415 for the content type, else

@@ -1,5 +1,5 @@
 // Input: HTTP method, target, content type, each on a line, then the body. A request gives a
-// message that goes through JSON unchanged, or INVALID_ARGUMENT or NOT_FOUND with a 4xx.
+// message that goes through JSON unchanged, or an error with a 4xx.
 
 #include <memory>
 #include <string_view>

@@ -14,7 +14,7 @@ TEST(ErrorJson, SaysTheHttpCodeTheStatusCarries) {
             R"({"error":{"code":413,"status":"INVALID_ARGUMENT","message":"too big",)"
             R"("details":[]}})");
   EXPECT_EQ(ErrorJson(MethodNotAllowedError("no", {"GET", "POST"})),
-            R"({"error":{"code":405,"status":"NOT_FOUND","message":"no","details":[]}})");
+            R"({"error":{"code":405,"status":"UNIMPLEMENTED","message":"no","details":[]}})");
 }
 
 TEST(ErrorJson, EscapesTheMessage) {

@@ -35,6 +35,7 @@ TEST(HttpStatus, KeepsACodeOfItsOwn) {
 TEST(MethodNotAllowedError, ListsTheMethods) {
   const absl::Status status = MethodNotAllowedError("no", {"GET", "POST"});
   EXPECT_EQ(HttpStatus(status), 405);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(AllowHeader(status), "GET, POST");
 }
 
