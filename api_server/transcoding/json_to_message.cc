@@ -1,15 +1,17 @@
 #include "api_server/transcoding/json_to_message.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "api_server/transcoding/field_path.h"
+#include "absl/strings/str_join.h"
 #include "api_server/transcoding/quote.h"
 #include "api_server/transcoding/scalar_value.h"
 #include "api_server/transcoding/well_known_types.h"
+#include "base/near_name.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
@@ -25,7 +27,8 @@ namespace {
 // a bounded depth, and so does this.
 class Walk {
  public:
-  explicit Walk(std::string_view what) : what_(what) {}
+  explicit Walk(std::string_view what, const std::vector<FieldPath>& given = {})
+      : what_(what), given_(given) {}
 
   absl::Status Object(const JsonValue& json, Message& message) {
     if (json.kind() != JsonValue::Kind::kObject) {
@@ -37,9 +40,7 @@ class Walk {
       const std::string name = (*it).string();
       ++it;
       const FieldDescriptor* field = FindField(*message.GetDescriptor(), name);
-      if (field == nullptr) {
-        return Error(absl::StrCat("has no field ", QuoteForMessage(name)));
-      }
+      if (field == nullptr) return UnknownField(name, *message.GetDescriptor());
       if (!seen.insert(field).second) {
         return Error(absl::StrCat("has the field ", field->name(), " twice, as ", field->name(),
                                   " and as ", field->json_name()));
@@ -101,7 +102,9 @@ class Walk {
 
   absl::Status Array(const JsonValue& json, const FieldDescriptor& field, Message& message) {
     if (json.kind() != JsonValue::Kind::kArray) {
-      return Error(absl::StrCat("must be an array: ", DescribeJson(json)));
+      const bool may_be_entry = json.kind() != JsonValue::Kind::kObject;
+      return Error(absl::StrCat("must be an array: ", DescribeJson(json),
+                                may_be_entry ? "; write one entry in brackets too" : ""));
     }
     int index = 0;
     for (const JsonValue element : json.children()) {
@@ -131,19 +134,36 @@ class Walk {
     return absl::OkStatus();
   }
 
+  absl::Status UnknownField(std::string_view name, const google::protobuf::Descriptor& type) const {
+    std::vector<std::string> names;
+    for (int i = 0; i < type.field_count(); ++i) {
+      const FieldPath path = {type.field(i)};
+      if (!place_.empty() || std::find(given_.begin(), given_.end(), path) == given_.end()) {
+        names.push_back(type.field(i)->name());
+      }
+    }
+    const std::string near = NearName(name, names);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unknown field ", QuoteForMessage(name), " in ", place_.empty() ? what_ : place_,
+        near.empty() ? "" : absl::StrCat(" (did you mean ", near, "?)"), ", which takes ",
+        names.empty() ? "none" : absl::StrJoin(names, ", ")));
+  }
+
   absl::Status Error(std::string_view what) const {
     return absl::InvalidArgumentError(
         absl::StrCat(place_.empty() ? what_ : place_, " ", AbslView(what)));
   }
 
   const std::string what_;
+  const std::vector<FieldPath> given_;  // Of the outermost message.
   std::string place_;
 };
 
 }  // namespace
 
-absl::Status JsonToMessage(const JsonValue& json, std::string_view what, Message& message) {
-  return Walk(what).Object(json, message);
+absl::Status JsonToMessage(const JsonValue& json, std::string_view what, Message& message,
+                           const std::vector<FieldPath>& given) {
+  return Walk(what, given).Object(json, message);
 }
 
 absl::Status JsonToField(const JsonValue& json, const FieldDescriptor& field, Message& message) {

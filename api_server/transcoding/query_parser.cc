@@ -13,6 +13,7 @@
 #include "api_server/transcoding/quote.h"
 #include "api_server/transcoding/scalar_value.h"
 #include "api_server/transcoding/well_known_types.h"
+#include "base/near_name.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
@@ -70,40 +71,14 @@ class Leaves {
   std::vector<std::string> names_;
 };
 
-absl::StatusOr<std::string> DecodeComponent(std::string_view text) {
-  auto decoded = DecodeFormComponent(text);
-  if (decoded.ok()) return decoded;
-  return absl::InvalidArgumentError(
-      absl::StrCat("the query string is malformed: ", decoded.status().message()));
+// "name=value", encoded; without "=" a name with an empty value.
+using Pair = std::pair<absl::string_view, absl::string_view>;
+
+std::vector<absl::string_view> SplitPairs(std::string_view text) {
+  return absl::StrSplit(AbslView(text), '&', absl::SkipEmpty());
 }
 
-absl::Status Unknown(std::string_view name, const HttpBinding& binding) {
-  const std::vector<std::string> known = GetQueryParameters(binding);
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown query parameter ", QuoteForMessage(name), ": ", binding.name(),
-                   " takes ", known.empty() ? "none" : absl::StrJoin(known, ", ")));
-}
-
-// The field that the parameter sets.
-absl::StatusOr<FieldPath> FindParameter(std::string_view name, const HttpBinding& binding) {
-  FieldPath path = ResolveFieldPath(*binding.method->input_type(), name);
-  if (path.empty()) return Unknown(name, binding);
-  const std::string field = FieldPathName(path);
-  if (path.front() == binding.body_field) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the query parameter ", field, " is not allowed: the body gives ", path.front()->name()));
-  }
-  if (IsPathVariable(path, binding)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the query parameter ", field, " is not allowed: the path gives it"));
-  }
-  if (GetShape(*path.back()) == Shape::kOtherMessage) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the query parameter ", field,
-                     " is not allowed: the field is a message, whose fields are named one by one"));
-  }
-  return path;
-}
+Pair SplitPair(absl::string_view pair) { return absl::StrSplit(pair, absl::MaxSplits('=', 1)); }
 
 absl::Status SetParameter(const FieldPath& path, std::string_view value, Message& message) {
   Message* parent = nullptr;
@@ -118,32 +93,122 @@ absl::Status SetParameter(const FieldPath& path, std::string_view value, Message
   return absl::OkStatus();
 }
 
+// Sets a message's fields from the pairs of the query, and of a form in the body.
+class Parameters {
+ public:
+  Parameters(const HttpBinding& binding, Message& message) : binding_(binding), message_(message) {}
+
+  absl::Status SetFromQuery(std::string_view query) {
+    in_form_ = false;
+    return SetAll(query);
+  }
+
+  absl::Status SetFromForm(std::string_view form) {
+    in_form_ = true;
+    RETURN_IF_ERROR(SetAll(form));
+    if (seen_.contains(binding_.body_field->name())) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("the form gives no ", binding_.body_field->name(), kTextInstead));
+  }
+
+ private:
+  static constexpr char kTextInstead[] =
+      "; to have the body taken as the text that it is, send the header Content-Type: text/plain";
+
+  const char* what() const { return in_form_ ? "form field" : "query parameter"; }
+  const char* hint() const { return in_form_ ? kTextInstead : ""; }
+
+  absl::Status SetAll(std::string_view text) {
+    for (const absl::string_view pair : SplitPairs(text)) {
+      const Pair parts = SplitPair(pair);
+      ASSIGN_OR_RETURN(const std::string name, Decode(StdView(parts.first)));
+      ASSIGN_OR_RETURN(const std::string value, Decode(StdView(parts.second)));
+      RETURN_IF_ERROR(Set(name, value));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> Decode(std::string_view text) const {
+    auto decoded = DecodeFormComponent(text);
+    if (decoded.ok()) return decoded;
+    return absl::InvalidArgumentError(
+        absl::StrCat(in_form_ ? "the form in the body" : "the query string",
+                     " is malformed: ", decoded.status().message(), hint()));
+  }
+
+  absl::Status Set(const std::string& name, const std::string& value) {
+    if (binding_.body == HttpBinding::Body::kWhole) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unknown query parameter ", QuoteForMessage(name), ": ", binding_.name(),
+                       " takes none, its fields are members of the JSON body"));
+    }
+    ASSIGN_OR_RETURN(const FieldPath path, Find(name));
+    const std::string field = FieldPathName(path);
+    if (!seen_.insert(field).second && !path.back()->is_repeated()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the ", what(), " ", field, " must be given once"));
+    }
+    const absl::Status status = SetParameter(path, value, message_);
+    if (status.ok()) return status;
+    return absl::InvalidArgumentError(absl::StrCat(what(), " ", field, " ", status.message()));
+  }
+
+  // The field that the parameter sets.
+  absl::StatusOr<FieldPath> Find(std::string_view name) const {
+    FieldPath path = ResolveFieldPath(*binding_.method->input_type(), name);
+    if (path.empty()) return Unknown(name);
+    const std::string field = FieldPathName(path);
+    const auto not_allowed = [&](std::string_view why) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the ", what(), " ", field, " is not allowed: ", AbslView(why)));
+    };
+    if (path.front() == binding_.body_field && !in_form_) {
+      return not_allowed(absl::StrCat("the body gives ", path.front()->name()));
+    }
+    if (IsPathVariable(path, binding_)) return not_allowed("the path gives it");
+    if (GetShape(*path.back()) == Shape::kOtherMessage) {
+      return not_allowed("the field is a message, whose fields are named one by one");
+    }
+    return path;
+  }
+
+  absl::Status Unknown(std::string_view name) const {
+    std::vector<std::string> known = GetQueryParameters(binding_);
+    if (in_form_) known.insert(known.begin(), binding_.body_field->name());
+    const std::string near = NearName(name, known);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unknown ", what(), " ", QuoteForMessage(name),
+        near.empty() ? "" : absl::StrCat(" (did you mean ", near, "?)"), ": ", binding_.name(),
+        " takes ", known.empty() ? "none" : absl::StrJoin(known, ", "), hint()));
+  }
+
+  const HttpBinding& binding_;
+  Message& message_;
+  bool in_form_ = false;  // What is being read.
+  absl::flat_hash_set<std::string> seen_;
+};
+
 }  // namespace
 
 absl::Status ParseQuery(std::string_view query, const HttpBinding& binding, Message& message) {
-  absl::flat_hash_set<std::string> seen;
-  for (const absl::string_view pair : absl::StrSplit(AbslView(query), '&', absl::SkipEmpty())) {
-    const std::pair<absl::string_view, absl::string_view> parts =
-        absl::StrSplit(pair, absl::MaxSplits('=', 1));
-    ASSIGN_OR_RETURN(const std::string name, DecodeComponent(StdView(parts.first)));
-    ASSIGN_OR_RETURN(const std::string value, DecodeComponent(StdView(parts.second)));
-    if (binding.body == HttpBinding::Body::kWhole) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("unknown query parameter ", QuoteForMessage(name), ": ", binding.name(),
-                       " takes none, its fields are members of the JSON body"));
-    }
-    ASSIGN_OR_RETURN(const FieldPath path, FindParameter(name, binding));
-    const std::string field = FieldPathName(path);
-    if (!seen.insert(field).second && !path.back()->is_repeated()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the query parameter ", field, " must be given once"));
-    }
-    if (const absl::Status status = SetParameter(path, value, message); !status.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("query parameter ", field, " ", status.message()));
-    }
+  return Parameters(binding, message).SetFromQuery(query);
+}
+
+bool IsFormOfFields(std::string_view body, const HttpBinding& binding) {
+  for (const absl::string_view pair : SplitPairs(body)) {
+    const Pair parts = SplitPair(pair);
+    if (parts.first.size() == pair.size()) continue;  // There is no "=".
+    const auto name = DecodeFormComponent(StdView(parts.first));
+    if (name.ok() && !ResolveFieldPath(*binding.method->input_type(), *name).empty()) return true;
   }
-  return absl::OkStatus();
+  return false;
+}
+
+absl::Status ParseForm(std::string_view form, std::string_view query, const HttpBinding& binding,
+                       Message& message) {
+  Parameters parameters(binding, message);
+  RETURN_IF_ERROR(parameters.SetFromForm(form));
+  return parameters.SetFromQuery(query);
 }
 
 std::vector<std::string> GetQueryParameters(const HttpBinding& binding) {

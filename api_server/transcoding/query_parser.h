@@ -7,6 +7,8 @@
 // field may be named often and keeps the order. Values are spelt as scalar_value.h says; a
 // Duration, Timestamp, FieldMask or wrapper as its JSON without the quotes.
 //
+// A form in a body has the same syntax.
+//
 // Thread safety: free functions without state.
 
 #include <google/protobuf/message.h>
@@ -25,6 +27,15 @@ namespace chorus {
 // given twice and not repeated, or has a bad value (the message names parameter and value).
 absl::Status ParseQuery(std::string_view query, const HttpBinding& binding,
                         google::protobuf::Message& message);
+
+// Whether `body` is a form whose writer meant fields of the binding's input: one of its pairs is
+// `name=value`, and the name that of a field.
+bool IsFormOfFields(std::string_view body, const HttpBinding& binding);
+
+// As ParseQuery, of the body's form and the query together. The form must give the field that the
+// body gives otherwise.
+absl::Status ParseForm(std::string_view form, std::string_view query, const HttpBinding& binding,
+                       google::protobuf::Message& message);
 
 // The parameters that the binding takes, in order of declaration. Messages that hold themselves
 // are followed once.

@@ -26,6 +26,7 @@ namespace {
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain";
 constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+constexpr std::string_view kUntyped;  // No header.
 constexpr std::string_view kOctets = "application/octet-stream";
 
 absl::Status UnsupportedContentType(std::string_view what) {
@@ -33,7 +34,7 @@ absl::Status UnsupportedContentType(std::string_view what) {
       absl::InvalidArgumentError(absl::StrCat("unsupported content type: ", AbslView(what))), 415);
 }
 
-// The media type that the body is read as, one of `supported`; the first one without a header.
+// The media type that the body is read as, one of `supported`; kUntyped without a header.
 absl::StatusOr<std::string_view> ChooseMediaType(std::string_view header,
                                                  absl::Span<const std::string_view> supported,
                                                  const HttpBinding& binding) {
@@ -43,14 +44,23 @@ absl::StatusOr<std::string_view> ChooseMediaType(std::string_view header,
     return UnsupportedContentType(
         absl::StrCat("the charset must be utf-8: ", QuoteForMessage(type->charset)));
   }
-  if (type->media_type.empty()) return supported.front();
+  if (type->media_type.empty()) return kUntyped;
   for (const std::string_view candidate : supported) {
     if (type->media_type == candidate) return candidate;
   }
   const auto append = [](std::string* out, std::string_view name) { out->append(name); };
+  const std::string hint =
+      type->media_type.starts_with("multipart/")
+          ? "a multipart body is not read (curl: -d in the place of -F)"
+          : absl::StrCat("send the header Content-Type: ", AbslView(supported.front()));
   return UnsupportedContentType(absl::StrCat(binding.name(), " takes ",
                                              absl::StrJoin(supported, ", ", append), ": ",
-                                             QuoteForMessage(type->media_type)));
+                                             QuoteForMessage(type->media_type), "; ", hint));
+}
+
+std::string_view WithoutByteOrderMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.substr(text.starts_with(kMark) ? kMark.size() : 0);
 }
 
 // Whether the object has a member for the field at `path`, counted from the object's own message.
@@ -87,10 +97,10 @@ absl::Status SetJsonBody(std::string_view body, const HttpBinding& binding, Mess
     return absl::InvalidArgumentError(
         absl::StrCat("the body is empty: ", binding.name(), " takes JSON"));
   }
-  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(body));
+  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(WithoutByteOrderMark(body)));
   RETURN_IF_ERROR(CheckPathConflicts(document.root(), binding));
   if (binding.body == HttpBinding::Body::kWhole) {
-    return JsonToMessage(document.root(), "the body", message);
+    return JsonToMessage(document.root(), "the body", message, binding.variables);
   }
   return JsonToField(document.root(), *binding.body_field, message);
 }
@@ -117,7 +127,7 @@ std::string_view KindName(JsonValue::Kind kind) {
 // A string or bytes field from a JSON string. People send the object of all fields here first, so
 // the message points at the route that takes it.
 absl::Status SetJsonText(std::string_view body, const HttpBinding& binding, Message& message) {
-  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(body));
+  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(WithoutByteOrderMark(body)));
   const JsonValue::Kind kind = document.root().kind();
   if (kind == JsonValue::Kind::kString) {
     return JsonToField(document.root(), *binding.body_field, message);
@@ -131,21 +141,55 @@ absl::Status SetJsonText(std::string_view body, const HttpBinding& binding, Mess
   return absl::InvalidArgumentError(error);
 }
 
-absl::Status SetTextBody(const RequestParts& parts, const HttpBinding& binding, Message& message) {
-  const FieldDescriptor& field = *binding.body_field;
-  const bool is_bytes = field.type() == FieldDescriptor::TYPE_BYTES;
-  std::vector<std::string_view> supported = {kText, kForm, kJson};
-  if (is_bytes) supported.push_back(kOctets);
+bool IsJsonObject(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || text[first] != '{') return false;
+  const auto document = ParseJson(text);
+  return document.ok() && document->root().kind() == JsonValue::Kind::kObject;
+}
+
+absl::Status UntypedJsonObject(const HttpBinding& binding) {
+  const std::string routes =
+      binding.json_object_routes.empty()
+          ? ""
+          : absl::StrCat("to ", absl::StrJoin(binding.json_object_routes, " or "), " ");
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the body is a JSON object, which ", binding.name(), " would take as the text: send it ",
+      routes, "with the header Content-Type: application/json, or here with Content-Type: ",
+      AbslView(kText), " if the text is meant"));
+}
+
+absl::Status SetBytesBody(const RequestParts& parts, const HttpBinding& binding, Message& message) {
   ASSIGN_OR_RETURN(const std::string_view media_type,
-                   ChooseMediaType(parts.content_type, supported, binding));
+                   ChooseMediaType(parts.content_type, {kText, kForm, kJson, kOctets}, binding));
   if (media_type == kJson) return SetJsonText(parts.body, binding, message);
-  const size_t offset = is_bytes ? std::string_view::npos : FindInvalidUtf8(parts.body);
-  if (offset != std::string_view::npos) {
+  StoreScalar(*binding.body_field, std::string(parts.body), message);
+  return absl::OkStatus();
+}
+
+absl::Status SetRawText(std::string_view body, const HttpBinding& binding, Message& message) {
+  const FieldDescriptor& field = *binding.body_field;
+  if (const size_t offset = FindInvalidUtf8(body); offset != std::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat("the body, the field ", field.name(),
                                                    ", must be UTF-8: byte ", offset, " is not"));
   }
-  StoreScalar(field, std::string(parts.body), message);
+  StoreScalar(field, std::string(WithoutByteOrderMark(body)), message);
   return absl::OkStatus();
+}
+
+// Reads the query too, since a form in the body has parameters as it has.
+absl::Status SetTextBodyAndQuery(const RequestParts& parts, const HttpBinding& binding,
+                                 Message& message) {
+  ASSIGN_OR_RETURN(const std::string_view media_type,
+                   ChooseMediaType(parts.content_type, {kText, kForm, kJson}, binding));
+  if (media_type == kForm || media_type == kUntyped) {
+    const std::string_view text = WithoutByteOrderMark(parts.body);
+    if (IsJsonObject(text)) return UntypedJsonObject(binding);
+    if (IsFormOfFields(text, binding)) return ParseForm(text, parts.query, binding, message);
+  }
+  RETURN_IF_ERROR(media_type == kJson ? SetJsonText(parts.body, binding, message)
+                                      : SetRawText(parts.body, binding, message));
+  return ParseQuery(parts.query, binding, message);
 }
 
 absl::Status SetBody(const RequestParts& parts, const HttpBinding& binding, Message& message) {
@@ -154,12 +198,22 @@ absl::Status SetBody(const RequestParts& parts, const HttpBinding& binding, Mess
     return absl::InvalidArgumentError(
         absl::StrCat(binding.name(), " takes no body: ", parts.body.size(), " bytes came"));
   }
-  const bool is_text = binding.body == HttpBinding::Body::kField &&
-                       !binding.body_field->is_repeated() &&
-                       binding.body_field->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
-  if (is_text) return SetTextBody(parts, binding, message);
   RETURN_IF_ERROR(ChooseMediaType(parts.content_type, {kJson}, binding).status());
   return SetJsonBody(parts.body, binding, message);
+}
+
+absl::Status SetBodyAndQuery(const RequestParts& parts, const HttpBinding& binding,
+                             Message& message) {
+  const FieldDescriptor* field = binding.body_field;
+  if (binding.body == HttpBinding::Body::kField && !field->is_repeated() &&
+      field->type() == FieldDescriptor::TYPE_STRING) {
+    return SetTextBodyAndQuery(parts, binding, message);
+  }
+  const bool is_bytes = binding.body == HttpBinding::Body::kField && !field->is_repeated() &&
+                        field->type() == FieldDescriptor::TYPE_BYTES;
+  RETURN_IF_ERROR(is_bytes ? SetBytesBody(parts, binding, message)
+                           : SetBody(parts, binding, message));
+  return ParseQuery(parts.query, binding, message);
 }
 
 absl::Status SetVariable(const FieldPath& path, std::string_view value, Message& message) {
@@ -174,8 +228,7 @@ absl::Status SetVariable(const FieldPath& path, std::string_view value, Message&
 
 absl::Status TranslateRequest(const HttpBinding& binding, const RequestParts& parts,
                               Message& message) {
-  RETURN_IF_ERROR(SetBody(parts, binding, message));
-  RETURN_IF_ERROR(ParseQuery(parts.query, binding, message));
+  RETURN_IF_ERROR(SetBodyAndQuery(parts, binding, message));
   for (size_t i = 0; i < binding.variables.size(); ++i) {
     const absl::Status status =
         SetVariable(binding.variables[i], parts.variable_values[i], message);

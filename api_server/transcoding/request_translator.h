@@ -5,12 +5,18 @@
 // What the body is, by the binding:
 // * none: it must be empty.
 // * `body: "*"`: a JSON object of every field that the path does not give.
-// * `body: "field"`, a string or bytes field: as text/plain, application/x-www-form-urlencoded
-// (what
-//   curl -d sends) or without a content type, the raw body; as application/json, a JSON string.
-//   Bytes may come as application/octet-stream too.
+// * `body: "field"`, a string field: as text/plain, the raw body; as application/json, a JSON
+//   string. A body without a content type or as application/x-www-form-urlencoded, which curl -d
+//   sends of itself, is what it looks like:
+//   - a JSON object is refused, for it was meant as the fields;
+//   - a form, where one of its `name=value` pairs has the name of a field, is read as fields, this
+//     one among them; names that are unknown are refused;
+//   - anything else is the raw body.
+// * `body: "field"`, a bytes field: the raw body, also as application/octet-stream; as JSON,
+// base64.
 // * `body: "field"`, any other field: the field's JSON.
-// Where JSON is asked for, a missing content type means JSON.
+// Where JSON is asked for, a missing content type means JSON. A byte-order mark at the beginning of
+// a text or of JSON is not part of it.
 //
 // Thread safety: free functions without state.
 

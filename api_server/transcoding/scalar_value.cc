@@ -71,9 +71,11 @@ absl::StatusOr<ScalarValue> ParseInteger(const NumberText& number) {
   std::optional<Int> value = ParseDecimal<Int>(number.text);
   if (!value.has_value() && number.may_have_exponent) value = ParseWithExponent<Int>(number.text);
   if (value.has_value()) return ScalarValue(*value);
+  // Elsewhere -1 often stands for "none" or "all".
+  const bool means_none = std::is_unsigned_v<Int> && number.text == "-1";
   return MustBe(absl::StrCat("an integer from ", std::numeric_limits<Int>::min(), " to ",
                              std::numeric_limits<Int>::max()),
-                number.shown);
+                means_none ? number.shown + "; leave it out for none" : number.shown);
 }
 
 template <typename Float>

@@ -119,6 +119,16 @@ TEST(JsonToMessage, TakesGooglesOwnMessages) {
   }
 }
 
+TEST(JsonToMessage, NamesTheFieldsWhereOneIsUnknown) {
+  Everything message;
+  EXPECT_THAT(Parse(R"({"no_such":1})", message),
+              IsInvalid(::testing::StartsWith(
+                  "unknown field \"no_such\" in the body, which takes text, data, flag, i32,")));
+  EXPECT_THAT(Parse(R"({"Text":"x"})", message),
+              IsInvalid(::testing::StartsWith(
+                  "unknown field \"Text\" in the body (did you mean text?), which takes text,")));
+}
+
 TEST(JsonToMessage, SaysWhereAndWhatIsWrong) {
   struct Case {
     std::string json, error;
@@ -127,23 +137,28 @@ TEST(JsonToMessage, SaysWhereAndWhatIsWrong) {
            {"[]", "the body must be a JSON object: an array"},
            {"\"x\"", "the body must be a JSON object: \"x\""},
            {"null", "the body must be a JSON object: null"},
-           {R"({"no_such":1})", "the body has no field \"no_such\""},
-           {R"({"Text":"x"})", "the body has no field \"Text\""},
-           {R"({"inner":{"x":1}})", "inner has no field \"x\""},
-           {R"({"inners":[{},{"deeper":{"x":1}}]})", "inners[1].deeper has no field \"x\""},
+           {R"({"inner":{"x":1}})",
+            "unknown field \"x\" in inner, which takes name, tags, deeper, count"},
+           {R"({"inner":{"nmae":1}})",
+            "unknown field \"nmae\" in inner (did you mean name?), which takes name, tags, deeper, "
+            "count"},
+           {R"({"inners":[{},{"deeper":{"Counts":1}}]})",
+            "unknown field \"Counts\" in inners[1].deeper (did you mean count?), which takes name, "
+            "tags, deeper, count"},
            {R"({"maybe_text":"a","maybeText":"b"})",
             "the body has the field maybe_text twice, as maybe_text and as maybeText"},
            {R"({"text":5})", "text must be a string: 5"},
            {R"({"text":{"secret":1}})", "text must be a string: an object"},
            {R"({"texts":["a",["b"]]})", "texts[1] must be a string: an array"},
            {R"({"texts":["a",null]})", "texts[1] must be a string: null"},
-           {R"({"texts":"a"})", "texts must be an array: \"a\""},
+           {R"({"texts":"a"})", "texts must be an array: \"a\"; write one entry in brackets too"},
            {R"({"flag":"true"})", "flag must be true or false: \"true\""},
            {R"({"flag":1})", "flag must be true or false: 1"},
            {R"({"flag":{}})", "flag must be true or false: an object"},
            {R"({"i32":2147483648})",
             "i32 must be an integer from -2147483648 to 2147483647: 2147483648"},
-           {R"({"u32":-1})", "u32 must be an integer from 0 to 4294967295: -1"},
+           {R"({"u32":-1})",
+            "u32 must be an integer from 0 to 4294967295: -1; leave it out for none"},
            {R"({"u32":1.5})", "u32 must be an integer from 0 to 4294967295: 1.5"},
            {R"({"u32":1e99999})", "u32 must be an integer from 0 to 4294967295: 1e99999"},
            {R"({"u32":"abc"})", "u32 must be an integer from 0 to 4294967295: \"abc\""},
@@ -194,7 +209,9 @@ TEST(JsonToMessage, SaysWhereAndWhatIsWrong) {
            {R"({"mask":"max_length"})",
             "mask must be a list of field paths such as \"maxLength,sub.topK\": \"max_length\""},
            {R"({"wrapped_number":-1})",
-            "wrapped_number must be an integer from 0 to 18446744073709551615: -1"},
+            "wrapped_number must be an integer from 0 to 18446744073709551615: -1; leave it out "
+            "for "
+            "none"},
            {R"({"struct":[]})", "struct must be an object: an array"},
            {R"({"list":{}})", "list must be an array: an object"},
            {R"({"any":{"@type":"type.googleapis.com/no.Such"}})",

@@ -14,6 +14,7 @@
 namespace chorus {
 namespace {
 
+using ::testing::AllOf;
 using testing::Everything;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -61,7 +62,9 @@ TEST(ParseQuery, NamesParameterAndValue) {
     std::string query, error;
   };
   for (const Case& c : std::vector<Case>{
-           {"u32=-1", "query parameter u32 must be an integer from 0 to 4294967295: \"-1\""},
+           {"u32=-1",
+            "query parameter u32 must be an integer from 0 to 4294967295: \"-1\"; leave it "
+            "out for none"},
            {"u32=4294967296",
             "query parameter u32 must be an integer from 0 to 4294967295: \"4294967296\""},
            {"u32=1e3", "query parameter u32 must be an integer from 0 to 4294967295: \"1e3\""},
@@ -116,10 +119,14 @@ TEST(ParseQuery, ListsTheParametersWhenOneIsUnknown) {
                                  "duration.seconds", ".", "inner.", "by_name.x", ""}) {
     Everything message;
     EXPECT_THAT(ParseQuery(name + "=1", GetTestBinding("GET /search"), message),
-                IsInvalid(StartsWith("unknown query parameter \"" + name +
-                                     "\": GET /search takes text, data, flag,")))
+                IsInvalid(AllOf(StartsWith("unknown query parameter \"" + name + "\""),
+                                HasSubstr(": GET /search takes text, data, flag,"))))
         << name;
   }
+  Everything slip;
+  EXPECT_THAT(
+      ParseQuery("Real_46=1", GetTestBinding("GET /search"), slip),
+      IsInvalid(StartsWith("unknown query parameter \"Real_46\" (did you mean real64?): ")));
   testing::GetBookRequest request;
   EXPECT_THAT(ParseQuery("a=1", GetTestBinding("GET /v1/books/{name}"), request),
               IsInvalid("unknown query parameter \"a\": GET /v1/books/{name} takes shelf.id, "
@@ -149,6 +156,70 @@ TEST(ParseQuery, RefusesWhatPathOrBodyGives) {
   EXPECT_THAT(ParseQuery("flag=true", GetTestBinding("POST /echo"), echo),
               IsInvalid("unknown query parameter \"flag\": POST /echo takes none, its fields are "
                         "members of the JSON body"));
+}
+
+TEST(IsFormOfFields, LooksForANameThatIsAField) {
+  struct Case {
+    std::string body;
+    bool is_form;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"text=I+have+an+idea%21", true},
+           {"text=I have an idea!", true},
+           {"max_length=9", true},
+           {"maxLength=9", true},
+           {"te%78t=a", true},
+           {"id=7", true},
+           {"a=b&text=c", true},
+           {"text=", true},
+           {"", false},
+           {"text", false},
+           {"text&max_length", false},
+           {"=text", false},
+           {"a=b", false},
+           {"Text=b", false},
+           {" text=b", false},
+           {"I have an idea!", false},
+           {"x = 5; text = \"a\"", false},
+           {"100% text=a", false},
+           {"{\"text\":\"a=b\"}", false},
+       }) {
+    EXPECT_EQ(IsFormOfFields(c.body, GetTestBinding("PUT /texts/{id}")), c.is_form) << c.body;
+  }
+}
+
+TEST(ParseForm, ReadsFormAndQueryTogether) {
+  testing::PutTextRequest put;
+  EXPECT_THAT(ParseForm("text=a+%26%20b", "max_length=9", GetTestBinding("PUT /texts/{id}"), put),
+              IsOk());
+  EXPECT_EQ(put.text(), "a & b");
+  EXPECT_EQ(put.max_length(), 9u);
+  const auto error = [](std::string_view form, std::string_view query) {
+    testing::PutTextRequest message;
+    return ParseForm(form, query, GetTestBinding("PUT /texts/{id}"), message);
+  };
+  const std::string hint =
+      "; to have the body taken as the text that it is, send the header Content-Type: text/plain";
+  EXPECT_THAT(error("max_length=9", ""), IsInvalid("the form gives no text" + hint));
+  EXPECT_THAT(error("text=a&max_length=9", "max_length=8"),
+              IsInvalid("the query parameter max_length must be given once"));
+  EXPECT_THAT(error("text=a&text=b", ""), IsInvalid("the form field text must be given once"));
+  EXPECT_THAT(error("text=a", "text=b"),
+              IsInvalid("the query parameter text is not allowed: the body gives text"));
+  EXPECT_THAT(error("text=a&id=8", ""),
+              IsInvalid("the form field id is not allowed: the path gives it"));
+  EXPECT_THAT(error("text=a&max_len=9", ""),
+              IsInvalid("unknown form field \"max_len\" (did you mean max_length?): PUT "
+                        "/texts/{id} takes text, data, max_length" +
+                        hint));
+  EXPECT_THAT(
+      error("text=a & b", ""),
+      IsInvalid("unknown form field \" b\": PUT /texts/{id} takes text, data, max_length" + hint));
+  EXPECT_THAT(error("text=100% sure", ""),
+              IsInvalid(AllOf(HasSubstr("the form in the body is malformed"), HasSubstr(hint))));
+  EXPECT_THAT(error("text=a&max_length=x", ""),
+              IsInvalid(StartsWith("form field max_length must be an integer")));
+  EXPECT_THAT(error("text=%FF", ""), IsInvalid(StartsWith("form field text must be UTF-8")));
 }
 
 TEST(ParseQuery, BoundsTheDepthOfMessages) {

@@ -21,6 +21,8 @@ using google::protobuf::Message;
 using google::protobuf::ServiceDescriptor;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 const ServiceDescriptor* TestService() {
   return testing::Everything::descriptor()->file()->FindServiceByName("TestService");
@@ -106,13 +108,31 @@ TEST_F(TranscoderTest, ExplainsTheTutorialsMistakes) {
               IsInvalid("the body must be a JSON string, the field text, not an object; JSON "
                         "objects go to POST /v1/graphs/{graph}:run"));
   EXPECT_THAT(error("?max_len=5", "text/plain", "a"),
-              IsInvalid("unknown query parameter \"max_len\": POST /classify_generated_texts takes "
-                        "max_length, max_new_tokens, do_sample, temperature, top_k, top_p, seed, "
-                        "min_p, repetition_penalty, stop, num_return_sequences, ignore_eos, "
-                        "explain, details, partial"));
+              IsInvalid(StartsWith(
+                  "unknown query parameter \"max_len\" (did you mean max_length?): POST "
+                  "/classify_generated_texts takes max_length, max_new_tokens, do_sample, ")));
   EXPECT_THAT(error("?max_length=-5", "text/plain", "a"),
               IsInvalid("query parameter max_length must be an integer from 0 to 4294967295: "
                         "\"-5\""));
+  EXPECT_THAT(error("?top_k=-1", "text/plain", "a"),
+              IsInvalid("query parameter top_k must be an integer from 0 to 4294967295: \"-1\"; "
+                        "leave it out for none"));
+  EXPECT_THAT(
+      error("", "", R"({"text":"I have an idea!"})"),
+      IsInvalid("the body is a JSON object, which POST /classify_generated_texts would take "
+                "as the text: send it to POST /v1/graphs/{graph}:run with the header "
+                "Content-Type: application/json, or here with Content-Type: text/plain if "
+                "the text is meant"));
+  EXPECT_THAT(Translate<v1::RunGraphRequest>("POST", "/v1/graphs/g:run", "application/json",
+                                             R"({"text":"a","max_tokens":5})"),
+              IsInvalid(StartsWith("unknown field \"max_tokens\" in the body (did you mean "
+                                   "max_new_tokens?), which takes text, max_length,")));
+  EXPECT_THAT(Translate<v1::RunGraphRequest>("POST", "/v1/graphs/g:run", "application/json",
+                                             R"({"prompt":"a"})"),
+              IsInvalid(Not(HasSubstr("graph"))));  // The path gives it.
+  EXPECT_THAT(Translate<v1::RunGraphRequest>("POST", "/v1/graphs/g:run", "application/json",
+                                             R"({"stop":"\n"})"),
+              IsInvalid("stop must be an array: \"\n\"; write one entry in brackets too"));
   EXPECT_THAT(error("?text=b", "text/plain", "a"),
               IsInvalid("the query parameter text is not allowed: the body gives text"));
   EXPECT_THAT(error("", "text/plain", "a\xC3"),
@@ -131,7 +151,7 @@ TEST_F(TranscoderTest, TellsWhyThereIsNoRoute) {
   EXPECT_EQ(AllowHeader(none), "");
 
   const absl::Status method = transcoder_->Match("GET", "/classify_generated_texts").status();
-  EXPECT_THAT(method, StatusIs(absl::StatusCode::kNotFound,
+  EXPECT_THAT(method, StatusIs(absl::StatusCode::kUnimplemented,
                                "\"/classify_generated_texts\" takes POST, not \"GET\""));
   EXPECT_EQ(HttpStatus(method), 405);
   EXPECT_EQ(AllowHeader(method), "POST");
