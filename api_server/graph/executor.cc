@@ -110,9 +110,9 @@ absl::Status Executor::Run(Served served, std::string text, const GenerateOverri
     params.push_back(Override(generator.defaults, overrides));
     params.back().seed = seed;
     if (num_sequences > 1 && !params.back().do_sample) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("num_return_sequences must be 1 where do_sample is false, as of ",
-                       generator.name, ": all texts would be the same: ", num_sequences));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "num_return_sequences must be 1 where do_sample is false or temperature 0, as of ",
+          generator.name, ": all texts would be the same: ", num_sequences));
     }
   }
   const ClassifyParams classify_params = {

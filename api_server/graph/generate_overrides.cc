@@ -46,8 +46,11 @@ std::vector<FieldProblem> CheckRanges(const GenerateOverrides& overrides) {
   problems.Unless(overrides.max_length != 0u, "max_length", "must be at least 1: 0");
   problems.Unless(overrides.max_new_tokens != 0u, "max_new_tokens", "must be at least 1: 0");
   const double temperature = overrides.temperature.value_or(1);
-  problems.Unless(is_positive(temperature), "temperature",
-                  "must be finite and greater than 0: ", temperature);
+  // Where nothing is drawn, it does not matter.
+  const bool counts = overrides.do_sample.value_or(true);
+  problems.Unless(
+      std::isfinite(temperature) && (temperature >= 0 || !counts), "temperature",
+      "must be finite and at least 0 (0 takes the likeliest token each time): ", temperature);
   const double top_p = overrides.top_p.value_or(1);
   problems.Unless(top_p > 0 && top_p <= 1, "top_p",
                   "must be greater than 0 and at most 1: ", top_p);
@@ -74,6 +77,7 @@ GenerateParams Override(GenerateParams params, const GenerateOverrides& override
   if (overrides.max_new_tokens) params.max_new_tokens = overrides.max_new_tokens;
   params.do_sample = overrides.do_sample.value_or(params.do_sample);
   params.temperature = overrides.temperature.value_or(params.temperature);
+  if (params.temperature == 0) params.do_sample = false;
   params.top_k = overrides.top_k.value_or(params.top_k);
   params.top_p = overrides.top_p.value_or(params.top_p);
   params.min_p = overrides.min_p.value_or(params.min_p);

@@ -43,7 +43,7 @@ struct FieldProblem {
 std::vector<FieldProblem> CheckRanges(const GenerateOverrides& overrides);
 
 // `params` with what is set displaced. A `max_length` also displaces the `max_new_tokens` that
-// `params` had, which would win over it otherwise.
+// `params` had, which would win over it otherwise. A temperature of 0 is `do_sample` false.
 GenerateParams Override(GenerateParams params, const GenerateOverrides& overrides);
 
 }  // namespace chorus

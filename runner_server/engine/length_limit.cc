@@ -34,7 +34,10 @@ absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens) {
   if (static_cast<uint32_t>(num_prompt_tokens) >= limit.max_length) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the prompt has ", num_prompt_tokens, " tokens, max_length is ", limit.max_length,
-        ": shorten the prompt or raise max_length, to at most ", limit.context_size));
+        " (prompt and new tokens; 128 where neither request nor graph gives it): shorten the "
+        "prompt, "
+        "raise max_length, to at most ",
+        limit.context_size, ", or give max_new_tokens"));
   }
   return std::min(static_cast<int>(limit.max_length), most);
 }

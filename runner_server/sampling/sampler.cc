@@ -160,7 +160,7 @@ void Sampler::KeepMinP(double min_p) {
 
 int32_t Sampler::Sample(std::span<const float> logits, std::span<const int32_t> tokens,
                         const SamplingParams& params) {
-  if (!params.do_sample) return ArgMax(Penalize(logits, tokens, params.repetition_penalty));
+  if (params.greedy()) return ArgMax(Penalize(logits, tokens, params.repetition_penalty));
   const std::span<const Candidate> candidates = Filter(logits, tokens, params);
   const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
   const double target =

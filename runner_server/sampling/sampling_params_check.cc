@@ -11,10 +11,10 @@ absl::Status CheckSamplingParams(const SamplingParams& params) {
     return absl::InvalidArgumentError(absl::StrCat(
         "repetition_penalty must be a finite number above 0: ", params.repetition_penalty));
   }
-  if (!params.do_sample) return absl::OkStatus();
-  if (!std::isfinite(params.temperature) || params.temperature <= 0) {
+  if (params.greedy()) return absl::OkStatus();
+  if (!std::isfinite(params.temperature) || params.temperature < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("temperature must be a finite number above 0: ", params.temperature));
+        absl::StrCat("temperature must be a finite number, at least 0: ", params.temperature));
   }
   if (!(params.top_p > 0 && params.top_p <= 1)) {  // Also true of NaN.
     return absl::InvalidArgumentError(

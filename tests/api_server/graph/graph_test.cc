@@ -186,13 +186,17 @@ INSTANTIATE_TEST_SUITE_P(
         {"MaxNewTokensIsPositive",
          [](GraphSpec& s) { GenerateOf(s, 1).defaults.max_new_tokens = 0; },
          R"(graph "g": node "a": max_new_tokens must be at least 1: 0)"},
-        {"TemperatureIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).defaults.temperature = 0; },
-         R"(graph "g": node "a": temperature must be finite and greater than 0: 0)"},
+        {"TemperatureIsNotNegative",
+         [](GraphSpec& s) { GenerateOf(s, 1).defaults.temperature = -0.5; },
+         R"(graph "g": node "a": temperature must be finite and at least 0 (0 takes the likeliest )"
+         R"(token each time): -0.5)"},
         {"TemperatureIsANumber", [](GraphSpec& s) { GenerateOf(s, 1).defaults.temperature = kNan; },
-         R"(graph "g": node "a": temperature must be finite and greater than 0: nan)"},
+         R"(graph "g": node "a": temperature must be finite and at least 0 (0 takes the likeliest )"
+         R"(token each time): nan)"},
         {"TemperatureIsFinite",
          [](GraphSpec& s) { GenerateOf(s, 1).defaults.temperature = kInfinity; },
-         R"(graph "g": node "a": temperature must be finite and greater than 0: inf)"},
+         R"(graph "g": node "a": temperature must be finite and at least 0 (0 takes the likeliest )"
+         R"(token each time): inf)"},
         {"TopPIsPositive", [](GraphSpec& s) { GenerateOf(s, 1).defaults.top_p = 0; },
          R"(graph "g": node "a": top_p must be greater than 0 and at most 1: 0)"},
         {"TopPIsAtMostOne", [](GraphSpec& s) { GenerateOf(s, 1).defaults.top_p = 1.5; },
@@ -252,7 +256,7 @@ TEST(Graph, TellsAllThatIsWrongAtOnce) {
   const std::string error = ErrorOf(spec);
   EXPECT_THAT(error, HasSubstr("name must match"));
   EXPECT_THAT(error, HasSubstr("output must be a node"));
-  EXPECT_THAT(error, HasSubstr("temperature must be finite and greater than 0: -1"));
+  EXPECT_THAT(error, HasSubstr("temperature must be finite and at least 0"));
   EXPECT_THAT(error, HasSubstr("max_length must be at least 1: 0"));
   EXPECT_THAT(error, HasSubstr("\"gpt3\""));
 }

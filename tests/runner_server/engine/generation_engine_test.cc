@@ -185,9 +185,8 @@ TEST_F(GenerationEngineTest, RefusesAPromptThatLeavesNoRoom) {
   GenerationReply reply;
   ASSERT_TRUE(Submit({.text = std::string(30, 'a'), .max_length = 30}, reply).ok());
   reply.Wait();
-  EXPECT_EQ(reply.result.status().message(),
-            "the prompt has 30 tokens, max_length is 30: shorten the prompt or raise max_length, "
-            "to at most 64");
+  EXPECT_THAT(reply.result.status().message(),
+              testing::StartsWith("the prompt has 30 tokens, max_length is 30 "));
   EXPECT_NE(reply.thread, std::this_thread::get_id());
 }
 

@@ -53,25 +53,28 @@ TEST(MaxTokens, RefusesAPromptThatLeavesNoRoom) {
     int num_prompt_tokens;
     std::string message;
   };
-  for (const Case& c : std::vector<Case>{
-           {{128, 0, 256},
-            130,
-            "the prompt has 130 tokens, max_length is 128: shorten the prompt or raise "
-            "max_length, to at most 256"},
-           {{128, 0, 256},
-            128,
-            "the prompt has 128 tokens, max_length is 128: shorten the prompt or raise "
-            "max_length, to at most 256"},
-           {{128, 0, 256},
-            300,
-            "the prompt has 300 tokens, the model's context is 256: shorten the prompt"},
-           {{0, 5, 256},
-            256,
-            "the prompt has 256 tokens, the model's context is 256: shorten the prompt"},
-           {{0, 5, 256, 96},
-            96,
-            "the prompt has 96 tokens, the runner's KV cache has memory for 96 "
-            "(--kv_cache_bytes): shorten the prompt"}}) {
+  for (
+      const Case& c : std::vector<Case>{
+          {{128, 0, 256},
+           130,
+           "the prompt has 130 tokens, max_length is 128 (prompt and new tokens; 128 where neither "
+           "request nor graph gives it): shorten the prompt, raise max_length, to at most 256, or "
+           "give max_new_tokens"},
+          {{128, 0, 256},
+           128,
+           "the prompt has 128 tokens, max_length is 128 (prompt and new tokens; 128 where neither "
+           "request nor graph gives it): shorten the prompt, raise max_length, to at most 256, or "
+           "give max_new_tokens"},
+          {{128, 0, 256},
+           300,
+           "the prompt has 300 tokens, the model's context is 256: shorten the prompt"},
+          {{0, 5, 256},
+           256,
+           "the prompt has 256 tokens, the model's context is 256: shorten the prompt"},
+          {{0, 5, 256, 96},
+           96,
+           "the prompt has 96 tokens, the runner's KV cache has memory for 96 "
+           "(--kv_cache_bytes): shorten the prompt"}}) {
     const absl::StatusOr<int> max_tokens = MaxTokens(c.limit, c.num_prompt_tokens);
     EXPECT_EQ(max_tokens.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(max_tokens.status().message(), c.message);

@@ -92,7 +92,9 @@ TEST(Sampler, GreedyTakesTheLikeliestWhateverElseIsSet) {
   const std::vector<float> logits = {0, 4, 4, 1};
   for (uint64_t position = 0; position < 20; ++position) {
     EXPECT_EQ(
-        SampleAt(sampler, logits, {.do_sample = false, .temperature = 0, .top_p = 0}, position), 1);
+        SampleAt(sampler, logits, {.do_sample = false, .temperature = -1, .top_p = 0}, position),
+        1);
+    EXPECT_EQ(SampleAt(sampler, logits, {.temperature = 0}, position), 1);
   }
 }
 

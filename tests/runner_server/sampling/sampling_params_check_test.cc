@@ -34,10 +34,9 @@ TEST(CheckSamplingParams, NamesTheFieldAndItsValue) {
     std::string message;
   };
   for (const auto& [params, message] : std::vector<Case>{
-           {{.temperature = 0}, "temperature must be a finite number above 0: 0"},
-           {{.temperature = -1.5}, "temperature must be a finite number above 0: -1.5"},
-           {{.temperature = kNan}, "temperature must be a finite number above 0: nan"},
-           {{.temperature = kInfinity}, "temperature must be a finite number above 0: inf"},
+           {{.temperature = -1.5}, "temperature must be a finite number, at least 0: -1.5"},
+           {{.temperature = kNan}, "temperature must be a finite number, at least 0: nan"},
+           {{.temperature = kInfinity}, "temperature must be a finite number, at least 0: inf"},
            {{.top_p = 0}, "top_p must be above 0 and at most 1: 0"},
            {{.top_p = 1.01}, "top_p must be above 0 and at most 1: 1.01"},
            {{.top_p = -kInfinity}, "top_p must be above 0 and at most 1: -inf"},
@@ -59,7 +58,8 @@ TEST(CheckSamplingParams, NamesTheFieldAndItsValue) {
 
 TEST(CheckSamplingParams, IgnoresEverythingButThePenaltyWhenGreedy) {
   EXPECT_TRUE(
-      CheckSamplingParams({.do_sample = false, .temperature = 0, .top_p = kNan, .min_p = 2}).ok());
+      CheckSamplingParams({.do_sample = false, .temperature = -1, .top_p = kNan, .min_p = 2}).ok());
+  EXPECT_TRUE(CheckSamplingParams({.temperature = 0, .top_p = kNan, .min_p = 2}).ok());
   EXPECT_EQ(CheckSamplingParams({.do_sample = false, .repetition_penalty = 0}).message(),
             "repetition_penalty must be a finite number above 0: 0");
 }

@@ -303,8 +303,10 @@ TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
   EXPECT_EQ(generated.status.error_message(), "max_length must be at most 64: 65");
   request.clear_max_length();
   request.mutable_sampling()->set_do_sample(true);
+  request.mutable_sampling()->set_temperature(-1);
   generated = Generate(request);
-  EXPECT_EQ(generated.status.error_message(), "temperature must be a finite number above 0: 0");
+  EXPECT_EQ(generated.status.error_message(),
+            "temperature must be a finite number, at least 0: -1");
   request.clear_sampling();
   request.set_top_logprobs(21);
   EXPECT_EQ(Generate(request).status.error_message(), "top_logprobs must be at most 20: 21");
