@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/duration_buckets.h"
+
 namespace chorus {
 namespace {
 
@@ -16,11 +18,13 @@ const Buckets kInterTokenBuckets = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02,
 
 }  // namespace
 
-GraphMetrics::GraphMetrics(prometheus::Registry& registry, const std::vector<std::string>& runners)
+GraphMetrics::GraphMetrics(prometheus::Registry& registry, const std::vector<std::string>& runners,
+                           absl::Duration max_timeout)
     : stages_(prometheus::BuildHistogram()
                   .Name("chorus_stage_seconds")
                   .Help("Where the time of graph calls went")
-                  .Register(registry)) {
+                  .Register(registry)),
+      stage_buckets_(DurationBuckets(kStageBuckets, max_timeout)) {
   auto& first_token = prometheus::BuildHistogram()
                           .Name("chorus_time_to_first_token_seconds")
                           .Help("From the call of a generator to its first text")
@@ -29,10 +33,12 @@ GraphMetrics::GraphMetrics(prometheus::Registry& registry, const std::vector<std
                           .Name("chorus_inter_token_seconds")
                           .Help("Between the tokens of a text")
                           .Register(registry);
+  const Buckets first_token_buckets = DurationBuckets(kFirstTokenBuckets, max_timeout);
+  const Buckets inter_token_buckets = DurationBuckets(kInterTokenBuckets, max_timeout);
   for (const std::string& runner : runners) {
     const prometheus::Labels labels = {{"model", runner}};
-    models_.emplace(runner, Model{first_token.Add(labels, kFirstTokenBuckets),
-                                  inter_token.Add(labels, kInterTokenBuckets)});
+    models_.emplace(runner, Model{first_token.Add(labels, first_token_buckets),
+                                  inter_token.Add(labels, inter_token_buckets)});
   }
 }
 
@@ -64,7 +70,7 @@ void GraphMetrics::OnScored(const std::string& graph, const std::string& node,
 
 void GraphMetrics::ObserveStage(const std::string& graph, const std::string& node,
                                 const char* stage, absl::Duration duration) {
-  stages_.Add({{"graph", graph}, {"node", node}, {"stage", stage}}, kStageBuckets)
+  stages_.Add({{"graph", graph}, {"node", node}, {"stage", stage}}, stage_buckets_)
       .Observe(absl::ToDoubleSeconds(duration));
 }
 

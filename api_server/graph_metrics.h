@@ -26,7 +26,9 @@ namespace chorus {
 class GraphMetrics final : public RunObserver {
  public:
   // `registry` must outlive this. `runners` are all that OnFirstToken and OnNextTokens will name.
-  GraphMetrics(prometheus::Registry& registry, const std::vector<std::string>& runners);
+  // The histograms' bounds reach `max_timeout`, the longest that a call may take.
+  GraphMetrics(prometheus::Registry& registry, const std::vector<std::string>& runners,
+               absl::Duration max_timeout = absl::Seconds(300));
 
   void OnFirstToken(const std::string& runner, absl::Duration since_begin) override;
   void OnNextTokens(const std::string& runner, absl::Duration since_last, int num_tokens) override;
@@ -46,6 +48,7 @@ class GraphMetrics final : public RunObserver {
                     absl::Duration duration);
 
   prometheus::Family<prometheus::Histogram>& stages_;
+  const prometheus::Histogram::BucketBoundaries stage_buckets_;
   absl::flat_hash_map<std::string, Model> models_;  // Not changed once made.
 };
 

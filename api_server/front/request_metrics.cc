@@ -3,12 +3,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/duration_buckets.h"
 
 namespace chorus {
 namespace {
 
 // BentoML's default buckets, seconds.
-const prometheus::Histogram::BucketBoundaries kDurationBuckets = {
+const prometheus::Histogram::BucketBoundaries kBentoBuckets = {
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0};
 
 const char* NameOf(Rejection reason) {
@@ -28,9 +29,10 @@ const char* NameOf(Rejection reason) {
 }  // namespace
 
 RequestMetrics::RequestMetrics(prometheus::Registry& registry, std::string service_name,
-                               std::string service_version)
+                               std::string service_version, absl::Duration max_timeout)
     : service_name_(std::move(service_name)),
       service_version_(std::move(service_version)),
+      duration_buckets_(DurationBuckets(kBentoBuckets, max_timeout)),
       total_(prometheus::BuildCounter()
                  .Name("bentoml_api_server_request_total")
                  .Help("Total number of HTTP requests")
@@ -84,7 +86,8 @@ void RequestMetrics::Request::Finish(int http_code) {
   prometheus::Labels labels = metrics_.LabelsOf(endpoint_);
   labels.emplace("http_response_code", absl::StrCat(http_code));
   metrics_.total_.Add(labels).Increment();
-  metrics_.duration_.Add(labels, kDurationBuckets).Observe(absl::ToDoubleSeconds(elapsed()));
+  metrics_.duration_.Add(labels, metrics_.duration_buckets_)
+      .Observe(absl::ToDoubleSeconds(elapsed()));
   in_progress_.Decrement();
 }
 

@@ -52,9 +52,10 @@ class RequestMetrics {
     bool finished_ = false;
   };
 
-  // `registry` must outlive this. `service_name` and `service_version` become the labels.
+  // `registry` must outlive this. `service_name` and `service_version` become the labels. The
+  // histogram's bounds reach `max_timeout`, the longest that a call may take.
   RequestMetrics(prometheus::Registry& registry, std::string service_name,
-                 std::string service_version);
+                 std::string service_version, absl::Duration max_timeout = absl::Seconds(300));
 
   // `endpoint` is a route's template or kOtherEndpoint. The Request must not outlive this.
   std::unique_ptr<Request> Start(std::string_view endpoint);
@@ -66,6 +67,7 @@ class RequestMetrics {
 
   const std::string service_name_;
   const std::string service_version_;
+  const prometheus::Histogram::BucketBoundaries duration_buckets_;
   prometheus::Family<prometheus::Counter>& total_;
   prometheus::Family<prometheus::Histogram>& duration_;
   prometheus::Family<prometheus::Gauge>& in_progress_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "base/duration_buckets.h"
 
 namespace chorus {
 namespace {
@@ -25,6 +26,11 @@ Histogram::BucketBoundaries Exponential(double first, double factor, int count) 
   Histogram::BucketBoundaries bounds;
   for (double bound = first; count > 0; --count, bound *= factor) bounds.push_back(bound);
   return bounds;
+}
+
+// How long a call may take is the gateway's to say.
+Histogram::BucketBoundaries CallBounds(Histogram::BucketBoundaries fine) {
+  return DurationBuckets(std::move(fine), kLongestMaxTimeout);
 }
 
 Counter& MakeCounter(Registry& registry, const std::string& name, const std::string& help,
@@ -68,7 +74,7 @@ std::string HttpCode(absl::StatusCode code) {
 }
 
 const Histogram::BucketBoundaries& RequestBounds() {
-  static const auto& bounds = *new auto(Exponential(0.005, 2, 14));  // To 41 s.
+  static const auto& bounds = *new auto(CallBounds(Exponential(0.005, 2, 14)));
   return bounds;
 }
 
@@ -154,10 +160,10 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
                                             model_labels_, Exponential(0.0001, 2, 15))),
       first_token_seconds_(MakeHistogram(*registry_, "chorus_time_to_first_token_seconds",
                                          "From a call's arrival to its text's first token",
-                                         model_labels_, Exponential(0.001, 2, 16))),
+                                         model_labels_, CallBounds(Exponential(0.001, 2, 16)))),
       inter_token_seconds_(MakeHistogram(*registry_, "chorus_inter_token_seconds",
                                          "Between the tokens of a text, each as their mean",
-                                         model_labels_, Exponential(0.0005, 2, 14))),
+                                         model_labels_, CallBounds(Exponential(0.0005, 2, 14)))),
       released_full_(MakeCounter(*registry_, "chorus_batch_release_total",
                                  "Forward passes, by why they began with what they had",
                                  With(model_labels_, "reason", "full"))),

@@ -33,6 +33,20 @@ TEST_F(GraphMetricsTest, TokensThatComeTogetherShareTheTime) {
   EXPECT_TRUE(Has(R"(chorus_inter_token_seconds_bucket{model="m",le="0.01"} 4)"));
 }
 
+TEST_F(GraphMetricsTest, BoundsReachTheLongestCall) {
+  prometheus::Registry registry;
+  GraphMetrics metrics(registry, {"m"}, absl::Seconds(900));
+  metrics.OnScored("g", "c", absl::Seconds(8));
+  const std::string text = prometheus::TextSerializer().Serialize(registry.Collect());
+  for (const char* name :
+       {"chorus_stage_seconds_bucket{graph=\"g\",node=\"c\",stage=\"classify\",le=\"1800\"}",
+        "chorus_time_to_first_token_seconds_bucket{model=\"m\",le=\"1800\"}",
+        "chorus_inter_token_seconds_bucket{model=\"m\",le=\"1800\"}"}) {
+    EXPECT_NE(text.find(name), std::string::npos) << name;
+  }
+  EXPECT_TRUE(Has(R"(chorus_inter_token_seconds_bucket{model="m",le="300"} 0)"));
+}
+
 TEST_F(GraphMetricsTest, TheGatewaysStageIsWhatTheRunnersStagesLeave) {
   metrics_.OnGenerated("g", "n",
                        {.queue_time = absl::Seconds(1),

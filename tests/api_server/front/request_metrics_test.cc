@@ -42,6 +42,18 @@ TEST_F(RequestMetricsTest, CountsUnderBentoMlsNamesAndLabels) {
   EXPECT_THAT(text, HasSubstr("service_version=\"0.1.0\",le=\"0.075\"} 1\n"));
 }
 
+TEST_F(RequestMetricsTest, BoundsReachTheLongestCall) {
+  metrics_.Start("/x")->Finish(200);
+  EXPECT_THAT(Text(), HasSubstr("le=\"7.5\"} 1\n"));
+  EXPECT_THAT(Text(), HasSubstr("le=\"300\"} 1\n"));
+  EXPECT_THAT(Text(), testing::Not(HasSubstr("le=\"600\"")));
+  prometheus::Registry registry;
+  RequestMetrics patient(registry, "g", "0.1.0", absl::Minutes(20));
+  patient.Start("/x")->Finish(200);
+  EXPECT_THAT(prometheus::TextSerializer().Serialize(registry.Collect()),
+              HasSubstr("le=\"1800\"} 1\n"));
+}
+
 TEST_F(RequestMetricsTest, ARequestThatNobodyAnsweredEndsWith499) {
   metrics_.Start("/x");
   EXPECT_THAT(Text(), HasSubstr("http_response_code=\"499\""));

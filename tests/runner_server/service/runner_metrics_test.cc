@@ -47,6 +47,22 @@ TEST(RunnerMetrics, CountsStepsAndTokens) {
                       "} 4\n")));
 }
 
+// A gateway may allow a call a day.
+TEST(RunnerMetrics, BoundsReachTheLongestCall) {
+  RunnerMetrics metrics("gpt2", "demo");
+  metrics.OnCallBegin("Generate");
+  metrics.OnCallEnd("Generate", absl::StatusCode::kOk, absl::Seconds(1));
+  const std::string text = metrics.ToText();
+  for (const char* name :
+       {"bentoml_runner_request_duration_seconds_bucket",
+        "chorus_time_to_first_token_seconds_bucket", "chorus_inter_token_seconds_bucket"}) {
+    const size_t last = text.find(",le=\"+Inf\"}", text.find(name));
+    ASSERT_NE(last, std::string::npos) << name;
+    const size_t line = text.rfind('\n', text.rfind('\n', last) - 1);
+    EXPECT_THAT(text.substr(line, last - line), HasSubstr("le=\"86400\"}")) << name;
+  }
+}
+
 TEST(RunnerMetrics, CountsCallsAsBentoMlDoes) {
   RunnerMetrics metrics("gpt2", "demo");
   const std::string labels =
