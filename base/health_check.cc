@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/grpc_connection.h"
+#include "base/host_port.h"
+#include "base/status_macros.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 
 namespace chorus {
@@ -14,6 +16,7 @@ namespace chorus {
 using grpc::health::v1::HealthCheckResponse;
 
 absl::Status CheckHealth(const std::string& address, absl::Duration timeout) {
+  if (!address.starts_with("unix:")) RETURN_IF_ERROR(HostPort::Check("--check_health", address));
   const auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
                                                  DirectChannelArguments());
   const auto stub = grpc::health::v1::Health::NewStub(channel);

@@ -19,10 +19,12 @@ std::optional<GatewayAddresses> ReadPortsFile(const std::filesystem::path& path)
   for (std::string line; std::getline(file, line);) {
     const size_t equals = line.find('=');
     if (equals == std::string::npos) continue;
-    const absl::StatusOr<SocketAddress> address = SocketAddress::Parse(line.substr(equals + 1));
-    if (!address.ok()) continue;
-    if (line.starts_with("http=")) http = *address;
-    if (line.starts_with("grpc=")) grpc = *address;
+    const absl::StatusOr<HostPort> host_port = HostPort::Parse(line.substr(equals + 1));
+    if (!host_port.ok()) continue;
+    const auto addresses = SocketAddress::Resolve(*host_port);  // It is this machine's.
+    if (!addresses.ok()) continue;
+    if (line.starts_with("http=")) http = addresses->front();
+    if (line.starts_with("grpc=")) grpc = addresses->front();
   }
   if (!http || !grpc) return std::nullopt;
   return GatewayAddresses{*http, *grpc};

@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "absl/time/time.h"
+#include "base/socket_address.h"
 #include "cli/http_probe.h"
-#include "cli/socket_address.h"
 
 namespace chorus {
 

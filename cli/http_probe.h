@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "cli/socket_address.h"
+#include "base/socket_address.h"
 
 namespace chorus {
 

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/ports_file.h"
+#include "base/socket_address.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
 #include "bundles/pinned_models.h"
@@ -18,7 +19,6 @@
 #include "cli/graph_file.h"
 #include "cli/installation.h"
 #include "cli/serve_plan.h"
-#include "cli/socket_address.h"
 #include "cli/socket_directory.h"
 #include "cli/supervisor.h"
 #include "model_store/model_files.h"
@@ -152,15 +152,20 @@ absl::StatusOr<Work> FindBundle(const ServeOptions& options) {
   return work;
 }
 
-// A taken port is found here rather than by a child that fails again and again.
+// A taken port or an address of another machine is found here rather than by a child that fails
+// again and again. A name stays one where it has several addresses.
 absl::StatusOr<std::string> FreeAddress(const std::string& host, int port, const char* flag) {
-  ASSIGN_OR_RETURN(const SocketAddress address, SocketAddress::Resolve(host, port));
-  if (const absl::Status status = address.CheckFree(); !status.ok()) {
-    return absl::Status(
-        status.code(),
-        absl::StrCat(status.message(), "; stop it or choose another port with ", flag));
+  const HostPort host_port = {.host = host, .port = port};
+  const auto addresses = SocketAddress::ResolveToListen(host_port);
+  if (absl::IsAlreadyExists(addresses.status())) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(addresses.status().message(), "; stop it or choose another port with ", flag));
   }
-  return address.ToString();
+  if (!addresses.ok()) {
+    return absl::Status(addresses.status().code(),
+                        absl::StrCat("--host: ", addresses.status().message()));
+  }
+  return addresses->size() == 1 ? addresses->front().ToString() : host_port.ToString();
 }
 
 std::string Greeting(const std::string& graph, const GatewayAddresses& addresses) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/grpc_connection.h"
+#include "base/grpc_listen.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
@@ -57,16 +58,16 @@ absl::Status RunnerServer::ListenForCalls() {
   SetChannelArguments(builder);
   RefuseCompressedMessages(builder);
   builder.SetMaxReceiveMessageSize(kMaxRunnerMessageBytes);
-  int port = 0;
-  builder.AddListeningPort(flags_.address, grpc::InsecureServerCredentials(), &port);
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcListener> listener,
+                   GrpcListener::Add(flags_.address, builder));
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port == 0) {
+  if (server_ == nullptr || listener->port() == 0) {
     return absl::UnavailableError(absl::StrCat(
         "cannot listen on ", flags_.address,
         ": is the address right, and no other process there? Choose another by --address"));
   }
-  address_ = WithPort(flags_.address, port);
+  address_ = WithPort(flags_.address, listener->port());
   SetReady(false);
   server_->GetHealthCheckService()->SetServingStatus("liveness", true);
   return absl::OkStatus();
@@ -83,9 +84,11 @@ absl::Status RunnerServer::ServeStatusPages() {
           return metrics_.trace().ToJson();
         }}});
   if (!pages.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot serve metrics on ", flags_.metrics_address,
-                     ": choose another by --metrics_address, or none by --metrics_address="));
+    return absl::Status(
+        pages.status().code(),
+        absl::StrCat("cannot serve metrics on ", flags_.metrics_address, ": ",
+                     pages.status().message(),
+                     "; choose another by --metrics_address, or none by --metrics_address="));
   }
   status_pages_ = *std::move(pages);
   metrics_address_ = WithPort(flags_.metrics_address, status_pages_->port());

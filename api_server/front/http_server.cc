@@ -6,13 +6,14 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <future>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -21,8 +22,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api_server/front/http_session.h"
+#include "base/socket_address.h"
 #include "base/status_macros.h"
-#include "base/string_view.h"
 #include "glog/logging.h"
 
 namespace chorus {
@@ -36,6 +37,8 @@ namespace {
 // How long to leave off accepting when the system has no descriptor or memory left.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
+constexpr int kMaxTries = 16;  // For a port that is free at all addresses.
+
 constexpr std::string_view kTooManyConnections =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
     "Connection: close\r\n\r\n";
@@ -44,35 +47,22 @@ absl::Status ShutDownError() {
   return absl::UnavailableError("the server has shut down; retry at another one");
 }
 
-// "host:port" or "[host]:port" as an endpoint.
-absl::StatusOr<tcp::endpoint> Resolve(asio::io_context& io, const std::string& address) {
-  const size_t colon = address.rfind(':');
-  const bool is_whole = colon != std::string::npos && colon > 0 && colon + 1 < address.size();
-  std::string host = address.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  error_code error;
-  tcp::resolver resolver(io);
-  if (is_whole) {
-    const auto found =
-        resolver.resolve(host, address.substr(colon + 1), tcp::resolver::passive, error);
-    if (!error && !found.empty()) return found.begin()->endpoint();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("the HTTP address must be host:port, such as 0.0.0.0:3000: ", address));
+tcp::endpoint ToEndpoint(const SocketAddress& address) {
+  tcp::endpoint endpoint;
+  endpoint.resize(address.size());
+  std::memcpy(endpoint.data(), address.data(), address.size());
+  return endpoint;
 }
 
-absl::Status Listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint,
-                    const std::string& address) {
+absl::Status Listen(const SocketAddress& address, tcp::acceptor& acceptor) {
+  const tcp::endpoint endpoint = ToEndpoint(address);
   error_code error;
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error && address.is_ipv6()) acceptor.set_option(asio::ip::v6_only(false), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot listen on ", address, ": ", error.message()));
+  return error ? address.ListenError(error.value()) : absl::OkStatus();
 }
 
 }  // namespace
@@ -80,10 +70,11 @@ absl::Status Listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint,
 class HttpServer::Impl {
  public:
   Impl(const Options& options, HttpHandler& handler, RequestMetrics& metrics)
-      : limits_(options.limits), handler_(handler), metrics_(metrics) {
+      : limits_(options.limits),
+        access_log_(options.access_log),
+        handler_(handler),
+        metrics_(metrics) {
     for (int i = 0; i < options.num_io_threads; ++i) loops_.push_back(std::make_unique<Loop>());
-    acceptor_.emplace(*loops_[0]->io);
-    accept_timer_.emplace(*loops_[0]->io);
   }
 
   ~Impl() {
@@ -96,17 +87,23 @@ class HttpServer::Impl {
   }
 
   absl::Status Listen(const std::string& address) {
-    ASSIGN_OR_RETURN(const tcp::endpoint endpoint, Resolve(*loops_[0]->io, address));
-    RETURN_IF_ERROR(chorus::Listen(*acceptor_, endpoint, address));
-    port_ = acceptor_->local_endpoint().port();
-    return absl::OkStatus();
+    ASSIGN_OR_RETURN(const HostPort host_port, HostPort::Parse(address));
+    absl::Status status;
+    for (int i = 0; i < kMaxTries; ++i) {
+      status = ListenAt(host_port);
+      // Of several addresses with a port that is free at the first, another may have none such.
+      if (host_port.port != 0 || !absl::IsAlreadyExists(status)) break;
+    }
+    return status;
   }
 
   void Start() {
     for (auto& loop : loops_) {
       loop->thread = std::thread([io = loop->io] { io->run(); });
     }
-    asio::post(*loops_[0]->io, [this] { Accept(); });
+    asio::post(*loops_[0]->io, [this] {
+      for (const auto& listener : listeners_) Accept(*listener);
+    });
   }
 
   uint16_t port() const { return port_; }
@@ -137,6 +134,13 @@ class HttpServer::Impl {
   }
 
  private:
+  // Of one of the addresses that are listened on.
+  struct Listener {
+    explicit Listener(asio::io_context& io) : acceptor(io), timer(io) {}
+    tcp::acceptor acceptor;
+    asio::steady_timer timer;  // Until it is accepted again.
+  };
+
   // An event loop with its thread. All but `thread` and `work` is used by that thread alone.
   struct Loop {
     std::shared_ptr<asio::io_context> io = std::make_shared<asio::io_context>(1);
@@ -176,30 +180,47 @@ class HttpServer::Impl {
     if (!loops_[0]->thread.joinable()) return;
     std::promise<void> stopped;
     asio::post(*loops_[0]->io, [this, &stopped] {
-      error_code error;
-      acceptor_->close(error);
-      accept_timer_->cancel(error);
+      for (const auto& listener : listeners_) {
+        error_code error;
+        listener->acceptor.close(error);
+        listener->timer.cancel(error);
+      }
       stopped.set_value();
     });
     stopped.get_future().wait();
   }
 
-  void Accept() {
-    if (!acceptor_->is_open()) return;
-    Loop& loop = *loops_[next_loop_++ % loops_.size()];
-    acceptor_->async_accept(*loop.io, [this, &loop](error_code error, tcp::socket socket) {
-      if (error == asio::error::operation_aborted || !acceptor_->is_open()) return;
-      if (error) return PauseAccepting(error);
-      Admit(loop, std::move(socket));
-      Accept();
-    });
+  absl::Status ListenAt(const HostPort& host_port) {
+    listeners_.clear();
+    ASSIGN_OR_RETURN(std::vector<SocketAddress> addresses,
+                     SocketAddress::ResolveToListen(host_port));
+    for (SocketAddress& address : addresses) {
+      if (address.port() == 0 && !listeners_.empty()) address.set_port(port_);
+      auto listener = std::make_unique<Listener>(*loops_[0]->io);
+      RETURN_IF_ERROR(chorus::Listen(address, listener->acceptor));
+      port_ = listener->acceptor.local_endpoint().port();
+      listeners_.push_back(std::move(listener));
+    }
+    return absl::OkStatus();
   }
 
-  void PauseAccepting(error_code error) {
+  void Accept(Listener& listener) {
+    if (!listener.acceptor.is_open()) return;
+    Loop& loop = *loops_[next_loop_++ % loops_.size()];
+    listener.acceptor.async_accept(
+        *loop.io, [this, &listener, &loop](error_code error, tcp::socket socket) {
+          if (error == asio::error::operation_aborted || !listener.acceptor.is_open()) return;
+          if (error) return PauseAccepting(listener, error);
+          Admit(loop, std::move(socket));
+          Accept(listener);
+        });
+  }
+
+  void PauseAccepting(Listener& listener, error_code error) {
     LOG_EVERY_T(WARNING, 10) << "cannot accept HTTP connections for now: " << error.message();
-    accept_timer_->expires_after(kAcceptPause);
-    accept_timer_->async_wait([this](error_code cancelled) {
-      if (!cancelled) Accept();
+    listener.timer.expires_after(kAcceptPause);
+    listener.timer.async_wait([this, &listener](error_code cancelled) {
+      if (!cancelled) Accept(listener);
     });
   }
 
@@ -211,7 +232,7 @@ class HttpServer::Impl {
     }
     asio::post(*loop.io, [this, &loop, socket = std::move(socket)]() mutable {
       auto session = std::make_shared<HttpSession>(
-          loop.io, std::move(socket), limits_, draining_, handler_, metrics_,
+          loop.io, std::move(socket), limits_, draining_, handler_, metrics_, access_log_,
           [this, &loop](HttpSession* ended) { Remove(loop, ended); });
       loop.sessions.insert(session.get());
       session->Start();
@@ -233,14 +254,14 @@ class HttpServer::Impl {
   }
 
   const HttpLimits limits_;
+  AccessLog* const access_log_;
   HttpHandler& handler_;
   RequestMetrics& metrics_;
   std::atomic<bool> draining_ = false;
   uint16_t port_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
   // Used by the first loop's thread.
-  std::optional<tcp::acceptor> acceptor_;
-  std::optional<asio::steady_timer> accept_timer_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
   size_t next_loop_ = 0;
 
   std::mutex mutex_;

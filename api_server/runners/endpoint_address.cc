@@ -1,63 +1,42 @@
 #include "api_server/runners/endpoint_address.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <memory>
-#include <string_view>
+#include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "base/string_view.h"
+#include "base/host_port.h"
+#include "base/status_macros.h"
 
 namespace chorus {
 namespace {
 
-struct HostPort {
-  std::string host;  // Without brackets.
-  std::string port;
-};
-
-// `endpoint` is of the first form.
-HostPort Split(const std::string& endpoint) {
-  const size_t colon = endpoint.rfind(':');
-  std::string host = endpoint.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  return {std::move(host), endpoint.substr(colon + 1)};
-}
-
-bool IsAddress(const std::string& host) {
-  in6_addr address;  // Room for either.
-  return inet_pton(AF_INET, host.c_str(), &address) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), &address) == 1;
+void SortUnique(std::vector<std::string>& texts) {
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
 }
 
 }  // namespace
 
 absl::Status CheckEndpointAddress(const std::string& endpoint) {
-  const std::string_view text = endpoint;
-  if (text.starts_with("unix:/")) return absl::OkStatus();
-  const size_t colon = text.rfind(':');
-  int port = 0;
-  if (colon == text.npos || colon == 0 || text.find('/') != text.npos ||
-      !absl::SimpleAtoi(AbslView(text.substr(colon + 1)), &port) || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("endpoint must be host:port, with a port from 1 to 65535, or unix:/path: \"",
-                     endpoint, "\""));
-  }
-  return absl::OkStatus();
+  if (endpoint.starts_with("unix:/")) return absl::OkStatus();
+  const absl::StatusOr<HostPort> host_port = HostPort::Parse(endpoint);
+  if (host_port.ok() && host_port->port > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "endpoint must be host:port, with a port from 1 to 65535, or unix:/path: ",
+      host_port.ok() ? absl::StrCat("\"", endpoint, "\"") : host_port.status().message()));
 }
 
 bool HasHostName(const std::string& endpoint) {
-  return !endpoint.starts_with("unix:") && !IsAddress(Split(endpoint).host);
+  const absl::StatusOr<HostPort> host_port = HostPort::Parse(endpoint);
+  return host_port.ok() && !host_port->has_address();
 }
 
 absl::StatusOr<std::vector<std::string>> ResolveEndpoint(const std::string& endpoint) {
-  const HostPort target = Split(endpoint);
+  ASSIGN_OR_RETURN(const HostPort target, HostPort::Parse(endpoint));
   addrinfo hints = {};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -74,16 +53,21 @@ absl::StatusOr<std::vector<std::string>> ResolveEndpoint(const std::string& endp
                     NI_NUMERICHOST) != 0) {
       continue;
     }
-    if (info->ai_family == AF_INET) v4.push_back(absl::StrCat(text, ":", target.port));
-    if (info->ai_family == AF_INET6) v6.push_back(absl::StrCat("[", text, "]:", target.port));
+    std::vector<std::string>& family = info->ai_family == AF_INET6 ? v6 : v4;
+    family.push_back(HostPort{text, target.port}.ToString());
   }
-  std::vector<std::string>& addresses = v4.empty() ? v6 : v4;
-  if (addresses.empty()) {
+  if (v4.empty() && v6.empty()) {
     return absl::UnavailableError(absl::StrCat(target.host, " has no address"));
   }
-  std::sort(addresses.begin(), addresses.end());
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  return std::move(addresses);
+  return ReplicasOf(endpoint, std::move(v4), std::move(v6));
+}
+
+std::vector<std::string> ReplicasOf(const std::string& endpoint, std::vector<std::string> v4,
+                                    std::vector<std::string> v6) {
+  SortUnique(v4);
+  SortUnique(v6);
+  if (v4.size() == 1 && v6.size() == 1) return {endpoint};
+  return v4.empty() ? v6 : v4;
 }
 
 }  // namespace chorus

@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "base/command_words.h"
+#include "base/host_port.h"
+#include "base/status_macros.h"
 #include "runner_server/config/cpu_count.h"
 #include "runner_server/model/dtype.h"
 
@@ -98,6 +100,12 @@ absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* cons
     return absl::InvalidArgumentError("--max_step_tokens must be at least --max_sequences, " +
                                       std::to_string(flags.max_sequences) + ": " +
                                       std::to_string(flags.max_step_tokens));
+  }
+  if (!flags.address.starts_with("unix:")) {
+    RETURN_IF_ERROR(HostPort::Check("--address", flags.address));
+  }
+  if (!flags.metrics_address.empty()) {
+    RETURN_IF_ERROR(HostPort::Check("--metrics_address", flags.metrics_address));
   }
   if (flags.threads == 0) flags.threads = AvailableCores();
   if (flags.name.empty()) {

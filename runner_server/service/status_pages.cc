@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/socket_address.h"
+#include "base/status_macros.h"
 
 namespace chorus {
 namespace {
@@ -31,12 +33,25 @@ int Answer(mg_connection* connection, void* data) {
   return 200;
 }
 
+// civetweb is built without IPv6.
+absl::StatusOr<SocketAddress> FindAddress(const std::string& text) {
+  ASSIGN_OR_RETURN(const HostPort host_port, HostPort::Parse(text));
+  ASSIGN_OR_RETURN(const std::vector<SocketAddress> addresses,
+                   SocketAddress::ResolveToListen(host_port));
+  for (const SocketAddress& address : addresses) {
+    if (!address.is_ipv6()) return address;
+  }
+  return absl::InvalidArgumentError("these pages are served on IPv4 addresses, such as 0.0.0.0");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StatusPages>> StatusPages::Listen(const std::string& address,
                                                                  std::vector<Page> pages) {
+  ASSIGN_OR_RETURN(const SocketAddress listen, FindAddress(address));
   std::unique_ptr<StatusPages> server(new StatusPages(std::move(pages)));
-  const char* const options[] = {"listening_ports", address.c_str(), "num_threads", "2", nullptr};
+  const std::string ports = listen.ToString();
+  const char* const options[] = {"listening_ports", ports.c_str(), "num_threads", "2", nullptr};
   const mg_callbacks callbacks = {};
   server->context_ = mg_start(&callbacks, nullptr, const_cast<const char**>(options));
   if (server->context_ == nullptr) {

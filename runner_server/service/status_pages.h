@@ -25,8 +25,9 @@ class StatusPages {
     std::function<std::string()> make;  // Called by several threads at once.
   };
 
-  // Listens on `address`, HOST:PORT with a numeric host; port 0 is any that is free. UNAVAILABLE if
-  // it cannot.
+  // Listens on `address`, HOST:PORT; port 0 is any that is free. Of IPv4 alone, also where the host
+  // is a name of both families. INVALID_ARGUMENT when that is no such address; when it cannot be
+  // listened on, as SocketAddress::CheckFree().
   static absl::StatusOr<std::unique_ptr<StatusPages>> Listen(const std::string& address,
                                                              std::vector<Page> pages);
 

@@ -18,7 +18,7 @@
 #include <string>
 
 #include "base/signal_fd.h"
-#include "cli/socket_address.h"
+#include "base/socket_address.h"
 
 namespace {
 

@@ -20,11 +20,14 @@ TEST(CheckEndpointAddress, TakesHostAndPortOrASocket) {
 TEST(CheckEndpointAddress, RefusesTheRestWithItsValue) {
   for (const std::string endpoint :
        {"", "localhost", ":80", "localhost:", "localhost:0", "localhost:65536", "localhost:http",
-        "localhost:-1", "http://localhost:80", "unix:", "unix:relative"}) {
-    EXPECT_EQ(CheckEndpointAddress(endpoint),
-              absl::InvalidArgumentError(absl::StrCat(
-                  "endpoint must be host:port, with a port from 1 to 65535, or unix:/path: \"",
-                  endpoint, "\"")))
+        "localhost:-1", "http://localhost:80", "unix:", "unix:relative", "::1", "::1:50061",
+        "[::1]", "[::]", "a b:1"}) {
+    const absl::Status status = CheckEndpointAddress(endpoint);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << endpoint;
+    EXPECT_THAT(std::string(status.message()),
+                testing::AllOf(testing::StartsWith("endpoint must be host:port, with a port from 1 "
+                                                   "to 65535, or unix:/path: "),
+                               testing::HasSubstr("\"" + endpoint + "\"")))
         << endpoint;
   }
 }
@@ -42,7 +45,19 @@ TEST(ResolveEndpoint, GivesAddressesWithThePort) {
   const auto addresses = ResolveEndpoint("localhost:50061");
   ASSERT_TRUE(addresses.ok()) << addresses.status();
   EXPECT_THAT(*addresses, testing::AnyOf(testing::ElementsAre("127.0.0.1:50061"),
-                                         testing::ElementsAre("[::1]:50061")));
+                                         testing::ElementsAre("[::1]:50061"),
+                                         testing::ElementsAre("localhost:50061")));
+}
+
+TEST(ReplicasOf, AreTheIpv4AddressesOrTheNameThatHasOneOfEach) {
+  using testing::ElementsAre;
+  EXPECT_THAT(ReplicasOf("a:1", {"10.0.0.2:1", "10.0.0.1:1", "10.0.0.2:1"}, {}),
+              ElementsAre("10.0.0.1:1", "10.0.0.2:1"));
+  EXPECT_THAT(ReplicasOf("a:1", {}, {"[::2]:1", "[::1]:1"}), ElementsAre("[::1]:1", "[::2]:1"));
+  EXPECT_THAT(ReplicasOf("a:1", {"10.0.0.1:1", "10.0.0.2:1"}, {"[::1]:1", "[::2]:1"}),
+              ElementsAre("10.0.0.1:1", "10.0.0.2:1"));
+  EXPECT_THAT(ReplicasOf("localhost:1", {"127.0.0.1:1", "127.0.0.1:1"}, {"[::1]:1"}),
+              ElementsAre("localhost:1"));
 }
 
 TEST(ResolveEndpoint, SaysWhichNameIsUnknown) {

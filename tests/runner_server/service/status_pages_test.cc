@@ -54,7 +54,17 @@ TEST_F(StatusPagesTest, RefusesOtherPathsAndMethods) {
 TEST_F(StatusPagesTest, SaysThatAnAddressIsTaken) {
   const std::string address = absl::StrCat("127.0.0.1:", pages_->port());
   EXPECT_EQ(StatusPages::Listen(address, {}).status(),
-            absl::UnavailableError("cannot listen on " + address));
+            absl::AlreadyExistsError("another program listens on " + address));
+}
+
+TEST_F(StatusPagesTest, ListensOnIpv4) {
+  EXPECT_TRUE(StatusPages::Listen("localhost:0", {}).ok());
+  EXPECT_TRUE(StatusPages::Listen("0.0.0.0:0", {}).ok());
+  for (const char* address : {"[::1]:0", "9061", ":9061", "localhost", "127.0.0.1:65536"}) {
+    EXPECT_FALSE(StatusPages::Listen(address, {}).ok()) << address;
+  }
+  EXPECT_THAT(std::string(StatusPages::Listen("192.0.2.1:0", {}).status().message()),
+              HasSubstr("not an address of this machine"));
 }
 
 }  // namespace

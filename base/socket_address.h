@@ -1,0 +1,64 @@
+#pragma once
+
+// A TCP address to listen on or to connect to. All servers of the tree, HTTP and gRPC, listen on
+// what this says: 0.0.0.0 is every IPv4 address of the machine, [::] every one of both families,
+// and a name the addresses it has, of both families.
+//
+// Thread safety: a value.
+
+#include <sys/socket.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/host_port.h"
+
+namespace chorus {
+
+class SocketAddress {
+ public:
+  // "127.0.0.1:3000" or "[::1]:3000"; no names. INVALID_ARGUMENT quotes the text.
+  static absl::StatusOr<SocketAddress> Parse(std::string_view host_port);
+
+  // What the socket `fd` is bound to.
+  static SocketAddress OfSocket(int fd);
+
+  // Every address of the host, at least one; a name may ask the network. INVALID_ARGUMENT names the
+  // host.
+  static absl::StatusOr<std::vector<SocketAddress>> Resolve(const HostPort& host_port);
+
+  // Those addresses of the host on which a server could listen now. A name's that this machine does
+  // not have are left out, if it has one. Errors as Resolve() and CheckFree().
+  static absl::StatusOr<std::vector<SocketAddress>> ResolveToListen(const HostPort& host_port);
+
+  // "127.0.0.1:3000", "[::1]:3000".
+  std::string ToString() const;
+
+  int port() const;
+  void set_port(int port);
+  bool is_ipv6() const { return storage_.ss_family == AF_INET6; }
+  const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  socklen_t size() const { return size_; }
+
+  // OK if a server could listen here now. ALREADY_EXISTS when another does, NOT_FOUND when the
+  // address is not this machine's, PERMISSION_DENIED.
+  absl::Status CheckFree() const;
+
+  // Why listening here failed with `error`, an errno; codes as CheckFree().
+  absl::Status ListenError(int error) const;
+
+  // A socket that listens here, the caller's to close. With `only_ipv6`, [::] is the IPv6 addresses
+  // alone. Errors as CheckFree().
+  absl::StatusOr<int> Listen(bool only_ipv6 = false) const;
+
+ private:
+  SocketAddress(const sockaddr* address, socklen_t size);
+
+  sockaddr_storage storage_ = {};
+  socklen_t size_;
+};
+
+}  // namespace chorus
