@@ -14,6 +14,8 @@
 #include "api_server/graph/graph_config.h"
 #include "api_server/runners/endpoint_address.h"
 #include "base/command_words.h"
+#include "base/duration_buckets.h"
+#include "base/host_port.h"
 #include "base/status_macros.h"
 #include "config/yaml_proto.h"
 
@@ -69,7 +71,7 @@ class Maker {
     if (!limits.has_max_timeout()) return;
     out.max_timeout = absl::Seconds(limits.max_timeout().seconds()) +
                       absl::Nanoseconds(limits.max_timeout().nanos());
-    if (out.max_timeout <= absl::ZeroDuration() || out.max_timeout > absl::Hours(24)) {
+    if (out.max_timeout <= absl::ZeroDuration() || out.max_timeout > kLongestMaxTimeout) {
       Error("limits.max_timeout must be greater than 0 and at most 24h: ",
             absl::FormatDuration(out.max_timeout));
     }
@@ -173,6 +175,11 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
               "Upon SIGTERM, how long to keep serving while reporting not ready");
   AddDuration(app, "--drain_timeout", flags.drain_timeout,
               "How long calls in progress may then go on before they are cancelled");
+  AddDuration(app, "--keep_alive_timeout", flags.keep_alive_timeout,
+              "How long an HTTP connection may wait for its next request; more than the proxies in "
+              "front keep theirs");
+  app.add_flag("--access_log,!--no-access_log", flags.access_log,
+               "Write a line for each call to standard error (on by default)");
   app.add_option("--ports_file", flags.ports_file,
                  "Written once listening: the lines http=HOST:PORT and grpc=HOST:PORT")
       ->type_name("FILE");
@@ -197,6 +204,8 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
         absl::StrCat(command.mistake.empty() ? error.what() : command.mistake,
                      "\nRun with --help for the flags."));
   }
+  RETURN_IF_ERROR(HostPort::Check("--http_address", flags.http_address));
+  RETURN_IF_ERROR(HostPort::Check("--grpc_address", flags.grpc_address));
   return flags;
 }
 

@@ -38,6 +38,8 @@ struct Flags {
   bool runner_metrics = false;  // On the gateway's page, too.
   absl::Duration drain_delay;   // Between "not ready" and refusing calls.
   absl::Duration drain_timeout = absl::Seconds(30);
+  absl::Duration keep_alive_timeout = absl::Seconds(75);  // Of HTTP, between two requests.
+  bool access_log = true;
   std::string ports_file;      // Empty: none.
   std::string check_health;    // A server to ask how it is, instead of being one. Empty: be one.
   bool print_openapi = false;  // Instead of serving.

@@ -140,7 +140,9 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
                                   .io_threads = flags.io_threads,
                                   .runner_metrics = flags.runner_metrics,
                                   .drain_delay = flags.drain_delay,
-                                  .drain_timeout = flags.drain_timeout},
+                                  .drain_timeout = flags.drain_timeout,
+                                  .keep_alive_timeout = flags.keep_alive_timeout,
+                                  .access_log = flags.access_log},
                                  config));
   LOG(INFO) << "listening http=" << server->http_address() << " grpc=" << server->grpc_address();
   if (!flags.ports_file.empty()) {

@@ -5,7 +5,6 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/impl/server_builder_plugin.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 #include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
 #include "base/grpc_connection.h"
+#include "base/grpc_listen.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "proto/chorus/v1/inference.pb.h"
@@ -96,12 +96,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
 Server::Server(const Options& options, const Config& config)
     : options_(options),
       config_(config),
-      metrics_(metrics_registry_, "chorus", CHORUS_VERSION),
+      metrics_(metrics_registry_, "chorus", CHORUS_VERSION, config.limits.max_timeout),
       admission_(config.limits.max_concurrent_requests),
       workers_(std::make_unique<WorkerPool>(kNumWorkers)),
       readers_(std::make_unique<WorkerPool>(kNumReaders)) {}
 
 absl::Status Server::Create() {
+  if (options_.access_log) access_log_.emplace();
   RETURN_IF_ERROR(CreateExecutor());
   handler_ = std::make_unique<InferenceHandler>(*executor_, admission_, metrics_);
   handler_->Register(methods_);
@@ -127,7 +128,8 @@ absl::Status Server::CreateExecutor() {
   }
   std::vector<std::string> names;
   for (const auto& [name, client] : runners_) names.push_back(name);
-  graph_metrics_ = std::make_unique<GraphMetrics>(metrics_registry_, names);
+  graph_metrics_ =
+      std::make_unique<GraphMetrics>(metrics_registry_, names, config_.limits.max_timeout);
   executor_ = std::make_unique<Executor>(config_.graphs, runners_, absl::Now, graph_metrics_.get(),
                                          workers_.get());
   return absl::OkStatus();
@@ -147,6 +149,8 @@ absl::Status Server::CreateHttp() {
   options.limits.max_body_bytes = config_.limits.max_body_bytes;
   options.limits.max_connections = config_.limits.max_connections;
   options.limits.max_timeout = config_.limits.max_timeout;
+  options.limits.keep_alive_timeout = options_.keep_alive_timeout;
+  options.access_log = access_log();
   ASSIGN_OR_RETURN(http_server_, HttpServer::Create(options, *router_, metrics_));
   http_address_ = WithPort(options_.http_address, http_server_->port());
   return absl::OkStatus();
@@ -168,12 +172,13 @@ HttpRouter::FinishMetrics Server::MakeFinishMetrics() {
 
 absl::Status Server::CreateGrpc() {
   grpc_front_ = std::make_unique<GrpcFront>(
-      *handler_, metrics_, GrpcFront::Options{.max_timeout = config_.limits.max_timeout});
+      *handler_, metrics_,
+      GrpcFront::Options{.max_timeout = config_.limits.max_timeout, .access_log = access_log()});
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
-  int port = 0;
-  builder.AddListeningPort(options_.grpc_address, grpc::InsecureServerCredentials(), &port);
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcListener> listener,
+                   GrpcListener::Add(options_.grpc_address, builder));
   // Without this a second server on the port would take half of its calls, silently.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits.max_body_bytes) +
@@ -184,10 +189,9 @@ absl::Status Server::CreateGrpc() {
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr) {
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot listen for gRPC on ", options_.grpc_address,
-                     ": is the address this machine's, and the port free?"));
+        absl::StrCat("cannot listen for gRPC on ", options_.grpc_address));
   }
-  grpc_address_ = WithPort(options_.grpc_address, port);
+  grpc_address_ = WithPort(options_.grpc_address, listener->port());
   return absl::OkStatus();
 }
 

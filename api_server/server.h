@@ -21,11 +21,13 @@
 #include <prometheus/registry.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "api_server/config.h"
+#include "api_server/front/access_log.h"
 #include "api_server/front/admission.h"
 #include "api_server/front/grpc_front.h"
 #include "api_server/front/http_router.h"
@@ -55,6 +57,8 @@ class Server {
     bool runner_metrics = false;  // Whether /metrics has those of the runners, too.
     absl::Duration drain_delay;
     absl::Duration drain_timeout;
+    absl::Duration keep_alive_timeout = absl::Seconds(75);
+    bool access_log = true;
   };
 
   // Listens and serves at once; until its runners are healthy it answers 503. An error names the
@@ -81,6 +85,9 @@ class Server {
  private:
   Server(const Options& options, const Config& config);
 
+  // Null where it is not wanted.
+  AccessLog* access_log() { return access_log_.has_value() ? &*access_log_ : nullptr; }
+
   absl::Status Create();
   absl::Status CreateExecutor();
   absl::Status CreateHttp();
@@ -98,6 +105,7 @@ class Server {
   std::string grpc_address_;
 
   // In the order they are made; ~Server says in which they go.
+  std::optional<AccessLog> access_log_;  // None where it is not wanted.
   HealthBoard health_;
   prometheus::Registry metrics_registry_;
   RequestMetrics metrics_;

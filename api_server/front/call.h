@@ -2,6 +2,7 @@
 
 // What accompanies one request from the moment it is received, over gRPC and HTTP alike.
 
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -10,10 +11,21 @@
 
 namespace chorus {
 
-// What the reply says of the call beside its message: header fields, or trailing metadata.
+// What a call came to, for the access log; 0 where it has no such thing.
+struct CallUsage {
+  uint64_t prompt_tokens = 0;       // Of all its texts together,
+  uint64_t generated_tokens = 0;    // as here.
+  absl::Duration queue_time;        // The longest that a text waited for its first step.
+  absl::Duration first_token_time;  // Until the first text had its first token.
+};
+
+// What is said of the call beside its message.
 struct ReplyNotes {
+  // In the reply's header fields, or trailing metadata.
   std::string finish_reason;  // X-Chorus-Finish-Reason: why a text ended before its time.
   std::string server_timing;  // Server-Timing
+
+  CallUsage usage;
 };
 
 struct Call {

@@ -60,17 +60,19 @@ std::string Offered(const grpc::CallbackServerContext& context, const char* key)
 // What a call has beside its request: who makes it, how long it waits, and how it ended.
 class CallState {
  public:
-  explicit CallState(std::unique_ptr<RequestMetrics::Request> metrics)
-      : metrics_(std::move(metrics)) {}
+  // `access_log` may be null.
+  CallState(std::unique_ptr<RequestMetrics::Request> metrics, AccessLog* access_log)
+      : metrics_(std::move(metrics)), access_log_(access_log) {}
 
   Call Begin(grpc::CallbackServerContext& context, absl::Duration max_timeout) {
     context_ = &context;
     request_id_ = TakeRequestId(Offered(context, kRequestIdKey));
+    traceparent_ = TakeTraceparent(Offered(context, kTraceparentKey));
     context.AddInitialMetadata(kRequestIdKey, request_id_);
     return {.deadline = std::min(absl::FromChrono(context.deadline()), absl::Now() + max_timeout),
             .stop = stop_.get_token(),
             .request_id = request_id_,
-            .traceparent = TakeTraceparent(Offered(context, kTraceparentKey)),
+            .traceparent = traceparent_,
             .notes = notes_};
   }
 
@@ -85,18 +87,26 @@ class CallState {
       context_->AddTrailingMetadata("server-timing", notes_->server_timing);
     }
     metrics_->Finish(HttpStatus(status));
-    VLOG(1) << "request=" << request_id_ << " protocol=grpc endpoint=" << metrics_->endpoint()
-            << " status=" << absl::StatusCodeToString(status.code())
-            << " duration=" << metrics_->elapsed();
+    if (access_log_ != nullptr) {
+      access_log_->Write({.request_id = request_id_,
+                          .traceparent = traceparent_,
+                          .protocol = "grpc",
+                          .route = metrics_->endpoint(),
+                          .status = HttpStatus(status),
+                          .duration = metrics_->elapsed(),
+                          .usage = notes_->usage});
+    }
     return status.ok() ? grpc::Status::OK : WithDetails(ToPublicStatus(status, request_id_));
   }
 
  private:
   const std::unique_ptr<RequestMetrics::Request> metrics_;
+  AccessLog* const access_log_;
   const std::shared_ptr<ReplyNotes> notes_ = std::make_shared<ReplyNotes>();
   grpc::CallbackServerContext* context_ = nullptr;
   std::stop_source stop_;
   std::string request_id_;
+  std::string traceparent_;
 };
 
 // One unary call. Deletes itself when gRPC has done with it.
@@ -106,8 +116,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   using Method = absl::Status (InferenceHandler::*)(Request, Call,
                                                     InferenceHandler::Done<Response>);
 
-  UnaryCall(std::unique_ptr<RequestMetrics::Request> metrics, Response* response)
-      : state_(std::move(metrics)), response_(response) {}
+  UnaryCall(std::unique_ptr<RequestMetrics::Request> metrics, AccessLog* access_log,
+            Response* response)
+      : state_(std::move(metrics), access_log), response_(response) {}
 
   void Begin(InferenceHandler& handler, Method method, const Received<Request>& request,
              grpc::CallbackServerContext& context, absl::Duration max_timeout) {
@@ -189,8 +200,9 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
  public:
   using Method = absl::Status (InferenceHandler::*)(Request, Call, std::shared_ptr<EventQueue>);
 
-  StreamCall(std::unique_ptr<RequestMetrics::Request> metrics, absl::Duration write_timeout)
-      : state_(std::move(metrics)), watch_(std::make_shared<SlowReaderWatch>(write_timeout)) {}
+  StreamCall(std::unique_ptr<RequestMetrics::Request> metrics, const GrpcFront::Options& options)
+      : state_(std::move(metrics), options.access_log),
+        watch_(std::make_shared<SlowReaderWatch>(options.write_timeout)) {}
 
   void Begin(InferenceHandler& handler, Method method, const Received<Request>& request,
              grpc::CallbackServerContext& context, absl::Duration max_timeout) {
@@ -268,7 +280,8 @@ class Service final : public v1::InferenceService::CallbackService {
         name, [this, method, endpoint = EndpointOf(name)](grpc::CallbackServerContext* context,
                                                           const Received<Request>* request,
                                                           Response* response) {
-          auto* call = new UnaryCall<Request, Response>(metrics_.Start(endpoint), response);
+          auto* call = new UnaryCall<Request, Response>(metrics_.Start(endpoint),
+                                                        options_.access_log, response);
           call->Begin(handler_, method, *request, *context, options_.max_timeout);
           return call;
         });
@@ -280,7 +293,7 @@ class Service final : public v1::InferenceService::CallbackService {
     AddHandler<grpc::internal::CallbackServerStreamingHandler<Received<Request>, v1::StreamEvent>>(
         name, [this, method, endpoint = EndpointOf(name)](grpc::CallbackServerContext* context,
                                                           const Received<Request>* request) {
-          auto* call = new StreamCall<Request>(metrics_.Start(endpoint), options_.write_timeout);
+          auto* call = new StreamCall<Request>(metrics_.Start(endpoint), options_);
           call->Begin(handler_, method, *request, *context, options_.max_timeout);
           return call;
         });

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "absl/time/time.h"
+#include "api_server/front/access_log.h"
 #include "api_server/front/inference_handler.h"
 #include "api_server/front/request_metrics.h"
 
@@ -28,6 +29,7 @@ class GrpcFront {
   struct Options {
     absl::Duration max_timeout = absl::Seconds(300);   // A call's deadline, unless it asks less.
     absl::Duration write_timeout = absl::Seconds(30);  // For an event to be taken; cancelled.
+    AccessLog* access_log = nullptr;                   // Gets each call. Null: none does.
   };
 
   // `handler` and `metrics` must outlive the front.

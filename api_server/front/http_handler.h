@@ -23,6 +23,8 @@ class HttpHandler {
     std::string_view endpoint;
     // Not OK when the request line and header alone are enough to refuse the request.
     absl::Status refusal;
+    // Whether the request is a call; probes, metrics and pages are none, and not in the access log.
+    bool is_call = true;
   };
 
   virtual ~HttpHandler() = default;

@@ -102,7 +102,9 @@ HttpRouter::HttpRouter(const Transcoder& transcoder, const MethodRegistry& metho
 HttpHandler::Match HttpRouter::MatchHead(const HttpRequest& head) const {
   if (const auto own = own_routes_.find(head.path()); own != own_routes_.end()) {
     const absl::Status status = CheckOwnMethod(head);
-    return {own->first, IsAnswerToOptions(head, status) ? absl::OkStatus() : status};
+    return {.endpoint = own->first,
+            .refusal = IsAnswerToOptions(head, status) ? absl::OkStatus() : status,
+            .is_call = false};
   }
   const absl::StatusOr<Route> route = transcoder_.Match(head.method, head.target);
   if (IsAnswerToOptions(head, route.status())) return {kOtherEndpoint, absl::OkStatus()};

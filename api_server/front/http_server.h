@@ -10,7 +10,8 @@
 //
 // A client whose connection ends while its request is being worked on has left: the call's stop
 // token is stopped. The end of input counts as that too, although a client may close one direction
-// only and wait: most servers take it so, and those who wait keep the connection whole.
+// only and wait: the two look alike, and who waits keeps the connection whole
+// (docs/decisions/0019). Such a client is told so, with the code 499.
 //
 // Shutdown: Drain(), then destruction, after which no callback runs. What is still in progress when
 // the server is destroyed is cancelled; its late completions are dropped.
@@ -23,20 +24,22 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "api_server/front/access_log.h"
 #include "api_server/front/http_handler.h"
 #include "api_server/front/request_metrics.h"
 
 namespace chorus {
 
 struct HttpLimits {
-  size_t max_head_bytes = 16 << 10;                       // Request line and header block; 431.
-  size_t max_fields = 100;                                // 431.
-  size_t max_target_bytes = 8 << 10;                      // 414.
-  size_t max_body_bytes = 1 << 20;                        // 413.
-  size_t max_connections = 10'000;                        // 503, and closed.
-  absl::Duration head_timeout = absl::Seconds(10);        // From the first byte; 408.
-  absl::Duration body_idle_timeout = absl::Seconds(20);   // Between two reads; 408.
-  absl::Duration keep_alive_timeout = absl::Seconds(75);  // Between two requests; closed.
+  size_t max_head_bytes = 16 << 10;                      // Request line and header block; 431.
+  size_t max_fields = 100;                               // 431.
+  size_t max_target_bytes = 8 << 10;                     // 414.
+  size_t max_body_bytes = 1 << 20;                       // 413.
+  size_t max_connections = 10'000;                       // 503, and closed.
+  absl::Duration head_timeout = absl::Seconds(10);       // From the first byte; 408.
+  absl::Duration body_idle_timeout = absl::Seconds(20);  // Between two reads; 408.
+  // Between two requests; closed. Zero: every reply is its connection's last.
+  absl::Duration keep_alive_timeout = absl::Seconds(75);
   absl::Duration write_timeout = absl::Seconds(30);  // For what is written to be taken; closed.
   absl::Duration heartbeat_interval = absl::Seconds(15);  // Of a stream that has nothing to say.
   absl::Duration linger_timeout = absl::Seconds(2);       // For the client to close after us.
@@ -46,14 +49,15 @@ struct HttpLimits {
 class HttpServer {
  public:
   struct Options {
-    std::string address = "0.0.0.0:3000";  // "host:port"; "[::]:3000"; port 0 takes a free one.
+    std::string address = "0.0.0.0:3000";  // See base/socket_address.h; port 0 takes a free one.
     int num_io_threads = 2;                // At least 1.
     HttpLimits limits;
+    AccessLog* access_log = nullptr;  // Gets each call but reads that succeed. Null: none does.
   };
 
   // Binds and listens, but accepts only after Start(). `handler` and `metrics` must outlive the
   // server, and `handler` every completion it has been given. INVALID_ARGUMENT when the address is
-  // not one; FAILED_PRECONDITION when it cannot be listened on, with the system's reason.
+  // not one; when it cannot be listened on, as SocketAddress::CheckFree().
   static absl::StatusOr<std::unique_ptr<HttpServer>> Create(const Options& options,
                                                             HttpHandler& handler,
                                                             RequestMetrics& metrics);

@@ -45,7 +45,7 @@ std::string_view Find(const HttpRequest& request, std::string_view name) {
 
 HttpSession::HttpSession(std::shared_ptr<asio::io_context> io, Socket socket,
                          const HttpLimits& limits, const std::atomic<bool>& draining,
-                         HttpHandler& handler, RequestMetrics& metrics,
+                         HttpHandler& handler, RequestMetrics& metrics, AccessLog* access_log,
                          std::function<void(HttpSession*)> on_destroyed)
     : io_(std::move(io)),
       socket_(std::move(socket)),
@@ -54,6 +54,7 @@ HttpSession::HttpSession(std::shared_ptr<asio::io_context> io, Socket socket,
       draining_(draining),
       handler_(handler),
       metrics_(metrics),
+      access_log_(access_log),
       on_destroyed_(std::move(on_destroyed)),
       scanner_(ToHeadLimits(limits)) {}
 
@@ -128,8 +129,20 @@ void HttpSession::OnReadable(error_code error) {
     received_.append(bytes.data(), num_bytes);
   }
   if (error == asio::error::would_block) return Read();
+  if (error == asio::error::eof && (state_ == State::kHandling || state_ == State::kStreaming)) {
+    return OnHalfClosed();
+  }
   if (error) return OnClientGone();
   Advance();
+}
+
+void HttpSession::OnHalfClosed() {
+  const absl::Status why = absl::CancelledError(
+      "the client ended its side of the connection before the reply was whole, "
+      "which counts as leaving: keep it open until then");
+  stop_.request_stop();
+  close_after_ = true;
+  return streaming_.has_value() ? FailStream(why) : SendError(why);
 }
 
 void HttpSession::OnClientGone() {
@@ -158,7 +171,12 @@ void HttpSession::OnTimeout() {
       if (received_.empty()) return Close();
       return SendErrorAndClose(HttpError(408, "the request's head did not arrive in time"));
     case State::kBody:
-      return SendErrorAndClose(HttpError(408, "the request's body did not arrive in time"));
+      if (!awaiting_deadline_) {
+        return SendErrorAndClose(HttpError(408, "the request's body did not arrive in time"));
+      }
+      metrics_.CountRejected(Rejection::kDeadline);
+      return SendErrorAndClose(
+          absl::DeadlineExceededError("the call's deadline came before all of its body"));
     case State::kHandling:
       stop_.request_stop();
       return SendError(
@@ -218,7 +236,9 @@ bool HttpSession::AdvanceBody() {
   }
   received_.erase(0, *num_taken);
   if (!exchange_.body->done()) {
-    Arm(std::min(limits_.body_idle_timeout, exchange_.call.deadline - absl::Now()));
+    const absl::Duration left = exchange_.call.deadline - absl::Now();
+    awaiting_deadline_ = left <= limits_.body_idle_timeout;
+    Arm(awaiting_deadline_ ? left : limits_.body_idle_timeout);
     return false;
   }
   Handle();
@@ -233,6 +253,7 @@ void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
   exchange_.call.traceparent = TakeTraceparent(Find(request, "traceparent"));
   const HttpHandler::Match match = handler_.MatchHead(request);
   exchange_.metrics = metrics_.Start(match.endpoint);
+  exchange_.is_call = match.is_call;
   exchange_.refusal = CheckHead(match);
   absl::StatusOr<RequestBody> body = RequestBody::Create(exchange_.head, limits_.max_body_bytes);
   if (!body.ok()) return SendErrorAndClose(body.status());
@@ -294,11 +315,15 @@ void HttpSession::Handle() {
   exchange_.head.request = {.method = request.method, .minor_version = request.minor_version};
   std::optional<HttpReply> reply =
       handler_.Handle(std::move(request), exchange_.call, std::move(done));
-  if (reply.has_value()) Send(*std::move(reply));
+  if (!reply.has_value()) return;
+  exchange_.completed = reply->stream == nullptr;
+  Send(*std::move(reply));
 }
 
 void HttpSession::OnReply(uint64_t exchange_number, HttpReply reply) {
-  if (state_ == State::kHandling && exchange_number == exchange_number_) Send(std::move(reply));
+  if (state_ != State::kHandling || exchange_number != exchange_number_) return;
+  exchange_.completed = true;
+  Send(std::move(reply));
 }
 
 void HttpSession::SendErrorAndClose(const absl::Status& error) {
@@ -314,10 +339,15 @@ void HttpSession::SendError(const absl::Status& error) {
   Send(handler_.ErrorReply(error, exchange_.call.request_id));
 }
 
+bool HttpSession::IsLastReply() const {
+  return draining_ || !exchange_.head.keep_alive ||
+         limits_.keep_alive_timeout == absl::ZeroDuration();
+}
+
 void HttpSession::Send(HttpReply reply) {
   if (reply.stream != nullptr) return BeginStream(std::move(reply));
   state_ = State::kWriting;
-  if (draining_ || !exchange_.head.keep_alive) close_after_ = true;
+  if (IsLastReply()) close_after_ = true;
   exchange_.metrics->Finish(reply.status);
   Log(reply.status, reply.body.size());
   reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.call.request_id,
@@ -368,6 +398,7 @@ void HttpSession::OnEvents(uint64_t exchange_number) {
   streaming_->awaiting = false;
   if (state_ != State::kStreaming) return;  // They are taken when the heartbeat is written.
   HttpStream::Piece piece = streaming_->reply.stream->Take();
+  exchange_.completed = piece.end.has_value();
   const bool failed = piece.end.has_value() && !piece.end->ok();
   if (failed && piece.bytes.empty()) return FailStream(*piece.end);
   streaming_->end = std::move(piece.end);
@@ -393,7 +424,7 @@ void HttpSession::WriteStream(std::string bytes) {
   reply_head_.clear();
   if (!std::exchange(streaming_->head_sent, true)) {
     // Only its end tells HTTP/1.0 where the body ends.
-    if (draining_ || !exchange_.head.keep_alive || minor_version == 0) close_after_ = true;
+    if (IsLastReply() || minor_version == 0) close_after_ = true;
     reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.call.request_id,
                                           .minor_version = minor_version,
                                           .close = close_after_,
@@ -447,11 +478,20 @@ void HttpSession::Close() {
 }
 
 void HttpSession::Log(int status, size_t body_bytes) const {
-  VLOG(1) << "request=" << exchange_.call.request_id
-          << " traceparent=" << exchange_.call.traceparent
-          << " protocol=http method=" << exchange_.head.request.method
-          << " endpoint=" << exchange_.metrics->endpoint() << " status=" << status
-          << " reply_bytes=" << body_bytes << " duration=" << exchange_.metrics->elapsed();
+  const std::string& method = exchange_.head.request.method;
+  const AccessLogEntry entry = {
+      .request_id = exchange_.call.request_id,
+      .traceparent = exchange_.call.traceparent,
+      .protocol = "http",
+      .method = method,
+      .route = exchange_.metrics->endpoint(),
+      .status = status,
+      .duration = exchange_.metrics->elapsed(),
+      .usage = exchange_.completed ? exchange_.call.notes->usage : CallUsage(),
+      .reply_bytes = body_bytes};
+  const bool is_read = (method == "GET" || method == "HEAD") && status < 400;
+  if (access_log_ != nullptr && exchange_.is_call && !is_read) return access_log_->Write(entry);
+  VLOG(1) << entry.ToString();
 }
 
 }  // namespace chorus

@@ -43,11 +43,12 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
 
-  // `socket` runs on `io`. All references must outlive the session. Once `draining` is set every
-  // reply is the connection's last. `on_destroyed` is called by the destructor.
+  // `socket` runs on `io`. All references must outlive the session, and `access_log` where it is
+  // not null. Once `draining` is set every reply is the connection's last. `on_destroyed` is called
+  // by the destructor.
   HttpSession(std::shared_ptr<boost::asio::io_context> io, Socket socket, const HttpLimits& limits,
               const std::atomic<bool>& draining, HttpHandler& handler, RequestMetrics& metrics,
-              std::function<void(HttpSession*)> on_destroyed);
+              AccessLog* access_log, std::function<void(HttpSession*)> on_destroyed);
   ~HttpSession();
 
   void Start();
@@ -82,7 +83,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     Call call;
     std::unique_ptr<RequestMetrics::Request> metrics;
     std::optional<RequestBody> body;
-    absl::Status refusal;  // Known from the head; sent when the body has been read.
+    absl::Status refusal;    // Known from the head; sent when the body has been read.
+    bool is_call = true;     // For the access log.
+    bool completed = false;  // By the handler, which writes no more of the call's notes.
   };
 
   // A reply that is a stream, until all of it has been written.
@@ -96,6 +99,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   void Read();
   void OnReadable(boost::system::error_code error);
+  // The client sends no more, while its request is being worked on. Whether it still reads cannot
+  // be known: the call is cancelled, and the reply says so to those who do.
+  void OnHalfClosed();
   void OnClientGone();
   void Arm(absl::Duration timeout);
   void OnTimeout();
@@ -115,6 +121,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void OnReply(uint64_t exchange_number, HttpReply reply);
   void SendError(const absl::Status& error);
   void SendErrorAndClose(const absl::Status& error);
+  bool IsLastReply() const;
   void Send(HttpReply reply);
   void OnWritten(boost::system::error_code error);
 
@@ -140,13 +147,15 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   const std::atomic<bool>& draining_;
   HttpHandler& handler_;
   RequestMetrics& metrics_;
+  AccessLog* const access_log_;
   const std::function<void(HttpSession*)> on_destroyed_;
 
   State state_ = State::kHead;
-  bool reading_ = false;       // A wait for readability is outstanding.
-  bool close_after_ = false;   // The reply being written is the last.
-  uint64_t timer_number_ = 0;  // Of the present timer; earlier ones are void.
-  std::string received_;       // Not yet used.
+  bool reading_ = false;            // A wait for readability is outstanding.
+  bool close_after_ = false;        // The reply being written is the last.
+  bool awaiting_deadline_ = false;  // In kBody the timer is that of the call's deadline.
+  uint64_t timer_number_ = 0;       // Of the present timer; earlier ones are void.
+  std::string received_;            // Not yet used.
   HeadScanner scanner_;
   Exchange exchange_;
   uint64_t exchange_number_ = 0;        // Tells a late completion from the present one.

@@ -97,11 +97,13 @@ Executor::Done<Result> Reply(Admission::Permit permit, InferenceHandler::Done<Re
 // The completion of a streamed run: gives the permit back and closes the stream.
 Executor::Done<std::vector<GraphResult>> EndStream(Admission::Permit permit,
                                                    std::shared_ptr<EventQueue> events,
-                                                   std::shared_ptr<StreamingListener> listener) {
-  return [permit = std::move(permit), events = std::move(events), listener = std::move(listener)](
-             absl::StatusOr<std::vector<GraphResult>> results) mutable {
+                                                   std::shared_ptr<StreamingListener> listener,
+                                                   std::shared_ptr<ReplyNotes> notes) {
+  return [permit = std::move(permit), events = std::move(events), listener = std::move(listener),
+          notes = std::move(notes)](absl::StatusOr<std::vector<GraphResult>> results) mutable {
     { const Admission::Permit end = std::move(permit); }
     if (!results.ok()) return events->End(results.status());
+    notes->usage = UsageOf(*results);
     listener->End(results->front().seed);
   };
 }
@@ -155,9 +157,9 @@ absl::Status InferenceHandler::StreamGraph(const std::string& graph, Request req
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain());
+  auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
   return executor_.RunGraph(graph, std::move(*request.mutable_text()), overrides,
-                            ToContext(std::move(call)), listener,
-                            EndStream(std::move(permit), std::move(events), listener));
+                            ToContext(std::move(call)), listener, std::move(end));
 }
 
 absl::Status InferenceHandler::ClassifyGeneratedTexts(
@@ -204,9 +206,9 @@ absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call 
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain());
+  auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
   return executor_.Generate(request.model(), std::move(*request.mutable_text()), overrides,
-                            ToContext(std::move(call)), listener,
-                            EndStream(std::move(permit), std::move(events), listener));
+                            ToContext(std::move(call)), listener, std::move(end));
 }
 
 absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
@@ -237,7 +239,8 @@ absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
                            .offset = request.offset(),
                            .split_special_tokens = request.split_special_tokens()};
   if (request.has_limit()) params.limit = request.limit();
-  const auto make = [](TokenizedText text) {
+  const auto make = [notes = call.notes](TokenizedText text) {
+    notes->usage.prompt_tokens = text.num_tokens;
     v1::TokenizeResponse response;
     response.set_num_tokens(text.num_tokens);
     response.mutable_ids()->Add(text.ids.begin(), text.ids.end());

@@ -33,7 +33,10 @@ v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
 v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
                                         const v1::GenerateRequest& request);
 
-// What the reply's header fields say of these texts.
+// What these texts took.
+CallUsage UsageOf(const std::vector<GraphResult>& results);
+
+// What is said of these texts beside the reply.
 void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes);
 
 }  // namespace chorus

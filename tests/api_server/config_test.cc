@@ -33,6 +33,8 @@ TEST(ParseFlags, HasDefaults) {
   EXPECT_EQ((*flags)->io_threads, 2);
   EXPECT_EQ((*flags)->drain_delay, absl::ZeroDuration());
   EXPECT_EQ((*flags)->drain_timeout, absl::Seconds(30));
+  EXPECT_EQ((*flags)->keep_alive_timeout, absl::Seconds(75));
+  EXPECT_TRUE((*flags)->access_log);
   EXPECT_EQ((*flags)->ports_file, "");
   EXPECT_EQ((*flags)->grpc.max_age, absl::ZeroDuration());
   EXPECT_EQ((*flags)->grpc.keepalive_time, absl::Seconds(10));
@@ -45,7 +47,7 @@ TEST(ParseFlags, ReadsEveryFlag) {
   const auto flags =
       Parse({"--config=c", "--graph", "g1", "--graph", "g2", "--http_address", "0.0.0.0:0",
              "--grpc_address=[::]:1", "--reflection=false", "--io_threads", "3", "--drain_delay",
-             "250ms", "--drain_timeout=1m", "--ports_file", "p", "--grpc_max_connection_age=30m",
+             "250ms", "--drain_timeout=1m", "--keep_alive_timeout=0s", "--no-access_log", "--ports_file", "p", "--grpc_max_connection_age=30m",
              "--grpc_max_connection_age_grace=5m", "--grpc_keepalive_time=20s",
              "--grpc_keepalive_timeout=4s", "--grpc_max_concurrent_streams=100", "--runner_metrics"});
   ASSERT_TRUE(flags.ok()) << flags.status();
@@ -56,6 +58,8 @@ TEST(ParseFlags, ReadsEveryFlag) {
   EXPECT_EQ((*flags)->io_threads, 3);
   EXPECT_EQ((*flags)->drain_delay, absl::Milliseconds(250));
   EXPECT_EQ((*flags)->drain_timeout, absl::Minutes(1));
+  EXPECT_EQ((*flags)->keep_alive_timeout, absl::ZeroDuration());
+  EXPECT_FALSE((*flags)->access_log);
   EXPECT_EQ((*flags)->ports_file, "p");
   EXPECT_EQ((*flags)->grpc.max_age, absl::Minutes(30));
   EXPECT_EQ((*flags)->grpc.max_age_grace, absl::Minutes(5));
@@ -85,6 +89,12 @@ TEST(ParseFlags, RefusesWhatIsWrong) {
            {{"--config", "c", "extra"}, "extra"},
            {{"--config", "c", "--graph", "g", "extra"}, "extra"},
            {{"--config", "c", "--io_threads", "0"}, "--io_threads"},
+           {{"--config", "c", "--http_address", "[::]"}, "--http_address: \"[::]\" has no port"},
+           {{"--config", "c", "--http_address", "0.0.0.0:70000"}, "a port from 0 to 65535"},
+           {{"--config", "c", "--grpc_address", "localhost"},
+            "--grpc_address: \"localhost\" has no port"},
+           {{"--config", "c", "--grpc_address", "::1:50051"}, "in brackets"},
+           {{"--config", "c", "--keep_alive_timeout", "75"}, "--keep_alive_timeout: must be"},
            {{"--config", "c", "--drain_delay", "5"}, "--drain_delay: must be a duration"},
            {{"--config", "c", "--drain_delay=-1s"}, "--drain_delay: must be a duration"},
            {{"--config", "c", "--drain_timeout", "inf"}, "--drain_timeout: must be a duration"}}) {

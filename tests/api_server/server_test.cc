@@ -324,13 +324,13 @@ TEST_F(ServerTest, RefusesAPortThatIsTaken) {
       Server::Start({.http_address = server_->http_address(), .grpc_address = "127.0.0.1:0"},
                     config_)
           .status();
-  EXPECT_EQ(http.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(http.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(http.message()), HasSubstr(server_->http_address()));
   const absl::Status grpc =
       Server::Start({.http_address = "127.0.0.1:0", .grpc_address = server_->grpc_address()},
                     config_)
           .status();
-  EXPECT_EQ(grpc.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(grpc.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(grpc.message()), HasSubstr(server_->grpc_address()));
   EXPECT_EQ(Get("/readyz").status, 200);  // The first goes on.
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdio>
 #include <future>
 #include <memory>
 #include <optional>
@@ -48,7 +49,10 @@ class GrpcFrontTest : public FrontFixture {
     server_ = builder.BuildAndStart();
     stub_ = v1::InferenceService::NewStub(server_->InProcessChannel({}));
   }
-  ~GrpcFrontTest() override { server_->Shutdown(); }
+  ~GrpcFrontTest() override {
+    server_->Shutdown();
+    std::fclose(log_file_);
+  }
 
   void Begin(ClientCall& call) {
     call.request.set_model("gpt2");
@@ -76,9 +80,13 @@ class GrpcFrontTest : public FrontFixture {
     return std::nullopt;
   }
 
+  std::FILE* const log_file_ = std::tmpfile();
+  std::optional<AccessLog> log_{std::in_place, fileno(log_file_)};
   GrpcFront front_{handler_,
                    metrics_,
-                   {.max_timeout = absl::Seconds(100), .write_timeout = absl::Milliseconds(400)}};
+                   {.max_timeout = absl::Seconds(100),
+                    .write_timeout = absl::Milliseconds(400),
+                    .access_log = &*log_}};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::InferenceService::Stub> stub_;
 };
@@ -93,6 +101,28 @@ TEST_F(GrpcFrontTest, AnswersWithTheRequestsId) {
   EXPECT_TRUE(call.done.get_future().get().ok());
   EXPECT_EQ(call.response.generated(), "text");
   EXPECT_EQ(call.RequestId(), "my.id");
+}
+
+TEST_F(GrpcFrontTest, LogsEachCallOnceItHasEnded) {
+  ClientCall good, bad;
+  good.context.AddMetadata("x-request-id", "good");
+  Begin(good);
+  AwaitGenerate().Finish("text");
+  EXPECT_TRUE(good.done.get_future().get().ok());
+  bad.context.AddMetadata("x-request-id", "bad");
+  Begin(bad);
+  AwaitGenerate().Fail(absl::ResourceExhaustedError("queue full"));
+  EXPECT_FALSE(bad.done.get_future().get().ok());
+  server_->Shutdown();
+  log_.reset();
+  std::rewind(log_file_);
+  std::string text(1 << 16, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), log_file_));
+  EXPECT_THAT(text, HasSubstr(" request=good protocol=grpc route=/v1/models/{model}:generate "
+                              "status=200 seconds="));
+  EXPECT_THAT(text, HasSubstr(" prompt_tokens=1 generated_tokens=2\n"));
+  EXPECT_THAT(text, HasSubstr(" request=bad protocol=grpc route=/v1/models/{model}:generate "
+                              "status=429 seconds="));
 }
 
 TEST_F(GrpcFrontTest, MakesAnIdWhenThereIsNone) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
 #include <functional>
 #include <future>
@@ -16,8 +17,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "api_server/transcoding/http_status.h"
+#include "base/socket_address.h"
 #include "tests/api_server/front/socket_client.h"
 
 namespace chorus {
@@ -344,10 +348,25 @@ TEST_F(HttpServerTest, GivesUpOnSlowHeadsAndBodies) {
   EXPECT_TRUE(silent.IsClosed());
 }
 
-TEST_F(HttpServerTest, ABodyThatTricklesPastTheDeadlineIsGivenUp) {
-  Start({.max_timeout = absl::Milliseconds(50)});
+TEST_F(HttpServerTest, WithoutKeepAliveEveryReplyIsTheConnectionsLast) {
+  Start({.keep_alive_timeout = absl::ZeroDuration()});
   SocketClient client(port());
-  EXPECT_EQ(client.Ask(Post("Content-Length: 5", "h")).status, 408);
+  const auto reply = client.Ask(kGet);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.Field("Connection"), "close");
+  EXPECT_TRUE(client.IsClosed());
+}
+
+TEST_F(HttpServerTest, ADeadlineThatComesBeforeTheBodyIs504) {
+  Start({.max_timeout = absl::Milliseconds(50)});
+  SocketClient begun(port());
+  EXPECT_EQ(begun.Ask(Post("Content-Length: 5", "h")).status, 504);
+  EXPECT_TRUE(begun.IsClosed());
+  SocketClient none(port());
+  EXPECT_EQ(none.Ask(Post("Content-Length: 5", "")).status, 504);
+  SocketClient asked(port());
+  EXPECT_EQ(asked.Ask(Post("Content-Length: 5\r\nX-Request-Timeout-Ms: 10", "")).status, 504);
+  EXPECT_EQ(Count("/echo", "504"), 3);
 }
 
 TEST_F(HttpServerTest, ClosesIdleConnectionsWithoutAWord) {
@@ -372,6 +391,34 @@ TEST_F(HttpServerTest, AClientThatLeavesStopsItsCall) {
     std::move(waiting.done)({.body = "too late"});
   }
   EXPECT_EQ(Count("/wait", "499"), 3);
+}
+
+TEST_F(HttpServerTest, AClientThatEndsItsSideIsToldThatThisCountsAsLeaving) {
+  Start();
+  SocketClient client(port());
+  client.Send(kWait);
+  const FakeHandler::Waiting waiting = handler_.Take();
+  client.CloseSending();
+  const auto reply = client.Read();
+  EXPECT_EQ(reply.status, 499);
+  EXPECT_THAT(reply.body, HasSubstr("keep it open"));
+  EXPECT_TRUE(waiting.call.stop.stop_requested());
+  EXPECT_TRUE(client.IsClosed());
+
+  SocketClient reader(port());
+  reader.Send(kStream);
+  handler_.Take();
+  handler_.stream->Push("x");
+  EXPECT_EQ(reader.ReadHead().status, 200);
+  EXPECT_EQ(reader.ReadBytes(6), "1\r\nx\r\n");
+  reader.CloseSending();
+  EXPECT_THAT(reader.ReadBytes(1000), EndsWith("error CANCELLED\r\n"));
+
+  // What is answered at once is answered whole.
+  SocketClient quick(port());
+  quick.Send(kGet);
+  quick.CloseSending();
+  EXPECT_EQ(quick.Read().status, 200);
 }
 
 TEST_F(HttpServerTest, AnswersByTheDeadlineAndDropsTheLateReply) {
@@ -622,17 +669,118 @@ TEST_F(HttpServerTest, DestructionCancelsAndLateCompletionsDoNoHarm) {
 }
 
 TEST_F(HttpServerTest, RefusesBadAddresses) {
-  for (const char* address : {"", "3000", ":3000", "localhost:", "nowhere.invalid:3000"}) {
+  for (const char* address : {"", "3000", ":3000", "localhost:", "localhost", "[::]", "[::1]",
+                              "127.0.0.1:65536", "127.0.0.1:70000", "nowhere.invalid:3000"}) {
     const auto server = HttpServer::Create({.address = address}, handler_, metrics_);
     EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument) << address;
   }
   Start();
   const auto second =
       HttpServer::Create({.address = absl::StrCat("127.0.0.1:", port())}, handler_, metrics_);
-  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(second.status().message(), HasSubstr("in use"));
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(second.status().message(), HasSubstr("another program listens on 127.0.0.1:"));
+  const auto other = HttpServer::Create({.address = "192.0.2.1:3000"}, handler_, metrics_);
+  EXPECT_EQ(other.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(other.status().message(), HasSubstr("not an address of this machine"));
   EXPECT_EQ(HttpServer::Create({.num_io_threads = 0}, handler_, metrics_).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+// Whether a connection to the port is taken.
+bool Connects(const std::string& host, uint16_t port) {
+  const SocketAddress to = SocketAddress::Resolve({.host = host, .port = port})->front();
+  const int fd = socket(to.data()->sa_family, SOCK_STREAM, 0);
+  const bool connected = connect(fd, to.data(), to.size()) == 0;
+  close(fd);
+  return connected;
+}
+
+TEST_F(HttpServerTest, ListensOnTheFamiliesThatTheAddressNames) {
+  const bool has_ipv6 = SocketAddress::Parse("[::1]:0")->CheckFree().ok();
+  struct Case {
+    std::string address;
+    bool ipv4, ipv6;
+  };
+  std::vector<Case> cases = {{"0.0.0.0:0", true, false}, {"127.0.0.1:0", true, false}};
+  if (has_ipv6) cases.insert(cases.end(), {{"[::]:0", true, true}, {"[::1]:0", false, true}});
+  for (const Case& c : cases) {
+    const auto server = HttpServer::Create({.address = c.address}, handler_, metrics_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    (*server)->Start();
+    EXPECT_EQ(Connects("127.0.0.1", (*server)->port()), c.ipv4) << c.address;
+    if (has_ipv6) EXPECT_EQ(Connects("::1", (*server)->port()), c.ipv6) << c.address;
+  }
+  const auto named = HttpServer::Create({.address = "localhost:0"}, handler_, metrics_);
+  ASSERT_TRUE(named.ok()) << named.status();
+  (*named)->Start();
+  const std::vector<SocketAddress> addresses = *SocketAddress::Resolve({.host = "localhost"});
+  for (const SocketAddress& address : addresses) {
+    const std::string text = address.ToString();
+    const HostPort host = *HostPort::Parse(text);
+    if (address.CheckFree().ok()) EXPECT_TRUE(Connects(host.host, (*named)->port())) << text;
+  }
+}
+
+// The lines that `log` wrote to the file, one a call.
+class LogFile {
+ public:
+  LogFile() : file_(std::tmpfile()) { log_.emplace(fileno(file_)); }
+  ~LogFile() { std::fclose(file_); }
+  AccessLog* log() { return &*log_; }
+  // Ends the log.
+  std::string Read() {
+    log_.reset();
+    std::rewind(file_);
+    std::string text(1 << 16, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), file_));
+    return text;
+  }
+
+ private:
+  std::FILE* file_;
+  std::optional<AccessLog> log_;
+};
+
+TEST_F(HttpServerTest, LogsEachCallAndNoReadThatSucceeds) {
+  LogFile file;
+  HttpServer::Options options = {.address = "127.0.0.1:0", .access_log = file.log()};
+  server_ = *HttpServer::Create(options, handler_, metrics_);
+  server_->Start();
+  SocketClient client(port());
+  EXPECT_EQ(client.Ask(kGet).status, 200);
+  EXPECT_EQ(
+      client.Ask("GET /nowhere?secret HTTP/1.1\r\nHost: a\r\nX-Request-Id: lost\r\n\r\n").status,
+      404);
+  EXPECT_EQ(client.Ask(Post("Content-Length: 5\r\nX-Request-Id: said", "words")).status, 200);
+  client.Send("POST /wait HTTP/1.1\r\nHost: a\r\nX-Request-Id: waited\r\n\r\n");
+  FakeHandler::Waiting waiting = handler_.Take();
+  waiting.call.notes->usage = {.prompt_tokens = 5,
+                               .generated_tokens = 20,
+                               .queue_time = absl::Milliseconds(1),
+                               .first_token_time = absl::Milliseconds(2)};
+  std::move(waiting.done)({.body = "text"});
+  EXPECT_EQ(client.Read().status, 200);
+  client.Send("POST /wait HTTP/1.1\r\nHost: a\r\nX-Request-Id: left\r\n\r\n");
+  const FakeHandler::Waiting left = handler_.Take();
+  left.call.notes->usage.prompt_tokens = 7;  // Of a call that has not ended, so it is not read.
+  client.Reset();
+  AwaitStop(left.call.stop);
+  server_.reset();
+
+  const std::vector<std::string> lines = absl::StrSplit(absl::StripSuffix(file.Read(), "\n"), '\n');
+  const std::string time = "access time=[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9.]+Z ";
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_THAT(lines[0], MatchesRegex(time + "request=lost protocol=http method=GET route=other "
+                                            "status=404 seconds=0\\.[0-9]+ reply_bytes=13"));
+  EXPECT_THAT(lines[1], MatchesRegex(time + "request=said protocol=http method=POST route=/echo "
+                                            "status=200 seconds=0\\.[0-9]+ reply_bytes=11"));
+  EXPECT_THAT(lines[2],
+              MatchesRegex(time + "request=waited protocol=http method=POST route=/wait status=200 "
+                                  "seconds=[0-9.]+ queue_seconds=0\\.001000 "
+                                  "first_token_seconds=0\\.002000 prompt_tokens=5 "
+                                  "generated_tokens=20 reply_bytes=4"));
+  EXPECT_THAT(lines[3], MatchesRegex(time + "request=left protocol=http method=POST route=/wait "
+                                            "status=499 seconds=[0-9.]+"));
 }
 
 TEST_F(HttpServerTest, ServesManyConnectionsWithCompletionsFromOtherThreads) {

@@ -411,6 +411,40 @@ TEST_F(InferenceHandlerTest, ClassifiesWithEveryLabel) {
   EXPECT_TRUE(result.truncated());
 }
 
+TEST_F(InferenceHandlerTest, NotesWhatAStreamTook) {
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  const Call call;
+  ASSERT_TRUE(handler_.StreamGenerate(request, call, std::make_shared<EventQueue>()).ok());
+  gpt2_->TakeGenerate().Finish("text");
+  EXPECT_EQ(call.notes->usage.prompt_tokens, 1u);
+  EXPECT_EQ(call.notes->usage.generated_tokens, 2u);
+}
+
+TEST_F(InferenceHandlerTest, TakesATemperatureOfZeroAsGreedyAndAnyWhereNothingIsDrawn) {
+  struct Case {
+    std::optional<bool> do_sample;
+    double temperature;
+    bool greedy;
+  };
+  for (const Case& c : std::vector<Case>{{std::nullopt, 0, true},
+                                         {true, 0, true},
+                                         {false, 0, true},
+                                         {false, -1, true},
+                                         {false, 5, true},
+                                         {true, 5, false}}) {
+    v1::GenerateRequest request;
+    request.set_model("gpt2");
+    if (c.do_sample) request.set_do_sample(*c.do_sample);
+    request.set_temperature(c.temperature);
+    Outcome<v1::GenerateResponse> outcome;
+    ASSERT_TRUE(handler_.Generate(request, {}, outcome.Done()).ok());
+    auto call = gpt2_->TakeGenerate();
+    EXPECT_EQ(call.params.do_sample, !c.greedy) << c.temperature;
+    call.Fail(absl::InternalError(""));
+  }
+}
+
 TEST_F(InferenceHandlerTest, NamesEachParameterThatIsOutOfRangeWithItsValue) {
   struct Case {
     std::function<void(v1::ClassifyGeneratedTextsRequest&)> set;
@@ -420,7 +454,6 @@ TEST_F(InferenceHandlerTest, NamesEachParameterThatIsOutOfRangeWithItsValue) {
   const std::vector<Case> cases = {
       {[](auto& request) { request.set_max_length(0); }, "max_length", ": 0"},
       {[](auto& request) { request.set_max_new_tokens(0); }, "max_new_tokens", ": 0"},
-      {[](auto& request) { request.set_temperature(0); }, "temperature", ": 0"},
       {[](auto& request) { request.set_temperature(-1.5); }, "temperature", ": -1.5"},
       {[](auto& request) { request.set_temperature(kInfinity); }, "temperature", ": inf"},
       {[](auto& request) { request.set_temperature(NAN); }, "temperature", ": nan"},
