@@ -126,4 +126,8 @@ std::pair<std::string, std::string> TakeAs(std::string_view view) {
   return {std::string(text.substr(0, end)), std::string(text.substr(end + 1))};
 }
 
+bool IsNotInStreams(std::string_view comment) {
+  return comment.find("Not in streams") != std::string_view::npos;
+}
+
 }  // namespace chorus

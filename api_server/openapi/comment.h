@@ -42,6 +42,9 @@ struct CommentRange {
 // "at most 20", "greater than 0", "in (0, 1]".
 CommentRange RangeOf(std::string_view comment);
 
+// Whether a field's comment says that streaming methods refuse the field: "Not in streams".
+bool IsNotInStreams(std::string_view comment);
+
 // The errors that a method's comment lists under "Errors:".
 struct CommentErrors {
   std::string description;  // The comment before them.

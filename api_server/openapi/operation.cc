@@ -47,11 +47,16 @@ bool IsText(const FieldDescriptor& field) {
   return field.type() == FieldDescriptor::TYPE_STRING && !field.is_repeated();
 }
 
-// The fields of the input that the path gives whole.
-SchemaBuilder::Fields PathFields(const HttpBinding& binding) {
+// The fields of the input that are not given beside the path: those that it gives whole, and those
+// that the method refuses.
+SchemaBuilder::Fields HiddenFields(const HttpBinding& binding) {
   SchemaBuilder::Fields fields;
   for (const FieldPath& path : binding.variables) {
     if (path.size() == 1) fields.insert(path.front());
+  }
+  const Descriptor& input = *binding.method->input_type();
+  for (int i = 0; binding.method->server_streaming() && i < input.field_count(); ++i) {
+    if (IsNotInStreams(CommentOf(*input.field(i)))) fields.insert(input.field(i));
   }
   return fields;
 }
@@ -102,11 +107,11 @@ absl::StatusOr<Json> OperationBuilder::Parameters(const HttpBinding& binding,
   };
   for (const FieldPath& path : binding.variables) add(FieldPathName(path), *path.back(), "path");
   if (binding.body != HttpBinding::Body::kWhole) {
-    const SchemaBuilder::Fields in_path = PathFields(binding);
+    const SchemaBuilder::Fields hidden = HiddenFields(binding);
     const Descriptor& input = *binding.method->input_type();
     for (int i = 0; i < input.field_count(); ++i) {
       const FieldDescriptor& field = *input.field(i);
-      if (in_path.contains(&field) || &field == binding.body_field) continue;
+      if (hidden.contains(&field) || &field == binding.body_field) continue;
       if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
         return absl::InvalidArgumentError(
             absl::StrCat(binding.name(), ": the query parameter ", field.name(), " is a message"));
@@ -122,7 +127,7 @@ absl::StatusOr<Json> OperationBuilder::Parameters(const HttpBinding& binding,
 Json OperationBuilder::RequestBody(const HttpBinding& binding, const Json& examples) {
   if (binding.body == HttpBinding::Body::kWhole) {
     Json media = {
-        {"schema", schemas_.RequestBody(*binding.method->input_type(), PathFields(binding))}};
+        {"schema", schemas_.RequestBody(*binding.method->input_type(), HiddenFields(binding))}};
     SetExample(examples, "request", media);
     return {{"required", true}, {"content", {{"application/json", std::move(media)}}}};
   }
@@ -137,10 +142,11 @@ Json OperationBuilder::RequestBody(const HttpBinding& binding, const Json& examp
   Json content;
   if (IsText(*binding.body_field)) {
     absl::StrAppend(&description,
-                    "\n\nAs `text/plain` the body is the text itself; so it is "
-                    "without a Content-Type, and with the "
-                    "`application/x-www-form-urlencoded` that `curl -d` sends. As "
-                    "`application/json` it is a JSON string.");
+                    "\n\nAs `text/plain` the body is the text itself. As `application/json` it is "
+                    "a JSON string. Without a Content-Type, and with the "
+                    "`application/x-www-form-urlencoded` that `curl -d` sends of itself, it is the "
+                    "text too, unless it is a form that names a field, whose fields are then those "
+                    "of the request, or a JSON object, which is refused.");
     content["text/plain"] = media;
   }
   content["application/json"] = std::move(media);
@@ -193,8 +199,11 @@ Json OperationBuilder::Responses(const HttpBinding& binding, const Json& example
     absl::StrAppend(&description, description.empty() ? "" : "\n\n", "`", grpc_code, "`: ", text);
   }
   std::map<std::string, Json> errors = {{"405", Ref("responses", "MethodNotAllowed")},
-                                        {"406", Ref("responses", "NotAcceptable")}};
+                                        {"406", Ref("responses", "NotAcceptable")},
+                                        {"414", Ref("responses", "UriTooLong")},
+                                        {"431", Ref("responses", "RequestHeaderFieldsTooLarge")}};
   if (binding.body != HttpBinding::Body::kNone) {
+    errors.emplace("408", Ref("responses", "RequestTimeout"));
     errors.emplace("413", Ref("responses", "PayloadTooLarge"));
     errors.emplace("415", Ref("responses", "UnsupportedMediaType"));
   }

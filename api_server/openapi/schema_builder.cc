@@ -103,13 +103,18 @@ Json SchemaBuilder::Message(const Descriptor& message) {
 Json SchemaBuilder::RequestBody(const Descriptor& message, const Fields& hidden) {
   // Two routes of one message may hide different fields.
   std::string name = message.name();
-  for (const FieldDescriptor* field : hidden) {
-    absl::StrAppend(&name, "Without", std::string(1, absl::ascii_toupper(field->name()[0])),
-                    field->name().substr(1));
+  for (int i = 0; i < message.field_count(); ++i) {
+    const std::string& field = message.field(i)->name();
+    if (!hidden.contains(message.field(i))) continue;
+    absl::StrAppend(&name, "Without", std::string(1, absl::ascii_toupper(field[0])),
+                    field.substr(1));
   }
   return Component(name, [&] {
     Json schema = Object(message, hidden);
     schema["additionalProperties"] = false;
+    for (const auto& [field, property] : schema["properties"].items()) {
+      if (property.value("minItems", 0) > 0) schema["required"].push_back(field);
+    }
     return schema;
   });
 }

@@ -25,7 +25,7 @@ class SchemaBuilder {
   Json Message(const google::protobuf::Descriptor& message);
 
   // The same for a request's body: a JSON object that allows no unknown members, nor `hidden`,
-  // which the path gives.
+  // which the path gives or the method does not take. A list that must have entries is required.
   Json RequestBody(const google::protobuf::Descriptor& message, const Fields& hidden);
 
   // The value of a field in JSON.

@@ -247,7 +247,7 @@ TEST_F(ServeTest, AScoreComesBeforeTheSlowestBranchEnds) {
 
 TEST_F(ServeTest, AStreamRefusedEarlyHasTheCallsOwnCode) {
   const std::string stream = serve_->http() + "/classify_generated_texts:stream";
-  EXPECT_EQ(Curl("-X POST '" + stream + "?temperature=0' -d x -H 'Content-Type: text/plain'").code,
+  EXPECT_EQ(Curl("-X POST '" + stream + "?temperature=-1' -d x -H 'Content-Type: text/plain'").code,
             400);
   // The runner finds this, after the call has begun.
   const Reply reply = Curl("-X POST '" + stream +
@@ -545,7 +545,6 @@ TEST_F(ServeTest, RefusesWrongRequestsSayingWhatIsWrong) {
            {classify + "?max_length=0" + text, 400, "max_length"},
            {classify + "?max_length=100000" + text, 400, "100000"},
            {classify + "?max_length=abc" + text, 400, "max_length"},
-           {classify + "?temperature=0" + text, 400, "temperature"},
            {classify + "?temperature=-1" + text, 400, "temperature"},
            {classify + "?temperature=nan" + text, 400, "temperature"},
            {classify + "?top_p=0" + text, 400, "top_p"},
@@ -555,6 +554,9 @@ TEST_F(ServeTest, RefusesWrongRequestsSayingWhatIsWrong) {
            {classify + "?colour=red" + text, 400, "colour"},
            {classify + "?max_length=3" + text, 400, "max_length"},
            {classify + " --json '{\"text\": \"x\"}'", 400, ":run"},
+           {classify + " -d '{\"text\": \"x\"}'", 400, "Content-Type: application/json"},
+           {classify + " -d 'text=x&colour=red'", 400, "colour"},
+           {classify + " -F text=x", 415, "multipart"},
            {classify + " -H 'Content-Type: text/plain' -d \"$(printf '\\377')\"", 400, "UTF-8"},
            {classify + " -H 'Content-Type: image/png' -d x", 415, "image/png"},
            {classify + " -H 'Content-Encoding: gzip' -d x", 415, "Content-Encoding"},

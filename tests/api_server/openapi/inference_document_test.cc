@@ -39,7 +39,8 @@ TEST(InferenceDocumentTest, DescribesTheTutorialsRoute) {
   EXPECT_EQ(route["requestBody"]["content"]["text/plain"]["example"], "I have an idea!");
   EXPECT_EQ(route["responses"]["200"]["content"]["application/json"]["schema"]["items"]["$ref"],
             "#/components/schemas/ScoredText");
-  for (const char* code : {"400", "404", "405", "406", "413", "415", "429", "500", "503", "504"}) {
+  for (const char* code : {"400", "404", "405", "406", "408", "413", "414", "415", "429", "431",
+                           "500", "503", "504"}) {
     EXPECT_TRUE(route["responses"].contains(code)) << code;
   }
   json schemas;
@@ -52,6 +53,57 @@ TEST(InferenceDocumentTest, DescribesTheTutorialsRoute) {
   EXPECT_EQ(schemas["max_length"]["minimum"], 1);
   EXPECT_EQ(schemas["num_return_sequences"]["maximum"], 64);
   EXPECT_EQ(schemas["stop"]["maxItems"], 16);
+  EXPECT_EQ(schemas["temperature"]["minimum"], 0);
+}
+
+TEST(InferenceDocumentTest, RefersToResponsesThatThereAre) {
+  const json document = Document();
+  const json& responses = document["components"]["responses"];
+  for (const json& path : document["paths"]) {
+    for (const json& operation : path) {
+      for (const json& response : operation["responses"]) {
+        if (!response.contains("$ref")) continue;
+        const std::string ref = response["$ref"];
+        EXPECT_TRUE(responses.contains(ref.substr(ref.rfind('/') + 1))) << ref;
+      }
+    }
+  }
+}
+
+TEST(InferenceDocumentTest, BoundsWhatRequestsTake) {
+  const json document = Document();
+  const json& schemas = document["components"]["schemas"];
+  const json& classify = schemas["ClassifyRequestWithoutModel"];
+  EXPECT_EQ(classify["required"], json::array({"texts"}));
+  EXPECT_EQ(classify["properties"]["texts"]["minItems"], 1);
+  EXPECT_EQ(classify["properties"]["texts"]["maxItems"], 1024);
+  // Every number of a request has a least value.
+  for (const auto& [name, schema] : schemas.items()) {
+    if (name.find("Request") == std::string::npos) continue;
+    for (const auto& [field, property] : schema["properties"].items()) {
+      const std::string type = property.value("type", "");
+      if (type != "number" && type != "integer") continue;
+      EXPECT_TRUE(property.contains("minimum") || property.contains("exclusiveMinimum"))
+          << name << "." << field;
+    }
+  }
+}
+
+TEST(InferenceDocumentTest, OffersStreamsNoPartialReplies) {
+  const json paths = Document()["paths"];
+  const auto has_parameter = [&](const std::string& path) {
+    for (const json& parameter : paths[path]["post"]["parameters"]) {
+      if (parameter.value("name", "") == "partial") return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(has_parameter("/classify_generated_texts"));
+  EXPECT_FALSE(has_parameter("/classify_generated_texts:stream"));
+  const json schemas = Document()["components"]["schemas"];
+  EXPECT_TRUE(schemas["RunGraphRequestWithoutGraph"]["properties"].contains("partial"));
+  const std::string stream = paths["/v1/graphs/{graph}:streamRun"]["post"]["requestBody"]["content"]
+                                  ["application/json"]["schema"]["$ref"];
+  EXPECT_FALSE(schemas[stream.substr(stream.rfind('/') + 1)]["properties"].contains("partial"));
 }
 
 // Every field has a comment for the document to show.

@@ -88,6 +88,8 @@ TEST_F(OpenApiDocumentTest, HasTheOtherFieldsAsQueryParameters) {
   EXPECT_EQ(Parameter(run_named_, "name")["example"], "n");
   EXPECT_EQ(Parameter(stream_, "text")["in"], "query");
   EXPECT_FALSE(stream_.contains("requestBody"));
+  EXPECT_EQ(Parameter(run_, "gather")["in"], "query");
+  EXPECT_EQ(Parameter(stream_, "gather"), nullptr);
 }
 
 TEST_F(OpenApiDocumentTest, TakesAWholeBodyWithoutThePathsFields) {
@@ -119,6 +121,12 @@ TEST_F(OpenApiDocumentTest, TellsErrorsWithTheirCodes) {
   EXPECT_FALSE(run_["responses"].contains("499"));
   EXPECT_FALSE(run_["responses"].contains("404"));
   EXPECT_TRUE(run_["responses"].contains("415"));
+  for (const char* code : {"414", "431"}) {
+    EXPECT_TRUE(run_["responses"].contains(code)) << code;
+    EXPECT_TRUE(stream_["responses"].contains(code)) << code;
+  }
+  EXPECT_TRUE(run_["responses"].contains("408"));
+  EXPECT_FALSE(stream_["responses"].contains("408"));
   EXPECT_EQ(run_named_["responses"]["400"]["description"],
             "`INVALID_ARGUMENT`: something is wrong; also without a name.");
   EXPECT_EQ(stream_["responses"]["400"], run_named_["responses"]["400"]);

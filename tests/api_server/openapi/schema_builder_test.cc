@@ -62,7 +62,7 @@ TEST_F(SchemaBuilderTest, MakesComponentsOfMessagesAndEnums) {
   const Json& thing = builder_.schemas()["Thing"];
   EXPECT_EQ(thing["type"], "object");
   EXPECT_EQ(thing["description"], "A thing.");
-  EXPECT_EQ(thing["properties"].size(), 11u);
+  EXPECT_EQ(thing["properties"].size(), 12u);
   EXPECT_EQ(thing["properties"]["things"]["items"]["$ref"], "#/components/schemas/Thing");
   EXPECT_FALSE(thing.contains("required"));
 }
@@ -75,6 +75,14 @@ TEST_F(SchemaBuilderTest, HidesPathFieldsFromBodies) {
   EXPECT_FALSE(body["properties"].contains("name"));
   EXPECT_TRUE(body["properties"].contains("seed"));
   EXPECT_EQ(body["additionalProperties"], false);
+  EXPECT_EQ(body["required"], Json::parse(R"(["texts"])"));
+  EXPECT_EQ(body["properties"]["texts"]["minItems"], 1);
+  EXPECT_EQ(body["properties"]["texts"]["maxItems"], 1024);
+  // Named in the order of the message, whatever that of the set.
+  EXPECT_EQ(
+      builder_.RequestBody(thing, {thing.FindFieldByName("texts"), thing.FindFieldByName("flag"),
+                                   thing.FindFieldByName("seed")})["$ref"],
+      "#/components/schemas/ThingWithoutSeedWithoutFlagWithoutTexts");
 }
 
 TEST_F(SchemaBuilderTest, SaysThatOneofsAreOne) {
