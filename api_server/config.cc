@@ -125,6 +125,11 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration& duratio
       ->type_name("DURATION");
 }
 
+void CheckAddress(const std::string& flag, const std::string& address) {
+  const absl::Status status = HostPort::Parse(address).status();
+  if (!status.ok()) throw CLI::ValidationError(flag, std::string(status.message()));
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv) {
@@ -196,6 +201,8 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
     if (flags.config_file.empty() && flags.check_health.empty()) {
       throw CLI::RequiredError("--config");
     }
+    CheckAddress("--http_address", flags.http_address);
+    CheckAddress("--grpc_address", flags.grpc_address);
   } catch (const CLI::Success&) {
     std::cout << app.help();
     return std::nullopt;
@@ -204,8 +211,6 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
         absl::StrCat(command.mistake.empty() ? error.what() : command.mistake,
                      "\nRun with --help for the flags."));
   }
-  RETURN_IF_ERROR(HostPort::Check("--http_address", flags.http_address));
-  RETURN_IF_ERROR(HostPort::Check("--grpc_address", flags.grpc_address));
   return flags;
 }
 

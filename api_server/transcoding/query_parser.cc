@@ -25,6 +25,9 @@ using google::protobuf::Message;
 
 namespace {
 
+// A body may be long, and each of its pairs costs a look at every field.
+constexpr size_t kMaxFormPairs = 256;
+
 enum class Shape { kScalar, kTextualMessage, kOtherMessage };
 
 // What a parameter of the field would be; maps and repeated messages are kOtherMessage.
@@ -105,6 +108,10 @@ class Parameters {
 
   absl::Status SetFromForm(std::string_view form) {
     in_form_ = true;
+    if (std::count(form.begin(), form.end(), '&') >= static_cast<std::ptrdiff_t>(kMaxFormPairs)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the form has more than ", kMaxFormPairs, " fields", kTextInstead));
+    }
     RETURN_IF_ERROR(SetAll(form));
     if (seen_.contains(binding_.body_field->name())) return absl::OkStatus();
     return absl::InvalidArgumentError(
@@ -195,9 +202,10 @@ absl::Status ParseQuery(std::string_view query, const HttpBinding& binding, Mess
 }
 
 bool IsFormOfFields(std::string_view body, const HttpBinding& binding) {
-  for (const absl::string_view pair : SplitPairs(body)) {
-    const Pair parts = SplitPair(pair);
-    if (parts.first.size() == pair.size()) continue;  // There is no "=".
+  const std::vector<absl::string_view> pairs = SplitPairs(body);
+  for (size_t i = 0; i < std::min(pairs.size(), kMaxFormPairs); ++i) {
+    const Pair parts = SplitPair(pairs[i]);
+    if (parts.first.size() == pairs[i].size()) continue;  // There is no "=".
     const auto name = DecodeFormComponent(StdView(parts.first));
     if (name.ok() && !ResolveFieldPath(*binding.method->input_type(), *name).empty()) return true;
   }

@@ -28,8 +28,8 @@ namespace chorus {
 absl::Status ParseQuery(std::string_view query, const HttpBinding& binding,
                         google::protobuf::Message& message);
 
-// Whether `body` is a form whose writer meant fields of the binding's input: one of its pairs is
-// `name=value`, and the name that of a field.
+// Whether `body` is a form whose writer meant fields of the binding's input: one of its first 256
+// pairs is `name=value`, and the name that of a field.
 bool IsFormOfFields(std::string_view body, const HttpBinding& binding);
 
 // As ParseQuery, of the body's form and the query together. The form must give the field that the

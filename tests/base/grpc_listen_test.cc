@@ -52,7 +52,9 @@ TEST(GrpcListener, OpensIpv4AloneForItsWildcard) {
     port = listening.port;
     EXPECT_GT(port, 0);
     EXPECT_TRUE(Connects(absl::StrCat("127.0.0.1:", port)));
-    if (HasIpv6()) EXPECT_FALSE(Connects(absl::StrCat("[::1]:", port)));
+    if (HasIpv6()) {
+      EXPECT_FALSE(Connects(absl::StrCat("[::1]:", port)));
+    }
   }
 }
 

@@ -708,7 +708,9 @@ TEST_F(HttpServerTest, ListensOnTheFamiliesThatTheAddressNames) {
     ASSERT_TRUE(server.ok()) << server.status();
     (*server)->Start();
     EXPECT_EQ(Connects("127.0.0.1", (*server)->port()), c.ipv4) << c.address;
-    if (has_ipv6) EXPECT_EQ(Connects("::1", (*server)->port()), c.ipv6) << c.address;
+    if (has_ipv6) {
+      EXPECT_EQ(Connects("::1", (*server)->port()), c.ipv6) << c.address;
+    }
   }
   const auto named = HttpServer::Create({.address = "localhost:0"}, handler_, metrics_);
   ASSERT_TRUE(named.ok()) << named.status();
@@ -717,7 +719,9 @@ TEST_F(HttpServerTest, ListensOnTheFamiliesThatTheAddressNames) {
   for (const SocketAddress& address : addresses) {
     const std::string text = address.ToString();
     const HostPort host = *HostPort::Parse(text);
-    if (address.CheckFree().ok()) EXPECT_TRUE(Connects(host.host, (*named)->port())) << text;
+    if (address.CheckFree().ok()) {
+      EXPECT_TRUE(Connects(host.host, (*named)->port())) << text;
+    }
   }
 }
 

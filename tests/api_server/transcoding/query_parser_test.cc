@@ -188,6 +188,18 @@ TEST(IsFormOfFields, LooksForANameThatIsAField) {
   }
 }
 
+TEST(ParseForm, BoundsTheNumberOfFields) {
+  std::string form = "text=a";
+  for (int i = 0; i < 255; ++i) form += "&";
+  testing::PutTextRequest put;
+  EXPECT_THAT(ParseForm(form, "", GetTestBinding("PUT /texts/{id}"), put), IsOk());
+  EXPECT_THAT(ParseForm(form + "&", "", GetTestBinding("PUT /texts/{id}"), put),
+              IsInvalid(StartsWith("the form has more than 256 fields; to have the body taken")));
+  std::string others;
+  for (int i = 0; i < 256; ++i) others += "a=&";
+  EXPECT_FALSE(IsFormOfFields(others + "text=a", GetTestBinding("PUT /texts/{id}")));
+}
+
 TEST(ParseForm, ReadsFormAndQueryTogether) {
   testing::PutTextRequest put;
   EXPECT_THAT(ParseForm("text=a+%26%20b", "max_length=9", GetTestBinding("PUT /texts/{id}"), put),
