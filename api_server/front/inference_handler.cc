@@ -217,9 +217,10 @@ absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   std::vector<std::string> texts(std::make_move_iterator(request.mutable_texts()->begin()),
                                  std::make_move_iterator(request.mutable_texts()->end()));
-  const auto make = [](std::vector<TextClassification> results) {
+  const auto make = [notes = call.notes](std::vector<TextClassification> results) {
     v1::ClassifyResponse response;
     for (TextClassification& result : results) {
+      notes->usage.prompt_tokens += result.num_tokens;
       *response.add_results() = ToProto(std::move(result));
     }
     return response;
