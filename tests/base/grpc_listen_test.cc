@@ -1,6 +1,7 @@
 #include "base/grpc_listen.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -17,8 +18,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A server that listens on `address` and has no services.
+// A server that listens on an address and implements nothing.
 struct Listening {
+  std::unique_ptr<grpc::CallbackGenericService> service;
   std::unique_ptr<grpc::Server> server;
   int port = 0;
   absl::Status status;
@@ -29,8 +31,10 @@ Listening Listen(const std::string& address) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   auto listener = GrpcListener::Add(address, builder);
   if (!listener.ok()) return {.status = listener.status()};
+  auto service = std::make_unique<grpc::CallbackGenericService>();
+  builder.RegisterCallbackGenericService(service.get());
   auto server = builder.BuildAndStart();
-  return {std::move(server), (*listener)->port(), absl::OkStatus()};
+  return {std::move(service), std::move(server), (*listener)->port(), absl::OkStatus()};
 }
 
 bool Connects(const std::string& address) {
