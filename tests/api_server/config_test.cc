@@ -44,12 +44,30 @@ TEST(ParseFlags, HasDefaults) {
 }
 
 TEST(ParseFlags, ReadsEveryFlag) {
-  const auto flags =
-      Parse({"--config=c", "--graph", "g1", "--graph", "g2", "--http_address", "0.0.0.0:0",
-             "--grpc_address=[::]:1", "--reflection=false", "--io_threads", "3", "--drain_delay",
-             "250ms", "--drain_timeout=1m", "--keep_alive_timeout=0s", "--no-access_log", "--ports_file", "p", "--grpc_max_connection_age=30m",
-             "--grpc_max_connection_age_grace=5m", "--grpc_keepalive_time=20s",
-             "--grpc_keepalive_timeout=4s", "--grpc_max_concurrent_streams=100", "--runner_metrics"});
+  const auto flags = Parse({"--config=c",
+                            "--graph",
+                            "g1",
+                            "--graph",
+                            "g2",
+                            "--http_address",
+                            "0.0.0.0:0",
+                            "--grpc_address=[::]:1",
+                            "--reflection=false",
+                            "--io_threads",
+                            "3",
+                            "--drain_delay",
+                            "250ms",
+                            "--drain_timeout=1m",
+                            "--keep_alive_timeout=0s",
+                            "--no-access_log",
+                            "--ports_file",
+                            "p",
+                            "--grpc_max_connection_age=30m",
+                            "--grpc_max_connection_age_grace=5m",
+                            "--grpc_keepalive_time=20s",
+                            "--grpc_keepalive_timeout=4s",
+                            "--grpc_max_concurrent_streams=100",
+                            "--runner_metrics"});
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_THAT((*flags)->graph_files, ElementsAre("g1", "g2"));
   EXPECT_EQ((*flags)->http_address, "0.0.0.0:0");

@@ -99,27 +99,26 @@ TEST(ParseFlags, NamesTheFlagThatIsWrong) {
     std::vector<const char*> arguments;
     const char* message;
   };
-  for (const Case& c :
-       std::vector<Case>{{{}, "--model is required"},
-                         {{"--model", "m", "--treads", "1"},
-                          "there is no flag --treads; did you mean --threads?"},
-                         {{"--model", "m", "--core_lease_slot", "-1"}, "--core_lease_slot"},
-                         {{"--model", "m", "--max_sequences", "0"}, "--max_sequences"},
-                         {{"--model", "m", "--max_sequences", "many"}, "--max_sequences"},
-                         {{"--model", "m", "--max_queued_tokens", "-1"}, "--max_queued_tokens"},
-                         {{"--model", "m", "--kv_cache_bytes", "-1"}, "--kv_cache_bytes"},
-                         {{"--model", "m", "--address", "0.0.0.0"},
-                          "--address: \"0.0.0.0\" has no port"},
-                         {{"--model", "m", "--address", "0.0.0.0:70000"},
-                          "--address: \"0.0.0.0:70000\" must have a port from 0 to 65535"},
-                         {{"--model", "m", "--metrics_address", "9061"},
-                          "--metrics_address: \"9061\" has no port"},
-                         {{"--model", "m", "--drain_delay", "5"},
-                          "--drain_delay: must be a duration such as 1500ms or 30s: 5"},
-                         {{"--model", "m", "--drain_timeout", "-5s"},
-                          "--drain_timeout: must be a duration such as 1500ms or 30s: -5s"},
-                         {{"--model", "m", "--max_step_tokens", "31"},
-                          "--max_step_tokens must be at least --max_sequences, 32: 31"}}) {
+  for (const Case& c : std::vector<Case>{
+           {{}, "--model is required"},
+           {{"--model", "m", "--treads", "1"},
+            "there is no flag --treads; did you mean --threads?"},
+           {{"--model", "m", "--core_lease_slot", "-1"}, "--core_lease_slot"},
+           {{"--model", "m", "--max_sequences", "0"}, "--max_sequences"},
+           {{"--model", "m", "--max_sequences", "many"}, "--max_sequences"},
+           {{"--model", "m", "--max_queued_tokens", "-1"}, "--max_queued_tokens"},
+           {{"--model", "m", "--kv_cache_bytes", "-1"}, "--kv_cache_bytes"},
+           {{"--model", "m", "--address", "0.0.0.0"}, "--address: \"0.0.0.0\" has no port"},
+           {{"--model", "m", "--address", "0.0.0.0:70000"},
+            "--address: \"0.0.0.0:70000\" must have a port from 0 to 65535"},
+           {{"--model", "m", "--metrics_address", "9061"},
+            "--metrics_address: \"9061\" has no port"},
+           {{"--model", "m", "--drain_delay", "5"},
+            "--drain_delay: must be a duration such as 1500ms or 30s: 5"},
+           {{"--model", "m", "--drain_timeout", "-5s"},
+            "--drain_timeout: must be a duration such as 1500ms or 30s: -5s"},
+           {{"--model", "m", "--max_step_tokens", "31"},
+            "--max_step_tokens must be at least --max_sequences, 32: 31"}}) {
     const auto flags = Parse(c.arguments);
     EXPECT_EQ(flags.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(flags.status().message()), HasSubstr(c.message));
