@@ -299,9 +299,9 @@ TEST_F(RunnerServerTest, RefusesAnAddressThatIsTaken) {
   RunnerFlags flags = Flags("distilgpt2");
   flags.address = server_->address();
   const auto second = RunnerServer::Listen(flags);
-  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(second.status().message()),
-              HasSubstr("cannot listen on " + server_->address()));
+              HasSubstr("another program listens on " + server_->address()));
   flags = Flags("distilgpt2");
   flags.metrics_address = server_->address();
   EXPECT_THAT(std::string(RunnerServer::Listen(flags).status().message()),

@@ -148,7 +148,7 @@ TEST_F(GenerationEngineTest, RefusesWhatIsOutOfRangeAtOnce) {
   };
   Make(HashLogits, {}, {.bos_token_id = -1});
   for (const Case& c : std::vector<Case>{
-           {"a", {.temperature = -1}, 0, "temperature must be a finite number above 0: -1"},
+           {"a", {.temperature = -1}, 0, "temperature must be a finite number, at least 0: -1"},
            {"a", {.top_p = 2}, 0, "top_p must be above 0 and at most 1: 2"},
            {"a", {.min_p = 2}, 0, "min_p must be at least 0 and at most 1: 2"},
            {"a",
@@ -185,7 +185,7 @@ TEST_F(GenerationEngineTest, RefusesAPromptThatLeavesNoRoom) {
   GenerationReply reply;
   ASSERT_TRUE(Submit({.text = std::string(30, 'a'), .max_length = 30}, reply).ok());
   reply.Wait();
-  EXPECT_THAT(reply.result.status().message(),
+  EXPECT_THAT(std::string(reply.result.status().message()),
               testing::StartsWith("the prompt has 30 tokens, max_length is 30 "));
   EXPECT_NE(reply.thread, std::this_thread::get_id());
 }
