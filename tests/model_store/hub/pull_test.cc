@@ -136,7 +136,7 @@ TEST_F(PullTest, RefusesRepositoriesItCannotUse) {
       {{{"config.json", "{}"}, {"vocab.txt", "x"}, {"model.safetensors", weights_}},
        "names no architecture"},
       {{{"config.json", "["}, {"vocab.txt", "x"}, {"model.safetensors", weights_}},
-       "not a JSON object"},
+       "config.json: line 1, column 2: "},
   };
   for (const auto& c : kCases) {
     hub_.SetModel(kRepository, c.files);
