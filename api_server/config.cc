@@ -207,9 +207,8 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
     std::cout << app.help();
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(command.mistake.empty() ? error.what() : command.mistake,
-                     "\nRun with --help for the flags."));
+    return absl::InvalidArgumentError(absl::StrCat(
+        command.mistake.empty() ? error.what() : command.mistake, "; --help lists the flags"));
   }
   return flags;
 }

@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Add(const std::strin
                                                                 grpc::ServerBuilder& builder) {
   auto listener = absl::WrapUnique(new GrpcListener);
   std::string target = address;
-  if (!address.starts_with("unix:")) {
+  if (!address.starts_with("unix:/")) {
     ASSIGN_OR_RETURN(HostPort host_port, HostPort::Parse(address));
     RETURN_IF_ERROR(SocketAddress::ResolveToListen(host_port).status());
     if (host_port.host == kAllIpv4) RETURN_IF_ERROR(listener->KeepIpv6(host_port));

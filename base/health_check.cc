@@ -16,7 +16,7 @@ namespace chorus {
 using grpc::health::v1::HealthCheckResponse;
 
 absl::Status CheckHealth(const std::string& address, absl::Duration timeout) {
-  if (!address.starts_with("unix:")) RETURN_IF_ERROR(HostPort::Check("--check_health", address));
+  if (!address.starts_with("unix:/")) RETURN_IF_ERROR(HostPort::Check("--check_health", address));
   const auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
                                                  DirectChannelArguments());
   const auto stub = grpc::health::v1::Health::NewStub(channel);

@@ -58,7 +58,7 @@ absl::StatusOr<std::vector<SocketAddress>> SocketAddress::Resolve(const HostPort
     return absl::InvalidArgumentError(absl::StrCat("no such host: \"",
                                                    absl::CEscape(host_port.host),
                                                    "\"; 127.0.0.1 is this machine alone, "
-                                                   "0.0.0.0 all its addresses"));
+                                                   "0.0.0.0 all its IPv4 addresses"));
   }
   std::vector<SocketAddress> addresses;
   for (const addrinfo* info = list.get(); info != nullptr; info = info->ai_next) {

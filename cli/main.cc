@@ -66,7 +66,8 @@ void AddServe(CLI::App& app, int& exit_status) {
       ->capture_default_str()
       ->check(Between(0, 65535));
   verb->add_option("--host", options.host,
-                   "Address to listen on; 0.0.0.0 for all of this machine's")
+                   "Address to listen on; 0.0.0.0 for all IPv4 addresses of this machine, :: for "
+                   "those and its IPv6 ones")
       ->capture_default_str();
   verb->add_option(
           "--graph", options.graph,

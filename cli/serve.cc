@@ -8,7 +8,9 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/host_port.h"
 #include "base/ports_file.h"
 #include "base/socket_address.h"
 #include "base/status_macros.h"
@@ -155,8 +157,16 @@ absl::StatusOr<Work> FindBundle(const ServeOptions& options) {
 // A taken port or an address of another machine is found here rather than by a child that fails
 // again and again. A name stays one where it has several addresses.
 absl::StatusOr<std::string> FreeAddress(const std::string& host, int port, const char* flag) {
-  const HostPort host_port = {.host = host, .port = port};
-  const auto addresses = SocketAddress::ResolveToListen(host_port);
+  const bool is_bare_ipv6 = !host.starts_with('[') && std::count(host.begin(), host.end(), ':') > 1;
+  const absl::StatusOr<HostPort> host_port = HostPort::Parse(
+      is_bare_ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port));
+  if (!host_port.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--host must be a name or an address, such as localhost, 127.0.0.1 or ::1, without a port, "
+        "which --port and --grpc_port give: \"",
+        absl::CEscape(host), "\""));
+  }
+  const auto addresses = SocketAddress::ResolveToListen(*host_port);
   if (absl::IsAlreadyExists(addresses.status())) {
     return absl::AlreadyExistsError(
         absl::StrCat(addresses.status().message(), "; stop it or choose another port with ", flag));
@@ -165,7 +175,7 @@ absl::StatusOr<std::string> FreeAddress(const std::string& host, int port, const
     return absl::Status(addresses.status().code(),
                         absl::StrCat("--host: ", addresses.status().message()));
   }
-  return addresses->size() == 1 ? addresses->front().ToString() : host_port.ToString();
+  return addresses->size() == 1 ? addresses->front().ToString() : host_port->ToString();
 }
 
 std::string Greeting(const std::string& graph, const GatewayAddresses& addresses) {

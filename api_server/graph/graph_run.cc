@@ -241,7 +241,8 @@ GraphRun::TimeShares GraphRun::DealTime() const {
   if (options_.context.deadline == absl::InfiniteFuture()) return {};
   const absl::Time now = (*options_.clock)();
   const absl::Duration left = options_.context.deadline - now;
-  TimeShares shares = {.left = left, .way = std::clamp(left / 20, kLeastWay, kMostWay)};
+  const absl::Duration way = std::clamp(left / 20, kLeastWay, kMostWay);
+  TimeShares shares = {.left = left, .way = std::min(way, std::max(left, absl::ZeroDuration()))};
   if (options_.stats != nullptr) {
     const absl::Duration most = std::max((left - shares.way) / 2, absl::ZeroDuration());
     shares.score = std::min(options_.stats->classifier().Take(now).likely, most);

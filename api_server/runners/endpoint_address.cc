@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/host_port.h"
 #include "base/status_macros.h"
@@ -25,9 +26,9 @@ absl::Status CheckEndpointAddress(const std::string& endpoint) {
   if (endpoint.starts_with("unix:/")) return absl::OkStatus();
   const absl::StatusOr<HostPort> host_port = HostPort::Parse(endpoint);
   if (host_port.ok() && host_port->port > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "endpoint must be host:port, with a port from 1 to 65535, or unix:/path: ",
-      host_port.ok() ? absl::StrCat("\"", endpoint, "\"") : host_port.status().message()));
+  return absl::InvalidArgumentError(
+      absl::StrCat("endpoint must be host:port, with a port from 1 to 65535, or unix:/path: \"",
+                   absl::CEscape(endpoint), "\""));
 }
 
 bool HasHostName(const std::string& endpoint) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -36,6 +37,14 @@ Shape GetShape(const FieldDescriptor& field) {
   const std::optional<WellKnownType> type = GetWellKnownType(*field.message_type());
   return type.has_value() && IsTextual(*type) && !field.is_repeated() ? Shape::kTextualMessage
                                                                       : Shape::kOtherMessage;
+}
+
+// A name as programs give them to the entries of a dictionary.
+bool IsIdentifier(std::string_view text) {
+  return !text.empty() && !absl::ascii_isdigit(text[0]) &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.';
+         });
 }
 
 bool IsPathVariable(const FieldPath& path, const HttpBinding& binding) {
@@ -203,13 +212,17 @@ absl::Status ParseQuery(std::string_view query, const HttpBinding& binding, Mess
 
 bool IsFormOfFields(std::string_view body, const HttpBinding& binding) {
   const std::vector<absl::string_view> pairs = SplitPairs(body);
+  bool all_encoded = !body.empty() && pairs.size() <= kMaxFormPairs;
   for (size_t i = 0; i < std::min(pairs.size(), kMaxFormPairs); ++i) {
     const Pair parts = SplitPair(pairs[i]);
-    if (parts.first.size() == pairs[i].size()) continue;  // There is no "=".
+    const bool has_value = parts.first.size() != pairs[i].size();  // There is an "=".
+    all_encoded = all_encoded && has_value && IsIdentifier(StdView(parts.first)) &&
+                  std::all_of(pairs[i].begin(), pairs[i].end(), absl::ascii_isgraph);
+    if (!has_value) continue;
     const auto name = DecodeFormComponent(StdView(parts.first));
     if (name.ok() && !ResolveFieldPath(*binding.method->input_type(), *name).empty()) return true;
   }
-  return false;
+  return all_encoded;
 }
 
 absl::Status ParseForm(std::string_view form, std::string_view query, const HttpBinding& binding,

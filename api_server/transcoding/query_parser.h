@@ -28,8 +28,9 @@ namespace chorus {
 absl::Status ParseQuery(std::string_view query, const HttpBinding& binding,
                         google::protobuf::Message& message);
 
-// Whether `body` is a form whose writer meant fields of the binding's input: one of its first 256
-// pairs is `name=value`, and the name that of a field.
+// Whether `body` is a form whose writer meant fields: one of its first 256 pairs is `name=value`
+// with the name of a field of the binding's input; or it is what programs make of a dictionary, all
+// of it `name=value` with names as programs have them, and no white space that a form would encode.
 bool IsFormOfFields(std::string_view body, const HttpBinding& binding);
 
 // As ParseQuery, of the body's form and the query together. The form must give the field that the

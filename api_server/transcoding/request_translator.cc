@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
@@ -141,14 +142,27 @@ absl::Status SetJsonText(std::string_view body, const HttpBinding& binding, Mess
   return absl::InvalidArgumentError(error);
 }
 
-bool IsJsonObject(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || text[first] != '{') return false;
-  const auto document = ParseJson(text);
-  return document.ok() && document->root().kind() == JsonValue::Kind::kObject;
+// Without white space at its ends.
+std::string_view Stripped(std::string_view text) {
+  return StdView(absl::StripAsciiWhitespace(AbslView(text)));
 }
 
-absl::Status UntypedJsonObject(const HttpBinding& binding) {
+// Whether it begins as an object, {"name":, also in the quotes of other languages, and ends as one.
+bool LooksLikeJsonObject(std::string_view text) {
+  if (!text.starts_with('{') || !text.ends_with('}')) return false;
+  const std::string_view rest = Stripped(text.substr(1));
+  if (!rest.starts_with('"') && !rest.starts_with('\'')) return false;
+  const size_t end = rest.find(rest.front(), 1);
+  return end != std::string_view::npos && Stripped(rest.substr(end + 1)).starts_with(':');
+}
+
+// INVALID_ARGUMENT for an object, be it a sound one or not, whose sender did not say that it is
+// one.
+absl::Status CheckIsNoJsonObject(std::string_view body, const HttpBinding& binding) {
+  const std::string_view text = Stripped(body);
+  if (!text.starts_with('{')) return absl::OkStatus();
+  const absl::StatusOr<JsonDocument> document = ParseJson(text);
+  if (!document.ok() && !LooksLikeJsonObject(text)) return absl::OkStatus();
   const std::string routes =
       binding.json_object_routes.empty()
           ? ""
@@ -156,7 +170,8 @@ absl::Status UntypedJsonObject(const HttpBinding& binding) {
   return absl::InvalidArgumentError(absl::StrCat(
       "the body is a JSON object, which ", binding.name(), " would take as the text: send it ",
       routes, "with the header Content-Type: application/json, or here with Content-Type: ",
-      AbslView(kText), " if the text is meant"));
+      AbslView(kText), " if the text is meant",
+      document.ok() ? "" : absl::StrCat("; as JSON it is broken: ", document.status().message())));
 }
 
 absl::Status SetBytesBody(const RequestParts& parts, const HttpBinding& binding, Message& message) {
@@ -184,7 +199,7 @@ absl::Status SetTextBodyAndQuery(const RequestParts& parts, const HttpBinding& b
                    ChooseMediaType(parts.content_type, {kText, kForm, kJson}, binding));
   if (media_type == kForm || media_type == kUntyped) {
     const std::string_view text = WithoutByteOrderMark(parts.body);
-    if (IsJsonObject(text)) return UntypedJsonObject(binding);
+    RETURN_IF_ERROR(CheckIsNoJsonObject(text, binding));
     if (IsFormOfFields(text, binding)) return ParseForm(text, parts.query, binding, message);
   }
   RETURN_IF_ERROR(media_type == kJson ? SetJsonText(parts.body, binding, message)

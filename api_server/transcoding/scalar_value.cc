@@ -72,10 +72,10 @@ absl::StatusOr<ScalarValue> ParseInteger(const NumberText& number) {
   if (!value.has_value() && number.may_have_exponent) value = ParseWithExponent<Int>(number.text);
   if (value.has_value()) return ScalarValue(*value);
   // Elsewhere -1 often stands for "none" or "all".
-  const bool means_none = std::is_unsigned_v<Int> && number.text == "-1";
+  const bool asks_default = std::is_unsigned_v<Int> && number.text == "-1";
   return MustBe(absl::StrCat("an integer from ", std::numeric_limits<Int>::min(), " to ",
                              std::numeric_limits<Int>::max()),
-                means_none ? number.shown + "; leave it out for none" : number.shown);
+                asks_default ? number.shown + "; leave it out for the default" : number.shown);
 }
 
 template <typename Float>

@@ -13,7 +13,7 @@ import urllib.parse
 
 def call(url, path, prompt, **parameters):
     """The reply to POST path, a context manager; exits with the server's own words when it refuses."""
-    server = urllib.parse.urlsplit(url)
+    server = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     kind = http.client.HTTPSConnection if server.scheme == "https" else http.client.HTTPConnection
     connection = kind(server.hostname, server.port, timeout=60)
     headers = {"Content-Type": "text/plain", "Accept": "application/x-ndjson" if path.endswith(":stream") else "application/json"}

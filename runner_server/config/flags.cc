@@ -101,7 +101,7 @@ absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* cons
                                       std::to_string(flags.max_sequences) + ": " +
                                       std::to_string(flags.max_step_tokens));
   }
-  if (!flags.address.starts_with("unix:")) {
+  if (!flags.address.starts_with("unix:/")) {
     RETURN_IF_ERROR(HostPort::Check("--address", flags.address));
   }
   if (!flags.metrics_address.empty()) {

@@ -29,9 +29,11 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Make(Precision precision, int out, in
   matrix.out_ = out;
   matrix.in_ = in;
   const int num_panels = GemmPanels(out);
-  ASSIGN_OR_RETURN(matrix.memory_, MemoryRegion::Create(num_panels * matrix.panel_bytes(),
-                                                        MemoryRegion::Paging::kHuge,
-                                                        "weights (--dtype int8 takes the least)"));
+  ASSIGN_OR_RETURN(
+      matrix.memory_,
+      MemoryRegion::Create(num_panels * matrix.panel_bytes(), MemoryRegion::Paging::kHuge,
+                           "weights (--dtype int8 takes the least; or raise the "
+                           "limit, of ulimit -v or vm.overcommit_memory)"));
   const bool is_int8 = WeightBytes(precision) == 1;
   const size_t num_columns = static_cast<size_t>(num_panels) * kPanelColumns;
   if (is_int8) matrix.scales_.resize(num_columns);

@@ -158,7 +158,7 @@ TEST(JsonToMessage, SaysWhereAndWhatIsWrong) {
            {R"({"i32":2147483648})",
             "i32 must be an integer from -2147483648 to 2147483647: 2147483648"},
            {R"({"u32":-1})",
-            "u32 must be an integer from 0 to 4294967295: -1; leave it out for none"},
+            "u32 must be an integer from 0 to 4294967295: -1; leave it out for the default"},
            {R"({"u32":1.5})", "u32 must be an integer from 0 to 4294967295: 1.5"},
            {R"({"u32":1e99999})", "u32 must be an integer from 0 to 4294967295: 1e99999"},
            {R"({"u32":"abc"})", "u32 must be an integer from 0 to 4294967295: \"abc\""},
@@ -210,8 +210,7 @@ TEST(JsonToMessage, SaysWhereAndWhatIsWrong) {
             "mask must be a list of field paths such as \"maxLength,sub.topK\": \"max_length\""},
            {R"({"wrapped_number":-1})",
             "wrapped_number must be an integer from 0 to 18446744073709551615: -1; leave it out "
-            "for "
-            "none"},
+            "for the default"},
            {R"({"struct":[]})", "struct must be an object: an array"},
            {R"({"list":{}})", "list must be an array: an object"},
            {R"({"any":{"@type":"type.googleapis.com/no.Such"}})",

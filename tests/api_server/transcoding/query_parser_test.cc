@@ -64,7 +64,7 @@ TEST(ParseQuery, NamesParameterAndValue) {
   for (const Case& c : std::vector<Case>{
            {"u32=-1",
             "query parameter u32 must be an integer from 0 to 4294967295: \"-1\"; leave it "
-            "out for none"},
+            "out for the default"},
            {"u32=4294967296",
             "query parameter u32 must be an integer from 0 to 4294967295: \"4294967296\""},
            {"u32=1e3", "query parameter u32 must be an integer from 0 to 4294967295: \"1e3\""},
@@ -176,8 +176,16 @@ TEST(IsFormOfFields, LooksForANameThatIsAField) {
            {"text", false},
            {"text&max_length", false},
            {"=text", false},
-           {"a=b", false},
-           {"Text=b", false},
+           {"inputs=Once+upon&n=2", true},
+           {"Text=b", true},
+           {"prompt=", true},
+           {"a=b", true},
+           {"a=b c", false},
+           {"a=b&", true},
+           {"1=2", false},
+           {"a b=c", false},
+           {"\xC3\xA9=b", false},
+           {"a=\xC3\xA9", false},
            {" text=b", false},
            {"I have an idea!", false},
            {"x = 5; text = \"a\"", false},
@@ -196,7 +204,7 @@ TEST(ParseForm, BoundsTheNumberOfFields) {
   EXPECT_THAT(ParseForm(form + "&", "", GetTestBinding("PUT /texts/{id}"), put),
               IsInvalid(StartsWith("the form has more than 256 fields; to have the body taken")));
   std::string others;
-  for (int i = 0; i < 256; ++i) others += "a=&";
+  for (int i = 0; i < 256; ++i) others += "a b=&";
   EXPECT_FALSE(IsFormOfFields(others + "text=a", GetTestBinding("PUT /texts/{id}")));
 }
 

@@ -105,8 +105,8 @@ TEST(TranslateRequest, TakesAnUntypedBodyForWhatItLooksLike) {
   for (const Case& c : std::vector<Case>{
            // Text.
            {"I have an idea!", R"(text: "I have an idea!")"},
-           {"a=b", R"(text: "a=b")"},
-           {"a=b&c=d", R"(text: "a=b&c=d")"},
+           {"a = b", R"(text: "a = b")"},
+           {"a=b & c=d", R"(text: "a=b & c=d")"},
            {"text", R"(text: "text")"},
            {"1 + 1 = 2 & 2", R"(text: "1 + 1 = 2 & 2")"},
            {"\"quoted\"", R"(text: "\"quoted\"")"},
@@ -121,6 +121,7 @@ TEST(TranslateRequest, TakesAnUntypedBodyForWhatItLooksLike) {
            {"max_length=9&text=a", R"(text: "a" max_length: 9)"},
            {"\xEF\xBB\xBFtext=a", R"(text: "a")"},
            {"max_length=9", "", "the form gives no text"},
+           {"prompt=Once&max_tokens=2", "", "unknown form field \"prompt\""},
            {"text=a&colour=red", "", "unknown form field \"colour\""},
            {"a=b&max_length=9", "", "unknown form field \"a\""},
            {"id=8&text=a", "", "the path gives it"},
@@ -129,6 +130,11 @@ TEST(TranslateRequest, TakesAnUntypedBodyForWhatItLooksLike) {
             "send it to POST /texts/{id}:put with the header Content-Type: "},
            {" \n{\"text\":\"a\"} ", "", "is a JSON object"},
            {"\xEF\xBB\xBF{}", "", "is a JSON object"},
+           {R"({"text":"a","text":"b"})", "", "as JSON it is broken: "},
+           {R"({"text": "a", "top_p": NaN})", "", "as JSON it is broken: "},
+           {R"({"text":"a",})", "", "as JSON it is broken: "},
+           {"{'text': 'a'}", "", "as JSON it is broken: "},
+           {R"({"a", "b"})", R"(text: "{\"a\", \"b\"}")"},
        }) {
     for (const char* type : {"", kForm}) {
       const Request request = {"PUT /texts/{id}", {"7"}, "", type, c.body};

@@ -116,7 +116,7 @@ TEST_F(TranscoderTest, ExplainsTheTutorialsMistakes) {
                         "\"-5\""));
   EXPECT_THAT(error("?top_k=-1", "text/plain", "a"),
               IsInvalid("query parameter top_k must be an integer from 0 to 4294967295: \"-1\"; "
-                        "leave it out for none"));
+                        "leave it out for the default"));
   EXPECT_THAT(
       error("", "", R"({"text":"I have an idea!"})"),
       IsInvalid("the body is a JSON object, which POST /classify_generated_texts would take "

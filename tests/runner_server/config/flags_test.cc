@@ -111,6 +111,7 @@ TEST(ParseFlags, NamesTheFlagThatIsWrong) {
            {{"--model", "m", "--address", "0.0.0.0"}, "--address: \"0.0.0.0\" has no port"},
            {{"--model", "m", "--address", "0.0.0.0:70000"},
             "--address: \"0.0.0.0:70000\" must have a port from 0 to 65535"},
+           {{"--model", "m", "--address", "unix:"}, "--address: \"unix:\" has no port"},
            {{"--model", "m", "--metrics_address", "9061"},
             "--metrics_address: \"9061\" has no port"},
            {{"--model", "m", "--drain_delay", "5"},
