@@ -80,6 +80,10 @@ struct ConfigFiles {
   absl::Status status;             // Why one could not be read; `texts` then ends before it.
   std::vector<std::string> texts;  // Of --config, then of each --graph.
 
+  // False: there was nothing left to look with, such as a descriptor, which says nothing of the
+  // files.
+  bool seen() const { return !absl::IsResourceExhausted(status); }
+
   friend bool operator==(const ConfigFiles&, const ConfigFiles&) = default;
 };
 

@@ -5,7 +5,8 @@
 // It goes by what they say. So it makes no difference how a file was replaced (written in place,
 // renamed over, a symbolic link switched as Kubernetes does for a ConfigMap) nor on what file
 // system. A change is taken once it has been seen twice: what was read half-written, or with one
-// file already new and another still old, is passed over.
+// file already new and another still old, is passed over. So is a look that saw nothing, for want
+// of a descriptor; what was asked at it is done at the next.
 //
 // Thread safety: none.
 
@@ -25,16 +26,19 @@ class ConfigWatch {
   //
   // Example: taken A; seen A, B, B, B, C, B, A, A. True for the second B and the last A.
   bool See(ConfigFiles now, bool asked) {
+    asked_ |= asked;
+    if (!now.seen()) return false;
     const bool is_settled = now == last_;
     last_ = std::move(now);
-    if (!asked && (!is_settled || last_ == taken_)) return false;
+    if (!std::exchange(asked_, false) && (!is_settled || last_ == taken_)) return false;
     taken_ = last_;
     return true;
   }
 
  private:
   ConfigFiles taken_;
-  ConfigFiles last_;  // Seen.
+  ConfigFiles last_;    // Seen.
+  bool asked_ = false;  // And not yet done.
 };
 
 }  // namespace chorus

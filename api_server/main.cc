@@ -118,6 +118,10 @@ int Watch(const Flags& flags, ConfigFiles files, const Signals& signals, Server&
       continue;
     }
     ConfigFiles now = ReadConfigFiles(flags);
+    if (!now.seen()) {
+      LOG_EVERY_T(WARNING, 60) << "did not look at the configuration files, and will again: "
+                               << now.status.message();
+    }
     if (watch.See(now, /*asked=*/number.has_value())) server.Reload(ParseConfig(flags, now));
   }
 }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "api_server/config_watch.h"
 #include "config/yaml_proto.h"
 #include "tests/model_store/temp_directory.h"
 
@@ -277,6 +279,20 @@ TEST_F(ConfigFilesTest, ErrorsNameFileAndPlace) {
   std::filesystem::remove(directory_ / "gateway.yaml");
   EXPECT_THAT(Error(), HasSubstr("gateway.yaml"));
   EXPECT_EQ(ReadConfigFiles(flags_).status.code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ConfigFilesTest, AreNotSeenWhileNoDescriptorIsLeftAndSayNothingThen) {
+  ConfigWatch watch(ReadConfigFiles(flags_));
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const ConfigFiles blind = ReadConfigFiles(flags_);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_FALSE(blind.seen());
+  EXPECT_FALSE(watch.See(blind, /*asked=*/false));
+  EXPECT_FALSE(watch.See(blind, /*asked=*/false));
+  EXPECT_FALSE(watch.See(ReadConfigFiles(flags_), /*asked=*/false));
 }
 
 TEST_F(ConfigFilesTest, CanBeReadAgainUnlessOneIsAPipe) {

@@ -62,5 +62,20 @@ TEST(ConfigWatch, TakesAtOnceWhatItIsAskedTo) {
   EXPECT_TRUE(watch.See(Files("A", "B"), /*asked=*/true));  // Though it has not changed.
 }
 
+TEST(ConfigWatch, ALookThatSawNothingChangesNothing) {
+  const ConfigFiles a = Files("A", "A"), b = Files("A", "B");
+  const ConfigFiles blind = {.status = absl::ResourceExhaustedError("too many open files")};
+  EXPECT_THAT(TakenOf({blind, blind, blind, a, a}), IsEmpty());
+  EXPECT_THAT(TakenOf({b, blind, b, b}), ElementsAre(2));
+}
+
+TEST(ConfigWatch, DoesWhatIsAskedAtTheNextLookThatSeesSomething) {
+  const ConfigFiles blind = {.status = absl::ResourceExhaustedError("too many open files")};
+  ConfigWatch watch(Files("A", "A"));
+  EXPECT_FALSE(watch.See(blind, /*asked=*/true));
+  EXPECT_TRUE(watch.See(Files("A", "B"), /*asked=*/false));
+  EXPECT_FALSE(watch.See(Files("A", "B"), /*asked=*/false));
+}
+
 }  // namespace
 }  // namespace chorus
