@@ -55,7 +55,7 @@ std::string AccessLogEntry::ToString() const {
   absl::StrAppend(&line, " status=", status);
   AppendSeconds("seconds", duration, line);
   if (usage.generated_tokens > 0) {
-    AppendSeconds("queue_seconds", usage.queue_time, line);
+    if (usage.queue_time.has_value()) AppendSeconds("queue_seconds", *usage.queue_time, line);
     AppendSeconds("first_token_seconds", usage.first_token_time, line);
   }
   AppendCount("prompt_tokens", usage.prompt_tokens, line);

@@ -94,7 +94,7 @@ class CallState {
                           .route = metrics_->endpoint(),
                           .status = HttpStatus(status),
                           .duration = metrics_->elapsed(),
-                          .usage = notes_->usage});
+                          .usage = notes_->usage.Get()});
     }
     return status.ok() ? grpc::Status::OK : WithDetails(ToPublicStatus(status, request_id_));
   }

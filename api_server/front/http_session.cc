@@ -100,7 +100,7 @@ void HttpSession::Abort(const absl::Status& why) {
   if (state_ == State::kContinue || state_ == State::kBody || state_ == State::kHandling ||
       streaming_.has_value()) {
     exchange_.metrics->Finish(kClientClosedRequest);
-    Log(kClientClosedRequest, 0);
+    Log(kClientClosedRequest, streaming_.has_value() ? streaming_->num_bytes : 0);
   }
   if (state_ == State::kStreaming && streaming_->head_sent) {
     error_code error;
@@ -316,13 +316,11 @@ void HttpSession::Handle() {
   std::optional<HttpReply> reply =
       handler_.Handle(std::move(request), exchange_.call, std::move(done));
   if (!reply.has_value()) return;
-  exchange_.completed = reply->stream == nullptr;
   Send(*std::move(reply));
 }
 
 void HttpSession::OnReply(uint64_t exchange_number, HttpReply reply) {
   if (state_ != State::kHandling || exchange_number != exchange_number_) return;
-  exchange_.completed = true;
   Send(std::move(reply));
 }
 
@@ -398,7 +396,6 @@ void HttpSession::OnEvents(uint64_t exchange_number) {
   streaming_->awaiting = false;
   if (state_ != State::kStreaming) return;  // They are taken when the heartbeat is written.
   HttpStream::Piece piece = streaming_->reply.stream->Take();
-  exchange_.completed = piece.end.has_value();
   const bool failed = piece.end.has_value() && !piece.end->ok();
   if (failed && piece.bytes.empty()) return FailStream(*piece.end);
   streaming_->end = std::move(piece.end);
@@ -419,7 +416,7 @@ void HttpSession::WriteStream(std::string bytes) {
   const HttpReply& reply = streaming_->reply;
   const std::optional<absl::Status>& end = streaming_->end;
   if (end.has_value() && !end->ok()) bytes += reply.stream->ErrorEvent(*end);
-  streaming_->num_bytes += bytes.size();
+  streaming_->piece_bytes = bytes.size();
   const int minor_version = exchange_.head.request.minor_version;
   reply_head_.clear();
   if (!std::exchange(streaming_->head_sent, true)) {
@@ -448,6 +445,7 @@ std::string HttpSession::FrameStream(std::string bytes) const {
 void HttpSession::OnStreamWritten(error_code error) {
   if (state_ != State::kStreamWriting) return;
   if (error) return Abort(absl::CancelledError("the client has left"));
+  streaming_->num_bytes += streaming_->piece_bytes;
   if (!streaming_->end.has_value()) return AwaitEvents();
   const absl::Status& end = *streaming_->end;
   const bool failed = !end.ok();
@@ -479,16 +477,15 @@ void HttpSession::Close() {
 
 void HttpSession::Log(int status, size_t body_bytes) const {
   const std::string& method = exchange_.head.request.method;
-  const AccessLogEntry entry = {
-      .request_id = exchange_.call.request_id,
-      .traceparent = exchange_.call.traceparent,
-      .protocol = "http",
-      .method = method,
-      .route = exchange_.metrics->endpoint(),
-      .status = status,
-      .duration = exchange_.metrics->elapsed(),
-      .usage = exchange_.completed ? exchange_.call.notes->usage : CallUsage(),
-      .reply_bytes = body_bytes};
+  const AccessLogEntry entry = {.request_id = exchange_.call.request_id,
+                                .traceparent = exchange_.call.traceparent,
+                                .protocol = "http",
+                                .method = method,
+                                .route = exchange_.metrics->endpoint(),
+                                .status = status,
+                                .duration = exchange_.metrics->elapsed(),
+                                .usage = exchange_.call.notes->usage.Get(),
+                                .reply_bytes = body_bytes};
   const bool is_read = (method == "GET" || method == "HEAD") && status < 400;
   if (access_log_ != nullptr && exchange_.is_call && !is_read) return access_log_->Write(entry);
   VLOG(1) << entry.ToString();

@@ -83,9 +83,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     Call call;
     std::unique_ptr<RequestMetrics::Request> metrics;
     std::optional<RequestBody> body;
-    absl::Status refusal;    // Known from the head; sent when the body has been read.
-    bool is_call = true;     // For the access log.
-    bool completed = false;  // By the handler, which writes no more of the call's notes.
+    absl::Status refusal;  // Known from the head; sent when the body has been read.
+    bool is_call = true;   // For the access log.
   };
 
   // A reply that is a stream, until all of it has been written.
@@ -94,6 +93,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     bool head_sent = false;
     bool awaiting = false;            // The stream will call OnEvents.
     std::optional<absl::Status> end;  // How it ends, once that is known.
+    size_t piece_bytes = 0;           // Of the body, being written.
     size_t num_bytes = 0;             // Written of the body, as yet.
   };
 

@@ -103,7 +103,7 @@ Executor::Done<std::vector<GraphResult>> EndStream(Admission::Permit permit,
           notes = std::move(notes)](absl::StatusOr<std::vector<GraphResult>> results) mutable {
     { const Admission::Permit end = std::move(permit); }
     if (!results.ok()) return events->End(results.status());
-    notes->usage = UsageOf(*results);
+    notes->usage.Set(UsageOf(*results));
     listener->End(results->front().seed);
   };
 }
@@ -156,7 +156,7 @@ absl::Status InferenceHandler::StreamGraph(const std::string& graph, Request req
   }
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
-  auto listener = std::make_shared<StreamingListener>(events, request.explain());
+  auto listener = std::make_shared<StreamingListener>(events, request.explain(), call.notes);
   auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
   return executor_.RunGraph(graph, std::move(*request.mutable_text()), overrides,
                             ToContext(std::move(call)), listener, std::move(end));
@@ -205,7 +205,7 @@ absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call 
                                               std::shared_ptr<EventQueue> events) {
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
-  auto listener = std::make_shared<StreamingListener>(events, request.explain());
+  auto listener = std::make_shared<StreamingListener>(events, request.explain(), call.notes);
   auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
   return executor_.Generate(request.model(), std::move(*request.mutable_text()), overrides,
                             ToContext(std::move(call)), listener, std::move(end));
@@ -219,10 +219,12 @@ absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
                                  std::make_move_iterator(request.mutable_texts()->end()));
   const auto make = [notes = call.notes](std::vector<TextClassification> results) {
     v1::ClassifyResponse response;
+    CallUsage usage;
     for (TextClassification& result : results) {
-      notes->usage.prompt_tokens += result.num_tokens;
+      usage.prompt_tokens += result.num_tokens;
       *response.add_results() = ToProto(std::move(result));
     }
+    notes->usage.Set(usage);
     return response;
   };
   const ClassifyParams params = {.truncate = !request.has_truncate() || request.truncate(),
@@ -241,7 +243,7 @@ absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
                            .split_special_tokens = request.split_special_tokens()};
   if (request.has_limit()) params.limit = request.limit();
   const auto make = [notes = call.notes](TokenizedText text) {
-    notes->usage.prompt_tokens = text.num_tokens;
+    notes->usage.Set({.prompt_tokens = text.num_tokens});
     v1::TokenizeResponse response;
     response.set_num_tokens(text.num_tokens);
     response.mutable_ids()->Add(text.ids.begin(), text.ids.end());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -132,14 +133,14 @@ CallUsage UsageOf(const std::vector<GraphResult>& results) {
     if (end.generated_tokens == 0) continue;
     usage.prompt_tokens += end.prompt_tokens;
     usage.generated_tokens += end.generated_tokens;
-    usage.queue_time = std::max(usage.queue_time, end.queue_time);
+    usage.queue_time = std::max(usage.queue_time, std::optional(end.queue_time));
     usage.first_token_time = std::min(usage.first_token_time, end.queue_time + end.prefill_time);
   }
   return usage;
 }
 
 void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes) {
-  notes.usage = UsageOf(results);
+  notes.usage.Set(UsageOf(results));
   std::vector<std::string> timings;
   const auto add = [&](const GraphResult& result, const char* stage, absl::Duration duration) {
     timings.push_back(absl::StrFormat("%s.%s;dur=%.1f", result.runner, stage,

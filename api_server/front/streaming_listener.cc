@@ -1,6 +1,8 @@
 #include "api_server/front/streaming_listener.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "api_server/front/inference_messages.h"
@@ -18,6 +20,12 @@ void SetId(const TextId& id, Event& event) {
 }  // namespace
 
 void StreamingListener::OnText(const TextId& id, TextDelta delta) {
+  if (delta.num_tokens > 0) {
+    notes_->usage.Update([&](CallUsage& usage) {
+      if (usage.generated_tokens == 0) usage.first_token_time = absl::Now() - began_at_;
+      usage.generated_tokens += delta.num_tokens;
+    });
+  }
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);
@@ -30,6 +38,10 @@ void StreamingListener::OnText(const TextId& id, TextDelta delta) {
 void StreamingListener::OnGenerated(const TextId& id, const GraphResult& text) {
   prompt_tokens_ += text.end.prompt_tokens;
   generated_tokens_ += text.end.generated_tokens;
+  notes_->usage.Update([&](CallUsage& usage) {
+    usage.prompt_tokens += text.end.prompt_tokens;
+    usage.queue_time = std::max(usage.queue_time, std::optional(text.end.queue_time));
+  });
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);

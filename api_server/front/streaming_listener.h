@@ -1,6 +1,6 @@
 #pragma once
 
-// Puts what it hears of a run into a stream.
+// Puts what it hears of a run into a stream, and what there is of it as yet into the call's notes.
 //
 // Thread safety: as GraphListener.
 
@@ -9,6 +9,9 @@
 #include <memory>
 #include <utility>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "api_server/front/call.h"
 #include "api_server/front/event_queue.h"
 #include "api_server/graph/executor.h"
 
@@ -17,8 +20,9 @@ namespace chorus {
 class StreamingListener final : public GraphListener {
  public:
   // With `explain` scores tell where their text's time went.
-  StreamingListener(std::shared_ptr<EventQueue> events, bool explain)
-      : events_(std::move(events)), explain_(explain) {}
+  StreamingListener(std::shared_ptr<EventQueue> events, bool explain,
+                    std::shared_ptr<ReplyNotes> notes)
+      : events_(std::move(events)), explain_(explain), notes_(std::move(notes)) {}
 
   void OnText(const TextId& id, TextDelta delta) override;
   void OnGenerated(const TextId& id, const GraphResult& text) override;
@@ -30,6 +34,8 @@ class StreamingListener final : public GraphListener {
  private:
   const std::shared_ptr<EventQueue> events_;
   const bool explain_;
+  const std::shared_ptr<ReplyNotes> notes_;
+  const absl::Time began_at_ = absl::Now();
   std::atomic<uint32_t> prompt_tokens_ = 0;     // Of every generator that has ended,
   std::atomic<uint32_t> generated_tokens_ = 0;  // whether its text is in the reply or not.
 };

@@ -24,6 +24,7 @@
 namespace chorus {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
@@ -80,6 +81,16 @@ class GrpcFrontTest : public FrontFixture {
     return std::nullopt;
   }
 
+  // Ends the server and the log.
+  std::string ReadLog() {
+    server_->Shutdown();
+    log_.reset();
+    std::rewind(log_file_);
+    std::string text(1 << 16, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), log_file_));
+    return text;
+  }
+
   std::FILE* const log_file_ = std::tmpfile();
   std::optional<AccessLog> log_{std::in_place, fileno(log_file_)};
   GrpcFront front_{handler_,
@@ -113,11 +124,7 @@ TEST_F(GrpcFrontTest, LogsEachCallOnceItHasEnded) {
   Begin(bad);
   AwaitGenerate().Fail(absl::ResourceExhaustedError("queue full"));
   EXPECT_FALSE(bad.done.get_future().get().ok());
-  server_->Shutdown();
-  log_.reset();
-  std::rewind(log_file_);
-  std::string text(1 << 16, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), log_file_));
+  const std::string text = ReadLog();
   EXPECT_THAT(text, HasSubstr(" request=good protocol=grpc route=/v1/models/{model}:generate "
                               "status=200 seconds="));
   EXPECT_THAT(text, HasSubstr(" prompt_tokens=1 generated_tokens=2\n"));
@@ -293,10 +300,13 @@ TEST_F(GrpcFrontTest, AClientThatCancelsStopsItsStream) {
   auto running = AwaitGenerate();
   std::promise<void> stopped;
   const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
+  running.on_text({.text = " a", .num_tokens = 3});
   context.TryCancel();
   EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
   running.Fail(absl::CancelledError("the caller left"));
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_THAT(ReadLog(), ContainsRegex(" status=499 seconds=[0-9.]+ first_token_seconds=[0-9.]+ "
+                                       "generated_tokens=3\n"));
 }
 
 TEST_F(GrpcFrontTest, AReaderThatIsTooSlowIsCancelled) {

@@ -758,15 +758,15 @@ TEST_F(HttpServerTest, LogsEachCallAndNoReadThatSucceeds) {
   EXPECT_EQ(client.Ask(Post("Content-Length: 5\r\nX-Request-Id: said", "words")).status, 200);
   client.Send("POST /wait HTTP/1.1\r\nHost: a\r\nX-Request-Id: waited\r\n\r\n");
   FakeHandler::Waiting waiting = handler_.Take();
-  waiting.call.notes->usage = {.prompt_tokens = 5,
-                               .generated_tokens = 20,
-                               .queue_time = absl::Milliseconds(1),
-                               .first_token_time = absl::Milliseconds(2)};
+  waiting.call.notes->usage.Set({.prompt_tokens = 5,
+                                 .generated_tokens = 20,
+                                 .queue_time = absl::Milliseconds(1),
+                                 .first_token_time = absl::Milliseconds(2)});
   std::move(waiting.done)({.body = "text"});
   EXPECT_EQ(client.Read().status, 200);
   client.Send("POST /wait HTTP/1.1\r\nHost: a\r\nX-Request-Id: left\r\n\r\n");
   const FakeHandler::Waiting left = handler_.Take();
-  left.call.notes->usage.prompt_tokens = 7;  // Of a call that has not ended, so it is not read.
+  left.call.notes->usage.Set({.prompt_tokens = 7});
   client.Reset();
   AwaitStop(left.call.stop);
   server_.reset();
@@ -784,7 +784,27 @@ TEST_F(HttpServerTest, LogsEachCallAndNoReadThatSucceeds) {
                                   "first_token_seconds=0\\.002000 prompt_tokens=5 "
                                   "generated_tokens=20 reply_bytes=4"));
   EXPECT_THAT(lines[3], MatchesRegex(time + "request=left protocol=http method=POST route=/wait "
-                                            "status=499 seconds=[0-9.]+"));
+                                            "status=499 seconds=[0-9.]+ prompt_tokens=7"));
+}
+
+TEST_F(HttpServerTest, LogsWhatACutStreamHadComeTo) {
+  LogFile file;
+  HttpServer::Options options = {.address = "127.0.0.1:0", .access_log = file.log()};
+  server_ = *HttpServer::Create(options, handler_, metrics_);
+  server_->Start();
+  SocketClient client(port());
+  client.Send("POST /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  const FakeHandler::Waiting waiting = handler_.Take();
+  waiting.call.notes->usage.Set({.generated_tokens = 3, .first_token_time = absl::Milliseconds(2)});
+  handler_.stream->Push("abc");
+  EXPECT_EQ(client.ReadHead().status, 200);
+  EXPECT_EQ(client.ReadBytes(8), "3\r\nabc\r\n");
+  client.Reset();
+  AwaitStop(waiting.call.stop);
+  server_.reset();
+  EXPECT_THAT(file.Read(), MatchesRegex("access .* status=499 seconds=[0-9.]+ "
+                                        "first_token_seconds=0\\.002000 generated_tokens=3 "
+                                        "reply_bytes=3\n"));
 }
 
 TEST_F(HttpServerTest, ServesManyConnectionsWithCompletionsFromOtherThreads) {

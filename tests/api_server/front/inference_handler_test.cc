@@ -417,8 +417,30 @@ TEST_F(InferenceHandlerTest, NotesWhatAStreamTook) {
   const Call call;
   ASSERT_TRUE(handler_.StreamGenerate(request, call, std::make_shared<EventQueue>()).ok());
   gpt2_->TakeGenerate().Finish("text");
-  EXPECT_EQ(call.notes->usage.prompt_tokens, 1u);
-  EXPECT_EQ(call.notes->usage.generated_tokens, 2u);
+  EXPECT_EQ(call.notes->usage.Get().prompt_tokens, 1u);
+  EXPECT_EQ(call.notes->usage.Get().generated_tokens, 2u);
+}
+
+TEST_F(InferenceHandlerTest, NotesWhatAStreamHasComeToThoughItFails) {
+  v1::ClassifyGeneratedTextsRequest request;
+  request.set_text("I");
+  const Call call;
+  const auto events = std::make_shared<EventQueue>();
+  ASSERT_TRUE(handler_.StreamClassifyGeneratedTexts(request, call, events).ok());
+  auto a = gpt2_->TakeGenerate();
+  a.on_text({.text = " o", .num_tokens = 3});
+  CallUsage usage = call.notes->usage.Get();
+  EXPECT_EQ(usage.prompt_tokens, 0u);
+  EXPECT_EQ(usage.generated_tokens, 3u);
+  EXPECT_GT(usage.first_token_time, absl::ZeroDuration());
+  EXPECT_FALSE(usage.queue_time.has_value());  // Told by the end of a text.
+  a.Finish("ne");
+  distilgpt2_->TakeGenerate().Fail(absl::CancelledError("the caller left"));
+  bert_->TakeClassify().Fail(absl::CancelledError("the caller left"));
+  usage = call.notes->usage.Get();
+  EXPECT_EQ(usage.prompt_tokens, 1u);
+  EXPECT_EQ(usage.generated_tokens, 4u);
+  EXPECT_TRUE(usage.queue_time.has_value());
 }
 
 TEST_F(InferenceHandlerTest, TakesATemperatureOfZeroAsGreedyAndAnyWhereNothingIsDrawn) {

@@ -88,7 +88,8 @@ void ExpectTheStreamIsTheReply(const Shape& shape, std::mt19937& random) {
   auto scorer = std::make_shared<PuppetRunnerClient>();
   Executor executor({MakeGraph(shape)}, {{"writer", writer}, {"scorer", scorer}});
   auto events = std::make_shared<EventQueue>();
-  auto listener = std::make_shared<StreamingListener>(events, /*explain=*/false);
+  auto listener = std::make_shared<StreamingListener>(events, /*explain=*/false,
+                                                      std::make_shared<ReplyNotes>());
   std::optional<absl::StatusOr<std::vector<GraphResult>>> reply;
   const GenerateOverrides overrides = {
       .seed = 7, .num_return_sequences = static_cast<uint32_t>(shape.num_sequences)};
