@@ -196,7 +196,7 @@ TEST(MakeConfig, RefusesWhatIsWrong) {
            {"runners: [{name: a}]", "runner \"a\": endpoints must name at least one replica"},
            {"runners: [{name: a, endpoints: [h]}]",
             "runner \"a\": endpoint must be host:port, with a port from 1 to 65535, or "
-            "unix:/path: \"h\" has no port: write HOST:PORT, such as h:3000"},
+            "unix:/path: \"h\""},
            {std::string(kGateway) + "limits: {max_body_bytes: 0}",
             "limits.max_body_bytes must be from 1 to 1073741824: 0"},
            {std::string(kGateway) + "limits: {max_concurrent_requests: 0}",
