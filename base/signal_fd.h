@@ -15,6 +15,9 @@ namespace chorus {
 // out where HangupIsIgnored.
 absl::StatusOr<int> SignalFd(std::initializer_list<int> signals);
 
+// Blocks `signals` as SignalFd does, for a later one that then reads what has come meanwhile.
+void HoldSignals(std::initializer_list<int> signals);
+
 // Whether the process was started to ignore SIGHUP, as by nohup(1): then it is to stay so. (The
 // system does not ignore a signal that is blocked, whatever its disposition.)
 bool HangupIsIgnored();

@@ -1,5 +1,6 @@
 #include "cli/serve.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/host_port.h"
 #include "base/ports_file.h"
+#include "base/signal_fd.h"
 #include "base/socket_address.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
@@ -222,6 +224,7 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
 }  // namespace
 
 absl::StatusOr<int> Serve(const ServeOptions& options) {
+  HoldSignals({SIGHUP});  // A reload that is asked for before there is a gateway ends nothing.
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   ASSIGN_OR_RETURN(ServeSettings settings, MakeSettings(options, installation));
   ASSIGN_OR_RETURN(const Work work, options.bundle.empty()

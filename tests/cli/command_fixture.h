@@ -134,11 +134,15 @@ class CommandTest : public ::testing::Test {
     return Start(arguments);
   }
 
+  // A library of the tests, in the programs to come.
+  void Preload(const std::string& library) {
+    environment_["LD_PRELOAD"] = std::filesystem::path(CHORUS_BINARY_DIR) / library;
+    environment_["ASAN_OPTIONS"] = "verify_asan_link_order=0";
+  }
   // Makes flock succeed without locking, or fail with an error number, in the programs to come.
   void PreloadNoFlock(int error) {
-    environment_["LD_PRELOAD"] = std::filesystem::path(CHORUS_BINARY_DIR) / "libno_flock.so";
+    Preload("libno_flock.so");
     environment_["NO_FLOCK_ERRNO"] = std::to_string(error);
-    environment_["ASAN_OPTIONS"] = "verify_asan_link_order=0";
   }
 
   const TempDirectory temp_;

@@ -111,6 +111,16 @@ TEST_F(CommandTest, AHangupReloadsAndStopsNothing) {
   EXPECT_THAT(log, AllOf(HasSubstr("[api_server] drained"), Not(HasSubstr("stopping at once"))));
 }
 
+TEST_F(CommandTest, AHangupBeforeThereIsAGatewayEndsNothing) {
+  Preload("libhangup_on_fsync.so");
+  Program serve = Serve();  // The store's first, which copies the demo models.
+  EXPECT_THAT(serve.out().WaitFor("ready"), StartsWith("Chorus is ready"));
+  serve.Signal(SIGTERM);
+  const std::string log = serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0) << log;
+  EXPECT_THAT(log, HasSubstr("[api_server] drained"));
+}
+
 TEST_F(CommandTest, UnderNohupAHangupDoesNothing) {
   Program serve({"/bin/sh", "-c", "trap '' HUP; exec \"$0\" serve --port 0 --grpc_port 0",
                  (temp_ / "bin/chorus").native()},
