@@ -73,24 +73,34 @@ absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
   std::vector<RunnerSpec> runners;
   for (const std::string& name : graph.runners) {
     const auto it = chosen.find(name);
-    const absl::StatusOr<ResolvedModel> model =
-        ResolveModel(store, it != chosen.end() ? it->second : name);
-    if (!model.ok()) {
-      return absl::Status(
+    const std::string& text = it != chosen.end() ? it->second : name;
+    const absl::StatusOr<ResolvedModel> model = ResolveModel(store, text);
+    RunnerSpec runner{.name = name};
+    absl::Status fault;
+    if (model.ok()) {
+      runner.model_directory = model->directory;
+      if (model->tag) {
+        runner.version = model->tag->version;
+        fault = store.Verify(*model->tag);
+      }
+    } else {
+      fault = absl::Status(
           model.status().code(),
           absl::StrCat("no model for the graph's runner ", name, ": ", model.status().message(),
                        "; --model ", name, "=FOLDER names one"));
+      if (!absl::IsDataLoss(fault) && !IsModelFolder(text)) return fault;  // There is none.
     }
-    RunnerSpec runner{name, model->tag ? model->tag->version : "", model->directory};
-    if (model->tag) RETURN_IF_ERROR(SetAside(store.Verify(*model->tag), options, runner));
+    RETURN_IF_ERROR(SetAside(fault, options, runner));
     runners.push_back(std::move(runner));
   }
   return runners;
 }
 
-// Whether each model does what the graph asks of it, as far as its config.json tells.
+// Whether each model that is served does what the graph asks of it, as far as its config.json
+// tells.
 absl::Status CheckTasks(const GraphSummary& graph, const std::vector<RunnerSpec>& runners) {
   for (const RunnerSpec& runner : runners) {
+    if (runner.num_replicas == 0) continue;
     const auto model = DescribeModel(runner.model_directory);
     if (!model.ok()) continue;  // The runner says what is wrong with it.
     const absl::Status status = CheckTask(graph, runner.name, model->task, model->architecture);

@@ -57,6 +57,8 @@ absl::StatusOr<ResolvedModel> ResolvePath(std::string_view text) {
 
 }  // namespace
 
+bool IsModelFolder(std::string_view text) { return IsPath(text) && IsDirectory(fs::path(text)); }
+
 absl::StatusOr<fs::path> ModelStore::DefaultHome() {
   if (const char* home = std::getenv("CHORUS_HOME"); home != nullptr && *home != '\0') return home;
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {

@@ -32,6 +32,10 @@ struct ModelList {
   std::vector<absl::Status> problems;  // One for each version whose manifest cannot be read.
 };
 
+// Whether `text` is written as the path of a folder, as ModelStore::Resolve reads it, and there is
+// such a folder, be it a model's or not.
+bool IsModelFolder(std::string_view text);
+
 class ModelStore {
  public:
   // $CHORUS_HOME, else ~/.chorus. FAILED_PRECONDITION when neither variable is set.

@@ -269,6 +269,46 @@ TEST_F(CommandTest, WithKeepGoingTheOthersServeBesideARunnerThatCannotLoad) {
   EXPECT_EQ(serve.Wait(), 0);
 }
 
+TEST_F(CommandTest, WithKeepGoingAModelThatIsThereButCannotBeServedIsSetAside) {
+  fs::copy("models/demo/gpt2", temp_ / "no-weights");
+  fs::remove(temp_ / "no-weights/model.safetensors");
+  fs::copy("models/demo/gpt2", temp_ / "bad-config");
+  fs::permissions(temp_ / "bad-config/config.json", fs::perms::owner_write, fs::perm_options::add);
+  PutFile(temp_ / "bad-config/config.json", "{");
+  fs::create_directory(temp_ / "empty");
+  const fs::path stored = temp_ / "home/models/gpt2-generation/no-manifest";
+  fs::create_directories(stored);
+  const std::pair<std::string, fs::path> kCases[] = {
+      {temp_ / "no-weights", temp_ / "no-weights"},
+      {temp_ / "bad-config", temp_ / "bad-config"},
+      {temp_ / "empty", temp_ / "empty"},
+      {"gpt2-generation:no-manifest", stored},
+  };
+  for (const auto& [named, folder] : kCases) {
+    const std::string model = "gpt2-generation=" + named;
+    const Result result = Run({"serve", "--port", "0", "--grpc_port", "0", "--model", model});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.err, HasSubstr("; --keep_going serves the other models nevertheless\n"));
+    Program serve = Serve({"--keep_going", "--model", model});
+    EXPECT_THAT(serve.err().Next(), AllOf(HasSubstr(folder.native()),
+                                          HasSubstr("; the others go on without gpt2-generation")));
+    EXPECT_TRUE(serve.err().WaitForAll({"[distilgpt2-generation] serving", "started api_server"}));
+    serve.Signal(SIGTERM);
+    const std::string log = serve.err().Rest();
+    EXPECT_EQ(serve.Wait(), 0) << log;
+    EXPECT_THAT(serve.err().all(), Not(HasSubstr("started gpt2-generation")));
+  }
+}
+
+TEST_F(CommandTest, WithKeepGoingAMistypedModelEndsAllNevertheless) {
+  for (const char* model : {"./absent", "./README.md", "gpt2-genration", "models"}) {
+    const Result result = Run({"serve", "--keep_going", "--port", "0", "--grpc_port", "0",
+                               "--model", "gpt2-generation=" + std::string(model)});
+    EXPECT_EQ(result.status, 1) << model;
+    EXPECT_THAT(result.err, HasSubstr("; --model gpt2-generation=FOLDER names one\n"));
+  }
+}
+
 TEST_F(CommandTest, RunStreamsAText) {
   const Result result =
       Run({"run", "gpt2-generation", "Once", "--greedy", "--max_new_tokens", "4", "--temperature",

@@ -187,6 +187,14 @@ TEST_F(ModelStoreTest, SaysWhatDoesNotResolve) {
   }
 }
 
+TEST_F(ModelStoreTest, TellsAFolderFromATag) {
+  // The tests run in the source root, which has such a folder.
+  for (const char* text : {".", "..", "./models", "models/"}) EXPECT_TRUE(IsModelFolder(text));
+  for (const char* text : {"", "models", "./absent", "./README.md"}) {
+    EXPECT_FALSE(IsModelFolder(text)) << text;
+  }
+}
+
 TEST_F(ModelStoreTest, SaysWhyAFolderCannotBeServed) {
   const std::string folder = (temp_ / "theirs").native();
   PutFile(temp_ / "theirs/config.json", kGpt2Config);
