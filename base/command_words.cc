@@ -131,6 +131,7 @@ class Reader {
 
   void ReadWord(const std::string& word) {
     command_.words.push_back(word);
+    if (!command_.mistake.empty()) return;
     const std::vector<const CLI::App*> verbs = Verbs(*command_.app);
     const auto verb = std::find_if(verbs.begin(), verbs.end(),
                                    [&](const CLI::App* each) { return each->get_name() == word; });

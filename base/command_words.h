@@ -15,7 +15,8 @@ struct CommandWords {
   // Without the program's name. Flags are spelt as they are declared, however they were written:
   // --max-length is --max_length. An empty value is a word of its own, which CLI11 wants.
   std::vector<std::string> words;
-  // The verbs (CLI11's subcommands) that were named, from the outermost; and the innermost's App.
+  // The verbs (CLI11's subcommands) that were named, from the outermost, before anything that is
+  // not known; and the innermost's App.
   std::vector<std::string> verbs;
   const CLI::App* app = nullptr;
   // What is wrong with the first word that is not known, with the name that was likely meant, if

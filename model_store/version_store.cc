@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/near_name.h"
 #include "base/status_macros.h"
 
 namespace chorus {
@@ -214,9 +215,11 @@ absl::Status VersionStore::NotFound(const Tag& tag) const {
                                             tag.name, " are: ", absl::StrJoin(versions, ", ")));
   }
   const std::vector<std::string> names = SubfolderNames(root_);
+  const std::string near = NearName(tag.name, names);
   return absl::NotFoundError(absl::StrCat(
       "no ", noun_, " ", tag.ToString(), " in ", root_.native(), "; ",
-      names.empty() ? "there is none at all" : "there are: " + absl::StrJoin(names, ", ")));
+      names.empty() ? "there is none at all" : "there are: " + absl::StrJoin(names, ", "),
+      near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 }  // namespace chorus

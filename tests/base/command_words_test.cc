@@ -83,6 +83,17 @@ TEST_F(CommandWordsTest, NamesTheNearOneOfWhatIsNotKnown) {
   for (const auto& c : kCases) EXPECT_EQ(Read(c.words).mistake, c.mistake);
 }
 
+TEST_F(CommandWordsTest, TellsNoVerbsAfterAMistake) {
+  for (const char* mistake : {"model", "--colour"}) {
+    for (const char* next : {"run", "models"}) {
+      const CommandWords command = Read({mistake, next, "pull"});
+      EXPECT_THAT(command.verbs, ::testing::IsEmpty());
+      EXPECT_EQ(command.app, &app_);
+    }
+  }
+  EXPECT_THAT(Read({"models", "delte", "pull"}).verbs, ElementsAreArray({"models"}));
+}
+
 TEST_F(CommandWordsTest, AreParsed) {
   ParseWords(app_, Read({"run", "--max-new-tokens=3", "--stop", "--a-b", "--stop=", "--ignore-eos",
                          "--", "--text"}));

@@ -440,6 +440,9 @@ TEST_F(CommandTest, WrongVerbsAreAnsweredWithTheNearOne) {
       {{"pull", "x"},
        "chorus: there is no verb \"pull\"; did you mean models pull?\n"
        "chorus --help says how it is used\n"},
+      {{"model", "list"},
+       "chorus: there is no verb \"model\"; did you mean models?\n"
+       "chorus --help says how it is used\n"},
       {{"models", "lst"},
        "chorus: there is no verb \"models lst\"; did you mean models list?\n"
        "chorus models --help says how it is used\n"},
@@ -542,6 +545,7 @@ TEST_F(CommandTest, RunSaysWhatWentWrong) {
     std::string message;
   } kCases[] = {
       {{"run", "gpt9", "x"}, 1, "chorus: no model gpt9:latest"},
+      {{"run", "gpt2-genration", "x"}, 1, "; did you mean gpt2-generation?\n"},
       {{"run", "./gpt9", "x"}, 1, "chorus: no model folder ./gpt9"},
       {{"run", "models", "x"}, 1, "the folder is written ./models"},
       {{"run", "gpt2-generation", "refuse"}, 1, "chorus: refused: refuse\n"},

@@ -169,7 +169,7 @@ TEST_F(ModelStoreTest, SaysWhatDoesNotResolve) {
     std::string message;
   } kCases[] = {
       {"gpt3", absl::StatusCode::kNotFound, "no model gpt3:latest"},
-      {"gpt3", absl::StatusCode::kNotFound, "there are: gpt2"},
+      {"gpt3", absl::StatusCode::kNotFound, "there are: gpt2; did you mean gpt2?"},
       {"gpt2:v2", absl::StatusCode::kNotFound, "the versions of gpt2 are: v1"},
       {"a:b:c", absl::StatusCode::kInvalidArgument, "b:c"},
       {"", absl::StatusCode::kInvalidArgument, "\"\""},
