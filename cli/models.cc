@@ -84,8 +84,10 @@ absl::Status RestoreModels() {
   ASSIGN_OR_RETURN(const std::filesystem::path demo_models, installation.Data(kDemoModels));
   ASSIGN_OR_RETURN(const std::filesystem::path home, ModelStore::DefaultHome());
   ModelStore store(home);
-  RETURN_IF_ERROR(RestoreDemoModels(store, demo_models));
-  return Print("Restored the demo models\n");
+  ASSIGN_OR_RETURN(const std::vector<Tag> restored, RestoreDemoModels(store, demo_models));
+  if (restored.empty()) return Print("Nothing to restore: all demo models are there\n");
+  const auto append = [](std::string* text, const Tag& tag) { *text += tag.ToString(); };
+  return Print("Restored " + absl::StrJoin(restored, ", ", append) + "\n");
 }
 
 }  // namespace chorus

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "model_store/tag.h"
+#include "base/status_macros.h"
 
 namespace chorus {
 namespace {
@@ -20,6 +20,8 @@ constexpr DemoModel kDemoModels[] = {
     {"gpt2-medium-generation", "gpt2-medium"},
     {"bert-base-uncased-classification", "bert-sst2"},
 };
+
+constexpr char kVersion[] = "demo";
 
 namespace fs = std::filesystem;
 
@@ -58,15 +60,22 @@ absl::Status Install(ModelStore& store, const Tag& tag, const fs::path& director
 absl::Status InstallDemoModels(ModelStore& store, const fs::path& demo_directory) {
   absl::Status first;
   for (const DemoModel& model : kDemoModels) {
-    first.Update(Install(store, {model.name, "demo"}, demo_directory / model.folder));
+    first.Update(Install(store, {model.name, kVersion}, demo_directory / model.folder));
   }
   return first;
 }
 
-absl::Status RestoreDemoModels(ModelStore& store, const fs::path& demo_directory) {
+absl::StatusOr<std::vector<Tag>> RestoreDemoModels(ModelStore& store,
+                                                   const fs::path& demo_directory) {
+  std::vector<Tag> missing;
+  for (const DemoModel& model : kDemoModels) {
+    const Tag tag{model.name, kVersion};
+    if (!store.Get(tag).ok()) missing.push_back(tag);
+  }
   std::error_code ignored;
   fs::remove_all(store.root() / kHadFolder, ignored);
-  return InstallDemoModels(store, demo_directory);
+  RETURN_IF_ERROR(InstallDemoModels(store, demo_directory));
+  return missing;
 }
 
 bool IsDemoModel(std::string_view name) {

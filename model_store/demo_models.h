@@ -6,9 +6,12 @@
 
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "model_store/model_store.h"
+#include "model_store/tag.h"
 
 namespace chorus {
 
@@ -18,8 +21,9 @@ namespace chorus {
 // that fails and returns the first failure.
 absl::Status InstallDemoModels(ModelStore& store, const std::filesystem::path& demo_directory);
 
-// The same, with those that were deleted.
-absl::Status RestoreDemoModels(ModelStore& store, const std::filesystem::path& demo_directory);
+// The same, with those that were deleted. Returns the tags that it saved.
+absl::StatusOr<std::vector<Tag>> RestoreDemoModels(ModelStore& store,
+                                                   const std::filesystem::path& demo_directory);
 
 // Whether a demo model has that name.
 bool IsDemoModel(std::string_view name);

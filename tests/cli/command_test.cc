@@ -635,7 +635,8 @@ TEST_F(CommandTest, ADeletedDemoModelComesBackOnlyWhenItIsRestored) {
                 AllOf(HasSubstr("no model gpt2-generation:latest"),
                       HasSubstr("\"chorus models restore\" brings deleted demo models back")));
   }
-  EXPECT_EQ(Run({"models", "restore"}).out, "Restored the demo models\n");
+  EXPECT_EQ(Run({"models", "restore"}).out, "Restored gpt2-generation:demo\n");
+  EXPECT_EQ(Run({"models", "restore"}).out, "Nothing to restore: all demo models are there\n");
   EXPECT_EQ(Run({"run", "gpt2-generation", "x"}).status, 0);
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 constexpr char kDemoDirectory[] = "models/demo";  // Tests run in the source root.
 
@@ -70,7 +71,8 @@ TEST(InstallDemoModels, WhatWasDeletedStaysSoUntilItIsRestored) {
     EXPECT_EQ(again.List().models.size(), 3u);
     EXPECT_TRUE(again.List().problems.empty());
   }
-  ASSERT_TRUE(RestoreDemoModels(store, kDemoDirectory).ok());
+  EXPECT_THAT(*RestoreDemoModels(store, kDemoDirectory), ElementsAre(tag));
+  EXPECT_THAT(*RestoreDemoModels(store, kDemoDirectory), IsEmpty());
   EXPECT_EQ(store.Resolve("gpt2-generation")->tag, tag);
   ASSERT_TRUE(store.Delete(tag).ok());
   ASSERT_TRUE(InstallDemoModels(store, kDemoDirectory).ok());
