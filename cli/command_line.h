@@ -5,6 +5,9 @@
 // Thread safety: free functions without state.
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <string>
+#include <type_traits>
 
 #include "absl/status/statusor.h"
 
@@ -17,9 +20,20 @@ int Report(const absl::Status& status);
 // A check that the help does not describe: its option's own text does.
 inline CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
 
+// Also refuses what CLI11 would take for another number of `T`, if that is an integer: it wraps a
+// negative one, and clamps one of too many digits.
 template <typename T>
 CLI::Validator Between(T low, T high) {
-  return Quiet(CLI::Range(low, high));
+  const auto check = [low, high, range = CLI::Range(low, high)](const std::string& text) {
+    errno = 0;
+    const std::string mistake = range(text);
+    const bool is_negative = text.find('-') != std::string::npos;
+    const bool is_other =
+        std::is_integral_v<T> && (errno == ERANGE || (std::is_unsigned_v<T> && is_negative));
+    if (!mistake.empty() || !is_other) return mistake;
+    return "Value " + text + " not in range " + std::to_string(low) + " to " + std::to_string(high);
+  };
+  return CLI::Validator(check, "");
 }
 
 }  // namespace chorus

@@ -101,7 +101,7 @@ void AddServe(CLI::App& app, int& exit_status) {
   pass_on("--kv_cache_bytes",
           "Memory the KV cache of a runner may use; without it --max_sequences times the model's "
           "context")
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
+      ->check(Between(int64_t{0}, std::numeric_limits<int64_t>::max()));
   pass_on("--target_step_time",
           "Prompts take no more of a runner's step than leaves running texts this long between "
           "tokens")
@@ -146,7 +146,8 @@ void AddSampling(CLI::App& verb, AnswerOptions& answer) {
       "Sample (the default), or take the likeliest token each time");
   verb.add_option("--temperature", answer.temperature, "Divides the logits [1]; 0 is greedy")
       ->check(NotNegative);
-  verb.add_option("--top_k", answer.top_k, "Sample among the k likeliest tokens; 0 for all [50]");
+  verb.add_option("--top_k", answer.top_k, "Sample among the k likeliest tokens; 0 for all [50]")
+      ->check(Between(uint32_t{0}, std::numeric_limits<uint32_t>::max()));
   verb.add_option("--top_p", answer.top_p,
                   "Sample among the likeliest tokens whose probabilities reach this sum [1]")
       ->check(Positive)
@@ -166,7 +167,8 @@ void AddSampling(CLI::App& verb, AnswerOptions& answer) {
                 "Write on past the model's end-of-sequence token");
   verb.add_flag("--split_special_tokens", answer.split_special_tokens,
                 "Read special tokens that the text spells out as the characters they are");
-  verb.add_option("--seed", answer.seed, "Same seed, same text");
+  verb.add_option("--seed", answer.seed, "Same seed, same text")
+      ->check(Between(uint64_t{0}, std::numeric_limits<uint64_t>::max()));
 }
 
 void AddRun(CLI::App& app, int& exit_status) {

@@ -318,6 +318,12 @@ TEST_F(CommandTest, RunStreamsAText) {
   EXPECT_EQ(result.err, "");
 }
 
+TEST_F(CommandTest, RunTakesTheLargestSeed) {
+  const Result result = Run({"run", "gpt2-generation", "", "--seed", "18446744073709551615"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(" seed=18446744073709551615\n"));
+}
+
 TEST_F(CommandTest, RunTakesAllParametersOfTheApiInEitherSpelling) {
   for (const char* separator : {"_", "-"}) {
     const auto flag = [&](std::string name) {
@@ -559,7 +565,21 @@ TEST_F(CommandTest, RunSaysWhatWentWrong) {
        2,
        "--temperature: must be 0 or greater: -1"},
       {{"run", "gpt2-generation", "x", "--top_p", "1.5"}, 2, "--top_p"},
-      {{"run", "gpt2-generation", "x", "--top_k", "-1"}, 2, "--top_k"},
+      {{"run", "gpt2-generation", "x", "--top_k", "-1"},
+       2,
+       "--top_k: Value -1 not in range 0 to 4294967295\n"},
+      {{"run", "gpt2-generation", "x", "--seed", "-1"},
+       2,
+       "--seed: Value -1 not in range 0 to 18446744073709551615\n"},
+      {{"run", "gpt2-generation", "x", "--seed", "99999999999999999999"},
+       2,
+       "--seed: Value 99999999999999999999 not in range 0 to 18446744073709551615\n"},
+      {{"run", "gpt2-generation", "x", "--max_length", "-18446744073709551615"},
+       2,
+       "not in range 1 to 1048576\n"},
+      {{"serve", "--kv_cache_bytes", "9223372036854775808"},
+       2,
+       "--kv_cache_bytes: Value 9223372036854775808 not in range 0 to 9223372036854775807\n"},
       {{"run", "gpt2-generation", "x", "--min_p", "2"}, 2, "--min_p"},
       {{"run", "gpt2-generation", "x", "--colour", "red"}, 2, "there is no flag --colour"},
       {{"run", "gpt2-generation", "x", "--temprature", "1"}, 2, "did you mean --temperature?"},
