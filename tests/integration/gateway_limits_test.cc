@@ -34,21 +34,6 @@ constexpr char kModel[] = "gpt2-medium-generation";
 constexpr size_t kMaxTextBytes = 1 << 20;
 constexpr int kMaxTokens = 1 << 15;
 
-// The value of `key` in a file of KEY=VALUE lines; waits for the file.
-std::string WaitForPort(const std::string& path, const std::string& key) {
-  std::string value;
-  Eventually(
-      [&] {
-        std::ifstream file(path);
-        for (std::string line; std::getline(file, line);) {
-          if (line.rfind(key + "=", 0) == 0) value = line.substr(key.size() + 1);
-        }
-        return !value.empty();
-      },
-      kStartPatience);
-  return value;
-}
-
 // A line of /proc/PID/status, in MiB.
 int64_t MemoryMib(const Process& process, const std::string& name) {
   std::ifstream file(absl::StrCat("/proc/", process.pid(), "/status"));
@@ -67,7 +52,7 @@ class GatewayLimitsTest : public ::testing::Test {
                                  "127.0.0.1:0", "--metrics_address=", "--threads", "1",
                                  "--ports_file", dir_ + "/runner.ports"},
         dir_ + "/runner.log");
-    runner_address_ = WaitForPort(dir_ + "/runner.ports", "grpc");
+    runner_address_ = WaitForPort(dir_ + "/runner.ports", "grpc", kStartPatience);
     std::ofstream(dir_ + "/gateway.yaml")
         << "runners:\n- name: " << kModel << "\n  endpoints: ['" << runner_address_ << "']\n";
     gateway_ = std::make_unique<Process>(
@@ -76,10 +61,10 @@ class GatewayLimitsTest : public ::testing::Test {
                                  "--grpc_address", "127.0.0.1:0", "--ports_file",
                                  dir_ + "/gateway.ports"},
         dir_ + "/gateway.log");
-    const std::string http = WaitForPort(dir_ + "/gateway.ports", "http");
+    const std::string http = WaitForPort(dir_ + "/gateway.ports", "http", kStartPatience);
     ASSERT_FALSE(http.empty()) << gateway_->Log();
     http_port_ = static_cast<uint16_t>(std::stoi(http.substr(http.rfind(':') + 1)));
-    gateway_address_ = WaitForPort(dir_ + "/gateway.ports", "grpc");
+    gateway_address_ = WaitForPort(dir_ + "/gateway.ports", "grpc", kStartPatience);
     ASSERT_TRUE(Eventually([&] { return Get("/readyz") == 200; }, kStartPatience))
         << runner_->Log() << gateway_->Log();
     stub_ = v1::InferenceService::NewStub(

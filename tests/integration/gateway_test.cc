@@ -38,29 +38,14 @@ constexpr int kSlowdown = 10;  // Of a step with the sanitizer.
 constexpr int kSlowdown = 1;
 #endif
 
-// The value of `key` in a file of KEY=VALUE lines; waits for the file. Empty if it does not come.
-std::string WaitForPort(const std::string& path, const std::string& key) {
-  std::string value;
-  Eventually(
-      [&] {
-        std::ifstream file(path);
-        for (std::string line; std::getline(file, line);) {
-          if (line.rfind(key + "=", 0) == 0) value = line.substr(key.size() + 1);
-        }
-        return !value.empty();
-      },
-      kStartPatience);
-  return value;
-}
-
 // gpt2-medium of the demo models behind a gateway.
 class GatewayTest : public ::testing::Test {
  protected:
   void SetUp() override {
     dir_ = MakeTempDir();
     StartRunner("127.0.0.1:0", "127.0.0.1:0", 1);
-    runner_address_ = WaitForPort(dir_ + "/runner.ports", "grpc");
-    runner_metrics_ = WaitForPort(dir_ + "/runner.ports", "metrics");
+    runner_address_ = WaitForPort(dir_ + "/runner.ports", "grpc", kStartPatience);
+    runner_metrics_ = WaitForPort(dir_ + "/runner.ports", "metrics", kStartPatience);
     std::ofstream(dir_ + "/gateway.yaml")
         << "runners:\n- name: gpt2-medium-generation\n  endpoints: ['" << runner_address_ << "']\n";
     gateway_ = std::make_unique<Process>(
@@ -69,8 +54,8 @@ class GatewayTest : public ::testing::Test {
                                  "--grpc_address", "127.0.0.1:0", "--ports_file",
                                  dir_ + "/gateway.ports"},
         dir_ + "/gateway.log");
-    http_ = WaitForPort(dir_ + "/gateway.ports", "http");
-    grpc_ = WaitForPort(dir_ + "/gateway.ports", "grpc");
+    http_ = WaitForPort(dir_ + "/gateway.ports", "http", kStartPatience);
+    grpc_ = WaitForPort(dir_ + "/gateway.ports", "grpc", kStartPatience);
     ASSERT_FALSE(http_.empty()) << gateway_->Log();
     ASSERT_TRUE(Eventually(
         [&] {

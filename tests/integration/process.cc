@@ -136,4 +136,19 @@ std::string MakeTempDir() {
 
 void PauseBetweenTries() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
 
+std::string WaitForPort(const std::string& path, const std::string& key,
+                        std::chrono::milliseconds patience) {
+  std::string value;
+  Eventually(
+      [&] {
+        std::ifstream file(path);
+        for (std::string line; std::getline(file, line);) {
+          if (line.rfind(key + "=", 0) == 0) value = line.substr(key.size() + 1);
+        }
+        return !value.empty();
+      },
+      patience);
+  return value;
+}
+
 }  // namespace chorus

@@ -71,4 +71,9 @@ bool Eventually(Condition condition, std::chrono::milliseconds patience) {
   return true;
 }
 
+// The value of `key` in a file of KEY=VALUE lines, such as --ports_file writes; waits for the file.
+// Empty if it does not come within `patience`.
+std::string WaitForPort(const std::string& path, const std::string& key,
+                        std::chrono::milliseconds patience);
+
 }  // namespace chorus
