@@ -119,6 +119,8 @@ void AddServe(CLI::App& app, int& exit_status) {
         absl::Duration ignored;
         return ParseDuration(text, ignored);
       });
+  verb->add_flag("--access_log,!--no-access_log", options.access_log,
+                 "A line for each call on standard error (the default), or none");
   verb->add_flag("--keep_going", options.keep_going,
                  "Serve the other models where one cannot be loaded; without it that ends all");
   verb->add_flag_function(

@@ -218,6 +218,7 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
   settings.num_threads = options.num_threads;
   settings.runner_flags = options.runner_flags;
   settings.drain_timeout = options.drain_timeout;
+  settings.access_log = options.access_log;
   settings.keep_going = options.keep_going;
   ASSIGN_OR_RETURN(settings.runner_program, installation.Program("runner_server"));
   ASSIGN_OR_RETURN(settings.gateway_program, installation.Program("api_server"));

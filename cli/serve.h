@@ -23,6 +23,7 @@ struct ServeOptions {
   std::optional<int> num_threads;
   std::vector<std::string> runner_flags;  // For each runner: "--dtype", "int8".
   absl::Duration drain_timeout = absl::Seconds(30);
+  bool access_log = true;   // A line a call.
   bool keep_going = false;  // Without the models that cannot be loaded, if there are such.
 };
 

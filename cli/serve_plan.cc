@@ -100,6 +100,7 @@ ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerS
                   "--drain_timeout",
                   absl::FormatDuration(settings.drain_timeout),
                   "--runner_metrics"};
+  if (!settings.access_log) gateway.argv.push_back("--no-access_log");
   plan.children.push_back(std::move(gateway));
   return plan;
 }

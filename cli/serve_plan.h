@@ -36,6 +36,7 @@ struct ServeSettings {
   std::optional<int> num_threads;         // Of each runner. Unset: they share cores by a lease.
   std::vector<std::string> runner_flags;  // Further ones of each runner: "--dtype", "int8".
   absl::Duration drain_timeout;
+  bool access_log = true;   // The gateway's line a call.
   bool keep_going = false;  // Also when a runner cannot load its model at the start.
   std::filesystem::path runner_program;
   std::filesystem::path gateway_program;

@@ -20,27 +20,29 @@ absl::Status Malformed(std::string_view what) {
                                      absl::string_view(what.data(), what.size())));
 }
 
-// Takes chunk extensions apart: *( ";" name [ "=" ( token / quoted-string ) ] ), with blanks
-// between them allowed, though not before the first semicolon.
+// Takes chunk extensions apart: *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ),
+// where BWS is any number of blanks (RFC 9112, 7.1.1); so none may be last.
 class ExtensionParser {
  public:
   explicit ExtensionParser(std::string_view text) : rest_(text) {}
 
   bool Parse() {
+    if (rest_.ends_with(' ') || rest_.ends_with('\t')) return false;
     while (!rest_.empty()) {
-      if (!Take(';')) return false;
-      SkipBlanks();
-      if (!TakeToken()) return false;
-      SkipBlanks();
-      if (!Take('=')) continue;
-      SkipBlanks();
-      if (!(Take('"') ? TakeQuotedRest() : TakeToken())) return false;
-      SkipBlanks();
+      if (!TakeAmongBlanks(';') || !TakeToken()) return false;
+      if (TakeAmongBlanks('=') && !(Take('"') ? TakeQuotedRest() : TakeToken())) return false;
     }
     return true;
   }
 
  private:
+  bool TakeAmongBlanks(char c) {
+    SkipBlanks();
+    if (!Take(c)) return false;
+    SkipBlanks();
+    return true;
+  }
+
   bool Take(char c) {
     if (!rest_.starts_with(c)) return false;
     rest_.remove_prefix(1);
@@ -126,9 +128,15 @@ absl::Status RequestBody::TakeFraming(char c) {
       return TakeSizeDigit(c);
     case State::kSize:
       if (absl::ascii_isxdigit(c)) return TakeSizeDigit(c);
-      if (c != '\r' && c != ';') return Malformed("a chunk's size must be hexadecimal digits");
-      state_ = c == '\r' ? State::kSizeFeed : State::kExtension;
-      if (c == ';') line_.push_back(c);
+      if (c == '\r') {
+        state_ = State::kSizeFeed;
+        return absl::OkStatus();
+      }
+      if (c != ';' && c != ' ' && c != '\t') {
+        return Malformed("a chunk's size must be hexadecimal digits");
+      }
+      state_ = State::kExtension;
+      line_.push_back(c);
       return absl::OkStatus();
     case State::kExtension:
       if (c == '\r') return EndExtensions();

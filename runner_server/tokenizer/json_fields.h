@@ -27,6 +27,8 @@ class JsonFields {
   absl::StatusOr<std::optional<std::string>> String(std::string_view key) const;
   absl::StatusOr<std::optional<int32_t>> Id(std::string_view key) const;
 
+  const std::string& what() const { return what_; }
+
   // The value, or null if absent.
   const nlohmann::json& Value(std::string_view key) const;
 

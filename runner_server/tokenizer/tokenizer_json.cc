@@ -159,6 +159,23 @@ absl::Status CheckTemplateAddsNothing(const JsonFields& processor) {
   return adds_nothing ? absl::OkStatus() : processor.Unimplemented("single");
 }
 
+// Checks that a byte-level model's post-processor leaves a text's ids as they are: none, ByteLevel,
+// which moves offsets only, a template of the text alone, as transformers 5 writes it, or a sequence
+// of these.
+absl::Status CheckPostProcessorAddsNothing(const JsonFields& processor) {
+  const json& type = processor.Value("type");
+  if (type.is_null() || type == "ByteLevel") return absl::OkStatus();
+  if (type == "TemplateProcessing") return CheckTemplateAddsNothing(processor);
+  const json& members = processor.Value("processors");
+  if (type != "Sequence" || !members.is_array()) return processor.Unimplemented("type");
+  for (size_t i = 0; i < members.size(); ++i) {
+    const JsonFields member(members[i], absl::StrFormat("%s.processors[%d]", processor.what(), i));
+    if (member.Value("type") == "Sequence") return member.Unimplemented("type");
+    RETURN_IF_ERROR(CheckPostProcessorAddsNothing(member));
+  }
+  return absl::OkStatus();
+}
+
 // {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
 absl::Status ReadBertProcessing(const JsonFields& processor, WordPiece::Definition& definition) {
   RETURN_IF_ERROR(processor.AllowOnly({"type", "sep", "cls"}));
@@ -194,11 +211,7 @@ absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesys
   RETURN_IF_ERROR(file.CheckType("model", {"", "BPE"}));  // Older files do not say.
   RETURN_IF_ERROR(file.CheckType("normalizer", {""}));
   RETURN_IF_ERROR(file.CheckType("pre_tokenizer", {"ByteLevel"}));
-  RETURN_IF_ERROR(file.CheckType("post_processor", {"", "ByteLevel", "TemplateProcessing"}));
-  const JsonFields processor = file.Part("post_processor");
-  if (processor.Value("type") == "TemplateProcessing") {  // As transformers 5 writes it.
-    RETURN_IF_ERROR(CheckTemplateAddsNothing(processor));
-  }
+  RETURN_IF_ERROR(CheckPostProcessorAddsNothing(file.Part("post_processor")));
   RETURN_IF_ERROR(file.CheckType("decoder", {"ByteLevel"}));
   RETURN_IF_ERROR(CheckBpeModel(file.Part("model")));
   ByteLevelBpe::Definition definition;

@@ -42,6 +42,13 @@ TEST(MakeServePlan, ARunnerThatCannotLoadEndsAllUnlessToldToKeepGoing) {
   EXPECT_TRUE(plan.children[2].child.essential);  // The gateway.
 }
 
+TEST(MakeServePlan, TheGatewayWritesNoAccessLogWhereNoneIsWanted) {
+  ServeSettings settings = Settings();
+  settings.access_log = false;
+  const ServePlan plan = MakeServePlan(settings, kRunners);
+  EXPECT_EQ(plan.children[2].argv.back(), "--no-access_log");
+}
+
 TEST(MakeServePlan, AModelWithoutReplicasHasNoProcessButAPlace) {
   std::vector<RunnerSpec> runners = kRunners;
   runners[0].num_replicas = 0;

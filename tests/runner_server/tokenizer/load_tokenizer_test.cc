@@ -256,6 +256,11 @@ TEST_F(BrokenFolderTest, RefusesByNameWhatBpeJsonAsksForInVain) {
                 "trim_offsets": null, "use_regex": null, "single": [
                 {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}]}})",
             "single"},
+           {R"({"post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel"},
+                {"type": "BertProcessing"}]}})",
+            "post_processor.processors[1]: Chorus does not implement"},
+           {R"({"post_processor": {"type": "Sequence", "processors": [{"type": "Sequence"}]}})",
+            "post_processor.processors[0]"},
            {R"({"decoder": null})", "decoder"},
            {R"({"plugins": {}})", "plugins"},
            {R"({"added_tokens": {}})", "must be a list"},
@@ -272,6 +277,26 @@ TEST_F(BrokenFolderTest, RefusesByNameWhatBpeJsonAsksForInVain) {
     CopyFrom("bpe_json_prefix");
     Patch("tokenizer.json", json::parse(patch));
     ExpectInvalid(LoadBpe(), {folder_.string(), part});
+  }
+}
+
+TEST_F(BrokenFolderTest, TakesPostProcessorsThatAddNothing) {
+  const std::vector<int32_t> ids = [&] {
+    CopyFrom("bpe_json_prefix");
+    return LoadByteLevelBpe(folder_).value()->Encode("the the", false);
+  }();
+  for (const char* patch :
+       {R"({"post_processor": null})",
+        R"({"post_processor": {"type": "Sequence", "processors": []}})",
+        R"({"post_processor": {"type": "Sequence", "processors": [
+            {"type": "ByteLevel", "trim_offsets": false},
+            {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+             "pair": [], "special_tokens": {}}]}})"}) {
+    CopyFrom("bpe_json_prefix");
+    Patch("tokenizer.json", json::parse(patch));
+    const auto tokenizer = LoadByteLevelBpe(folder_);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    EXPECT_EQ((*tokenizer)->Encode("the the", false), ids) << patch;
   }
 }
 
