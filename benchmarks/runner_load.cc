@@ -92,11 +92,8 @@ int Main(int argc, char** argv) {
       grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   runner::v1::GenerateRequest request;
   request.set_text(prompt);
-  request.set_max_new_tokens(new_tokens);
-  request.mutable_sampling()->set_do_sample(do_sample);
-  request.mutable_sampling()->set_temperature(1);
-  request.mutable_sampling()->set_top_k(50);
-  request.mutable_sampling()->set_top_p(1);
+  request.mutable_params()->set_max_new_tokens(new_tokens);
+  request.mutable_params()->set_do_sample(do_sample);
 
   std::vector<Result> results(requests);
   std::atomic<int> next = 0;
@@ -105,7 +102,7 @@ int Main(int argc, char** argv) {
   for (int i = 0; i < concurrency; ++i) {
     clients.emplace_back([&, request]() mutable {
       for (int n; SecondsSince(start) < seconds_limit && (n = next++) < requests;) {
-        request.mutable_sampling()->set_seed(n);
+        request.mutable_params()->set_seed(n);
         results[n] = classify ? Classify(*stub, prompt) : Generate(*stub, request);
       }
     });

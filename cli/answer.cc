@@ -8,13 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/generation_params.h"
 #include "base/status_macros.h"
 
 namespace chorus {
 namespace {
-
-constexpr uint32_t kDefaultMaxLength = 128;
-constexpr uint32_t kDefaultTopK = 50;
 
 using Write = std::function<bool(std::string_view)>;
 
@@ -31,28 +29,18 @@ std::string Line(const nlohmann::ordered_json& json) {
 }
 
 absl::StatusOr<runner::v1::GenerateRequest> MakeRequest(const std::string& text,
-                                                        const AnswerOptions& options) {
-  runner::v1::GenerateRequest request;
-  request.set_text(text);
-  request.set_max_length(options.max_length.value_or(kDefaultMaxLength));
-  request.set_max_new_tokens(options.max_new_tokens.value_or(0));
-  request.mutable_stop()->Assign(options.stop.begin(), options.stop.end());
-  request.set_ignore_eos(options.ignore_eos);
-  request.set_split_special_tokens(options.split_special_tokens);
-  runner::v1::SamplingParams& sampling = *request.mutable_sampling();
-  const double temperature = options.temperature.value_or(1.0);
-  sampling.set_do_sample(options.do_sample.value_or(true) && temperature > 0);
-  sampling.set_temperature(temperature > 0 ? temperature : 1.0);
-  sampling.set_top_k(options.top_k.value_or(kDefaultTopK));
-  sampling.set_top_p(options.top_p.value_or(1.0));
-  sampling.set_min_p(options.min_p.value_or(0.0));
-  sampling.set_repetition_penalty(options.repetition_penalty.value_or(1.0));
-  sampling.set_seed(options.seed ? *options.seed : RandomSeed());
-  if (options.num_return_sequences.value_or(1) > 1 && !sampling.do_sample()) {
+                                                        const v1::GenerationParams& params) {
+  v1::GenerationParams merged = DefaultParams();
+  Override(params, merged);
+  if (merged.num_return_sequences() > 1 && IsGreedy(merged)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "num_return_sequences must be 1 without sampling, which makes one text again and again: ",
-        *options.num_return_sequences));
+        merged.num_return_sequences()));
   }
+  runner::v1::GenerateRequest request;
+  request.set_text(text);
+  *request.mutable_params() = params;
+  if (!params.has_seed()) request.mutable_params()->set_seed(RandomSeed());
   return request;
 }
 
@@ -80,26 +68,27 @@ absl::StatusOr<nlohmann::ordered_json> GenerateJson(RunnerSession& session,
                                                     const runner::v1::GenerateRequest& request,
                                                     std::stop_token stop) {
   std::string text = request.text();
-  ASSIGN_OR_RETURN(const runner::v1::Finished finished, session.Generate(
-                                                            request,
-                                                            [&text](std::string_view piece) {
-                                                              text += piece;
-                                                              return true;
-                                                            },
-                                                            std::move(stop)));
+  ASSIGN_OR_RETURN(const v1::GenerationEnd finished, session.Generate(
+                                                         request,
+                                                         [&text](std::string_view piece) {
+                                                           text += piece;
+                                                           return true;
+                                                         },
+                                                         std::move(stop)));
   return nlohmann::ordered_json{{"generated", text},
-                                {"finish_reason", runner::v1::FinishReason_Name(finished.reason())},
+                                {"finish_reason", v1::FinishReason_Name(finished.reason())},
                                 {"prompt_tokens", finished.prompt_tokens()},
                                 {"generated_tokens", finished.generated_tokens()},
-                                {"seed", std::to_string(request.sampling().seed())}};
+                                {"seed", std::to_string(request.params().seed())}};
 }
 
 absl::Status PrintTexts(RunnerSession& session, const std::string& text,
                         const AnswerOptions& options, const Write& write, std::stop_token stop) {
-  ASSIGN_OR_RETURN(runner::v1::GenerateRequest request, MakeRequest(text, options));
+  ASSIGN_OR_RETURN(runner::v1::GenerateRequest request, MakeRequest(text, options.params));
   nlohmann::ordered_json reply;
-  for (uint32_t i = 0; i < options.num_return_sequences.value_or(1); ++i) {
-    request.mutable_sampling()->set_sequence(i);
+  const uint32_t num_texts = std::max(options.params.num_return_sequences(), 1u);
+  for (uint32_t i = 0; i < num_texts; ++i) {
+    request.set_sequence(i);
     if (!options.json) {
       RETURN_IF_ERROR(StreamText(session, request, write, stop));
       continue;
@@ -125,15 +114,15 @@ void WarnIfCut(const runner::v1::Classification& result) {
 
 absl::Status PrintLabel(RunnerSession& session, const std::string& text,
                         const AnswerOptions& options, const Write& write, std::stop_token stop) {
-  if (options.max_length || options.max_new_tokens || options.do_sample || options.temperature ||
-      options.top_k || options.top_p || options.min_p || options.repetition_penalty ||
-      !options.stop.empty() || options.num_return_sequences || options.ignore_eos || options.seed) {
+  v1::GenerationParams generating = options.params;
+  generating.clear_split_special_tokens();
+  if (generating.ByteSizeLong() > 0) {
     return absl::InvalidArgumentError(
         "the model is a classifier: it takes a text and no parameters of generation");
   }
   runner::v1::ClassifyRequest request;
   request.add_texts(text);
-  request.set_split_special_tokens(options.split_special_tokens);
+  request.set_split_special_tokens(options.params.split_special_tokens());
   ASSIGN_OR_RETURN(const runner::v1::ClassifyResponse response,
                    session.Classify(request, std::move(stop)));
   if (response.results_size() != 1 || response.labels_size() == 0 ||

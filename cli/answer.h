@@ -4,35 +4,21 @@
 //
 // Thread safety: free function without state.
 
-#include <cstdint>
 #include <functional>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "cli/runner_session.h"
+#include "proto/chorus/v1/generation.pb.h"
 
 namespace chorus {
 
-// What all texts are asked with. The names, meanings and defaults are those of the server's API.
+// What all texts are asked with.
 struct AnswerOptions {
-  std::optional<uint32_t> max_length;
-  std::optional<uint32_t> max_new_tokens;
-  std::optional<bool> do_sample;
-  std::optional<double> temperature;
-  std::optional<uint32_t> top_k;
-  std::optional<double> top_p;
-  std::optional<double> min_p;
-  std::optional<double> repetition_penalty;
-  std::vector<std::string> stop;
-  std::optional<uint32_t> num_return_sequences;
-  bool ignore_eos = false;
-  bool split_special_tokens = false;
-  std::optional<uint64_t> seed;  // Unset: a random one.
-  bool json = false;             // How the answer is printed.
+  v1::GenerationParams params;  // What the command line gives.
+  bool json = false;            // How the answer is printed.
 };
 
 // Waits for the runner's model, then writes its answer to `text` (UTF-8) piece by piece: a

@@ -136,40 +136,52 @@ void AddServe(CLI::App& app, int& exit_status) {
   verb->callback([&exit_status] { exit_status = Report(Serve(options)); });
 }
 
-// As the parameters of the API.
-void AddSampling(CLI::App& verb, AnswerOptions& answer) {
-  verb.add_option("--max_length", answer.max_length, "Most tokens, prompt included [128]")
+// The parameters of the API, as flags.
+void AddSampling(CLI::App& verb, v1::GenerationParams& params) {
+  using Params = v1::GenerationParams;
+  const auto add = [&]<typename T>(const char* flag, void (Params::*set)(T), const char* text) {
+    return verb.add_option_function<T>(
+        flag, [&params, set](const T& value) { (params.*set)(value); }, text);
+  };
+  const auto add_flag = [&](const char* flags, void (Params::*set)(bool), const char* text) {
+    verb.add_flag_function(
+        flags, [&params, set](int64_t count) { (params.*set)(count > 0); }, text);
+  };
+  add("--max_length", &Params::set_max_length, "Most tokens, prompt included [128]")
       ->check(Between(1u, 1u << 20));
-  verb.add_option("--max_new_tokens", answer.max_new_tokens,
-                  "Most new tokens; wins over --max_length")
+  add("--max_new_tokens", &Params::set_max_new_tokens, "Most new tokens; wins over --max_length")
       ->check(Between(1u, 1u << 20));
-  verb.add_flag_function(
-      "--do_sample,!--greedy", [&answer](int64_t count) { answer.do_sample = count > 0; },
-      "Sample (the default), or take the likeliest token each time");
-  verb.add_option("--temperature", answer.temperature, "Divides the logits [1]; 0 is greedy")
+  add_flag("--do_sample,!--greedy", &Params::set_do_sample,
+           "Sample (the default), or take the likeliest token each time");
+  add("--temperature", &Params::set_temperature, "Divides the logits [1]; 0 is greedy")
       ->check(NotNegative);
-  verb.add_option("--top_k", answer.top_k, "Sample among the k likeliest tokens; 0 for all [50]")
+  add("--top_k", &Params::set_top_k, "Sample among the k likeliest tokens; 0 for all [50]")
       ->check(Between(uint32_t{0}, std::numeric_limits<uint32_t>::max()));
-  verb.add_option("--top_p", answer.top_p,
-                  "Sample among the likeliest tokens whose probabilities reach this sum [1]")
+  add("--top_p", &Params::set_top_p,
+      "Sample among the likeliest tokens whose probabilities reach this sum [1]")
       ->check(Positive)
       ->check(Between(0.0, 1.0));
-  verb.add_option("--min_p", answer.min_p,
-                  "Sample among tokens this many times as likely as the likeliest [0]")
+  add("--min_p", &Params::set_min_p,
+      "Sample among tokens this many times as likely as the likeliest [0]")
       ->check(Between(0.0, 1.0));
-  verb.add_option("--repetition_penalty", answer.repetition_penalty,
-                  "Above 1, tokens that the text has already become less likely [1]")
+  add("--repetition_penalty", &Params::set_repetition_penalty,
+      "Above 1, tokens that the text has already become less likely [1]")
       ->check(Positive);
-  verb.add_option("--stop", answer.stop, "Text to end before; may be repeated")
+  verb.add_option_function<std::vector<std::string>>(
+          "--stop",
+          [&params](const std::vector<std::string>& stop) {
+            params.mutable_stop()->Assign(stop.begin(), stop.end());
+          },
+          "Text to end before; may be repeated")
       ->type_name("TEXT")
       ->allow_extra_args(false);
-  verb.add_option("--num_return_sequences", answer.num_return_sequences, "Texts of the prompt [1]")
+  add("--num_return_sequences", &Params::set_num_return_sequences, "Texts of the prompt [1]")
       ->check(Between(1u, 64u));
-  verb.add_flag("--ignore_eos", answer.ignore_eos,
-                "Write on past the model's end-of-sequence token");
-  verb.add_flag("--split_special_tokens", answer.split_special_tokens,
-                "Read special tokens that the text spells out as the characters they are");
-  verb.add_option("--seed", answer.seed, "Same seed, same text")
+  add_flag("--ignore_eos", &Params::set_ignore_eos,
+           "Write on past the model's end-of-sequence token");
+  add_flag("--split_special_tokens", &Params::set_split_special_tokens,
+           "Read special tokens that the text spells out as the characters they are");
+  add("--seed", &Params::set_seed, "Same seed, same text")
       ->check(Between(uint64_t{0}, std::numeric_limits<uint64_t>::max()));
 }
 
@@ -187,7 +199,7 @@ void AddRun(CLI::App& app, int& exit_status) {
           "Prompt, or text to classify; - reads standard input. Without it, on a terminal, each "
           "line you type is one")
       ->type_name("TEXT");
-  AddSampling(*verb, options.answer);
+  AddSampling(*verb, options.answer.params);
   verb->add_option("-o,--output", output, "text, or json: an object a line, as of the API")
       ->capture_default_str()
       ->check(Quiet(CLI::IsMember({"text", "json"})));

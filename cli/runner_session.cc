@@ -65,12 +65,12 @@ absl::StatusOr<runner::v1::GetModelInfoResponse> RunnerSession::WaitUntilReady(
   return absl::CancelledError("stopped while the model was loading");
 }
 
-absl::StatusOr<runner::v1::Finished> RunnerSession::Generate(
+absl::StatusOr<v1::GenerationEnd> RunnerSession::Generate(
     const runner::v1::GenerateRequest& request,
     const std::function<bool(std::string_view)>& on_text, std::stop_token stop) {
   Call call(std::move(stop));
   const auto reader = stub_->Generate(&call.context, request);
-  std::optional<runner::v1::Finished> finished;
+  std::optional<v1::GenerationEnd> finished;
   for (runner::v1::GenerateResponse response; reader->Read(&response);) {
     if (response.has_finished()) finished = response.finished();
     if (response.has_delta() && !on_text(response.delta().text())) call.context.TryCancel();

@@ -29,7 +29,7 @@ class RunnerSession {
 
   // Hands each piece of new text to `on_text`, on this thread; when that returns false the call is
   // cancelled.
-  absl::StatusOr<runner::v1::Finished> Generate(
+  absl::StatusOr<v1::GenerationEnd> Generate(
       const runner::v1::GenerateRequest& request,
       const std::function<bool(std::string_view)>& on_text, std::stop_token stop);
 

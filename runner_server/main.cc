@@ -1,6 +1,8 @@
 // runner_server: one model, one engine, gRPC.
 
 #include <glog/logging.h>
+#include <malloc.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 #include <iostream>
@@ -22,6 +24,13 @@ namespace {
 int Fail(const absl::Status& status) {
   std::cerr << "runner_server: " << status.message() << std::endl;
   return 1;
+}
+
+// Where addresses are limited (ulimit -v) malloc has one arena: else it takes 64 MiB of them for
+// each of a number of threads that is another at each start.
+void SpareAddresses() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) mallopt(M_ARENA_MAX, 1);
 }
 
 // Serves until a signal, then drains. Leaves the server to its caller.
@@ -54,6 +63,7 @@ int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
 }  // namespace chorus
 
 int main(int argc, char** argv) {
+  chorus::SpareAddresses();
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   chorus::LogGrpcSparingly();

@@ -32,7 +32,7 @@ LIBRARIES = [
 
 # folder: (ours, libraries)
 LAYERS = {
-    "base": (("proto/grpc/health/v1",), ("flags", "grpc", "protobuf", "glog", "json")),
+    "base": (("proto/grpc/health/v1", "proto/chorus/v1/generation.pb.h"), ("flags", "grpc", "protobuf", "glog", "json")),
     "config": ((), ("protobuf", "yaml")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
     "model_store": ((), ("json", "yaml", "openssl", "glog")),
@@ -80,7 +80,7 @@ LAYERS = {
 # The files of base that may use a library.
 BASE_USERS = {
     "grpc": ("base/grpc_", "base/health_check"),
-    "protobuf": ("base/grpc_request",),
+    "protobuf": ("base/grpc_request", "base/generation_params"),
     "glog": ("base/grpc_log",),
     "json": ("base/model_file",),
 }

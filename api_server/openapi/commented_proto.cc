@@ -40,15 +40,16 @@ absl::StatusOr<std::unique_ptr<CommentedProto>> CommentedProto::Create(
     std::string_view descriptor_set) {
   FileDescriptorSet set;
   if (!set.ParseFromArray(descriptor_set.data(), static_cast<int>(descriptor_set.size())) ||
-      set.file_size() != 1) {
-    return absl::InternalError("the descriptor set is not one of a single file");
+      set.file().empty()) {
+    return absl::InternalError("the descriptor set has no file");
   }
   auto proto = absl::WrapUnique(new CommentedProto);
-  RETURN_IF_ERROR(AddImports(set.file(0), proto->pool_));
-  proto->file_ = proto->pool_.BuildFile(set.file(0));
-  if (proto->file_ == nullptr) {
-    return absl::InternalError(
-        absl::StrCat("the descriptors of ", set.file(0).name(), " are wrong"));
+  for (const FileDescriptorProto& file : set.file()) {
+    RETURN_IF_ERROR(AddImports(file, proto->pool_));
+    proto->file_ = proto->pool_.BuildFile(file);
+    if (proto->file_ == nullptr) {
+      return absl::InternalError(absl::StrCat("the descriptors of ", file.name(), " are wrong"));
+    }
   }
   return proto;
 }

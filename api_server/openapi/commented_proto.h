@@ -1,6 +1,6 @@
 #pragma once
 
-// Descriptors of one .proto file together with its comments, which generated descriptors lack.
+// Descriptors of a .proto file together with its comments, which generated descriptors lack.
 //
 // Thread safety: immutable.
 
@@ -15,9 +15,9 @@ namespace chorus {
 
 class CommentedProto {
  public:
-  // `descriptor_set` is a serialised FileDescriptorSet of one file, as protoc --include_source_info
-  // writes it without its imports: those are taken from the generated code. INTERNAL says what does
-  // not fit together.
+  // `descriptor_set` is a serialised FileDescriptorSet as protoc --include_source_info writes it: of
+  // the file, last, and before it of those that it imports and whose comments are wanted. Other
+  // imports are taken from the generated code. INTERNAL says what does not fit together.
   static absl::StatusOr<std::unique_ptr<CommentedProto>> Create(std::string_view descriptor_set);
 
   // Lives as long as this object, as all that it leads to.

@@ -15,21 +15,23 @@ namespace pb = ::chorus::runner::v1;
 
 namespace {
 
-TokenLogprob FromProto(const pb::TokenLogprob& proto) {
+TokenLogprob FromProto(const v1::TokenLogprob& proto) {
   TokenLogprob logprob = {.id = proto.id(), .text = proto.text(), .logprob = proto.logprob()};
-  for (const pb::TokenLogprob& top : proto.top()) logprob.top.push_back(FromProto(top));
+  for (const v1::TopLogprob& top : proto.top()) {
+    logprob.top.push_back({.id = top.id(), .text = top.text(), .logprob = top.logprob()});
+  }
   return logprob;
 }
 
-std::optional<FinishReason> ToFinishReason(pb::FinishReason reason) {
+std::optional<FinishReason> ToFinishReason(v1::FinishReason reason) {
   switch (reason) {
-    case pb::FINISH_REASON_STOP:
+    case v1::FINISH_REASON_STOP:
       return FinishReason::kStop;
-    case pb::FINISH_REASON_LENGTH:
+    case v1::FINISH_REASON_LENGTH:
       return FinishReason::kLength;
-    case pb::FINISH_REASON_DEADLINE:
+    case v1::FINISH_REASON_DEADLINE:
       return FinishReason::kDeadline;
-    case pb::FINISH_REASON_STOP_STRING:
+    case v1::FINISH_REASON_STOP_STRING:
       return FinishReason::kStopString;
     default:
       return std::nullopt;
@@ -61,40 +63,40 @@ absl::Status Check(const pb::ClassifyResponse& response, int num_texts) {
 pb::GenerateRequest ToRequest(std::string prompt, const GenerateParams& params) {
   pb::GenerateRequest request;
   request.set_text(std::move(prompt));
-  request.set_max_length(params.max_length);
-  request.set_max_new_tokens(params.max_new_tokens.value_or(0));
-  pb::SamplingParams& sampling = *request.mutable_sampling();
-  sampling.set_do_sample(params.do_sample);
-  sampling.set_temperature(params.temperature);
-  sampling.set_top_k(params.top_k);
-  sampling.set_top_p(params.top_p);
-  sampling.set_min_p(params.min_p);
-  sampling.set_repetition_penalty(params.repetition_penalty);
-  sampling.set_seed(params.seed);
-  sampling.set_branch(params.branch);
-  sampling.set_sequence(params.sequence);
-  for (const std::string& stop : params.stop) request.add_stop(stop);
-  request.set_ignore_eos(params.ignore_eos);
-  request.set_split_special_tokens(params.split_special_tokens);
-  if (params.top_logprobs) request.set_top_logprobs(*params.top_logprobs);
+  v1::GenerationParams& to = *request.mutable_params();
+  to.set_max_length(params.max_length);
+  if (params.max_new_tokens) to.set_max_new_tokens(*params.max_new_tokens);
+  to.set_do_sample(params.do_sample);
+  to.set_temperature(params.temperature);
+  to.set_top_k(params.top_k);
+  to.set_top_p(params.top_p);
+  to.set_min_p(params.min_p);
+  to.set_repetition_penalty(params.repetition_penalty);
+  to.set_seed(params.seed);
+  for (const std::string& stop : params.stop) to.add_stop(stop);
+  to.set_ignore_eos(params.ignore_eos);
+  to.set_split_special_tokens(params.split_special_tokens);
+  if (params.top_logprobs) to.set_logprobs(*params.top_logprobs);
+  request.set_branch(params.branch);
+  request.set_sequence(params.sequence);
   return request;
 }
 
-TextDelta FromProto(pb::TextDelta& proto) {
+TextDelta FromProto(v1::TextDelta& proto) {
   TextDelta delta = {.text = std::move(*proto.mutable_text()), .num_tokens = proto.num_tokens()};
-  for (const pb::TokenLogprob& logprob : proto.logprobs()) {
+  for (const v1::TokenLogprob& logprob : proto.logprobs()) {
     delta.logprobs.push_back(FromProto(logprob));
   }
   return delta;
 }
 
-absl::StatusOr<GenerationEnd> FromProto(const pb::Finished& finished) {
+absl::StatusOr<GenerationEnd> FromProto(const v1::GenerationEnd& finished) {
   const std::optional<FinishReason> reason = ToFinishReason(finished.reason());
   if (!reason.has_value()) {
     return absl::InternalError(
         absl::StrCat("the runner ended a text for a reason unknown here: ", finished.reason()));
   }
-  const pb::GenerationTiming& timing = finished.timing();
+  const v1::GenerationTiming& timing = finished.timing();
   return GenerationEnd{.reason = *reason,
                        .prompt_tokens = finished.prompt_tokens(),
                        .generated_tokens = finished.generated_tokens(),

@@ -17,8 +17,8 @@ namespace chorus {
 runner::v1::GenerateRequest ToRequest(std::string prompt, const GenerateParams& params);
 
 // Takes the text out of the message.
-TextDelta FromProto(runner::v1::TextDelta& proto);
-absl::StatusOr<GenerationEnd> FromProto(const runner::v1::Finished& finished);
+TextDelta FromProto(v1::TextDelta& proto);
+absl::StatusOr<GenerationEnd> FromProto(const v1::GenerationEnd& finished);
 
 // One for each of the `num_texts` that were sent.
 absl::StatusOr<std::vector<TextClassification>> FromProto(

@@ -17,7 +17,7 @@ namespace chorus {
 struct GenerationRequest {
   std::string text;  // The prompt, valid UTF-8. Empty starts from the model's BOS token.
   SamplingParams sampling;
-  uint32_t max_length = 0;        // Prompt and new tokens together; 0: the model's context.
+  uint32_t max_length = 0;        // As LengthLimit's.
   uint32_t max_new_tokens = 0;    // 0: no limit. Wins over max_length.
   std::vector<std::string> stop;  // The text ends before the first of these; see StopStringMatcher.
   bool ignore_eos = false;        // The end-of-sequence token ends nothing.

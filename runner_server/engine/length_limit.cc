@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/generation_params.h"
 
 namespace chorus {
 
@@ -30,16 +31,19 @@ absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens) {
     return static_cast<int>(
         std::min<int64_t>(int64_t{num_prompt_tokens} + limit.max_new_tokens, most));
   }
-  if (limit.max_length == 0) return most;
-  if (static_cast<uint32_t>(num_prompt_tokens) >= limit.max_length) {
+  const uint32_t max_length =
+      limit.max_length > 0
+          ? limit.max_length
+          : std::min(DefaultParams().max_length(), static_cast<uint32_t>(limit.context_size));
+  if (static_cast<uint32_t>(num_prompt_tokens) >= max_length) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "the prompt has ", num_prompt_tokens, " tokens, max_length is ", limit.max_length,
+        "the prompt has ", num_prompt_tokens, " tokens, max_length is ", max_length,
         " (prompt and new tokens; 128 where neither request nor graph gives it): shorten the "
         "prompt, "
         "raise max_length, to at most ",
         limit.context_size, ", or give max_new_tokens"));
   }
-  return std::min(static_cast<int>(limit.max_length), most);
+  return std::min(static_cast<int>(max_length), most);
 }
 
 }  // namespace chorus

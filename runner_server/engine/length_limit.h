@@ -14,7 +14,7 @@ namespace chorus {
 
 // What a request asks for, and what the model can do.
 struct LengthLimit {
-  uint32_t max_length = 0;      // Prompt and new tokens together; 0: the model's context.
+  uint32_t max_length = 0;      // Prompt and new tokens together. 0: 128, or the context if less.
   uint32_t max_new_tokens = 0;  // 0: none. Wins over max_length.
   int context_size = 0;         // Most tokens of one sequence.
   int kv_capacity = std::numeric_limits<int>::max();  // Most that the KV cache has memory for.

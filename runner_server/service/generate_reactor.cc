@@ -3,62 +3,66 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/generation_params.h"
 #include "base/grpc_status.h"
 #include "base/utf8.h"
 
 namespace chorus {
 namespace {
 
-SamplingParams ToSamplingParams(const runner::v1::SamplingParams& proto) {
-  return {.do_sample = proto.do_sample(),
-          .repetition_penalty = proto.repetition_penalty() == 0 ? 1 : proto.repetition_penalty(),
-          .temperature = proto.temperature(),
-          .top_k = proto.top_k(),
-          .top_p = proto.top_p(),
-          .min_p = proto.min_p(),
-          .seed = proto.seed(),
-          .branch = proto.branch(),
-          .sequence = proto.sequence()};
-}
-
 GenerationRequest ToGenerationRequest(const runner::v1::GenerateRequest& proto) {
+  v1::GenerationParams params = DefaultParams();
+  Override(proto.params(), params);
   GenerationRequest request = {.text = proto.text(),
-                               .sampling = ToSamplingParams(proto.sampling()),
-                               .max_length = proto.max_length(),
-                               .max_new_tokens = proto.max_new_tokens(),
-                               .stop = {proto.stop().begin(), proto.stop().end()},
-                               .ignore_eos = proto.ignore_eos(),
-                               .split_special_tokens = proto.split_special_tokens(),
+                               .sampling = {.do_sample = params.do_sample(),
+                                            .repetition_penalty = params.repetition_penalty(),
+                                            .temperature = params.temperature(),
+                                            .top_k = params.top_k(),
+                                            .top_p = params.top_p(),
+                                            .min_p = params.min_p(),
+                                            .seed = params.seed(),
+                                            .branch = proto.branch(),
+                                            .sequence = proto.sequence()},
+                               .max_length = proto.params().max_length(),
+                               .max_new_tokens = params.max_new_tokens(),
+                               .stop = {params.stop().begin(), params.stop().end()},
+                               .ignore_eos = params.ignore_eos(),
+                               .split_special_tokens = params.split_special_tokens(),
                                .underway = proto.underway()};
-  if (proto.has_top_logprobs()) request.top_logprobs = proto.top_logprobs();
+  if (params.has_logprobs()) request.top_logprobs = params.logprobs();
   if (proto.finish_within_seconds() > 0) {
     request.finish_within = absl::Seconds(proto.finish_within_seconds());
   }
   return request;
 }
 
-void FillLogProb(TokenLogProb logprob, runner::v1::TokenLogprob& proto) {
+template <typename Proto>
+void FillToken(TokenLogProb& logprob, Proto& proto) {
   proto.set_id(logprob.id);
   proto.set_text(std::move(logprob.text));
   proto.set_logprob(logprob.logprob);
-  for (TokenLogProb& top : logprob.top) FillLogProb(std::move(top), *proto.add_top());
 }
 
-runner::v1::FinishReason ToProto(FinishReason reason) {
+void FillLogProb(TokenLogProb logprob, v1::TokenLogprob& proto) {
+  FillToken(logprob, proto);
+  for (TokenLogProb& top : logprob.top) FillToken(top, *proto.add_top());
+}
+
+v1::FinishReason ToProto(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop:
-      return runner::v1::FINISH_REASON_STOP;
+      return v1::FINISH_REASON_STOP;
     case FinishReason::kDeadline:
-      return runner::v1::FINISH_REASON_DEADLINE;
+      return v1::FINISH_REASON_DEADLINE;
     case FinishReason::kLength:
-      return runner::v1::FINISH_REASON_LENGTH;
+      return v1::FINISH_REASON_LENGTH;
     case FinishReason::kStopString:
-      return runner::v1::FINISH_REASON_STOP_STRING;
+      return v1::FINISH_REASON_STOP_STRING;
   }
-  return runner::v1::FINISH_REASON_UNSPECIFIED;
+  return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-void FillTiming(const GenerationTiming& timing, runner::v1::GenerationTiming& proto) {
+void FillTiming(const GenerationTiming& timing, v1::GenerationTiming& proto) {
   proto.set_queue_seconds(absl::ToDoubleSeconds(timing.queue));
   proto.set_prefill_seconds(absl::ToDoubleSeconds(timing.prefill));
   proto.set_decode_seconds(absl::ToDoubleSeconds(timing.decode));
@@ -67,7 +71,7 @@ void FillTiming(const GenerationTiming& timing, runner::v1::GenerationTiming& pr
 }
 
 void FillFinished(const GenerationResult& result, const std::string& model_version,
-                  runner::v1::Finished& finished) {
+                  v1::GenerationEnd& finished) {
   finished.set_reason(ToProto(result.reason));
   finished.set_prompt_tokens(result.num_prompt_tokens);
   finished.set_generated_tokens(result.num_generated_tokens);
@@ -90,6 +94,9 @@ absl::Status GenerateReactor::Submit(const HostedEngine<GenerationEngine>& hoste
                                      absl::Time deadline) {
   if (const size_t at = FindInvalidUtf8(request.text()); at != std::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat("text is not UTF-8: at byte ", at));
+  }
+  if (const auto problems = CheckRanges(request.params()); !problems.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(problems[0].field, " ", problems[0].problem));
   }
   model_version_ = hosted.version;
   return hosted.engine->Submit(

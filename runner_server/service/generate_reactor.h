@@ -57,7 +57,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   std::stop_source stop_;
 
   std::mutex mutex_;              // Guards everything below, but for what is in flight.
-  runner::v1::TextDelta unsent_;  // Without tokens: there is nothing to send.
+  v1::TextDelta unsent_;  // Without tokens: there is nothing to send.
   std::optional<absl::StatusOr<GenerationResult>> end_;  // Once the engine has told it.
   bool writing_ = false;  // message_ is in flight, or the call is finished.
   bool broken_ = false;   // A write failed: there is nobody to write to.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/base/parse_proto.h"
 #include "tests/cli/scripted_runner_service.h"
 #include "tests/model_store/temp_directory.h"
 
@@ -18,6 +19,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
+
+AnswerOptions Options(const std::string& params, bool json = false) {
+  return {.params = ParseProto<v1::GenerationParams>(params), .json = json};
+}
 
 class AnswerTest : public ::testing::Test {
  protected:
@@ -59,53 +64,43 @@ class AnswerTest : public ::testing::Test {
 
 TEST_F(AnswerTest, StreamsThePromptAndEachPiece) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask("Once", {.seed = 7}).ok());
+  ASSERT_TRUE(Ask("Once", Options("seed: 7")).ok());
   EXPECT_THAT(pieces_,
               ElementsAre("Once", " max 128/0", " sampled", " t=1 k=50 p=1", " seed=7", "\n"));
 }
 
 TEST_F(AnswerTest, PassesTheParametersOn) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask("", {.max_length = 9,
-                       .max_new_tokens = 3,
-                       .do_sample = false,
-                       .temperature = 0.5,
-                       .top_k = 0,
-                       .top_p = 0.25,
-                       .seed = 18446744073709551615u})
+  ASSERT_TRUE(Ask("", Options("max_length: 9 max_new_tokens: 3 do_sample: false temperature: 0.5 "
+                              "top_k: 0 top_p: 0.25 seed: 18446744073709551615"))
                   .ok());
   EXPECT_EQ(Output(), " max 9/3 greedy t=0.5 k=0 p=0.25 seed=18446744073709551615\n");
 }
 
 TEST_F(AnswerTest, PassesTheRarerParametersOn) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask("Once", {.temperature = 0.0,
-                           .min_p = 0.25,
-                           .repetition_penalty = 1.5,
-                           .stop = {".", "!"},
-                           .ignore_eos = true,
-                           .split_special_tokens = true,
-                           .seed = 7})
+  ASSERT_TRUE(Ask("Once", Options("temperature: 0 min_p: 0.25 repetition_penalty: 1.5 stop: '.' "
+                                  "stop: '!' ignore_eos: true split_special_tokens: true seed: 7"))
                   .ok());
   EXPECT_EQ(Output(),
-            "Once max 128/0 greedy t=1 k=50 p=1 m=0.25 r=1.5 stop=. stop=! ignore_eos split "
+            "Once max 128/0 greedy t=0 k=50 p=1 m=0.25 r=1.5 stop=. stop=! ignore_eos split "
             "seed=7\n");
 }
 
 TEST_F(AnswerTest, PrintsSeveralTexts) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask("Once", {.num_return_sequences = 2, .seed = 7}).ok());
+  ASSERT_TRUE(Ask("Once", Options("num_return_sequences: 2 seed: 7")).ok());
   EXPECT_EQ(Output(),
             "Once max 128/0 sampled t=1 k=50 p=1 seed=7\n"
             "Once max 128/0 sampled t=1 k=50 p=1 sequence=1 seed=7\n");
-  const absl::Status status = Ask("Once", {.do_sample = false, .num_return_sequences = 2});
+  const absl::Status status = Ask("Once", Options("do_sample: false num_return_sequences: 2"));
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("num_return_sequences must be 1"));
 }
 
 TEST_F(AnswerTest, PrintsJsonAsTheApiHasIt) {
   Serve(/*classifies=*/false);
-  ASSERT_TRUE(Ask("Once", {.num_return_sequences = 2, .seed = 7, .json = true}).ok());
+  ASSERT_TRUE(Ask("Once", Options("num_return_sequences: 2 seed: 7", /*json=*/true)).ok());
   EXPECT_EQ(Output(),
             R"({"generated":"Once max 128/0 sampled t=1 k=50 p=1 seed=7",)"
             R"("finish_reason":"FINISH_REASON_LENGTH","prompt_tokens":1,"generated_tokens":4,)"
@@ -164,15 +159,10 @@ TEST_F(AnswerTest, SaysOnStandardErrorThatTheTextWasCut) {
 
 TEST_F(AnswerTest, AClassifierTakesNoParameters) {
   Serve(/*classifies=*/true);
-  for (const AnswerOptions& options : std::vector<AnswerOptions>{{.max_length = 1},
-                                                                 {.do_sample = false},
-                                                                 {.min_p = 0.0},
-                                                                 {.repetition_penalty = 1.0},
-                                                                 {.stop = {"."}},
-                                                                 {.num_return_sequences = 1},
-                                                                 {.ignore_eos = true},
-                                                                 {.seed = 0}}) {
-    const absl::Status status = Ask("x", options);
+  for (const char* params :
+       {"max_length: 1", "do_sample: false", "min_p: 0", "repetition_penalty: 1", "stop: '.'",
+        "num_return_sequences: 1", "ignore_eos: true", "seed: 0"}) {
+    const absl::Status status = Ask("x", Options(params));
     EXPECT_TRUE(absl::IsInvalidArgument(status));
     EXPECT_THAT(std::string(status.message()), HasSubstr("classifier"));
   }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "base/generation_params.h"
 
 namespace chorus {
 namespace {
@@ -40,22 +41,23 @@ grpc::Status ScriptedRunnerService::Generate(grpc::ServerContext* context,
     was_cancelled_ = true;
     return grpc::Status::CANCELLED;
   }
-  const runner::v1::SamplingParams& sampling = request->sampling();
-  Send(writer, absl::StrCat(" max ", request->max_length(), "/", request->max_new_tokens()));
-  Send(writer, sampling.do_sample() ? " sampled" : " greedy");
-  Send(writer, absl::StrCat(" t=", sampling.temperature(), " k=", sampling.top_k(),
-                            " p=", sampling.top_p()));
-  if (sampling.min_p() != 0 || sampling.repetition_penalty() != 1) {
-    Send(writer, absl::StrCat(" m=", sampling.min_p(), " r=", sampling.repetition_penalty()));
+  v1::GenerationParams params = DefaultParams();
+  Override(request->params(), params);
+  Send(writer, absl::StrCat(" max ", params.max_length(), "/", params.max_new_tokens()));
+  Send(writer, IsGreedy(params) ? " greedy" : " sampled");
+  Send(writer,
+       absl::StrCat(" t=", params.temperature(), " k=", params.top_k(), " p=", params.top_p()));
+  if (params.min_p() != 0 || params.repetition_penalty() != 1) {
+    Send(writer, absl::StrCat(" m=", params.min_p(), " r=", params.repetition_penalty()));
   }
-  for (const std::string& stop : request->stop()) Send(writer, " stop=" + stop);
-  if (request->ignore_eos()) Send(writer, " ignore_eos");
-  if (request->split_special_tokens()) Send(writer, " split");
-  if (sampling.sequence() != 0) Send(writer, absl::StrCat(" sequence=", sampling.sequence()));
-  Send(writer, absl::StrCat(" seed=", sampling.seed()));
+  for (const std::string& stop : params.stop()) Send(writer, " stop=" + stop);
+  if (params.ignore_eos()) Send(writer, " ignore_eos");
+  if (params.split_special_tokens()) Send(writer, " split");
+  if (request->sequence() != 0) Send(writer, absl::StrCat(" sequence=", request->sequence()));
+  Send(writer, absl::StrCat(" seed=", params.seed()));
   if (request->text() == "cut") return grpc::Status::OK;
   GenerateResponse response;
-  response.mutable_finished()->set_reason(runner::v1::FINISH_REASON_LENGTH);
+  response.mutable_finished()->set_reason(v1::FINISH_REASON_LENGTH);
   response.mutable_finished()->set_prompt_tokens(1);
   response.mutable_finished()->set_generated_tokens(4);
   writer->Write(response);

@@ -121,9 +121,9 @@ TEST(ParseYaml, ReadsEveryKindOfNumberToItsLimits) {
 }
 
 TEST(ParseYaml, ReadsEnumsByName) {
-  chorus::runner::v1::Finished finished;
+  chorus::v1::GenerationEnd finished;
   ASSERT_TRUE(ParseYaml("reason: FINISH_REASON_LENGTH", "f", finished).ok());
-  EXPECT_EQ(finished.reason(), chorus::runner::v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(finished.reason(), chorus::v1::FINISH_REASON_LENGTH);
 }
 
 TEST(ParseYaml, ReadsMaps) {
@@ -261,7 +261,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"EnumByNumber", "reason: 2",
          "f.yaml:1:9: reason: must be one of FINISH_REASON_UNSPECIFIED, FINISH_REASON_STOP, "
          "FINISH_REASON_LENGTH, FINISH_REASON_STOP_STRING, FINISH_REASON_DEADLINE: \"2\"",
-         std::make_shared<chorus::runner::v1::Finished>()},
+         std::make_shared<chorus::v1::GenerationEnd>()},
         {"TooSmallForInt32", "value: -2147483649",
          "f.yaml:1:8: value: must be an integer from -2147483648 to 2147483647: \"-2147483649\"",
          std::make_shared<google::protobuf::Int32Value>()},

@@ -90,8 +90,8 @@ TEST(FormatYaml, KeepsOptionalZeroesEnumsAndBools) {
   node.set_top_k(0);
   node.set_do_sample(false);
   ExpectRoundTrip(graph);
-  runner::v1::Finished finished;
-  finished.set_reason(runner::v1::FINISH_REASON_LENGTH);
+  v1::GenerationEnd finished;
+  finished.set_reason(v1::FINISH_REASON_LENGTH);
   ExpectRoundTrip(finished);
 }
 

@@ -124,8 +124,8 @@ class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateRespon
     if (!script_.error.ok()) return Finish(ToGrpcStatus(script_.error));
     if (num_finished_ == script_.num_finished) return Finish(grpc::Status::OK);
     ++num_finished_;
-    pb::Finished& finished = *response_.mutable_finished();
-    finished.set_reason(pb::FINISH_REASON_STOP);
+    v1::GenerationEnd& finished = *response_.mutable_finished();
+    finished.set_reason(v1::FINISH_REASON_STOP);
     finished.set_prompt_tokens(1);
     finished.set_generated_tokens(static_cast<uint32_t>(script_.tokens.size()));
     StartWrite(&response_);

@@ -22,6 +22,8 @@ using testing::HasSubstr;
 constexpr std::chrono::seconds kPatience{60};
 // The runner itself takes less than one GB of addresses, a KV cache for all of these sequences 19.
 constexpr int64_t kLimitKb = 4'000'000;
+// With two threads and a small cache 350 MB were enough, without malloc's arenas.
+constexpr int64_t kNearLimitKb = 500'000;
 constexpr int kNumSequences = 8192;
 
 class LimitsTest : public testing::Test {
@@ -52,7 +54,7 @@ TEST_F(LimitsTest, ReservesNoMoreThanTheKvCacheMayUse) {
   std::vector<std::unique_ptr<grpc::ClientReader<runner::v1::GenerateResponse>>> calls;
   runner::v1::GenerateRequest request;
   request.set_text("I have an idea!");
-  request.set_ignore_eos(true);
+  request.mutable_params()->set_ignore_eos(true);
   for (int i = 0; i < 10; ++i) {
     contexts.push_back(std::make_unique<grpc::ClientContext>());
     calls.push_back(stub->Generate(contexts.back().get(), request));
@@ -75,6 +77,18 @@ TEST_F(LimitsTest, NamesTheFlagsWhereTheReservationIsRefused) {
               HasSubstr("no address space for the KV cache, bytes: 19327352832 (8192 sequences of "
                         "256 tokens). Give a smaller --max_sequences, or --kv_cache_bytes; or "
                         "raise the limit, of ulimit -v or vm.overcommit_memory"));
+}
+
+TEST_F(LimitsTest, NearTheLimitEveryStartIsAsTheOthers) {
+  for (int i = 0; i < 5; ++i) {
+    Process runner(
+        {"/bin/sh", "-c",
+         absl::StrCat("ulimit -v ", kNearLimitKb, "; exec ", CHORUS_BINARY_DIR,
+                      "/runner_server --model models/demo/gpt2 --dtype float32 --threads 2 "
+                      "--address 127.0.0.1:0 --metrics_address= --kv_cache_bytes 20000000")},
+        absl::StrCat(folder_, "/log", i));
+    EXPECT_NE(runner.WaitForLine("event=serving", kPatience), "") << runner.Log();
+  }
 }
 
 }  // namespace

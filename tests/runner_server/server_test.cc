@@ -85,7 +85,7 @@ class RunnerServerTest : public ::testing::Test {
 
   struct Generated {
     std::string text;
-    v1::Finished finished;
+    chorus::v1::GenerationEnd finished;
     grpc::Status status;
   };
 
@@ -110,12 +110,8 @@ class RunnerServerTest : public ::testing::Test {
 v1::GenerateRequest SampledRequest(const std::string& text, uint64_t seed) {
   v1::GenerateRequest request;
   request.set_text(text);
-  request.set_max_length(60);
-  v1::SamplingParams& sampling = *request.mutable_sampling();
-  sampling.set_do_sample(true);
-  sampling.set_temperature(1);
-  sampling.set_top_k(50);
-  sampling.set_top_p(1);
+  request.mutable_params()->set_max_length(60);
+  chorus::v1::GenerationParams& sampling = *request.mutable_params();
   sampling.set_seed(seed);
   return request;
 }
@@ -157,9 +153,10 @@ TEST_F(RunnerServerTest, WritesHuggingFacesGreedyTexts) {
   std::vector<std::thread> callers;
   for (size_t i = 0; i < golden.size(); ++i) {
     callers.emplace_back([&, i] {
-      v1::GenerateRequest request;  // Greedy.
+      v1::GenerateRequest request;
+      request.mutable_params()->set_do_sample(false);
       request.set_text(decode(golden[i]["ids"]));
-      request.set_max_new_tokens(static_cast<uint32_t>(golden[i]["new_ids"].size()));
+      request.mutable_params()->set_max_new_tokens(static_cast<uint32_t>(golden[i]["new_ids"].size()));
       generated[i] = Generate(request);
     });
   }
@@ -246,7 +243,7 @@ TEST_F(RunnerServerTest, ContinuesTheEmptyText) {
 TEST_F(RunnerServerTest, TellsBothNumbersOfAPromptThatIsTooLong) {
   Serve(Flags("distilgpt2"));
   v1::GenerateRequest request = SampledRequest("one two three four five", 1);
-  request.set_max_length(3);
+  request.mutable_params()->set_max_length(3);
   const Generated generated = Generate(request);
   EXPECT_EQ(generated.status.error_code(), grpc::INVALID_ARGUMENT);
   EXPECT_THAT(generated.status.error_message(), HasSubstr("tokens, max_length is 3 ("));
@@ -331,7 +328,7 @@ TEST_F(RunnerServerTest, ListensOnAUnixSocket) {
 TEST_F(RunnerServerTest, DrainsWhatItHasAccepted) {
   Serve(Flags("gpt2"));
   v1::GenerateRequest request = SampledRequest("Once upon a time", 5);
-  request.set_max_length(256);
+  request.mutable_params()->set_max_length(256);
   constexpr int kRequests = 8;
   std::deque<Generated> generated(kRequests);
   std::deque<grpc::ClientContext> contexts(kRequests);
@@ -356,7 +353,7 @@ TEST_F(RunnerServerTest, EndsTheRestWhenTheDrainIsOver) {
   flags.max_sequences = 1;
   Serve(flags);
   v1::GenerateRequest request = SampledRequest("Once upon a time", 5);
-  request.set_max_length(256);
+  request.mutable_params()->set_max_length(256);
   constexpr int kRequests = 30;  // Far more than can run in the time.
   std::deque<grpc::ClientContext> contexts(kRequests);
   std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> readers;

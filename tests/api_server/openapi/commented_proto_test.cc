@@ -31,7 +31,7 @@ TEST(CommentedProtoTest, RefusesWhatDoesNotFit) {
     return std::string(status.message());
   };
   EXPECT_THAT(refusal("no protobuf"), HasSubstr("descriptor set"));
-  EXPECT_THAT(refusal(""), HasSubstr("single file"));
+  EXPECT_THAT(refusal(""), HasSubstr("has no file"));
   google::protobuf::FileDescriptorSet set;
   set.add_file()->set_name("test.proto");
   set.mutable_file(0)->add_dependency("no/such.proto");

@@ -162,14 +162,14 @@ TEST(GrpcRunnerClient, SendsEveryParameter) {
   ASSERT_EQ(runner->generate_requests().size(), 1u);
   const auto request = runner->generate_requests()[0];
   EXPECT_EQ(request.text(), "I");
-  EXPECT_EQ(request.max_length(), 9u);
-  EXPECT_EQ(request.max_new_tokens(), 4u);
-  EXPECT_TRUE(request.sampling().do_sample());
-  EXPECT_EQ(request.sampling().temperature(), 0.5);
-  EXPECT_EQ(request.sampling().top_k(), 3u);
-  EXPECT_EQ(request.sampling().top_p(), 0.25);
-  EXPECT_EQ(request.sampling().seed(), ~uint64_t{0});
-  EXPECT_EQ(request.sampling().branch(), 2u);
+  EXPECT_EQ(request.params().max_length(), 9u);
+  EXPECT_EQ(request.params().max_new_tokens(), 4u);
+  EXPECT_TRUE(request.params().do_sample());
+  EXPECT_EQ(request.params().temperature(), 0.5);
+  EXPECT_EQ(request.params().top_k(), 3u);
+  EXPECT_EQ(request.params().top_p(), 0.25);
+  EXPECT_EQ(request.params().seed(), ~uint64_t{0});
+  EXPECT_EQ(request.branch(), 2u);
   EXPECT_TRUE(request.underway());
   EXPECT_THAT(runner->request_ids(), ElementsAre("r-1"));
 }

@@ -225,7 +225,7 @@ TEST(Transcoder, WorksOnDescriptorsWithoutGeneratedClasses) {
         google::api::HttpRule::descriptor()->file(),
         google::protobuf::DescriptorPool::generated_pool()->FindFileByName(
             "google/api/annotations.proto"),
-        v1::RunGraphRequest::descriptor()->file()}) {
+        v1::GenerationParams::descriptor()->file(), v1::RunGraphRequest::descriptor()->file()}) {
     google::protobuf::FileDescriptorProto proto;
     file->CopyTo(&proto);
     ASSERT_NE(pool.BuildFile(proto), nullptr);

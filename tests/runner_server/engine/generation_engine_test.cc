@@ -25,6 +25,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 
 constexpr SamplingParams kGreedy = {.do_sample = false};
+constexpr uint32_t kUnending = std::numeric_limits<int32_t>::max();
 
 // An engine with its threads, over a fake model.
 class GenerationEngineTest : public ::testing::Test {
@@ -277,8 +278,9 @@ TEST_F(GenerationEngineTest, RefusesAPromptTheKvCacheHasNoMemoryFor) {
 TEST_F(GenerationEngineTest, StopsDecodingAtTheDeadline) {
   Make(Script(1, {1}), {.context_size = std::numeric_limits<int>::max()});
   GenerationReply reply;
-  ASSERT_TRUE(
-      Submit({.text = "z", .sampling = kGreedy}, reply, absl::Now() + absl::Milliseconds(20)).ok());
+  ASSERT_TRUE(Submit({.text = "z", .sampling = kGreedy, .max_new_tokens = kUnending}, reply,
+                     absl::Now() + absl::Milliseconds(20))
+                  .ok());
   reply.Wait();
   EXPECT_EQ(reply.result.status().code(), absl::StatusCode::kDeadlineExceeded);
 }
@@ -294,8 +296,8 @@ TEST_F(GenerationEngineTest, StopsDecodingWhenCancelled) {
     first_delta.TryPush(came);
   };
   ASSERT_TRUE(engine_
-                  ->Submit({.text = "z", .sampling = kGreedy}, absl::InfiniteFuture(),
-                           stop.get_token(), std::move(callbacks))
+                  ->Submit({.text = "z", .sampling = kGreedy, .max_new_tokens = kUnending},
+                           absl::InfiniteFuture(), stop.get_token(), std::move(callbacks))
                   .ok());
   first_delta.Take();
   stop.request_stop();
@@ -329,7 +331,8 @@ TEST_F(GenerationEngineTest, EndsTheRestWhenTheDrainIsOver) {
        {.queue = {.max_tokens = std::numeric_limits<int64_t>::max()}});
   std::deque<GenerationReply> replies(3);
   for (GenerationReply& reply : replies) {
-    ASSERT_TRUE(Submit({.text = "z", .sampling = kGreedy}, reply).ok());
+    ASSERT_TRUE(
+        Submit({.text = "z", .sampling = kGreedy, .max_new_tokens = kUnending}, reply).ok());
   }
   engine_->Drain(absl::InfiniteFuture());
   engine_->Drain(absl::Now() + absl::Milliseconds(10));  // Brings the end nearer.

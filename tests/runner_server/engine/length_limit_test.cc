@@ -29,7 +29,8 @@ TEST(MaxTokens, CountsThePrompt) {
     int num_prompt_tokens;
     int max_tokens;
   };
-  for (const Case& c : std::vector<Case>{{{0, 0, 256}, 10, 256},
+  for (const Case& c : std::vector<Case>{{{0, 0, 256}, 10, 128},
+                                         {{0, 0, 64}, 10, 64},
                                          {{128, 0, 256}, 10, 128},
                                          {{128, 0, 256}, 127, 128},
                                          {{128, 5, 256}, 10, 15},
@@ -55,7 +56,7 @@ TEST(MaxTokens, RefusesAPromptThatLeavesNoRoom) {
   };
   for (
       const Case& c : std::vector<Case>{
-          {{128, 0, 256},
+          {{0, 0, 256},
            130,
            "the prompt has 130 tokens, max_length is 128 (prompt and new tokens; 128 where neither "
            "request nor graph gives it): shorten the prompt, raise max_length, to at most 256, or "

@@ -82,8 +82,8 @@ class RunnerServiceTest : public ::testing::Test {
     std::string text;
     int num_deltas = 0;
     uint32_t num_delta_tokens = 0;
-    std::vector<v1::TokenLogprob> logprobs;
-    v1::Finished finished;
+    std::vector<chorus::v1::TokenLogprob> logprobs;
+    chorus::v1::GenerationEnd finished;
     grpc::Status status;
   };
 
@@ -99,7 +99,7 @@ class RunnerServiceTest : public ::testing::Test {
       EXPECT_FALSE(generated.finished.reason()) << "more after the end";
       if (response.has_delta()) {
         EXPECT_GT(response.delta().num_tokens(), 0u);
-        for (const v1::TokenLogprob& logprob : response.delta().logprobs()) {
+        for (const chorus::v1::TokenLogprob& logprob : response.delta().logprobs()) {
           generated.logprobs.push_back(logprob);
         }
         generated.text += response.delta().text();
@@ -200,7 +200,7 @@ TEST_F(RunnerServiceTest, StreamsAText) {
   EXPECT_TRUE(generated.status.ok());
   EXPECT_EQ(generated.text, "cat");
   EXPECT_EQ(generated.num_delta_tokens, 4u);  // The end counts.
-  EXPECT_EQ(generated.finished.reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(generated.finished.reason(), chorus::v1::FINISH_REASON_STOP);
   EXPECT_EQ(generated.finished.prompt_tokens(), 2u);
   EXPECT_EQ(generated.finished.generated_tokens(), 4u);
   EXPECT_TRUE(generated.logprobs.empty());
@@ -210,44 +210,47 @@ TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
   ServeGenerator(HashLogits);
   v1::GenerateRequest request;
   request.set_text("hello");
-  request.set_max_new_tokens(20);
-  request.mutable_sampling()->set_do_sample(true);
-  request.mutable_sampling()->set_temperature(0.8);
-  request.mutable_sampling()->set_top_k(20);
-  request.mutable_sampling()->set_top_p(0.9);
-  request.mutable_sampling()->set_seed(1);
+  request.mutable_params()->set_max_new_tokens(20);
+  request.mutable_params()->set_do_sample(true);
+  request.mutable_params()->set_temperature(0.8);
+  request.mutable_params()->set_top_k(20);
+  request.mutable_params()->set_top_p(0.9);
+  request.mutable_params()->set_seed(1);
   const std::string text = Generate(request).text;
   EXPECT_EQ(Generate(request).text, text);
   const auto changed = [&](auto change) {
     v1::GenerateRequest other = request;
-    change(*other.mutable_sampling());
+    change(other);
     return Generate(other).text;
   };
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_seed(2); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_branch(2); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_temperature(50); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_top_k(1); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_top_p(0.01); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_do_sample(false); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_sequence(2); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_min_p(1); }), text);
-  EXPECT_NE(changed([](v1::SamplingParams& s) { s.set_repetition_penalty(3); }), text);
-  EXPECT_EQ(changed([](v1::SamplingParams& s) { s.set_repetition_penalty(1); }), text);
-  request.clear_max_new_tokens();
-  request.set_max_length(7);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_seed(2); }), text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.set_branch(2); }), text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_temperature(50); }), text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_top_k(1); }), text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_top_p(0.01); }), text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_do_sample(false); }),
+            text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.set_sequence(2); }), text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_min_p(1); }), text);
+  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(3); }),
+            text);
+  EXPECT_EQ(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(1); }),
+            text);
+  request.mutable_params()->clear_max_new_tokens();
+  request.mutable_params()->set_max_length(7);
   EXPECT_EQ(Generate(request).finished.generated_tokens(), 2u);
 }
 
 TEST_F(RunnerServiceTest, EndsATextBeforeAStopString) {
   ServeGenerator(Script(2, {3, FakeTokenizer::kEnd, 1, 20, 5}));
   v1::GenerateRequest request = GreedyRequest("ab");
-  request.set_ignore_eos(true);
-  request.add_stop("xyz");
-  request.add_stop("te");
-  request.set_top_logprobs(0);
+  request.mutable_params()->set_ignore_eos(true);
+  request.mutable_params()->add_stop("xyz");
+  request.mutable_params()->add_stop("te");
+  request.mutable_params()->set_logprobs(0);
   const Generated generated = Generate(request);
   EXPECT_EQ(generated.text, "ca");
-  EXPECT_EQ(generated.finished.reason(), v1::FINISH_REASON_STOP_STRING);
+  EXPECT_EQ(generated.finished.reason(), chorus::v1::FINISH_REASON_STOP_STRING);
   EXPECT_EQ(generated.finished.generated_tokens(), 5u);
   EXPECT_EQ(generated.logprobs.size(), 5u);
 }
@@ -259,12 +262,12 @@ TEST_F(RunnerServiceTest, TellsHowLikelyTokensWere) {
     logits[FakeTokenizer::kSmile] = 0;
   });
   v1::GenerateRequest request = GreedyRequest("a");
-  request.set_max_new_tokens(3);
-  request.set_top_logprobs(2);
+  request.mutable_params()->set_max_new_tokens(3);
+  request.mutable_params()->set_logprobs(2);
   const Generated generated = Generate(request);
   EXPECT_EQ(generated.text, "aaa");
   ASSERT_EQ(generated.logprobs.size(), 3u);
-  for (const v1::TokenLogprob& logprob : generated.logprobs) {
+  for (const chorus::v1::TokenLogprob& logprob : generated.logprobs) {
     EXPECT_EQ(logprob.id(), 1u);
     EXPECT_EQ(logprob.text(), "a");
     EXPECT_NEAR(logprob.logprob(), std::log(0.75), 1e-6);
@@ -273,18 +276,17 @@ TEST_F(RunnerServiceTest, TellsHowLikelyTokensWere) {
     EXPECT_EQ(logprob.top(1).id(), uint32_t{FakeTokenizer::kSmile});
     EXPECT_EQ(logprob.top(1).text(), "\uFFFD");
     EXPECT_NEAR(logprob.top(1).logprob(), std::log(0.25), 1e-6);
-    EXPECT_EQ(logprob.top(1).top_size(), 0);
   }
-  request.set_top_logprobs(0);  // Is not the same as unset.
+  request.mutable_params()->set_logprobs(0);  // Is not the same as unset.
   EXPECT_EQ(Generate(request).logprobs.size(), 3u);
 }
 
 TEST_F(RunnerServiceTest, TellsWhereTheTimeWent) {
   ServeGenerator(Script(1, {1}));
   v1::GenerateRequest request = GreedyRequest("a");
-  request.set_max_new_tokens(5);
+  request.mutable_params()->set_max_new_tokens(5);
   const absl::Time before = absl::Now();
-  const v1::GenerationTiming timing = Generate(request).finished.timing();
+  const chorus::v1::GenerationTiming timing = Generate(request).finished.timing();
   EXPECT_GE(timing.queue_seconds(), 0);
   EXPECT_GT(timing.prefill_seconds(), 0);
   EXPECT_GT(timing.decode_seconds(), 0);
@@ -297,21 +299,21 @@ TEST_F(RunnerServiceTest, TellsWhereTheTimeWent) {
 TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
   ServeGenerator(HashLogits);
   v1::GenerateRequest request = GreedyRequest("a");
-  request.set_max_length(65);
+  request.mutable_params()->set_max_length(65);
   Generated generated = Generate(request);
   EXPECT_EQ(generated.status.error_code(), grpc::INVALID_ARGUMENT);
   EXPECT_EQ(generated.status.error_message(), "max_length must be at most 64: 65");
-  request.clear_max_length();
-  request.mutable_sampling()->set_do_sample(true);
-  request.mutable_sampling()->set_temperature(-1);
+  request.mutable_params()->clear_max_length();
+  request.mutable_params()->set_do_sample(true);
+  request.mutable_params()->set_temperature(-1);
   generated = Generate(request);
   EXPECT_EQ(generated.status.error_message(),
-            "temperature must be a finite number, at least 0: -1");
-  request.clear_sampling();
-  request.set_top_logprobs(21);
-  EXPECT_EQ(Generate(request).status.error_message(), "top_logprobs must be at most 20: 21");
-  request.clear_top_logprobs();
-  request.add_stop(std::string(1025, 'a'));
+            "temperature must be finite and at least 0 (0 takes the likeliest token each time): -1");
+  request.mutable_params()->set_do_sample(false);
+  request.mutable_params()->set_logprobs(21);
+  EXPECT_EQ(Generate(request).status.error_message(), "logprobs must be at most 20: 21");
+  request.mutable_params()->clear_logprobs();
+  request.mutable_params()->add_stop(std::string(1025, 'a'));
   generated = Generate(request);
   EXPECT_EQ(generated.status.error_code(), grpc::INVALID_ARGUMENT);
   EXPECT_EQ(generated.status.error_message(), "stop[0] must have 1 to 1024 bytes: 1025");
@@ -396,7 +398,7 @@ TEST_F(RunnerServiceTest, GeneratesFromSpecialTokensReadAsCharacters) {
   ServeGenerator(HashLogits);
   v1::GenerateRequest request = GreedyRequest("a?");
   const std::string special = Generate(request).text;
-  request.set_split_special_tokens(true);
+  request.mutable_params()->set_split_special_tokens(true);
   const std::string split = Generate(request).text;
   EXPECT_NE(split, special);
   EXPECT_EQ(split, Generate(GreedyRequest("a ")).text);
@@ -562,7 +564,7 @@ TEST_F(RunnerServiceTest, TellsModelAndLoad) {
   EXPECT_EQ(model.vocab_size(), 32u);
 
   v1::GenerateRequest request = GreedyRequest("a");
-  request.set_max_length(10);
+  request.mutable_params()->set_max_length(10);
   std::thread running([&] { Generate(request); });
   std::thread waiting([&] { Generate(request); });
   v1::GetLoadResponse load;
@@ -621,7 +623,7 @@ TEST_F(RunnerServiceTest, GathersLogProbabilitiesWithTheText) {
   ServeGenerator(Script(1, {1}), {.context_size = kTokens});
   grpc::ClientContext context;
   v1::GenerateRequest request = GreedyRequest("a");
-  request.set_top_logprobs(1);
+  request.mutable_params()->set_logprobs(1);
   auto reader = stub_->Generate(&context, request);
   while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
   while (generation_engine_->load().running_sequences == 1) std::this_thread::yield();
