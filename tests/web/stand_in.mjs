@@ -104,8 +104,9 @@ export class StandIn {
     reply.write(": heartbeat\n\n");
     const tokens = TEXTS.map((text) => text.match(/\s*\S+/gu));
     const length = Math.max(...tokens.map((list) => list.length));
+    const branches = [...this.branches];  // A later test may have others before this has ended.
     for (let i = 0; i < length + 1; ++i) {
-      for (const [index, branch] of this.branches.entries()) {
+      for (const [index, branch] of branches.entries()) {
         if (i < tokens[index].length) {
           const end = i === tokens[index].length - 1 ? { finish_reason: "FINISH_REASON_STOP" } : {};
           this.send(reply, "token", { index, branch, text: tokens[index][i], num_tokens: 1, ...end });
