@@ -33,17 +33,42 @@ std::string PathOf(std::string_view file) {
   return absl::StrCat("/", AbslView(file));
 }
 
+HttpReply PlainText(int status, std::string body) {
+  return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body)};
+}
+
+void AddProbes(std::function<std::string()> why_not_ready, PageHandler& pages) {
+  // As BentoML answers them.
+  for (const char* path : {"/livez", "/healthz"}) {
+    pages.Add(path, [](const HttpRequest&, HttpRoute::Done done) {
+      std::move(done)(PlainText(200, "\n"));
+    });
+  }
+  pages.Add("/readyz",
+            [why_not_ready = std::move(why_not_ready)](const HttpRequest&, HttpRoute::Done done) {
+              std::string why = why_not_ready();
+              std::move(done)(why.empty() ? PlainText(200, "\n") : PlainText(503, std::move(why)));
+            });
+}
+
 }  // namespace
 
-absl::StatusOr<OwnRoutes> MakePages(std::string_view version) {
-  OwnRoutes pages;
+absl::StatusOr<std::unique_ptr<PageHandler>> MakePages(PageSources sources) {
+  auto pages = std::make_unique<PageHandler>();
+  AddProbes(std::move(sources.why_not_ready), *pages);
+  pages->Add("/metrics",
+             [write = std::move(sources.write_metrics)](const HttpRequest&, HttpRoute::Done done) {
+               write([done = std::move(done)](std::string text) mutable {
+                 std::move(done)({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                  .body = std::move(text)});
+               });
+             });
   for (const EmbeddedFile& file : WebFiles()) {
-    pages.emplace(PathOf(file.name),
-                  StaticReply(ContentTypeOf(file.name), std::string(file.content)));
+    pages->AddFile(PathOf(file.name), ContentTypeOf(file.name), std::string(file.content));
   }
-  ASSIGN_OR_RETURN(const std::string document, InferenceDocument(version));
+  ASSIGN_OR_RETURN(const std::string document, InferenceDocument(sources.version));
   for (const char* path : {"/docs.json", "/openapi.json"}) {
-    pages.emplace(path, StaticReply("application/json", document));
+    pages->AddFile(path, "application/json", document);
   }
   return pages;
 }

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "api_server/front/transcoding_handler.h"
 #include "api_server/metrics_page.h"
 #include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
@@ -24,7 +25,7 @@
 #include "base/grpc_listen.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
-#include "proto/chorus/v1/inference.pb.h"
+#include "prometheus/text_serializer.h"
 
 namespace chorus {
 namespace {
@@ -136,44 +137,42 @@ absl::Status Server::CreateExecutor() {
 }
 
 absl::Status Server::CreateHttp() {
-  const google::protobuf::ServiceDescriptor* service =
-      v1::ClassifyRequest::descriptor()->file()->FindServiceByName("InferenceService");
-  ASSIGN_OR_RETURN(transcoder_, Transcoder::Create({&service, 1}));
-  ASSIGN_OR_RETURN(OwnRoutes pages, MakePages(CHORUS_VERSION));
-  ASSIGN_OR_RETURN(router_,
-                   HttpRouter::Create(
-                       *transcoder_, methods_, all_metrics_, [this] { return WhyNotReady(); },
-                       std::move(pages), readers_.get(), MakeFinishMetrics()));
+  if (options_.runner_metrics) {
+    std::map<std::string, std::vector<std::string>> endpoints;
+    for (const Config::Runner& runner : config_.runners) endpoints[runner.name] = runner.endpoints;
+    runner_pages_ = std::make_unique<RunnerPages>(endpoints);
+  }
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<HttpHandler> pages,
+      MakePages({.version = CHORUS_VERSION,
+                 .why_not_ready = [this] { return WhyNotReady(); },
+                 .write_metrics = [this](auto done) { WriteMetrics(std::move(done)); }}));
+  ASSIGN_OR_RETURN(std::unique_ptr<HttpHandler> transcoding,
+                   TranscodingHandler::Create(methods_, readers_.get()));
+  http_handlers_.push_back(std::move(pages));
+  http_handlers_.push_back(std::move(transcoding));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};
   options.limits.max_body_bytes = config_.limits.max_body_bytes;
   options.limits.max_connections = config_.limits.max_connections;
-  options.limits.max_timeout = config_.limits.max_timeout;
   options.limits.keep_alive_timeout = options_.keep_alive_timeout;
-  options.access_log = access_log();
-  ASSIGN_OR_RETURN(http_server_, HttpServer::Create(options, *router_, metrics_));
+  ASSIGN_OR_RETURN(http_server_, HttpServer::Create(options, http_handlers_, rules()));
   http_address_ = WithPort(options_.http_address, http_server_->port());
   return absl::OkStatus();
 }
 
-HttpRouter::FinishMetrics Server::MakeFinishMetrics() {
-  if (!options_.runner_metrics) return {};
-  std::map<std::string, std::vector<std::string>> endpoints;
-  for (const Config::Runner& runner : config_.runners) endpoints[runner.name] = runner.endpoints;
-  runner_pages_ = std::make_unique<RunnerPages>(endpoints);
-  return [this](std::string own, absl::AnyInvocable<void(std::string) &&> done) {
-    runner_pages_->Fetch(absl::Now() + kRunnerMetricsTimeout,
-                         [own = std::move(own), done = std::move(done)](
-                             const std::vector<RunnerPages::Page>& pages) mutable {
-                           std::move(done)(MergeMetricsPages(own, pages));
-                         });
-  };
+void Server::WriteMetrics(absl::AnyInvocable<void(std::string) &&> done) const {
+  std::string own = prometheus::TextSerializer().Serialize(all_metrics_.Collect());
+  if (runner_pages_ == nullptr) return std::move(done)(std::move(own));
+  runner_pages_->Fetch(absl::Now() + kRunnerMetricsTimeout,
+                       [own = std::move(own), done = std::move(done)](
+                           const std::vector<RunnerPages::Page>& pages) mutable {
+                         std::move(done)(MergeMetricsPages(own, pages));
+                       });
 }
 
 absl::Status Server::CreateGrpc() {
-  grpc_front_ = std::make_unique<GrpcFront>(
-      *handler_, metrics_,
-      GrpcFront::Options{.max_timeout = config_.limits.max_timeout, .access_log = access_log()});
+  grpc_front_ = std::make_unique<GrpcFront>(methods_, rules());
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
@@ -185,7 +184,7 @@ absl::Status Server::CreateGrpc() {
                                    kMessageOverheadBytes);
   SetConnections(options_.grpc, builder);
   RefuseCompressedMessages(builder);
-  builder.RegisterService(&grpc_front_->service());
+  grpc_front_->AddTo(builder);
   grpc_server_ = builder.BuildAndStart();
   if (grpc_server_ == nullptr) {
     return absl::FailedPreconditionError(
@@ -196,6 +195,7 @@ absl::Status Server::CreateGrpc() {
 }
 
 std::string Server::WhyNotReady() const {
+  if (draining_) return "The server is draining.";
   std::vector<std::string> reasons = executor_->WrongModels();
   if (!executor_->UnhealthyRunners().empty()) {
     reasons.insert(reasons.begin(), "Runners are not ready.");
@@ -230,7 +230,7 @@ void Server::Reload(const absl::StatusOr<Config>& config) {
 }
 
 void Server::Drain() {
-  router_->SetDraining();
+  draining_ = true;
   health_.SetDraining();
   LOG(INFO) << "draining drain_delay=" << options_.drain_delay
             << " drain_timeout=" << options_.drain_timeout;

@@ -20,17 +20,21 @@
 #include <grpcpp/server.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "api_server/config.h"
 #include "api_server/front/access_log.h"
+#include "api_server/front/active_request.h"
 #include "api_server/front/admission.h"
 #include "api_server/front/grpc_front.h"
-#include "api_server/front/http_router.h"
+#include "api_server/front/http_handler.h"
 #include "api_server/front/http_server.h"
 #include "api_server/front/inference_handler.h"
 #include "api_server/front/method_registry.h"
@@ -41,7 +45,6 @@
 #include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
 #include "api_server/runners/runner_pages.h"
-#include "api_server/transcoding/transcoder.h"
 #include "base/worker_pool.h"
 
 namespace chorus {
@@ -85,14 +88,19 @@ class Server {
  private:
   Server(const Options& options, const Config& config);
 
-  // Null where it is not wanted.
-  AccessLog* access_log() { return access_log_.has_value() ? &*access_log_ : nullptr; }
+  // Of both fronts.
+  FrontRules rules() {
+    return {.metrics = metrics_,
+            .access_log = access_log_.has_value() ? &*access_log_ : nullptr,
+            .max_timeout = config_.limits.max_timeout};
+  }
 
   absl::Status Create();
   absl::Status CreateExecutor();
   absl::Status CreateHttp();
-  HttpRouter::FinishMetrics MakeFinishMetrics();
   absl::Status CreateGrpc();
+  // The text of /metrics, with those of the runners where they are wanted.
+  void WriteMetrics(absl::AnyInvocable<void(std::string) &&> done) const;
   // For people; empty when ready.
   std::string WhyNotReady() const;
   // FAILED_PRECONDITION says which nodes of `graphs` have a model that does something else, and
@@ -122,8 +130,8 @@ class Server {
   std::unique_ptr<InferenceHandler> handler_;
   MethodRegistry methods_;
   std::unique_ptr<RunnerPages> runner_pages_;  // Null: not wanted.
-  std::unique_ptr<Transcoder> transcoder_;
-  std::unique_ptr<HttpRouter> router_;
+  std::vector<std::unique_ptr<HttpHandler>> http_handlers_;
+  std::atomic<bool> draining_ = false;
   std::unique_ptr<GrpcFront> grpc_front_;
   std::unique_ptr<grpc::Server> grpc_server_;
   std::unique_ptr<HttpServer> http_server_;

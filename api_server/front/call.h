@@ -54,6 +54,13 @@ struct ReplyNotes {
   std::string finish_reason;  // X-Chorus-Finish-Reason: why a text ended before its time.
   std::string server_timing;  // Server-Timing
 
+  // Calls `add` with the name and the value of each field that there is.
+  template <typename Add>
+  void ForEachField(Add add) const {
+    if (!finish_reason.empty()) add("X-Chorus-Finish-Reason", finish_reason);
+    if (!server_timing.empty()) add("Server-Timing", server_timing);
+  }
+
   UsageSoFar usage;  // May be read before the call completes, too.
 };
 

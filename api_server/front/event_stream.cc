@@ -2,17 +2,15 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "api_server/front/accept.h"
-#include "api_server/front/error_event.h"
+#include "api_server/front/public_error.h"
 #include "api_server/transcoding/message_to_json.h"
-#include "base/string_view.h"
 
 namespace chorus {
 namespace {
-
-constexpr std::string_view kServerSentEventsType = "text/event-stream";
-constexpr std::string_view kJsonLinesType = "application/x-ndjson";
 
 // The events of this API have a JSON form, so there is no error.
 template <typename Message>
@@ -22,48 +20,76 @@ std::string Json(const Message& message) {
   return status.ok() ? json : "{}";
 }
 
-}  // namespace
-
-std::optional<EventStream::StreamFormat> EventStream::ChooseFormat(std::string_view accept) {
-  const bool takes_json = Accepts(accept, kJsonLinesType);
-  // A client that names one of them means it, also beside a range that takes both.
-  if (takes_json && accept.find(kJsonLinesType) != std::string_view::npos &&
-      accept.find(kServerSentEventsType) == std::string_view::npos) {
-    return StreamFormat::kJsonLines;
-  }
-  if (Accepts(accept, kServerSentEventsType)) return StreamFormat::kServerSentEvents;
-  if (takes_json) return StreamFormat::kJsonLines;
-  return std::nullopt;
-}
-
-std::string_view EventStream::ContentType(StreamFormat format) {
-  return format == StreamFormat::kServerSentEvents ? kServerSentEventsType : kJsonLinesType;
-}
-
-HttpStream::Piece EventStream::Take() {
-  EventQueue::Batch batch = events_->Take();
-  Piece piece;
-  for (const v1::StreamEvent& event : batch.events) piece.bytes += Write(event);
-  piece.end = std::move(batch.end);
-  return piece;
-}
-
-std::string EventStream::Heartbeat() const {
-  return format_ == StreamFormat::kServerSentEvents ? ": heartbeat\n\n" : "\n";
-}
-
-std::string EventStream::ErrorEvent(const absl::Status& error) const {
-  v1::StreamEvent event;
-  *event.mutable_error() = ToErrorEvent(error, request_id_);
-  return Write(event);
-}
-
-std::string EventStream::Write(const v1::StreamEvent& event) const {
-  if (format_ == StreamFormat::kJsonLines) return Json(event) + "\n";
+std::string WriteServerSentEvent(const v1::StreamEvent& event) {
   const auto* oneof = event.GetDescriptor()->FindOneofByName("event");
   const auto* field = event.GetReflection()->GetOneofFieldDescriptor(event, oneof);
   return absl::StrCat("event: ", field->name(),
                       "\ndata: ", Json(event.GetReflection()->GetMessage(event, field)), "\n\n");
+}
+
+const EventFraming& ServerSentEvents() {
+  static const auto& framing =
+      *new EventFraming{"text/event-stream", ": heartbeat\n\n", WriteServerSentEvent};
+  return framing;
+}
+
+const EventFraming& JsonLines() {
+  static const auto& framing =
+      *new EventFraming{"application/x-ndjson", "\n",
+                        [](const v1::StreamEvent& event) { return Json(event) + "\n"; }};
+  return framing;
+}
+
+class EventStream final : public HttpStream {
+ public:
+  EventStream(std::shared_ptr<EventQueue> events, const EventFraming& framing,
+              std::string request_id)
+      : events_(std::move(events)), framing_(framing), request_id_(std::move(request_id)) {}
+
+  void Wait(absl::AnyInvocable<void() &&> ready) override { events_->Wait(std::move(ready)); }
+
+  Piece Take() override {
+    EventQueue::Batch batch = events_->Take();
+    Piece piece;
+    for (const v1::StreamEvent& event : batch.events) piece.bytes += framing_.write(event);
+    piece.end = std::move(batch.end);
+    return piece;
+  }
+
+  std::string Heartbeat() const override { return framing_.heartbeat; }
+
+  std::string ErrorEvent(const absl::Status& error) const override {
+    v1::StreamEvent event;
+    *event.mutable_error() = ToErrorEvent(error, request_id_);
+    return framing_.write(event);
+  }
+
+ private:
+  const std::shared_ptr<EventQueue> events_;
+  const EventFraming framing_;
+  const std::string request_id_;
+};
+
+}  // namespace
+
+const EventFraming* ChooseFraming(std::string_view accept) {
+  const bool takes_json = Accepts(accept, JsonLines().content_type);
+  // A client that names one of them means it, also beside a range that takes both.
+  if (takes_json && accept.find(JsonLines().content_type) != std::string_view::npos &&
+      accept.find(ServerSentEvents().content_type) == std::string_view::npos) {
+    return &JsonLines();
+  }
+  if (Accepts(accept, ServerSentEvents().content_type)) return &ServerSentEvents();
+  return takes_json ? &JsonLines() : nullptr;
+}
+
+HttpReply StreamReply(std::shared_ptr<EventQueue> events, const EventFraming& framing,
+                      std::string request_id) {
+  // Proxies that gather or keep replies are asked to do neither.
+  return {
+      .content_type = framing.content_type,
+      .fields = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}},
+      .stream = std::make_shared<EventStream>(std::move(events), framing, std::move(request_id))};
 }
 
 }  // namespace chorus

@@ -1,30 +1,45 @@
 #include "api_server/front/grpc_front.h"
 
 #include <grpcpp/alarm.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/impl/codegen/server_callback_handlers.h>
+#include <grpcpp/impl/rpc_service_method.h>
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <algorithm>
+#include <deque>
 #include <memory>
 #include <mutex>
-#include <stop_token>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "api_server/front/call_fields.h"
-#include "api_server/front/rpc_status.h"
+#include "api_server/front/active_request.h"
+#include "api_server/front/public_error.h"
 #include "api_server/transcoding/http_status.h"
 #include "base/grpc_request.h"
 #include "base/grpc_status.h"
+#include "base/status_macros.h"
 #include "glog/logging.h"
 #include "google/api/annotations.pb.h"
-#include "proto/chorus/v1/inference.grpc.pb.h"
 
 namespace chorus {
 namespace {
 
+using Message = MethodRegistry::Message;
+
 constexpr char kRequestIdKey[] = "x-request-id";
 constexpr char kTraceparentKey[] = "traceparent";
+
+std::string PathOf(const google::protobuf::MethodDescriptor& method) {
+  return absl::StrCat("/", method.service()->full_name(), "/", method.name());
+}
 
 grpc::Status WithDetails(const absl::Status& status) {
   grpc::Status plain = ToGrpcStatus(status);
@@ -33,124 +48,104 @@ grpc::Status WithDetails(const absl::Status& status) {
   return {plain.error_code(), plain.error_message(), rpc_status.SerializeAsString()};
 }
 
-const google::protobuf::MethodDescriptor& MethodOf(const char* name) {
-  return *v1::GenerateRequest::descriptor()
-              ->file()
-              ->FindServiceByName("InferenceService")
-              ->FindMethodByName(name);
+// The path that the method has over HTTP, or else over gRPC; a label of the metrics.
+std::string EndpointOf(const google::protobuf::MethodDescriptor& method) {
+  const google::api::HttpRule& rule = method.options().GetExtension(google::api::http);
+  if (rule.has_get()) return rule.get();
+  if (rule.has_post()) return rule.post();
+  return PathOf(method);
 }
 
-// The path that the method has over HTTP; all of ours are POST or GET.
-std::string EndpointOf(const char* method_name) {
-  const google::api::HttpRule& rule =
-      MethodOf(method_name).options().GetExtension(google::api::http);
-  return rule.has_get() ? rule.get() : rule.post();
+// A message of the type of `prototype`; or an error that says what is wrong with the bytes.
+absl::StatusOr<std::unique_ptr<Message>> Parse(const Message& prototype, grpc::ByteBuffer bytes) {
+  std::unique_ptr<Message> message(prototype.New());
+  const std::optional<RequestFault> fault = ParseRequest(bytes, *message);
+  if (!fault.has_value()) return message;
+  return fault->field.empty() ? fault->ToStatus() : FieldError(fault->field, fault->problem);
 }
 
-absl::Status StatusOf(const RequestFault& fault) {
-  return fault.field.empty() ? fault.ToStatus() : FieldError(fault.field, fault.problem);
+absl::Status Serialize(const Message& message, grpc::ByteBuffer& bytes) {
+  bool own = false;
+  return FromGrpcStatus(grpc::SerializationTraits<Message>::Serialize(message, &bytes, &own));
 }
 
-std::string Offered(const grpc::CallbackServerContext& context, const char* key) {
+std::string_view Offered(const grpc::CallbackServerContext& context, const char* key) {
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find(key);
-  return found == metadata.end() ? "" : std::string(found->second.data(), found->second.size());
+  if (found == metadata.end()) return {};
+  return {found->second.data(), found->second.size()};
 }
 
 // What a call has beside its request: who makes it, how long it waits, and how it ended.
 class CallState {
  public:
-  // `access_log` may be null.
-  CallState(std::unique_ptr<RequestMetrics::Request> metrics, AccessLog* access_log)
-      : metrics_(std::move(metrics)), access_log_(access_log) {}
-
-  Call Begin(grpc::CallbackServerContext& context, absl::Duration max_timeout) {
-    context_ = &context;
-    request_id_ = TakeRequestId(Offered(context, kRequestIdKey));
-    traceparent_ = TakeTraceparent(Offered(context, kTraceparentKey));
-    context.AddInitialMetadata(kRequestIdKey, request_id_);
-    return {.deadline = std::min(absl::FromChrono(context.deadline()), absl::Now() + max_timeout),
-            .stop = stop_.get_token(),
-            .request_id = request_id_,
-            .traceparent = traceparent_,
-            .notes = notes_};
+  // All are used until End.
+  CallState(const FrontRules& rules, const std::string& endpoint,
+            grpc::CallbackServerContext& context)
+      : context_(context),
+        active_(rules, endpoint, /*is_call=*/true,
+                {.protocol = "grpc",
+                 .request_id = Offered(context, kRequestIdKey),
+                 .traceparent = Offered(context, kTraceparentKey),
+                 .deadline = absl::FromChrono(context.deadline())}) {
+    context.AddInitialMetadata(kRequestIdKey, call().request_id);
   }
 
-  void Stop() { stop_.request_stop(); }
+  const Call& call() const { return active_.call(); }
+  void Stop() { active_.Stop(); }
 
   // Called once; what the client is told.
   grpc::Status End(const absl::Status& status) {
-    if (!notes_->finish_reason.empty()) {
-      context_->AddTrailingMetadata("x-chorus-finish-reason", notes_->finish_reason);
-    }
-    if (!notes_->server_timing.empty()) {
-      context_->AddTrailingMetadata("server-timing", notes_->server_timing);
-    }
-    metrics_->Finish(HttpStatus(status));
-    if (access_log_ != nullptr) {
-      access_log_->Write({.request_id = request_id_,
-                          .traceparent = traceparent_,
-                          .protocol = "grpc",
-                          .route = metrics_->endpoint(),
-                          .status = HttpStatus(status),
-                          .duration = metrics_->elapsed(),
-                          .usage = notes_->usage.Get()});
-    }
-    return status.ok() ? grpc::Status::OK : WithDetails(ToPublicStatus(status, request_id_));
+    call().notes->ForEachField([this](absl::string_view name, const std::string& value) {
+      context_.AddTrailingMetadata(absl::AsciiStrToLower(name), value);
+    });
+    active_.Finish(HttpStatus(status));
+    return status.ok() ? grpc::Status::OK : WithDetails(ToPublicStatus(status, call().request_id));
   }
 
  private:
-  const std::unique_ptr<RequestMetrics::Request> metrics_;
-  AccessLog* const access_log_;
-  const std::shared_ptr<ReplyNotes> notes_ = std::make_shared<ReplyNotes>();
-  grpc::CallbackServerContext* context_ = nullptr;
-  std::stop_source stop_;
-  std::string request_id_;
-  std::string traceparent_;
+  grpc::CallbackServerContext& context_;
+  ActiveRequest active_;
 };
 
 // One unary call. Deletes itself when gRPC has done with it.
-template <typename Request, typename Response>
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  using Method = absl::Status (InferenceHandler::*)(Request, Call,
-                                                    InferenceHandler::Done<Response>);
+  UnaryCall(const FrontRules& rules, const std::string& endpoint,
+            grpc::CallbackServerContext& context, grpc::ByteBuffer& response)
+      : state_(rules, endpoint, context), response_(response) {}
 
-  UnaryCall(std::unique_ptr<RequestMetrics::Request> metrics, AccessLog* access_log,
-            Response* response)
-      : state_(std::move(metrics), access_log), response_(response) {}
-
-  void Begin(InferenceHandler& handler, Method method, const Received<Request>& request,
-             grpc::CallbackServerContext& context, absl::Duration max_timeout) {
-    Call call = state_.Begin(context, max_timeout);
-    if (request.fault) return Finish(state_.End(StatusOf(*request.fault)));
-    const absl::Status status = (handler.*method)(request.message, std::move(call),
-                                                  [this](absl::StatusOr<Response> response) {
-                                                    const absl::Status end = response.status();
-                                                    if (end.ok()) *response_ = *std::move(response);
-                                                    Finish(state_.End(end));
-                                                  });
+  void Begin(const MethodRegistry::Method& method, const grpc::ByteBuffer& request) {
+    const absl::Status status = BeginMethod(method, request);
     if (!status.ok()) Finish(state_.End(status));
   }
 
  private:
+  absl::Status BeginMethod(const MethodRegistry::Method& method, const grpc::ByteBuffer& bytes) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Message> request, Parse(*method.request, bytes));
+    return method.call(
+        *request, state_.call(), [this](const absl::StatusOr<std::unique_ptr<Message>>& response) {
+          Finish(state_.End(response.ok() ? Serialize(**response, response_) : response.status()));
+        });
+  }
+
   void OnCancel() override { state_.Stop(); }
   void OnDone() override { delete this; }
 
   CallState state_;
-  Response* const response_;
+  grpc::ByteBuffer& response_;
 };
 
 // Cancels a call whose client does not take what is written within `timeout`. It looks a few times
 // in that while, so that a write costs no timer of its own.
 class SlowReaderWatch : public std::enable_shared_from_this<SlowReaderWatch> {
  public:
-  explicit SlowReaderWatch(absl::Duration timeout) : timeout_(timeout) {}
-
   // `context` may be used until End.
-  void Begin(grpc::CallbackServerContext& context) {
+  SlowReaderWatch(grpc::CallbackServerContext& context, absl::Duration timeout)
+      : timeout_(timeout), context_(&context) {}
+
+  void Begin() {
     const std::lock_guard lock(mutex_);
-    context_ = &context;
     Arm();
   }
   void OnWrite() {
@@ -185,8 +180,8 @@ class SlowReaderWatch : public std::enable_shared_from_this<SlowReaderWatch> {
   }
 
   const absl::Duration timeout_;
-  std::recursive_mutex mutex_;  // Cancelling may end the call before it returns.
-  grpc::CallbackServerContext* context_ = nullptr;  // Null: the call has ended.
+  std::recursive_mutex mutex_;            // Cancelling may end the call before it returns.
+  grpc::CallbackServerContext* context_;  // Null: the call has ended.
   absl::Time written_at_ = absl::InfiniteFuture();  // When the write in flight began.
   std::unique_ptr<grpc::Alarm> alarm_;
 };
@@ -195,31 +190,33 @@ class SlowReaderWatch : public std::enable_shared_from_this<SlowReaderWatch> {
 //
 // Either it waits for events_ or a write is in flight, never both; so nothing is locked. A write
 // that fails stops the run, whose end then ends the call.
-template <typename Request>
-class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
+class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  using Method = absl::Status (InferenceHandler::*)(Request, Call, std::shared_ptr<EventQueue>);
+  StreamCall(const FrontRules& rules, const std::string& endpoint,
+             grpc::CallbackServerContext& context)
+      : state_(rules, endpoint, context),
+        watch_(std::make_shared<SlowReaderWatch>(context, rules.write_timeout)) {}
 
-  StreamCall(std::unique_ptr<RequestMetrics::Request> metrics, const GrpcFront::Options& options)
-      : state_(std::move(metrics), options.access_log),
-        watch_(std::make_shared<SlowReaderWatch>(options.write_timeout)) {}
-
-  void Begin(InferenceHandler& handler, Method method, const Received<Request>& request,
-             grpc::CallbackServerContext& context, absl::Duration max_timeout) {
-    Call call = state_.Begin(context, max_timeout);
-    if (request.fault) return Finish(state_.End(StatusOf(*request.fault)));
-    const absl::Status status = (handler.*method)(request.message, std::move(call), events_);
-    watch_->Begin(context);
+  void Begin(const MethodRegistry::Method& method, const grpc::ByteBuffer& request) {
+    const absl::Status status = BeginMethod(method, request);
     if (!status.ok()) return Finish(state_.End(status));
+    watch_->Begin();
     WriteOn();
   }
 
  private:
+  absl::Status BeginMethod(const MethodRegistry::Method& method, const grpc::ByteBuffer& bytes) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Message> request, Parse(*method.request, bytes));
+    return method.stream(*request, state_.call(), events_);
+  }
+
   // After this `this` may be gone.
   void WriteOn() {
     if (num_written_ < batch_.events.size() && !broken_) {
+      const absl::Status status = Serialize(batch_.events[num_written_++], message_);
+      CHECK(status.ok()) << status;
       watch_->OnWrite();
-      return StartWrite(&batch_.events[num_written_++]);
+      return StartWrite(&message_);
     }
     if (batch_.end.has_value()) {
       return Finish(
@@ -249,73 +246,72 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::StreamEvent> {
   CallState state_;
   const std::shared_ptr<SlowReaderWatch> watch_;
   const std::shared_ptr<EventQueue> events_ = std::make_shared<EventQueue>();
-  EventQueue::Batch batch_;  // Being written.
-  size_t num_written_ = 0;   // Of its events.
-  bool broken_ = false;      // There is nobody to write to.
+  EventQueue::Batch batch_;   // Being written.
+  size_t num_written_ = 0;    // Of its events.
+  grpc::ByteBuffer message_;  // The latest of them.
+  bool broken_ = false;       // There is nobody to write to.
 };
 
-class Service final : public v1::InferenceService::CallbackService {
+// The methods of one service that the registry has.
+class Service final : public grpc::Service {
  public:
-  Service(InferenceHandler& handler, RequestMetrics& metrics, const GrpcFront::Options& options)
-      : handler_(handler), metrics_(metrics), options_(options) {
-    Add("ClassifyGeneratedTexts", &InferenceHandler::ClassifyGeneratedTexts);
-    Add("RunGraph", &InferenceHandler::RunGraph);
-    Add("Generate", &InferenceHandler::Generate);
-    Add("Classify", &InferenceHandler::Classify);
-    Add("Tokenize", &InferenceHandler::Tokenize);
-    Add("Detokenize", &InferenceHandler::Detokenize);
-    Add("ListGraphs", &InferenceHandler::ListGraphs);
-    Add("GetGraph", &InferenceHandler::GetGraph);
-    Add("StreamClassifyGeneratedTexts", &InferenceHandler::StreamClassifyGeneratedTexts);
-    Add("StreamRunGraph", &InferenceHandler::StreamRunGraph);
-    Add("StreamGenerate", &InferenceHandler::StreamGenerate);
+  Service(const google::protobuf::ServiceDescriptor& descriptor, const MethodRegistry& methods,
+          const FrontRules& rules)
+      : rules_(rules) {
+    for (int i = 0; i < descriptor.method_count(); ++i) {
+      if (const auto* method = methods.Find(*descriptor.method(i))) Add(*method);
+    }
   }
 
  private:
-  template <typename Request, typename Response>
-  void Add(const char* name,
-           absl::Status (InferenceHandler::*method)(Request, Call,
-                                                    InferenceHandler::Done<Response>)) {
-    AddHandler<grpc::internal::CallbackUnaryHandler<Received<Request>, Response>>(
-        name, [this, method, endpoint = EndpointOf(name)](grpc::CallbackServerContext* context,
-                                                          const Received<Request>* request,
-                                                          Response* response) {
-          auto* call = new UnaryCall<Request, Response>(metrics_.Start(endpoint),
-                                                        options_.access_log, response);
-          call->Begin(handler_, method, *request, *context, options_.max_timeout);
-          return call;
-        });
+  void Add(const MethodRegistry::Method& method) {
+    using grpc::ByteBuffer;
+    using grpc::CallbackServerContext;
+    using grpc::internal::RpcMethod;
+    const std::string endpoint = EndpointOf(*method.descriptor);
+    if (method.stream) {
+      AddHandler(method, RpcMethod::SERVER_STREAMING,
+                 new grpc::internal::CallbackServerStreamingHandler<ByteBuffer, ByteBuffer>(
+                     [=, this, &method](CallbackServerContext* context, const ByteBuffer* request) {
+                       auto* call = new StreamCall(rules_, endpoint, *context);
+                       call->Begin(method, *request);
+                       return call;
+                     }));
+    } else {
+      AddHandler(method, RpcMethod::NORMAL_RPC,
+                 new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
+                     [=, this, &method](CallbackServerContext* context, const ByteBuffer* request,
+                                        ByteBuffer* response) {
+                       auto* call = new UnaryCall(rules_, endpoint, *context, *response);
+                       call->Begin(method, *request);
+                       return call;
+                     }));
+    }
   }
 
-  template <typename Request>
-  void Add(const char* name,
-           absl::Status (InferenceHandler::*method)(Request, Call, std::shared_ptr<EventQueue>)) {
-    AddHandler<grpc::internal::CallbackServerStreamingHandler<Received<Request>, v1::StreamEvent>>(
-        name, [this, method, endpoint = EndpointOf(name)](grpc::CallbackServerContext* context,
-                                                          const Received<Request>* request) {
-          auto* call = new StreamCall<Request>(metrics_.Start(endpoint), options_);
-          call->Begin(handler_, method, *request, *context, options_.max_timeout);
-          return call;
-        });
+  void AddHandler(const MethodRegistry::Method& method, grpc::internal::RpcMethod::RpcType type,
+                  grpc::internal::MethodHandler* handler) {
+    const std::string& path = paths_.emplace_back(PathOf(*method.descriptor));
+    AddMethod(new grpc::internal::RpcServiceMethod(path.c_str(), type, nullptr));
+    MarkMethodRawCallback(static_cast<int>(paths_.size()) - 1, handler);
   }
 
-  template <typename Handler, typename Function>
-  void AddHandler(const char* name, Function function) {
-    MarkMethodCallback(MethodOf(name).index(), new Handler(std::move(function)));
-  }
-
-  InferenceHandler& handler_;
-  RequestMetrics& metrics_;
-  const GrpcFront::Options options_;
+  const FrontRules rules_;
+  std::deque<std::string> paths_;  // gRPC keeps pointers to them.
 };
 
 }  // namespace
 
-GrpcFront::GrpcFront(InferenceHandler& handler, RequestMetrics& metrics, const Options& options)
-    : service_(std::make_unique<Service>(handler, metrics, options)) {}
+GrpcFront::GrpcFront(const MethodRegistry& methods, const FrontRules& rules) {
+  for (const auto* service : methods.services()) {
+    services_.push_back(std::make_unique<Service>(*service, methods, rules));
+  }
+}
 
 GrpcFront::~GrpcFront() = default;
 
-grpc::Service& GrpcFront::service() { return *service_; }
+void GrpcFront::AddTo(grpc::ServerBuilder& builder) {
+  for (const auto& service : services_) builder.RegisterService(service.get());
+}
 
 }  // namespace chorus

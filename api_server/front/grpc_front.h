@@ -1,7 +1,6 @@
 #pragma once
 
-// Serves chorus.v1.InferenceService over gRPC's callback API; each call goes to the
-// InferenceHandler that HTTP calls go to.
+// Serves the methods of a registry over gRPC's callback API: the same ones that HTTP calls.
 //
 // A call's deadline is the client's, but at most `max_timeout` away. A client that cancels or
 // vanishes stops the call, and so does one that does not read its stream. `x-request-id` is taken
@@ -12,36 +11,30 @@
 // Thread safety: gRPC calls in from its own threads; nothing here blocks them.
 
 #include <memory>
+#include <vector>
 
-#include "absl/time/time.h"
-#include "api_server/front/access_log.h"
-#include "api_server/front/inference_handler.h"
-#include "api_server/front/request_metrics.h"
+#include "api_server/front/active_request.h"
+#include "api_server/front/method_registry.h"
 
 namespace grpc {
+class ServerBuilder;
 class Service;
-}
+}  // namespace grpc
 
 namespace chorus {
 
 class GrpcFront {
  public:
-  struct Options {
-    absl::Duration max_timeout = absl::Seconds(300);   // A call's deadline, unless it asks less.
-    absl::Duration write_timeout = absl::Seconds(30);  // For an event to be taken; cancelled.
-    AccessLog* access_log = nullptr;                   // Gets each call. Null: none does.
-  };
-
-  // `handler` and `metrics` must outlive the front.
-  GrpcFront(InferenceHandler& handler, RequestMetrics& metrics, const Options& options);
+  // `methods`, filled already, and what `rules` names must outlive the front.
+  GrpcFront(const MethodRegistry& methods, const FrontRules& rules);
   ~GrpcFront();
 
-  // For ServerBuilder::RegisterService. The front must outlive the server it is registered with.
-  // Health and reflection are the server's own.
-  grpc::Service& service();
+  // Adds the services. The front must outlive the server that is built. Health and reflection are
+  // the server's own.
+  void AddTo(grpc::ServerBuilder& builder);
 
  private:
-  std::unique_ptr<grpc::Service> service_;
+  std::vector<std::unique_ptr<grpc::Service>> services_;
 };
 
 }  // namespace chorus

@@ -35,14 +35,13 @@ struct HttpRequest {
     return nullptr;
   }
 
-  std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
-
-  // What follows the first '?', without it.
-  std::string_view query() const {
-    const size_t mark = target.find('?');
-    return mark == std::string::npos ? std::string_view()
-                                     : std::string_view(target).substr(mark + 1);
+  // The same, but empty when there is none.
+  std::string_view ValueOf(std::string_view name) const {
+    const std::string* value = Find(name);
+    return value == nullptr ? std::string_view() : *value;
   }
+
+  std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
 };
 
 // A body that comes bit by bit.

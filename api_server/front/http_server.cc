@@ -69,11 +69,8 @@ absl::Status Listen(const SocketAddress& address, tcp::acceptor& acceptor) {
 
 class HttpServer::Impl {
  public:
-  Impl(const Options& options, HttpHandler& handler, RequestMetrics& metrics)
-      : limits_(options.limits),
-        access_log_(options.access_log),
-        handler_(handler),
-        metrics_(metrics) {
+  Impl(const Options& options, HttpHandlers handlers, const FrontRules& rules)
+      : limits_(options.limits), handlers_(handlers), rules_(rules) {
     for (int i = 0; i < options.num_io_threads; ++i) loops_.push_back(std::make_unique<Loop>());
   }
 
@@ -232,7 +229,7 @@ class HttpServer::Impl {
     }
     asio::post(*loop.io, [this, &loop, socket = std::move(socket)]() mutable {
       auto session = std::make_shared<HttpSession>(
-          loop.io, std::move(socket), limits_, draining_, handler_, metrics_, access_log_,
+          loop.io, std::move(socket), limits_, draining_, handlers_, rules_,
           [this, &loop](HttpSession* ended) { Remove(loop, ended); });
       loop.sessions.insert(session.get());
       session->Start();
@@ -241,7 +238,7 @@ class HttpServer::Impl {
   }
 
   void Refuse(tcp::socket socket) {
-    metrics_.CountRejected(Rejection::kConnections);
+    rules_.metrics.CountRejected(Rejection::kConnections);
     error_code error;
     socket.non_blocking(true, error);
     socket.write_some(asio::buffer(kTooManyConnections), error);
@@ -254,9 +251,8 @@ class HttpServer::Impl {
   }
 
   const HttpLimits limits_;
-  AccessLog* const access_log_;
-  HttpHandler& handler_;
-  RequestMetrics& metrics_;
+  const HttpHandlers handlers_;
+  const FrontRules rules_;
   std::atomic<bool> draining_ = false;
   uint16_t port_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
@@ -270,13 +266,13 @@ class HttpServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(const Options& options,
-                                                               HttpHandler& handler,
-                                                               RequestMetrics& metrics) {
+                                                               HttpHandlers handlers,
+                                                               const FrontRules& rules) {
   if (options.num_io_threads < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("num_io_threads must be at least 1: ", options.num_io_threads));
   }
-  auto impl = std::make_unique<Impl>(options, handler, metrics);
+  auto impl = std::make_unique<Impl>(options, handlers, rules);
   RETURN_IF_ERROR(impl->Listen(options.address));
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }

@@ -1,11 +1,11 @@
 #pragma once
 
-// An HTTP/1.1 server: connections in, requests to an HttpHandler, replies out, within limits that
+// An HTTP/1.1 server: connections in, requests to HttpHandlers, replies out, within limits that
 // no client can overrun.
 //
 // Threads: `num_io_threads` threads, each with an event loop of its own. A connection belongs to
-// one of them for life, so that its session needs no lock. The first also accepts. The handler is
-// called on these threads; its completions may come from any thread and are passed to the
+// one of them for life, so that its session needs no lock. The first also accepts. Handlers are
+// called on these threads; their completions may come from any thread and are passed to the
 // connection's own.
 //
 // A client whose connection ends while its request is being worked on has left: the call's stop
@@ -24,9 +24,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "api_server/front/access_log.h"
+#include "api_server/front/active_request.h"
 #include "api_server/front/http_handler.h"
-#include "api_server/front/request_metrics.h"
 
 namespace chorus {
 
@@ -40,10 +39,8 @@ struct HttpLimits {
   absl::Duration body_idle_timeout = absl::Seconds(20);  // Between two reads; 408.
   // Between two requests; closed. Zero: every reply is its connection's last.
   absl::Duration keep_alive_timeout = absl::Seconds(75);
-  absl::Duration write_timeout = absl::Seconds(30);  // For what is written to be taken; closed.
   absl::Duration heartbeat_interval = absl::Seconds(15);  // Of a stream that has nothing to say.
   absl::Duration linger_timeout = absl::Seconds(2);       // For the client to close after us.
-  absl::Duration max_timeout = absl::Seconds(300);        // A call's deadline, unless it asks less.
 };
 
 class HttpServer {
@@ -52,15 +49,15 @@ class HttpServer {
     std::string address = "0.0.0.0:3000";  // See base/socket_address.h; port 0 takes a free one.
     int num_io_threads = 2;                // At least 1.
     HttpLimits limits;
-    AccessLog* access_log = nullptr;  // Gets each call but reads that succeed. Null: none does.
   };
 
-  // Binds and listens, but accepts only after Start(). `handler` and `metrics` must outlive the
-  // server, and `handler` every completion it has been given. INVALID_ARGUMENT when the address is
-  // not one; when it cannot be listened on, as SocketAddress::CheckFree().
+  // Binds and listens, but accepts only after Start(). `handlers` and what `rules` names must
+  // outlive the server, and the handlers every completion they have been given. The last handler
+  // tells the errors of what is no request. INVALID_ARGUMENT when the address is not one; when it
+  // cannot be listened on, as SocketAddress::CheckFree().
   static absl::StatusOr<std::unique_ptr<HttpServer>> Create(const Options& options,
-                                                            HttpHandler& handler,
-                                                            RequestMetrics& metrics);
+                                                            HttpHandlers handlers,
+                                                            const FrontRules& rules);
   ~HttpServer();
 
   // Begins to accept. Called once.

@@ -9,12 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "api_server/front/call_fields.h"
-#include "api_server/front/http_error.h"
 #include "api_server/front/reply_head.h"
 #include "api_server/transcoding/http_status.h"
 #include "base/string_view.h"
-#include "glog/logging.h"
 
 // One state machine over one socket, one timer and one exchange, so it is not split.
 
@@ -28,7 +25,7 @@ namespace {
 constexpr size_t kReadBytes = 16 << 10;
 // Browsers lose an error event that comes in one burst with the end of its connection.
 constexpr absl::Duration kErrorEventLead = absl::Milliseconds(20);
-constexpr int kClientClosedRequest = 499;  // Never sent; for metrics and the log.
+constexpr std::string_view kProtocol = "http";
 
 HeadLimits ToHeadLimits(const HttpLimits& limits) {
   return {.max_bytes = limits.max_head_bytes,
@@ -36,25 +33,27 @@ HeadLimits ToHeadLimits(const HttpLimits& limits) {
           .max_target_bytes = limits.max_target_bytes};
 }
 
-std::string_view Find(const HttpRequest& request, std::string_view name) {
-  const std::string* value = request.Find(name);
-  return value == nullptr ? std::string_view() : *value;
+absl::Status CheckCoding(std::string_view coding) {
+  if (coding.empty() || absl::EqualsIgnoreCase(AbslView(coding), "identity")) {
+    return absl::OkStatus();
+  }
+  return HttpError(415, absl::StrCat("Content-Encoding is not supported; send the body as it is: ",
+                                     AbslView(coding)));
 }
 
 }  // namespace
 
 HttpSession::HttpSession(std::shared_ptr<asio::io_context> io, Socket socket,
                          const HttpLimits& limits, const std::atomic<bool>& draining,
-                         HttpHandler& handler, RequestMetrics& metrics, AccessLog* access_log,
+                         HttpHandlers handlers, const FrontRules& rules,
                          std::function<void(HttpSession*)> on_destroyed)
     : io_(std::move(io)),
       socket_(std::move(socket)),
       timer_(*io_),
       limits_(limits),
       draining_(draining),
-      handler_(handler),
-      metrics_(metrics),
-      access_log_(access_log),
+      handlers_(handlers),
+      rules_(rules),
       on_destroyed_(std::move(on_destroyed)),
       scanner_(ToHeadLimits(limits)) {}
 
@@ -78,16 +77,16 @@ void HttpSession::Cut(const absl::Status& why) {
       if (received_.empty()) return Close();
       return SendErrorAndClose(why);
     case State::kContinue:
-      exchange_.refusal = why;  // Sent when what is being written is.
+      exchange_.route.refusal = why;  // Sent when what is being written is.
       return;
     case State::kBody:
       return SendErrorAndClose(why);
     case State::kHandling:
-      stop_.request_stop();
+      exchange_.active->Stop();
       return SendErrorAndClose(why);
     case State::kStreaming:
       if (streaming_->head_sent) return Abort(why);
-      stop_.request_stop();
+      exchange_.active->Stop();
       return FailStream(why);
     case State::kStreamWriting:
       return Abort(why);
@@ -99,15 +98,15 @@ void HttpSession::Cut(const absl::Status& why) {
 void HttpSession::Abort(const absl::Status& why) {
   if (state_ == State::kContinue || state_ == State::kBody || state_ == State::kHandling ||
       streaming_.has_value()) {
-    exchange_.metrics->Finish(kClientClosedRequest);
-    Log(kClientClosedRequest, streaming_.has_value() ? streaming_->num_bytes : 0);
+    exchange_.active->Finish(kClientClosedRequest,
+                             streaming_.has_value() ? streaming_->num_bytes : 0);
   }
   if (state_ == State::kStreaming && streaming_->head_sent) {
     error_code error;
     socket_.write_some(asio::buffer(FrameStream(streaming_->reply.stream->ErrorEvent(why))), error);
   }
   streaming_.reset();
-  stop_.request_stop();
+  if (exchange_.active != nullptr) exchange_.active->Stop();
   Close();
 }
 
@@ -140,7 +139,7 @@ void HttpSession::OnHalfClosed() {
   const absl::Status why = absl::CancelledError(
       "the client ended its side of the connection before the reply was whole, "
       "which counts as leaving: keep it open until then");
-  stop_.request_stop();
+  exchange_.active->Stop();
   close_after_ = true;
   return streaming_.has_value() ? FailStream(why) : SendError(why);
 }
@@ -174,18 +173,18 @@ void HttpSession::OnTimeout() {
       if (!awaiting_deadline_) {
         return SendErrorAndClose(HttpError(408, "the request's body did not arrive in time"));
       }
-      metrics_.CountRejected(Rejection::kDeadline);
+      rules_.metrics.CountRejected(Rejection::kDeadline);
       return SendErrorAndClose(
           absl::DeadlineExceededError("the call's deadline came before all of its body"));
     case State::kHandling:
-      stop_.request_stop();
+      exchange_.active->Stop();
       return SendError(
           absl::DeadlineExceededError("the reply was not ready at the call's deadline"));
     case State::kStreaming:
-      if (absl::Now() < exchange_.call.deadline) {
+      if (absl::Now() < exchange_.active->call().deadline) {
         return WriteStream(streaming_->reply.stream->Heartbeat());
       }
-      stop_.request_stop();
+      exchange_.active->Stop();
       return FailStream(
           absl::DeadlineExceededError("the stream had not ended at the call's deadline"));
     case State::kStreamWriting:
@@ -236,7 +235,7 @@ bool HttpSession::AdvanceBody() {
   }
   received_.erase(0, *num_taken);
   if (!exchange_.body->done()) {
-    const absl::Duration left = exchange_.call.deadline - absl::Now();
+    const absl::Duration left = exchange_.active->call().deadline - absl::Now();
     awaiting_deadline_ = left <= limits_.body_idle_timeout;
     Arm(awaiting_deadline_ ? left : limits_.body_idle_timeout);
     return false;
@@ -249,74 +248,66 @@ void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
   if (!head.ok()) return SendErrorAndClose(head.status());
   exchange_.head = *std::move(head);
   const HttpRequest& request = exchange_.head.request;
-  exchange_.call.request_id = TakeRequestId(Find(request, "X-Request-Id"));
-  exchange_.call.traceparent = TakeTraceparent(Find(request, "traceparent"));
-  const HttpHandler::Match match = handler_.MatchHead(request);
-  exchange_.metrics = metrics_.Start(match.endpoint);
-  exchange_.is_call = match.is_call;
-  exchange_.refusal = CheckHead(match);
+  exchange_.route = FindRoute(handlers_, request);
+  const absl::StatusOr<absl::Time> deadline = TakeDeadline(request, absl::Now());
+  exchange_.active = std::make_unique<ActiveRequest>(
+      rules_, exchange_.route.endpoint, exchange_.route.is_call,
+      ActiveRequest::Origin{.protocol = kProtocol,
+                            .method = request.method,
+                            .request_id = request.ValueOf("X-Request-Id"),
+                            .traceparent = request.ValueOf("traceparent"),
+                            .deadline = deadline.value_or(absl::InfiniteFuture())});
+  absl::Status& refusal = exchange_.route.refusal;
+  if (refusal.ok()) refusal = deadline.status();
+  if (refusal.ok()) refusal = CheckCoding(request.ValueOf("Content-Encoding"));
   absl::StatusOr<RequestBody> body = RequestBody::Create(exchange_.head, limits_.max_body_bytes);
   if (!body.ok()) return SendErrorAndClose(body.status());
   exchange_.body = *std::move(body);
   const bool client_waits = exchange_.head.expects_continue && exchange_.head.has_body();
   // Whether the body of a refused request comes nevertheless is the client's choice.
-  if (client_waits && !exchange_.refusal.ok()) return SendErrorAndClose(exchange_.refusal);
+  if (client_waits && !refusal.ok()) return SendErrorAndClose(refusal);
   if (client_waits && received_.empty()) return SendContinue();
   state_ = State::kBody;
-}
-
-absl::Status HttpSession::CheckHead(const HttpHandler::Match& match) {
-  const HttpRequest& request = exchange_.head.request;
-  const absl::Time arrival = absl::Now();
-  const absl::StatusOr<absl::Time> deadline = TakeDeadline(request, arrival, limits_.max_timeout);
-  exchange_.call.deadline = deadline.value_or(arrival + limits_.max_timeout);
-  if (!match.refusal.ok()) return match.refusal;
-  if (!deadline.ok()) return deadline.status();
-  const std::string_view coding = Find(request, "Content-Encoding");
-  if (!coding.empty() && !absl::EqualsIgnoreCase(AbslView(coding), "identity")) {
-    return HttpError(415,
-                     absl::StrCat("Content-Encoding is not supported; send the body as it is: ",
-                                  AbslView(coding)));
-  }
-  return absl::OkStatus();
 }
 
 void HttpSession::SendContinue() {
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   state_ = State::kContinue;
-  Arm(limits_.write_timeout);
+  Arm(rules_.write_timeout);
   asio::async_write(socket_, asio::buffer(kContinue),
                     [self = shared_from_this()](error_code error, size_t) {
                       if (self->state_ != State::kContinue) return;
                       if (error) return self->OnClientGone();
-                      if (const absl::Status& refusal = self->exchange_.refusal; !refusal.ok()) {
-                        return self->SendErrorAndClose(refusal);
-                      }
+                      const absl::Status& refusal = self->exchange_.route.refusal;
+                      if (!refusal.ok()) return self->SendErrorAndClose(refusal);
                       self->state_ = State::kBody;
                       self->Advance();
                     });
 }
 
 void HttpSession::Handle() {
-  if (!exchange_.refusal.ok()) return SendError(exchange_.refusal);
+  if (!exchange_.route.refusal.ok()) return SendError(exchange_.route.refusal);
   state_ = State::kHandling;
-  exchange_.call.stop = stop_.get_token();
+  const Call& call = exchange_.active->call();
   exchange_.head.request.body = exchange_.body->Take();
-  Arm(exchange_.call.deadline - absl::Now());
+  Arm(call.deadline - absl::Now());
   // The completion does not keep the session: a client that left is forgotten at once. It does keep
   // the event loop, which it may find stopped.
-  auto done = [io = io_, weak = weak_from_this(), number = exchange_number_](HttpReply reply) {
+  auto done = [io = io_, weak = weak_from_this(), number = exchange_number_,
+               notes = call.notes](HttpReply reply) {
+    notes->ForEachField([&](const char* name, const std::string& value) {
+      reply.fields.push_back({name, value});
+    });
     asio::post(*io, [weak, number, reply = std::move(reply)]() mutable {
       if (const auto self = weak.lock()) self->OnReply(number, std::move(reply));
     });
   };
-  // A copy of what the reply and the log need of the request stays.
+  // A copy of what the reply needs of the request stays.
   HttpRequest request = std::move(exchange_.head.request);
   exchange_.head.request = {.method = request.method, .minor_version = request.minor_version};
-  std::optional<HttpReply> reply =
-      handler_.Handle(std::move(request), exchange_.call, std::move(done));
-  if (!reply.has_value()) return;
-  Send(*std::move(reply));
+  const absl::Status status =
+      std::move(exchange_.route.handle)(std::move(request), call, std::move(done));
+  if (!status.ok()) SendError(status);
 }
 
 void HttpSession::OnReply(uint64_t exchange_number, HttpReply reply) {
@@ -330,11 +321,12 @@ void HttpSession::SendErrorAndClose(const absl::Status& error) {
 }
 
 void HttpSession::SendError(const absl::Status& error) {
-  if (exchange_.metrics == nullptr) {  // Not even the head was right.
-    exchange_.metrics = metrics_.Start(kOtherEndpoint);
-    exchange_.call.request_id = TakeRequestId("");
+  if (exchange_.active == nullptr) {  // Not even the head was right.
+    exchange_.route.handler = handlers_.back().get();
+    exchange_.active = std::make_unique<ActiveRequest>(
+        rules_, kOtherEndpoint, /*is_call=*/true, ActiveRequest::Origin{.protocol = kProtocol});
   }
-  Send(handler_.ErrorReply(error, exchange_.call.request_id));
+  Send(exchange_.route.handler->ErrorReply(error, exchange_.active->call().request_id));
 }
 
 bool HttpSession::IsLastReply() const {
@@ -346,14 +338,13 @@ void HttpSession::Send(HttpReply reply) {
   if (reply.stream != nullptr) return BeginStream(std::move(reply));
   state_ = State::kWriting;
   if (IsLastReply()) close_after_ = true;
-  exchange_.metrics->Finish(reply.status);
-  Log(reply.status, reply.body.size());
-  reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.call.request_id,
+  exchange_.active->Finish(reply.status, reply.body.size());
+  reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.active->call().request_id,
                                         .minor_version = exchange_.head.request.minor_version,
                                         .close = close_after_,
                                         .now = absl::Now()});
   reply_body_ = exchange_.head.request.method == "HEAD" ? std::string() : std::move(reply.body);
-  Arm(limits_.write_timeout);
+  Arm(rules_.write_timeout);
   const std::array<asio::const_buffer, 2> buffers = {asio::buffer(reply_head_),
                                                      asio::buffer(reply_body_)};
   asio::async_write(socket_, buffers, [self = shared_from_this()](error_code error, size_t) {
@@ -367,7 +358,6 @@ void HttpSession::OnWritten(error_code error) {
   if (close_after_) return Linger();
   ++exchange_number_;
   exchange_ = {};
-  stop_ = {};
   scanner_ = HeadScanner(ToHeadLimits(limits_));
   state_ = State::kHead;
   if (draining_ && received_.empty()) return Close();
@@ -382,7 +372,7 @@ void HttpSession::BeginStream(HttpReply reply) {
 
 void HttpSession::AwaitEvents() {
   state_ = State::kStreaming;
-  Arm(std::min(limits_.heartbeat_interval, exchange_.call.deadline - absl::Now()));
+  Arm(std::min(limits_.heartbeat_interval, exchange_.active->call().deadline - absl::Now()));
   if (std::exchange(streaming_->awaiting, true)) return;  // A heartbeat came in between.
   streaming_->reply.stream->Wait([io = io_, weak = weak_from_this(), number = exchange_number_] {
     asio::post(*io, [weak, number] {
@@ -422,14 +412,14 @@ void HttpSession::WriteStream(std::string bytes) {
   if (!std::exchange(streaming_->head_sent, true)) {
     // Only its end tells HTTP/1.0 where the body ends.
     if (IsLastReply() || minor_version == 0) close_after_ = true;
-    reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.call.request_id,
+    reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.active->call().request_id,
                                           .minor_version = minor_version,
                                           .close = close_after_,
                                           .now = absl::Now()});
   }
   reply_body_ = FrameStream(std::move(bytes));
   if (end.has_value() && end->ok() && minor_version >= 1) reply_body_ += "0\r\n\r\n";
-  Arm(limits_.write_timeout);
+  Arm(rules_.write_timeout);
   const std::array<asio::const_buffer, 2> buffers = {asio::buffer(reply_head_),
                                                      asio::buffer(reply_body_)};
   asio::async_write(socket_, buffers, [self = shared_from_this()](error_code error, size_t) {
@@ -449,8 +439,7 @@ void HttpSession::OnStreamWritten(error_code error) {
   if (!streaming_->end.has_value()) return AwaitEvents();
   const absl::Status& end = *streaming_->end;
   const bool failed = !end.ok();
-  exchange_.metrics->Finish(HttpStatus(end));
-  Log(HttpStatus(end), streaming_->num_bytes);
+  exchange_.active->Finish(HttpStatus(end), streaming_->num_bytes);
   streaming_.reset();
   if (failed) {  // A chunked body without its last chunk is one that has failed.
     state_ = State::kStreamFailed;
@@ -473,22 +462,6 @@ void HttpSession::Close() {
   error_code error;
   timer_.cancel(error);
   socket_.close(error);
-}
-
-void HttpSession::Log(int status, size_t body_bytes) const {
-  const std::string& method = exchange_.head.request.method;
-  const AccessLogEntry entry = {.request_id = exchange_.call.request_id,
-                                .traceparent = exchange_.call.traceparent,
-                                .protocol = "http",
-                                .method = method,
-                                .route = exchange_.metrics->endpoint(),
-                                .status = status,
-                                .duration = exchange_.metrics->elapsed(),
-                                .usage = exchange_.call.notes->usage.Get(),
-                                .reply_bytes = body_bytes};
-  const bool is_read = (method == "GET" || method == "HEAD") && status < 400;
-  if (access_log_ != nullptr && exchange_.is_call && !is_read) return access_log_->Write(entry);
-  VLOG(1) << entry.ToString();
 }
 
 }  // namespace chorus

@@ -26,16 +26,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "api_server/front/active_request.h"
 #include "api_server/front/http_handler.h"
 #include "api_server/front/http_server.h"
 #include "api_server/front/request_body.h"
 #include "api_server/front/request_head.h"
-#include "api_server/front/request_metrics.h"
 
 namespace chorus {
 
@@ -43,12 +42,11 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
 
-  // `socket` runs on `io`. All references must outlive the session, and `access_log` where it is
-  // not null. Once `draining` is set every reply is the connection's last. `on_destroyed` is called
-  // by the destructor.
+  // `socket` runs on `io`. All references and `handlers` must outlive the session. Once `draining`
+  // is set every reply is the connection's last. `on_destroyed` is called by the destructor.
   HttpSession(std::shared_ptr<boost::asio::io_context> io, Socket socket, const HttpLimits& limits,
-              const std::atomic<bool>& draining, HttpHandler& handler, RequestMetrics& metrics,
-              AccessLog* access_log, std::function<void(HttpSession*)> on_destroyed);
+              const std::atomic<bool>& draining, HttpHandlers handlers, const FrontRules& rules,
+              std::function<void(HttpSession*)> on_destroyed);
   ~HttpSession();
 
   void Start();
@@ -80,11 +78,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // A request from its head to its reply.
   struct Exchange {
     RequestHead head;
-    Call call;
-    std::unique_ptr<RequestMetrics::Request> metrics;
+    HttpRoute route;                        // A refusal is sent when the body has been read.
+    std::unique_ptr<ActiveRequest> active;  // Null until the head is whole.
     std::optional<RequestBody> body;
-    absl::Status refusal;  // Known from the head; sent when the body has been read.
-    bool is_call = true;   // For the access log.
   };
 
   // A reply that is a stream, until all of it has been written.
@@ -114,8 +110,6 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   // Fills exchange_ from a whole head and moves on to its body.
   void BeginExchange(absl::StatusOr<RequestHead> head);
-  // What refuses the request before its body is read: 400, 404, 405, 415, ...
-  absl::Status CheckHead(const HttpHandler::Match& match);
   void SendContinue();
   void Handle();
   void OnReply(uint64_t exchange_number, HttpReply reply);
@@ -138,16 +132,14 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   void Linger();
   void Close();
-  void Log(int status, size_t body_bytes) const;
 
   const std::shared_ptr<boost::asio::io_context> io_;
   Socket socket_;
   boost::asio::steady_timer timer_;
   const HttpLimits& limits_;
   const std::atomic<bool>& draining_;
-  HttpHandler& handler_;
-  RequestMetrics& metrics_;
-  AccessLog* const access_log_;
+  const HttpHandlers handlers_;
+  const FrontRules& rules_;
   const std::function<void(HttpSession*)> on_destroyed_;
 
   State state_ = State::kHead;
@@ -159,7 +151,6 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   HeadScanner scanner_;
   Exchange exchange_;
   uint64_t exchange_number_ = 0;        // Tells a late completion from the present one.
-  std::stop_source stop_;               // Of the present exchange.
   std::optional<Streaming> streaming_;  // Likewise.
   std::string reply_head_;              // Being written, as the next.
   std::string reply_body_;

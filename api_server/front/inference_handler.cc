@@ -10,10 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api_server/front/inference_messages.h"
-#include "api_server/front/rpc_status.h"
+#include "api_server/front/public_error.h"
 #include "api_server/front/streaming_listener.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
+#include "glog/logging.h"
 
 namespace chorus {
 namespace {
@@ -27,7 +28,7 @@ absl::Status CheckText(const std::string& field, std::string_view text) {
   return FieldError(field, absl::StrCat("must be UTF-8; it is not at byte ", bad));
 }
 
-// Takes the fields that the three generating requests share, and checks them.
+// Takes the fields that the generating requests share, and checks them.
 template <typename Request>
 absl::StatusOr<GenerateOverrides> TakeOverrides(const Request& request) {
   RETURN_IF_ERROR(CheckText("text", request.text()));
@@ -72,6 +73,14 @@ absl::Status CheckTexts(const v1::ClassifyRequest& request) {
     RETURN_IF_ERROR(CheckText(absl::StrCat("texts[", i, "]"), request.texts(i)));
   }
   return absl::OkStatus();
+}
+
+// The two requests agree in all fields that they both have.
+v1::RunGraphRequest ForTutorialGraph(const v1::ClassifyGeneratedTextsRequest& request) {
+  v1::RunGraphRequest run;
+  CHECK(run.ParseFromString(request.SerializeAsString()));
+  run.set_graph(kTutorialGraph);
+  return run;
 }
 
 CallContext ToContext(Call call) {
@@ -127,16 +136,34 @@ absl::StatusOr<Admission::Permit> InferenceHandler::Admit(const Call& call) {
   return permit;
 }
 
-template <typename Request, typename Response>
-absl::Status InferenceHandler::ReplyWithGraph(const std::string& graph, Request request, Call call,
-                                              Done<Response> done) {
+absl::Status InferenceHandler::ClassifyGeneratedTexts(
+    v1::ClassifyGeneratedTextsRequest request, Call call,
+    Done<v1::ClassifyGeneratedTextsResponse> done) {
+  return RunGraph(ForTutorialGraph(request), std::move(call),
+                  [done = std::move(done)](absl::StatusOr<v1::RunGraphResponse> run) mutable {
+                    if (!run.ok()) return std::move(done)(std::move(run).status());
+                    v1::ClassifyGeneratedTextsResponse response;
+                    response.mutable_results()->Swap(run->mutable_results());
+                    std::move(done)(std::move(response));
+                  });
+}
+
+absl::Status InferenceHandler::StreamClassifyGeneratedTexts(
+    v1::ClassifyGeneratedTextsRequest request, Call call, std::shared_ptr<EventQueue> events) {
+  return StreamRunGraph(ForTutorialGraph(request), std::move(call), std::move(events));
+}
+
+absl::Status InferenceHandler::RunGraph(v1::RunGraphRequest request, Call call,
+                                        Done<v1::RunGraphResponse> done) {
   ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  const std::string graph = request.graph();
   std::string text = std::move(*request.mutable_text());
+  auto listener = std::make_shared<UsageListener>(call.notes);
   auto make = [request = std::move(request), notes = call.notes,
                request_id = call.request_id](std::vector<GraphResult> results) {
     FillNotes(results, request.explain(), *notes);
-    Response response;
+    v1::RunGraphResponse response;
     for (GraphResult& result : results) {
       *response.add_results() =
           ToScoredText(std::move(result), request.details(), request.explain(), request_id);
@@ -144,13 +171,12 @@ absl::Status InferenceHandler::ReplyWithGraph(const std::string& graph, Request 
     return response;
   };
   return executor_.RunGraph(
-      graph, std::move(text), overrides, ToContext(std::move(call)), nullptr,
+      graph, std::move(text), overrides, ToContext(std::move(call)), std::move(listener),
       Reply<std::vector<GraphResult>>(std::move(permit), std::move(done), std::move(make)));
 }
 
-template <typename Request>
-absl::Status InferenceHandler::StreamGraph(const std::string& graph, Request request, Call call,
-                                           std::shared_ptr<EventQueue> events) {
+absl::Status InferenceHandler::StreamRunGraph(v1::RunGraphRequest request, Call call,
+                                              std::shared_ptr<EventQueue> events) {
   if (request.partial()) {
     return FieldError("partial", "must be false in streams, which bring what there is as it comes");
   }
@@ -158,31 +184,8 @@ absl::Status InferenceHandler::StreamGraph(const std::string& graph, Request req
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain(), call.notes);
   auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
-  return executor_.RunGraph(graph, std::move(*request.mutable_text()), overrides,
+  return executor_.RunGraph(request.graph(), std::move(*request.mutable_text()), overrides,
                             ToContext(std::move(call)), listener, std::move(end));
-}
-
-absl::Status InferenceHandler::ClassifyGeneratedTexts(
-    v1::ClassifyGeneratedTextsRequest request, Call call,
-    Done<v1::ClassifyGeneratedTextsResponse> done) {
-  return ReplyWithGraph(kTutorialGraph, std::move(request), std::move(call), std::move(done));
-}
-
-absl::Status InferenceHandler::StreamClassifyGeneratedTexts(
-    v1::ClassifyGeneratedTextsRequest request, Call call, std::shared_ptr<EventQueue> events) {
-  return StreamGraph(kTutorialGraph, std::move(request), std::move(call), std::move(events));
-}
-
-absl::Status InferenceHandler::RunGraph(v1::RunGraphRequest request, Call call,
-                                        Done<v1::RunGraphResponse> done) {
-  const std::string graph = request.graph();
-  return ReplyWithGraph(graph, std::move(request), std::move(call), std::move(done));
-}
-
-absl::Status InferenceHandler::StreamRunGraph(v1::RunGraphRequest request, Call call,
-                                              std::shared_ptr<EventQueue> events) {
-  const std::string graph = request.graph();
-  return StreamGraph(graph, std::move(request), std::move(call), std::move(events));
 }
 
 absl::Status InferenceHandler::Generate(v1::GenerateRequest request, Call call,
@@ -191,13 +194,14 @@ absl::Status InferenceHandler::Generate(v1::GenerateRequest request, Call call,
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   const std::string model = request.model();
   std::string text = std::move(*request.mutable_text());
+  auto listener = std::make_shared<UsageListener>(call.notes);
   auto make = [request = std::move(request),
                notes = call.notes](const std::vector<GraphResult>& results) {
     FillNotes(results, request.explain(), *notes);
     return ToGenerateResponse(results, request);
   };
   return executor_.Generate(
-      model, std::move(text), overrides, ToContext(std::move(call)), nullptr,
+      model, std::move(text), overrides, ToContext(std::move(call)), std::move(listener),
       Reply<std::vector<GraphResult>>(std::move(permit), std::move(done), std::move(make)));
 }
 
@@ -291,25 +295,8 @@ absl::Status InferenceHandler::GetGraph(v1::GetGraphRequest request, Call, Done<
 }
 
 void InferenceHandler::Register(MethodRegistry& registry) {
-  const auto full_name = [](const char* name) {
-    return absl::StrCat("chorus.v1.InferenceService.", name);
-  };
-  const auto add = [&]<typename Request, typename Response>(
-                       const char* name,
-                       absl::Status (InferenceHandler::*method)(Request, Call, Done<Response>)) {
-    registry.Add<Request, Response>(
-        full_name(name), [this, method](Request request, Call call, Done<Response> done) {
-          return (this->*method)(std::move(request), std::move(call), std::move(done));
-        });
-  };
-  const auto add_stream = [&]<typename Request>(const char* name,
-                                                absl::Status (InferenceHandler::*method)(
-                                                    Request, Call, std::shared_ptr<EventQueue>)) {
-    registry.AddStream<Request>(
-        full_name(name),
-        [this, method](Request request, Call call, std::shared_ptr<EventQueue> events) {
-          return (this->*method)(std::move(request), std::move(call), std::move(events));
-        });
+  const auto add = [&](const char* name, auto method) {
+    registry.Add(absl::StrCat("chorus.v1.InferenceService.", name), *this, method);
   };
   add("ClassifyGeneratedTexts", &InferenceHandler::ClassifyGeneratedTexts);
   add("RunGraph", &InferenceHandler::RunGraph);
@@ -317,9 +304,9 @@ void InferenceHandler::Register(MethodRegistry& registry) {
   add("Classify", &InferenceHandler::Classify);
   add("Tokenize", &InferenceHandler::Tokenize);
   add("Detokenize", &InferenceHandler::Detokenize);
-  add_stream("StreamClassifyGeneratedTexts", &InferenceHandler::StreamClassifyGeneratedTexts);
-  add_stream("StreamRunGraph", &InferenceHandler::StreamRunGraph);
-  add_stream("StreamGenerate", &InferenceHandler::StreamGenerate);
+  add("StreamClassifyGeneratedTexts", &InferenceHandler::StreamClassifyGeneratedTexts);
+  add("StreamRunGraph", &InferenceHandler::StreamRunGraph);
+  add("StreamGenerate", &InferenceHandler::StreamGenerate);
   add("ListGraphs", &InferenceHandler::ListGraphs);
   add("GetGraph", &InferenceHandler::GetGraph);
 }

@@ -33,7 +33,7 @@ class InferenceHandler {
   // All must outlive the handler and every call it has begun.
   InferenceHandler(Executor& executor, Admission& admission, RequestMetrics& metrics);
 
-  // Runs the graph named "inference_graph".
+  // RunGraph for the graph named "inference_graph"; likewise as a stream.
   absl::Status ClassifyGeneratedTexts(v1::ClassifyGeneratedTextsRequest request, Call call,
                                       Done<v1::ClassifyGeneratedTextsResponse> done);
   absl::Status RunGraph(v1::RunGraphRequest request, Call call, Done<v1::RunGraphResponse> done);
@@ -63,14 +63,6 @@ class InferenceHandler {
  private:
   // The checks that every call passes first: time left, and a place.
   absl::StatusOr<Admission::Permit> Admit(const Call& call);
-
-  // Runs the graph of that name.
-  template <typename Request, typename Response>
-  absl::Status ReplyWithGraph(const std::string& graph, Request request, Call call,
-                              Done<Response> done);
-  template <typename Request>
-  absl::Status StreamGraph(const std::string& graph, Request request, Call call,
-                           std::shared_ptr<EventQueue> events);
 
   Executor& executor_;
   Admission& admission_;

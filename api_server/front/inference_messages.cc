@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "api_server/front/error_event.h"
+#include "api_server/front/public_error.h"
 
 namespace chorus {
 namespace {

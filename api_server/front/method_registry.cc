@@ -1,23 +1,31 @@
 #include "api_server/front/method_registry.h"
 
-#include "absl/strings/string_view.h"
-#include "base/string_view.h"
+#include <algorithm>
+#include <string>
+
 #include "glog/logging.h"
 
 namespace chorus {
 
-const MethodRegistry::Method* MethodRegistry::Find(std::string_view full_name) const {
-  const auto found = methods_.find(AbslView(full_name));
-  return found == methods_.end() ? nullptr : std::get_if<Method>(&found->second);
+const MethodRegistry::Method* MethodRegistry::Find(
+    const google::protobuf::MethodDescriptor& method) const {
+  const auto found = methods_.find(&method);
+  return found == methods_.end() ? nullptr : &found->second;
 }
 
-const MethodRegistry::Stream* MethodRegistry::FindStream(std::string_view full_name) const {
-  const auto found = methods_.find(AbslView(full_name));
-  return found == methods_.end() ? nullptr : std::get_if<Stream>(&found->second);
-}
-
-void MethodRegistry::AddErased(std::string full_name, std::variant<Method, Stream> method) {
-  const bool added = methods_.emplace(full_name, std::move(method)).second;
+void MethodRegistry::AddErased(std::string_view full_name, Method method) {
+  method.descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(std::string(full_name));
+  CHECK(method.descriptor != nullptr) << full_name << " is in no .proto file";
+  CHECK(method.descriptor->input_type() == method.request->GetDescriptor() &&
+        method.descriptor->server_streaming() == (method.stream != nullptr) &&
+        !method.descriptor->client_streaming())
+      << full_name << " is something else in its .proto file";
+  const google::protobuf::ServiceDescriptor* service = method.descriptor->service();
+  if (std::find(services_.begin(), services_.end(), service) == services_.end()) {
+    services_.push_back(service);
+  }
+  const bool added = methods_.emplace(method.descriptor, std::move(method)).second;
   CHECK(added) << full_name << " was added twice";
 }
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "api_server/front/http_error.h"
+#include "api_server/transcoding/http_status.h"
 #include "base/status_macros.h"
 
 namespace chorus {

@@ -10,7 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "api_server/front/http_error.h"
+#include "api_server/transcoding/http_status.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 

@@ -56,8 +56,16 @@ RequestMetrics::RequestMetrics(prometheus::Registry& registry, std::string servi
   }
 }
 
-std::unique_ptr<RequestMetrics::Request> RequestMetrics::Start(std::string_view endpoint) {
-  return std::make_unique<Request>(*this, endpoint);
+void RequestMetrics::Begin(const std::string& endpoint) {
+  in_progress_.Add(LabelsOf(endpoint)).Increment();
+}
+
+void RequestMetrics::End(const std::string& endpoint, int http_code, absl::Duration duration) {
+  prometheus::Labels labels = LabelsOf(endpoint);
+  in_progress_.Add(labels).Decrement();
+  labels.emplace("http_response_code", absl::StrCat(http_code));
+  total_.Add(labels).Increment();
+  duration_.Add(labels, duration_buckets_).Observe(absl::ToDoubleSeconds(duration));
 }
 
 void RequestMetrics::CountRejected(Rejection reason) {
@@ -69,28 +77,5 @@ prometheus::Labels RequestMetrics::LabelsOf(const std::string& endpoint) const {
           {"service_name", service_name_},
           {"service_version", service_version_}};
 }
-
-RequestMetrics::Request::Request(RequestMetrics& metrics, std::string_view endpoint)
-    : metrics_(metrics),
-      endpoint_(endpoint),
-      in_progress_(metrics.in_progress_.Add(metrics.LabelsOf(endpoint_))) {
-  in_progress_.Increment();
-}
-
-RequestMetrics::Request::~Request() {
-  if (!finished_) Finish(499);
-}
-
-void RequestMetrics::Request::Finish(int http_code) {
-  finished_ = true;
-  prometheus::Labels labels = metrics_.LabelsOf(endpoint_);
-  labels.emplace("http_response_code", absl::StrCat(http_code));
-  metrics_.total_.Add(labels).Increment();
-  metrics_.duration_.Add(labels, metrics_.duration_buckets_)
-      .Observe(absl::ToDoubleSeconds(elapsed()));
-  in_progress_.Decrement();
-}
-
-absl::Duration RequestMetrics::Request::elapsed() const { return absl::Now() - start_; }
 
 }  // namespace chorus

@@ -10,11 +10,8 @@
 //
 // Thread safety: all methods may be called from any thread.
 
-#include <memory>
 #include <string>
-#include <string_view>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -24,41 +21,20 @@
 
 namespace chorus {
 
-inline constexpr std::string_view kOtherEndpoint = "other";
-
 // Why a call was refused; the label `reason`.
 enum class Rejection { kAdmission, kConnections, kDeadline, kDraining };
 
 class RequestMetrics {
  public:
-  // A request in progress. Ends once, by Finish() or else with code 499, the client having left.
-  class Request {
-   public:
-    Request(RequestMetrics& metrics, std::string_view endpoint);
-    ~Request();
-    Request(const Request&) = delete;
-    Request& operator=(const Request&) = delete;
-
-    void Finish(int http_code);
-
-    absl::Duration elapsed() const;
-    const std::string& endpoint() const { return endpoint_; }
-
-   private:
-    RequestMetrics& metrics_;
-    const std::string endpoint_;
-    const absl::Time start_ = absl::Now();
-    prometheus::Gauge& in_progress_;
-    bool finished_ = false;
-  };
-
   // `registry` must outlive this. `service_name` and `service_version` become the labels. The
   // histogram's bounds reach `max_timeout`, the longest that a call may take.
   RequestMetrics(prometheus::Registry& registry, std::string service_name,
                  std::string service_version, absl::Duration max_timeout = absl::Seconds(300));
 
-  // `endpoint` is a route's template or kOtherEndpoint. The Request must not outlive this.
-  std::unique_ptr<Request> Start(std::string_view endpoint);
+  // A request has come, and has ended with that code or the one it would have had. `endpoint` is a
+  // route's template or "other".
+  void Begin(const std::string& endpoint);
+  void End(const std::string& endpoint, int http_code, absl::Duration duration);
 
   void CountRejected(Rejection reason);
 

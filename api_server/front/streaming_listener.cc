@@ -19,13 +19,23 @@ void SetId(const TextId& id, Event& event) {
 
 }  // namespace
 
+void UsageListener::OnText(const TextId&, TextDelta delta) {
+  if (delta.num_tokens == 0) return;
+  notes_->usage.Update([&](CallUsage& usage) {
+    if (usage.generated_tokens == 0) usage.first_token_time = absl::Now() - began_at_;
+    usage.generated_tokens += delta.num_tokens;
+  });
+}
+
+void UsageListener::OnGenerated(const TextId&, const GraphResult& text) {
+  notes_->usage.Update([&](CallUsage& usage) {
+    usage.prompt_tokens += text.end.prompt_tokens;
+    usage.queue_time = std::max(usage.queue_time, std::optional(text.end.queue_time));
+  });
+}
+
 void StreamingListener::OnText(const TextId& id, TextDelta delta) {
-  if (delta.num_tokens > 0) {
-    notes_->usage.Update([&](CallUsage& usage) {
-      if (usage.generated_tokens == 0) usage.first_token_time = absl::Now() - began_at_;
-      usage.generated_tokens += delta.num_tokens;
-    });
-  }
+  UsageListener::OnText(id, {.num_tokens = delta.num_tokens});
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);
@@ -36,12 +46,9 @@ void StreamingListener::OnText(const TextId& id, TextDelta delta) {
 }
 
 void StreamingListener::OnGenerated(const TextId& id, const GraphResult& text) {
+  UsageListener::OnGenerated(id, text);
   prompt_tokens_ += text.end.prompt_tokens;
   generated_tokens_ += text.end.generated_tokens;
-  notes_->usage.Update([&](CallUsage& usage) {
-    usage.prompt_tokens += text.end.prompt_tokens;
-    usage.queue_time = std::max(usage.queue_time, std::optional(text.end.queue_time));
-  });
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);

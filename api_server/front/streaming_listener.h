@@ -1,6 +1,6 @@
 #pragma once
 
-// Puts what it hears of a run into a stream, and what there is of it as yet into the call's notes.
+// What the front hears of a run while it goes on.
 //
 // Thread safety: as GraphListener.
 
@@ -17,16 +17,33 @@
 
 namespace chorus {
 
-class StreamingListener final : public GraphListener {
+// Notes what there is of a run as yet, for the access log's line of a call that is cut.
+class UsageListener : public GraphListener {
+ public:
+  explicit UsageListener(std::shared_ptr<ReplyNotes> notes) : notes_(std::move(notes)) {}
+
+  void OnText(const TextId& id, TextDelta delta) override;
+  void OnGenerated(const TextId& id, const GraphResult& text) override;
+  void OnScored(const TextId&, const GraphResult&) override {}
+  bool may_restart() const override { return true; }
+
+ private:
+  const std::shared_ptr<ReplyNotes> notes_;
+  const absl::Time began_at_ = absl::Now();
+};
+
+// Puts what it hears into a stream, besides.
+class StreamingListener final : public UsageListener {
  public:
   // With `explain` scores tell where their text's time went.
   StreamingListener(std::shared_ptr<EventQueue> events, bool explain,
                     std::shared_ptr<ReplyNotes> notes)
-      : events_(std::move(events)), explain_(explain), notes_(std::move(notes)) {}
+      : UsageListener(std::move(notes)), events_(std::move(events)), explain_(explain) {}
 
   void OnText(const TextId& id, TextDelta delta) override;
   void OnGenerated(const TextId& id, const GraphResult& text) override;
   void OnScored(const TextId& id, const GraphResult& text) override;
+  bool may_restart() const override { return false; }
 
   // The end of a run that went well, all of which has been heard. `seed` is the run's.
   void End(uint64_t seed);
@@ -34,8 +51,6 @@ class StreamingListener final : public GraphListener {
  private:
   const std::shared_ptr<EventQueue> events_;
   const bool explain_;
-  const std::shared_ptr<ReplyNotes> notes_;
-  const absl::Time began_at_ = absl::Now();
   std::atomic<uint32_t> prompt_tokens_ = 0;     // Of every generator that has ended,
   std::atomic<uint32_t> generated_tokens_ = 0;  // whether its text is in the reply or not.
 };

@@ -67,6 +67,8 @@ class GraphListener {
   // `text` is whole, but for its score.
   virtual void OnGenerated(const TextId& id, const GraphResult& text) = 0;
   virtual void OnScored(const TextId& id, const GraphResult& text) = 0;
+  // Whether a text whose runner is lost may begin again elsewhere, of which nothing is heard.
+  virtual bool may_restart() const { return false; }
 };
 
 // A graph, and how the calls of its nodes go.

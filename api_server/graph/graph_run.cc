@@ -73,7 +73,7 @@ void GraphRun::Generate(int generator, int sequence) {
   Progress& progress = progress_[IndexOf(generator, sequence)];
   progress.shares = DealTime();
   params.finish_within = progress.shares.text();
-  params.may_restart = options_.listener == nullptr;
+  params.may_restart = options_.listener == nullptr || options_.listener->may_restart();
   text.seed = params.seed;
   if (options_.listener != nullptr && text.generated.size() > options_.text.size()) {
     options_.listener->OnText(IdOf(generator, sequence),

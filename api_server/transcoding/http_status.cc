@@ -54,6 +54,10 @@ absl::Status WithHttpStatus(absl::Status status, int http_status) {
   return status;
 }
 
+absl::Status HttpError(int http_status, std::string_view message) {
+  return WithHttpStatus(absl::InvalidArgumentError(AbslView(message)), http_status);
+}
+
 int HttpStatus(const absl::Status& status) {
   const absl::optional<absl::Cord> payload = status.GetPayload(kHttpStatusUrl);
   int http_status = 0;

@@ -19,6 +19,9 @@ int HttpStatusFromCode(absl::StatusCode code);
 // `status` with an HTTP code of its own. It does not cross gRPC.
 absl::Status WithHttpStatus(absl::Status status, int http_status);
 
+// INVALID_ARGUMENT with that HTTP code, such as 413: a fault of the request's form.
+absl::Status HttpError(int http_status, std::string_view message);
+
 // The HTTP code of `status`: its own, else that of its code.
 int HttpStatus(const absl::Status& status);
 

@@ -2,30 +2,39 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
 namespace chorus {
 namespace {
 
-using Format = EventStream::StreamFormat;
+constexpr char kServerSentEvents[] = "text/event-stream";
+constexpr char kJsonLines[] = "application/x-ndjson";
 
-TEST(EventStream, ChoosesTheFormatTheClientNames) {
+TEST(EventStream, ChoosesTheFramingTheClientNames) {
   struct Case {
     const char* accept;
-    std::optional<Format> format;
+    const char* content_type;  // Empty: none.
   };
-  for (const auto& [accept, format] : std::vector<Case>{
-           {"", Format::kServerSentEvents},
-           {"*/*", Format::kServerSentEvents},
-           {"text/event-stream", Format::kServerSentEvents},
-           {"text/*", Format::kServerSentEvents},
-           {"application/x-ndjson", Format::kJsonLines},
-           {"application/x-ndjson, */*", Format::kJsonLines},
-           {"application/*", Format::kJsonLines},
-           {"application/x-ndjson, text/event-stream", Format::kServerSentEvents},
-           {"application/x-ndjson;q=0, */*", Format::kServerSentEvents},
-           {"application/json", std::nullopt},
-           {"text/html", std::nullopt},
+  for (const auto& [accept, content_type] : std::vector<Case>{
+           {"", kServerSentEvents},
+           {"*/*", kServerSentEvents},
+           {"text/event-stream", kServerSentEvents},
+           {"text/*", kServerSentEvents},
+           {"application/x-ndjson", kJsonLines},
+           {"application/x-ndjson, */*", kJsonLines},
+           {"application/*", kJsonLines},
+           {"application/x-ndjson, text/event-stream", kServerSentEvents},
+           {"application/x-ndjson;q=0, */*", kServerSentEvents},
+           {"application/json", ""},
+           {"text/html", ""},
        }) {
-    EXPECT_EQ(EventStream::ChooseFormat(accept), format) << accept;
+    const EventFraming* framing = ChooseFraming(accept);
+    EXPECT_EQ(framing == nullptr ? "" : framing->content_type, content_type) << accept;
   }
 }
 
@@ -41,31 +50,46 @@ std::shared_ptr<EventQueue> QueueWithAToken() {
 
 TEST(EventStream, WritesServerSentEvents) {
   const auto events = QueueWithAToken();
-  EventStream stream(events, Format::kServerSentEvents, "id");
-  HttpStream::Piece piece = stream.Take();
+  const HttpReply reply = StreamReply(events, *ChooseFraming(kServerSentEvents), "id");
+  EXPECT_EQ(reply.content_type, kServerSentEvents);
+  HttpStream::Piece piece = reply.stream->Take();
   EXPECT_EQ(piece.bytes,
             "event: token\ndata: {\"index\":0,\"branch\":\"gpt2\",\"text\":\" a\\nb\"}\n\n");
   EXPECT_FALSE(piece.end.has_value());
-  EXPECT_EQ(stream.Heartbeat(), ": heartbeat\n\n");
+  EXPECT_EQ(reply.stream->Heartbeat(), ": heartbeat\n\n");
   events->End(absl::OkStatus());
-  piece = stream.Take();
+  piece = reply.stream->Take();
   EXPECT_EQ(piece.bytes, "");
   EXPECT_EQ(piece.end, absl::OkStatus());
 }
 
 TEST(EventStream, WritesJsonLines) {
-  EventStream stream(QueueWithAToken(), Format::kJsonLines, "id");
-  EXPECT_EQ(stream.Take().bytes,
+  const HttpReply reply = StreamReply(QueueWithAToken(), *ChooseFraming(kJsonLines), "id");
+  EXPECT_EQ(reply.content_type, kJsonLines);
+  EXPECT_EQ(reply.stream->Take().bytes,
             "{\"token\":{\"index\":0,\"branch\":\"gpt2\",\"text\":\" a\\nb\"}}\n");
-  EXPECT_EQ(stream.Heartbeat(), "\n");
+  EXPECT_EQ(reply.stream->Heartbeat(), "\n");
+}
+
+TEST(EventStream, WritesAsAnyProtocolWould) {
+  int num_events = 0;
+  const EventFraming framing = {"text/x", "beat", [&](const v1::StreamEvent& event) {
+                                  return absl::StrCat(++num_events, " ", event.event_case(), "|");
+                                }};
+  const HttpReply reply = StreamReply(QueueWithAToken(), framing, "id");
+  EXPECT_EQ(reply.content_type, "text/x");
+  EXPECT_EQ(reply.stream->Heartbeat(), "beat");
+  EXPECT_EQ(reply.stream->Take().bytes, absl::StrCat("1 ", v1::StreamEvent::kToken, "|"));
+  EXPECT_EQ(reply.stream->ErrorEvent(absl::UnavailableError("gone")),
+            absl::StrCat("2 ", v1::StreamEvent::kError, "|"));
 }
 
 TEST(EventStream, TellsErrorsAsTheyMayBeSeen) {
-  EventStream stream(QueueWithAToken(), Format::kServerSentEvents, "id");
-  EXPECT_EQ(stream.ErrorEvent(absl::UnavailableError("a (gpt2): gone")),
+  const HttpReply reply = StreamReply(QueueWithAToken(), *ChooseFraming(""), "id");
+  EXPECT_EQ(reply.stream->ErrorEvent(absl::UnavailableError("a (gpt2): gone")),
             "event: error\ndata: {\"code\":503,\"status\":\"UNAVAILABLE\",\"message\":\"a (gpt2): "
             "gone\",\"retryable\":true}\n\n");
-  const std::string internal = stream.ErrorEvent(absl::InternalError("secret"));
+  const std::string internal = reply.stream->ErrorEvent(absl::InternalError("secret"));
   EXPECT_EQ(internal.find("secret"), std::string::npos) << internal;
   EXPECT_NE(internal.find("\"code\":500"), std::string::npos) << internal;
 }

@@ -19,6 +19,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "proto/chorus/v1/inference.grpc.pb.h"
+#include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/api_server/front/front_fixture.h"
 
 namespace chorus {
@@ -42,11 +43,34 @@ struct ClientCall {
   }
 };
 
+// Another service beside ours, and without a path over HTTP.
+struct HealthService {
+  absl::Status Check(grpc::health::v1::HealthCheckRequest request, Call call,
+                     MethodRegistry::DoneWith<grpc::health::v1::HealthCheckResponse> done) {
+    if (request.service().empty()) return absl::NotFoundError("no such service");
+    request_id = call.request_id;
+    grpc::health::v1::HealthCheckResponse response;
+    response.set_status(grpc::health::v1::HealthCheckResponse::SERVING);
+    call.notes->server_timing = "check;dur=1.0";
+    std::move(done)(std::move(response));
+    return absl::OkStatus();
+  }
+
+  std::string request_id;
+};
+
 class GrpcFrontTest : public FrontFixture {
  protected:
+  MethodRegistry Methods() {
+    MethodRegistry methods;
+    handler_.Register(methods);
+    methods.Add("grpc.health.v1.Health.Check", health_, &HealthService::Check);
+    return methods;
+  }
+
   GrpcFrontTest() {
     grpc::ServerBuilder builder;
-    builder.RegisterService(&front_.service());
+    front_.AddTo(builder);
     server_ = builder.BuildAndStart();
     stub_ = v1::InferenceService::NewStub(server_->InProcessChannel({}));
   }
@@ -93,11 +117,13 @@ class GrpcFrontTest : public FrontFixture {
 
   std::FILE* const log_file_ = std::tmpfile();
   std::optional<AccessLog> log_{std::in_place, fileno(log_file_)};
-  GrpcFront front_{handler_,
-                   metrics_,
-                   {.max_timeout = absl::Seconds(100),
-                    .write_timeout = absl::Milliseconds(400),
-                    .access_log = &*log_}};
+  HealthService health_;
+  const MethodRegistry methods_ = Methods();
+  GrpcFront front_{methods_,
+                   {.metrics = metrics_,
+                    .access_log = &*log_,
+                    .max_timeout = absl::Seconds(100),
+                    .write_timeout = absl::Milliseconds(400)}};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::InferenceService::Stub> stub_;
 };
@@ -314,8 +340,8 @@ TEST_F(GrpcFrontTest, AReaderThatIsTooSlowIsCancelled) {
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  GrpcFront front(handler_, metrics_, {.write_timeout = absl::Milliseconds(100)});
-  builder.RegisterService(&front.service());
+  GrpcFront front(methods_, {.metrics = metrics_, .write_timeout = absl::Milliseconds(100)});
+  front.AddTo(builder);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   // The window stays at 64 KiB, whatever gRPC thinks the connection could carry.
   grpc::ChannelArguments arguments;
@@ -356,6 +382,25 @@ TEST_F(GrpcFrontTest, ServesTheOtherMethods) {
   v1::ClassifyResponse classify_reply;
   EXPECT_EQ(stub_->Classify(&classify_context, classify, &classify_reply).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(GrpcFrontTest, ServesAnotherServiceBesideOurs) {
+  const auto stub = grpc::health::v1::Health::NewStub(server_->InProcessChannel({}));
+  grpc::health::v1::HealthCheckRequest request;
+  grpc::health::v1::HealthCheckResponse response;
+  grpc::ClientContext refused_context, context;
+  const grpc::Status refused = stub->Check(&refused_context, request, &response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(refused.error_message(), "no such service");
+  request.set_service("x");
+  context.AddMetadata("x-request-id", "mine");
+  const grpc::Status status = stub->Check(&context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_EQ(health_.request_id, "mine");
+  EXPECT_EQ(context.GetServerTrailingMetadata().count("server-timing"), 1u);
+  EXPECT_THAT(ReadLog(), HasSubstr(" request=mine protocol=grpc "
+                                   "route=/grpc.health.v1.Health/Check status=200 seconds="));
 }
 
 }  // namespace

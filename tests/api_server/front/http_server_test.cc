@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -73,33 +74,24 @@ class TestStream : public HttpStream {
 };
 
 // /echo answers at once with "<target> <body>"; /wait when the test says; /stream with the test's
-// stream, whose call waits as one of /wait; others are 404.
+// stream, whose call waits as one of /wait; /refuse with an error. Others are 404.
 class FakeHandler : public HttpHandler {
  public:
   struct Waiting {
     HttpRequest request;
     Call call;
-    Done done;
+    HttpRoute::Done done;
   };
 
-  Match MatchHead(const HttpRequest& head) const override {
-    if (head.path() == "/echo") return {"/echo", absl::OkStatus()};
-    if (head.path() == "/wait") return {"/wait", absl::OkStatus()};
-    if (head.path() == "/stream") return {"/stream", absl::OkStatus()};
-    return {kOtherEndpoint, absl::NotFoundError("no such route")};
-  }
-
-  std::optional<HttpReply> Handle(HttpRequest request, Call call, Done done) override {
-    if (request.path() == "/echo") {
-      return HttpReply{.content_type = "text/plain",
-                       .body = absl::StrCat(request.target, " ", request.body)};
+  HttpRoute Match(const HttpRequest& head) const override {
+    for (const char* path : {"/echo", "/wait", "/stream", "/refuse"}) {
+      if (head.path() != path) continue;
+      return {.endpoint = path,
+              .handle = [this](HttpRequest request, Call call, HttpRoute::Done done) {
+                return Handle(std::move(request), std::move(call), std::move(done));
+              }};
     }
-    const bool streams = request.path() == "/stream";
-    std::lock_guard lock(mutex_);
-    waiting_.push_back({std::move(request), std::move(call), std::move(done)});
-    changed_.notify_all();
-    if (streams) return HttpReply{.content_type = "text/event-stream", .stream = stream};
-    return std::nullopt;
+    return {.refusal = absl::NotFoundError("no such route")};
   }
 
   HttpReply ErrorReply(const absl::Status& error, std::string_view) const override {
@@ -118,9 +110,26 @@ class FakeHandler : public HttpHandler {
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Waiting> waiting_;
+  absl::Status Handle(HttpRequest request, Call call, HttpRoute::Done done) const {
+    if (request.path() == "/refuse") return absl::ResourceExhaustedError("refused");
+    if (request.path() == "/echo") {
+      std::move(done)(
+          {.content_type = "text/plain", .body = absl::StrCat(request.target, " ", request.body)});
+      return absl::OkStatus();
+    }
+    std::lock_guard lock(mutex_);
+    if (request.path() == "/stream") {
+      std::move(done)({.content_type = "text/event-stream", .stream = stream});
+      done = nullptr;
+    }
+    waiting_.push_back({std::move(request), std::move(call), std::move(done)});
+    changed_.notify_all();
+    return absl::OkStatus();
+  }
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  mutable std::deque<Waiting> waiting_;
 };
 
 // Waits until the call has been cancelled.
@@ -132,9 +141,15 @@ void AwaitStop(const std::stop_token& stop) {
 
 class HttpServerTest : public testing::Test {
  protected:
+  static std::vector<std::unique_ptr<HttpHandler>> OneFake() {
+    std::vector<std::unique_ptr<HttpHandler>> handlers;
+    handlers.push_back(std::make_unique<FakeHandler>());
+    return handlers;
+  }
+
   void Start(HttpLimits limits = {}) {
     HttpServer::Options options = {.address = "127.0.0.1:0", .limits = limits};
-    auto server = HttpServer::Create(options, handler_, metrics_);
+    auto server = HttpServer::Create(options, handlers_, rules_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     server_->Start();
@@ -160,7 +175,9 @@ class HttpServerTest : public testing::Test {
 
   prometheus::Registry registry_;
   RequestMetrics metrics_{registry_, "inference_graph", "test"};
-  FakeHandler handler_;
+  FrontRules rules_{.metrics = metrics_};
+  std::vector<std::unique_ptr<HttpHandler>> handlers_ = OneFake();
+  FakeHandler& handler_ = static_cast<FakeHandler&>(*handlers_[0]);
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -316,6 +333,29 @@ TEST_F(HttpServerTest, AnswersFromTheHeadButReadsTheBodySoThatTheConnectionLives
   EXPECT_EQ(client.Ask(Post("Content-Encoding: identity")).status, 200);
 }
 
+TEST_F(HttpServerTest, TellsTheErrorOfACallThatCannotBegin) {
+  Start();
+  SocketClient client(port());
+  const auto reply = client.Ask("GET /refuse HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(reply.status, 429);
+  EXPECT_EQ(reply.body, "refused");
+  EXPECT_EQ(client.Ask(kGet).status, 200);
+  EXPECT_EQ(Count("/refuse", "429"), 1);
+}
+
+TEST_F(HttpServerTest, SaysBesideTheReplyWhatWasNotedOfTheCall) {
+  Start();
+  SocketClient client(port());
+  client.Send(kWait);
+  FakeHandler::Waiting waiting = handler_.Take();
+  waiting.call.notes->finish_reason = "deadline";
+  waiting.call.notes->server_timing = "a;dur=1.0";
+  std::move(waiting.done)({});
+  const auto reply = client.Read();
+  EXPECT_EQ(reply.Field("X-Chorus-Finish-Reason"), "deadline");
+  EXPECT_EQ(reply.Field("Server-Timing"), "a;dur=1.0");
+}
+
 TEST_F(HttpServerTest, AsksForTheBodyOnceTheHeadIsRight) {
   Start();
   SocketClient client(port());
@@ -358,7 +398,8 @@ TEST_F(HttpServerTest, WithoutKeepAliveEveryReplyIsTheConnectionsLast) {
 }
 
 TEST_F(HttpServerTest, ADeadlineThatComesBeforeTheBodyIs504) {
-  Start({.max_timeout = absl::Milliseconds(50)});
+  rules_.max_timeout = absl::Milliseconds(50);
+  Start();
   SocketClient begun(port());
   EXPECT_EQ(begun.Ask(Post("Content-Length: 5", "h")).status, 504);
   EXPECT_TRUE(begun.IsClosed());
@@ -439,7 +480,8 @@ TEST_F(HttpServerTest, AnswersByTheDeadlineAndDropsTheLateReply) {
 }
 
 TEST_F(HttpServerTest, CapsTheDeadlineAtTheServersOwn) {
-  Start({.max_timeout = absl::Milliseconds(30)});
+  rules_.max_timeout = absl::Milliseconds(30);
+  Start();
   SocketClient client(port());
   EXPECT_EQ(
       client.Ask("GET /wait HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 99999\r\n\r\n").status,
@@ -567,7 +609,8 @@ TEST_F(HttpServerTest, AClientThatLeavesStopsItsStream) {
 }
 
 TEST_F(HttpServerTest, AReaderThatIsTooSlowIsCancelled) {
-  Start({.write_timeout = absl::Milliseconds(50)});
+  rules_.write_timeout = absl::Milliseconds(50);
+  Start();
   SocketClient client(port());
   client.Send(kStream);
   FakeHandler::Waiting waiting = handler_.Take();
@@ -671,18 +714,18 @@ TEST_F(HttpServerTest, DestructionCancelsAndLateCompletionsDoNoHarm) {
 TEST_F(HttpServerTest, RefusesBadAddresses) {
   for (const char* address : {"", "3000", ":3000", "localhost:", "localhost", "[::]", "[::1]",
                               "127.0.0.1:65536", "127.0.0.1:70000", "nowhere.invalid:3000"}) {
-    const auto server = HttpServer::Create({.address = address}, handler_, metrics_);
+    const auto server = HttpServer::Create({.address = address}, handlers_, rules_);
     EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument) << address;
   }
   Start();
   const auto second =
-      HttpServer::Create({.address = absl::StrCat("127.0.0.1:", port())}, handler_, metrics_);
+      HttpServer::Create({.address = absl::StrCat("127.0.0.1:", port())}, handlers_, rules_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(second.status().message(), HasSubstr("another program listens on 127.0.0.1:"));
-  const auto other = HttpServer::Create({.address = "192.0.2.1:3000"}, handler_, metrics_);
+  const auto other = HttpServer::Create({.address = "192.0.2.1:3000"}, handlers_, rules_);
   EXPECT_EQ(other.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(other.status().message(), HasSubstr("not an address of this machine"));
-  EXPECT_EQ(HttpServer::Create({.num_io_threads = 0}, handler_, metrics_).status().code(),
+  EXPECT_EQ(HttpServer::Create({.num_io_threads = 0}, handlers_, rules_).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
@@ -704,7 +747,7 @@ TEST_F(HttpServerTest, ListensOnTheFamiliesThatTheAddressNames) {
   std::vector<Case> cases = {{"0.0.0.0:0", true, false}, {"127.0.0.1:0", true, false}};
   if (has_ipv6) cases.insert(cases.end(), {{"[::]:0", true, true}, {"[::1]:0", false, true}});
   for (const Case& c : cases) {
-    const auto server = HttpServer::Create({.address = c.address}, handler_, metrics_);
+    const auto server = HttpServer::Create({.address = c.address}, handlers_, rules_);
     ASSERT_TRUE(server.ok()) << server.status();
     (*server)->Start();
     EXPECT_EQ(Connects("127.0.0.1", (*server)->port()), c.ipv4) << c.address;
@@ -712,7 +755,7 @@ TEST_F(HttpServerTest, ListensOnTheFamiliesThatTheAddressNames) {
       EXPECT_EQ(Connects("::1", (*server)->port()), c.ipv6) << c.address;
     }
   }
-  const auto named = HttpServer::Create({.address = "localhost:0"}, handler_, metrics_);
+  const auto named = HttpServer::Create({.address = "localhost:0"}, handlers_, rules_);
   ASSERT_TRUE(named.ok()) << named.status();
   (*named)->Start();
   const std::vector<SocketAddress> addresses = *SocketAddress::Resolve({.host = "localhost"});
@@ -747,8 +790,8 @@ class LogFile {
 
 TEST_F(HttpServerTest, LogsEachCallAndNoReadThatSucceeds) {
   LogFile file;
-  HttpServer::Options options = {.address = "127.0.0.1:0", .access_log = file.log()};
-  server_ = *HttpServer::Create(options, handler_, metrics_);
+  rules_.access_log = file.log();
+  server_ = *HttpServer::Create({.address = "127.0.0.1:0"}, handlers_, rules_);
   server_->Start();
   SocketClient client(port());
   EXPECT_EQ(client.Ask(kGet).status, 200);
@@ -789,8 +832,8 @@ TEST_F(HttpServerTest, LogsEachCallAndNoReadThatSucceeds) {
 
 TEST_F(HttpServerTest, LogsWhatACutStreamHadComeTo) {
   LogFile file;
-  HttpServer::Options options = {.address = "127.0.0.1:0", .access_log = file.log()};
-  server_ = *HttpServer::Create(options, handler_, metrics_);
+  rules_.access_log = file.log();
+  server_ = *HttpServer::Create({.address = "127.0.0.1:0"}, handlers_, rules_);
   server_->Start();
   SocketClient client(port());
   client.Send("POST /stream HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -443,6 +443,54 @@ TEST_F(InferenceHandlerTest, NotesWhatAStreamHasComeToThoughItFails) {
   EXPECT_TRUE(usage.queue_time.has_value());
 }
 
+TEST_F(InferenceHandlerTest, NotesWhatACallHasComeToBeforeItEnds) {
+  v1::RunGraphRequest run;
+  run.set_graph("inference_graph");
+  const Call call;
+  Outcome<v1::RunGraphResponse> outcome;
+  ASSERT_TRUE(handler_.RunGraph(run, call, outcome.Done()).ok());
+  auto a = gpt2_->TakeGenerate();
+  EXPECT_TRUE(a.params.may_restart);
+  a.on_text({.text = " o", .num_tokens = 3});
+  EXPECT_EQ(call.notes->usage.Get().generated_tokens, 3u);
+  // A text that begins again is told as one where it ends well.
+  a.on_text({.restart = true});
+  a.Finish(" one");
+  bert_->TakeClassify().Finish(0.9);
+  EXPECT_EQ(call.notes->usage.Get().generated_tokens, 4u);
+  distilgpt2_->TakeGenerate().Finish(" two");
+  bert_->TakeClassify().Finish(0.9);
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  EXPECT_EQ(call.notes->usage.Get().generated_tokens, 4u);
+
+  v1::GenerateRequest generate;
+  generate.set_model("gpt2");
+  const Call cut;
+  Outcome<v1::GenerateResponse> none;
+  ASSERT_TRUE(handler_.Generate(generate, cut, none.Done()).ok());
+  auto running = gpt2_->TakeGenerate();
+  running.on_text({.text = " o", .num_tokens = 2});
+  running.Fail(absl::CancelledError("the caller left"));
+  EXPECT_EQ(cut.notes->usage.Get().generated_tokens, 2u);
+}
+
+TEST_F(InferenceHandlerTest, ATutorialsCallIsRunGraphInAllItsFields) {
+  // Each field that the two requests share has one number and type, and so have the replies'.
+  const auto expect_in = [](const google::protobuf::Descriptor& one,
+                            const google::protobuf::Descriptor& other) {
+    for (int i = 0; i < one.field_count(); ++i) {
+      const auto& field = *one.field(i);
+      const auto* same = other.FindFieldByNumber(field.number());
+      ASSERT_NE(same, nullptr) << field.full_name();
+      EXPECT_EQ(same->name(), field.name());
+      EXPECT_EQ(same->type(), field.type()) << field.full_name();
+      EXPECT_EQ(same->label(), field.label()) << field.full_name();
+    }
+  };
+  expect_in(*v1::ClassifyGeneratedTextsRequest::descriptor(), *v1::RunGraphRequest::descriptor());
+  expect_in(*v1::ClassifyGeneratedTextsResponse::descriptor(), *v1::RunGraphResponse::descriptor());
+}
+
 TEST_F(InferenceHandlerTest, TakesATemperatureOfZeroAsGreedyAndAnyWhereNothingIsDrawn) {
   struct Case {
     std::optional<bool> do_sample;

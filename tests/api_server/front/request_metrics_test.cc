@@ -26,13 +26,12 @@ constexpr char kLabels[] =
     "service_version=\"0.1.0\"}";
 
 TEST_F(RequestMetricsTest, CountsUnderBentoMlsNamesAndLabels) {
-  auto request = metrics_.Start("/x");
+  metrics_.Begin("/x");
   const std::string in_progress =
       "bentoml_api_server_request_in_progress{endpoint=\"/x\",service_name=\"inference_graph\","
       "service_version=\"0.1.0\"} ";
   EXPECT_THAT(Text(), HasSubstr(in_progress + "1\n"));
-  request->Finish(200);
-  request.reset();
+  metrics_.End("/x", 200, absl::Milliseconds(60));
   const std::string text = Text();
   EXPECT_THAT(text, HasSubstr(in_progress + "0\n"));
   EXPECT_THAT(text, HasSubstr("# TYPE bentoml_api_server_request_total counter\n"));
@@ -43,20 +42,15 @@ TEST_F(RequestMetricsTest, CountsUnderBentoMlsNamesAndLabels) {
 }
 
 TEST_F(RequestMetricsTest, BoundsReachTheLongestCall) {
-  metrics_.Start("/x")->Finish(200);
+  metrics_.End("/x", 200, absl::Milliseconds(60));
   EXPECT_THAT(Text(), HasSubstr("le=\"7.5\"} 1\n"));
   EXPECT_THAT(Text(), HasSubstr("le=\"300\"} 1\n"));
   EXPECT_THAT(Text(), testing::Not(HasSubstr("le=\"600\"")));
   prometheus::Registry registry;
   RequestMetrics patient(registry, "g", "0.1.0", absl::Minutes(20));
-  patient.Start("/x")->Finish(200);
+  patient.End("/x", 200, absl::Milliseconds(60));
   EXPECT_THAT(prometheus::TextSerializer().Serialize(registry.Collect()),
               HasSubstr("le=\"1800\"} 1\n"));
-}
-
-TEST_F(RequestMetricsTest, ARequestThatNobodyAnsweredEndsWith499) {
-  metrics_.Start("/x");
-  EXPECT_THAT(Text(), HasSubstr("http_response_code=\"499\""));
 }
 
 TEST_F(RequestMetricsTest, ReasonsOfRefusalArePresentFromTheStart) {

@@ -1,12 +1,12 @@
-#include "api_server/front/call_fields.h"
+#include "api_server/front/active_request.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <random>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "glog/logging.h"
 
 namespace chorus {
 namespace {
@@ -28,6 +28,42 @@ std::string MakeRequestId() {
 
 }  // namespace
 
+ActiveRequest::ActiveRequest(const FrontRules& rules, std::string_view endpoint, bool is_call,
+                             const Origin& origin)
+    : metrics_(rules.metrics),
+      access_log_(is_call ? rules.access_log : nullptr),
+      protocol_(origin.protocol),
+      method_(origin.method),
+      endpoint_(endpoint),
+      call_({.deadline = std::min(origin.deadline, arrival_ + rules.max_timeout),
+             .stop = stop_.get_token(),
+             .request_id = TakeRequestId(origin.request_id),
+             .traceparent = TakeTraceparent(origin.traceparent)}) {
+  metrics_.Begin(endpoint_);
+}
+
+ActiveRequest::~ActiveRequest() {
+  if (!finished_) Finish(kClientClosedRequest);
+}
+
+void ActiveRequest::Finish(int http_code, uint64_t reply_bytes) {
+  finished_ = true;
+  const absl::Duration duration = absl::Now() - arrival_;
+  metrics_.End(endpoint_, http_code, duration);
+  const AccessLogEntry entry = {.request_id = call_.request_id,
+                                .traceparent = call_.traceparent,
+                                .protocol = protocol_,
+                                .method = method_,
+                                .route = endpoint_,
+                                .status = http_code,
+                                .duration = duration,
+                                .usage = call_.notes->usage.Get(),
+                                .reply_bytes = reply_bytes};
+  const bool is_read = (method_ == "GET" || method_ == "HEAD") && http_code < 400;
+  if (access_log_ != nullptr && !is_read) return access_log_->Write(entry);
+  VLOG(1) << entry.ToString();
+}
+
 std::string TakeRequestId(std::string_view offered) {
   return IsRequestId(offered) ? std::string(offered) : MakeRequestId();
 }
@@ -47,10 +83,9 @@ std::string TakeTraceparent(std::string_view offered) {
   return std::string(offered);
 }
 
-absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time arrival,
-                                        absl::Duration max_timeout) {
+absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time arrival) {
   const std::string* field = request.Find("X-Request-Timeout-Ms");
-  if (field == nullptr) return arrival + max_timeout;
+  if (field == nullptr) return absl::InfiniteFuture();
   const bool is_number = !field->empty() && field->size() <= 18 &&
                          std::all_of(field->begin(), field->end(), absl::ascii_isdigit);
   int64_t milliseconds = 0;
@@ -58,7 +93,7 @@ absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time a
     return absl::InvalidArgumentError(absl::StrCat(
         "X-Request-Timeout-Ms must be a whole number of milliseconds, at least 1: ", *field));
   }
-  return arrival + std::min(absl::Milliseconds(milliseconds), max_timeout);
+  return arrival + absl::Milliseconds(milliseconds);
 }
 
 }  // namespace chorus

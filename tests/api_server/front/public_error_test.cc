@@ -1,16 +1,22 @@
-#include "api_server/front/rpc_status.h"
+#include "api_server/front/public_error.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
+#include "api_server/transcoding/http_status.h"
 #include "base/not_finite_error.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace chorus {
 namespace {
 
-TEST(RpcStatusTest, FieldErrorNamesItsField) {
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(PublicErrorTest, FieldErrorNamesItsField) {
   const absl::Status status = FieldError("top_p", "must be at most 1: 2");
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message(), "top_p must be at most 1: 2");
@@ -23,7 +29,7 @@ TEST(RpcStatusTest, FieldErrorNamesItsField) {
   EXPECT_EQ(details.field_violations(0).description(), "must be at most 1: 2");
 }
 
-TEST(RpcStatusTest, OnlyRefusalsSayWhenToRetry) {
+TEST(PublicErrorTest, OnlyRefusalsSayWhenToRetry) {
   for (int code = 1; code <= 16; ++code) {
     const absl::Status status(static_cast<absl::StatusCode>(code), "words");
     const bool is_refusal = absl::IsResourceExhausted(status) || absl::IsUnavailable(status);
@@ -31,7 +37,7 @@ TEST(RpcStatusTest, OnlyRefusalsSayWhenToRetry) {
   }
 }
 
-TEST(RpcStatusTest, HidesTheWordsOfOurFaultsOnly) {
+TEST(PublicErrorTest, HidesTheWordsOfOurFaultsOnly) {
   for (int code = 1; code <= 16; ++code) {
     const absl::Status status(static_cast<absl::StatusCode>(code), "words");
     const absl::Status told = ToPublicStatus(status, "id");
@@ -42,7 +48,7 @@ TEST(RpcStatusTest, HidesTheWordsOfOurFaultsOnly) {
   }
 }
 
-TEST(RpcStatusTest, AModelsNumbersThatAreNotFiniteAreTold) {
+TEST(PublicErrorTest, AModelsNumbersThatAreNotFiniteAreTold) {
   const absl::Status status(absl::StatusCode::kInternal,
                             absl::StrCat("gpt2: ", NotFiniteError("texts[1]: ").message()));
   EXPECT_TRUE(IsNotFiniteError(status));
@@ -51,20 +57,55 @@ TEST(RpcStatusTest, AModelsNumbersThatAreNotFiniteAreTold) {
   EXPECT_FALSE(IsNotFiniteError(absl::InternalError("words")));
 }
 
-TEST(RpcStatusTest, PayloadsThatAreNoDetailsStayInside) {
+TEST(PublicErrorTest, PayloadsThatAreNoDetailsStayInside) {
   absl::Status status = absl::InvalidArgumentError("words");
   status.SetPayload("chorus/http_status", absl::Cord("413"));
   EXPECT_EQ(ToRpcStatus(ToPublicStatus(status, "id")).details_size(), 0);
   EXPECT_TRUE(ToPublicStatus(status, "id").GetPayload("chorus/http_status").has_value());
 }
 
-TEST(RpcStatusTest, MessagesBecomeUtf8) {
+TEST(PublicErrorTest, MessagesBecomeUtf8) {
   EXPECT_EQ(ToPublicStatus(absl::NotFoundError("a\xff"
                                                "b"),
                            "id")
                 .message(),
             "a\xEF\xBF\xBD"
             "b");
+}
+
+std::string ToMessage(const absl::Status& error) {
+  return absl::StrCat("{\"message\":\"", error.message(), "\"}");
+}
+
+TEST(PublicErrorTest, HasTheBodyOfItsProtocol) {
+  const absl::Status error = absl::InvalidArgumentError("n must be 1");
+  const HttpReply reply = ToErrorReply(error, "id", ToMessage);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.content_type, "application/json");
+  EXPECT_EQ(reply.body, "{\"message\":\"n must be 1\"}");
+  EXPECT_TRUE(reply.fields.empty());
+  EXPECT_EQ(ToErrorReply(error, "id").body, ErrorJson(error));
+}
+
+TEST(PublicErrorTest, KeepsOurFaultsFromAnyBody) {
+  const HttpReply reply = ToErrorReply(absl::InternalError("secret"), "id", ToMessage);
+  EXPECT_EQ(reply.status, 500);
+  EXPECT_THAT(reply.body, Not(HasSubstr("secret")));
+}
+
+TEST(PublicErrorTest, SaysWhenToComeAgainAndWhatThePathTakes) {
+  for (const absl::Status& error :
+       {absl::UnavailableError("gone"), absl::ResourceExhaustedError("full")}) {
+    const HttpReply reply = ToErrorReply(error, "id", ToMessage);
+    ASSERT_EQ(reply.fields.size(), 1u);
+    EXPECT_EQ(reply.fields[0].name, "Retry-After");
+    EXPECT_EQ(reply.fields[0].value, "1");
+  }
+  const HttpReply reply = ToErrorReply(MethodNotAllowedError("no", {"GET", "HEAD"}), "id");
+  EXPECT_EQ(reply.status, 405);
+  ASSERT_EQ(reply.fields.size(), 1u);
+  EXPECT_EQ(reply.fields[0].name, "Allow");
+  EXPECT_EQ(reply.fields[0].value, "GET, HEAD");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "api_server/front/http_router.h"
+#include "api_server/front/transcoding_handler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,28 +20,30 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class HttpRouterTest : public FrontFixture {
+class TranscodingHandlerTest : public FrontFixture {
  protected:
-  HttpRouterTest() {
+  TranscodingHandlerTest() {
     handler_.Register(methods_);
-    const auto* service = v1::ClassifyRequest::descriptor()->file()->service(0);
-    auto transcoder = Transcoder::Create({&service, 1});
-    EXPECT_TRUE(transcoder.ok()) << transcoder.status();
-    transcoder_ = *std::move(transcoder);
-    auto router =
-        HttpRouter::Create(*transcoder_, methods_, registry_, [this] { return why_not_ready_; },
-                           {{"/", StaticReply("text/html", "<p>")}});
-    EXPECT_TRUE(router.ok()) << router.status();
-    router_ = *std::move(router);
+    CreateDoor();
+  }
+  void CreateDoor(WorkerPool* workers = nullptr) {
+    auto door = TranscodingHandler::Create(methods_, workers);
+    ASSERT_TRUE(door.ok()) << door.status();
+    doors_.clear();
+    doors_.push_back(*std::move(door));
   }
 
   // As a session does; a reply that comes later is in later_.
   std::optional<HttpReply> Ask(HttpRequest request, Call call = {}) {
-    const HttpHandler::Match match = router_->MatchHead(request);
-    endpoint_ = match.endpoint;
-    if (!match.refusal.ok()) return router_->ErrorReply(match.refusal, "id");
-    return router_->Handle(std::move(request), std::move(call),
-                           [this](HttpReply reply) { later_ = std::move(reply); });
+    later_.reset();
+    HttpRoute route = FindRoute(doors_, request);
+    endpoint_ = route.endpoint;
+    if (!route.refusal.ok()) return doors_[0]->ErrorReply(route.refusal, "id");
+    const absl::Status status =
+        std::move(route.handle)(std::move(request), std::move(call),
+                                [this](HttpReply reply) { later_ = std::move(reply); });
+    if (!status.ok()) return doors_[0]->ErrorReply(status, "id");
+    return std::exchange(later_, std::nullopt);
   }
   std::optional<HttpReply> Get(std::string target, std::string method = "GET") {
     return Ask({.method = std::move(method), .target = std::move(target)});
@@ -61,15 +63,13 @@ class HttpRouterTest : public FrontFixture {
     return "";
   }
 
-  std::string why_not_ready_;
   MethodRegistry methods_;
-  std::unique_ptr<Transcoder> transcoder_;
-  std::unique_ptr<HttpRouter> router_;
+  std::vector<std::unique_ptr<HttpHandler>> doors_;
   std::string endpoint_;
   std::optional<HttpReply> later_;
 };
 
-TEST_F(HttpRouterTest, AnswersTheTutorialsCall) {
+TEST_F(TranscodingHandlerTest, AnswersTheTutorialsCall) {
   EXPECT_FALSE(Post("/classify_generated_texts", "I have an idea!", "text/plain").has_value());
   EXPECT_EQ(endpoint_, "/classify_generated_texts");
   FinishGraph();
@@ -80,7 +80,7 @@ TEST_F(HttpRouterTest, AnswersTheTutorialsCall) {
                           R"({"generated":"I have an idea! two","score":0.8}])");
 }
 
-TEST_F(HttpRouterTest, StreamsInTheFormatTheClientTakes) {
+TEST_F(TranscodingHandlerTest, StreamsInTheFormatTheClientTakes) {
   auto reply = Post("/classify_generated_texts:stream?seed=7", "I", "text/plain");
   ASSERT_TRUE(reply.has_value());
   EXPECT_EQ(endpoint_, "/classify_generated_texts:stream");
@@ -110,7 +110,7 @@ TEST_F(HttpRouterTest, StreamsInTheFormatTheClientTakes) {
   EXPECT_THAT(reply->stream->Take().bytes, HasSubstr("{\"token\":{\"index\":0,"));
 }
 
-TEST_F(HttpRouterTest, AStreamsErrorNamesTheBranchAndWhatItWasAt) {
+TEST_F(TranscodingHandlerTest, AStreamsErrorNamesTheBranchAndWhatItWasAt) {
   const auto reply = Post("/classify_generated_texts:stream", "I", "text/plain");
   ASSERT_TRUE(reply.has_value() && reply->stream != nullptr);
   gpt2_->TakeGenerate().Finish(" one");
@@ -122,7 +122,7 @@ TEST_F(HttpRouterTest, AStreamsErrorNamesTheBranchAndWhatItWasAt) {
               HasSubstr("\"retryable\":true,\"branch\":\"score\",\"stage\":\"classify\"}"));
 }
 
-TEST_F(HttpRouterTest, RefusesAStreamAsAnyOtherCall) {
+TEST_F(TranscodingHandlerTest, RefusesAStreamAsAnyOtherCall) {
   EXPECT_EQ(Post("/classify_generated_texts:stream?top_p=2", "I", "text/plain")->status, 400);
   EXPECT_EQ(Post("/v1/graphs/nobody:streamRun", "{}")->status, 404);
   const auto reply = Ask({.method = "POST",
@@ -133,12 +133,9 @@ TEST_F(HttpRouterTest, RefusesAStreamAsAnyOtherCall) {
   EXPECT_THAT(reply->body, HasSubstr("text/event-stream"));
 }
 
-TEST_F(HttpRouterTest, ALargeBodyIsReadByTheWorkers) {
+TEST_F(TranscodingHandlerTest, ALargeBodyIsReadByTheWorkers) {
   auto workers = std::make_unique<WorkerPool>(1);
-  auto router = HttpRouter::Create(
-      *transcoder_, methods_, registry_, [] { return std::string(); }, {}, workers.get());
-  ASSERT_TRUE(router.ok()) << router.status();
-  router_ = *std::move(router);
+  CreateDoor(workers.get());
   std::promise<void> go_on;
   workers->Run([&] { go_on.get_future().wait(); });
   const std::string text(WorkerPool::kLargeBytes, 'a');
@@ -156,7 +153,7 @@ TEST_F(HttpRouterTest, ALargeBodyIsReadByTheWorkers) {
   EXPECT_EQ(later_->status, 200);
 }
 
-TEST_F(HttpRouterTest, AnswersGraphAndModelsByName) {
+TEST_F(TranscodingHandlerTest, AnswersGraphAndModelsByName) {
   EXPECT_FALSE(Post("/v1/graphs/inference_graph:run", R"({"text":"I","details":true})"));
   EXPECT_EQ(endpoint_, "/v1/graphs/{graph}:run");
   FinishGraph();
@@ -168,7 +165,7 @@ TEST_F(HttpRouterTest, AnswersGraphAndModelsByName) {
                           R"("num_tokens":5,"truncated":false}]})");
 }
 
-TEST_F(HttpRouterTest, TellsRunnersErrorsWithTheirCodes) {
+TEST_F(TranscodingHandlerTest, TellsRunnersErrorsWithTheirCodes) {
   struct Case {
     absl::Status error;
     int status;
@@ -195,7 +192,7 @@ TEST_F(HttpRouterTest, TellsRunnersErrorsWithTheirCodes) {
   }
 }
 
-TEST_F(HttpRouterTest, RefusesBadRequestsWithDetails) {
+TEST_F(TranscodingHandlerTest, RefusesBadRequestsWithDetails) {
   const auto reply = Post("/classify_generated_texts?max_length=0", "I", "text/plain");
   ASSERT_TRUE(reply.has_value());
   EXPECT_EQ(reply->status, 400);
@@ -209,29 +206,24 @@ TEST_F(HttpRouterTest, RefusesBadRequestsWithDetails) {
   EXPECT_EQ(Post("/v1/models/gpt2:generate", R"({"text":"\ud800"})")->status, 400);
 }
 
-TEST_F(HttpRouterTest, KnowsItsRoutes) {
+TEST_F(TranscodingHandlerTest, KnowsItsRoutes) {
   EXPECT_EQ(Get("/nowhere")->status, 404);
   EXPECT_EQ(endpoint_, kOtherEndpoint);
-  EXPECT_EQ(Get("/livez/")->status, 404);
   EXPECT_EQ(Get("/%zz")->status, 400);
   const auto wrong_method = Get("/classify_generated_texts");
   EXPECT_EQ(wrong_method->status, 405);
   EXPECT_EQ(FieldOf(*wrong_method, "Allow"), "POST");
-  const auto own = Get("/livez", "POST");
-  EXPECT_EQ(own->status, 405);
-  EXPECT_EQ(FieldOf(*own, "Allow"), "GET, HEAD");
 }
 
-TEST_F(HttpRouterTest, AnswersOptions) {
+TEST_F(TranscodingHandlerTest, AnswersOptions) {
   const auto method = Get("/v1/models/gpt2:generate", "OPTIONS");
   EXPECT_EQ(method->status, 204);
   EXPECT_EQ(FieldOf(*method, "Allow"), "POST, OPTIONS");
-  EXPECT_EQ(FieldOf(*Get("/livez", "OPTIONS"), "Allow"), "GET, HEAD, OPTIONS");
   EXPECT_EQ(Get("*", "OPTIONS")->status, 204);
   EXPECT_EQ(Get("/nowhere", "OPTIONS")->status, 404);
 }
 
-TEST_F(HttpRouterTest, RefusesClientsThatDoNotTakeJson) {
+TEST_F(TranscodingHandlerTest, RefusesClientsThatDoNotTakeJson) {
   const auto ask = [&](std::string accept) {
     return Ask({.method = "POST",
                 .target = "/v1/models/nobody:generate",
@@ -244,53 +236,11 @@ TEST_F(HttpRouterTest, RefusesClientsThatDoNotTakeJson) {
   EXPECT_EQ(ask("application/json"), 404);
 }
 
-TEST_F(HttpRouterTest, ServesHealthAsBentoMlDoes) {
-  for (const char* path : {"/livez", "/healthz", "/readyz"}) {
-    const auto reply = Get(path);
-    EXPECT_EQ(reply->status, 200) << path;
-    EXPECT_EQ(reply->body, "\n") << path;
-    EXPECT_EQ(endpoint_, path);
-  }
-  why_not_ready_ = "Runners are not ready.";
-  EXPECT_EQ(Get("/readyz")->status, 503);
-  EXPECT_EQ(Get("/readyz")->body, "Runners are not ready.");
-  EXPECT_EQ(Get("/livez")->status, 200);
-  why_not_ready_.clear();
-  EXPECT_EQ(Get("/readyz?verbose")->status, 200);
-  router_->SetDraining();
-  EXPECT_EQ(Get("/readyz")->status, 503);
-  EXPECT_EQ(Get("/livez")->status, 200);
-}
-
-TEST_F(HttpRouterTest, ServesMetrics) {
-  metrics_.Start("/x")->Finish(200);
-  const auto reply = Get("/metrics");
-  EXPECT_THAT(reply->content_type, HasSubstr("version=0.0.4"));
-  EXPECT_THAT(reply->body, HasSubstr("bentoml_api_server_request_total{endpoint=\"/x\""));
-}
-
-TEST_F(HttpRouterTest, ServesPages) {
-  for (const char* method : {"GET", "HEAD"}) {
-    const auto page = Get("/?x=1", method);
-    EXPECT_EQ(page->status, 200);
-    EXPECT_EQ(page->content_type, "text/html");
-    EXPECT_EQ(page->body, "<p>");
-    EXPECT_EQ(endpoint_, "/");
-  }
-  const auto cached = Ask(
-      {.method = "GET", .target = "/", .fields = {{"If-None-Match", FieldOf(*Get("/"), "ETag")}}});
-  EXPECT_EQ(cached->status, 304);
-  EXPECT_EQ(cached->body, "");
-  const auto post = Get("/", "POST");
-  EXPECT_EQ(post->status, 405);
-  EXPECT_EQ(FieldOf(*post, "Allow"), "GET, HEAD");
-  EXPECT_EQ(FieldOf(*Get("/", "OPTIONS"), "Allow"), "GET, HEAD, OPTIONS");
-}
-
-TEST_F(HttpRouterTest, AnswersGraphsAtOnce) {
-  EXPECT_FALSE(Get("/v1/graphs/inference_graph"));
+TEST_F(TranscodingHandlerTest, AnswersGraphsAtOnce) {
+  auto reply = Get("/v1/graphs/inference_graph");
+  ASSERT_TRUE(reply.has_value());
   EXPECT_EQ(endpoint_, "/v1/graphs/{graph}");
-  EXPECT_EQ(later_->body,
+  EXPECT_EQ(reply->body,
             R"({"name":"inference_graph","nodes":[)"
             R"({"name":"a","kind":"NODE_KIND_GENERATE","runner":"gpt2","inputs":[],)"
             R"("healthy_replicas":1,"replicas":2,"in_flight":0,"waiting":0,"recent_calls":0,)"
@@ -301,17 +251,18 @@ TEST_F(HttpRouterTest, AnswersGraphsAtOnce) {
             R"({"name":"score","kind":"NODE_KIND_CLASSIFY","runner":"bert","inputs":["a","b"],)"
             R"("healthy_replicas":1,"replicas":2,"in_flight":0,"recent_calls":0,)"
             R"("recent_failures":0,"recent_caller_errors":0}]})");
-  EXPECT_FALSE(Get("/v1/graphs"));
-  EXPECT_THAT(later_->body, HasSubstr(R"({"graphs":[{"name":"inference_graph")"));
+  reply = Get("/v1/graphs");
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_THAT(reply->body, HasSubstr(R"({"graphs":[{"name":"inference_graph")"));
   EXPECT_EQ(Get("/v1/graphs/none")->status, 404);
 }
 
-TEST_F(HttpRouterTest, StartsOnlyWithEveryMethodImplemented) {
-  const MethodRegistry none;
-  const auto router =
-      HttpRouter::Create(*transcoder_, none, registry_, [] { return std::string(); });
-  EXPECT_EQ(router.status().code(), absl::StatusCode::kInternal);
-  EXPECT_THAT(std::string(router.status().message()), HasSubstr("POST /classify_generated_texts"));
+TEST_F(TranscodingHandlerTest, StartsOnlyWithEveryMethodImplemented) {
+  MethodRegistry one;
+  one.Add("chorus.v1.InferenceService.Generate", handler_, &InferenceHandler::Generate);
+  const auto door = TranscodingHandler::Create(one);
+  EXPECT_EQ(door.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(door.status().message()), HasSubstr("POST /classify_generated_texts"));
 }
 
 }  // namespace

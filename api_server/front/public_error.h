@@ -1,17 +1,21 @@
 #pragma once
 
-// Errors as clients may see them, with google.rpc details.
+// Errors as clients may see them: over gRPC, over HTTP, and in streams.
 //
 // Details travel with an absl::Status as payloads whose type URLs are those of google.protobuf.Any;
 // HTTP renders them as JSON, gRPC sends them as google.rpc.Status.
 //
 // Thread safety: free functions without state.
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "api_server/front/http_message.h"
+#include "api_server/transcoding/error_json.h"
 #include "google/rpc/status.pb.h"
+#include "proto/chorus/v1/inference.pb.h"
 
 namespace chorus {
 
@@ -30,5 +34,16 @@ absl::Status ToPublicStatus(const absl::Status& status, std::string_view request
 
 // A public status in the form that gRPC's grpc-status-details-bin has.
 google::rpc::Status ToRpcStatus(const absl::Status& status);
+
+// In the following two `error` is as it came; what clients should not see of it is logged under
+// `request_id`.
+
+// The code, with Retry-After or Allow where they belong; of what is public `to_json` makes the
+// body, in the shape of a protocol, by default AIP-193's.
+HttpReply ToErrorReply(const absl::Status& error, std::string_view request_id,
+                       std::string (*to_json)(const absl::Status& error) = ErrorJson);
+
+// Of a stream, or in the place of a text that could not be had.
+v1::ErrorEvent ToErrorEvent(const absl::Status& error, std::string_view request_id);
 
 }  // namespace chorus

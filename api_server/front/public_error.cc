@@ -1,10 +1,13 @@
-#include "api_server/front/rpc_status.h"
+#include "api_server/front/public_error.h"
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "api_server/graph/graph_run.h"
+#include "api_server/transcoding/http_status.h"
 #include "base/not_finite_error.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
@@ -80,6 +83,32 @@ google::rpc::Status ToRpcStatus(const absl::Status& status) {
     detail->set_value(std::string(payload));
   });
   return result;
+}
+
+HttpReply ToErrorReply(const absl::Status& error, std::string_view request_id,
+                       std::string (*to_json)(const absl::Status& error)) {
+  const absl::Status status = ToPublicStatus(error, request_id);
+  HttpReply reply = {
+      .status = HttpStatus(status), .content_type = "application/json", .body = to_json(status)};
+  if (reply.status == 429 || reply.status == 503) {
+    reply.fields.push_back({"Retry-After", absl::StrCat(absl::ToInt64Seconds(kRetryDelay))});
+  }
+  if (reply.status == 405) reply.fields.push_back({"Allow", AllowHeader(status)});
+  return reply;
+}
+
+v1::ErrorEvent ToErrorEvent(const absl::Status& error, std::string_view request_id) {
+  const absl::Status status = ToPublicStatus(error, request_id);
+  v1::ErrorEvent event;
+  event.set_code(HttpStatus(status));
+  event.set_status(absl::StatusCodeToString(status.code()));
+  event.set_message(std::string(status.message()));
+  event.set_retryable(absl::IsUnavailable(status) || absl::IsResourceExhausted(status));
+  if (const std::optional<FailedNode> node = FailedNodeOf(error)) {
+    event.set_branch(node->name);
+    event.set_stage(node->stage);
+  }
+  return event;
 }
 
 }  // namespace chorus
