@@ -5,13 +5,13 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/json_reader.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
@@ -56,12 +56,6 @@ void NormalizeLineEnds(std::string& text) {
   text.resize(out);
 }
 
-// Where in the text something is wrong, and what.
-struct Problem {
-  size_t at;
-  std::string what;
-};
-
 // A number that JSON has no word for.
 struct NotFinite {
   size_t at = 0;            // Byte of the text.
@@ -70,11 +64,11 @@ struct NotFinite {
 };
 
 // Puts a string of the same size in the place of each such number, so that what follows keeps its
-// line and column. Problem: the text nests too deep.
-std::optional<Problem> TakeNotFinite(std::string& text, std::vector<NotFinite>& taken) {
+// line and column.
+std::vector<NotFinite> TakeNotFinite(std::string& text) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  std::vector<NotFinite> taken;
   size_t num_strings = 0;
-  int depth = 0;
   const auto take = [&](size_t begin, size_t size, double value) {
     text[begin] = text[begin + size - 1] = '"';
     taken.push_back({begin, num_strings++, value});
@@ -93,59 +87,43 @@ std::optional<Problem> TakeNotFinite(std::string& text, std::vector<NotFinite>& 
       for (++i; i < text.size() && text[i] != '"';) i += text[i] == '\\' ? 2 : 1;
       ++i;  // Past its end.
     } else {
-      if (text[i] == '{' || text[i] == '[') ++depth;
-      if (text[i] == '}' || text[i] == ']') --depth;
-      if (depth > kMaxDepth) {
-        return Problem{i, absl::StrCat("nested deeper than ", kMaxDepth, " levels")};
-      }
       ++i;
     }
   }
-  return std::nullopt;
+  taken.push_back({.string_index = SIZE_MAX});  // None that any string comes to.
+  return taken;
 }
 
 // Makes the value event by event, with `not_finite` in the place of strings.
-class ValueMaker : public nlohmann::json_sax<json> {
+class ValueMaker : public JsonReader {
  public:
-  explicit ValueMaker(const std::vector<NotFinite>& not_finite) : next_(not_finite.begin()) {}
+  explicit ValueMaker(const std::vector<NotFinite>& not_finite)
+      : JsonReader({.max_depth = kMaxDepth, .equal_keys = true}), next_(not_finite.begin()) {}
 
   json TakeValue() { return std::move(root_); }
-  const Problem& problem() const { return problem_; }
 
   bool null() override { return Take(nullptr); }
   bool boolean(bool value) override { return Take(value); }
   bool number_integer(int64_t value) override { return Take(value); }
   bool number_unsigned(uint64_t value) override { return Take(value); }
   bool number_float(double value, const std::string&) override { return Take(value); }
-  bool binary(json::binary_t& value) override { return Take(std::move(value)); }
   bool string(std::string& value) override {
     if (next_->string_index != num_strings_++) return Take(std::move(value));
     return Take((next_++)->value);
   }
   bool key(std::string& value) override {
-    if (next_->string_index == num_strings_++) {
-      problem_ = {next_->at, "a key must be a string"};
-      return false;
-    }
+    if (next_->string_index == num_strings_++) return Fail(next_->at, "a key must be a string");
     key_ = std::move(value);
     return true;
   }
-  bool start_object(size_t) override { return Open(json::object()); }
-  bool start_array(size_t) override { return Open(json::array()); }
-  bool end_object() override { return Close(); }
-  bool end_array() override { return Close(); }
-
-  bool parse_error(size_t position, const std::string&,
-                   const nlohmann::detail::exception& exception) override {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong; last read:
-    // 'x'". The last is text of the file.
-    std::string_view what = exception.what();
-    what = what.substr(0, what.find("; last read"));
-    const bool has_place = what.find("parse error at ") != std::string_view::npos;
-    what.remove_prefix(what.find(has_place ? ": " : "] ") + 2);
-    problem_ = {position - 1, std::string(what)};  // It counts what has been read.
-    return false;
+  bool start_object(size_t size) override {
+    return JsonReader::start_object(size) && Open(json::object());
   }
+  bool start_array(size_t size) override {
+    return JsonReader::start_array(size) && Open(json::array());
+  }
+  bool end_object() override { return JsonReader::end_object() && Close(); }
+  bool end_array() override { return JsonReader::end_array() && Close(); }
 
  private:
   bool Take(json value) {
@@ -173,17 +151,7 @@ class ValueMaker : public nlohmann::json_sax<json> {
   json root_;
   std::vector<json*> open_;  // What is being made, from the root down.
   std::string key_;          // Of the next value of an object.
-  Problem problem_ = {};
 };
-
-std::string LineAndColumn(std::string_view text, size_t at) {
-  const std::string_view before = text.substr(0, std::min(at, text.size()));
-  const size_t line_begin = before.rfind('\n') + 1;  // 0 if there is none.
-  int64_t column = 1;
-  for (const char byte : before.substr(line_begin)) column += (byte & 0xC0) != 0x80;
-  return absl::StrCat("line ", 1 + std::count(before.begin(), before.end(), '\n'), ", column ",
-                      column);
-}
 
 }  // namespace
 
@@ -214,15 +182,9 @@ absl::StatusOr<json> ReadModelJson(const std::filesystem::path& path) {
 
 absl::StatusOr<json> ParseModelJson(std::string_view text) {
   std::string bytes(text);
-  std::vector<NotFinite> not_finite;
-  const auto error = [text](const Problem& problem) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(LineAndColumn(text, problem.at), ": ", problem.what));
-  };
-  if (const auto too_deep = TakeNotFinite(bytes, not_finite)) return error(*too_deep);
-  not_finite.push_back({.string_index = SIZE_MAX});  // None that any string comes to.
+  const std::vector<NotFinite> not_finite = TakeNotFinite(bytes);
   ValueMaker maker(not_finite);
-  if (!json::sax_parse(bytes, &maker)) return error(maker.problem());
+  RETURN_IF_ERROR(maker.Read(bytes));
   return maker.TakeValue();
 }
 

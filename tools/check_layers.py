@@ -82,7 +82,7 @@ BASE_USERS = {
     "grpc": ("base/grpc_", "base/health_check"),
     "protobuf": ("base/grpc_request", "base/generation_params"),
     "glog": ("base/grpc_log",),
-    "json": ("base/model_file",),
+    "json": ("base/json_reader", "base/model_file"),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

@@ -12,12 +12,10 @@
 namespace chorus {
 namespace {
 
-// The events of this API have a JSON form, so there is no error.
-template <typename Message>
-std::string Json(const Message& message) {
+std::string Json(const google::protobuf::Message& message) {
   std::string json;
-  const absl::Status status = AppendMessageJson(message, json);
-  return status.ok() ? json : "{}";
+  AppendMessageJson(message, json);
+  return json;
 }
 
 std::string WriteServerSentEvent(const v1::StreamEvent& event) {

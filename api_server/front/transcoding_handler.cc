@@ -102,9 +102,7 @@ HttpReply TranscodingHandler::Render(
     const Route& route, const absl::StatusOr<std::unique_ptr<MethodRegistry::Message>>& result,
     std::string_view request_id) const {
   if (!result.ok()) return ErrorReply(result.status(), request_id);
-  absl::StatusOr<std::string> json = transcoder_->TranslateResponse(route, **result);
-  if (!json.ok()) return ErrorReply(json.status(), request_id);
-  return {.content_type = kJson, .body = *std::move(json)};
+  return {.content_type = kJson, .body = transcoder_->TranslateResponse(route, **result)};
 }
 
 HttpReply TranscodingHandler::ErrorReply(const absl::Status& error,

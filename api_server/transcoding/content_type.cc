@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "api_server/transcoding/quote.h"
+#include "base/quote.h"
 #include "base/string_view.h"
 
 namespace chorus {

@@ -1,6 +1,7 @@
 #include "api_server/transcoding/error_json.h"
 
 #include <google/protobuf/any.pb.h>
+#include <google/protobuf/util/json_util.h>
 
 #include <map>
 
@@ -10,7 +11,6 @@
 #include "absl/strings/string_view.h"
 #include "api_server/transcoding/http_status.h"
 #include "api_server/transcoding/json_writer.h"
-#include "api_server/transcoding/message_to_json.h"
 #include "base/string_view.h"
 
 namespace chorus {
@@ -26,8 +26,12 @@ std::string DetailsJson(const absl::Status& status) {
     google::protobuf::Any any;
     any.set_type_url(std::string(url));
     any.set_value(std::string(payload));
+    google::protobuf::util::JsonPrintOptions options;
+    options.preserve_proto_field_names = true;
     std::string json;
-    if (AppendMessageJson(any, json).ok()) details[any.type_url()] = std::move(json);
+    if (google::protobuf::util::MessageToJsonString(any, &json, options).ok()) {
+      details[any.type_url()] = std::move(json);
+    }
   });
   return absl::StrJoin(details, ",",
                        [](std::string* out, const auto& detail) { out->append(detail.second); });

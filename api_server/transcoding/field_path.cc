@@ -1,9 +1,11 @@
 #include "api_server/transcoding/field_path.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "api_server/transcoding/well_known_types.h"
+#include "api_server/transcoding/scalar_value.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
@@ -37,9 +39,8 @@ FieldPath ResolveFieldPath(const Descriptor& message, std::string_view dotted) {
     const FieldDescriptor* field = FindField(*descriptor, StdView(name));
     if (field == nullptr) return {};
     path.push_back(field);
-    const bool has_fields = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
-                            !field->is_repeated() &&
-                            !GetWellKnownType(*field->message_type()).has_value();
+    const bool has_fields =
+        field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated();
     descriptor = has_fields ? field->message_type() : nullptr;
   }
   return path;
@@ -51,14 +52,15 @@ std::string FieldPathName(const FieldPath& path) {
   });
 }
 
-absl::Status MutableParent(const FieldPath& path, Message& root, Message** parent) {
+absl::Status SetField(const FieldPath& path, std::string_view text, Message& root) {
   Message* message = &root;
   for (size_t i = 0; i + 1 < path.size(); ++i) {
     RETURN_IF_ERROR(CheckAlternatives(*path[i], *message));
     message = message->GetReflection()->MutableMessage(message, path[i]);
   }
   RETURN_IF_ERROR(CheckAlternatives(*path.back(), *message));
-  *parent = message;
+  ASSIGN_OR_RETURN(ScalarValue value, ParseScalarText(*path.back(), text));
+  StoreScalar(*path.back(), std::move(value), *message);
   return absl::OkStatus();
 }
 

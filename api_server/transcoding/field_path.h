@@ -23,17 +23,18 @@ using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
 const google::protobuf::FieldDescriptor* FindField(const google::protobuf::Descriptor& message,
                                                    std::string_view name);
 
-// An empty path when there is no such field, one on the way is not a singular message that has
-// fields of its own in JSON, or the path has more than 32 names.
+// An empty path when there is no such field, one on the way is not a singular message, or the path
+// has more than 32 names.
 FieldPath ResolveFieldPath(const google::protobuf::Descriptor& message, std::string_view dotted);
 
 // The dotted path, with the names of the .proto file.
 std::string FieldPathName(const FieldPath& path);
 
-// The message that holds the path's last field, made where it is not there yet. INVALID_ARGUMENT
-// as CheckAlternatives.
-absl::Status MutableParent(const FieldPath& path, google::protobuf::Message& root,
-                           google::protobuf::Message** parent);
+// Sets the path's last field, no message, or adds to it when it is repeated; the messages that hold
+// it are made where they are not there yet. `text` is held to scalar_value.h. INVALID_ARGUMENT goes
+// on from the field's name.
+absl::Status SetField(const FieldPath& path, std::string_view text,
+                      google::protobuf::Message& root);
 
 // INVALID_ARGUMENT when another member of the field's oneof is set; the message names it, and goes
 // on from the field's name.

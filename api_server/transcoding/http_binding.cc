@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
@@ -101,6 +102,22 @@ absl::Status SetBodies(const HttpRule& rule, HttpBinding& binding) {
   return absl::OkStatus();
 }
 
+// `seen` are the messages that have been looked at.
+absl::Status CheckHasJson(const Descriptor& message, absl::flat_hash_set<const Descriptor*>& seen) {
+  if (!seen.insert(&message).second) return absl::OkStatus();
+  for (int i = 0; i < message.field_count(); ++i) {
+    const FieldDescriptor& field = *message.field(i);
+    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (field.is_map() || field.message_type()->file()->package() == "google.protobuf") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the field ", field.full_name(), " has no JSON here: it is a ",
+                       field.is_map() ? "map" : field.message_type()->full_name()));
+    }
+    RETURN_IF_ERROR(CheckHasJson(*field.message_type(), seen));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<HttpBinding> MakeBinding(const MethodDescriptor& method, const HttpRule& rule) {
   HttpBinding binding;
   binding.method = &method;
@@ -115,6 +132,9 @@ absl::Status AddBindings(const MethodDescriptor& method, std::vector<HttpBinding
   if (method.client_streaming()) {
     return absl::InvalidArgumentError("a client-streaming method has no HTTP form");
   }
+  absl::flat_hash_set<const Descriptor*> seen;
+  RETURN_IF_ERROR(CheckHasJson(*method.input_type(), seen));
+  RETURN_IF_ERROR(CheckHasJson(*method.output_type(), seen));
   const HttpRule& rule = method.options().GetExtension(google::api::http);
   ASSIGN_OR_RETURN(HttpBinding binding, MakeBinding(method, rule));
   bindings.push_back(std::move(binding));

@@ -45,7 +45,8 @@ struct HttpBinding {
 // The bindings of the service's annotated methods, in order of declaration. INVALID_ARGUMENT names
 // the method and what is wrong: a template that does not parse, a variable that is not a singular
 // scalar field of the request, a body or response_body that is not a field, a body that is also
-// in the path, additional_bindings inside additional_bindings, a client-streaming method.
+// in the path, additional_bindings inside additional_bindings, a client-streaming method, a message
+// with a field that has no JSON here: a map, or one of google.protobuf's own messages.
 absl::StatusOr<std::vector<HttpBinding>> GetHttpBindings(
     const google::protobuf::ServiceDescriptor& service);
 

@@ -1,173 +1,234 @@
 #include "api_server/transcoding/json_to_message.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api_server/transcoding/quote.h"
 #include "api_server/transcoding/scalar_value.h"
-#include "api_server/transcoding/well_known_types.h"
+#include "base/json_reader.h"
 #include "base/near_name.h"
-#include "base/status_macros.h"
+#include "base/quote.h"
 #include "base/string_view.h"
 
 namespace chorus {
 
+using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 namespace {
 
-// Walks the JSON and the message side by side; `place_` says where for the messages. JSON nests to
-// a bounded depth, and so does this.
-class Walk {
+constexpr JsonRules kRules = {.max_depth = 100, .equal_keys = false};
+
+absl::Status InvalidJson(const absl::Status& status) {
+  return absl::InvalidArgumentError(absl::StrCat("invalid JSON at ", status.message()));
+}
+
+class MessageMaker final : public JsonReader {
  public:
-  explicit Walk(std::string_view what, const std::vector<FieldPath>& given = {})
-      : what_(what), given_(given) {}
-
-  absl::Status Object(const JsonValue& json, Message& message) {
-    if (json.kind() != JsonValue::Kind::kObject) {
-      return Error(absl::StrCat("must be a JSON object: ", DescribeJson(json)));
-    }
-    absl::flat_hash_set<const FieldDescriptor*> seen;
-    const JsonValue::Range members = json.children();
-    for (auto it = members.begin(); it != members.end(); ++it) {
-      const std::string name = (*it).string();
-      ++it;
-      const FieldDescriptor* field = FindField(*message.GetDescriptor(), name);
-      if (field == nullptr) return UnknownField(name, *message.GetDescriptor());
-      if (!seen.insert(field).second) {
-        return Error(absl::StrCat("has the field ", field->name(), " twice, as ", field->name(),
-                                  " and as ", field->json_name()));
-      }
-      RETURN_IF_ERROR(Field(*it, *field, message));
-    }
-    return absl::OkStatus();
+  // Of the whole message, or with `field` of that field of it.
+  MessageMaker(Message& message, const FieldDescriptor* field, const std::vector<FieldPath>& given)
+      : JsonReader(kRules), message_(message), given_(given) {
+    if (field != nullptr) open_.push_back({.message = &message, .field = field});
   }
 
-  absl::Status Field(const JsonValue& json, const FieldDescriptor& field, Message& message) {
-    if (json.kind() == JsonValue::Kind::kNull && !TakesNull(field)) return absl::OkStatus();
-    const Inside inside(*this, absl::StrCat(place_.empty() ? "" : ".", field.name()));
-    if (const absl::Status status = CheckAlternatives(field, message); !status.ok()) {
-      return Error(StdView(status.message()));
-    }
-    if (field.is_map()) return Map(json, field, message);
-    if (field.is_repeated()) return Array(json, field, message);
-    return Single(json, field, message);
+  absl::Status Make(std::string_view json) {
+    const absl::Status status = Read(json);
+    if (!refusal_.ok()) return refusal_;
+    return status.ok() ? status : InvalidJson(status);
   }
+
+  bool null() override {
+    const bool is_member = !open_.empty() && !open_.back().is_array;
+    return is_member || (Enter(Shape::kScalar, "null") && RefuseKind("null"));
+  }
+  bool boolean(bool value) override {
+    const char* text = value ? "true" : "false";
+    if (!Enter(Shape::kScalar, text)) return false;
+    return field().cpp_type() == FieldDescriptor::CPPTYPE_BOOL ? Store(value) : RefuseKind(text);
+  }
+  bool number_integer(int64_t value) override { return Number(absl::StrCat(value)); }
+  bool number_unsigned(uint64_t value) override { return Number(absl::StrCat(value)); }
+  bool number_float(double, const std::string& literal) override { return Number(literal); }
+  bool string(std::string& value) override {
+    if (!Enter(Shape::kScalar, QuoteForMessage(value))) return false;
+    if (field().type() == FieldDescriptor::TYPE_STRING) return Store(std::move(value));
+    if (field().cpp_type() != FieldDescriptor::CPPTYPE_BOOL) {
+      return Store(ParseScalarText(field(), value));
+    }
+    return RefuseKind(QuoteForMessage(value));  // "true" in quotes is not a truth value.
+  }
+
+  bool start_object(size_t size) override {
+    if (!JsonReader::start_object(size) || !Enter(Shape::kObject, "an object")) return false;
+    Message* child = &message_;
+    if (!open_.empty()) {
+      Message& parent = *open_.back().message;
+      const Reflection& reflection = *parent.GetReflection();
+      child = field().is_repeated() ? reflection.AddMessage(&parent, &field())
+                                    : reflection.MutableMessage(&parent, &field());
+    }
+    open_.push_back({.message = child});
+    return true;
+  }
+
+  bool key(std::string& name) override {
+    if (!JsonReader::key(name)) return false;
+    Open& object = open_.back();
+    object.field = nullptr;
+    const Descriptor& type = *object.message->GetDescriptor();
+    const FieldDescriptor* found = FindField(type, name);
+    if (found == nullptr) return RefuseName(name, type);
+    if (!object.seen.insert(found).second) {
+      return Refuse(absl::StrCat("has the field ", found->name(), " twice, as ", found->name(),
+                                 " and as ", found->json_name()));
+    }
+    if (IsGiven(*found)) {
+      refusal_ = absl::InvalidArgumentError(absl::StrCat("the body must not have the field ",
+                                                         PlaceOf(*found), ": the path gives it"));
+      return false;
+    }
+    object.field = found;
+    return true;
+  }
+
+  bool start_array(size_t size) override {
+    if (!JsonReader::start_array(size) || !Enter(Shape::kArray, "an array")) return false;
+    open_.push_back({.message = open_.back().message, .field = &field(), .is_array = true});
+    return true;
+  }
+
+  bool end_object() override { return Close(); }
+  bool end_array() override { return Close(); }
 
  private:
-  // The place of something inside the present one, while it lives.
-  class Inside {
-   public:
-    Inside(Walk& walk, const std::string& step) : walk_(walk), outside_(walk.place_.size()) {
-      walk_.place_ += step;
-    }
-    ~Inside() { walk_.place_.resize(outside_); }
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
+  enum class Shape { kScalar, kObject, kArray };
 
-   private:
-    Walk& walk_;
-    const size_t outside_;
+  // An object or an array that has begun.
+  struct Open {
+    Message* message;                        // The object's; that which has the array.
+    const FieldDescriptor* field = nullptr;  // Of the present member; of the array.
+    bool is_array = false;
+    int index = -1;                                         // Of the array's present element.
+    absl::flat_hash_set<const FieldDescriptor*> seen = {};  // Of the object.
   };
 
-  static bool TakesNull(const FieldDescriptor& field) {
-    if (field.is_repeated()) return false;
-    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return false;
-    return GetWellKnownType(*field.message_type()) == WellKnownType::kValue;
+  // That the next value is of.
+  const FieldDescriptor& field() const { return *open_.back().field; }
+
+  // A value begins, which messages call `shown`. Refuses one that is not of the field's shape.
+  bool Enter(Shape shape, std::string_view shown) {
+    if (open_.empty()) return shape == Shape::kObject || RefuseObject(shown);
+    if (open_.back().is_array) {
+      ++open_.back().index;
+    } else if (const auto status = CheckAlternatives(field(), *open_.back().message);
+               !status.ok()) {
+      return Refuse(StdView(status.message()));
+    }
+    if (field().is_repeated() && !open_.back().is_array) {
+      return shape == Shape::kArray ||
+             Refuse(
+                 absl::StrCat("must be an array: ", AbslView(shown),
+                              shape == Shape::kScalar ? "; write one entry in brackets too" : ""));
+    }
+    if (field().cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      return shape == Shape::kObject || RefuseObject(shown);
+    }
+    return shape == Shape::kScalar || RefuseKind(shown);
   }
 
-  // One value; of a repeated field, one more element.
-  absl::Status Single(const JsonValue& json, const FieldDescriptor& field, Message& message) {
-    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-      auto value = ParseScalarJson(field, json);
-      if (!value.ok()) return Error(StdView(value.status().message()));
-      StoreScalar(field, *std::move(value), message);
-      return absl::OkStatus();
-    }
-    const Reflection& reflection = *message.GetReflection();
-    Message& child = field.is_repeated() ? *reflection.AddMessage(&message, &field)
-                                         : *reflection.MutableMessage(&message, &field);
-    const std::optional<WellKnownType> type = GetWellKnownType(*child.GetDescriptor());
-    if (!type.has_value()) return Object(json, child);
-    const absl::Status status = ParseWellKnownJson(*type, json, child);
-    return status.ok() ? status : Error(StdView(status.message()));
+  bool Close() {
+    open_.pop_back();
+    return JsonReader::end_object();
   }
 
-  absl::Status Array(const JsonValue& json, const FieldDescriptor& field, Message& message) {
-    if (json.kind() != JsonValue::Kind::kArray) {
-      const bool may_be_entry = json.kind() != JsonValue::Kind::kObject;
-      return Error(absl::StrCat("must be an array: ", DescribeJson(json),
-                                may_be_entry ? "; write one entry in brackets too" : ""));
-    }
-    int index = 0;
-    for (const JsonValue element : json.children()) {
-      const Inside inside(*this, absl::StrCat("[", index++, "]"));
-      RETURN_IF_ERROR(Single(element, field, message));
-    }
-    return absl::OkStatus();
+  bool Number(const std::string& literal) {
+    return Enter(Shape::kScalar, literal.substr(0, 64)) &&
+           Store(ParseScalarNumber(field(), literal));
   }
 
-  absl::Status Map(const JsonValue& json, const FieldDescriptor& field, Message& message) {
-    if (json.kind() != JsonValue::Kind::kObject) {
-      return Error(absl::StrCat("must be a JSON object: ", DescribeJson(json)));
-    }
-    const FieldDescriptor& key_field = *field.message_type()->map_key();
-    const FieldDescriptor& value_field = *field.message_type()->map_value();
-    const JsonValue::Range members = json.children();
-    for (auto it = members.begin(); it != members.end(); ++it) {
-      const std::string name = (*it).string();
-      ++it;
-      const Inside inside(*this, absl::StrCat("[", QuoteForMessage(name), "]"));
-      auto key = ParseScalarText(key_field, name);
-      if (!key.ok()) return Error(absl::StrCat("has a bad key: it ", key.status().message()));
-      Message* entry = message.GetReflection()->AddMessage(&message, &field);
-      StoreScalar(key_field, *std::move(key), *entry);
-      RETURN_IF_ERROR(Single(*it, value_field, *entry));
-    }
-    return absl::OkStatus();
+  bool Store(absl::StatusOr<ScalarValue> value) {
+    if (!value.ok()) return Refuse(StdView(value.status().message()));
+    StoreScalar(field(), *std::move(value), *open_.back().message);
+    return true;
   }
 
-  absl::Status UnknownField(std::string_view name, const google::protobuf::Descriptor& type) const {
+  // Whether the path gives that field of the innermost object.
+  bool IsGiven(const FieldDescriptor& member) const {
+    return std::any_of(given_.begin(), given_.end(), [&](const FieldPath& path) {
+      return path.back() == &member && FieldPathName(path) == PlaceOf(member);
+    });
+  }
+
+  bool RefuseName(std::string_view name, const Descriptor& type) {
+    const std::string place = Place();
     std::vector<std::string> names;
     for (int i = 0; i < type.field_count(); ++i) {
-      const FieldPath path = {type.field(i)};
-      if (!place_.empty() || std::find(given_.begin(), given_.end(), path) == given_.end()) {
-        names.push_back(type.field(i)->name());
-      }
+      if (!IsGiven(*type.field(i))) names.push_back(type.field(i)->name());
     }
     const std::string near = NearName(name, names);
-    return absl::InvalidArgumentError(absl::StrCat(
-        "unknown field ", QuoteForMessage(name), " in ", place_.empty() ? what_ : place_,
+    refusal_ = absl::InvalidArgumentError(absl::StrCat(
+        "unknown field ", QuoteForMessage(name), " in ", place.empty() ? "the body" : place,
         near.empty() ? "" : absl::StrCat(" (did you mean ", near, "?)"), ", which takes ",
         names.empty() ? "none" : absl::StrJoin(names, ", ")));
+    return false;
+  }
+  bool RefuseObject(std::string_view shown) {
+    return Refuse(absl::StrCat("must be a JSON object: ", AbslView(shown)));
+  }
+  bool RefuseKind(std::string_view shown) {
+    return Refuse(StdView(WrongKind(field(), shown).message()));
+  }
+  bool Refuse(std::string_view what) {
+    const std::string place = Place();
+    refusal_ = absl::InvalidArgumentError(
+        absl::StrCat(place.empty() ? "the body" : place, " ", AbslView(what)));
+    return false;
   }
 
-  absl::Status Error(std::string_view what) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(place_.empty() ? what_ : place_, " ", AbslView(what)));
+  // Where the present value is: "inners[1].name"; empty for the whole.
+  std::string Place() const {
+    std::string place;
+    for (const Open& open : open_) {
+      if (open.is_array) {
+        absl::StrAppend(&place, "[", open.index, "]");
+      } else if (open.field != nullptr) {
+        absl::StrAppend(&place, place.empty() ? "" : ".", open.field->name());
+      }
+    }
+    return place;
   }
 
-  const std::string what_;
-  const std::vector<FieldPath> given_;  // Of the outermost message.
-  std::string place_;
+  std::string PlaceOf(const FieldDescriptor& member) const {
+    const std::string place = Place();
+    return absl::StrCat(place, place.empty() ? "" : ".", member.name());
+  }
+
+  Message& message_;
+  const std::vector<FieldPath>& given_;
+  std::vector<Open> open_;  // From the whole down to where the next value belongs.
+  absl::Status refusal_;    // What the message does not take.
 };
 
 }  // namespace
 
-absl::Status JsonToMessage(const JsonValue& json, std::string_view what, Message& message,
-                           const std::vector<FieldPath>& given) {
-  return Walk(what, given).Object(json, message);
+absl::Status CheckJson(std::string_view json) {
+  const absl::Status status = JsonReader(kRules).Read(json);
+  return status.ok() ? status : InvalidJson(status);
 }
 
-absl::Status JsonToField(const JsonValue& json, const FieldDescriptor& field, Message& message) {
-  return Walk(field.name()).Field(json, field, message);
+absl::Status JsonToMessage(std::string_view json, Message& message,
+                           const std::vector<FieldPath>& given) {
+  return MessageMaker(message, nullptr, given).Make(json);
+}
+
+absl::Status JsonToField(std::string_view json, const FieldDescriptor& field, Message& message,
+                         const std::vector<FieldPath>& given) {
+  return MessageMaker(message, &field, given).Make(json);
 }
 
 }  // namespace chorus

@@ -1,11 +1,7 @@
 #include "api_server/transcoding/message_to_json.h"
 
-#include <optional>
-
 #include "api_server/transcoding/json_writer.h"
 #include "api_server/transcoding/scalar_value.h"
-#include "api_server/transcoding/well_known_types.h"
-#include "base/status_macros.h"
 
 namespace chorus {
 
@@ -17,52 +13,22 @@ using google::protobuf::Reflection;
 namespace {
 
 // One value; `index` is -1 for a singular field.
-absl::Status AppendValue(const FieldDescriptor& field, const Message& message, int index,
-                         std::string& json) {
+void AppendValue(const FieldDescriptor& field, const Message& message, int index,
+                 std::string& json) {
   if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
     AppendScalarJson(field, message, index, json);
-    return absl::OkStatus();
+    return;
   }
   const Reflection& reflection = *message.GetReflection();
-  return AppendMessageJson(index < 0 ? reflection.GetMessage(message, &field)
-                                     : reflection.GetRepeatedMessage(message, &field, index),
-                           json);
-}
-
-// A map's keys are always strings.
-void AppendKey(const FieldDescriptor& key, const Message& entry, std::string& json) {
-  std::string text;
-  AppendScalarJson(key, entry, /*index=*/-1, text);
-  json += text.starts_with('"') ? text : '"' + text + '"';
-  json += ':';
-}
-
-absl::Status AppendRepeated(const FieldDescriptor& field, const Message& message,
-                            std::string& json) {
-  const Reflection& reflection = *message.GetReflection();
-  const bool is_map = field.is_map();
-  json += is_map ? '{' : '[';
-  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
-    if (i > 0) json += ',';
-    if (!is_map) {
-      RETURN_IF_ERROR(AppendValue(field, message, i, json));
-      continue;
-    }
-    const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
-    AppendKey(*field.message_type()->map_key(), entry, json);
-    RETURN_IF_ERROR(AppendValue(*field.message_type()->map_value(), entry, /*index=*/-1, json));
-  }
-  json += is_map ? '}' : ']';
-  return absl::OkStatus();
+  AppendMessageJson(index < 0 ? reflection.GetMessage(message, &field)
+                              : reflection.GetRepeatedMessage(message, &field, index),
+                    json);
 }
 
 }  // namespace
 
-absl::Status AppendMessageJson(const Message& message, std::string& json) {
+void AppendMessageJson(const Message& message, std::string& json) {
   const Descriptor& descriptor = *message.GetDescriptor();
-  if (const std::optional<WellKnownType> type = GetWellKnownType(descriptor)) {
-    return AppendWellKnownJson(*type, message, json);
-  }
   json += '{';
   bool first = true;
   for (int i = 0; i < descriptor.field_count(); ++i) {
@@ -72,21 +38,26 @@ absl::Status AppendMessageJson(const Message& message, std::string& json) {
     first = false;
     AppendJsonString(field.name(), json);
     json += ':';
-    RETURN_IF_ERROR(AppendFieldJson(field, message, json));
+    AppendFieldJson(field, message, json);
   }
   json += '}';
-  return absl::OkStatus();
 }
 
-absl::Status AppendFieldJson(const FieldDescriptor& field, const Message& message,
-                             std::string& json) {
-  if (field.is_repeated()) return AppendRepeated(field, message, json);
-  const bool is_message = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-  if (is_message && !message.GetReflection()->HasField(message, &field)) {
+void AppendFieldJson(const FieldDescriptor& field, const Message& message, std::string& json) {
+  const Reflection& reflection = *message.GetReflection();
+  if (field.is_repeated()) {
+    json += '[';
+    for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+      if (i > 0) json += ',';
+      AppendValue(field, message, i, json);
+    }
+    json += ']';
+  } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+             !reflection.HasField(message, &field)) {
     json += "null";
-    return absl::OkStatus();
+  } else {
+    AppendValue(field, message, /*index=*/-1, json);
   }
-  return AppendValue(field, message, /*index=*/-1, json);
 }
 
 }  // namespace chorus

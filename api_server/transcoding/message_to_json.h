@@ -8,8 +8,6 @@
 // list or a false where there is one. 64-bit integers are strings, doubles have the fewest digits
 // that read back the same, text is escaped only where JSON must.
 //
-// Errors: INTERNAL when a google.protobuf message in it has no JSON (well_known_types.h).
-//
 // Thread safety: free functions without state.
 
 #include <google/protobuf/descriptor.h>
@@ -17,15 +15,13 @@
 
 #include <string>
 
-#include "absl/status/status.h"
-
 namespace chorus {
 
-// Writes after what is in `json`, which is cut off mid-way on an error.
-absl::Status AppendMessageJson(const google::protobuf::Message& message, std::string& json);
+// Writes after what is in `json`.
+void AppendMessageJson(const google::protobuf::Message& message, std::string& json);
 
 // The value of one field; `null` for a singular message that is not set.
-absl::Status AppendFieldJson(const google::protobuf::FieldDescriptor& field,
-                             const google::protobuf::Message& message, std::string& json);
+void AppendFieldJson(const google::protobuf::FieldDescriptor& field,
+                     const google::protobuf::Message& message, std::string& json);
 
 }  // namespace chorus

@@ -1,7 +1,6 @@
 #include "api_server/transcoding/query_parser.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -11,10 +10,8 @@
 #include "absl/strings/str_split.h"
 #include "api_server/transcoding/field_path.h"
 #include "api_server/transcoding/percent_encoding.h"
-#include "api_server/transcoding/quote.h"
-#include "api_server/transcoding/scalar_value.h"
-#include "api_server/transcoding/well_known_types.h"
 #include "base/near_name.h"
+#include "base/quote.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
@@ -29,14 +26,8 @@ namespace {
 // A body may be long, and each of its pairs costs a look at every field.
 constexpr size_t kMaxFormPairs = 256;
 
-enum class Shape { kScalar, kTextualMessage, kOtherMessage };
-
-// What a parameter of the field would be; maps and repeated messages are kOtherMessage.
-Shape GetShape(const FieldDescriptor& field) {
-  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return Shape::kScalar;
-  const std::optional<WellKnownType> type = GetWellKnownType(*field.message_type());
-  return type.has_value() && IsTextual(*type) && !field.is_repeated() ? Shape::kTextualMessage
-                                                                      : Shape::kOtherMessage;
+bool IsMessage(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
 }
 
 // A name as programs give them to the entries of a dictionary.
@@ -64,9 +55,9 @@ class Leaves {
       const FieldDescriptor& field = *message.field(i);
       if (&field == binding_.body_field) continue;
       path_.push_back(&field);
-      if (GetShape(field) != Shape::kOtherMessage) {
+      if (!IsMessage(field)) {
         if (!IsPathVariable(path_, binding_)) names_.push_back(FieldPathName(path_));
-      } else if (!field.is_repeated() && !GetWellKnownType(*field.message_type()).has_value()) {
+      } else if (!field.is_repeated()) {
         Add(*field.message_type());
       }
       path_.pop_back();
@@ -91,19 +82,6 @@ std::vector<absl::string_view> SplitPairs(std::string_view text) {
 }
 
 Pair SplitPair(absl::string_view pair) { return absl::StrSplit(pair, absl::MaxSplits('=', 1)); }
-
-absl::Status SetParameter(const FieldPath& path, std::string_view value, Message& message) {
-  Message* parent = nullptr;
-  RETURN_IF_ERROR(MutableParent(path, message, &parent));
-  const FieldDescriptor& field = *path.back();
-  if (GetShape(field) == Shape::kTextualMessage) {
-    Message& child = *parent->GetReflection()->MutableMessage(parent, &field);
-    return ParseWellKnownText(*GetWellKnownType(*field.message_type()), value, child);
-  }
-  ASSIGN_OR_RETURN(ScalarValue scalar, ParseScalarText(field, value));
-  StoreScalar(field, std::move(scalar), *parent);
-  return absl::OkStatus();
-}
 
 // Sets a message's fields from the pairs of the query, and of a form in the body.
 class Parameters {
@@ -164,7 +142,7 @@ class Parameters {
       return absl::InvalidArgumentError(
           absl::StrCat("the ", what(), " ", field, " must be given once"));
     }
-    const absl::Status status = SetParameter(path, value, message_);
+    const absl::Status status = SetField(path, value, message_);
     if (status.ok()) return status;
     return absl::InvalidArgumentError(absl::StrCat(what(), " ", field, " ", status.message()));
   }
@@ -182,7 +160,7 @@ class Parameters {
       return not_allowed(absl::StrCat("the body gives ", path.front()->name()));
     }
     if (IsPathVariable(path, binding_)) return not_allowed("the path gives it");
-    if (GetShape(*path.back()) == Shape::kOtherMessage) {
+    if (IsMessage(*path.back())) {
       return not_allowed("the field is a message, whose fields are named one by one");
     }
     return path;

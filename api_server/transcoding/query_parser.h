@@ -4,8 +4,7 @@
 //
 // A query string is application/x-www-form-urlencoded: pairs between `&`, `+` is a space. A name is
 // a field path such as "sub.max_length", in the .proto's spelling or in camel case. A repeated
-// field may be named often and keeps the order. Values are spelt as scalar_value.h says; a
-// Duration, Timestamp, FieldMask or wrapper as its JSON without the quotes.
+// field may be named often and keeps the order. Values are spelt as scalar_value.h says.
 //
 // A form in a body has the same syntax.
 //

@@ -8,11 +8,10 @@
 #include "absl/types/span.h"
 #include "api_server/transcoding/content_type.h"
 #include "api_server/transcoding/http_status.h"
-#include "api_server/transcoding/json_parser.h"
 #include "api_server/transcoding/json_to_message.h"
 #include "api_server/transcoding/query_parser.h"
-#include "api_server/transcoding/quote.h"
 #include "api_server/transcoding/scalar_value.h"
+#include "base/quote.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
@@ -64,87 +63,53 @@ std::string_view WithoutByteOrderMark(std::string_view text) {
   return text.substr(text.starts_with(kMark) ? kMark.size() : 0);
 }
 
-// Whether the object has a member for the field at `path`, counted from the object's own message.
-bool NamesField(const JsonValue& json, absl::Span<const FieldDescriptor* const> path) {
-  if (json.kind() != JsonValue::Kind::kObject) return false;
-  for (const std::string_view name : {path.front()->name(), path.front()->json_name()}) {
-    const std::optional<JsonValue> member = json.Find(name);
-    if (member.has_value() && (path.size() == 1 || NamesField(*member, path.subspan(1)))) {
-      return true;
-    }
-  }
-  return false;
-}
-
-// The path and the body must not give the same field. `json` is the value of the body's field, or
-// of the whole message.
-absl::Status CheckPathConflicts(const JsonValue& json, const HttpBinding& binding) {
-  for (const FieldPath& variable : binding.variables) {
-    absl::Span<const FieldDescriptor* const> path(variable);
-    if (binding.body == HttpBinding::Body::kField) {
-      if (path.front() != binding.body_field) continue;
-      path.remove_prefix(1);
-    }
-    if (NamesField(json, path)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the body must not have the field ", FieldPathName(variable), ": the path gives it"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SetJsonBody(std::string_view body, const HttpBinding& binding, Message& message) {
   if (body.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the body is empty: ", binding.name(), " takes JSON"));
   }
-  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(WithoutByteOrderMark(body)));
-  RETURN_IF_ERROR(CheckPathConflicts(document.root(), binding));
   if (binding.body == HttpBinding::Body::kWhole) {
-    return JsonToMessage(document.root(), "the body", message, binding.variables);
+    return JsonToMessage(body, message, binding.variables);
   }
-  return JsonToField(document.root(), *binding.body_field, message);
-}
-
-std::string_view KindName(JsonValue::Kind kind) {
-  switch (kind) {
-    case JsonValue::Kind::kNull:
-      return "null";
-    case JsonValue::Kind::kFalse:
-    case JsonValue::Kind::kTrue:
-      return "a truth value";
-    case JsonValue::Kind::kNumber:
-      return "a number";
-    case JsonValue::Kind::kString:
-      return "a string";
-    case JsonValue::Kind::kArray:
-      return "an array";
-    case JsonValue::Kind::kObject:
-      return "an object";
-  }
-  return "";
-}
-
-// A string or bytes field from a JSON string. People send the object of all fields here first, so
-// the message points at the route that takes it.
-absl::Status SetJsonText(std::string_view body, const HttpBinding& binding, Message& message) {
-  ASSIGN_OR_RETURN(const JsonDocument document, ParseJson(WithoutByteOrderMark(body)));
-  const JsonValue::Kind kind = document.root().kind();
-  if (kind == JsonValue::Kind::kString) {
-    return JsonToField(document.root(), *binding.body_field, message);
-  }
-  std::string error = absl::StrCat("the body must be a JSON string, the field ",
-                                   binding.body_field->name(), ", not ", AbslView(KindName(kind)));
-  if (kind == JsonValue::Kind::kObject && !binding.json_object_routes.empty()) {
-    absl::StrAppend(&error, "; JSON objects go to ",
-                    absl::StrJoin(binding.json_object_routes, " or "));
-  }
-  return absl::InvalidArgumentError(error);
+  return JsonToField(body, *binding.body_field, message, binding.variables);
 }
 
 // Without white space at its ends.
 std::string_view Stripped(std::string_view text) {
   return StdView(absl::StripAsciiWhitespace(AbslView(text)));
+}
+
+// What a JSON value is that begins so and is no string.
+std::string_view KindName(char first) {
+  switch (first) {
+    case '{':
+      return "an object";
+    case '[':
+      return "an array";
+    case 't':
+    case 'f':
+      return "a truth value";
+    case 'n':
+      return "null";
+    default:
+      return "a number";
+  }
+}
+
+// A string or bytes field from a JSON string. People send the object of all fields here first, so
+// the message points at the route that takes it.
+absl::Status SetJsonText(std::string_view body, const HttpBinding& binding, Message& message) {
+  const std::string_view json = Stripped(WithoutByteOrderMark(body));
+  if (json.starts_with('"')) return JsonToField(body, *binding.body_field, message);
+  RETURN_IF_ERROR(CheckJson(body));
+  std::string error =
+      absl::StrCat("the body must be a JSON string, the field ", binding.body_field->name(),
+                   ", not ", AbslView(KindName(json.front())));
+  if (json.starts_with('{') && !binding.json_object_routes.empty()) {
+    absl::StrAppend(&error, "; JSON objects go to ",
+                    absl::StrJoin(binding.json_object_routes, " or "));
+  }
+  return absl::InvalidArgumentError(error);
 }
 
 // Whether it begins as an object, {"name":, also in the quotes of other languages, and ends as one.
@@ -161,8 +126,8 @@ bool LooksLikeJsonObject(std::string_view text) {
 absl::Status CheckIsNoJsonObject(std::string_view body, const HttpBinding& binding) {
   const std::string_view text = Stripped(body);
   if (!text.starts_with('{')) return absl::OkStatus();
-  const absl::StatusOr<JsonDocument> document = ParseJson(text);
-  if (!document.ok() && !LooksLikeJsonObject(text)) return absl::OkStatus();
+  const absl::Status json = CheckJson(text);
+  if (!json.ok() && !LooksLikeJsonObject(text)) return absl::OkStatus();
   const std::string routes =
       binding.json_object_routes.empty()
           ? ""
@@ -171,7 +136,7 @@ absl::Status CheckIsNoJsonObject(std::string_view body, const HttpBinding& bindi
       "the body is a JSON object, which ", binding.name(), " would take as the text: send it ",
       routes, "with the header Content-Type: application/json, or here with Content-Type: ",
       AbslView(kText), " if the text is meant",
-      document.ok() ? "" : absl::StrCat("; as JSON it is broken: ", document.status().message())));
+      json.ok() ? "" : absl::StrCat("; as JSON it is broken: ", json.message())));
 }
 
 absl::Status SetBytesBody(const RequestParts& parts, const HttpBinding& binding, Message& message) {
@@ -231,22 +196,13 @@ absl::Status SetBodyAndQuery(const RequestParts& parts, const HttpBinding& bindi
   return ParseQuery(parts.query, binding, message);
 }
 
-absl::Status SetVariable(const FieldPath& path, std::string_view value, Message& message) {
-  Message* parent = nullptr;
-  RETURN_IF_ERROR(MutableParent(path, message, &parent));
-  ASSIGN_OR_RETURN(ScalarValue scalar, ParseScalarText(*path.back(), value));
-  StoreScalar(*path.back(), std::move(scalar), *parent);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status TranslateRequest(const HttpBinding& binding, const RequestParts& parts,
                               Message& message) {
   RETURN_IF_ERROR(SetBodyAndQuery(parts, binding, message));
   for (size_t i = 0; i < binding.variables.size(); ++i) {
-    const absl::Status status =
-        SetVariable(binding.variables[i], parts.variable_values[i], message);
+    const absl::Status status = SetField(binding.variables[i], parts.variable_values[i], message);
     if (!status.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat("the path's ", FieldPathName(binding.variables[i]), " ", status.message()));

@@ -8,14 +8,14 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/charconv.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "api_server/transcoding/json_parser.h"
 #include "api_server/transcoding/json_writer.h"
-#include "api_server/transcoding/quote.h"
+#include "base/quote.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
@@ -57,7 +57,6 @@ std::optional<Int> ParseDecimal(std::string_view text) {
 template <typename Int>
 std::optional<Int> ParseWithExponent(std::string_view text) {
   constexpr double kLargest = 9007199254740992.0;  // 2^53
-  if (ScanJsonNumber(text) != text.size()) return std::nullopt;
   double number = 0;
   absl::from_chars(text.data(), text.data() + text.size(), number);  // The largest, if too large.
   if (std::trunc(number) != number || std::abs(number) > kLargest) return std::nullopt;
@@ -78,14 +77,28 @@ absl::StatusOr<ScalarValue> ParseInteger(const NumberText& number) {
                 asks_default ? number.shown + "; leave it out for the default" : number.shown);
 }
 
+bool BeginsWithDigit(std::string_view text) {
+  return !text.empty() && absl::ascii_isdigit(static_cast<unsigned char>(text.front()));
+}
+
+// False for what from_chars() takes beside JSON's numbers: "nan", "0x1", "01", ".5", "5.".
+bool LooksLikeJsonNumber(std::string_view text) {
+  if (text.find_first_not_of("-+.0123456789eE") != std::string_view::npos) return false;
+  text.remove_prefix(text.starts_with('-') ? 1 : 0);
+  if (!BeginsWithDigit(text)) return false;
+  if (text.front() == '0' && BeginsWithDigit(text.substr(1))) return false;
+  const size_t point = text.find('.');
+  return point == std::string_view::npos || BeginsWithDigit(text.substr(point + 1));
+}
+
 template <typename Float>
 absl::StatusOr<ScalarValue> ParseFloat(const NumberText& number) {
   const std::string_view text = number.text;
-  if (text.empty() || ScanJsonNumber(text) != text.size()) {
-    return MustBe("a number", number.shown);
-  }
   Float value = 0;
   const auto result = absl::from_chars(text.data(), text.data() + text.size(), value);
+  if (!LooksLikeJsonNumber(text) || result.ptr != text.data() + text.size()) {
+    return MustBe("a number", number.shown);
+  }
   // Out of range is also what is too small, which becomes 0 or the smallest number.
   const bool too_large = result.ec == std::errc::result_out_of_range && std::abs(value) > 1;
   if (!too_large) return ScalarValue(value);
@@ -161,9 +174,7 @@ bool IsText(const FieldDescriptor& field) {
 
 // By name; a number that has none as a number.
 void AppendEnum(const EnumDescriptor& type, int number, std::string& json) {
-  if (type.full_name() == "google.protobuf.NullValue") {
-    json += "null";
-  } else if (const EnumValueDescriptor* value = type.FindValueByNumber(number)) {
+  if (const EnumValueDescriptor* value = type.FindValueByNumber(number)) {
     AppendJsonString(value->name(), json);
   } else {
     absl::StrAppend(&json, number);
@@ -187,22 +198,14 @@ absl::StatusOr<ScalarValue> ParseScalarText(const FieldDescriptor& field, std::s
   return ParseNumber(field, {text, QuoteForMessage(text), /*may_have_exponent=*/false});
 }
 
-absl::StatusOr<ScalarValue> ParseScalarJson(const FieldDescriptor& field, const JsonValue& json) {
-  const bool is_bool = field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL;
-  switch (json.kind()) {
-    case JsonValue::Kind::kString:
-      if (is_bool) break;  // "true" in quotes is not a truth value.
-      return ParseScalarText(field, json.string());
-    case JsonValue::Kind::kTrue:
-    case JsonValue::Kind::kFalse:
-      if (!is_bool) break;
-      return json.kind() == JsonValue::Kind::kTrue;
-    case JsonValue::Kind::kNumber:
-      return ParseNumber(field, {json.raw(), DescribeJson(json), /*may_have_exponent=*/true});
-    default:
-      break;
-  }
-  return ParseNumber(field, {"", DescribeJson(json), /*may_have_exponent=*/false});
+absl::StatusOr<ScalarValue> ParseScalarNumber(const FieldDescriptor& field,
+                                              std::string_view literal) {
+  return ParseNumber(field, {literal, std::string(literal.substr(0, 64)),
+                             /*may_have_exponent=*/true});
+}
+
+absl::Status WrongKind(const FieldDescriptor& field, std::string_view shown) {
+  return ParseNumber(field, {"", std::string(shown), /*may_have_exponent=*/false}).status();
 }
 
 void StoreScalar(const FieldDescriptor& field, ScalarValue value, Message& message) {
@@ -278,19 +281,6 @@ void AppendScalarJson(const FieldDescriptor& field, const Message& message, int 
       const bool is_bytes = field.type() == FieldDescriptor::TYPE_BYTES;
       AppendJsonString(is_bytes ? absl::Base64Escape(text) : text, json);
     }
-  }
-}
-
-std::string DescribeJson(const JsonValue& json) {
-  switch (json.kind()) {
-    case JsonValue::Kind::kArray:
-      return "an array";
-    case JsonValue::Kind::kObject:
-      return "an object";
-    case JsonValue::Kind::kString:
-      return QuoteForMessage(json.string());
-    default:
-      return std::string(json.raw().substr(0, 64));
   }
 }
 

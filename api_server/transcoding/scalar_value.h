@@ -22,8 +22,8 @@
 #include <string_view>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "api_server/transcoding/json_document.h"
 
 namespace chorus {
 
@@ -38,8 +38,13 @@ using ScalarValue = std::variant<int32_t, int64_t, uint32_t, uint64_t, float, do
 // `field` must not be a message. Strings must be UTF-8.
 absl::StatusOr<ScalarValue> ParseScalarText(const google::protobuf::FieldDescriptor& field,
                                             std::string_view text);
-absl::StatusOr<ScalarValue> ParseScalarJson(const google::protobuf::FieldDescriptor& field,
-                                            const JsonValue& json);
+
+// Of a number in JSON, as it is written there.
+absl::StatusOr<ScalarValue> ParseScalarNumber(const google::protobuf::FieldDescriptor& field,
+                                              std::string_view literal);
+
+// What is said of a value of another kind than the field's, which is called `shown`.
+absl::Status WrongKind(const google::protobuf::FieldDescriptor& field, std::string_view shown);
 
 // Sets a singular field, adds to a repeated one. `value` must be of the field's type.
 void StoreScalar(const google::protobuf::FieldDescriptor& field, ScalarValue value,
@@ -49,8 +54,5 @@ void StoreScalar(const google::protobuf::FieldDescriptor& field, ScalarValue val
 // is in `json`: 64-bit integers and bytes (base64) as strings, enum values by name.
 void AppendScalarJson(const google::protobuf::FieldDescriptor& field,
                       const google::protobuf::Message& message, int index, std::string& json);
-
-// What a JSON value is, to say in a message: `"abc"`, `12`, `an object`.
-std::string DescribeJson(const JsonValue& json);
 
 }  // namespace chorus

@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api_server/transcoding/http_status.h"
-#include "api_server/transcoding/quote.h"
+#include "api_server/transcoding/message_to_json.h"
 #include "api_server/transcoding/request_translator.h"
-#include "api_server/transcoding/response_translator.h"
+#include "base/quote.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
@@ -37,7 +37,7 @@ Target SplitTarget(std::string_view target) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Transcoder>> Transcoder::Create(
-    std::span<const ServiceDescriptor* const> services, MessageFactory& factory) {
+    std::span<const ServiceDescriptor* const> services) {
   std::vector<HttpBinding> bindings;
   for (const ServiceDescriptor* service : services) {
     ASSIGN_OR_RETURN(std::vector<HttpBinding> more, GetHttpBindings(*service));
@@ -55,12 +55,11 @@ absl::StatusOr<std::unique_ptr<Transcoder>> Transcoder::Create(
                        " is the same route as ", other.name(), " of ", other.method->full_name()));
     }
   }
-  return absl::WrapUnique(new Transcoder(std::move(bindings), std::move(builder).Build(), factory));
+  return absl::WrapUnique(new Transcoder(std::move(bindings), std::move(builder).Build()));
 }
 
-Transcoder::Transcoder(std::vector<HttpBinding> bindings, PathMatcher matcher,
-                       MessageFactory& factory)
-    : bindings_(std::move(bindings)), matcher_(std::move(matcher)), factory_(factory) {}
+Transcoder::Transcoder(std::vector<HttpBinding> bindings, PathMatcher matcher)
+    : bindings_(std::move(bindings)), matcher_(std::move(matcher)) {}
 
 absl::StatusOr<Route> Transcoder::Match(std::string_view http_method,
                                         std::string_view target) const {
@@ -88,21 +87,23 @@ absl::StatusOr<Route> Transcoder::Match(std::string_view http_method,
 
 absl::StatusOr<std::unique_ptr<Message>> Transcoder::TranslateRequest(
     const Route& route, const HttpRequestView& request) const {
-  const Message* prototype = factory_.GetPrototype(route.binding->method->input_type());
-  if (prototype == nullptr) {
-    return absl::InternalError(
-        absl::StrCat("no message class for ", route.binding->method->input_type()->full_name()));
-  }
-  std::unique_ptr<Message> message(prototype->New());
+  std::unique_ptr<Message> message(MessageFactory::generated_factory()
+                                       ->GetPrototype(route.binding->method->input_type())
+                                       ->New());
   const RequestParts parts = {route.variable_values, SplitTarget(request.target).query,
                               request.content_type, request.body};
   RETURN_IF_ERROR(chorus::TranslateRequest(*route.binding, parts, *message));
   return message;
 }
 
-absl::StatusOr<std::string> Transcoder::TranslateResponse(const Route& route,
-                                                          const Message& message) const {
-  return chorus::TranslateResponse(*route.binding, message);
+std::string Transcoder::TranslateResponse(const Route& route, const Message& message) const {
+  std::string json;
+  if (route.binding->response_field != nullptr) {
+    AppendFieldJson(*route.binding->response_field, message, json);
+  } else {
+    AppendMessageJson(message, json);
+  }
+  return json;
 }
 
 }  // namespace chorus

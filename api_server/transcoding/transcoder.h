@@ -7,7 +7,7 @@
 //   ASSIGN_OR_RETURN(Route route, transcoder->Match("POST", "/v1/graphs/g:run"));
 //   ASSIGN_OR_RETURN(auto request, transcoder->TranslateRequest(route, {.target = …, .body = …}));
 //   … call route.binding->rpc_path with *request …
-//   ASSIGN_OR_RETURN(std::string json, transcoder->TranslateResponse(route, reply));
+//   std::string json = transcoder->TranslateResponse(route, reply);
 //
 // Every error's HTTP code is HttpStatus(status) of http_status.h, and its body ErrorJson(status) of
 // error_json.h.
@@ -44,13 +44,11 @@ struct HttpRequestView {
 
 class Transcoder {
  public:
-  // `services` and `factory` are borrowed and must outlive the transcoder; `factory` makes the
-  // request messages. Methods without annotation are left out. INVALID_ARGUMENT names the method
-  // whose annotation is wrong, ALREADY_EXISTS the two that have the same HTTP method and path.
+  // `services` are of generated code. Methods without annotation are left out. INVALID_ARGUMENT
+  // names the method whose annotation is wrong, ALREADY_EXISTS the two that have the same HTTP
+  // method and path.
   static absl::StatusOr<std::unique_ptr<Transcoder>> Create(
-      std::span<const google::protobuf::ServiceDescriptor* const> services,
-      google::protobuf::MessageFactory& factory =
-          *google::protobuf::MessageFactory::generated_factory());
+      std::span<const google::protobuf::ServiceDescriptor* const> services);
 
   // Errors: INVALID_ARGUMENT (400) when the target is malformed; NOT_FOUND (404) when there is no
   // such path; UNIMPLEMENTED (405) when it has other methods, which AllowHeader() lists.
@@ -61,20 +59,19 @@ class Transcoder {
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> TranslateRequest(
       const Route& route, const HttpRequestView& request) const;
 
-  // `message` is of the method's output type; of a server-streaming method, one of the stream.
-  absl::StatusOr<std::string> TranslateResponse(const Route& route,
-                                                const google::protobuf::Message& message) const;
+  // `message` is of the method's output type; of a server-streaming method, one of the stream. Its
+  // JSON, or with `response_body` that of the one field, such as a bare array ("[]" when it is
+  // empty).
+  std::string TranslateResponse(const Route& route, const google::protobuf::Message& message) const;
 
   // Every route, in order of declaration.
   const std::vector<HttpBinding>& bindings() const { return bindings_; }
 
  private:
-  Transcoder(std::vector<HttpBinding> bindings, PathMatcher matcher,
-             google::protobuf::MessageFactory& factory);
+  Transcoder(std::vector<HttpBinding> bindings, PathMatcher matcher);
 
   const std::vector<HttpBinding> bindings_;
   const PathMatcher matcher_;  // Its bindings are indices of bindings_.
-  google::protobuf::MessageFactory& factory_;
 };
 
 }  // namespace chorus

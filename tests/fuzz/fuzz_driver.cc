@@ -1,7 +1,7 @@
 // Runs a fuzz target over a folder of seeds, as they are and then mutated. The mutations depend on
 // nothing but the seeds and the number of the run, so a failure repeats.
 //
-//   json_parser_fuzz_test CORPUS ITERATIONS
+//   json_reader_fuzz_test CORPUS ITERATIONS
 
 #include <signal.h>
 #include <unistd.h>

@@ -34,7 +34,8 @@ void Check(std::string_view text) {
   FUZZ_ASSERT(absl::IsInvalidArgument(value.status()));
   FUZZ_ASSERT(absl::StartsWith(value.status().message(), "line "));
   const bool too_deep = absl::EndsWith(value.status().message(), "levels");
-  FUZZ_ASSERT(too_deep || expected.is_discarded());
+  const bool has_nul = text.find('\0') != std::string_view::npos;  // To nlohmann the text's end.
+  FUZZ_ASSERT(too_deep || has_nul || expected.is_discarded());
 }
 
 }  // namespace

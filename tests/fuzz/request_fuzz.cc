@@ -7,7 +7,7 @@
 
 #include "api_server/transcoding/error_json.h"
 #include "api_server/transcoding/http_status.h"
-#include "api_server/transcoding/json_parser.h"
+#include "api_server/transcoding/json_to_message.h"
 #include "api_server/transcoding/transcoder.h"
 #include "proto/chorus/v1/inference.pb.h"
 #include "tests/api_server/transcoding/test_service.pb.h"
@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::Status status = chorus::Run({reinterpret_cast<const char*>(data), size});
   if (!status.ok()) {
     FUZZ_ASSERT(chorus::HttpStatus(status) >= 400 && chorus::HttpStatus(status) < 500);
-    FUZZ_ASSERT(chorus::ParseJson(chorus::ErrorJson(status)).ok());
+    FUZZ_ASSERT(chorus::CheckJson(chorus::ErrorJson(status)).ok());
   }
   return 0;
 }

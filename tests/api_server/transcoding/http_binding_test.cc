@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/text_format.h>
+#include <google/rpc/error_details.pb.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -28,7 +29,7 @@ TEST(GetHttpBindings, ReadsEveryPattern) {
                   "GET /v1/shelves/{shelf.id}/first", "HEAD /v1/books/{name}", "GET /v1/books",
                   "PATCH /v1/{book.name=shelves/*/books/*}", "GET /files/{name=**}",
                   "POST /files/{name=**}:read", "* /any", "GET /search", "POST /echo",
-                  "POST /echo/{text}/{inner.name}", "PUT /numbers", "PUT /inner", "PUT /wrapped",
+                  "POST /echo/{text}/{inner.name}", "PUT /numbers", "PUT /inner", "PUT /maybe",
                   "PUT /color/{color}/{i32}/{flag}", "PUT /texts/{id}", "PUT /blobs/{id}",
                   "POST /texts/{id}:put", "GET /v1/books/{name}:watch"));
 }
@@ -53,18 +54,20 @@ TEST(GetHttpBindings, FindsTheRouteThatTakesTheSameFieldsAsOneObject) {
 }
 
 // Of a service whose one method has this annotation.
-absl::StatusOr<std::vector<HttpBinding>> BindingsOf(const std::string& rule,
-                                                    bool client_streaming = false) {
+absl::StatusOr<std::vector<HttpBinding>> BindingsOf(
+    const std::string& rule, bool client_streaming = false,
+    const google::protobuf::Descriptor& output = *testing::Everything::descriptor()) {
   google::protobuf::FileDescriptorProto file;
   file.set_name("made.proto");
   file.add_dependency("google/api/annotations.proto");
   file.add_dependency(testing::Everything::descriptor()->file()->name());
+  if (output.file()->name() != file.dependency(1)) file.add_dependency(output.file()->name());
   auto* service = file.add_service();
   service->set_name("Made");
   auto* method = service->add_method();
   method->set_name("Call");
   method->set_input_type(".chorus.testing.Everything");
-  method->set_output_type(".chorus.testing.Everything");
+  method->set_output_type("." + output.full_name());
   method->set_client_streaming(client_streaming);
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
       rule, method->mutable_options()->MutableExtension(google::api::http)));
@@ -89,11 +92,7 @@ TEST(GetHttpBindings, NamesTheMethodAndWhatIsWrong) {
            {"get: '/{text.x}'",
             "the path variable text.x is no field of chorus.testing.Everything"},
            {"get: '/{inner}'", "the path variable inner must be a singular field, and no message"},
-           {"get: '/{duration}'",
-            "the path variable duration must be a singular field, and no message"},
            {"get: '/{texts}'", "the path variable texts must be a singular field, and no message"},
-           {"get: '/{by_name}'",
-            "the path variable by_name must be a singular field, and no message"},
            {"get: '/{inner.tags}'",
             "the path variable inner.tags must be a singular field, and no message"},
            {"post: '/a' body: 'no_such'",
@@ -113,6 +112,16 @@ TEST(GetHttpBindings, NamesTheMethodAndWhatIsWrong) {
   EXPECT_THAT(
       BindingsOf("post: '/a' body: '*'", /*client_streaming=*/true),
       IsInvalid("google.api.http of Made.Call: a client-streaming method has no HTTP form"));
+  const auto has_no_json = [](const google::protobuf::Descriptor& output) {
+    return BindingsOf("get: '/a'", /*client_streaming=*/false, output);
+  };
+  EXPECT_THAT(has_no_json(*google::rpc::ErrorInfo::descriptor()),
+              IsInvalid("google.api.http of Made.Call: the field google.rpc.ErrorInfo.metadata has "
+                        "no JSON here: it is a map"));
+  EXPECT_THAT(has_no_json(*google::rpc::RetryInfo::descriptor()),
+              IsInvalid("google.api.http of Made.Call: the field google.rpc.RetryInfo.retry_delay "
+                        "has no JSON here: it is a google.protobuf.Duration"));
+  EXPECT_THAT(has_no_json(*google::rpc::BadRequest::descriptor()), IsOk());
   EXPECT_THAT(BindingsOf("post: '/a' body: '*'"), IsOk());
 }
 

@@ -1,7 +1,5 @@
 #include "api_server/transcoding/transcoder.h"
 
-#include <google/protobuf/descriptor.pb.h>
-#include <google/protobuf/dynamic_message.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,7 +7,6 @@
 #include <vector>
 
 #include "api_server/transcoding/http_status.h"
-#include "google/api/annotations.pb.h"
 #include "proto/chorus/v1/inference.pb.h"
 #include "tests/api_server/transcoding/status_matchers.h"
 #include "tests/api_server/transcoding/test_service.pb.h"
@@ -63,13 +60,13 @@ TEST_F(TranscoderTest, TranscodesTheTutorialsCall) {
   EXPECT_EQ(route->binding->rpc_path, "/chorus.v1.InferenceService/ClassifyGeneratedTexts");
   EXPECT_EQ(route->binding->method->name(), "ClassifyGeneratedTexts");
   v1::ClassifyGeneratedTextsResponse reply;
-  EXPECT_EQ(*transcoder_->TranslateResponse(*route, reply), "[]");
+  EXPECT_EQ(transcoder_->TranslateResponse(*route, reply), "[]");
   for (const double score : {0.93, 0.0, 0.77}) {
     auto& result = *reply.add_results();
     result.set_score(score);
     result.set_generated("I have an idea! …");
   }
-  EXPECT_EQ(*transcoder_->TranslateResponse(*route, reply),
+  EXPECT_EQ(transcoder_->TranslateResponse(*route, reply),
             R"([{"generated":"I have an idea! …","score":0.93},)"
             R"({"generated":"I have an idea! …","score":0},)"
             R"({"generated":"I have an idea! …","score":0.77}])");
@@ -77,7 +74,7 @@ TEST_F(TranscoderTest, TranscodesTheTutorialsCall) {
   reply.mutable_results(0)->set_label("POSITIVE");
   reply.mutable_results(0)->set_finish_reason(v1::FINISH_REASON_LENGTH);
   reply.mutable_results(0)->set_seed(7);
-  EXPECT_EQ(*transcoder_->TranslateResponse(*route, reply),
+  EXPECT_EQ(transcoder_->TranslateResponse(*route, reply),
             R"([{"generated":"I have an idea! …","score":0.93,"label":"POSITIVE",)"
             R"("finish_reason":"FINISH_REASON_LENGTH","seed":"7"}])");
 }
@@ -203,6 +200,26 @@ TEST_F(TranscoderTest, TakesTheQueryAfterTheFirstQuestionMark) {
   EXPECT_EQ(request->maybe_text(), "/c");
 }
 
+TEST_F(TranscoderTest, RepliesWithTheWholeMessageOrOneField) {
+  const auto reply = [&](const std::string& method, const std::string& target, const Message& m) {
+    return transcoder_->TranslateResponse(transcoder_->Match(method, target).value(), m);
+  };
+  testing::Book book;
+  book.set_name("n");
+  book.set_score(0);
+  EXPECT_EQ(reply("GET", "/v1/books/n", book), R"({"name":"n","score":0})");
+  testing::BookList books;
+  EXPECT_EQ(reply("GET", "/v1/books", books), "[]");
+  books.add_books()->set_name("a");
+  books.set_next("b");
+  EXPECT_EQ(reply("GET", "/v1/books", books), R"([{"name":"a"}])");
+  testing::Everything message;
+  EXPECT_EQ(reply("PUT", "/maybe", message), R"("")");
+  EXPECT_EQ(reply("PUT", "/inner", message), "null");
+  message.mutable_inner()->set_count(0);
+  EXPECT_EQ(reply("PUT", "/inner", message), R"({"name":"","tags":[],"count":0})");
+}
+
 TEST_F(TranscoderTest, ListsItsBindings) {
   EXPECT_EQ(transcoder_->bindings().size(), 31u);
   EXPECT_EQ(transcoder_->bindings().back().name(), "POST /v1/models/{model}:detokenize");
@@ -216,31 +233,6 @@ TEST(Transcoder, NamesBothMethodsOfOneRoute) {
                "google.api.http of chorus.v1.InferenceService.ClassifyGeneratedTexts: POST "
                "/classify_generated_texts is the same route as POST /classify_generated_texts of "
                "chorus.v1.InferenceService.ClassifyGeneratedTexts"));
-}
-
-TEST(Transcoder, WorksOnDescriptorsWithoutGeneratedClasses) {
-  google::protobuf::DescriptorPool pool;
-  for (const google::protobuf::FileDescriptor* file :
-       {google::protobuf::FileDescriptorProto::descriptor()->file(),
-        google::api::HttpRule::descriptor()->file(),
-        google::protobuf::DescriptorPool::generated_pool()->FindFileByName(
-            "google/api/annotations.proto"),
-        v1::GenerationParams::descriptor()->file(), v1::RunGraphRequest::descriptor()->file()}) {
-    google::protobuf::FileDescriptorProto proto;
-    file->CopyTo(&proto);
-    ASSERT_NE(pool.BuildFile(proto), nullptr);
-  }
-  google::protobuf::DynamicMessageFactory factory(&pool);
-  const std::vector<const ServiceDescriptor*> services = {
-      pool.FindServiceByName("chorus.v1.InferenceService")};
-  const auto transcoder = Transcoder::Create(services, factory);
-  ASSERT_THAT(transcoder, IsOk());
-  const std::string target = "/classify_generated_texts?top_k=5";
-  const auto route = (*transcoder)->Match("POST", target);
-  ASSERT_THAT(route, IsOk());
-  const auto message = (*transcoder)->TranslateRequest(*route, {.target = target, .body = "hi"});
-  ASSERT_THAT(message, IsOk());
-  EXPECT_EQ((*message)->ShortDebugString(), R"(text: "hi" top_k: 5)");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "api_server/transcoding/quote.h"
+#include "base/quote.h"
 
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"

@@ -1,0 +1,68 @@
+#pragma once
+
+// Reads a JSON text by the events of nlohmann::json's SAX parser: RFC 8259 to the letter (no
+// comments, no trailing commas, no NaN, no lone surrogates, UTF-8 throughout), but that a byte
+// order mark may begin it. A number that a double cannot hold is refused.
+//
+// A derived class overrides the events that it wants. Those that open and close objects and arrays,
+// and that of a key, first call the ones here, which bound the depth and compare keys.
+//
+// Takes linear time, and no stack. No exception comes out.
+//
+// Thread safety: none.
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+
+namespace chorus {
+
+struct JsonRules {
+  int max_depth;    // How deep arrays and objects may nest.
+  bool equal_keys;  // Whether an object may have a key twice. Keys are compared unescaped.
+};
+
+class JsonReader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit JsonReader(JsonRules rules) : rules_(rules) {}
+
+  // Makes the events of `text`, which must outlive the call. INVALID_ARGUMENT begins with the
+  // place, lines and characters counted from 1: "line 3, column 7: ". Of the text it quotes a
+  // character or a key at most.
+  absl::Status Read(std::string_view text);
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON has none.
+  bool start_object(size_t) override { return Open(); }
+  bool key(std::string& key) override;
+  bool end_object() override { return Close(); }
+  bool start_array(size_t) override { return Open(); }
+  bool end_array() override { return Close(); }
+  bool parse_error(size_t position, const std::string& last_token,
+                   const nlohmann::detail::exception& exception) override;
+
+ protected:
+  // For an event to return: ends Read() with what is wrong at byte `at` of the text.
+  bool Fail(size_t at, std::string_view what);
+
+ private:
+  bool Open();
+  bool Close();
+
+  const JsonRules rules_;
+  std::string_view text_;
+  const char* next_ = nullptr;  // The first byte of text_ that has not been read.
+  absl::Status error_;
+  std::vector<absl::flat_hash_set<std::string>> keys_;  // Of each open object or array.
+};
+
+}  // namespace chorus
