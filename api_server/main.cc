@@ -20,7 +20,7 @@
 #include "absl/time/time.h"
 #include "api_server/config.h"
 #include "api_server/config_watch.h"
-#include "api_server/openapi/inference_document.h"
+#include "api_server/pages.h"
 #include "api_server/server.h"
 #include "base/grpc_log.h"
 #include "base/health_check.h"
@@ -130,8 +130,7 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
   ConfigFiles files = ReadConfigFiles(flags);
   ASSIGN_OR_RETURN(const Config config, ParseConfig(flags, files));
   if (flags.print_openapi) {
-    ASSIGN_OR_RETURN(const std::string document, InferenceDocument(CHORUS_VERSION));
-    std::cout << document << std::flush;
+    std::cout << OpenApiDocument() << std::flush;
     return std::cout ? absl::OkStatus() : absl::UnavailableError("cannot write to standard output");
   }
   RaiseDescriptorLimit();

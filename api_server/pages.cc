@@ -5,9 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "api_server/openapi/inference_document.h"
 #include "api_server/web/web_files.h"
-#include "base/status_macros.h"
 #include "base/string_view.h"
 
 namespace chorus {
@@ -18,6 +16,7 @@ constexpr std::pair<std::string_view, const char*> kContentTypes[] = {
     {".css", "text/css; charset=utf-8"},
     {".js", "text/javascript; charset=utf-8"},
     {".svg", "image/svg+xml"},
+    {".json", "application/json"},
 };
 
 const char* ContentTypeOf(std::string_view file) {
@@ -53,7 +52,7 @@ void AddProbes(std::function<std::string()> why_not_ready, PageHandler& pages) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PageHandler>> MakePages(PageSources sources) {
+std::unique_ptr<PageHandler> MakePages(PageSources sources) {
   auto pages = std::make_unique<PageHandler>();
   AddProbes(std::move(sources.why_not_ready), *pages);
   pages->Add("/metrics",
@@ -66,11 +65,15 @@ absl::StatusOr<std::unique_ptr<PageHandler>> MakePages(PageSources sources) {
   for (const EmbeddedFile& file : WebFiles()) {
     pages->AddFile(PathOf(file.name), ContentTypeOf(file.name), std::string(file.content));
   }
-  ASSIGN_OR_RETURN(const std::string document, InferenceDocument(sources.version));
-  for (const char* path : {"/docs.json", "/openapi.json"}) {
-    pages->AddFile(path, "application/json", document);
-  }
+  pages->AddFile("/docs.json", "application/json", std::string(OpenApiDocument()));
   return pages;
+}
+
+std::string_view OpenApiDocument() {
+  for (const EmbeddedFile& file : WebFiles()) {
+    if (file.name == "openapi.json") return file.content;
+  }
+  return {};
 }
 
 }  // namespace chorus

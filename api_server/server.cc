@@ -142,14 +142,11 @@ absl::Status Server::CreateHttp() {
     for (const Config::Runner& runner : config_.runners) endpoints[runner.name] = runner.endpoints;
     runner_pages_ = std::make_unique<RunnerPages>(endpoints);
   }
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<HttpHandler> pages,
-      MakePages({.version = CHORUS_VERSION,
-                 .why_not_ready = [this] { return WhyNotReady(); },
-                 .write_metrics = [this](auto done) { WriteMetrics(std::move(done)); }}));
   ASSIGN_OR_RETURN(std::unique_ptr<HttpHandler> transcoding,
                    TranscodingHandler::Create(methods_, readers_.get()));
-  http_handlers_.push_back(std::move(pages));
+  http_handlers_.push_back(
+      MakePages({.why_not_ready = [this] { return WhyNotReady(); },
+                 .write_metrics = [this](auto done) { WriteMetrics(std::move(done)); }}));
   http_handlers_.push_back(std::move(transcoding));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};

@@ -20,13 +20,13 @@ function(cc_embed)
   cc_library(NAME ${EMBED_NAME} HDRS ${EMBED_HDRS} SRCS ${source} DEPS //base:embedded_file ${EMBED_DEPS} ${pure})
 endfunction()
 
-# proto_descriptors(OUT folder/inference.binpb SRCS proto/chorus/v1/generation.proto proto/chorus/v1/inference.proto): a
-# FileDescriptorSet of those files, each after what it imports, with the comments that generated descriptors lack.
+# proto_descriptors(OUT folder/inference.binpb SRC proto/chorus/v1/inference.proto): a FileDescriptorSet of that file and its
+# imports, with the comments that generated descriptors lack.
 function(proto_descriptors)
-  cmake_parse_arguments(ARG "" "OUT" "SRCS" ${ARGN})
-  list(TRANSFORM ARG_SRCS PREPEND ${CMAKE_SOURCE_DIR}/ OUTPUT_VARIABLE sources)
+  cmake_parse_arguments(ARG "" "OUT;SRC" "" ${ARGN})
   add_custom_command(OUTPUT ${ARG_OUT}
-    COMMAND protobuf::protoc --include_source_info --descriptor_set_out=${ARG_OUT}
-      -I ${CMAKE_SOURCE_DIR}/proto -I ${CMAKE_SOURCE_DIR} -I ${GOOGLE_API_PROTO_DIR} ${sources}
-    DEPENDS ${sources} VERBATIM)
+    COMMAND protobuf::protoc --include_imports --include_source_info --descriptor_set_out=${ARG_OUT}
+      --dependency_out=${ARG_OUT}.d
+      -I ${CMAKE_SOURCE_DIR}/proto -I ${CMAKE_SOURCE_DIR} -I ${GOOGLE_API_PROTO_DIR} ${CMAKE_SOURCE_DIR}/${ARG_SRC}
+    DEPENDS ${CMAKE_SOURCE_DIR}/${ARG_SRC} DEPFILE ${ARG_OUT}.d VERBATIM)
 endfunction()

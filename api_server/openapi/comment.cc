@@ -1,5 +1,7 @@
 #include "api_server/openapi/comment.h"
 
+#include <google/protobuf/descriptor.pb.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <regex>
@@ -37,6 +39,17 @@ std::vector<std::string> QuotedNames(const std::string& text) {
 }
 
 }  // namespace
+
+const google::protobuf::FileDescriptor* LoadCommentedProto(std::string_view descriptor_set,
+                                                           google::protobuf::DescriptorPool& pool) {
+  google::protobuf::FileDescriptorSet set;
+  if (!set.ParseFromString(std::string(descriptor_set))) return nullptr;
+  const google::protobuf::FileDescriptor* file = nullptr;
+  for (const google::protobuf::FileDescriptorProto& part : set.file()) {  // Imports come first.
+    file = pool.BuildFile(part);
+  }
+  return file;
+}
 
 std::string ReflowComment(std::string_view comment) {
   std::string text;

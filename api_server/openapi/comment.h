@@ -1,6 +1,6 @@
 #pragma once
 
-// What the comments of a .proto file say, as far as a machine can read it.
+// A .proto file's comments, and what they say as far as a machine can read it.
 //
 // Thread safety: free functions without state.
 
@@ -14,6 +14,12 @@
 #include <vector>
 
 namespace chorus {
+
+// The file, added to `pool` with its comments, which generated descriptors lack. `descriptor_set`
+// is a FileDescriptorSet as protoc --include_imports --include_source_info writes it of one file.
+// Null when it is broken.
+const google::protobuf::FileDescriptor* LoadCommentedProto(std::string_view descriptor_set,
+                                                           google::protobuf::DescriptorPool& pool);
 
 // The comment lines, reflowed: a line a paragraph or list item, and an empty line between
 // paragraphs.

@@ -15,7 +15,7 @@
 namespace chorus {
 
 struct OpenApiSources {
-  // With comments (CommentedProto).
+  // With comments (LoadCommentedProto).
   const google::protobuf::ServiceDescriptor* service;
 
   // The document without what the service says: info, servers, tags, the paths that are no RPC, and

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -21,19 +20,6 @@ using google::protobuf::FieldDescriptor;
 namespace {
 
 using Json = SchemaBuilder::Json;
-
-// Messages whose JSON is not an object of their fields.
-const Json* WellKnown(const Descriptor& message) {
-  static const auto* const types = new std::map<std::string, Json>{
-      {"google.protobuf.Timestamp", {{"type", "string"}, {"format", "date-time"}}},
-      {"google.protobuf.Duration", {{"type", "string"}, {"pattern", R"(^-?\d+(\.\d{1,9})?s$)"}}},
-      {"google.protobuf.Struct", {{"type", "object"}}},
-      {"google.protobuf.Any", {{"type", "object"}}},
-      {"google.protobuf.Value", Json::object()},
-  };
-  const auto found = types->find(message.full_name());
-  return found == types->end() ? nullptr : &found->second;
-}
 
 template <typename Int>
 Json IntegerSchema(const char* format) {
@@ -96,7 +82,6 @@ Json SchemaBuilder::Component(const std::string& name, Make make) {
 }
 
 Json SchemaBuilder::Message(const Descriptor& message) {
-  if (const Json* well_known = WellKnown(message)) return *well_known;
   return Component(message.name(), [&] { return Object(message, {}); });
 }
 
@@ -190,7 +175,7 @@ Json SchemaBuilder::Value(const FieldDescriptor& field, bool in_body) {
 
 Json SchemaBuilder::WithComment(Json value, const FieldDescriptor& field) {
   Json schema = std::move(value);
-  if (field.is_repeated() && !field.is_map()) {
+  if (field.is_repeated()) {
     schema = {{"type", "array"}, {"items", std::move(schema)}};
   }
   const std::string comment = CommentOf(field);
@@ -200,10 +185,7 @@ Json SchemaBuilder::WithComment(Json value, const FieldDescriptor& field) {
 }
 
 Json SchemaBuilder::Field(const FieldDescriptor& field) {
-  if (!field.is_map()) return WithComment(Value(field, /*in_body=*/true), field);
-  const FieldDescriptor& value = *field.message_type()->map_value();
-  return WithComment({{"type", "object"}, {"additionalProperties", Value(value, /*in_body=*/true)}},
-                     field);
+  return WithComment(Value(field, /*in_body=*/true), field);
 }
 
 Json SchemaBuilder::Parameter(const FieldDescriptor& field) {

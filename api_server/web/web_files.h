@@ -1,6 +1,6 @@
 #pragma once
 
-// The files of the web page and of the API reference, as they lie in this folder.
+// The files of the web page and of the API reference, as they lie in this folder, and openapi.json.
 
 #include <span>
 

@@ -24,11 +24,8 @@ constexpr size_t kMaxPageBytes = 60'000;  // Of all that the page at / loads.
 class PagesTest : public testing::Test {
  protected:
   PagesTest() {
-    auto pages = MakePages({.version = "1.2.3",
-                            .why_not_ready = [this] { return why_not_ready_; },
-                            .write_metrics = [](auto done) { std::move(done)("# HELP x\n"); }});
-    EXPECT_TRUE(pages.ok()) << pages.status();
-    if (pages.ok()) pages_ = *std::move(pages);
+    pages_ = MakePages({.why_not_ready = [this] { return why_not_ready_; },
+                        .write_metrics = [](auto done) { std::move(done)("# HELP x\n"); }});
   }
   HttpReply Get(const std::string& path) {
     HttpRoute route = pages_->Match({.method = "GET", .target = path});
@@ -74,7 +71,7 @@ TEST_F(PagesTest, HaveTheirTypes) {
 
 TEST_F(PagesTest, ServeTheOpenApiDocumentUnderBothNames) {
   EXPECT_THAT(Get("/docs.json").body, StartsWith(R"({"openapi":"3.1.0")"));
-  EXPECT_THAT(Get("/docs.json").body, HasSubstr(R"("version":"1.2.3")"));
+  EXPECT_EQ(Get("/docs.json").body, OpenApiDocument());
   EXPECT_EQ(Get("/openapi.json").body, Get("/docs.json").body);
 }
 

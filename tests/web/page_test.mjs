@@ -4,8 +4,8 @@
 // CHROMIUM names the browser (/usr/bin/chromium); SCREENSHOTS, a folder to leave pictures in.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
 import os from "node:os";
@@ -17,7 +17,8 @@ import { parseArgs, promisify } from "node:util";
 import { BRANCHES, CLASSIFY, GENERATE, StandIn } from "./stand_in.mjs";
 
 const { values: flags } = parseArgs({
-  options: { gateway: { type: "string" }, packages: { type: "string" }, bin: { type: "string" } },
+  options: { gateway: { type: "string" }, packages: { type: "string" }, bin: { type: "string" },
+    openapi: { type: "string" } },
 });
 const here = path.dirname(fileURLToPath(import.meta.url));
 const { chromium } = createRequire(path.join(flags.packages, "package.json"))("playwright-core");
@@ -27,7 +28,7 @@ const onlyStandIn = { skip: real && "only the stand-in can be made to do this" }
 const patience = Number(process.env.PATIENCE_MS ?? 30_000);  // Of a busy machine.
 
 const standIn = real ? null : await StandIn.start(
-  path.join(here, "../../api_server/web"), execFileSync(path.join(flags.bin, "print_openapi")));
+  path.join(here, "../../api_server/web"), readFileSync(flags.openapi));
 const serve = real ? await startServe() : null;
 const url = real ? serve.url : standIn.url;
 

@@ -1,7 +1,11 @@
 #include "api_server/openapi/comment.h"
 
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
+
+#include "google/api/annotations.pb.h"
+#include "tests/api_server/openapi/test_protos.h"
 
 namespace chorus {
 namespace {
@@ -9,6 +13,27 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
+using ::testing::StartsWith;
+
+TEST(LoadCommentedProtoTest, HasCommentsAndAnnotations) {
+  const auto& method =
+      *LoadProto("openapi_document_test").FindServiceByName("S")->FindMethodByName("Run");
+  EXPECT_THAT(CommentOf(*method.service()), StartsWith("Serves.\n\n"));
+  EXPECT_THAT(CommentOf(method), StartsWith("Runs it. Idempotent."));
+  EXPECT_EQ(CommentOf(*method.input_type()->FindFieldByName("text")), "The prompt.");
+  EXPECT_EQ(CommentOf(*method.input_type()->FindFieldByName("stop")), "");
+  EXPECT_EQ(method.options().GetExtension(google::api::http).post(), "/run");
+}
+
+TEST(LoadCommentedProtoTest, RefusesWhatIsBroken) {
+  google::protobuf::DescriptorPool pool;
+  EXPECT_EQ(LoadCommentedProto("no protobuf", pool), nullptr);
+  EXPECT_EQ(LoadCommentedProto("", pool), nullptr);
+  google::protobuf::FileDescriptorSet set;
+  set.add_file()->set_name("test.proto");
+  set.mutable_file(0)->add_dependency("no/such.proto");
+  EXPECT_EQ(LoadCommentedProto(set.SerializeAsString(), pool), nullptr);
+}
 
 TEST(CommentTest, ReflowsParagraphsAndLists) {
   EXPECT_EQ(ReflowComment(""), "");

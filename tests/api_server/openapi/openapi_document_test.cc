@@ -20,11 +20,11 @@ constexpr char kBase[] = R"({"openapi":"3.1.0","info":{"title":"T","version":""}
 
 absl::StatusOr<std::string> Make(const char* service, const std::string& base = kBase,
                                  const std::string& examples = "{}") {
-  const auto proto = LoadProto("openapi_document_test");
-  return MakeOpenApiDocument({.service = proto->file().FindServiceByName(service),
-                              .base = base,
-                              .examples = examples,
-                              .version = "1.2.3"});
+  return MakeOpenApiDocument(
+      {.service = LoadProto("openapi_document_test").FindServiceByName(service),
+       .base = base,
+       .examples = examples,
+       .version = "1.2.3"});
 }
 
 class OpenApiDocumentTest : public testing::Test {

@@ -4,11 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <span>
 #include <string>
 
-#include "api_server/openapi/commented_proto.h"
+#include "api_server/openapi/comment.h"
 #include "base/embedded_file.h"
 
 namespace chorus {
@@ -17,15 +16,14 @@ namespace chorus {
 std::span<const EmbeddedFile> TestProtos();
 
 // `stem` is the file's name without its extension; it must be there.
-inline std::unique_ptr<CommentedProto> LoadProto(const std::string& stem) {
+inline const google::protobuf::FileDescriptor& LoadProto(const std::string& stem) {
+  auto& pool = *new google::protobuf::DescriptorPool;
+  const google::protobuf::FileDescriptor* proto = nullptr;
   for (const EmbeddedFile& file : TestProtos()) {
-    if (file.name != stem + ".binpb") continue;
-    auto proto = CommentedProto::Create(file.content);
-    EXPECT_TRUE(proto.ok()) << proto.status();
-    return *std::move(proto);
+    if (file.name == stem + ".binpb") proto = LoadCommentedProto(file.content, pool);
   }
-  ADD_FAILURE() << stem << ".proto is not embedded";
-  return nullptr;
+  EXPECT_NE(proto, nullptr) << stem;
+  return *proto;
 }
 
 }  // namespace chorus
