@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How many replicas of each runner a rate of requests needs, so that replies keep a bound on their time.
 
-usage: plan.py --profile profile.json --rate 1000 [--p95 8] [--prompt_tokens 5-40] [--new_tokens 16-123]
+usage: plan.py --profile profile.json --rate 1000 [--p95 8] [--prompt_tokens 5-40] [--new_tokens 16-123] [--build BUILD_DIR]
 
 Finds the highest utilisation, the same for all runners, at which a simulation of the graph keeps the bound, and prints a
 Markdown table: replicas, cores and memory of each, and the gateways. Each replica has as many cores as the profile has threads,
-on machines whose other cores are busy too. A simulated second of 1,000 requests takes about three seconds.
+on machines whose other cores are busy too. A simulated second of 1,000 requests takes about half a second. BUILD_DIR has
+been built: ./dev build capacity_model.
 """
 import argparse
 import math
@@ -14,8 +15,8 @@ import random
 import sys
 
 from costs import Profile
-from simulator import MAX_SEQUENCES, Graph, quantile
-from workload import poisson, token_range
+from deployment import ROOT
+from simulator import MAX_SEQUENCES, Request, poisson, quantile, simulate, token_range
 
 MAX_UTILISATION = 90  # Percent. What more than this does to a burst depends on how long one looks.
 GATEWAY_UTILISATION = 0.5  # Of its core: what it sends must not wait for it.
@@ -40,22 +41,16 @@ def replicas_at(profile, args, utilisation):
             for name, model in profile.models.items()}
 
 
-def simulate(profile, args, replicas, requests):
-    graph = Graph(profile, replicas)
-    times = graph.run(requests)
-    steady = times[len(times) // 5:]  # It begins empty.
-    return graph, quantile(steady, 0.95)
-
-
 def find(profile, args):
     """The replicas, or None where no number of them keeps the bound."""
     requests = poisson(args.rate, args.seconds, args.prompt_tokens, args.new_tokens, random.Random(args.seed))
 
     def keeps(percent):
         replicas = replicas_at(profile, args, percent / 100)
-        graph, p95 = simulate(profile, args, replicas, requests)
+        outcome = simulate(args.build, profile, replicas, requests)
+        p95 = quantile(outcome.seconds[len(outcome.seconds) // 5:], 0.95)  # It begins empty.
         print(f"utilisation {percent} %: p95 {p95:.2f} s", file=sys.stderr, flush=True)
-        return (replicas, graph, p95) if p95 <= args.p95 else None
+        return (replicas, outcome, p95) if p95 <= args.p95 else None
 
     low, high = 5, MAX_UTILISATION + 1
     if (best := keeps(low)) is None:
@@ -72,6 +67,7 @@ def find(profile, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", type=pathlib.Path, required=True)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--p95", type=float, default=8, help="bound on 95 of 100 replies, seconds")
     parser.add_argument("--prompt_tokens", type=token_range, default=(5, 40), help="N or LOW-HIGH")
@@ -85,18 +81,18 @@ def main():
 
     found = find(profile, args)
     if found is None:
-        alone, = Graph(profile, dict.fromkeys(profile.models, 1)).run(
-            poisson(1, 1e9, args.prompt_tokens, args.new_tokens[1:] * 2, random.Random(args.seed))[:1])
+        longest = Request(0, args.prompt_tokens[1], args.new_tokens[1])
+        alone, = simulate(args.build, profile, dict.fromkeys(profile.models, 1), [longest]).seconds
         sys.exit(f"plan.py: no number of replicas keeps p95 at {args.p95:g} s: the longest request takes {alone:.2f} s alone. "
                  "Ask for fewer tokens, or take a profile of more threads or of int8.")
-    replicas, graph, p95 = found
+    replicas, outcome, p95 = found
     print(f"{args.rate:g} requests/s, p95 {p95:.2f} s (bound {args.p95:g} s); {profile.dtype}, {profile.threads} thread(s) a "
           f"replica, {profile.cpu}\n")
     print("| | replicas | cores | of its most | memory of each, MiB |\n|---|---|---|---|---|")
     cores = 0
     for name, model in profile.models.items():
         load = args.rate * work_per_request(model, args) / replicas[name]
-        kv_tokens = max(each.max_kv_tokens for each in graph.runners[name])
+        kv_tokens = max(outcome.kv_tokens.get(name, [0]))
         memory = (model.memory_bytes + kv_tokens * model.kv_bytes_per_token) / MIB
         cores += replicas[name] * profile.threads
         print(f"| {name} | {replicas[name]} | {replicas[name] * profile.threads} | {load:.0%} | {memory:.0f} |")

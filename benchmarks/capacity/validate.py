@@ -20,12 +20,11 @@ import time
 from calibrate import CLASSIFIER, RUNNERS
 from costs import Profile
 from deployment import ROOT, Deployment, text_of
-from simulator import Graph, quantile
-from workload import poisson, token_range
+from simulator import poisson, quantile, simulate, token_range
 
 
-def simulate(profile, requests):
-    return Graph(profile, dict.fromkeys(profile.models, 1), num_shared_cores=os.cpu_count()).run(requests)
+def predict(profile, args, requests):
+    return simulate(args.build, profile, dict.fromkeys(profile.models, 1), requests, shared_cores=os.cpu_count())
 
 
 async def measure(deployment, requests, rng):
@@ -46,9 +45,7 @@ def busy_rate(profile, args):
     """Requests a second of a long queue."""
     rng = random.Random(0)
     requests = poisson(1000, 1, args.prompt_tokens, args.new_tokens, rng)
-    graph = Graph(profile, dict.fromkeys(profile.models, 1), num_shared_cores=os.cpu_count())
-    graph.run(requests)
-    return len(requests) / graph.events.now
+    return len(requests) / predict(profile, args, requests).ended_at
 
 
 async def validate(args, profile):
@@ -67,7 +64,8 @@ async def validate(args, profile):
             requests = poisson(load * most, args.seconds, args.prompt_tokens, args.new_tokens, rng)
             measured, asking = await measure(deployment, requests, rng)
             # Whoever asks takes of the same cores.
-            predicted = simulate(dataclasses.replace(profile, gateway_per_request=profile.gateway_per_request + asking), requests)
+            asked = dataclasses.replace(profile, gateway_per_request=profile.gateway_per_request + asking)
+            predicted = predict(asked, args, requests).seconds
             figures = [[statistics.mean(times), quantile(times, 0.5), quantile(times, 0.95)]
                        for times in (measured, predicted)]
             errors = [p / m - 1 for m, p in zip(*figures)]

@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
-"""The capacity model's simulator, against what queueing theory and arithmetic say."""
+"""The capacity model, against what queueing theory and arithmetic say.
+
+usage: capacity_test.py BUILD_DIR
+"""
+import dataclasses
 import pathlib
 import random
 import statistics
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks/capacity"))
-import simulator  # noqa: E402
 from costs import KNOTS, Model, Profile, interpolate  # noqa: E402
-from simulator import Events, Generator, Graph, Machine, Request, Reserved  # noqa: E402
-from workload import poisson, token_range  # noqa: E402
+from simulator import MAX_SEQUENCES, Request, poisson, simulate, token_range  # noqa: E402
+
+BUILD = pathlib.Path(sys.argv.pop(1))
 
 
-def model(seconds=0.01, per_token=0.0, per_choice=0.0, per_key=0.0, classifier=False):
+def model(seconds=0.01, per_token=0.0, per_choice=0.0, per_key=0.0, beside=1.0, classifier=False):
     return Model([seconds + per_token * knot for knot in KNOTS], [per_choice * knot for knot in KNOTS], per_key,
-                 [1.0] * len(KNOTS), classifier, 0)
+                 [beside] * len(KNOTS), classifier, 0)
 
 
 def profile(generators, classifier):
@@ -30,7 +35,6 @@ class StepCostsTest(unittest.TestCase):
             self.assertAlmostEqual(interpolate(values, tokens), tokens)
 
     def test_a_profile_is_read_as_it_was_saved(self):
-        import tempfile
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "profile.json"
             saved = profile([model()], model(classifier=True))
@@ -38,37 +42,31 @@ class StepCostsTest(unittest.TestCase):
             self.assertEqual(Profile.load(path), saved)
 
 
+def run(generators, requests, replicas=1, classifier=model(0.0, classifier=True), **options):
+    """Seconds of each reply."""
+    costs = profile(generators, classifier)
+    return simulate(BUILD, costs, {name: 1 if name == "c" else replicas for name in costs.models}, requests, **options).seconds
+
+
 class MachineTest(unittest.TestCase):
     def test_work_shares_the_cores_evenly(self):
-        # (cores, pieces of work, when each ends)
-        for cores, work, ends in ((1, [1.0], [1.0]), (2, [1.0, 1.0], [1.0, 1.0]), (1, [1.0, 1.0], [2.0, 2.0]),
-                                  (1, [1.0, 2.0], [2.0, 3.0]), (2, [1.0, 1.0, 1.0], [1.5, 1.5, 1.5])):
-            events, ended = Events(), []
-            machine = Machine(events, cores)
-            for seconds in work:
-                machine.run(seconds, 1.0, lambda: ended.append(events.now))
-            events.run()
-            for actual, expected in zip(ended, ends):
+        # (cores, new tokens of texts on a replica each, when they end): a second a token.
+        for cores, texts, ends in ((1, [1], [1.0]), (2, [1, 1], [1.0, 1.0]), (1, [1, 1], [2.0, 2.0]), (1, [1, 2], [2.0, 3.0])):
+            seconds = run([model(1.0)], [Request(0, 1, new) for new in texts], replicas=len(texts), shared_cores=cores)
+            for actual, expected in zip(seconds, ends, strict=True):
                 self.assertAlmostEqual(actual, expected)
+        self.assertAlmostEqual(run([model(1.0)] * 3, [Request(0, 1, 1)], shared_cores=2)[0], 1.5)
 
     def test_company_slows_down(self):
-        events, ended = Events(), []
-        machine = Machine(events, 2)
-        for _ in range(2):
-            machine.run(1.0, 1.25, lambda: ended.append(events.now))
-        events.run()
-        self.assertAlmostEqual(ended[-1], 1.25)
+        self.assertAlmostEqual(run([model(1.0, beside=1.25)] * 2, [Request(0, 1, 1)], shared_cores=2)[0], 1.25)
+        self.assertAlmostEqual(run([model(1.0, beside=1.25)], [Request(0, 1, 1)], shared_cores=2)[0], 1.0)
+        self.assertAlmostEqual(run([model(1.0, beside=1.25)], [Request(0, 1, 1)])[0], 1.25)
 
 
 class GeneratorTest(unittest.TestCase):
     def ends(self, costs, requests):
-        events, ended = Events(), {}
-        generator = Generator(costs, Reserved(events), lambda _: None)
-        for i, (at, prompt, new) in enumerate(requests):
-            events.at(at, lambda i=i, prompt=prompt, new=new:
-                      generator.add(prompt, new, lambda: ended.__setitem__(i, events.now)))
-        events.run()
-        return [ended[i] for i in range(len(requests))]
+        requests = [Request(*request) for request in requests]
+        return [request.arrival + seconds for request, seconds in zip(requests, run([costs], requests))]
 
     def test_a_text_takes_a_step_for_its_prompt_and_one_for_each_token_after_the_first(self):
         self.assertAlmostEqual(self.ends(model(), [(0, 5, 10)])[0], 0.1)
@@ -80,16 +78,18 @@ class GeneratorTest(unittest.TestCase):
         self.assertAlmostEqual(second, 0.11)
 
     def test_no_more_run_than_there_are_slots(self):
-        ends = self.ends(model(), [(0, 1, 10)] * (simulator.MAX_SEQUENCES + 1))
+        ends = self.ends(model(), [(0, 1, 10)] * (MAX_SEQUENCES + 1))
         self.assertAlmostEqual(max(ends[1:-1]), 0.11)  # The first was alone in its first step.
         self.assertAlmostEqual(ends[-1], 0.20)
 
     def test_long_prompts_are_cut_where_others_decode(self):
-        # Steps of n tokens take n ms: 100 of them is the most beside a text that decodes, found by halving.
+        # Steps of n tokens take n ms, which the scheduler has learnt by the time the long prompt comes. Beside a text that
+        # decodes 99 of its tokens are the most in a step, so that it has five, each of which decodes a token too.
         costs = model(0.0, per_token=0.001)
-        decoding, long = self.ends(costs, [(0, 1, 50), (0.0005, 400, 1)])
-        self.assertGreater(long, 0.4)
-        self.assertLess(decoding, 0.4 + 50 * 0.001 + 0.07)
+        short = [(0.03 * i, 8 * i, 1) for i in range(1, 9)]
+        *_, long = self.ends(costs, [(0, 1, 2000), *short, (1, 400, 1)])
+        self.assertGreater(long, 1 + 0.4 + 4 * 0.001)
+        self.assertLess(long, 1 + 0.4 + 7 * 0.001)
 
     def test_sequences_that_get_a_token_cost(self):
         # The prompt's two steps, of 512 and 8 tokens, of which the second chooses; then two of decoding.
@@ -97,41 +97,44 @@ class GeneratorTest(unittest.TestCase):
 
     def test_keys_cost_as_they_grow(self):
         # Three decoding steps over 6, 7 and 8 keys, after the prompt's own step.
-        self.assertAlmostEqual(self.ends(model(per_key=0.001), [(0, 5, 4)])[0], 4 * 0.01 + 0.001 * (7 + 8 + 9))
+        self.assertAlmostEqual(self.ends(model(per_key=0.001), [(0, 5, 4)])[0], 4 * 0.01 + 0.001 * (6 + 7 + 8))
 
 
 class GraphTest(unittest.TestCase):
     def test_the_reply_comes_with_the_score_of_the_slowest_branch(self):
-        graph = Graph(profile([model(0.01), model(0.03)], model(0.002, classifier=True)), {"g0": 1, "g1": 1, "c": 1})
-        self.assertAlmostEqual(graph.run([Request(0, 5, 10)])[0], 0.302)
+        seconds = run([model(0.01), model(0.03)], [Request(0, 5, 10)], classifier=model(0.002, classifier=True))
+        self.assertAlmostEqual(seconds[0], 0.302)
+
+    def test_texts_are_scored_together(self):
+        # Two end at 0.11 while the first is scored; then they are one batch, in which pairs of tokens count by text.
+        classifier = model(0.05, per_token=0.001, per_key=0.0001, classifier=True)
+        first, *others = run([model()], [Request(0, 1, 10), *[Request(0.001, 1, 10)] * 2], classifier=classifier)
+        self.assertAlmostEqual(first, 0.1 + 0.05 + 0.001 * 11 + 0.0001 * 11**2)
+        for second in others:
+            self.assertAlmostEqual(second, first - 0.001 + 0.05 + 0.001 * 22 + 0.0001 * 2 * 11**2)
 
     def test_one_text_at_a_time_waits_as_in_an_m_d_1_queue(self):
         # Mean wait of M/D/1: rho / (2 (1 - rho)) of the service time.
-        slots, simulator.MAX_SEQUENCES = simulator.MAX_SEQUENCES, 1
-        try:
-            for rho in (0.3, 0.6, 0.8):
-                graph = Graph(profile([model(1.0)], model(0.0, classifier=True)), {"g0": 1, "c": 1})
-                times = graph.run(poisson(rho, 30000, (1, 1), (1, 1), random.Random(3)))
-                self.assertAlmostEqual(statistics.mean(times) - 1, rho / (2 * (1 - rho)), delta=0.05 / (1 - rho) * rho)
-        finally:
-            simulator.MAX_SEQUENCES = slots
+        for rho in (0.3, 0.6, 0.8):
+            times = run([model(1.0)], poisson(rho, 30000, (1, 1), (1, 1), random.Random(3)), max_sequences=1)
+            self.assertAlmostEqual(statistics.mean(times) - 1, rho / (2 * (1 - rho)), delta=0.05 / (1 - rho) * rho)
 
     def test_more_replicas_of_the_bottleneck_shorten_replies(self):
-        costs = profile([model(0.0, per_token=0.004)], model(0.001, classifier=True))
         requests = poisson(20, 30, (1, 1), (10, 10), random.Random(5))
-        means = [statistics.mean(Graph(costs, {"g0": count, "c": 1}).run(requests)) for count in (1, 2, 4)]
+        means = [statistics.mean(run([model(0.0, per_token=0.004)], requests, replicas=count,
+                                     classifier=model(0.001, classifier=True))) for count in (1, 2, 4)]
         self.assertGreater(means[0], 1.1 * means[1])
         self.assertGreater(means[1], 1.1 * means[2])
 
     def test_the_less_loaded_of_two_replicas_is_taken(self):
-        graph = Graph(profile([model(0.01)], model(0.0, classifier=True)), {"g0": 2, "c": 1})
-        graph.run([Request(0, 1, 100), Request(0.001, 1, 100)])
-        self.assertEqual([replica.max_kv_tokens for replica in graph.runners["g0"]], [100, 100])
+        outcome = simulate(BUILD, profile([model(0.01)], model(0.0, classifier=True)), {"g0": 2, "c": 1},
+                           [Request(0, 1, 100), Request(0.001, 1, 100)])
+        self.assertEqual(outcome.kv_tokens, {"g0": [100, 100]})
 
     def test_the_gateway_shares_the_machine(self):
-        costs = profile([model(0.01)], model(0.01, classifier=True))
-        busy = Profile(**{**costs.__dict__, "gateway_per_request": 0.005})
-        self.assertAlmostEqual(Graph(busy, {"g0": 1, "c": 1}, num_shared_cores=1).run([Request(0, 5, 1)])[0], 0.025)
+        costs = dataclasses.replace(profile([model(0.01)], model(0.01, classifier=True)), gateway_per_request=0.005)
+        seconds = simulate(BUILD, costs, {"g0": 1, "c": 1}, [Request(0, 5, 1)], shared_cores=1).seconds
+        self.assertAlmostEqual(seconds[0], 0.025)
 
 
 class WorkloadTest(unittest.TestCase):
