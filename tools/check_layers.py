@@ -42,7 +42,7 @@ LAYERS = {
         ("api_server", "config", "proto/chorus", "proto/grpc", "proto/inference"),
         ("grpc", "protobuf", "google.api", "flags", "metrics", "glog"),
     ),
-    "api_server/transcoding": ((), ("protobuf", "google.api", "json")),
+    "api_server/transcoding": ((), ("protobuf", "google.api")),
     "api_server/openapi": (("api_server/transcoding",), ("protobuf", "json")),
     "api_server/web": ((), ()),
     "api_server/graph": (("proto/chorus/config/v1", "api_server/runners/runner_client.h"), ("protobuf", "glog")),

@@ -5,7 +5,7 @@ usage: plan.py --profile profile.json --rate 1000 [--p95 8] [--prompt_tokens 5-4
 
 Finds the highest utilisation, the same for all runners, at which a simulation of the graph keeps the bound, and prints a
 Markdown table: replicas, cores and memory of each, and the gateways. Each replica has as many cores as the profile has threads,
-on machines whose other cores are busy too. A simulated second of 1,000 requests takes about half a second. BUILD_DIR has
+on machines whose other cores are busy too. A simulated second of 1,000 requests takes about a quarter of a second. BUILD_DIR has
 been built: ./dev build capacity_model.
 """
 import argparse
