@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <span>
 #include <string>
 
@@ -17,7 +18,8 @@ std::span<const EmbeddedFile> TestProtos();
 
 // `stem` is the file's name without its extension; it must be there.
 inline const google::protobuf::FileDescriptor& LoadProto(const std::string& stem) {
-  auto& pool = *new google::protobuf::DescriptorPool;
+  static auto& kPools = *new std::deque<google::protobuf::DescriptorPool>;  // Kept to the end.
+  google::protobuf::DescriptorPool& pool = kPools.emplace_back();
   const google::protobuf::FileDescriptor* proto = nullptr;
   for (const EmbeddedFile& file : TestProtos()) {
     if (file.name == stem + ".binpb") proto = LoadCommentedProto(file.content, pool);
