@@ -1,16 +1,9 @@
 """What steps of a model cost: a profile, as calibrate.py measures it, for one dtype and number of threads a replica."""
-import bisect
 import dataclasses
 import json
 
 # Sizes of a step at which its time is known; between two of them it is a straight line.
 KNOTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
-
-
-def interpolate(values, tokens):
-    """`values` are those at KNOTS."""
-    i = min(bisect.bisect_right(KNOTS, tokens), len(KNOTS) - 1) - 1
-    return values[i] + (values[i + 1] - values[i]) * (tokens - KNOTS[i]) / (KNOTS[i + 1] - KNOTS[i])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +16,6 @@ class Model:
     classifier: bool
     memory_bytes: int    # Of a replica that has loaded the model.
     kv_bytes_per_token: int = 0
-
-    def step(self, tokens, num_choosing, keys):
-        return interpolate(self.seconds, tokens) + interpolate(self.choosing, num_choosing) + self.per_key * keys
-
-    def slowdown(self, tokens):
-        return interpolate(self.beside, tokens)
 
 
 @dataclasses.dataclass(frozen=True)

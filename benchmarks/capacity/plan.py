@@ -9,44 +9,38 @@ on machines whose other cores are busy too. A simulated second of 1,000 requests
 been built: ./dev build capacity_model.
 """
 import argparse
+import dataclasses
 import math
 import pathlib
 import random
 import sys
 
-from costs import Profile
+from costs import KNOTS, Profile
 from deployment import ROOT
-from simulator import MAX_SEQUENCES, Request, poisson, quantile, simulate, token_range
+from simulator import Request, poisson, quantile, simulate, token_range
 
 MAX_UTILISATION = 90  # Percent. What more than this does to a burst depends on how long one looks.
 GATEWAY_UTILISATION = 0.5  # Of its core: what it sends must not wait for it.
 MIB = 1 << 20
 
 
-def work_per_request(model, args):
-    """Seconds of a replica that a request takes when its runner is full."""
-    prompt, new = sum(args.prompt_tokens) / 2, sum(args.new_tokens) / 2
-    if model.classifier:
-        length = prompt + new
-        rows = max(1, int(512 // length))
-        seconds = model.step(min(512, rows * length), 1, rows * length**2) / rows
-        return seconds * model.slowdown(min(512, rows * length)) * args.num_generators
-    keys = MAX_SEQUENCES * (prompt + new / 2)
-    step = model.step(MAX_SEQUENCES, MAX_SEQUENCES, keys) * model.slowdown(MAX_SEQUENCES) / MAX_SEQUENCES
-    return new * step + model.step(max(1, prompt), 1, 0) * model.slowdown(max(1, prompt))
+def work_per_request(profile, name, args):
+    """Seconds of a replica that a request takes when its runner is full: of many at once, and the other runners for nothing."""
+    nothing = [0.0] * len(KNOTS)
+    models = {each: model if each == name else dataclasses.replace(model, seconds=nothing, choosing=nothing, per_key=0.0)
+              for each, model in profile.models.items()}
+    requests = poisson(1e6, 0.002, args.prompt_tokens, args.new_tokens, random.Random(args.seed))
+    profile = dataclasses.replace(profile, models=models)
+    return simulate(args.build, profile, dict.fromkeys(models, 1), requests).ended_at / len(requests)
 
 
-def replicas_at(profile, args, utilisation):
-    return {name: max(args.min_replicas, math.ceil(args.rate * work_per_request(model, args) / utilisation))
-            for name, model in profile.models.items()}
-
-
-def find(profile, args):
+def find(profile, work, args):
     """The replicas, or None where no number of them keeps the bound."""
     requests = poisson(args.rate, args.seconds, args.prompt_tokens, args.new_tokens, random.Random(args.seed))
 
     def keeps(percent):
-        replicas = replicas_at(profile, args, percent / 100)
+        replicas = {name: max(args.min_replicas, math.ceil(args.rate * seconds / (percent / 100)))
+                    for name, seconds in work.items()}
         outcome = simulate(args.build, profile, replicas, requests)
         p95 = quantile(outcome.seconds[len(outcome.seconds) // 5:], 0.95)  # It begins empty.
         print(f"utilisation {percent} %: p95 {p95:.2f} s", file=sys.stderr, flush=True)
@@ -77,9 +71,9 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     profile = Profile.load(args.profile)
-    args.num_generators = sum(not model.classifier for model in profile.models.values())
 
-    found = find(profile, args)
+    work = {name: work_per_request(profile, name, args) for name in profile.models}
+    found = find(profile, work, args)
     if found is None:
         longest = Request(0, args.prompt_tokens[1], args.new_tokens[1])
         alone, = simulate(args.build, profile, dict.fromkeys(profile.models, 1), [longest]).seconds
@@ -91,12 +85,12 @@ def main():
     print("| | replicas | cores | of its most | memory of each, MiB |\n|---|---|---|---|---|")
     cores = 0
     for name, model in profile.models.items():
-        load = args.rate * work_per_request(model, args) / replicas[name]
+        load = args.rate * work[name] / replicas[name]
         kv_tokens = max(outcome.kv_tokens.get(name, [0]))
         memory = (model.memory_bytes + kv_tokens * model.kv_bytes_per_token) / MIB
         cores += replicas[name] * profile.threads
         print(f"| {name} | {replicas[name]} | {replicas[name] * profile.threads} | {load:.0%} | {memory:.0f} |")
-    tokens = args.num_generators * sum(args.new_tokens) / 2
+    tokens = (len(profile.models) - 1) * sum(args.new_tokens) / 2
     gateway_cores = args.rate * (profile.gateway_per_request + tokens * profile.gateway_per_token)
     gateways = max(args.min_replicas, math.ceil(gateway_cores / GATEWAY_UTILISATION))
     cores += gateways

@@ -5,9 +5,6 @@ import subprocess
 
 from costs import KNOTS
 
-MAX_SEQUENCES = 32  # runner_server's default.
-
-
 @dataclasses.dataclass(frozen=True)
 class Request:
     arrival: float
@@ -22,7 +19,7 @@ class Outcome:
     kv_tokens: dict  # Generator -> the most that each of its replicas held.
 
 
-def simulate(build, profile, replicas, requests, shared_cores=0, max_sequences=MAX_SEQUENCES):
+def simulate(build, profile, replicas, requests, shared_cores=0, max_sequences=32):
     """`replicas`: how many of each runner. `shared_cores`: of the one machine on which all of them and the gateway are; with
     none each has cores of its own, on machines whose other cores are busy, and there are gateways enough."""
     question = {"profile": dataclasses.asdict(profile), "knots": KNOTS, "replicas": replicas, "shared_cores": shared_cores,

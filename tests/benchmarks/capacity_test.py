@@ -3,6 +3,7 @@
 
 usage: capacity_test.py BUILD_DIR
 """
+import argparse
 import dataclasses
 import pathlib
 import random
@@ -12,8 +13,9 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks/capacity"))
-from costs import KNOTS, Model, Profile, interpolate  # noqa: E402
-from simulator import MAX_SEQUENCES, Request, poisson, simulate, token_range  # noqa: E402
+from costs import KNOTS, Model, Profile  # noqa: E402
+from plan import work_per_request  # noqa: E402
+from simulator import Request, poisson, simulate, token_range  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv.pop(1))
 
@@ -28,12 +30,7 @@ def profile(generators, classifier):
     return Profile("", "int8", 1, models, 0.0, 0.0, 0.0)
 
 
-class StepCostsTest(unittest.TestCase):
-    def test_between_knots_it_is_a_straight_line(self):
-        values = [float(knot) for knot in KNOTS]
-        for tokens in (1, 3, 8, 100, 511, 512):
-            self.assertAlmostEqual(interpolate(values, tokens), tokens)
-
+class ProfileTest(unittest.TestCase):
     def test_a_profile_is_read_as_it_was_saved(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "profile.json"
@@ -78,7 +75,7 @@ class GeneratorTest(unittest.TestCase):
         self.assertAlmostEqual(second, 0.11)
 
     def test_no_more_run_than_there_are_slots(self):
-        ends = self.ends(model(), [(0, 1, 10)] * (MAX_SEQUENCES + 1))
+        ends = self.ends(model(), [(0, 1, 10)] * 33)
         self.assertAlmostEqual(max(ends[1:-1]), 0.11)  # The first was alone in its first step.
         self.assertAlmostEqual(ends[-1], 0.20)
 
@@ -90,6 +87,10 @@ class GeneratorTest(unittest.TestCase):
         *_, long = self.ends(costs, [(0, 1, 2000), *short, (1, 400, 1)])
         self.assertGreater(long, 1 + 0.4 + 4 * 0.001)
         self.assertLess(long, 1 + 0.4 + 7 * 0.001)
+
+    def test_between_knots_a_step_costs_by_a_straight_line(self):
+        for tokens in (1, 3, 8, 100, 511, 512):
+            self.assertAlmostEqual(self.ends(model(0.0, per_token=0.001), [(0, tokens, 1)])[0], tokens * 0.001)
 
     def test_sequences_that_get_a_token_cost(self):
         # The prompt's two steps, of 512 and 8 tokens, of which the second chooses; then two of decoding.
@@ -135,6 +136,14 @@ class GraphTest(unittest.TestCase):
         costs = dataclasses.replace(profile([model(0.01)], model(0.01, classifier=True)), gateway_per_request=0.005)
         seconds = simulate(BUILD, costs, {"g0": 1, "c": 1}, [Request(0, 5, 1)], shared_cores=1).seconds
         self.assertAlmostEqual(seconds[0], 0.025)
+
+
+class PlanTest(unittest.TestCase):
+    def test_the_work_of_a_request_is_that_among_many(self):
+        args = argparse.Namespace(build=BUILD, prompt_tokens=(1, 1), new_tokens=(10, 10), seed=1)
+        costs = profile([model(0.01), model(0.02)], model(0.03, classifier=True))
+        for name, seconds in (("g0", 10 * 0.01 / 32), ("g1", 10 * 0.02 / 32), ("c", 2 * 0.03 / 32)):
+            self.assertAlmostEqual(work_per_request(costs, name, args), seconds, delta=0.03 * seconds)
 
 
 class WorkloadTest(unittest.TestCase):
