@@ -66,12 +66,12 @@ std::optional<Int> ParseWithExponent(std::string_view text) {
 }
 
 template <typename Int>
-absl::StatusOr<ScalarValue> ParseInteger(const NumberText& number) {
+absl::StatusOr<ScalarValue> ParseInteger(const NumberText& number, bool has_default = true) {
   std::optional<Int> value = ParseDecimal<Int>(number.text);
   if (!value.has_value() && number.may_have_exponent) value = ParseWithExponent<Int>(number.text);
   if (value.has_value()) return ScalarValue(*value);
   // Elsewhere -1 often stands for "none" or "all".
-  const bool asks_default = std::is_unsigned_v<Int> && number.text == "-1";
+  const bool asks_default = has_default && std::is_unsigned_v<Int> && number.text == "-1";
   return MustBe(absl::StrCat("an integer from ", std::numeric_limits<Int>::min(), " to ",
                              std::numeric_limits<Int>::max()),
                 asks_default ? number.shown + "; leave it out for the default" : number.shown);
@@ -151,9 +151,9 @@ absl::StatusOr<ScalarValue> ParseNumber(const FieldDescriptor& field, const Numb
     case FieldDescriptor::CPPTYPE_INT64:
       return ParseInteger<int64_t>(number);
     case FieldDescriptor::CPPTYPE_UINT32:
-      return ParseInteger<uint32_t>(number);
+      return ParseInteger<uint32_t>(number, !field.is_repeated());
     case FieldDescriptor::CPPTYPE_UINT64:
-      return ParseInteger<uint64_t>(number);
+      return ParseInteger<uint64_t>(number, !field.is_repeated());
     case FieldDescriptor::CPPTYPE_FLOAT:
       return ParseFloat<float>(number);
     case FieldDescriptor::CPPTYPE_DOUBLE:

@@ -200,6 +200,11 @@ TEST_F(TranscodingHandlerTest, RefusesBadRequestsWithDetails) {
   EXPECT_THAT(reply->body, HasSubstr("google.rpc.BadRequest"));
   EXPECT_THAT(reply->body, HasSubstr(R"("field":"max_length")"));
   EXPECT_EQ(Post("/classify_generated_texts?no_such=1", "I", "text/plain")->status, 400);
+  EXPECT_THAT(
+      Post("/v1/models/gpt2:generate", R"({"max_length":-1})")->body,
+      HasSubstr("must be an integer from 0 to 4294967295: -1; leave it out for the default"));
+  EXPECT_THAT(Post("/v1/models/gpt2:detokenize", R"({"ids":[-1]})")->body,
+              HasSubstr(R"("message":"ids[0] must be an integer from 0 to 4294967295: -1")"));
   EXPECT_EQ(Post("/v1/models/gpt2:generate", "{")->status, 400);
   EXPECT_EQ(Post("/v1/models/gpt2:generate", "<a/>", "text/xml")->status, 415);
   EXPECT_EQ(Post("/v1/models/nobody:generate", "{}")->status, 404);
