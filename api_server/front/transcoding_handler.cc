@@ -79,7 +79,9 @@ absl::Status TranscodingHandler::Begin(Route route, const HttpRequest& request, 
       *message, std::move(call),
       [this, route = std::move(route), request_id = std::move(request_id), done = std::move(done)](
           const absl::StatusOr<std::unique_ptr<MethodRegistry::Message>>& result) mutable {
-        std::move(done)(Render(route, result, request_id));
+        if (!result.ok()) return std::move(done)(ErrorReply(result.status(), request_id));
+        std::move(done)(
+            {.content_type = kJson, .body = transcoder_->TranslateResponse(route, **result)});
       });
 }
 
@@ -96,13 +98,6 @@ absl::Status TranscodingHandler::BeginOnWorkers(Route route, HttpRequest request
     if (!status.ok()) std::move (*shared)(ErrorReply(status, request_id));
   });
   return absl::OkStatus();
-}
-
-HttpReply TranscodingHandler::Render(
-    const Route& route, const absl::StatusOr<std::unique_ptr<MethodRegistry::Message>>& result,
-    std::string_view request_id) const {
-  if (!result.ok()) return ErrorReply(result.status(), request_id);
-  return {.content_type = kJson, .body = transcoder_->TranslateResponse(route, **result)};
 }
 
 HttpReply TranscodingHandler::ErrorReply(const absl::Status& error,

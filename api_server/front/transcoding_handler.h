@@ -38,9 +38,6 @@ class TranscodingHandler final : public HttpHandler {
                      HttpRoute::Done done) const;
   absl::Status BeginOnWorkers(Route route, HttpRequest request, Call call,
                               HttpRoute::Done done) const;
-  HttpReply Render(const Route& route,
-                   const absl::StatusOr<std::unique_ptr<MethodRegistry::Message>>& result,
-                   std::string_view request_id) const;
 
   const MethodRegistry& methods_;
   const std::unique_ptr<Transcoder> transcoder_;

@@ -30,8 +30,7 @@ constexpr std::string_view kUntyped;  // No header.
 constexpr std::string_view kOctets = "application/octet-stream";
 
 absl::Status UnsupportedContentType(std::string_view what) {
-  return WithHttpStatus(
-      absl::InvalidArgumentError(absl::StrCat("unsupported content type: ", AbslView(what))), 415);
+  return HttpError(415, absl::StrCat("unsupported content type: ", AbslView(what)));
 }
 
 // The media type that the body is read as, one of `supported`; kUntyped without a header.
