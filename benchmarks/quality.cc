@@ -28,7 +28,7 @@
 #include "runner_server/kernels/precision.h"
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
-#include "runner_server/tokenizer/load_tokenizer.h"
+#include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus {
 namespace {
@@ -272,12 +272,11 @@ absl::StatusOr<std::vector<Ids>> ReadWindows(const Flags& flags, const Tokenizer
   return windows;
 }
 
-absl::Status Measure(const Flags& flags, const std::string& path, const Generators& models,
-                     Report& report) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ByteLevelBpe> tokenizer, LoadByteLevelBpe(path));
+absl::Status Measure(const Flags& flags, const std::string& path, const Tokenizer& tokenizer,
+                     const Generators& models, Report& report) {
   const size_t length = models[0]->context_size();
   const size_t vocab_size = models[0]->vocab_size();
-  ASSIGN_OR_RETURN(const std::vector<Ids> windows, ReadWindows(flags, *tokenizer, length));
+  ASSIGN_OR_RETURN(const std::vector<Ids> windows, ReadWindows(flags, tokenizer, length));
   std::vector<Prediction> predictions(kNumPrecisions);
   for (size_t first = 0; first < windows.size(); first += flags.batch) {
     const size_t batch = std::min<size_t>(flags.batch, windows.size() - first);
@@ -335,11 +334,10 @@ absl::StatusOr<std::vector<LabelledSentence>> ReadSentences(const std::string& p
   return sentences;
 }
 
-absl::Status Measure(const Flags& flags, const std::string& path, const Classifiers& models,
-                     Report& report) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<WordPiece> tokenizer, LoadWordPiece(path));
+absl::Status Measure(const Flags& flags, const std::string& path, const Tokenizer& tokenizer,
+                     const Classifiers& models, Report& report) {
   ASSIGN_OR_RETURN(const std::vector<LabelledSentence> sentences,
-                   ReadSentences(flags.sst2, *tokenizer, *models[0]));
+                   ReadSentences(flags.sst2, tokenizer, *models[0]));
   std::vector<Classification> classifications(kNumPrecisions);
   for (const LabelledSentence& sentence : sentences) {
     const std::span<const int32_t> row = sentence.ids;
@@ -356,18 +354,20 @@ absl::Status Measure(const Flags& flags, const std::string& path, const Classifi
 absl::Status MeasureModel(const Flags& flags, const std::string& path, Report& report) {
   Generators generators;
   Classifiers classifiers;
+  std::unique_ptr<Tokenizer> tokenizer;
   for (const Precision precision : kPrecisions) {
     ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(path, {.precision = precision,
                                                           .num_threads = flags.threads,
                                                           .num_kv_slots = flags.batch}));
+    ASSIGN_OR_RETURN(tokenizer, loaded.architecture->load_tokenizer(path));
     if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
       generators.push_back(std::move(*generator));
     } else {
       classifiers.push_back(std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded.model)));
     }
   }
-  return generators.empty() ? Measure(flags, path, classifiers, report)
-                            : Measure(flags, path, generators, report);
+  return generators.empty() ? Measure(flags, path, *tokenizer, classifiers, report)
+                            : Measure(flags, path, *tokenizer, generators, report);
 }
 
 int Main(int argc, char** argv) {

@@ -10,8 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "runner_server/model/dtype.h"
-#include "runner_server/model/load_model.h"
-#include "runner_server/tokenizer/load_tokenizer.h"
+#include "runner_server/tokenizer/detokenizer.h"
 
 namespace chorus {
 namespace {
@@ -61,51 +60,51 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   }
   host->hosted_ = {.name = options.name,
                    .version = options.version,
-                   .architecture = std::move(loaded.architecture),
+                   .architecture = std::string(loaded.architecture->name),
                    .dtype = std::string(DtypeName(options.precision))};
-  if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
-    RETURN_IF_ERROR(host->StartGenerator(std::move(*generator), loaded.bos_token_id,
-                                         loaded.eos_token_id, options, observer));
-  } else {
-    RETURN_IF_ERROR(host->StartClassifier(
-        std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded.model)), options, observer));
-  }
+  ASSIGN_OR_RETURN(host->tokenizer_, loaded.architecture->load_tokenizer(options.directory));
+  const int vocab_size =
+      std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model);
+  RETURN_IF_ERROR(
+      CheckVocabularySize(options.directory, host->tokenizer_->vocab_size(), vocab_size));
+  const bool generates = std::holds_alternative<std::unique_ptr<LanguageModel>>(loaded.model);
+  RETURN_IF_ERROR(generates ? host->StartGenerator(std::move(loaded), options, observer)
+                            : host->StartClassifier(std::move(loaded), options, observer));
   return host;
 }
 
-absl::Status ModelHost::StartGenerator(std::unique_ptr<LanguageModel> model, int32_t bos_token_id,
-                                       int32_t eos_token_id, const Options& options,
+absl::Status ModelHost::StartGenerator(LoadedModel loaded, const Options& options,
                                        EngineObserver& observer) {
-  ASSIGN_OR_RETURN(byte_level_bpe_, LoadByteLevelBpe(options.directory));
-  RETURN_IF_ERROR(
-      CheckVocabularySize(options.directory, byte_level_bpe_->vocab_size(), model->vocab_size()));
+  const TokenBytes* bytes = tokenizer_->bytes();
+  if (bytes == nullptr) {
+    return absl::InternalError("a model that generates needs a tokenizer of bytes");
+  }
   ASSIGN_OR_RETURN(
       generation_engine_,
-      GenerationEngine::Create(std::move(model), *byte_level_bpe_, *byte_level_bpe_, observer,
+      GenerationEngine::Create(std::get<std::unique_ptr<LanguageModel>>(std::move(loaded.model)),
+                               *tokenizer_, *bytes, observer,
                                {.schedule = {.max_step_tokens = options.max_step_tokens,
                                              .target_step_time = options.target_step_time},
                                 .kv_cache_bytes = options.kv_cache_bytes,
                                 .queue = options.queue,
                                 .core_lease = core_lease_.get(),
-                                .bos_token_id = bos_token_id,
-                                .eos_token_id = eos_token_id}));
+                                .bos_token_id = loaded.bos_token_id,
+                                .eos_token_id = loaded.eos_token_id}));
   hosted_.engine = generation_engine_.get();
   return generation_engine_->WarmUp();
 }
 
-absl::Status ModelHost::StartClassifier(std::unique_ptr<SequenceClassifier> model,
-                                        const Options& options, EngineObserver& observer) {
-  ASSIGN_OR_RETURN(word_piece_, LoadWordPiece(options.directory));
-  RETURN_IF_ERROR(
-      CheckVocabularySize(options.directory, word_piece_->vocab_size(), model->vocab_size()));
-  ASSIGN_OR_RETURN(
-      classification_engine_,
-      ClassificationEngine::Create(std::move(model), *word_piece_, observer,
-                                   {.batch = {.max_batch_tokens = options.max_step_tokens,
-                                              .max_batch_rows = options.max_sequences},
-                                    .queue = options.queue,
-                                    .core_lease = core_lease_.get(),
-                                    .max_text_tokens = word_piece_->model_max_length()}));
+absl::Status ModelHost::StartClassifier(LoadedModel loaded, const Options& options,
+                                        EngineObserver& observer) {
+  ASSIGN_OR_RETURN(classification_engine_,
+                   ClassificationEngine::Create(
+                       std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded.model)),
+                       *tokenizer_, observer,
+                       {.batch = {.max_batch_tokens = options.max_step_tokens,
+                                  .max_batch_rows = options.max_sequences},
+                        .queue = options.queue,
+                        .core_lease = core_lease_.get(),
+                        .max_text_tokens = tokenizer_->model_max_length()}));
   hosted_.engine = classification_engine_.get();
   return classification_engine_->WarmUp();
 }

@@ -19,10 +19,10 @@
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/generation_engine.h"
 #include "runner_server/kernels/precision.h"
+#include "runner_server/model/load_model.h"
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/service/hosted_model.h"
-#include "runner_server/tokenizer/byte_level_bpe.h"
-#include "runner_server/tokenizer/word_piece.h"
+#include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus {
 
@@ -44,7 +44,7 @@ class ModelHost {
 
   // Loads and warms up; blocks until the engine has run once. `observer` must outlive the host.
   // RESOURCE_EXHAUSTED without memory or threads; other errors are those of LoadModel,
-  // LoadByteLevelBpe, LoadWordPiece and CoreLease::Open, or the engine's; INVALID_ARGUMENT with
+  // the tokenizer's loader and CoreLease::Open, or the engine's; INVALID_ARGUMENT with
   // both numbers where the vocabulary is smaller than the model's embedding by more than padding.
   static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
                                                          EngineObserver& observer);
@@ -62,16 +62,13 @@ class ModelHost {
 
   static absl::StatusOr<std::unique_ptr<ModelHost>> LoadAndStart(const Options& options,
                                                                  EngineObserver& observer);
-  absl::Status StartGenerator(std::unique_ptr<LanguageModel> model, int32_t bos_token_id,
-                              int32_t eos_token_id, const Options& options,
-                              EngineObserver& observer);
-  absl::Status StartClassifier(std::unique_ptr<SequenceClassifier> model, const Options& options,
+  absl::Status StartGenerator(LoadedModel loaded, const Options& options, EngineObserver& observer);
+  absl::Status StartClassifier(LoadedModel loaded, const Options& options,
                                EngineObserver& observer);
 
   std::unique_ptr<CoreLease> core_lease_;  // Null: none. The engine uses it.
-  // One of each pair; the engine is destroyed before the tokenizer it uses.
-  std::unique_ptr<ByteLevelBpe> byte_level_bpe_;
-  std::unique_ptr<WordPiece> word_piece_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  // One of the two; it is destroyed before the tokenizer it uses.
   std::unique_ptr<GenerationEngine> generation_engine_;
   std::unique_ptr<ClassificationEngine> classification_engine_;
   HostedModel hosted_;

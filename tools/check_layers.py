@@ -65,6 +65,10 @@ LAYERS = {
         ("runner_server/kernels", "runner_server/weights", "runner_server/tensor/torch.h"),
         ("json",),
     ),
+    "runner_server/model/architectures": (
+        ("runner_server/model", "runner_server/tokenizer"),
+        ("json",),
+    ),
     "runner_server/engine": (
         ("runner_server/scheduler", "runner_server/model", "runner_server/sampling", "runner_server/tokenizer"),
         ("glog",),
@@ -133,12 +137,12 @@ def breaches(path, text):
 
 def self_test():
     cases = [
-        ("base/utf8.h", '#include "runner_server/model/bert.h"', 1),
+        ("base/utf8.h", '#include "runner_server/model/decoder.h"', 1),
         ("base/utf8.h", "#include <grpcpp/grpcpp.h>", 1),
         ("base/grpc_status.h", "#include <grpcpp/support/status.h>", 0),
         ("base/utf8.cc", "#include <nlohmann/json.hpp>", 1),
         ("base/model_file.cc", "#include <nlohmann/json.hpp>", 0),
-        ("runner_server/scheduler/scheduler.h", '#include "runner_server/model/bert.h"', 1),
+        ("runner_server/scheduler/scheduler.h", '#include "runner_server/model/decoder.h"', 1),
         ("model_store/model_store.cc", "#include <curl/curl.h>", 1),
         ("model_store/hub/http_client.cc", "#include <curl/curl.h>", 0),
         ("runner_server/scheduler/scheduler.h", '#include "runner_server/sampling/sampling_params.h"', 0),
@@ -147,7 +151,7 @@ def self_test():
         ("api_server/graph/executor.cc", '#include "api_server/runners/grpc_runner_client.h"', 1),
         ("api_server/graph/executor.cc", "#include <boost/asio.hpp>", 1),
         ("api_server/server.cc", '#include "runner_server/engine/engine.h"', 1),
-        ("tests/base/utf8_test.cc", '#include "runner_server/model/bert.h"', 0),
+        ("tests/base/utf8_test.cc", '#include "runner_server/model/decoder.h"', 0),
     ]
     for path, text, expected in cases:
         found = len(list(breaches(path, text)))

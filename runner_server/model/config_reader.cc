@@ -129,4 +129,10 @@ void ConfigReader::RequireString(const char* field, std::string_view only) {
   }
 }
 
+void ConfigReader::RequireMultiple(const char* field, int value, const char* of, int divisor) {
+  if (value % divisor != 0) {
+    Refuse(absl::StrCat(field, " must be a multiple of ", of, " ", divisor), std::to_string(value));
+  }
+}
+
 }  // namespace chorus

@@ -41,6 +41,8 @@ class ConfigReader {
   // Refuses a value other than `only`.
   void RequireBool(const char* field, bool only);
   void RequireString(const char* field, std::string_view only);
+  // Refuses a `value` of `field` that `divisor`, of the field `of`, does not divide.
+  void RequireMultiple(const char* field, int value, const char* of, int divisor);
   // `what` must say the field and the rule.
   void Refuse(std::string_view what, std::string_view value);
 

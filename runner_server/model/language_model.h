@@ -36,13 +36,16 @@ class LanguageModel {
   virtual int num_slots() const = 0;
   virtual KvMemory kv_memory() const = 0;
 
+  // Whether a row's logits depend neither on the other rows of a pass nor on how its tokens were
+  // split over passes, to the bit.
+  virtual bool batch_invariant() const = 0;
+
   // The threads that the calls use; the owner may use them between calls, and set how many take
   // part. No result depends on that.
   virtual ThreadPool& pool() = 0;
 
   // Appends each row's tokens to its slot. Returns logits, [rows with wants_logits, vocab_size], in
-  // the rows' order, valid until the next call. A row's logits do not depend on the other rows, nor
-  // on how its tokens were split over calls, to the bit.
+  // the rows' order, valid until the next call.
   virtual std::span<const float> Forward(std::span<const Row> rows) = 0;
 
   // Makes `to_slot` hold the first `num_tokens` tokens of `from_slot`, which must hold as many, and

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,50 +13,82 @@
 #include "base/model_file.h"
 #include "base/model_weights.h"
 #include "base/status_macros.h"
-#include "runner_server/model/bert.h"
-#include "runner_server/model/bert_config.h"
+#include "base/string_view.h"
 #include "runner_server/model/config_reader.h"
-#include "runner_server/model/gpt2.h"
-#include "runner_server/model/gpt2_config.h"
+#include "runner_server/model/decoder.h"
+#include "runner_server/model/encoder.h"
+#include "runner_server/model/transformer.h"
 #include "runner_server/weights/safetensors_file.h"
 
 namespace chorus {
 namespace {
 
-constexpr char kGpt2[] = "GPT2LMHeadModel";
-constexpr char kBert[] = "BertForSequenceClassification";
+// What the name of a classifier's architecture ends with, such as that of a BERT.
+constexpr std::string_view kClassifier = "ForSequenceClassification";
 
 absl::Status InFile(const std::filesystem::path& path, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(path.string(), ": ", status.message()));
 }
 
-// kGpt2 or kBert. A config without "architectures" is known by its model_type.
-absl::StatusOr<std::string> Architecture(const nlohmann::json& config) {
-  ConfigReader reader(config);
-  const std::vector<std::string> names = reader.Strings("architectures");
-  const std::string type = reader.String("model_type", "");
-  RETURN_IF_ERROR(reader.status());
-  const auto declares = [&names, &type](const std::string& name, const std::string& its_type) {
-    return names.empty() ? type == its_type
-                         : std::find(names.begin(), names.end(), name) != names.end();
-  };
-  if (declares(kGpt2, "gpt2")) return kGpt2;
-  if (declares(kBert, "bert")) return kBert;
-  if (type == "bert" || (!names.empty() && names[0].starts_with("Bert"))) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "this BERT is a ", absl::StrJoin(names, ", "),
-        " and has no classification head, so it cannot score a text. Fine-tune it as a ", kBert,
-        " and save that, or give the directory of a model that has been"));
+std::string WhatToDoWithoutHead(const ArchitectureRow& row) {
+  return absl::StrCat("so it cannot score a text. Fine-tune it as a ", AbslView(row.name),
+                      " and save that, or give the directory of a model that has been, such as "
+                      "one trained on SST-2");
+}
+
+// A config without "architectures" is known by its model_type.
+absl::StatusOr<const ArchitectureRow*> FindArchitecture(ConfigReader& config) {
+  const std::vector<std::string> names = config.Strings("architectures");
+  const std::string type = config.String("model_type", "");
+  RETURN_IF_ERROR(config.status());
+  std::vector<std::string> known;
+  for (const ArchitectureRow& row : ArchitectureTable()) {
+    if (names.empty() ? type == row.model_type
+                      : std::find(names.begin(), names.end(), row.name) != names.end()) {
+      return &row;
+    }
+    known.emplace_back(row.name);
+  }
+  for (const ArchitectureRow& row : ArchitectureTable()) {
+    if (!row.name.ends_with(kClassifier)) continue;
+    const std::string_view family = row.name.substr(0, row.name.size() - kClassifier.size());
+    if (type == row.model_type || (!names.empty() && names[0].starts_with(family))) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("this model is a ", absl::StrJoin(names, ", "),
+                       " and has no classification head, ", WhatToDoWithoutHead(row)));
+    }
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "architectures must name ", kGpt2, " or ", kBert, ": ",
+      "architectures must name one of ", absl::StrJoin(known, ", "), ": ",
       names.empty() ? absl::StrCat("none, model_type ", type) : absl::StrJoin(names, ", ")));
 }
 
-absl::StatusOr<SafetensorsFile> OpenWeights(const std::filesystem::path& directory,
-                                            std::string_view architecture) {
-  RETURN_IF_ERROR(CheckWeightsFile(directory, architecture));
-  return SafetensorsFile::Open(directory / kWeightsFileName);
+// `config` is read from config_path.
+absl::StatusOr<Architecture> ReadArchitecture(const std::filesystem::path& config_path,
+                                              const ArchitectureRow& row, ConfigReader& config) {
+  Architecture architecture = row.read(config);
+  absl::Status status = config.status();
+  if (status.ok()) status = CheckImplemented(architecture);
+  if (!status.ok()) return InFile(config_path, status);
+  return architecture;
+}
+
+absl::StatusOr<std::unique_ptr<Transformer>> LoadWeights(const std::filesystem::path& directory,
+                                                         const ArchitectureRow& row,
+                                                         const Architecture& architecture,
+                                                         const ModelOptions& options) {
+  RETURN_IF_ERROR(CheckWeightsFile(directory, row.name));
+  ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(directory / kWeightsFileName));
+  const std::string head = architecture.names.head + ".";
+  const bool has_head =
+      std::any_of(file.tensors().begin(), file.tensors().end(),
+                  [&](const TensorInfo& tensor) { return tensor.name.starts_with(head); });
+  if (std::holds_alternative<ClassificationHead>(architecture.head) && !has_head) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(file.path().string(), ": this model has no classification head (no tensor ",
+                     head, "*), ", WhatToDoWithoutHead(row)));
+  }
+  return Transformer::Load(architecture, file, options.precision, options.num_threads);
 }
 
 absl::Status CheckOptions(const ModelOptions& options) {
@@ -76,26 +110,21 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
   RETURN_IF_ERROR(CheckOptions(options));
   const std::filesystem::path config_path = directory / "config.json";
   ASSIGN_OR_RETURN(const nlohmann::json json, ReadModelJson(config_path));
-  absl::StatusOr<std::string> architecture = Architecture(json);
-  if (!architecture.ok()) return InFile(config_path, architecture.status());
+  ConfigReader config(json);
+  const absl::StatusOr<const ArchitectureRow*> row = FindArchitecture(config);
+  if (!row.ok()) return InFile(config_path, row.status());
+  ASSIGN_OR_RETURN(const Architecture architecture, ReadArchitecture(config_path, **row, config));
+  ASSIGN_OR_RETURN(std::unique_ptr<Transformer> transformer,
+                   LoadWeights(directory, **row, architecture, options));
 
-  LoadedModel loaded{.architecture = *std::move(architecture)};
-  // The weights are open after the config is read, and closed before this returns: they are copied.
-  if (loaded.architecture == kGpt2) {
-    const absl::StatusOr<Gpt2Config> config = ParseGpt2Config(json);
-    if (!config.ok()) return InFile(config_path, config.status());
-    ASSIGN_OR_RETURN(const SafetensorsFile file, OpenWeights(directory, loaded.architecture));
-    ASSIGN_OR_RETURN(loaded.model,
-                     Gpt2::Create(*config, file, options.precision, options.num_threads,
-                                  options.num_kv_slots, options.max_kv_bytes));
-    loaded.bos_token_id = config->bos_token_id;
-    loaded.eos_token_id = config->eos_token_id;
+  LoadedModel loaded{.architecture = *row};
+  if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
+    ASSIGN_OR_RETURN(loaded.model, Decoder::Create(std::move(transformer), options.num_kv_slots,
+                                                   options.max_kv_bytes));
+    loaded.bos_token_id = head->bos_token_id;
+    loaded.eos_token_id = head->eos_token_id;
   } else {
-    const absl::StatusOr<BertConfig> config = ParseBertConfig(json);
-    if (!config.ok()) return InFile(config_path, config.status());
-    ASSIGN_OR_RETURN(const SafetensorsFile file, OpenWeights(directory, loaded.architecture));
-    ASSIGN_OR_RETURN(loaded.model,
-                     Bert::Create(*config, file, options.precision, options.num_threads));
+    loaded.model = std::make_unique<Encoder>(std::move(transformer));
   }
   return loaded;
 }

@@ -4,11 +4,11 @@
 
 #include <filesystem>
 #include <memory>
-#include <string>
 #include <variant>
 
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/precision.h"
+#include "runner_server/model/architectures/table.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/model/sequence_classifier.h"
 
@@ -22,8 +22,7 @@ struct ModelOptions {
 };
 
 struct LoadedModel {
-  std::string
-      architecture;  // As in config.json: "GPT2LMHeadModel" or "BertForSequenceClassification".
+  const ArchitectureRow* architecture = nullptr;  // Of the table; not null.
   std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceClassifier>> model;
   int32_t bos_token_id = -1;  // Of a generator, from config.json; -1 for a classifier.
   int32_t eos_token_id = -1;  // Likewise.
@@ -32,8 +31,8 @@ struct LoadedModel {
 // Reads config.json and model.safetensors in `directory`. NOT_FOUND names a missing file;
 // INVALID_ARGUMENT says what in which file is wrong (architecture not known, tensors missing,
 // unexpected, of the wrong shape or with values that are not finite in the precision, each named);
-// FAILED_PRECONDITION for a BERT without a classification head, and for weights in another form,
-// and says what to do.
+// FAILED_PRECONDITION for a model without the classification head of its kind, and for weights in
+// another form, and says what to do.
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options);
 

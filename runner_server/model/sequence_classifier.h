@@ -20,14 +20,15 @@ class SequenceClassifier {
   virtual int context_size() const = 0;  // Most tokens of one sequence.
   virtual const std::vector<std::string>& labels()
       const = 0;  // By index, from config.json's id2label.
+  // Whether a row's logits do not depend on the other rows of a pass, to the bit.
+  virtual bool batch_invariant() const = 0;
 
   // How many threads the calls that follow use, the calling one included; in [1, as many as the
   // model was made with], which is what it starts with. No result depends on it.
   virtual void set_num_threads(int num_threads) = 0;
 
   // `rows` are token sequences with specials, each 1 to context_size() long; no padding. Returns
-  // logits, [rows.size(), labels().size()], valid until the next call. A row's logits do not depend
-  // on the other rows, to the bit.
+  // logits, [rows.size(), labels().size()], valid until the next call.
   virtual std::span<const float> Forward(std::span<const std::span<const int32_t>> rows) = 0;
 };
 

@@ -29,8 +29,7 @@ bool NeedsNoMerge(std::string_view token) {
 absl::StatusOr<std::unique_ptr<ByteLevelBpe>> ByteLevelBpe::Create(Definition definition) {
   ASSIGN_OR_RETURN(Vocabulary vocabulary, Vocabulary::Create(std::move(definition.tokens),
                                                              std::move(definition.added_tokens)));
-  std::unique_ptr<ByteLevelBpe> bpe(
-      new ByteLevelBpe(std::move(vocabulary), definition.add_prefix_space));
+  std::unique_ptr<ByteLevelBpe> bpe(new ByteLevelBpe(std::move(vocabulary), definition));
   RETURN_IF_ERROR(bpe->SetByteIds());
   RETURN_IF_ERROR(bpe->AddMerges(definition.merges));
   RETURN_IF_ERROR(bpe->CheckTokensAreMade(definition));

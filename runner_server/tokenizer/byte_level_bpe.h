@@ -6,6 +6,7 @@
 // Thread safety: immutable; all methods may be called at once from any thread.
 
 #include <array>
+#include <climits>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -33,6 +34,7 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
     std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
     bool add_prefix_space = false;         // Text that does not begin with a space is given one.
     std::string eos_token = "<|endoftext|>";
+    int model_max_length = INT_MAX;
   };
 
   // INVALID_ARGUMENT names the token that is missing or the merge that is wrong. All 256 bytes must
@@ -54,6 +56,8 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   std::string Decode(std::span<const int32_t> ids) const override;
 
   int32_t vocab_size() const override { return vocabulary_.size(); }
+  int model_max_length() const override { return model_max_length_; }
+  const TokenBytes* bytes() const override { return this; }
 
   std::string_view token_bytes(int32_t id) const override {
     return is_special_[id] ? std::string_view() : bytes_[id];
@@ -63,8 +67,10 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   int32_t eos_id() const { return eos_id_; }
 
  private:
-  ByteLevelBpe(Vocabulary vocabulary, bool add_prefix_space)
-      : vocabulary_(std::move(vocabulary)), add_prefix_space_(add_prefix_space) {}
+  ByteLevelBpe(Vocabulary vocabulary, const Definition& definition)
+      : vocabulary_(std::move(vocabulary)),
+        add_prefix_space_(definition.add_prefix_space),
+        model_max_length_(definition.model_max_length) {}
 
   absl::Status SetByteIds();
   absl::Status AddMerges(const std::vector<std::pair<std::string, std::string>>& merges);
@@ -85,6 +91,7 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
 
   const Vocabulary vocabulary_;
   const bool add_prefix_space_;
+  const int model_max_length_;
   int32_t eos_id_ = 0;
   std::array<int32_t, 256> byte_ids_;
   BpeMerges merges_;

@@ -113,6 +113,7 @@ absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadByteLevelBpe(
   // The config's word, or its default, counts even against that of a tokenizer.json.
   definition.add_prefix_space = config.add_prefix_space;
   definition.eos_token = config.special_tokens.at("eos_token").content;
+  definition.model_max_length = config.model_max_length.value_or(definition.model_max_length);
   auto bpe = ByteLevelBpe::Create(std::move(definition));
   if (!bpe.ok()) return WithFolder(folder, bpe.status());
   return bpe;

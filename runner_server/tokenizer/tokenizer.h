@@ -21,6 +21,8 @@ struct TokenSpan {
   bool operator==(const TokenSpan&) const = default;
 };
 
+class TokenBytes;
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -43,6 +45,14 @@ class Tokenizer {
 
   // Ids are in [0, vocab_size()).
   virtual int32_t vocab_size() const = 0;
+
+  // Most tokens of a text that the model was trained to read, however large its context is: what
+  // transformers cuts texts at. INT_MAX where nothing says.
+  virtual int model_max_length() const = 0;
+
+  // The bytes behind each id, which a model that generates needs; null where tokens are words, and
+  // not bytes. Lives as long as this.
+  virtual const TokenBytes* bytes() const = 0;
 };
 
 }  // namespace chorus

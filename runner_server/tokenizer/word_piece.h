@@ -38,7 +38,7 @@ class WordPiece : public Tokenizer {
     std::string unknown_token = "[UNK]";
     std::string first_token = "[CLS]";
     std::string last_token = "[SEP]";
-    int model_max_length = INT_MAX;  // Of a text, in tokens; see model_max_length().
+    int model_max_length = INT_MAX;
   };
 
   // INVALID_ARGUMENT names the token that is missing or wrong.
@@ -58,10 +58,8 @@ class WordPiece : public Tokenizer {
   std::string Decode(std::span<const int32_t> ids) const override;
 
   int32_t vocab_size() const override { return vocabulary_.size(); }
-
-  // Most tokens of a text that the model was trained to read, however large its context is: what
-  // transformers cuts texts at.
-  int model_max_length() const { return model_max_length_; }
+  int model_max_length() const override { return model_max_length_; }
+  const TokenBytes* bytes() const override { return nullptr; }
 
  private:
   WordPiece(Vocabulary vocabulary, const Definition& definition)

@@ -34,6 +34,7 @@ class FakeLanguageModel final : public LanguageModel {
   int context_size() const override { return options_.context_size; }
   int num_slots() const override { return options_.num_slots; }
   KvMemory kv_memory() const override { return options_.kv_memory; }
+  bool batch_invariant() const override { return true; }
 
   ThreadPool& pool() override { return pool_; }
 

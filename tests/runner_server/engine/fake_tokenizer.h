@@ -4,6 +4,7 @@
 // letters a to z, 27 a space
 // and whatever else there is, 28 to 31 the four bytes of U+1F642, one each.
 
+#include <climits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +55,8 @@ class FakeTokenizer final : public Tokenizer, public TokenBytes {
   }
 
   int32_t vocab_size() const override { return kVocabSize; }
+  int model_max_length() const override { return INT_MAX; }
+  const TokenBytes* bytes() const override { return this; }
 
   std::string_view token_bytes(int32_t id) const override {
     return id == kEnd ? std::string_view() : kBytes.substr(id, 1);

@@ -67,7 +67,7 @@ TEST_F(LoadModelTest, LoadsAGenerator) {
   Write(SmallGpt2(), RandomGpt2(SmallGpt2()));
   const absl::StatusOr<LoadedModel> loaded = Load({.num_threads = 1, .num_kv_slots = 3});
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->architecture, "GPT2LMHeadModel");
+  EXPECT_EQ(loaded->architecture->name, "GPT2LMHeadModel");
   EXPECT_EQ(loaded->bos_token_id, 3);
   EXPECT_EQ(loaded->eos_token_id, 4);
   EXPECT_EQ(std::get<std::unique_ptr<LanguageModel>>(loaded->model)->num_slots(), 3);
@@ -77,7 +77,7 @@ TEST_F(LoadModelTest, LoadsAClassifier) {
   Write(SmallBert(), RandomBert(SmallBert()));
   const absl::StatusOr<LoadedModel> loaded = Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->architecture, "BertForSequenceClassification");
+  EXPECT_EQ(loaded->architecture->name, "BertForSequenceClassification");
   EXPECT_EQ(loaded->bos_token_id, -1);
   EXPECT_EQ(loaded->eos_token_id, -1);
   EXPECT_THAT(std::get<std::unique_ptr<SequenceClassifier>>(loaded->model)->labels(),
@@ -90,7 +90,7 @@ TEST_F(LoadModelTest, GoesByModelTypeWithoutArchitectures) {
   Write(config, RandomGpt2(config));
   const absl::StatusOr<LoadedModel> loaded = Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->architecture, "GPT2LMHeadModel");
+  EXPECT_EQ(loaded->architecture->name, "GPT2LMHeadModel");
 }
 
 TEST_F(LoadModelTest, TheModelOutlivesItsFiles) {
@@ -255,7 +255,8 @@ TEST_F(LoadModelTest, RefusesOtherConfigs) {
            {"[]", "must hold a JSON object, not array"},
            {"{\"a\":\n", "line 2, column 1"},
            {std::string(1'000'000, '['), "line 1, column 65: nested deeper than 64 levels"},
-           {"{}", "architectures must name GPT2LMHeadModel or BertForSequenceClassification: none"},
+           {"{}",
+            "architectures must name one of GPT2LMHeadModel, BertForSequenceClassification: none"},
            {R"({"architectures":["LlamaForCausalLM"]})", "LlamaForCausalLM"},
            {R"({"architectures":"GPT2LMHeadModel"})", "architectures must be a list of strings"},
            {R"({"architectures":["GPT2LMHeadModel"],"n_layer":0})", "n_layer must be"}}) {

@@ -1,6 +1,6 @@
 // What must not matter: company in the batch, how a text is cut into passes, slots, threads, the
 // stored type. Each compares to the bit. That the numbers are right is golden_test's business.
-#include "runner_server/model/gpt2.h"
+#include "runner_server/model/decoder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,25 +71,26 @@ Logits LogitsAfter(LanguageModel& model, const Ids& ids, int chunk, int slot = 0
 }
 
 // In every precision.
-class Gpt2Test : public testing::TestWithParam<Precision> {
+class DecoderTest : public testing::TestWithParam<Precision> {
  protected:
-  Gpt2Test() {
+  DecoderTest() {
     WriteConfig(directory_.path(), OddConfig());
     WriteSafetensors(directory_.path() / "model.safetensors", RandomGpt2(OddConfig()));
     model_ = Load(directory_.path(), GetParam());
   }
 
-  const TemporaryDirectory directory_{"gpt2_test"};
+  const TemporaryDirectory directory_{"decoder_test"};
   std::unique_ptr<LanguageModel> model_;
 };
 
-TEST_P(Gpt2Test, TellsItsSizes) {
+TEST_P(DecoderTest, TellsItsSizes) {
   EXPECT_EQ(model_->vocab_size(), 203);
   EXPECT_EQ(model_->context_size(), 101);
   EXPECT_EQ(model_->num_slots(), 8);
+  EXPECT_TRUE(model_->batch_invariant());  // What the tests below show.
 }
 
-TEST_P(Gpt2Test, DependsOnEveryToken) {
+TEST_P(DecoderTest, DependsOnEveryToken) {
   const Ids ids = RandomIds(20, 1);
   const Logits logits = LogitsAfter(*model_, ids, 20);
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -99,7 +100,7 @@ TEST_P(Gpt2Test, DependsOnEveryToken) {
   }
 }
 
-TEST_P(Gpt2Test, ChunkedAndCachedEqualWholeToTheBit) {
+TEST_P(DecoderTest, ChunkedAndCachedEqualWholeToTheBit) {
   for (const int length : {1, 2, 15, 16, 17, 50, 101}) {
     const Ids ids = RandomIds(length, length);
     const Logits whole = LogitsAfter(*model_, ids, length);
@@ -110,7 +111,7 @@ TEST_P(Gpt2Test, ChunkedAndCachedEqualWholeToTheBit) {
   }
 }
 
-TEST_P(Gpt2Test, BatchedEqualsSingleToTheBit) {
+TEST_P(DecoderTest, BatchedEqualsSingleToTheBit) {
   // Prefills, a chunk that goes on, single decode steps, and one that wants nothing.
   const std::vector<int> lengths = {1, 40, 17, 5, 64, 2, 100};
   const std::vector<int> starts = {0, 0, 16, 3, 50, 1, 99};
@@ -135,14 +136,14 @@ TEST_P(Gpt2Test, BatchedEqualsSingleToTheBit) {
   EXPECT_EQ(Copy(model_->Forward(rows)), expected);
 }
 
-TEST_P(Gpt2Test, ASlotForgetsItsLastText) {
+TEST_P(DecoderTest, ASlotForgetsItsLastText) {
   const Ids ids = RandomIds(21, 3);
   const Logits fresh = LogitsAfter(*model_, ids, 21, /*slot=*/1);
   LogitsAfter(*model_, RandomIds(101, 4), 101, /*slot=*/2);
   EXPECT_EQ(LogitsAfter(*model_, ids, 21, /*slot=*/2), fresh);
 }
 
-TEST_P(Gpt2Test, SlotsDoNotTouch) {
+TEST_P(DecoderTest, SlotsDoNotTouch) {
   const Ids ids = RandomIds(30, 5);
   const Logits expected = LogitsAfter(*model_, ids, 30);
   LogitsAfter(*model_, Ids(ids.begin(), ids.begin() + 29), 29, /*slot=*/3);
@@ -152,7 +153,7 @@ TEST_P(Gpt2Test, SlotsDoNotTouch) {
   EXPECT_EQ(Copy(model_->Forward({&row, 1})), expected);
 }
 
-TEST_P(Gpt2Test, ACopiedPrefixIsAsGoodAsOneThatRan) {
+TEST_P(DecoderTest, ACopiedPrefixIsAsGoodAsOneThatRan) {
   const Ids ids = RandomIds(60, 11);
   const Logits expected = LogitsAfter(*model_, ids, 60);
   // The slots have held other texts, and the one that is copied from holds more than is copied.
@@ -168,7 +169,7 @@ TEST_P(Gpt2Test, ACopiedPrefixIsAsGoodAsOneThatRan) {
   }
 }
 
-TEST_P(Gpt2Test, ReleaseLeavesWhatIsKept) {
+TEST_P(DecoderTest, ReleaseLeavesWhatIsKept) {
   const Ids ids = RandomIds(60, 12);
   const Logits expected = LogitsAfter(*model_, ids, 60);
   for (const int slot : {2, 3, 4}) LogitsAfter(*model_, ids, 59, slot);
@@ -184,13 +185,13 @@ TEST_P(Gpt2Test, ReleaseLeavesWhatIsKept) {
   EXPECT_EQ(LogitsAfter(*model_, ids, 60, /*slot=*/3), expected);
 }
 
-TEST_P(Gpt2Test, TellsWhatTheCacheCosts) {
+TEST_P(DecoderTest, TellsWhatTheCacheCosts) {
   const int element_bytes = GetParam() == Precision::kFloat32 ? 4 : 2;
   EXPECT_EQ(model_->kv_memory().bytes_per_token, 2 * 3 * (20 + 32) * element_bytes);
   EXPECT_GE(model_->kv_memory().block_tokens, 16);
 }
 
-TEST_P(Gpt2Test, ThreadsDoNotChangeABit) {
+TEST_P(DecoderTest, ThreadsDoNotChangeABit) {
   const Ids ids = RandomIds(70, 6);
   const Logits expected = LogitsAfter(*model_, ids, 70);
   for (const int num_threads : {2, 3, 5}) {
@@ -204,7 +205,7 @@ TEST_P(Gpt2Test, ThreadsDoNotChangeABit) {
   }
 }
 
-TEST_P(Gpt2Test, NamesMayHaveThePrefixAndStrays) {
+TEST_P(DecoderTest, NamesMayHaveThePrefixAndStrays) {
   const Logits expected = LogitsAfter(*model_, RandomIds(9, 7), 9);
   std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
   for (TestTensor& tensor : tensors) tensor.name = "transformer." + tensor.name;
@@ -217,7 +218,7 @@ TEST_P(Gpt2Test, NamesMayHaveThePrefixAndStrays) {
 
 // Finite weights, but so large at one position that what is made of them overflows. In no precision
 // does the text from there on have a plausible logit, and no other text of the batch is harmed.
-TEST_P(Gpt2Test, AnOverflowIsSeenInTheLogits) {
+TEST_P(DecoderTest, AnOverflowIsSeenInTheLogits) {
   constexpr int kBad = 10;
   for (const float huge : {1e25f, -3e38f}) {
     std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
@@ -242,7 +243,7 @@ TEST_P(Gpt2Test, AnOverflowIsSeenInTheLogits) {
   }
 }
 
-TEST_P(Gpt2Test, UsesAHeadOfItsOwnWhenNotTied) {
+TEST_P(DecoderTest, UsesAHeadOfItsOwnWhenNotTied) {
   const Ids ids = RandomIds(9, 8);
   const Logits tied = LogitsAfter(*model_, ids, 9);
   nlohmann::json config = OddConfig();
@@ -261,7 +262,7 @@ TEST_P(Gpt2Test, UsesAHeadOfItsOwnWhenNotTied) {
             Logits(tied.rbegin(), tied.rend()));
 }
 
-TEST_P(Gpt2Test, TheStoredTypeOfEqualValuesDoesNotMatter) {
+TEST_P(DecoderTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
   // Multiples of 1/128 below 2: every type holds them.
   std::vector<TestTensor> tensors = RandomGpt2(OddConfig());
   for (TestTensor& tensor : tensors) {
@@ -276,7 +277,7 @@ TEST_P(Gpt2Test, TheStoredTypeOfEqualValuesDoesNotMatter) {
   EXPECT_EQ(logits[2], logits[0]);
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, Gpt2Test, testing::ValuesIn(kPrecisions),
+INSTANTIATE_TEST_SUITE_P(Precisions, DecoderTest, testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return std::string(DtypeName(info.param)); });
 
 }  // namespace

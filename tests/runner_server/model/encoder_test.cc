@@ -1,5 +1,5 @@
 // What must not matter, to the bit: company in the batch, threads, the stored type, legacy names.
-#include "runner_server/model/bert.h"
+#include "runner_server/model/encoder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -58,9 +58,9 @@ Logits Classify(SequenceClassifier& model, const std::vector<Ids>& texts) {
 }
 
 // In every precision.
-class BertTest : public testing::TestWithParam<Precision> {
+class EncoderTest : public testing::TestWithParam<Precision> {
  protected:
-  BertTest() {
+  EncoderTest() {
     WriteConfig(directory_.path(), OddConfig());
     WriteSafetensors(directory_.path() / "model.safetensors", RandomBert(OddConfig()));
     model_ = Load(directory_.path(), GetParam());
@@ -74,17 +74,18 @@ class BertTest : public testing::TestWithParam<Precision> {
     return texts;
   }
 
-  const TemporaryDirectory directory_{"bert_test"};
+  const TemporaryDirectory directory_{"encoder_test"};
   std::unique_ptr<SequenceClassifier> model_;
 };
 
-TEST_P(BertTest, TellsItsSizesAndLabels) {
+TEST_P(EncoderTest, TellsItsSizesAndLabels) {
   EXPECT_EQ(model_->vocab_size(), 203);
   EXPECT_EQ(model_->context_size(), 70);
   EXPECT_THAT(model_->labels(), testing::ElementsAre("BAD", "FAIR", "GOOD"));
+  EXPECT_TRUE(model_->batch_invariant());  // What the tests below show.
 }
 
-TEST_P(BertTest, DependsOnEveryTokenAndItsPlace) {
+TEST_P(EncoderTest, DependsOnEveryTokenAndItsPlace) {
   const Ids ids = RandomIds(20, 1);
   const Logits logits = Classify(*model_, {ids});
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -95,7 +96,7 @@ TEST_P(BertTest, DependsOnEveryTokenAndItsPlace) {
   EXPECT_NE(Classify(*model_, {Ids(ids.rbegin(), ids.rend())}), logits);
 }
 
-TEST_P(BertTest, BatchedEqualsSingleToTheBit) {
+TEST_P(EncoderTest, BatchedEqualsSingleToTheBit) {
   const std::vector<Ids> texts = ManyTexts();
   Logits expected;
   for (const Ids& text : texts) {
@@ -105,7 +106,7 @@ TEST_P(BertTest, BatchedEqualsSingleToTheBit) {
   EXPECT_EQ(Classify(*model_, texts), expected);
 }
 
-TEST_P(BertTest, ThreadsDoNotChangeABit) {
+TEST_P(EncoderTest, ThreadsDoNotChangeABit) {
   const Logits expected = Classify(*model_, ManyTexts());
   for (const int num_threads : {2, 3, 5}) {
     const auto model = Load(directory_.path(), GetParam(), num_threads);
@@ -117,7 +118,7 @@ TEST_P(BertTest, ThreadsDoNotChangeABit) {
   }
 }
 
-TEST_P(BertTest, TakesLegacyNamesAndStrays) {
+TEST_P(EncoderTest, TakesLegacyNamesAndStrays) {
   const Logits expected = Classify(*model_, ManyTexts());
   std::vector<TestTensor> tensors = RandomBert(OddConfig());
   for (TestTensor& tensor : tensors) {
@@ -133,7 +134,7 @@ TEST_P(BertTest, TakesLegacyNamesAndStrays) {
   EXPECT_EQ(Classify(*Load(directory_.path(), GetParam()), ManyTexts()), expected);
 }
 
-TEST_P(BertTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
+TEST_P(EncoderTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
   std::vector<TestTensor> tensors = RandomBert(OddConfig());
   for (TestTensor& tensor : tensors) {
     for (float& value : tensor.values) value = std::round(value * 128) / 128;
@@ -148,7 +149,7 @@ TEST_P(BertTest, TheStoredTypeOfEqualValuesDoesNotMatter) {
 }
 
 // Finite weights, but so large in one place that what is made of them overflows.
-TEST_P(BertTest, AnOverflowIsSeenInTheLogits) {
+TEST_P(EncoderTest, AnOverflowIsSeenInTheLogits) {
   const std::vector<Ids> texts = {RandomIds(30, 1), RandomIds(8, 2)};
   const Logits clean = Classify(*model_, texts);
   for (const char* name :
@@ -174,7 +175,7 @@ TEST_P(BertTest, AnOverflowIsSeenInTheLogits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, BertTest, testing::ValuesIn(kPrecisions),
+INSTANTIATE_TEST_SUITE_P(Precisions, EncoderTest, testing::ValuesIn(kPrecisions),
                          [](const auto& info) { return std::string(DtypeName(info.param)); });
 
 }  // namespace

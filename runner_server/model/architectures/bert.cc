@@ -1,0 +1,51 @@
+// BERT (Devlin et al., 2018, arXiv:1810.04805), as Hugging Face's BertForSequenceClassification
+// computes it.
+#include "runner_server/model/architectures/table.h"
+
+namespace chorus {
+
+Architecture ReadBertBody(ConfigReader& config, const std::string& prefix) {
+  Architecture bert;
+  bert.vocab_size = config.Integer("vocab_size", 30522, 1, 1 << 24);
+  bert.context_size = config.Integer("max_position_embeddings", 512, 1, 1 << 20);
+  bert.hidden_size = config.Integer("hidden_size", 768, 1, 1 << 16);
+  bert.num_layers = config.Integer("num_hidden_layers", 12, 1, 1 << 10);
+  bert.num_heads = bert.num_kv_heads = config.Integer("num_attention_heads", 12, 1, 1 << 12);
+  bert.inner_size = config.Integer("intermediate_size", 3072, 1, 1 << 20);
+  bert.num_token_types = config.Integer("type_vocab_size", 2, 1, 1 << 10);
+  bert.norm_place = NormPlace::kAfterSublayer;
+  bert.norm_epsilon = config.Float("layer_norm_eps", 1e-12f, 0, 1);
+  bert.activation = config.ActivationFunction("hidden_act", "gelu");
+  config.RequireString("position_embedding_type", "absolute");
+  config.RequireBool("is_decoder", false);
+  config.RequireBool("add_cross_attention", false);
+  config.RequireMultiple("hidden_size", bert.hidden_size, "num_attention_heads", bert.num_heads);
+
+  bert.names = {.token_embedding = prefix + "embeddings.word_embeddings",
+                .position_embedding = prefix + "embeddings.position_embeddings",
+                .token_type_embedding = prefix + "embeddings.token_type_embeddings",
+                .embedding_norm = prefix + "embeddings.LayerNorm",
+                .layers = prefix + "encoder.layer",
+                .qkv = {"attention.self.query", "attention.self.key", "attention.self.value"},
+                .attention_out = "attention.output.dense",
+                .attention_norm = "attention.output.LayerNorm",
+                .inner = "intermediate.dense",
+                .outer = "output.dense",
+                .mlp_norm = "output.LayerNorm",
+                // Position numbers that old checkpoints carry along.
+                .ignored = {prefix + "embeddings.position_ids", "embeddings.position_ids"}};
+  return bert;
+}
+
+Architecture ReadBert(ConfigReader& config) {
+  Architecture bert = ReadBertBody(config, "bert.");
+  bert.head = ReadClassificationHead(config);
+  bert.names.pooler = "bert.pooler.dense";
+  bert.names.head = "classifier";
+  // The heads of pretraining.
+  bert.names.ignored.insert(bert.names.ignored.end(),
+                            {"cls.predictions.*", "cls.seq_relationship.*"});
+  return bert;
+}
+
+}  // namespace chorus

@@ -1,0 +1,42 @@
+#pragma once
+
+// The architectures that Chorus knows: what config.json calls each, how an Architecture is read
+// from it, and which tokenizer it takes. To add one: a file NAME.cc beside this with its reader,
+// the reader's declaration here, and a row in table.cc.
+//
+// A reader reads every field, missing ones with Hugging Face's defaults, and leaves faults to
+// ConfigReader::status(). Thread safety: free functions without state.
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "runner_server/model/architecture.h"
+#include "runner_server/model/config_reader.h"
+#include "runner_server/tokenizer/tokenizer.h"
+
+namespace chorus {
+
+struct ArchitectureRow {
+  std::string_view name;        // In config.json's "architectures", such as "GPT2LMHeadModel".
+  std::string_view model_type;  // That tells it in a config without "architectures".
+  Architecture (*read)(ConfigReader& config);
+  absl::StatusOr<std::unique_ptr<Tokenizer>> (*load_tokenizer)(const std::filesystem::path& folder);
+};
+
+std::span<const ArchitectureRow> ArchitectureTable();
+
+Architecture ReadGpt2(ConfigReader& config);
+Architecture ReadBert(ConfigReader& config);
+
+// What several of them have in common.
+
+// The labels of a ...ForSequenceClassification; regression and multi-label are refused.
+ClassificationHead ReadClassificationHead(ConfigReader& config);
+// BERT up to its head, the names of its weights behind `prefix`, such as "bert.".
+Architecture ReadBertBody(ConfigReader& config, const std::string& prefix);
+
+}  // namespace chorus
