@@ -14,7 +14,7 @@
 namespace chorus {
 
 // The id is that of field "id", 0 if there is none. `what` begins the errors, INVALID_ARGUMENT;
-// "lstrip", "rstrip" and "single_word" are refused by name.
+// "rstrip" and "single_word" are refused by name.
 absl::StatusOr<AddedToken> AddedTokenFromJson(const nlohmann::json& object, std::string what);
 
 }  // namespace chorus

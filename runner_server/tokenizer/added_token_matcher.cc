@@ -1,11 +1,30 @@
 #include "runner_server/tokenizer/added_token_matcher.h"
 
+#include "base/utf8.h"
+#include "runner_server/tokenizer/unicode.h"
+
 namespace chorus {
+namespace {
+
+// The size of `text` without the white space at its end.
+size_t SizeWithoutSpace(std::string_view text) {
+  size_t size = text.size();
+  while (size > 0) {
+    size_t begin = size - 1;
+    while (begin > 0 && (static_cast<uint8_t>(text[begin]) & 0xC0) == 0x80) --begin;
+    if (!HasTrait(DecodeUtf8(text.substr(begin, size - begin)).code_point, kIsSpace)) break;
+    size = begin;
+  }
+  return size;
+}
+
+}  // namespace
 
 void AddedTokenMatcher::Add(const AddedToken& token, std::string_view found_as) {
   first_bytes_.set(static_cast<uint8_t>(found_as.front()));
   trie_.Insert(found_as, token.id);
   if (token.special) special_ids_.insert(token.id);
+  if (token.lstrip) lstrip_ids_.insert(token.id);
 }
 
 void AddedTokenMatcher::Split(std::string_view text, bool split_special_tokens,
@@ -22,8 +41,11 @@ void AddedTokenMatcher::Split(std::string_view text, bool split_special_tokens,
     }
     const size_t end = i + match.num_bytes;
     if (!split_special_tokens || !special_ids_.contains(match.value)) {
-      if (begin < i) visit(text.substr(begin, i - begin), std::nullopt);
-      visit(text.substr(i, match.num_bytes), match.value);
+      std::string_view before = text.substr(begin, i - begin);
+      if (lstrip_ids_.contains(match.value)) before = before.substr(0, SizeWithoutSpace(before));
+      if (!before.empty()) visit(before, std::nullopt);
+      begin += before.size();
+      visit(text.substr(begin, end - begin), match.value);
       begin = end;
     }
     i = end;

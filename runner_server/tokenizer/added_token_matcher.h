@@ -23,7 +23,8 @@ class AddedTokenMatcher {
   void Add(const AddedToken& token) { Add(token, token.content); }
   void Add(const AddedToken& token, std::string_view found_as);
 
-  // Takes a piece of the text: an added token and its id, or what lies between them and no id.
+  // Takes a piece of the text: an added token and its id, with the white space it takes, or what
+  // lies between them and no id.
   using Visitor = absl::FunctionRef<void(std::string_view piece, std::optional<int32_t> id)>;
 
   // Visits all of the text in order, empty pieces left out. With `split_special_tokens` a special
@@ -34,6 +35,7 @@ class AddedTokenMatcher {
 
  private:
   absl::flat_hash_set<int32_t> special_ids_;
+  absl::flat_hash_set<int32_t> lstrip_ids_;
   std::bitset<256> first_bytes_;
   ByteTrie trie_;
 };

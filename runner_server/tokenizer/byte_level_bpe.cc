@@ -10,8 +10,10 @@
 #include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
+#include "base/utf8.h"
 #include "runner_server/tokenizer/byte_alphabet.h"
 #include "runner_server/tokenizer/pre_tokens.h"
+#include "runner_server/tokenizer/unicode.h"
 
 namespace chorus {
 namespace {
@@ -21,7 +23,8 @@ bool NeedsNoMerge(std::string_view token) {
   const auto num_characters =
       std::count_if(token.begin(), token.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
   return num_characters <= 1 || (token.starts_with('<') && token.ends_with('>')) ||
-         (token.starts_with('[') && token.ends_with(']'));
+         (token.starts_with('[') && token.ends_with(']')) ||
+         token.starts_with("madeupword");  // fairseq fills vocabularies up with these.
 }
 
 }  // namespace
@@ -34,6 +37,12 @@ absl::StatusOr<std::unique_ptr<ByteLevelBpe>> ByteLevelBpe::Create(Definition de
   RETURN_IF_ERROR(bpe->AddMerges(definition.merges));
   RETURN_IF_ERROR(bpe->CheckTokensAreMade(definition));
   ASSIGN_OR_RETURN(bpe->eos_id_, bpe->vocabulary_.Require(definition.eos_token, "ends a text"));
+  if (!definition.first_token.empty() || !definition.last_token.empty()) {
+    ASSIGN_OR_RETURN(bpe->first_id_,
+                     bpe->vocabulary_.Require(definition.first_token, "begins every text"));
+    ASSIGN_OR_RETURN(bpe->last_id_,
+                     bpe->vocabulary_.Require(definition.last_token, "ends every text"));
+  }
   bpe->SetBytes();
   bpe->SetMatchers();
   return bpe;
@@ -100,6 +109,7 @@ void ByteLevelBpe::SetMatchers() {
 
 std::vector<int32_t> ByteLevelBpe::Encode(std::string_view text, bool split_special_tokens) const {
   std::vector<int32_t> ids;
+  if (first_id_ >= 0) ids.push_back(first_id_);
   VisitPieces(text, split_special_tokens, [&](std::string_view piece, std::optional<int32_t> id) {
     if (id) {
       ids.push_back(*id);
@@ -107,11 +117,14 @@ std::vector<int32_t> ByteLevelBpe::Encode(std::string_view text, bool split_spec
       EncodeOrdinary(piece, ids);
     }
   });
+  if (first_id_ >= 0) ids.push_back(last_id_);
   return ids;
 }
 
 void ByteLevelBpe::Truncate(std::vector<int32_t>& ids, size_t max_tokens) const {
-  if (ids.size() > max_tokens) ids.resize(max_tokens);
+  if (ids.size() <= max_tokens) return;
+  if (first_id_ >= 0) ids[max_tokens - 1] = last_id_;
+  ids.resize(max_tokens);
 }
 
 void ByteLevelBpe::VisitPieces(std::string_view text, bool split_special_tokens,
@@ -125,24 +138,42 @@ void ByteLevelBpe::VisitPieces(std::string_view text, bool split_special_tokens,
 std::vector<TokenSpan> ByteLevelBpe::EncodeWithSpans(std::string_view text,
                                                      bool split_special_tokens) const {
   std::vector<TokenSpan> spans;
+  const auto add = [&](TokenSpan span, std::string_view token, bool is_added) {
+    if (trims_spans_) Trim(token, is_added, span);
+    spans.push_back(span);
+  };
   std::vector<int32_t> ids;
   const auto take = [&](std::string_view piece, std::optional<int32_t> id) {
     size_t begin = piece.data() - text.data();
-    if (id) {
-      spans.push_back({*id, begin, begin + piece.size()});
-      return;
-    }
+    if (id) return add({*id, begin, begin + piece.size()}, piece, /*is_added=*/true);
     ids.clear();
     EncodeOrdinary(piece, ids);
     size_t given = IsGivenSpace(piece) ? 1 : 0;  // Bytes of the next token that are not the text's.
     for (const int32_t ordinary_id : ids) {
       const size_t end = begin + bytes_[ordinary_id].size() - std::exchange(given, 0);
-      spans.push_back({ordinary_id, begin, end});
+      add({ordinary_id, begin, end}, bytes_[ordinary_id], /*is_added=*/false);
       begin = end;
     }
   };
   VisitPieces(text, split_special_tokens, take);
   return spans;
+}
+
+// As Hugging Face's process_offsets, which takes a space at the text's beginning for the one that
+// it was given, whether it was or not.
+void ByteLevelBpe::Trim(std::string_view token, bool is_added, TokenSpan& span) const {
+  size_t leading = 0;
+  size_t last_size = 0;  // Of the last space of these.
+  while (leading < token.size()) {
+    const Utf8Step step = DecodeUtf8(token.substr(leading));
+    if (step.code_point != U' ' && !(is_added && HasTrait(step.code_point, kIsSpace))) break;
+    last_size = step.num_bytes;
+    leading += last_size;
+  }
+  if (add_prefix_space_ && span.begin == 0) leading -= last_size;
+  const size_t trailing = token.size() - (token.find_last_not_of(' ') + 1);
+  span.begin = std::min(span.begin + leading, span.end);
+  if (trailing <= span.end) span.end = std::max(span.end - trailing, span.begin);
 }
 
 std::string ByteLevelBpe::Decode(std::span<const int32_t> ids) const {

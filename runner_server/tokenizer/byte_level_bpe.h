@@ -1,7 +1,8 @@
 #pragma once
 
 // GPT-2's tokenizer: byte-pair encoding of the bytes of pre-tokens, equal to Hugging Face's
-// GPT2TokenizerFast to the id. Every text can be encoded, and decodes to itself.
+// GPT2TokenizerFast to the id. Every text can be encoded, and decodes to itself. RoBERTa's is the
+// same with a frame around every text, equal to RobertaTokenizerFast.
 //
 // Thread safety: immutable; all methods may be called at once from any thread.
 
@@ -34,6 +35,9 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
     std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
     bool add_prefix_space = false;         // Text that does not begin with a space is given one.
     std::string eos_token = "<|endoftext|>";
+    std::string first_token;  // These two frame every text; both empty: none does.
+    std::string last_token;
+    bool trims_spans = false;  // Spans leave out the white space a token begins or ends with.
     int model_max_length = INT_MAX;
   };
 
@@ -43,13 +47,12 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   // others, and so tell merges that have been cut short.
   static absl::StatusOr<std::unique_ptr<ByteLevelBpe>> Create(Definition definition);
 
-  // Adds no token of its own.
   std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
 
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
-  // The spans follow one another without a gap, and may cut characters apart. A prefix space that
-  // the text does not have is in none.
+  // The spans follow one another without a gap, unless they are trimmed, and may cut characters
+  // apart. A prefix space that the text does not have is in none.
   std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
                                          bool split_special_tokens) const override;
 
@@ -70,6 +73,7 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   ByteLevelBpe(Vocabulary vocabulary, const Definition& definition)
       : vocabulary_(std::move(vocabulary)),
         add_prefix_space_(definition.add_prefix_space),
+        trims_spans_(definition.trims_spans),
         model_max_length_(definition.model_max_length) {}
 
   absl::Status SetByteIds();
@@ -77,6 +81,9 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   absl::Status CheckTokensAreMade(const Definition& definition) const;
   void SetBytes();
   void SetMatchers();
+
+  // Takes the white space that `token`, which `span` is of, begins and ends with out of the span.
+  void Trim(std::string_view token, bool is_added, TokenSpan& span) const;
 
   // Visits added tokens and what lies between them, in order.
   void VisitPieces(std::string_view text, bool split_special_tokens,
@@ -91,8 +98,11 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
 
   const Vocabulary vocabulary_;
   const bool add_prefix_space_;
+  const bool trims_spans_;
   const int model_max_length_;
   int32_t eos_id_ = 0;
+  int32_t first_id_ = -1;  // -1: no frame.
+  int32_t last_id_ = -1;
   std::array<int32_t, 256> byte_ids_;
   BpeMerges merges_;
   AddedTokenMatcher first_matcher_;   // Tokens that are not normalized come first,

@@ -70,21 +70,62 @@ void AddTokensOfConfig(const TokenizerConfig& config, const std::vector<std::str
   }
 }
 
-absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpe(const std::filesystem::path& folder,
-                                                          const TokenizerConfig& config) {
-  if (Exists(folder / "tokenizer.json")) return ReadByteLevelBpeJson(folder / "tokenizer.json");
+// From vocab.json and merges.txt, without a tokenizer.json.
+absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeFiles(
+    const std::filesystem::path& folder) {
   RETURN_IF_ERROR(RequireFiles(folder, {"vocab.json", "merges.txt"}));
-  if (config.add_bos_token) {
-    return absl::InvalidArgumentError(
-        absl::StrCat((folder / "tokenizer_config.json").string(),
-                     ": Chorus does not implement \"add_bos_token\": true"));
-  }
   ByteLevelBpe::Definition definition;
   ASSIGN_OR_RETURN(definition.tokens, ReadVocabJson(folder / "vocab.json"));
   ASSIGN_OR_RETURN(MergesTxt file, ReadMergesTxt(folder / "merges.txt"));
   definition.merges = std::move(file.merges);
   definition.unread_merge = std::move(file.rest);
   return definition;
+}
+
+absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpe(const std::filesystem::path& folder,
+                                                          const TokenizerConfig& config) {
+  if (const std::filesystem::path path = folder / "tokenizer.json"; Exists(path)) {
+    ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpeJson(path));
+    if (definition.first_token.empty()) return definition;
+    return absl::InvalidArgumentError(absl::StrCat(
+        path.string(), ": post_processor: Chorus does not implement tokens that frame ",
+        "a text, here \"", definition.first_token, "\", for a model that generates"));
+  }
+  ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpeFiles(folder));
+  if (config.add_bos_token) {
+    return absl::InvalidArgumentError(
+        absl::StrCat((folder / "tokenizer_config.json").string(),
+                     ": Chorus does not implement \"add_bos_token\": true"));
+  }
+  return definition;
+}
+
+absl::StatusOr<ByteLevelBpe::Definition> ReadRobertaBpe(const std::filesystem::path& folder,
+                                                        const TokenizerConfig& config) {
+  // RobertaTokenizerFast puts its own setting, or its default, over that of a tokenizer.json. (That
+  // of transformers 4 makes its <mask> strip, too; 5 leaves that to the file.)
+  const bool trims = config.trim_offsets.value_or(true);
+  if (const std::filesystem::path path = folder / "tokenizer.json"; Exists(path)) {
+    return ReadByteLevelBpeJson(path, trims);
+  }
+  ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpeFiles(folder));
+  definition.first_token = config.special_tokens.at("cls_token").content;
+  definition.last_token = config.special_tokens.at("sep_token").content;
+  definition.trims_spans = trims;
+  return definition;
+}
+
+absl::StatusOr<std::unique_ptr<ByteLevelBpe>> CreateByteLevelBpe(
+    const std::filesystem::path& folder, const TokenizerConfig& config,
+    ByteLevelBpe::Definition definition) {
+  AddTokensOfConfig(config, definition.tokens, definition.added_tokens);
+  // The config's word, or its default, counts even against that of a tokenizer.json.
+  definition.add_prefix_space = config.add_prefix_space;
+  definition.eos_token = config.special_tokens.at("eos_token").content;
+  definition.model_max_length = config.model_max_length.value_or(definition.model_max_length);
+  auto bpe = ByteLevelBpe::Create(std::move(definition));
+  if (!bpe.ok()) return WithFolder(folder, bpe.status());
+  return bpe;
 }
 
 absl::StatusOr<WordPiece::Definition> ReadWordPiece(const std::filesystem::path& folder,
@@ -109,14 +150,22 @@ absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadByteLevelBpe(
                            {"unk_token", "<|endoftext|>"}},
                           config);
   ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpe(folder, config));
-  AddTokensOfConfig(config, definition.tokens, definition.added_tokens);
-  // The config's word, or its default, counts even against that of a tokenizer.json.
-  definition.add_prefix_space = config.add_prefix_space;
-  definition.eos_token = config.special_tokens.at("eos_token").content;
-  definition.model_max_length = config.model_max_length.value_or(definition.model_max_length);
-  auto bpe = ByteLevelBpe::Create(std::move(definition));
-  if (!bpe.ok()) return WithFolder(folder, bpe.status());
-  return bpe;
+  return CreateByteLevelBpe(folder, config, std::move(definition));
+}
+
+absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadRobertaBpe(const std::filesystem::path& folder) {
+  ASSIGN_OR_RETURN(TokenizerConfig config, ReadTokenizerConfig(folder, /*mask_strips_left=*/true));
+  SetDefaultSpecialTokens({{"bos_token", "<s>"},
+                           {"eos_token", "</s>"},
+                           {"unk_token", "<unk>"},
+                           {"sep_token", "</s>"},
+                           {"pad_token", "<pad>"},
+                           {"cls_token", "<s>"}},
+                          config);
+  config.special_tokens.try_emplace(
+      "mask_token", AddedToken{.content = "<mask>", .special = true, .lstrip = true});
+  ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadRobertaBpe(folder, config));
+  return CreateByteLevelBpe(folder, config, std::move(definition));
 }
 
 absl::StatusOr<std::unique_ptr<WordPiece>> LoadWordPiece(const std::filesystem::path& folder) {

@@ -21,8 +21,13 @@
 
 namespace chorus {
 
+// GPT-2's, which frames no text.
 absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadByteLevelBpe(const std::filesystem::path& folder);
 
+// RoBERTa's.
+absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadRobertaBpe(const std::filesystem::path& folder);
+
+// BERT's and DistilBERT's.
 absl::StatusOr<std::unique_ptr<WordPiece>> LoadWordPiece(const std::filesystem::path& folder);
 
 }  // namespace chorus

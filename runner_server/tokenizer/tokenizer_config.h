@@ -24,6 +24,7 @@ struct TokenizerConfig {
   std::optional<bool> strip_accents;
   std::optional<bool> tokenize_chinese_chars;
   std::optional<int> model_max_length;  // Tokens of a text; "none" is left unset. >= 2.
+  std::optional<bool> trim_offsets;
   bool add_prefix_space = false;
   bool add_bos_token = false;
 
@@ -36,6 +37,8 @@ struct TokenizerConfig {
   std::vector<AddedToken> added_tokens;  // With ids.
 };
 
-absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder);
+// With `mask_strips_left` a "mask_token" that is only a string takes the white space before it.
+absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder,
+                                                    bool mask_strips_left = false);
 
 }  // namespace chorus

@@ -134,10 +134,20 @@ absl::StatusOr<BertNormalizer::Options> NormalizerOptions(const JsonFields& norm
                                  lowercase.value_or(true)};
 }
 
-// Checks that a single text is framed as first token, text, last token, and takes these.
-absl::Status ReadTemplate(const JsonFields& processor, WordPiece::Definition& definition) {
+// The tokens before and after every text.
+struct Frame {
+  std::string first;
+  std::string last;
+};
+
+// TemplateProcessing. nullopt if a single text stays as it is.
+absl::StatusOr<std::optional<Frame>> FrameOfTemplate(const JsonFields& processor) {
   RETURN_IF_ERROR(processor.AllowOnly({"type", "single", "pair", "special_tokens"}));
   const json& single = processor.Value("single");
+  if (single.is_array() && single.size() == 1 &&
+      single.contains(json::json_pointer("/0/Sequence/id"))) {
+    return std::nullopt;
+  }
   const json::json_pointer first("/0/SpecialToken/id"), text("/1/Sequence/id"),
       last("/2/SpecialToken/id");
   if (!single.is_array() || single.size() != 3 || !single.contains(first) ||
@@ -145,48 +155,66 @@ absl::Status ReadTemplate(const JsonFields& processor, WordPiece::Definition& de
       !single[last].is_string()) {
     return processor.Unimplemented("single");
   }
-  definition.first_token = single[first].get<std::string>();
-  definition.last_token = single[last].get<std::string>();
-  return absl::OkStatus();
+  return Frame{single[first].get<std::string>(), single[last].get<std::string>()};
 }
 
-// Checks that a single text stays as it is.
-absl::Status CheckTemplateAddsNothing(const JsonFields& processor) {
-  RETURN_IF_ERROR(processor.AllowOnly({"type", "single", "pair", "special_tokens"}));
-  const json& single = processor.Value("single");
-  const bool adds_nothing = single.is_array() && single.size() == 1 &&
-                            single.contains(json::json_pointer("/0/Sequence/id"));
-  return adds_nothing ? absl::OkStatus() : processor.Unimplemented("single");
-}
-
-// Checks that a byte-level model's post-processor leaves a text's ids as they are: none, ByteLevel,
-// which moves offsets only, a template of the text alone, as transformers 5 writes it, or a sequence
-// of these.
-absl::Status CheckPostProcessorAddsNothing(const JsonFields& processor) {
-  const json& type = processor.Value("type");
-  if (type.is_null() || type == "ByteLevel") return absl::OkStatus();
-  if (type == "TemplateProcessing") return CheckTemplateAddsNothing(processor);
-  const json& members = processor.Value("processors");
-  if (type != "Sequence" || !members.is_array()) return processor.Unimplemented("type");
-  for (size_t i = 0; i < members.size(); ++i) {
-    const JsonFields member(members[i], absl::StrFormat("%s.processors[%d]", processor.what(), i));
-    if (member.Value("type") == "Sequence") return member.Unimplemented("type");
-    RETURN_IF_ERROR(CheckPostProcessorAddsNothing(member));
-  }
-  return absl::OkStatus();
-}
-
-// {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
-absl::Status ReadBertProcessing(const JsonFields& processor, WordPiece::Definition& definition) {
-  RETURN_IF_ERROR(processor.AllowOnly({"type", "sep", "cls"}));
-  for (const auto& [key, token] :
-       {std::pair("cls", &definition.first_token), std::pair("sep", &definition.last_token)}) {
+// BertProcessing and RobertaProcessing: {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
+absl::StatusOr<Frame> FrameOfClsAndSep(const JsonFields& processor) {
+  Frame frame;
+  for (const auto& [key, token] : {std::pair("cls", &frame.first), std::pair("sep", &frame.last)}) {
     const json& value = processor.Value(key);
     if (!value.is_array() || value.empty() || !value[0].is_string()) {
       return processor.Unimplemented(key);
     }
     *token = value[0].get<std::string>();
   }
+  return frame;
+}
+
+absl::StatusOr<Frame> WordPieceFrame(const JsonFields& processor) {
+  if (processor.Value("type") == "TemplateProcessing") {
+    ASSIGN_OR_RETURN(std::optional<Frame> frame, FrameOfTemplate(processor));
+    if (!frame) return processor.Unimplemented("single");
+    return *std::move(frame);
+  }
+  RETURN_IF_ERROR(processor.AllowOnly({"type", "sep", "cls"}));
+  return FrameOfClsAndSep(processor);
+}
+
+// Of a byte-level model: none, ByteLevel, which moves offsets only, a template, RobertaProcessing,
+// which does both, or a sequence of these. `trim_offsets` is as ReadByteLevelBpeJson's.
+absl::Status ReadBytePostProcessor(const JsonFields& processor, std::optional<bool> trim_offsets,
+                                   ByteLevelBpe::Definition& definition) {
+  const json& type = processor.Value("type");
+  if (type.is_null()) return absl::OkStatus();
+  if (const json& members = processor.Value("processors");
+      type == "Sequence" && members.is_array()) {
+    for (size_t i = 0; i < members.size(); ++i) {
+      const JsonFields member(members[i],
+                              absl::StrFormat("%s.processors[%d]", processor.what(), i));
+      if (member.Value("type") == "Sequence") return member.Unimplemented("type");
+      RETURN_IF_ERROR(ReadBytePostProcessor(member, trim_offsets, definition));
+    }
+    return absl::OkStatus();
+  }
+  std::optional<Frame> frame;
+  if (type == "TemplateProcessing") {
+    ASSIGN_OR_RETURN(frame, FrameOfTemplate(processor));
+  } else if (type == "RobertaProcessing") {
+    RETURN_IF_ERROR(
+        processor.AllowOnly({"type", "sep", "cls", "trim_offsets", "add_prefix_space"}));
+    ASSIGN_OR_RETURN(frame, FrameOfClsAndSep(processor));
+  } else if (type != "ByteLevel") {
+    return processor.Unimplemented("type");
+  }
+  if (type != "TemplateProcessing") {
+    ASSIGN_OR_RETURN(const std::optional<bool> trims, processor.Bool("trim_offsets"));
+    definition.trims_spans = trim_offsets.value_or(trims.value_or(true));
+  }
+  if (!frame) return absl::OkStatus();
+  if (!definition.first_token.empty()) return processor.Error("frames texts a second time");
+  definition.first_token = std::move(frame->first);
+  definition.last_token = std::move(frame->last);
   return absl::OkStatus();
 }
 
@@ -206,15 +234,16 @@ absl::Status ReadWordPieceModel(const JsonFields& model, WordPiece::Definition& 
 
 }  // namespace
 
-absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesystem::path& path) {
+absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(const std::filesystem::path& path,
+                                                              std::optional<bool> trim_offsets) {
   ASSIGN_OR_RETURN(const TokenizerJson file, TokenizerJson::Read(path));
   RETURN_IF_ERROR(file.CheckType("model", {"", "BPE"}));  // Older files do not say.
   RETURN_IF_ERROR(file.CheckType("normalizer", {""}));
   RETURN_IF_ERROR(file.CheckType("pre_tokenizer", {"ByteLevel"}));
-  RETURN_IF_ERROR(CheckPostProcessorAddsNothing(file.Part("post_processor")));
   RETURN_IF_ERROR(file.CheckType("decoder", {"ByteLevel"}));
   RETURN_IF_ERROR(CheckBpeModel(file.Part("model")));
   ByteLevelBpe::Definition definition;
+  RETURN_IF_ERROR(ReadBytePostProcessor(file.Part("post_processor"), trim_offsets, definition));
   ASSIGN_OR_RETURN(definition.tokens, file.ModelTokens());
   ASSIGN_OR_RETURN(definition.merges, Merges(file.Part("model")));
   ASSIGN_OR_RETURN(definition.added_tokens, file.AddedTokens());
@@ -230,10 +259,9 @@ absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::p
   RETURN_IF_ERROR(file.CheckType("post_processor", {"TemplateProcessing", "BertProcessing"}));
   WordPiece::Definition definition;
   RETURN_IF_ERROR(ReadWordPieceModel(file.Part("model"), definition));
-  const JsonFields processor = file.Part("post_processor");
-  const bool is_template = processor.Value("type") == "TemplateProcessing";
-  RETURN_IF_ERROR(is_template ? ReadTemplate(processor, definition)
-                              : ReadBertProcessing(processor, definition));
+  ASSIGN_OR_RETURN(Frame frame, WordPieceFrame(file.Part("post_processor")));
+  definition.first_token = std::move(frame.first);
+  definition.last_token = std::move(frame.last);
   ASSIGN_OR_RETURN(definition.normalizer, NormalizerOptions(file.Part("normalizer")));
   ASSIGN_OR_RETURN(definition.tokens, file.ModelTokens());
   ASSIGN_OR_RETURN(definition.added_tokens, file.AddedTokens());

@@ -22,6 +22,7 @@ struct AddedToken {
   int32_t id = 0;
   bool special = false;     // Leaves no text when decoded.
   bool normalized = false;  // Looked for in the normalized text, in its own normalized form.
+  bool lstrip = false;      // Takes the white space before it.
 };
 
 class Vocabulary {

@@ -7,8 +7,10 @@ strings and folders it reads:
     python3 tools/golden/make_span_golden.py
 
 Files in tests/testdata/tokenizer/ (varints as make_tokenizer_golden.py has them):
-  gpt2.spans, bert.spans  varint count; each: varint index into strings.bin, varint number of tokens; each token: varint
-                          id, varint begin, varint end, in bytes of the string. Without the tokens that frame a text.
+  gpt2.spans, bert.spans, roberta.spans
+                          varint count; each: varint index into strings.bin (of RoBERTa's as roberta.ids has it), varint
+                          number of tokens; each token: varint id, varint begin, varint end, in bytes of the string.
+                          Without the tokens that frame a text.
   bert_decoded.bin        varint count; each: varint number of ids, varint ids, varint number of bytes, the text they
                           decode to, special tokens included
   folders/*/spans.json    [{"text", "tokens": [[id, begin, end], ...]}, ...] of expected.json's texts
@@ -25,13 +27,13 @@ import unicodedata
 from tokenizers import normalizers
 from transformers import AutoTokenizer, GPT2TokenizerFast
 
-from make_tokenizer_golden import OUT, id_list, varint, with_size, write
+from make_tokenizer_golden import OUT, id_list, roberta_tokenizer, varint, with_size, write
 
 NUM_STRINGS = 3000
 
 
-def read_strings():
-    with open(os.path.join(OUT, "strings.bin"), "rb") as file:
+def read_strings(name="strings.bin"):
+    with open(os.path.join(OUT, name), "rb") as file:
         data = file.read()
     at = 0
 
@@ -125,6 +127,7 @@ def main():
     bert = AutoTokenizer.from_pretrained("models/demo/bert-sst2")
     write_spans("gpt2.spans", GPT2TokenizerFast.from_pretrained(os.path.join(OUT, "gpt2")), strings)
     write_spans("bert.spans", bert, strings)
+    write_spans("roberta.spans", roberta_tokenizer(), read_strings("roberta_strings.bin") + strings)
     write_decoded(bert)
     write_folders()
 

@@ -8,9 +8,10 @@ strings and folders it reads:
     python3 tools/golden/make_split_golden.py
 
 Files in tests/testdata/tokenizer/ (varints as make_tokenizer_golden.py has them):
-  gpt2.split_ids, bert.split_ids  varint count; each: varint index into strings.bin, varint number of ids, varint ids:
-                                  the strings that have other ids so
-  folders/*/split.json            [{"text", "ids": [id, ...]}, ...] of expected.json's texts
+  gpt2.split_ids, bert.split_ids, roberta.split_ids
+                         varint count; each: varint index into strings.bin (of RoBERTa's as roberta.ids has it), varint
+                         number of ids, varint ids: the strings that have other ids so
+  folders/*/split.json   [{"text", "ids": [id, ...]}, ...] of expected.json's texts
 """
 
 import os
@@ -18,7 +19,7 @@ import os
 from transformers import AutoTokenizer, GPT2TokenizerFast
 
 from make_span_golden import read_strings, texts_of, write_cases
-from make_tokenizer_golden import OUT, id_list, varint, write
+from make_tokenizer_golden import OUT, id_list, roberta_tokenizer, varint, write
 
 
 def split_ids(tokenizer, texts):
@@ -48,6 +49,7 @@ def main():
     strings = read_strings()
     write_split("gpt2.split_ids", GPT2TokenizerFast.from_pretrained(os.path.join(OUT, "gpt2")), strings)
     write_split("bert.split_ids", AutoTokenizer.from_pretrained("models/demo/bert-sst2"), strings)
+    write_split("roberta.split_ids", roberta_tokenizer(), read_strings("roberta_strings.bin") + strings)
     write_folders()
 
 

@@ -11,6 +11,10 @@ Files (varint: 7 bits a byte, the low ones first, the top bit says that more fol
   strings.bin           varint count; each string: varint number of bytes, UTF-8
   gpt2.ids, bert.ids    varint count; each string of strings.bin in order: varint number of ids, varint ids
   demo_gpt2.ids         the same for the first of the strings only
+  roberta_strings.bin   as strings.bin: strings that spell RoBERTa's special tokens
+  roberta.ids           varint count; each: varint index into roberta_strings.bin followed by strings.bin, varint number
+                        of ids, varint ids: of the strings that RoBERTa's tokenizer gives other ids than GPT-2's, each
+                        ROBERTA_FIRST greater, between <s> and </s>. Its vocabulary is GPT-2's; see roberta_files.
   gpt2_decoded.bin      varint count; each: varint number of ids, varint ids, varint number of bytes, the text they
                         decode to without special tokens
   sweep.bin             8 bytes of each SWEEPS entry (this order) for each of BLOCKS: FNV-1a, 64 bits little-endian, of
@@ -25,14 +29,16 @@ import os
 import random
 import shutil
 import struct
+import tempfile
 import unicodedata
 
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import decoders
-from transformers import AutoTokenizer, BertTokenizerFast, GPT2TokenizerFast
+from transformers import AutoTokenizer, BertTokenizerFast, GPT2TokenizerFast, RobertaTokenizerFast
 
 OUT = "tests/testdata/tokenizer"
 NUM_DEMO_STRINGS = 5000
+ROBERTA_FIRST = 4  # The id of GPT-2's first token in RoBERTa's vocabulary.
 
 # Blocks of 256 characters: planes 0 to 3 and 14, and the beginnings and ends of the others.
 BLOCKS = [b for b in range(0x1100) if b < 0x400 or 0xE00 <= b < 0xE10 or b % 0x100 in (0, 0xFF)]
@@ -213,6 +219,14 @@ class Strings:
         return "".join(self.random.choice(tokens) + self.random.choice(["", " ", "  ", "\n", self.words(1, 2), "é", "東"])
                        for _ in range(self.random.randint(1, 5)))
 
+    def roberta_special(self):
+        tokens = ["<s>", "</s>", "<mask>", "<pad>", "<unk>", "<MASK>", "<mask", "mask>", "< mask >", "<mask><mask>",
+                  "<<mask>>", "<s><mask></s>", "<|endoftext|>", "[MASK]", "madeupword0000", "</s><s>"]
+        around = ["", "", " ", "  ", "\n", "\t \r\n", "é ", "東", "\u0301"]
+        return "".join(self.random.choice(around + [self.some(SPACES, 1, 4), self.words(1, 2)]) +
+                       self.random.choice(tokens) for _ in range(self.random.randint(1, 5))) + \
+            self.random.choice(around + [self.words(1, 2)])
+
     def contraction(self):
         ends = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"]
         ends += [e.upper() for e in ends] + ["'Re", "'Ll", "'x", "''s", "'", "’s", "’ll", "'sa", "'l", "'r", "'v1"]
@@ -277,31 +291,68 @@ def write_sweep(gpt2, bert):
     write("sweep.bin", b"".join(out))
 
 
+def roberta_files():
+    """A vocabulary as RoBERTa's is made: GPT-2's tokens between its special ones, and GPT-2's merges."""
+    with open(os.path.join(OUT, "gpt2", "vocab.json"), encoding="utf-8") as file:
+        ids = json.load(file)
+    with open(os.path.join(OUT, "gpt2", "merges.txt"), encoding="utf-8") as file:
+        merges = file.read()
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ids, key=ids.get)]
+    tokens += ["madeupword0000", "madeupword0001", "madeupword0002", "<mask>"]
+    return {"config.json": {"model_type": "roberta"}, "vocab.json": {token: i for i, token in enumerate(tokens)},
+            "merges.txt": merges}
+
+
+def roberta_tokenizer():
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(folder, roberta_files())
+        return RobertaTokenizerFast.from_pretrained(folder)
+
+
+def write_roberta(source, strings, gpt2):
+    own = list(dict.fromkeys(source.roberta_special() for _ in range(1500)))
+    write("roberta_strings.bin", varint(len(own)) + b"".join(with_size(s.encode()) for s in own))
+    tokenizer, out = roberta_tokenizer(), []
+    strings = own + strings
+    for index, (ids, others) in enumerate(zip(tokenizer(strings)["input_ids"], gpt2(strings)["input_ids"])):
+        if ids != [tokenizer.cls_token_id, *(i + ROBERTA_FIRST for i in others), tokenizer.sep_token_id]:
+            out.append(varint(index) + id_list(ids))
+    write("roberta.ids", varint(len(out)) + b"".join(out))
+
+
 # The folders.
 
 FOLDER_TEXTS = [
     "", "Hello world", " Hello  the world's\n", "the<pad>the <pad> there", "<|endoftext|>The end<|endoftext|> <|x|>",
     "Élan ÉLAN élan elan", "NewWord newword NEWWORD xnewwordx", "[CLS] a [MASK] b [sep] [SEP]", "東京 tokyo",
     "unaffable, unaffordable", "it's\u00a0there\u2003now", "a" * 12 + " " + "b" * 9, "</s>the</s>", "# # ##a"]
+ROBERTA_TEXTS = [
+    "", "Hello world", "  Hello  the world's\n ", "the <mask> there", "a\n \u2003<mask><mask>b", "<mask> the",
+    "the<pad>the <pad> there", "<s>The end</s> </s> <unk>", "<|endoftext|>", "Élan 東京 <mask>", "<mask>  <s>  <mask> newword",
+    "   ", "a" * 12 + " " + "b" * 9]
 
 
-def write_folder(name, files, note):
-    folder = os.path.join(OUT, "folders", name)
-    os.makedirs(folder)
+def write_files(folder, files):
     for file, content in files.items():
         if isinstance(content, (dict, list)):
             content = json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
         with open(os.path.join(folder, file), "w", encoding="utf-8", newline="") as out:
             out.write(content)
-    write_expected(folder, note)
 
 
-def write_expected(folder, note):
+def write_folder(name, files, note, texts=None):
+    folder = os.path.join(OUT, "folders", name)
+    os.makedirs(folder)
+    write_files(folder, files)
+    write_expected(folder, note, texts or FOLDER_TEXTS)
+
+
+def write_expected(folder, note, texts):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     cases = [{"text": text, "ids": tokenizer(text)["input_ids"],
               "first_5": tokenizer(text, truncation=True, max_length=5)["input_ids"],
               "decoded": tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True,
-                                          clean_up_tokenization_spaces=False)} for text in FOLDER_TEXTS]
+                                          clean_up_tokenization_spaces=False)} for text in texts]
     with open(os.path.join(folder, "expected.json"), "w", encoding="utf-8") as out:
         out.write('{"note": ' + json.dumps(note) + ', "eos_id": ' + json.dumps(tokenizer.eos_token_id) + ', "cases": [\n')
         out.write(",\n".join(json.dumps(case, ensure_ascii=False) for case in cases) + "\n]}\n")
@@ -366,6 +417,59 @@ def write_bpe_folders(prose):
         "eos_token": "</s>", "bos_token": "</s>", "unk_token": "<unk>"}}, "another eos")
 
 
+def write_roberta_folders(prose):
+    roberta = {"config.json": {"model_type": "roberta", "architectures": ["RobertaForSequenceClassification"]}}
+    special = ("<s>", "<pad>", "</s>", "<unk>")
+    small = small_bpe(prose, special=special)
+    vocab = small["model"]["vocab"]
+    mask = len(vocab)
+    vocab["<mask>"] = mask
+    files = bpe_files(small)
+
+    def write_roberta_folder(name, more, note):
+        write_folder(name, {**roberta, **more}, note, ROBERTA_TEXTS)
+
+    write_roberta_folder("roberta_files", files, "vocab.json and merges.txt alone")
+    write_roberta_folder("roberta_files_map", {
+        **files, "tokenizer_config.json": {"model_max_length": 512, "add_prefix_space": True},
+        "special_tokens_map.json": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>",
+                                    "pad_token": "<pad>", "cls_token": "<s>", "mask_token": "<mask>"}},
+        "special tokens as strings in the file of older make; a prefix space")
+    objects = {role: added(token, False, True) for role, token in [
+        ("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>"), ("sep_token", "</s>"), ("pad_token", "<pad>"),
+        ("cls_token", "<s>")]}
+    objects["mask_token"] = {**added("<mask>", False, True), "lstrip": True}
+    write_roberta_folder("roberta_files_objects", {**files, "special_tokens_map.json": objects},
+                         "special tokens as objects, normalized")
+    objects = {**objects, "mask_token": added("<mask>", False, False)}
+    write_roberta_folder("roberta_files_plain_mask", {**files, "special_tokens_map.json": objects},
+                         "a mask that leaves the space before it")
+    write_roberta_folder("roberta_files_decoder", {**files, "tokenizer_config.json": {
+        "tokenizer_class": "RobertaTokenizer", "mask_token": "<mask>", "cls_token": "<s>", "sep_token": "</s>",
+        "added_tokens_decoder": {
+            **{str(vocab[token]): added(token, True, True) for token in special},
+            str(mask): {**added("<mask>", True, False), "lstrip": True}, str(mask + 1): added("newword", False, True)}}},
+        "tokens in tokenizer_config.json")
+    write_roberta_folder("roberta_files_renamed", {**files, "tokenizer_config.json": {
+        "cls_token": "<unk>", "sep_token": "<pad>"}}, "other tokens frame a text")
+
+    base = RobertaTokenizerFast.from_pretrained(os.path.join(OUT, "folders", "roberta_files"))
+    backend = json.loads(base._tokenizer.to_str())
+    write_roberta_folder("roberta_json", {"tokenizer.json": backend}, "tokenizer.json as transformers 4 saves it")
+    template = json.loads(json.dumps(backend))
+    template["post_processor"] = json.loads(processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]).__getstate__())
+    write_roberta_folder("roberta_json_template", {"tokenizer.json": template, "tokenizer_config.json": {
+        "add_prefix_space": True, "cls_token": "<s>", "sep_token": "</s>"}}, "framed by a template; a prefix space")
+    untrimmed = json.loads(json.dumps(backend))
+    untrimmed["post_processor"].update(trim_offsets=False, add_prefix_space=True)
+    write_roberta_folder("roberta_json_other", {"tokenizer.json": untrimmed},
+                         "settings of a tokenizer.json that RobertaTokenizerFast overrules")
+    unframed = json.loads(json.dumps(backend))
+    unframed["post_processor"] = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+    write_roberta_folder("roberta_json_unframed", {"tokenizer.json": unframed}, "a tokenizer.json that frames no text")
+
+
 def bert_vocab():
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "Hello", "world", "the", "The", "un", "##aff",
              "##able", "##ord", ",", "'", "s", "it", "elan", "élan", "Élan", "ELAN", "Elan", "E", "e", "東", "京", "東京",
@@ -427,8 +531,10 @@ def main():
         write(f"{name}.ids", varint(len(ids)) + b"".join(map(id_list, ids)))
     write_decoded(gpt2)
     write_sweep(gpt2, bert)
+    write_roberta(source, strings, gpt2)
     write_bpe_folders(source.prose)
     write_bert_folders()
+    write_roberta_folders(source.prose)
     print(len(strings), "strings")
 
 

@@ -7,7 +7,7 @@ the other makers take an older transformers:
     pip install transformers==5.24.0 tokenizers==0.23.3
     python3 tools/golden/make_transformers5_golden.py
 
-tests/testdata/tokenizer/folders/{bpe,bert}_saved5_*: what save_pretrained writes, with config.json, expected.json,
+tests/testdata/tokenizer/folders/{bpe,bert,roberta}_saved5*: what save_pretrained writes, with config.json, expected.json,
 spans.json and split.json as the other makers write them.
 """
 
@@ -17,22 +17,22 @@ import shutil
 
 import transformers
 from tokenizers import AddedToken
-from transformers import BertTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
+from transformers import BertTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast, RobertaTokenizer
 
 import make_span_golden
 import make_split_golden
-from make_tokenizer_golden import OUT, write_expected
+from make_tokenizer_golden import FOLDER_TEXTS, OUT, ROBERTA_TEXTS, write_expected
 
 FOLDERS = os.path.join(OUT, "folders")
 
 
-def save(name, tokenizer, model_type, note):
+def save(name, tokenizer, model_type, note, texts=FOLDER_TEXTS):
     folder = os.path.join(FOLDERS, name)
     shutil.rmtree(folder, ignore_errors=True)
     tokenizer.save_pretrained(folder)
     with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as out:
         json.dump({"model_type": model_type}, out)
-    write_expected(folder, note)
+    write_expected(folder, note, texts)
     make_span_golden.write_folder(folder)
     make_split_golden.write_folder(folder)
 
@@ -52,6 +52,11 @@ def main():
     cased.add_tokens([AddedToken("NewWord", normalized=True), AddedToken("<pad>", normalized=False)])
     cased.add_special_tokens({"additional_special_tokens": ["<|x|>"]})
     save("bert_saved5_added", cased, "bert", "cased, with tokens added")
+    roberta = os.path.join(FOLDERS, "roberta_files")
+    save("roberta_saved5", RobertaTokenizer.from_pretrained(roberta), "roberta", "as it is", ROBERTA_TEXTS)
+    spaced = RobertaTokenizer.from_pretrained(roberta, add_prefix_space=True, model_max_length=64)
+    spaced.add_tokens([AddedToken("newword", normalized=True)])
+    save("roberta_saved5_added", spaced, "roberta", "with tokens added, and a prefix space", ROBERTA_TEXTS)
     file = os.path.join(FOLDERS, "bert_json_cased", "tokenizer.json")
     generic = PreTrainedTokenizerFast(tokenizer_file=file, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")
     save("bert_saved5_generic", generic, "bert", "cased, and of no class of its own")

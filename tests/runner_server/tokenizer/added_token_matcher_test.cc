@@ -59,6 +59,22 @@ TEST(AddedTokenMatcher, LeavesSpecialTokensInTheTextWhereTheCallerSaysSo) {
   EXPECT_THAT(Split(matcher, "<e>", true), ElementsAreArray(Pieces{{"<e>", {}}}));
 }
 
+TEST(AddedTokenMatcher, TakesTheWhiteSpaceBeforeATokenThatStripsOnItsLeft) {
+  AddedTokenMatcher matcher;
+  matcher.Add({.content = "<m>", .id = 7, .special = true, .lstrip = true});
+  matcher.Add({.content = " e", .id = 8});
+  for (const auto& [text, pieces] : std::vector<std::pair<std::string_view, Pieces>>{
+           {"a <m> b", {{"a", {}}, {" <m>", 7}, {" b", {}}}},
+           {" \t\n\u3000\u00a0<m>", {{" \t\n\u3000\u00a0<m>", 7}}},
+           {"é<m>", {{"é", {}}, {"<m>", 7}}},
+           {"\u200b <m>", {{"\u200b", {}}, {" <m>", 7}}},  // No white space.
+           {"<m> <m><m>", {{"<m>", 7}, {" <m>", 7}, {"<m>", 7}}},
+           {"a e <m>", {{"a", {}}, {" e", 8}, {" <m>", 7}}}}) {
+    EXPECT_THAT(Split(matcher, text, false), ElementsAreArray(pieces)) << text;
+  }
+  EXPECT_THAT(Split(matcher, "a <m>", true), ElementsAreArray(Pieces{{"a <m>", {}}}));
+}
+
 TEST(AddedTokenMatcher, WithoutTokensGivesTheTextWhole) {
   EXPECT_THAT(Split(AddedTokenMatcher(), "a b", false), ElementsAreArray(Pieces{{"a b", {}}}));
 }

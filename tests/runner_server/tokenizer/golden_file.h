@@ -78,22 +78,23 @@ class GoldenFile {
   size_t at_ = 0;
 };
 
-inline std::vector<std::string> GoldenStrings() {
-  GoldenFile file("strings.bin");
+inline std::vector<std::string> GoldenStrings(const std::string& name = "strings.bin") {
+  GoldenFile file(name);
   std::vector<std::string> strings(file.Varint());
   for (std::string& string : strings) string = file.Text();
   return strings;
 }
 
 // The spans as Hugging Face's tokenizers tell them, in whole characters: of a character that has
-// been cut apart each part has all, and a space that the text was given has the first of the text.
-inline std::vector<TokenSpan> InWholeCharacters(std::vector<TokenSpan> spans,
-                                                std::string_view text) {
+// been cut apart each part has all, and a space that the text was given has the first of the text,
+// unless spans are trimmed.
+inline std::vector<TokenSpan> InWholeCharacters(std::vector<TokenSpan> spans, std::string_view text,
+                                                bool trimmed = false) {
   const auto is_inside = [&](size_t at) {
     return at < text.size() && (static_cast<uint8_t>(text[at]) & 0xC0) == 0x80;
   };
   for (TokenSpan& span : spans) {
-    if (span.end == span.begin) ++span.end;
+    if (span.end == span.begin && !trimmed) ++span.end;
     while (is_inside(span.begin)) --span.begin;
     while (is_inside(span.end)) ++span.end;
   }

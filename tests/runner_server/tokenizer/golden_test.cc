@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +28,7 @@ using ::testing::ElementsAreArray;
 // Special tokens that the text spells out.
 constexpr bool kParsed = false;
 constexpr bool kSplit = true;
+constexpr int kRobertaFirst = 4;  // The id of GPT-2's first token in RoBERTa's vocabulary.
 constexpr std::string_view kEndOfText = "<|endoftext|>";
 
 std::unique_ptr<ByteLevelBpe> Gpt2(const std::string& folder) {
@@ -68,18 +72,76 @@ TEST(TokenizerGolden, DemoGpt2Ids) {
   ExpectGoldenIds(*Gpt2("models/demo/gpt2"), "demo_gpt2.ids", 5000);
 }
 
-// The strings of the golden file have these ids with special tokens read as characters; those it
-// leaves out the same as without.
-void ExpectGoldenSplitIds(const Tokenizer& tokenizer, const std::string& name) {
-  const std::vector<std::string> strings = GoldenStrings();
+// Ids by string, of the strings that have other ids than the rest.
+std::map<size_t, std::vector<int32_t>> OtherIds(const std::string& name) {
   GoldenFile golden(name);
   std::map<size_t, std::vector<int32_t>> others;
   const size_t num_others = golden.Varint();
-  ASSERT_GE(num_others, 100u);
+  EXPECT_GE(num_others, 100u);
   for (size_t i = 0; i < num_others; ++i) {
     const size_t index = golden.Varint();
     others[index] = golden.Ids();
   }
+  return others;
+}
+
+// GPT-2's vocabulary and merges as RoBERTa has them, as the maker's roberta_files; loaded once.
+const ByteLevelBpe& Roberta() {
+  static const ByteLevelBpe& tokenizer = *[] {
+    const std::filesystem::path folder = testing::TempDir() + "roberta_golden";
+    std::filesystem::create_directories(folder);
+    std::ifstream file(kGpt2Folder + "/vocab.json");
+    nlohmann::json ids = nlohmann::json::parse(file);
+    for (auto& [token, id] : ids.items()) id = id.get<int>() + kRobertaFirst;
+    int id = 0;
+    for (const char* token : {"<s>", "<pad>", "</s>", "<unk>"}) ids[token] = id++;
+    id = static_cast<int>(ids.size());
+    for (const char* token : {"madeupword0000", "madeupword0001", "madeupword0002", "<mask>"}) {
+      ids[token] = id++;
+    }
+    std::ofstream(folder / "vocab.json") << ids;
+    std::filesystem::copy_file(kGpt2Folder + "/merges.txt", folder / "merges.txt",
+                               std::filesystem::copy_options::overwrite_existing);
+    auto loaded = LoadRobertaBpe(folder);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    std::filesystem::remove_all(folder);
+    return std::move(loaded).value().release();
+  }();
+  return tokenizer;
+}
+
+std::vector<std::string> RobertaStrings() {
+  std::vector<std::string> strings = GoldenStrings("roberta_strings.bin");
+  const std::vector<std::string> more = GoldenStrings();
+  strings.insert(strings.end(), more.begin(), more.end());
+  return strings;
+}
+
+TEST(TokenizerGolden, RobertaIds) {
+  const auto gpt2 = Gpt2(kGpt2Folder);
+  const std::vector<std::string> strings = RobertaStrings();
+  ASSERT_GE(strings.size(), 20000u);
+  const std::map<size_t, std::vector<int32_t>> others = OtherIds("roberta.ids");
+  for (size_t i = 0; i < strings.size(); ++i) {
+    std::vector<int32_t> expected = {0};
+    if (const auto found = others.find(i); found != others.end()) {
+      expected = found->second;
+    } else {
+      for (const int32_t id : gpt2->Encode(strings[i], kParsed)) {
+        expected.push_back(id + kRobertaFirst);
+      }
+      expected.push_back(2);
+    }
+    ASSERT_THAT(Roberta().Encode(strings[i], kParsed), ElementsAreArray(expected))
+        << "string " << i << ": " << ::testing::PrintToString(strings[i]);
+  }
+}
+
+// The strings of the golden file have these ids with special tokens read as characters; those it
+// leaves out the same as without.
+void ExpectGoldenSplitIds(const Tokenizer& tokenizer, const std::string& name,
+                          const std::vector<std::string>& strings = GoldenStrings()) {
+  const std::map<size_t, std::vector<int32_t>> others = OtherIds(name);
   for (size_t i = 0; i < strings.size(); ++i) {
     const std::vector<int32_t> parsed = tokenizer.Encode(strings[i], kParsed);
     const auto found = others.find(i);
@@ -92,6 +154,10 @@ void ExpectGoldenSplitIds(const Tokenizer& tokenizer, const std::string& name) {
 TEST(TokenizerGolden, Gpt2SplitIds) { ExpectGoldenSplitIds(*Gpt2(kGpt2Folder), "gpt2.split_ids"); }
 
 TEST(TokenizerGolden, BertSplitIds) { ExpectGoldenSplitIds(*Bert(), "bert.split_ids"); }
+
+TEST(TokenizerGolden, RobertaSplitIds) {
+  ExpectGoldenSplitIds(Roberta(), "roberta.split_ids", RobertaStrings());
+}
 
 TEST(TokenizerGolden, CutsGpt2IdsAtTheEnd) {
   const auto tokenizer = Gpt2(kGpt2Folder);
@@ -106,24 +172,30 @@ TEST(TokenizerGolden, CutsGpt2IdsAtTheEnd) {
   }
 }
 
-TEST(TokenizerGolden, CutsBertTextAndKeepsTheSpecialTokens) {
-  const auto tokenizer = Bert();
+void ExpectCutsInsideTheFrame(const Tokenizer& tokenizer) {
   const std::vector<std::string> strings = GoldenStrings();
   for (size_t i = 0; i < strings.size(); i += 20) {
-    const std::vector<int32_t> all = tokenizer->Encode(strings[i], kParsed);
+    const std::vector<int32_t> all = tokenizer.Encode(strings[i], kParsed);
     for (const size_t max_tokens : {2, 3, 8, 30}) {
       std::vector<int32_t> expected(all.begin(),
                                     all.begin() + std::min(all.size() - 1, max_tokens - 1));
       expected.push_back(all.back());
-      EXPECT_THAT(EncodeAtMost(*tokenizer, strings[i], max_tokens), ElementsAreArray(expected));
+      EXPECT_THAT(EncodeAtMost(tokenizer, strings[i], max_tokens), ElementsAreArray(expected));
     }
   }
 }
 
+TEST(TokenizerGolden, CutsBertTextAndKeepsTheSpecialTokens) { ExpectCutsInsideTheFrame(*Bert()); }
+
+TEST(TokenizerGolden, CutsRobertaTextAndKeepsTheSpecialTokens) {
+  ExpectCutsInsideTheFrame(Roberta());
+}
+
 // Whether the spans are those of the golden file, in whole characters, and the ids those that
 // Encode gives.
-void ExpectGoldenSpans(const Tokenizer& tokenizer, const std::string& name) {
-  const std::vector<std::string> strings = GoldenStrings();
+void ExpectGoldenSpans(const Tokenizer& tokenizer, const std::string& name,
+                       const std::vector<std::string>& strings = GoldenStrings(),
+                       bool trimmed = false) {
   GoldenFile golden(name);
   const size_t num_cases = golden.Varint();
   ASSERT_GE(num_cases, 2000u);
@@ -131,7 +203,7 @@ void ExpectGoldenSpans(const Tokenizer& tokenizer, const std::string& name) {
   for (size_t i = 0; i < num_cases; ++i) {
     const std::string& text = strings.at(golden.Varint());
     const std::vector<TokenSpan> expected = golden.Spans();
-    const auto spans = InWholeCharacters(tokenizer.EncodeWithSpans(text, kParsed), text);
+    const auto spans = InWholeCharacters(tokenizer.EncodeWithSpans(text, kParsed), text, trimmed);
     if (spans != expected && ++num_wrong <= 10) {
       EXPECT_THAT(spans, ElementsAreArray(expected)) << ::testing::PrintToString(text);
     }
@@ -140,6 +212,10 @@ void ExpectGoldenSpans(const Tokenizer& tokenizer, const std::string& name) {
 }
 
 TEST(TokenizerGolden, Gpt2Spans) { ExpectGoldenSpans(*Gpt2(kGpt2Folder), "gpt2.spans"); }
+
+TEST(TokenizerGolden, RobertaSpans) {
+  ExpectGoldenSpans(Roberta(), "roberta.spans", RobertaStrings(), /*trimmed=*/true);
+}
 
 TEST(TokenizerGolden, BertSpans) { ExpectGoldenSpans(*Bert(), "bert.spans"); }
 
