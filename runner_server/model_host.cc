@@ -61,7 +61,9 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   host->hosted_ = {.name = options.name,
                    .version = options.version,
                    .architecture = std::string(loaded.architecture->name),
-                   .dtype = std::string(DtypeName(options.precision))};
+                   .dtype = std::string(DtypeName(options.precision)),
+                   .batch_invariant = std::visit(
+                       [](const auto& model) { return model->batch_invariant(); }, loaded.model)};
   ASSIGN_OR_RETURN(host->tokenizer_, loaded.architecture->load_tokenizer(options.directory));
   const int vocab_size =
       std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model);

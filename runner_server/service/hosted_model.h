@@ -16,6 +16,7 @@ struct HostedModel {
   std::string version;       // In the model store, or empty.
   std::string architecture;  // As in config.json, such as "GPT2LMHeadModel".
   std::string dtype;         // Of the weights, such as "bfloat16".
+  bool batch_invariant;      // As the model's.
   // Not null; outlives the service's use of this.
   std::variant<GenerationEngine*, ClassificationEngine*> engine;
 };

@@ -137,6 +137,7 @@ grpc::ServerUnaryReactor* RunnerService::GetModelInfo(grpc::CallbackServerContex
     response->set_version((*model)->version);
     response->set_architecture((*model)->architecture);
     response->set_dtype((*model)->dtype);
+    response->set_batch_invariant((*model)->batch_invariant);
     std::visit([&](const auto* engine) { FillInfo(*engine, *response); }, (*model)->engine);
   }
   reactor->Finish(ToGrpcStatus(model.status()));

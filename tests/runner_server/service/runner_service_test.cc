@@ -67,14 +67,15 @@ class RunnerServiceTest : public ::testing::Test {
     generation_engine_ = *GenerationEngine::Create(
         std::move(model), tokenizer_, tokenizer_, metrics_,
         {.queue = queue, .bos_token_id = FakeTokenizer::kEnd, .eos_token_id = FakeTokenizer::kEnd});
-    hosted_ = {"fake", "7", "GPT2LMHeadModel", "float32", generation_engine_.get()};
+    hosted_ = {"fake", "7", "GPT2LMHeadModel", "float32", true, generation_engine_.get()};
     service_.SetModel(hosted_);
   }
 
   void ServeClassifier() {
     classification_engine_ =
         *ClassificationEngine::Create(std::make_unique<FakeClassifier>(), tokenizer_, metrics_, {});
-    hosted_ = {"fake", "7", "BertForSequenceClassification", "int8", classification_engine_.get()};
+    hosted_ = {"fake", "7",   "BertForSequenceClassification",
+               "int8", false, classification_engine_.get()};
     service_.SetModel(hosted_);
   }
 
@@ -560,6 +561,7 @@ TEST_F(RunnerServiceTest, TellsModelAndLoad) {
   EXPECT_EQ(model.task(), v1::TASK_GENERATE);
   EXPECT_EQ(model.architecture(), "GPT2LMHeadModel");
   EXPECT_EQ(model.dtype(), "float32");
+  EXPECT_TRUE(model.batch_invariant());
   EXPECT_EQ(model.context_size(), 64u);
   EXPECT_EQ(model.vocab_size(), 32u);
 
@@ -577,6 +579,15 @@ TEST_F(RunnerServiceTest, TellsModelAndLoad) {
   gate_.Close();
   running.join();
   waiting.join();
+}
+
+TEST_F(RunnerServiceTest, TellsThatABatchMayChangeAText) {
+  ServeClassifier();
+  grpc::ClientContext info;
+  v1::GetModelInfoResponse model;
+  ASSERT_TRUE(stub_->GetModelInfo(&info, {}, &model).ok());
+  EXPECT_EQ(model.task(), v1::TASK_CLASSIFY);
+  EXPECT_FALSE(model.batch_invariant());
 }
 
 TEST_F(RunnerServiceTest, StopsWhenTheCallerLeaves) {
