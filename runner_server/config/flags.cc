@@ -33,7 +33,7 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
 
 void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.option_defaults()->always_capture_default();
-  app.add_option("--model", flags.model, "Hugging Face directory of a GPT-2 or BERT; required");
+  app.add_option("--model", flags.model, "Hugging Face directory of a model; required");
   app.add_option("--name", flags.name, "Name of the model; default: the directory's name");
   app.add_option("--version", flags.version, "Version to report of the model");
   app.add_option("--address", flags.address, "gRPC: HOST:PORT (port 0: any) or unix:/path");

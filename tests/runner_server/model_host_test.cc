@@ -13,6 +13,7 @@
 #include "runner_server/engine/mailbox.h"
 #include "tests/model_store/temp_directory.h"
 #include "tests/runner_server/engine/recording_observer.h"
+#include "tests/runner_server/model/golden.h"
 
 namespace chorus {
 namespace {
@@ -55,7 +56,9 @@ class ModelHostTest : public ::testing::Test {
 TEST_F(ModelHostTest, LoadsTheDemoModels) {
   for (const char* name : {"gpt2", "bert-sst2"}) {
     CopyDemo(name);
-    EXPECT_TRUE(Load().ok()) << name << ": " << Load();
+    const auto host = ModelHost::Load({.directory = folder_.path()}, observer_);
+    ASSERT_TRUE(host.ok()) << name << ": " << host.status();
+    EXPECT_TRUE((*host)->hosted().batch_invariant);
   }
 }
 
@@ -82,6 +85,41 @@ TEST_F(ModelHostTest, CutsATextWhereHuggingFaceDoes) {
     EXPECT_EQ(results->texts[0].text_tokens, 14);
     EXPECT_EQ(results->texts[0].num_tokens, num_tokens);
     EXPECT_NEAR(results->texts[0].probabilities[1], positive, 1e-4);
+  }
+}
+
+// From the text to the probabilities, and cut at the context, as transformers does.
+TEST_F(ModelHostTest, ScoresTextsAsHuggingFaceDoes) {
+  for (const char* name : {"random-distilbert", "random-roberta"}) {
+    const Golden golden(name);
+    const TempDirectory folder;
+    std::filesystem::copy(
+        "tests/testdata/tokenizer/folders/" + golden.json().at("tokenizer").get<std::string>(),
+        folder.path());
+    WriteRandomCheckpoint(golden, folder.path());
+    const auto host = ModelHost::Load({.directory = folder.path()}, observer_);
+    ASSERT_TRUE(host.ok()) << host.status();
+    std::vector<std::string> texts;
+    for (const nlohmann::json& text : golden.json().at("texts")) texts.push_back(text.at("text"));
+    Mailbox<absl::StatusOr<ClassificationResults>> end;
+    ASSERT_TRUE(std::get<ClassificationEngine*>((*host)->hosted().engine)
+                    ->Submit({.texts = texts}, absl::InfiniteFuture(), {},
+                             [&end](absl::StatusOr<ClassificationResults> results) {
+                               end.TryPush(results);
+                             })
+                    .ok());
+    const absl::StatusOr<ClassificationResults> results = *end.Take();
+    ASSERT_TRUE(results.ok()) << results.status();
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const nlohmann::json& expected = golden.json().at("texts")[i];
+      const auto& result = results->texts[i];
+      EXPECT_EQ(result.text_tokens, expected.at("text_tokens")) << name << ": " << texts[i];
+      EXPECT_EQ(result.num_tokens, expected.at("num_tokens")) << name << ": " << texts[i];
+      for (size_t label = 0; label < 3; ++label) {
+        EXPECT_NEAR(result.probabilities[label], expected.at("probabilities")[label], 1e-4)
+            << name << ": " << texts[i];
+      }
+    }
   }
 }
 

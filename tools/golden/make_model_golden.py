@@ -4,7 +4,7 @@
     python3 -m venv venv && venv/bin/pip install -r tools/golden/requirements.txt
     venv/bin/python tools/golden/make_model_golden.py --sst2_dev dev.tsv
 
-writes, for each model, tests/testdata/models/NAME.json (inputs and token ids) and NAME.safetensors (logits).
+writes (with --only NAME... just those), for each model, tests/testdata/models/NAME.json (inputs and token ids) and NAME.safetensors (logits).
 `dev.tsv` is the dev split of SST-2 (GLUE): a header, then sentence TAB label. The prompts are cut from it too.
 
 The real-width models have weights that both sides make by themselves, from a hash of tensor name and element
@@ -28,6 +28,8 @@ NUM_GREEDY_PROMPTS = 50
 NUM_NEW_TOKENS = 40
 MIN_MARGIN = 1e-5  # Between the two likeliest tokens: closer ones are a tie in fp32.
 NUM_SENTENCES = 128
+TOKENIZERS = ROOT / "tests/testdata/tokenizer/folders"  # Of make_tokenizer_golden.py.
+TEXTS = ["", "Hello world", "the <mask> there, unaffable <pad> [MASK] it's Élan 東京", "a b " * 100]
 VOCAB_STRIDE = 7  # Every so manieth logit is kept.
 
 
@@ -134,13 +136,23 @@ def describe(model):
     tied = {"lm_head.weight"}
     tensors = []
     for name, value in model.named_parameters():
-        is_norm_weight = name.endswith("weight") and ("ln_" in name or "LayerNorm" in name)
+        is_norm_weight = name.endswith("weight") and any(norm in name for norm in ("ln_", "LayerNorm", "layer_norm"))
         tensors.append({"name": name, "shape": list(value.shape), "offset": 1.0 if is_norm_weight else 0.0,
                         "exponent": -19 if is_norm_weight else -20})
     return [t for t in tensors if t["name"] not in tied]
 
 
-def make_random(name, model, config, prompts, stride):
+def score(model, tokenizer, text):
+    """A text as a classifier's tokenizer cuts it, and its probabilities."""
+    most = model.config.max_position_embeddings
+    if model.config.model_type == "roberta":
+        most -= model.config.pad_token_id + 1
+    ids = tokenizer(text, truncation=True, max_length=most)["input_ids"]
+    return {"text": text, "num_tokens": len(ids), "text_tokens": len(tokenizer(text)["input_ids"]),
+            "probabilities": last_logits(model, ids).softmax(-1).tolist()}
+
+
+def make_random(name, model, config, prompts, stride, tokenizer=None):
     tensors = describe(model)
     state = {tensor["name"]: random_tensor(tensor) for tensor in tensors}
     missing, unexpected = model.load_state_dict(state, strict=False)
@@ -152,7 +164,12 @@ def make_random(name, model, config, prompts, stride):
         case, kept = logits_case(model, ids, stride)
         cases.append(case)
         logits[f"logits.{i}"] = kept
-    write(name, {"config": config, "tensors": tensors, "stride": stride, "logits": cases}, logits)
+    data = {"config": config, "tensors": tensors, "stride": stride, "logits": cases}
+    if tokenizer:
+        loaded = transformers.AutoTokenizer.from_pretrained(TOKENIZERS / tokenizer)
+        assert len(loaded) == config["vocab_size"], (len(loaded), config["vocab_size"])
+        data |= {"tokenizer": tokenizer, "texts": [score(model, loaded, text) for text in TEXTS]}
+    write(name, data, logits)
 
 
 def random_ids(length, vocab_size, seed):
@@ -177,18 +194,49 @@ def make_random_bert():
     make_random("random-bert", model, config, prompts, 1)
 
 
+def make_random_distilbert():
+    config = {"architectures": ["DistilBertForSequenceClassification"], "model_type": "distilbert", "n_layers": 2,
+              "dim": 96, "n_heads": 3, "hidden_dim": 200, "vocab_size": 59, "max_position_embeddings": 130,
+              "sinusoidal_pos_embds": True, "id2label": {"0": "A", "1": "B", "2": "C"}}
+    model = transformers.DistilBertForSequenceClassification(
+        transformers.DistilBertConfig(**{**config, "id2label": {0: "A", 1: "B", 2: "C"}}, attn_implementation="eager"))
+    prompts = [random_ids(length, 59, length) for length in (1, 2, 5, 16, 17, 130)]
+    make_random("random-distilbert", model, config, prompts, 1, "bert_vocab")
+
+
+def make_random_roberta():
+    config = {"architectures": ["RobertaForSequenceClassification"], "model_type": "roberta", "num_hidden_layers": 2,
+              "hidden_size": 96, "num_attention_heads": 3, "intermediate_size": 200, "vocab_size": 321,
+              "max_position_embeddings": 132, "type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1,
+              "id2label": {"0": "A", "1": "B", "2": "C"}}
+    model = transformers.RobertaForSequenceClassification(
+        transformers.RobertaConfig(**{**config, "id2label": {0: "A", 1: "B", 2: "C"}}, attn_implementation="eager"))
+    prompts = [random_ids(length, 321, length) for length in (1, 2, 5, 16, 17, 130)]
+    # Texts that spell out <pad>, which is not counted among the positions.
+    prompts += [[0, 5, 1, 6, 1, 1, 7, 2], [1, 5, 6, 2], [0] + [1] * 50 + random_ids(79, 321, 1)]
+    make_random("random-roberta", model, config, prompts, 1, "roberta_files")
+
+
+MAKERS = {"random-gpt2": make_random_gpt2, "random-bert": make_random_bert,
+          "random-distilbert": make_random_distilbert, "random-roberta": make_random_roberta}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sst2_dev", required=True, help="the dev split of SST-2, sentence TAB label")
+    parser.add_argument("--only", nargs="+", default=[*GENERATORS, "bert-sst2", *MAKERS], metavar="NAME",
+                        help="the models to make, by default all")
     args = parser.parse_args()
     torch.manual_seed(0)
     lines = pathlib.Path(args.sst2_dev).read_text().splitlines()[1:]
     sentences = [line.split("\t")[0].strip() for line in lines]
-    for name in GENERATORS:
-        make_generator(name, sentences)
-    make_classifier("bert-sst2", sentences)
-    make_random_gpt2()
-    make_random_bert()
+    for name in args.only:
+        if name in GENERATORS:
+            make_generator(name, sentences)
+        elif name in MAKERS:
+            MAKERS[name]()
+        else:
+            make_classifier(name, sentences)
 
 
 if __name__ == "__main__":

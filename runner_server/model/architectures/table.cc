@@ -17,6 +17,8 @@ std::span<const ArchitectureRow> ArchitectureTable() {
   static constexpr ArchitectureRow kTable[] = {
       {"GPT2LMHeadModel", "gpt2", ReadGpt2, Load<LoadByteLevelBpe>},
       {"BertForSequenceClassification", "bert", ReadBert, Load<LoadWordPiece>},
+      {"DistilBertForSequenceClassification", "distilbert", ReadDistilBert, Load<LoadWordPiece>},
+      {"RobertaForSequenceClassification", "roberta", ReadRoberta, Load<LoadRobertaBpe>},
   };
   return kTable;
 }

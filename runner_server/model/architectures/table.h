@@ -31,6 +31,8 @@ std::span<const ArchitectureRow> ArchitectureTable();
 
 Architecture ReadGpt2(ConfigReader& config);
 Architecture ReadBert(ConfigReader& config);
+Architecture ReadDistilBert(ConfigReader& config);
+Architecture ReadRoberta(ConfigReader& config);
 
 // What several of them have in common.
 

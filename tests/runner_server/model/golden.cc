@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "runner_server/weights/weight_map.h"
+#include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus {
 namespace {
@@ -30,6 +31,16 @@ std::vector<float> Golden::Floats(const std::string& tensor) const {
     if (info.name == tensor) return WeightView(info, file_.Data(info)).ReadAll();
   }
   throw std::out_of_range(tensor);
+}
+
+void WriteRandomCheckpoint(const Golden& golden, const std::filesystem::path& directory) {
+  WriteConfig(directory, golden.json().at("config"));
+  std::vector<TestTensor> tensors;
+  for (const nlohmann::json& tensor : golden.json().at("tensors")) {
+    tensors.push_back(RandomTensor(tensor.at("name"), tensor.at("shape"), tensor.at("offset"),
+                                   tensor.at("exponent")));
+  }
+  WriteSafetensors(directory / "model.safetensors", tensors);
 }
 
 double LogitsDistance(const Golden& golden, size_t index, std::span<const float> logits) {

@@ -3,6 +3,7 @@
 // Reads the golden data that tools/golden/make_model_golden.py wrote.
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -25,6 +26,10 @@ class Golden {
   nlohmann::json json_;
   SafetensorsFile file_;
 };
+
+// Writes the checkpoint that a golden file describes, whose weights both sides make: config.json
+// and model.safetensors.
+void WriteRandomCheckpoint(const Golden& golden, const std::filesystem::path& directory);
 
 // max|difference| / max|reference| over the kept logits of logits case `index`.
 double LogitsDistance(const Golden& golden, size_t index, std::span<const float> logits);

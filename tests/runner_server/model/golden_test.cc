@@ -53,6 +53,15 @@ void ExpectGoldenLogits(const Golden& golden, SequenceClassifier& model) {
   }
 }
 
+// The texts of all cases as one batch.
+std::vector<float> LogitsOfBatch(const Golden& golden, SequenceClassifier& model) {
+  std::vector<Ids> texts;
+  for (const nlohmann::json& entry : golden.json().at("logits")) texts.push_back(entry.at("ids"));
+  const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
+  const std::span<const float> logits = model.Forward(rows);
+  return {logits.begin(), logits.end()};
+}
+
 int Argmax(std::span<const float> logits) {
   return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
@@ -131,17 +140,6 @@ TEST(ClassifierGoldenTest, ProbabilitiesEqualHuggingFace) {
   }
 }
 
-// Writes the checkpoint that the golden file describes.
-void WriteRandomCheckpoint(const Golden& golden, const std::filesystem::path& directory) {
-  WriteConfig(directory, golden.json().at("config"));
-  std::vector<TestTensor> tensors;
-  for (const nlohmann::json& tensor : golden.json().at("tensors")) {
-    tensors.push_back(RandomTensor(tensor.at("name"), tensor.at("shape"), tensor.at("offset"),
-                                   tensor.at("exponent")));
-  }
-  WriteSafetensors(directory / "model.safetensors", tensors);
-}
-
 TEST(RealWidthGoldenTest, Gpt2LogitsEqualHuggingFace) {
   const Golden golden("random-gpt2");
   const TemporaryDirectory directory("random_gpt2");
@@ -157,6 +155,25 @@ TEST(RealWidthGoldenTest, BertLogitsEqualHuggingFace) {
   const auto model = LoadClassifier(directory.path());
   ExpectGoldenLogits(golden, *model);
 }
+
+// Classifiers of a few thousand weights, one of each further architecture.
+class SmallGoldenTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(SmallGoldenTest, LogitsEqualHuggingFace) {
+  const Golden golden(GetParam());
+  const TemporaryDirectory directory("small_golden");
+  WriteRandomCheckpoint(golden, directory.path());
+  const auto model = LoadClassifier(directory.path());
+  EXPECT_THAT(model->labels(), testing::ElementsAre("A", "B", "C"));
+  ExpectGoldenLogits(golden, *model);
+  const std::vector<float> batch = LogitsOfBatch(golden, *model);
+  for (size_t i = 0; i < golden.json().at("logits").size(); ++i) {
+    ExpectLogits(golden, i, std::span(batch).subspan(3 * i, 3));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, SmallGoldenTest,
+                         testing::Values("random-distilbert", "random-roberta"));
 
 // How far a narrow precision may be from Hugging Face's fp32, as max|difference| / max|reference|.
 struct Narrow {
@@ -186,6 +203,17 @@ TEST_P(NarrowGoldenTest, StaysNearHuggingFace) {
     const std::span<const float> logits = model->Forward({&span, 1});
     const double positive = 1 / (1 + std::exp(static_cast<double>(logits[0]) - logits[1]));
     EXPECT_NEAR(positive, row.at("probabilities")[1].get<double>(), GetParam().tolerance);
+  }
+  for (const char* name : {"random-distilbert", "random-roberta"}) {
+    const Golden golden(name);
+    const TemporaryDirectory directory("narrow_golden");
+    WriteRandomCheckpoint(golden, directory.path());
+    const auto model = LoadClassifier(directory.path(), GetParam().precision);
+    const std::vector<float> batch = LogitsOfBatch(golden, *model);
+    for (size_t i = 0; i < golden.json().at("logits").size(); ++i) {
+      EXPECT_LE(LogitsDistance(golden, i, std::span(batch).subspan(3 * i, 3)), GetParam().tolerance)
+          << name << " case " << i;
+    }
   }
 }
 

@@ -243,10 +243,14 @@ TEST_F(LoadModelTest, TellsWhatToDoWithABertThatHasNoHead) {
                 AllOf(HasSubstr("no classification head"), HasSubstr("Fine-tune it")));
 
   nlohmann::json config = SmallBert();
-  config["architectures"] = {"BertForMaskedLM"};
-  Write(config, tensors);
-  ExpectFailure(absl::StatusCode::kFailedPrecondition,
-                AllOf(HasSubstr("is a BertForMaskedLM"), HasSubstr("Fine-tune it")));
+  config.erase("model_type");
+  for (const std::string family : {"Bert", "DistilBert", "Roberta"}) {
+    config["architectures"] = {family + "ForMaskedLM"};
+    Write(config, tensors);
+    ExpectFailure(absl::StatusCode::kFailedPrecondition,
+                  AllOf(HasSubstr("is a " + family + "ForMaskedLM"),
+                        HasSubstr("Fine-tune it as a " + family + "ForSequenceClassification")));
+  }
 }
 
 TEST_F(LoadModelTest, RefusesOtherConfigs) {
@@ -256,7 +260,8 @@ TEST_F(LoadModelTest, RefusesOtherConfigs) {
            {"{\"a\":\n", "line 2, column 1"},
            {std::string(1'000'000, '['), "line 1, column 65: nested deeper than 64 levels"},
            {"{}",
-            "architectures must name one of GPT2LMHeadModel, BertForSequenceClassification: none"},
+            "architectures must name one of GPT2LMHeadModel, BertForSequenceClassification, "
+            "DistilBertForSequenceClassification, RobertaForSequenceClassification: none"},
            {R"({"architectures":["LlamaForCausalLM"]})", "LlamaForCausalLM"},
            {R"({"architectures":"GPT2LMHeadModel"})", "architectures must be a list of strings"},
            {R"({"architectures":["GPT2LMHeadModel"],"n_layer":0})", "n_layer must be"}}) {

@@ -147,7 +147,7 @@ TEST(ReadClassificationHead, RefusesByName) {
   const json one_label = {{"0", "ONLY"}};
   const json gap = {{"0", "A"}, {"2", "B"}};
   const json number = {{"0", "A"}, {"1", 7}};
-  for (const char* model_type : {"bert"}) {
+  for (const char* model_type : {"bert", "distilbert", "roberta"}) {
     ExpectRefusals(
         model_type,
         {{"problem_type", "multi_label_classification", "problem_type is implemented for"},
@@ -160,6 +160,45 @@ TEST(ReadClassificationHead, RefusesByName) {
          {"id2label", json::array({"A", "B"}), "id2label must give every index"},
          {"id2label", json::object(), "id2label must give every index"}});
   }
+}
+
+TEST(ReadDistilBert, HasHuggingFacesDefaults) {
+  const absl::StatusOr<Architecture> bert = Read("distilbert", json::object());
+  ASSERT_TRUE(bert.ok()) << bert.status();
+  EXPECT_EQ(bert->vocab_size, 30522);
+  EXPECT_EQ(bert->context_size, 512);
+  EXPECT_EQ(bert->hidden_size, 768);
+  EXPECT_EQ(bert->num_layers, 6);
+  EXPECT_EQ(bert->num_heads, 12);
+  EXPECT_EQ(bert->inner_size, 3072);
+  EXPECT_EQ(bert->names.token_type_embedding, "");
+  EXPECT_EQ(bert->activation, Activation::kGeluErf);
+  EXPECT_EQ(std::get<ClassificationHead>(bert->head).activation, Activation::kRelu);
+}
+
+TEST(ReadDistilBert, RefusesByName) {
+  ExpectRefusals("distilbert", {{"activation", "swish", "activation must be gelu_new"},
+                                {"dim", 770, "dim must be a multiple of n_heads 12: 770"},
+                                {"n_layers", 0, "n_layers must be"}});
+}
+
+TEST(ReadRoberta, CountsPositionsFromBehindThePaddingToken) {
+  const absl::StatusOr<Architecture> roberta = Read("roberta", {{"max_position_embeddings", 514}});
+  ASSERT_TRUE(roberta.ok()) << roberta.status();
+  EXPECT_EQ(roberta->vocab_size, 50265);
+  EXPECT_EQ(roberta->padding_id, 1);
+  EXPECT_EQ(roberta->context_size, 512);
+  EXPECT_EQ(roberta->num_positions(), 514);
+  EXPECT_EQ(Read("roberta", json::object())->context_size, 510);
+  EXPECT_EQ(Read("roberta", {{"pad_token_id", 0}})->context_size, 511);
+}
+
+TEST(ReadRoberta, RefusesByName) {
+  ExpectRefusals(
+      "roberta",
+      {{"pad_token_id", -1, "pad_token_id must be an integer from 0 to 50264: -1"},
+       {"max_position_embeddings", 2, "max_position_embeddings must be an integer from 3"},
+       {"is_decoder", true, "is_decoder"}});
 }
 
 TEST(ReadBert, RefusesByName) {

@@ -1,0 +1,41 @@
+// DistilBERT (Sanh et al., 2019, arXiv:1910.01108), as Hugging Face's
+// DistilBertForSequenceClassification computes it: BERT without token types, under other names.
+#include "runner_server/model/architectures/table.h"
+
+namespace chorus {
+
+Architecture ReadDistilBert(ConfigReader& config) {
+  Architecture bert;
+  bert.vocab_size = config.Integer("vocab_size", 30522, 1, 1 << 24);
+  bert.context_size = config.Integer("max_position_embeddings", 512, 1, 1 << 20);
+  bert.hidden_size = config.Integer("dim", 768, 1, 1 << 16);
+  bert.num_layers = config.Integer("n_layers", 6, 1, 1 << 10);
+  bert.num_heads = bert.num_kv_heads = config.Integer("n_heads", 12, 1, 1 << 12);
+  bert.inner_size = config.Integer("hidden_dim", 3072, 1, 1 << 20);
+  bert.norm_place = NormPlace::kAfterSublayer;
+  bert.norm_epsilon = 1e-12f;
+  bert.activation = config.ActivationFunction("activation", "gelu");
+  bert.head = ReadClassificationHead(config);
+  std::get<ClassificationHead>(bert.head).activation = Activation::kRelu;
+  // sinusoidal_pos_embds says how the positions were made; a checkpoint holds them either way.
+  config.RequireMultiple("dim", bert.hidden_size, "n_heads", bert.num_heads);
+
+  bert.names = {.token_embedding = "distilbert.embeddings.word_embeddings",
+                .position_embedding = "distilbert.embeddings.position_embeddings",
+                .embedding_norm = "distilbert.embeddings.LayerNorm",
+                .layers = "distilbert.transformer.layer",
+                .qkv = {"attention.q_lin", "attention.k_lin", "attention.v_lin"},
+                .attention_out = "attention.out_lin",
+                .attention_norm = "sa_layer_norm",
+                .inner = "ffn.lin1",
+                .outer = "ffn.lin2",
+                .mlp_norm = "output_layer_norm",
+                .pooler = "pre_classifier",
+                .head = "classifier",
+                // Position numbers of old checkpoints, and the head of pretraining.
+                .ignored = {"distilbert.embeddings.position_ids", "vocab_transform.*",
+                            "vocab_layer_norm.*", "vocab_projector.*"}};
+  return bert;
+}
+
+}  // namespace chorus

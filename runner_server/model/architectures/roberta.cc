@@ -1,0 +1,23 @@
+// RoBERTa (Liu et al., 2019, arXiv:1907.11692), as Hugging Face's RobertaForSequenceClassification
+// computes it: BERT but for where positions begin, and for the head, which is on <s> itself.
+#include "runner_server/model/architectures/table.h"
+
+namespace chorus {
+
+Architecture ReadRoberta(ConfigReader& config) {
+  Architecture roberta = ReadBertBody(config, "roberta.");
+  roberta.vocab_size = config.Integer("vocab_size", 50265, 1, 1 << 24);
+  roberta.padding_id = config.Integer("pad_token_id", 1, 0, roberta.vocab_size - 1);
+  const int first_position = roberta.padding_id + 1;
+  roberta.context_size =
+      config.Integer("max_position_embeddings", 512, first_position + 1, 1 << 20) - first_position;
+  roberta.head = ReadClassificationHead(config);
+  roberta.names.pooler = "classifier.dense";
+  roberta.names.head = "classifier.out_proj";
+  // BERT's pooler, and the head of pretraining.
+  roberta.names.ignored.insert(roberta.names.ignored.end(),
+                               {"roberta.pooler.dense.*", "lm_head.*"});
+  return roberta;
+}
+
+}  // namespace chorus
