@@ -55,11 +55,14 @@ void GraphMetrics::OnNextTokens(const std::string& runner, absl::Duration since_
 }
 
 void GraphMetrics::OnGenerated(const std::string& graph, const std::string& node,
-                               const GenerationEnd& end, absl::Duration total) {
-  ObserveStage(graph, node, "queue", end.queue_time);
-  ObserveStage(graph, node, "prefill", end.prefill_time);
-  ObserveStage(graph, node, "decode", end.decode_time);
-  const absl::Duration rest = total - end.queue_time - end.prefill_time - end.decode_time;
+                               const v1::GenerationEnd& end, absl::Duration total) {
+  const absl::Duration queue = absl::Seconds(end.timing().queue_seconds());
+  const absl::Duration prefill = absl::Seconds(end.timing().prefill_seconds());
+  const absl::Duration decode = absl::Seconds(end.timing().decode_seconds());
+  ObserveStage(graph, node, "queue", queue);
+  ObserveStage(graph, node, "prefill", prefill);
+  ObserveStage(graph, node, "decode", decode);
+  const absl::Duration rest = total - queue - prefill - decode;
   ObserveStage(graph, node, "gateway", std::max(rest, absl::ZeroDuration()));
 }
 

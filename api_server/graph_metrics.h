@@ -32,7 +32,7 @@ class GraphMetrics final : public RunObserver {
 
   void OnFirstToken(const std::string& runner, absl::Duration since_begin) override;
   void OnNextTokens(const std::string& runner, absl::Duration since_last, int num_tokens) override;
-  void OnGenerated(const std::string& graph, const std::string& node, const GenerationEnd& end,
+  void OnGenerated(const std::string& graph, const std::string& node, const v1::GenerationEnd& end,
                    absl::Duration total) override;
   void OnScored(const std::string& graph, const std::string& node,
                 absl::Duration duration) override;

@@ -102,8 +102,11 @@ endfunction()
 # proto/, as those of who compiles them elsewhere do.
 function(proto_library)
   cmake_parse_arguments(ARG "GRPC;PURE" "NAME" "SRCS;DEPS" ${ARGN})
-  if(CHORUS_SANITIZE STREQUAL "thread" AND NOT ARG_PURE)
-    return()
+  if(CHORUS_SANITIZE STREQUAL "thread")
+    if(NOT ARG_PURE)
+      return()
+    endif()
+    set(ARG_GRPC FALSE)  # The messages alone.
   endif()
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   _chorus_target_name(target ":${ARG_NAME}" "${folder}")

@@ -45,8 +45,15 @@ LAYERS = {
     "api_server/transcoding": ((), ("protobuf", "google.api")),
     "api_server/openapi": (("api_server/transcoding",), ("protobuf", "json")),
     "api_server/web": ((), ()),
-    "api_server/graph": (("proto/chorus/config/v1", "api_server/runners/runner_client.h"), ("protobuf", "glog")),
-    "api_server/runners": (("proto/chorus/runner/v1", "proto/grpc/health/v1"), ("grpc", "protobuf", "glog")),
+    "api_server/graph": (
+        ("proto/chorus/config/v1", "proto/chorus/runner/v1", "proto/chorus/v1/generation.pb.h",
+         "api_server/runners/runner_client.h"),
+        ("protobuf", "glog"),
+    ),
+    "api_server/runners": (
+        ("proto/chorus/runner/v1", "proto/chorus/v1/generation.pb.h", "proto/grpc/health/v1"),
+        ("grpc", "protobuf", "glog"),
+    ),
     "api_server/front": (
         ("api_server/transcoding", "api_server/graph", "proto/chorus/v1"),
         ("grpc", "protobuf", "google.api", "http", "metrics", "glog"),

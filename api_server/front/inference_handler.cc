@@ -1,6 +1,5 @@
 #include "api_server/front/inference_handler.h"
 
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -12,6 +11,7 @@
 #include "api_server/front/inference_messages.h"
 #include "api_server/front/public_error.h"
 #include "api_server/front/streaming_listener.h"
+#include "base/generation_params.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "glog/logging.h"
@@ -28,40 +28,20 @@ absl::Status CheckText(const std::string& field, std::string_view text) {
   return FieldError(field, absl::StrCat("must be UTF-8; it is not at byte ", bad));
 }
 
-// Takes the fields that the generating requests share, and checks them.
+// Takes what the generating requests share, and checks it.
 template <typename Request>
-absl::StatusOr<GenerateOverrides> TakeOverrides(const Request& request) {
+absl::StatusOr<RunRequest> TakeRun(Request& request) {
   RETURN_IF_ERROR(CheckText("text", request.text()));
-  GenerateOverrides overrides;
-  if (request.has_max_length()) overrides.max_length = request.max_length();
-  if (request.has_max_new_tokens()) overrides.max_new_tokens = request.max_new_tokens();
-  if (request.has_do_sample()) overrides.do_sample = request.do_sample();
-  if (request.has_temperature()) overrides.temperature = request.temperature();
-  if (request.has_top_k()) overrides.top_k = request.top_k();
-  if (request.has_top_p()) overrides.top_p = request.top_p();
-  if (request.has_min_p()) overrides.min_p = request.min_p();
-  if (request.has_repetition_penalty()) {
-    overrides.repetition_penalty = request.repetition_penalty();
-  }
-  overrides.stop = {request.stop().begin(), request.stop().end()};
-  if (request.has_ignore_eos()) overrides.ignore_eos = request.ignore_eos();
-  if (request.has_split_special_tokens()) {
-    overrides.split_special_tokens = request.split_special_tokens();
-  }
-  if (request.has_seed()) overrides.seed = request.seed();
-  if (request.has_num_return_sequences()) {
-    overrides.num_return_sequences = request.num_return_sequences();
-  }
-  if constexpr (std::is_same_v<Request, v1::GenerateRequest>) {
-    if (request.has_logprobs()) overrides.top_logprobs = request.logprobs();
-  } else {
-    overrides.partial = request.partial();
-    if (request.has_truncate()) overrides.truncate = request.truncate();
-  }
-  if (const std::vector<FieldProblem> problems = CheckRanges(overrides); !problems.empty()) {
+  RunRequest run = {.params = ParamsOf(request)};
+  if (const std::vector<FieldProblem> problems = CheckRanges(run.params); !problems.empty()) {
     return FieldError(problems[0].field, problems[0].problem);
   }
-  return overrides;
+  run.text = std::move(*request.mutable_text());
+  if constexpr (!std::is_same_v<Request, v1::GenerateRequest>) {
+    run.partial = request.partial();
+    run.truncate = !request.has_truncate() || request.truncate();
+  }
+  return run;
 }
 
 absl::Status CheckTexts(const v1::ClassifyRequest& request) {
@@ -155,10 +135,9 @@ absl::Status InferenceHandler::StreamClassifyGeneratedTexts(
 
 absl::Status InferenceHandler::RunGraph(v1::RunGraphRequest request, Call call,
                                         Done<v1::RunGraphResponse> done) {
-  ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
+  ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   const std::string graph = request.graph();
-  std::string text = std::move(*request.mutable_text());
   auto listener = std::make_shared<UsageListener>(call.notes);
   auto make = [request = std::move(request), notes = call.notes,
                request_id = call.request_id](std::vector<GraphResult> results) {
@@ -171,7 +150,7 @@ absl::Status InferenceHandler::RunGraph(v1::RunGraphRequest request, Call call,
     return response;
   };
   return executor_.RunGraph(
-      graph, std::move(text), overrides, ToContext(std::move(call)), std::move(listener),
+      graph, std::move(run), ToContext(std::move(call)), std::move(listener),
       Reply<std::vector<GraphResult>>(std::move(permit), std::move(done), std::move(make)));
 }
 
@@ -180,102 +159,104 @@ absl::Status InferenceHandler::StreamRunGraph(v1::RunGraphRequest request, Call 
   if (request.partial()) {
     return FieldError("partial", "must be false in streams, which bring what there is as it comes");
   }
-  ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
+  ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain(), call.notes);
   auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
-  return executor_.RunGraph(request.graph(), std::move(*request.mutable_text()), overrides,
-                            ToContext(std::move(call)), listener, std::move(end));
+  return executor_.RunGraph(request.graph(), std::move(run), ToContext(std::move(call)), listener,
+                            std::move(end));
 }
 
 absl::Status InferenceHandler::Generate(v1::GenerateRequest request, Call call,
                                         Done<v1::GenerateResponse> done) {
-  ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
+  ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   const std::string model = request.model();
-  std::string text = std::move(*request.mutable_text());
   auto listener = std::make_shared<UsageListener>(call.notes);
-  auto make = [request = std::move(request),
-               notes = call.notes](const std::vector<GraphResult>& results) {
+  auto make = [request = std::move(request), notes = call.notes](std::vector<GraphResult> results) {
     FillNotes(results, request.explain(), *notes);
-    return ToGenerateResponse(results, request);
+    return ToGenerateResponse(std::move(results), request);
   };
   return executor_.Generate(
-      model, std::move(text), overrides, ToContext(std::move(call)), std::move(listener),
+      model, std::move(run), ToContext(std::move(call)), std::move(listener),
       Reply<std::vector<GraphResult>>(std::move(permit), std::move(done), std::move(make)));
 }
 
 absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call call,
                                               std::shared_ptr<EventQueue> events) {
-  ASSIGN_OR_RETURN(const GenerateOverrides overrides, TakeOverrides(request));
+  ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   auto listener = std::make_shared<StreamingListener>(events, request.explain(), call.notes);
   auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
-  return executor_.Generate(request.model(), std::move(*request.mutable_text()), overrides,
-                            ToContext(std::move(call)), listener, std::move(end));
+  return executor_.Generate(request.model(), std::move(run), ToContext(std::move(call)), listener,
+                            std::move(end));
 }
 
 absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
                                         Done<v1::ClassifyResponse> done) {
   RETURN_IF_ERROR(CheckTexts(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
-  std::vector<std::string> texts(std::make_move_iterator(request.mutable_texts()->begin()),
-                                 std::make_move_iterator(request.mutable_texts()->end()));
-  const auto make = [notes = call.notes](std::vector<TextClassification> results) {
+  runner::v1::ClassifyRequest classify;
+  classify.mutable_texts()->Swap(request.mutable_texts());
+  classify.set_refuse_truncation(request.has_truncate() && !request.truncate());
+  classify.set_split_special_tokens(request.split_special_tokens());
+  const auto make = [notes = call.notes](const runner::v1::ClassifyResponse& answer) {
     v1::ClassifyResponse response;
     CallUsage usage;
-    for (TextClassification& result : results) {
-      usage.prompt_tokens += result.num_tokens;
-      *response.add_results() = ToProto(std::move(result));
+    for (int i = 0; i < answer.results_size(); ++i) {
+      *response.add_results() = ToProto(answer, i);
+      usage.prompt_tokens += response.results(i).num_tokens();
     }
     notes->usage.Set(usage);
     return response;
   };
-  const ClassifyParams params = {.truncate = !request.has_truncate() || request.truncate(),
-                                 .split_special_tokens = request.split_special_tokens()};
   return executor_.Classify(
-      request.model(), std::move(texts), params, ToContext(std::move(call)),
-      Reply<std::vector<TextClassification>>(std::move(permit), std::move(done), make));
+      request.model(), std::move(classify), ToContext(std::move(call)),
+      Reply<runner::v1::ClassifyResponse>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
                                         Done<v1::TokenizeResponse> done) {
   RETURN_IF_ERROR(CheckText("text", request.text()));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
-  TokenizeParams params = {.ids_only = request.ids_only(),
-                           .offset = request.offset(),
-                           .split_special_tokens = request.split_special_tokens()};
-  if (request.has_limit()) params.limit = request.limit();
-  const auto make = [notes = call.notes](TokenizedText text) {
-    notes->usage.Set({.prompt_tokens = text.num_tokens});
+  runner::v1::TokenizeRequest tokenize;
+  tokenize.set_text(std::move(*request.mutable_text()));
+  tokenize.set_ids_only(request.ids_only());
+  if (request.has_limit()) tokenize.set_limit(request.limit());
+  tokenize.set_offset(request.offset());
+  tokenize.set_split_special_tokens(request.split_special_tokens());
+  const auto make = [notes = call.notes](runner::v1::TokenizeResponse answer) {
+    notes->usage.Set({.prompt_tokens = answer.num_tokens()});
     v1::TokenizeResponse response;
-    response.set_num_tokens(text.num_tokens);
-    response.mutable_ids()->Add(text.ids.begin(), text.ids.end());
-    for (TextToken& token : text.tokens) {
+    response.set_num_tokens(answer.num_tokens());
+    response.mutable_ids()->Swap(answer.mutable_ids());
+    for (runner::v1::Token& token : *answer.mutable_tokens()) {
       v1::Token& proto = *response.add_tokens();
-      proto.set_id(token.id);
-      proto.set_text(std::move(token.text));
-      proto.set_begin(token.begin);
-      proto.set_end(token.end);
+      proto.set_id(token.id());
+      proto.set_text(std::move(*token.mutable_text()));
+      proto.set_begin(token.begin());
+      proto.set_end(token.end());
     }
     return response;
   };
-  return executor_.Tokenize(request.model(), std::move(*request.mutable_text()), params,
-                            ToContext(std::move(call)),
-                            Reply<TokenizedText>(std::move(permit), std::move(done), make));
+  return executor_.Tokenize(
+      request.model(), std::move(tokenize), ToContext(std::move(call)),
+      Reply<runner::v1::TokenizeResponse>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::Detokenize(v1::DetokenizeRequest request, Call call,
                                           Done<v1::DetokenizeResponse> done) {
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
-  const auto make = [](std::string text) {
+  runner::v1::DetokenizeRequest detokenize;
+  detokenize.mutable_ids()->Swap(request.mutable_ids());
+  const auto make = [](runner::v1::DetokenizeResponse answer) {
     v1::DetokenizeResponse response;
-    response.set_text(std::move(text));
+    response.set_text(std::move(*answer.mutable_text()));
     return response;
   };
-  return executor_.Detokenize(request.model(), {request.ids().begin(), request.ids().end()},
-                              ToContext(std::move(call)),
-                              Reply<std::string>(std::move(permit), std::move(done), make));
+  return executor_.Detokenize(
+      request.model(), std::move(detokenize), ToContext(std::move(call)),
+      Reply<runner::v1::DetokenizeResponse>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::ListGraphs(v1::ListGraphsRequest, Call,

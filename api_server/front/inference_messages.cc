@@ -14,21 +14,16 @@
 namespace chorus {
 namespace {
 
-template <typename Proto>
-void FillToken(const TokenLogprob& logprob, Proto& proto) {
-  proto.set_id(logprob.id);
-  proto.set_text(logprob.text);
-  proto.set_logprob(logprob.logprob);
-}
-
 // What GenerateResponse and GeneratedText have both.
 template <typename Proto>
-void FillText(const GraphResult& result, const v1::GenerateRequest& request, Proto& proto) {
+void FillText(GraphResult& result, const v1::GenerateRequest& request, Proto& proto) {
   const bool echo = !request.has_echo() || request.echo();
   proto.set_generated(echo ? result.generated : result.generated.substr(result.prompt_bytes));
-  proto.set_finish_reason(ToProto(result.end.reason));
-  proto.set_generated_tokens(result.end.generated_tokens);
-  if (request.has_logprobs()) AddTo(result.logprobs, *proto.mutable_logprobs());
+  proto.set_finish_reason(result.end.reason());
+  proto.set_generated_tokens(result.end.generated_tokens());
+  if (request.has_logprobs()) {
+    proto.mutable_logprobs()->mutable_tokens()->Swap(&result.logprobs);
+  }
   if (request.explain()) *proto.mutable_timing() = TimingOf(result);
 }
 
@@ -45,51 +40,24 @@ void SetStatus(const GraphStatus::Node& node, ModelTask task, v1::GraphNode& pro
 
 }  // namespace
 
-v1::FinishReason ToProto(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return v1::FINISH_REASON_STOP;
-    case FinishReason::kLength:
-      return v1::FINISH_REASON_LENGTH;
-    case FinishReason::kDeadline:
-      return v1::FINISH_REASON_DEADLINE;
-    case FinishReason::kStopString:
-      return v1::FINISH_REASON_STOP_STRING;
-  }
-  return v1::FINISH_REASON_UNSPECIFIED;
-}
-
-void AddTo(const std::vector<TokenLogprob>& logprobs, v1::Logprobs& proto) {
-  for (const TokenLogprob& logprob : logprobs) {
-    v1::TokenLogprob& token = *proto.add_tokens();
-    FillToken(logprob, token);
-    for (const TokenLogprob& top : logprob.top) FillToken(top, *token.add_top());
-  }
-}
-
 v1::Timing TimingOf(const GraphResult& text) {
   v1::Timing timing;
-  timing.set_queue(absl::ToDoubleSeconds(text.end.queue_time));
-  timing.set_prefill(absl::ToDoubleSeconds(text.end.prefill_time));
-  timing.set_decode(absl::ToDoubleSeconds(text.end.decode_time));
-  timing.set_mean_batch_size(text.end.mean_batch_size);
-  if (!text.classification.labels.empty()) {
+  timing.set_queue(text.end.timing().queue_seconds());
+  timing.set_prefill(text.end.timing().prefill_seconds());
+  timing.set_decode(text.end.timing().decode_seconds());
+  timing.set_mean_batch_size(text.end.timing().mean_batch_size());
+  if (text.classification.results_size() > 0) {
     timing.set_classify(absl::ToDoubleSeconds(text.classify_time));
-    timing.set_classify_batch_size(text.classification.max_batch_size);
-    if (!text.classification.model_version.empty()) {
-      timing.set_classifier_version(text.classification.model_version);
+    timing.set_classify_batch_size(text.classification.max_batch_size());
+    if (!text.classification.model_version().empty()) {
+      timing.set_classifier_version(text.classification.model_version());
     }
   }
-  timing.set_prompt_tokens(text.end.prompt_tokens);
-  timing.set_generated_tokens(text.end.generated_tokens);
+  timing.set_prompt_tokens(text.end.prompt_tokens());
+  timing.set_generated_tokens(text.end.generated_tokens());
   timing.set_runner(text.runner);
-  if (!text.end.model_version.empty()) timing.set_model_version(text.end.model_version);
+  if (!text.end.model_version().empty()) timing.set_model_version(text.end.model_version());
   return timing;
-}
-
-size_t Top(const TextClassification& classification) {
-  const auto& probabilities = classification.probabilities;
-  return std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin();
 }
 
 v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
@@ -99,26 +67,26 @@ v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
     *scored.mutable_error() = ToErrorEvent(result.status, request_id);
     return scored;
   }
-  const size_t top = Top(result.classification);
+  v1::Classification classification = ToProto(result.classification, 0);
   if (explain) *scored.mutable_timing() = TimingOf(result);
   scored.set_generated(std::move(result.generated));
-  scored.set_score(result.classification.probabilities[top]);
+  scored.set_score(classification.score());
   if (details) {
-    scored.set_label(std::move(result.classification.labels[top]));
+    scored.set_label(std::move(*classification.mutable_label()));
     scored.set_model(std::move(result.runner));
-    scored.set_finish_reason(ToProto(result.end.reason));
+    scored.set_finish_reason(result.end.reason());
     scored.set_seed(result.seed);
-    scored.set_classified_tokens(result.classification.num_tokens);
-    scored.set_truncated(result.classification.truncated);
+    scored.set_classified_tokens(classification.num_tokens());
+    scored.set_truncated(classification.truncated());
   }
   return scored;
 }
 
-v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
+v1::GenerateResponse ToGenerateResponse(std::vector<GraphResult> results,
                                         const v1::GenerateRequest& request) {
   v1::GenerateResponse response;
   FillText(results[0], request, response);
-  response.set_prompt_tokens(results[0].end.prompt_tokens);
+  response.set_prompt_tokens(results[0].end.prompt_tokens());
   response.set_seed(results[0].seed);
   for (size_t i = 1; i < results.size(); ++i) {
     FillText(results[i], request, *response.add_others());
@@ -129,12 +97,14 @@ v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
 CallUsage UsageOf(const std::vector<GraphResult>& results) {
   CallUsage usage = {.first_token_time = absl::InfiniteDuration()};
   for (const GraphResult& result : results) {
-    const GenerationEnd& end = result.end;
-    if (end.generated_tokens == 0) continue;
-    usage.prompt_tokens += end.prompt_tokens;
-    usage.generated_tokens += end.generated_tokens;
-    usage.queue_time = std::max(usage.queue_time, std::optional(end.queue_time));
-    usage.first_token_time = std::min(usage.first_token_time, end.queue_time + end.prefill_time);
+    const v1::GenerationEnd& end = result.end;
+    if (end.generated_tokens() == 0) continue;
+    usage.prompt_tokens += end.prompt_tokens();
+    usage.generated_tokens += end.generated_tokens();
+    const absl::Duration queue = absl::Seconds(end.timing().queue_seconds());
+    usage.queue_time = std::max(usage.queue_time, std::optional(queue));
+    usage.first_token_time =
+        std::min(usage.first_token_time, queue + absl::Seconds(end.timing().prefill_seconds()));
   }
   return usage;
 }
@@ -142,33 +112,35 @@ CallUsage UsageOf(const std::vector<GraphResult>& results) {
 void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes) {
   notes.usage.Set(UsageOf(results));
   std::vector<std::string> timings;
-  const auto add = [&](const GraphResult& result, const char* stage, absl::Duration duration) {
-    timings.push_back(absl::StrFormat("%s.%s;dur=%.1f", result.runner, stage,
-                                      absl::ToDoubleMilliseconds(duration)));
+  const auto add = [&](const GraphResult& result, const char* stage, double seconds) {
+    timings.push_back(absl::StrFormat("%s.%s;dur=%.1f", result.runner, stage, seconds * 1000));
   };
   for (const GraphResult& result : results) {
     if (!result.status.ok()) continue;
-    if (result.end.reason == FinishReason::kDeadline) notes.finish_reason = "deadline";
+    if (result.end.reason() == v1::FINISH_REASON_DEADLINE) notes.finish_reason = "deadline";
     if (!explain) continue;
-    add(result, "queue", result.end.queue_time);
-    add(result, "prefill", result.end.prefill_time);
-    add(result, "decode", result.end.decode_time);
-    if (!result.classification.labels.empty()) add(result, "classify", result.classify_time);
+    add(result, "queue", result.end.timing().queue_seconds());
+    add(result, "prefill", result.end.timing().prefill_seconds());
+    add(result, "decode", result.end.timing().decode_seconds());
+    if (result.classification.results_size() > 0) {
+      add(result, "classify", absl::ToDoubleSeconds(result.classify_time));
+    }
   }
   notes.server_timing = absl::StrJoin(timings, ", ");
 }
 
-v1::Classification ToProto(TextClassification classification) {
-  const size_t top = Top(classification);
+v1::Classification ToProto(const runner::v1::ClassifyResponse& answer, int index) {
+  const runner::v1::Classification& from = answer.results(index);
+  const auto top = std::max_element(from.probabilities().begin(), from.probabilities().end());
   v1::Classification result;
-  result.set_label(classification.labels[top]);
-  result.set_score(classification.probabilities[top]);
-  result.set_num_tokens(classification.num_tokens);
-  result.set_truncated(classification.truncated);
-  for (size_t i = 0; i < classification.labels.size(); ++i) {
-    v1::LabelScore* score = result.add_scores();
-    score->set_label(std::move(classification.labels[i]));
-    score->set_score(classification.probabilities[i]);
+  result.set_label(answer.labels(static_cast<int>(top - from.probabilities().begin())));
+  result.set_score(*top);
+  result.set_num_tokens(std::max(from.text_tokens(), from.num_tokens()));
+  result.set_truncated(from.text_tokens() > from.num_tokens());
+  for (int i = 0; i < answer.labels_size(); ++i) {
+    v1::LabelScore& score = *result.add_scores();
+    score.set_label(answer.labels(i));
+    score.set_score(from.probabilities(i));
   }
   return result;
 }

@@ -4,7 +4,6 @@
 //
 // Thread safety: free functions without state.
 
-#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -14,13 +13,9 @@
 
 namespace chorus {
 
-v1::FinishReason ToProto(FinishReason reason);
-v1::Classification ToProto(TextClassification classification);
+// What the classifier says of the text of that index.
+v1::Classification ToProto(const runner::v1::ClassifyResponse& answer, int index);
 v1::Graph ToProto(const GraphStatus& status);
-void AddTo(const std::vector<TokenLogprob>& logprobs, v1::Logprobs& proto);
-
-// The index of the likeliest label.
-size_t Top(const TextClassification& classification);
 
 // `text` has ended; its score is told of where it has one.
 v1::Timing TimingOf(const GraphResult& text);
@@ -30,7 +25,7 @@ v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
                             std::string_view request_id);
 
 // `results` are the texts of the one model; at least one.
-v1::GenerateResponse ToGenerateResponse(const std::vector<GraphResult>& results,
+v1::GenerateResponse ToGenerateResponse(std::vector<GraphResult> results,
                                         const v1::GenerateRequest& request);
 
 // What these texts took.

@@ -19,42 +19,45 @@ void SetId(const TextId& id, Event& event) {
 
 }  // namespace
 
-void UsageListener::OnText(const TextId&, TextDelta delta) {
-  if (delta.num_tokens == 0) return;
+void UsageListener::CountTokens(uint32_t num_tokens) {
+  if (num_tokens == 0) return;
   notes_->usage.Update([&](CallUsage& usage) {
     if (usage.generated_tokens == 0) usage.first_token_time = absl::Now() - began_at_;
-    usage.generated_tokens += delta.num_tokens;
+    usage.generated_tokens += num_tokens;
   });
 }
 
 void UsageListener::OnGenerated(const TextId&, const GraphResult& text) {
   notes_->usage.Update([&](CallUsage& usage) {
-    usage.prompt_tokens += text.end.prompt_tokens;
-    usage.queue_time = std::max(usage.queue_time, std::optional(text.end.queue_time));
+    usage.prompt_tokens += text.end.prompt_tokens();
+    usage.queue_time =
+        std::max(usage.queue_time, std::optional(absl::Seconds(text.end.timing().queue_seconds())));
   });
 }
 
-void StreamingListener::OnText(const TextId& id, TextDelta delta) {
-  UsageListener::OnText(id, {.num_tokens = delta.num_tokens});
+void StreamingListener::OnText(const TextId& id, v1::TextDelta delta) {
+  CountTokens(delta.num_tokens());
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);
-  token.set_text(std::move(delta.text));
-  token.set_num_tokens(delta.num_tokens);
-  if (!delta.logprobs.empty()) AddTo(delta.logprobs, *token.mutable_logprobs());
+  token.set_text(std::move(*delta.mutable_text()));
+  token.set_num_tokens(delta.num_tokens());
+  if (!delta.logprobs().empty()) {
+    token.mutable_logprobs()->mutable_tokens()->Swap(delta.mutable_logprobs());
+  }
   events_->Push(std::move(event));
 }
 
 void StreamingListener::OnGenerated(const TextId& id, const GraphResult& text) {
   UsageListener::OnGenerated(id, text);
-  prompt_tokens_ += text.end.prompt_tokens;
-  generated_tokens_ += text.end.generated_tokens;
+  prompt_tokens_ += text.end.prompt_tokens();
+  generated_tokens_ += text.end.generated_tokens();
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);
   token.set_text("");
   token.set_num_tokens(0);
-  token.set_finish_reason(ToProto(text.end.reason));
+  token.set_finish_reason(text.end.reason());
   events_->Push(std::move(event));
 }
 
@@ -62,11 +65,11 @@ void StreamingListener::OnScored(const TextId& id, const GraphResult& text) {
   v1::StreamEvent event;
   v1::ScoreEvent& score = *event.mutable_score();
   SetId(id, score);
-  const size_t top = Top(text.classification);
-  score.set_score(text.classification.probabilities[top]);
-  score.set_label(text.classification.labels[top]);
-  score.set_classified_tokens(text.classification.num_tokens);
-  score.set_truncated(text.classification.truncated);
+  const v1::Classification result = ToProto(text.classification, 0);
+  score.set_score(result.score());
+  score.set_label(result.label());
+  score.set_classified_tokens(result.num_tokens());
+  score.set_truncated(result.truncated());
   if (explain_) *score.mutable_timing() = TimingOf(text);
   events_->Push(std::move(event));
 }

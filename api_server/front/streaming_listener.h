@@ -22,10 +22,13 @@ class UsageListener : public GraphListener {
  public:
   explicit UsageListener(std::shared_ptr<ReplyNotes> notes) : notes_(std::move(notes)) {}
 
-  void OnText(const TextId& id, TextDelta delta) override;
+  void OnText(const TextId&, v1::TextDelta delta) override { CountTokens(delta.num_tokens()); }
   void OnGenerated(const TextId& id, const GraphResult& text) override;
   void OnScored(const TextId&, const GraphResult&) override {}
   bool may_restart() const override { return true; }
+
+ protected:
+  void CountTokens(uint32_t num_tokens);
 
  private:
   const std::shared_ptr<ReplyNotes> notes_;
@@ -40,7 +43,7 @@ class StreamingListener final : public UsageListener {
                     std::shared_ptr<ReplyNotes> notes)
       : UsageListener(std::move(notes)), events_(std::move(events)), explain_(explain) {}
 
-  void OnText(const TextId& id, TextDelta delta) override;
+  void OnText(const TextId& id, v1::TextDelta delta) override;
   void OnGenerated(const TextId& id, const GraphResult& text) override;
   void OnScored(const TextId& id, const GraphResult& text) override;
   bool may_restart() const override { return false; }

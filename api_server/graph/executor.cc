@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api_server/graph/graph_run.h"
+#include "base/generation_params.h"
 #include "base/status_macros.h"
 
 namespace chorus {
@@ -19,6 +20,9 @@ const char* NameOf(ModelTask task) {
 const char* UseOf(ModelTask task) {
   return task == ModelTask::kClassify ? "classifies" : "generates";
 }
+
+// About what a token with its log-probability takes.
+constexpr size_t kTokenLogprobBytes = 72;
 
 // The entry of that name, or NOT_FOUND with those there are.
 template <typename Map>
@@ -37,8 +41,8 @@ size_t NumBytes(const std::vector<GraphResult>& texts) {
   size_t num_bytes = 0;
   for (const GraphResult& text : texts) {
     num_bytes += text.generated.size();
-    for (const TokenLogprob& logprob : text.logprobs) {
-      num_bytes += (1 + logprob.top.size()) * sizeof(TokenLogprob);
+    for (const v1::TokenLogprob& logprob : text.logprobs) {
+      num_bytes += static_cast<size_t>(1 + logprob.top_size()) * kTokenLogprobBytes;
     }
   }
   return num_bytes;
@@ -75,59 +79,56 @@ std::shared_ptr<const Executor::ServedGraphs> Executor::graphs() const {
   return graphs_;
 }
 
-absl::Status Executor::RunGraph(const std::string& graph_name, std::string text,
-                                const GenerateOverrides& overrides, CallContext context,
-                                std::shared_ptr<GraphListener> listener,
+absl::Status Executor::RunGraph(const std::string& graph_name, RunRequest request,
+                                CallContext context, std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
   ASSIGN_OR_RETURN(Served served, FindNamed(*graphs(), graph_name, "graph"));
   std::vector<std::string> wrong;
   AddWrongModels(*served.graph, wrong);
   if (!wrong.empty()) return absl::UnavailableError(wrong.front());
-  return Run(std::move(served), std::move(text), overrides, std::move(context), std::move(listener),
+  return Run(std::move(served), std::move(request), std::move(context), std::move(listener),
              std::move(done));
 }
 
-absl::Status Executor::Generate(const std::string& runner, std::string text,
-                                const GenerateOverrides& overrides, CallContext context,
+absl::Status Executor::Generate(const std::string& runner, RunRequest request, CallContext context,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
   RETURN_IF_ERROR(FindNamed(runners_, runner, "model").status());
-  return Run({.graph = Graph::OfModel(runner)}, std::move(text), overrides, std::move(context),
+  return Run({.graph = Graph::OfModel(runner)}, std::move(request), std::move(context),
              std::move(listener), std::move(done));
 }
 
-absl::Status Executor::Run(Served served, std::string text, const GenerateOverrides& overrides,
-                           CallContext context, std::shared_ptr<GraphListener> listener,
+absl::Status Executor::Run(Served served, RunRequest request, CallContext context,
+                           std::shared_ptr<GraphListener> listener,
                            Done<std::vector<GraphResult>> done) {
   const Graph& graph = *served.graph;
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  const int num_sequences = static_cast<int>(overrides.num_return_sequences.value_or(1));
-  const uint64_t seed = overrides.seed.has_value() ? *overrides.seed : seeds_.Next();
+  const int num_sequences = request.params.has_num_return_sequences()
+                                ? static_cast<int>(request.params.num_return_sequences())
+                                : 1;
+  if (!request.params.has_seed()) request.params.set_seed(seeds_.Next());
   std::vector<RunnerClient*> generators;
-  std::vector<GenerateParams> params;
+  std::vector<v1::GenerationParams> params;
   for (const Graph::Generator& generator : graph.generators()) {
     generators.push_back(runners_.at(generator.runner).get());
-    params.push_back(Override(generator.defaults, overrides));
-    params.back().seed = seed;
-    if (num_sequences > 1 && !params.back().do_sample) {
+    params.push_back(generator.defaults);
+    Override(request.params, params.back());
+    v1::GenerationParams complete = DefaultParams();
+    Override(params.back(), complete);
+    if (num_sequences > 1 && IsGreedy(complete)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "num_return_sequences must be 1 where do_sample is false or temperature 0, as of ",
           generator.name, ": all texts would be the same: ", num_sequences));
     }
   }
-  const ClassifyParams classify_params = {
-      .truncate = overrides.truncate,
-      .split_special_tokens = overrides.split_special_tokens.value_or(false)};
   RunnerClient* classifier =
       graph.has_classifier() ? runners_.at(graph.classifier().runner).get() : nullptr;
   std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),
                                                .generators = std::move(generators),
                                                .classifier = classifier,
-                                               .text = std::move(text),
+                                               .request = std::move(request),
                                                .params = std::move(params),
-                                               .classify_params = classify_params,
                                                .num_sequences = num_sequences,
-                                               .partial = overrides.partial,
                                                .context = std::move(context),
                                                .clock = &clock_,
                                                .stats = std::move(served.stats),
@@ -151,43 +152,42 @@ Executor::Done<std::vector<GraphResult>> Executor::OffGrpcThreads(
   };
 }
 
-template <typename T>
-Executor::Done<T> Executor::Named(const std::string& runner, Done<T> done) {
-  return [ticket = in_flight_.Enter(), runner,
-          done = std::move(done)](absl::StatusOr<T> result) mutable {
+template <typename Request, typename Response>
+absl::Status Executor::Ask(const std::string& runner,
+                           void (RunnerClient::*method)(Request, CallContext,
+                                                        RunnerClient::Done<Response>),
+                           Request request, CallContext context, Done<Response> done) {
+  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
+  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
+  auto on_reply = [ticket = in_flight_.Enter(), runner,
+                   done = std::move(done)](absl::StatusOr<Response> reply) mutable {
     auto call = std::exchange(done, nullptr);
-    if (!result.ok()) {
-      return std::move(call)(absl::Status(result.status().code(),
-                                          absl::StrCat(runner, ": ", result.status().message())));
+    if (!reply.ok()) {
+      reply =
+          absl::Status(reply.status().code(), absl::StrCat(runner, ": ", reply.status().message()));
     }
-    std::move(call)(std::move(result));
+    std::move(call)(std::move(reply));
   };
-}
-
-absl::Status Executor::Classify(const std::string& runner, std::vector<std::string> texts,
-                                const ClassifyParams& params, CallContext context,
-                                Done<std::vector<TextClassification>> done) {
-  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
-  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  client->Classify(std::move(texts), params, std::move(context), Named(runner, std::move(done)));
+  ((*client).*method)(std::move(request), std::move(context), std::move(on_reply));
   return absl::OkStatus();
 }
 
-absl::Status Executor::Tokenize(const std::string& runner, std::string text,
-                                const TokenizeParams& params, CallContext context,
-                                Done<TokenizedText> done) {
-  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
-  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  client->Tokenize(std::move(text), params, std::move(context), Named(runner, std::move(done)));
-  return absl::OkStatus();
+absl::Status Executor::Classify(const std::string& runner, runner::v1::ClassifyRequest request,
+                                CallContext context, Done<runner::v1::ClassifyResponse> done) {
+  return Ask(runner, &RunnerClient::Classify, std::move(request), std::move(context),
+             std::move(done));
 }
 
-absl::Status Executor::Detokenize(const std::string& runner, std::vector<uint32_t> ids,
-                                  CallContext context, Done<std::string> done) {
-  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
-  RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
-  client->Detokenize(std::move(ids), std::move(context), Named(runner, std::move(done)));
-  return absl::OkStatus();
+absl::Status Executor::Tokenize(const std::string& runner, runner::v1::TokenizeRequest request,
+                                CallContext context, Done<runner::v1::TokenizeResponse> done) {
+  return Ask(runner, &RunnerClient::Tokenize, std::move(request), std::move(context),
+             std::move(done));
+}
+
+absl::Status Executor::Detokenize(const std::string& runner, runner::v1::DetokenizeRequest request,
+                                  CallContext context, Done<runner::v1::DetokenizeResponse> done) {
+  return Ask(runner, &RunnerClient::Detokenize, std::move(request), std::move(context),
+             std::move(done));
 }
 
 std::vector<GraphStatus> Executor::DescribeGraphs() const {

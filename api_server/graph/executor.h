@@ -4,8 +4,8 @@
 //
 // A run calls the generators whose input is there concurrently, and sends each text to its
 // classifier the moment the text has ended. It is strict: the first branch that fails cancels the
-// others, and its error, which names the runner, is the run's. With GenerateOverrides::partial the
-// others go on, and the run fails only where all texts of its reply do.
+// others, and its error, which names the runner, is the run's. With RunRequest::partial the others
+// go on, and the run fails only where all texts of its reply do.
 //
 // Thread safety: all methods may be called from any thread. Completions run on the runner clients'
 // threads, or on the workers, once, never inline and never under a lock.
@@ -19,12 +19,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "api_server/graph/generate_overrides.h"
 #include "api_server/graph/graph.h"
 #include "api_server/graph/graph_stats.h"
 #include "api_server/graph/run_observer.h"
@@ -35,18 +33,26 @@
 
 namespace chorus {
 
+// What a run is asked for.
+struct RunRequest {
+  std::string text;
+  v1::GenerationParams params;  // In range. They displace the graph's; an unset seed is drawn.
+  bool partial = false;         // A text that fails leaves the others as they are.
+  bool truncate = true;         // False: INVALID_ARGUMENT for a text that the classifier would cut.
+};
+
 // A text of a run's reply.
 struct GraphResult {
   absl::Status status;      // Why there is none; the rest then means nothing. OK but for `partial`.
   std::string generated;    // Prompt and continuation.
   size_t prompt_bytes = 0;  // Of them the prompt's.
-  std::vector<TokenLogprob> logprobs;
-  GenerationEnd end;
+  google::protobuf::RepeatedPtrField<v1::TokenLogprob> logprobs;
+  v1::GenerationEnd end;
   std::string runner;  // The generator's.
   uint64_t seed = 0;
-  TextClassification classification;  // Without labels where there is no classifier.
-  absl::Time ended_at;                // When its last token came;
-  absl::Duration classify_time;       // so long after that it was scored.
+  runner::v1::ClassifyResponse classification;  // Its one result; none without a classifier.
+  absl::Time ended_at;                          // When its last token came;
+  absl::Duration classify_time;                 // so long after that it was scored.
 };
 
 // Which of a run's texts.
@@ -63,7 +69,7 @@ class GraphListener {
   virtual ~GraphListener() = default;
   // What follows the request's text, piece by piece. Of a generator that continues another's text
   // the first piece is what that text has, of no tokens; none where it has nothing.
-  virtual void OnText(const TextId& id, TextDelta delta) = 0;
+  virtual void OnText(const TextId& id, v1::TextDelta delta) = 0;
   // `text` is whole, but for its score.
   virtual void OnGenerated(const TextId& id, const GraphResult& text) = 0;
   virtual void OnScored(const TextId& id, const GraphResult& text) = 0;
@@ -85,7 +91,7 @@ struct GraphStatus {
 class Executor {
  public:
   template <typename T>
-  using Done = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
+  using Done = RunnerClient::Done<T>;
 
   using Graphs = std::vector<std::shared_ptr<const Graph>>;  // Their names are unique.
   using Runners = absl::flat_hash_map<std::string, std::shared_ptr<RunnerClient>>;
@@ -114,28 +120,22 @@ class Executor {
   //
   // The reply has num_return_sequences texts of each branch, branch by branch; INVALID_ARGUMENT for
   // more than one where a branch does not sample. `listener` may be null.
-  absl::Status RunGraph(const std::string& graph, std::string text,
-                        const GenerateOverrides& overrides, CallContext context,
+  absl::Status RunGraph(const std::string& graph, RunRequest request, CallContext context,
                         std::shared_ptr<GraphListener> listener,
                         Done<std::vector<GraphResult>> done);
 
   // One generator, as a graph of its own. NOT_FOUND when there is no such runner.
-  absl::Status Generate(const std::string& runner, std::string text,
-                        const GenerateOverrides& overrides, CallContext context,
+  absl::Status Generate(const std::string& runner, RunRequest request, CallContext context,
                         std::shared_ptr<GraphListener> listener,
                         Done<std::vector<GraphResult>> done);
 
-  // One classifier. NOT_FOUND when there is no such runner.
-  absl::Status Classify(const std::string& runner, std::vector<std::string> texts,
-                        const ClassifyParams& params, CallContext context,
-                        Done<std::vector<TextClassification>> done);
-
-  // The tokens of a text, and the text of tokens, by one runner. NOT_FOUND when there is no such
-  // runner.
-  absl::Status Tokenize(const std::string& runner, std::string text, const TokenizeParams& params,
-                        CallContext context, Done<TokenizedText> done);
-  absl::Status Detokenize(const std::string& runner, std::vector<uint32_t> ids, CallContext context,
-                          Done<std::string> done);
+  // One call of a runner. NOT_FOUND when there is no such runner.
+  absl::Status Classify(const std::string& runner, runner::v1::ClassifyRequest request,
+                        CallContext context, Done<runner::v1::ClassifyResponse> done);
+  absl::Status Tokenize(const std::string& runner, runner::v1::TokenizeRequest request,
+                        CallContext context, Done<runner::v1::TokenizeResponse> done);
+  absl::Status Detokenize(const std::string& runner, runner::v1::DetokenizeRequest request,
+                          CallContext context, Done<runner::v1::DetokenizeResponse> done);
 
   // What is known of all graphs at this moment, sorted by name.
   std::vector<GraphStatus> DescribeGraphs() const;
@@ -168,14 +168,15 @@ class Executor {
   GraphStatus Describe(const Served& served) const;
   // Those of one graph, as its nodes come.
   void AddWrongModels(const Graph& graph, std::vector<std::string>& wrong) const;
-  absl::Status Run(Served served, std::string text, const GenerateOverrides& overrides,
-                   CallContext context, std::shared_ptr<GraphListener> listener,
-                   Done<std::vector<GraphResult>> done);
+  absl::Status Run(Served served, RunRequest request, CallContext context,
+                   std::shared_ptr<GraphListener> listener, Done<std::vector<GraphResult>> done);
+  // Calls `method` of a runner's client.
+  template <typename Request, typename Response>
+  absl::Status Ask(const std::string& runner,
+                   void (RunnerClient::*method)(Request, CallContext, RunnerClient::Done<Response>),
+                   Request request, CallContext context, Done<Response> done);
   // `done`, on `workers_` where the texts are large.
   Done<std::vector<GraphResult>> OffGrpcThreads(Done<std::vector<GraphResult>> done);
-  // `done`, which also ends the call's being in flight and names the runner in errors.
-  template <typename T>
-  Done<T> Named(const std::string& runner, Done<T> done);
 
   const Runners runners_;
   const Clock clock_;

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/generation_params.h"
 
 namespace chorus {
 namespace {
@@ -167,6 +168,11 @@ class Checker {
 
 }  // namespace
 
+bool operator==(const Graph::Generator& a, const Graph::Generator& b) {
+  return a.name == b.name && a.runner == b.runner && a.input == b.input &&
+         a.defaults.SerializeAsString() == b.defaults.SerializeAsString();
+}
+
 absl::StatusOr<std::shared_ptr<const Graph>> Graph::Create(
     const GraphSpec& spec, const absl::flat_hash_set<std::string>& runners) {
   if (absl::Status status = Checker(spec, runners).Check(); !status.ok()) return status;
@@ -183,8 +189,7 @@ absl::StatusOr<std::shared_ptr<const Graph>> Graph::Create(
     if (const auto* generate = std::get_if<GraphSpec::Generate>(&node.kind)) {
       Generator generator{.name = node.name, .runner = generate->runner};
       if (!generate->input.empty()) generator.input = index.at(generate->input);
-      generator.defaults = Override({}, generate->defaults);
-      generator.defaults.branch = static_cast<uint32_t>(graph->generators_.size());
+      generator.defaults = generate->defaults;
       graph->generators_.push_back(std::move(generator));
     } else {
       const auto& classify = std::get<GraphSpec::Classify>(node.kind);

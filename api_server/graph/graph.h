@@ -16,8 +16,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
-#include "api_server/graph/generate_overrides.h"
-#include "api_server/runners/runner_client.h"
+#include "proto/chorus/v1/generation.pb.h"
 
 namespace chorus {
 
@@ -26,7 +25,7 @@ struct GraphSpec {
   struct Generate {
     std::string runner;
     std::string input;
-    GenerateOverrides defaults;
+    v1::GenerationParams defaults;
   };
   struct Classify {
     std::string runner;
@@ -51,9 +50,9 @@ class Graph {
     std::string name;
     std::string runner;
     std::optional<int> input;  // The generator whose text is the prompt; none: the request's text.
-    GenerateParams defaults;   // `branch` is this generator's index; `seed` is left 0.
+    v1::GenerationParams defaults;
 
-    friend bool operator==(const Generator&, const Generator&) = default;
+    friend bool operator==(const Generator& a, const Generator& b);
   };
   struct Classifier {
     std::string name;

@@ -1,7 +1,6 @@
 #include "api_server/graph/graph_run.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -66,26 +65,37 @@ void GraphRun::Generate(int generator, int sequence) {
   GraphResult& text = text_of(generator, sequence);
   text.runner = node.runner;
   text.generated =
-      node.input.has_value() ? text_of(*node.input, sequence).generated : options_.text;
+      node.input.has_value() ? text_of(*node.input, sequence).generated : options_.request.text;
   text.prompt_bytes = text.generated.size();
-  GenerateParams params = options_.params[generator];
-  params.sequence = static_cast<uint32_t>(sequence);
+  text.seed = options_.params[generator].seed();
   Progress& progress = progress_[IndexOf(generator, sequence)];
   progress.shares = DealTime();
-  params.finish_within = progress.shares.text();
-  params.may_restart = options_.listener == nullptr || options_.listener->may_restart();
-  text.seed = params.seed;
-  if (options_.listener != nullptr && text.generated.size() > options_.text.size()) {
-    options_.listener->OnText(IdOf(generator, sequence),
-                              {.text = text.generated.substr(options_.text.size())});
+  runner::v1::GenerateRequest request;
+  request.set_text(text.generated);
+  *request.mutable_params() = options_.params[generator];
+  request.set_branch(static_cast<uint32_t>(generator));
+  request.set_sequence(static_cast<uint32_t>(sequence));
+  request.set_underway(node.input.has_value());
+  request.set_finish_within_seconds(absl::ToDoubleSeconds(progress.shares.text()));
+  RunnerClient::OnRestart on_restart;  // Not once somebody may have seen the text.
+  if (options_.listener == nullptr || options_.listener->may_restart()) {
+    on_restart = [self = shared_from_this(), generator, sequence] {
+      self->OnRestart(generator, sequence);
+    };
+  }
+  if (options_.listener != nullptr && text.generated.size() > options_.request.text.size()) {
+    v1::TextDelta before;
+    before.set_text(text.generated.substr(options_.request.text.size()));
+    options_.listener->OnText(IdOf(generator, sequence), std::move(before));
   }
   progress.began_at = (*options_.clock)();
   options_.generators[generator]->Generate(
-      text.generated, params, StepContext(/*underway=*/node.input.has_value()),
-      [self = shared_from_this(), generator, sequence](TextDelta delta) {
+      std::move(request), StepContext(),
+      [self = shared_from_this(), generator, sequence](v1::TextDelta delta) {
         self->OnText(generator, sequence, std::move(delta));
       },
-      [self = shared_from_this(), generator, sequence](absl::StatusOr<GenerationEnd> end) {
+      std::move(on_restart),
+      [self = shared_from_this(), generator, sequence](absl::StatusOr<v1::GenerationEnd> end) {
         const absl::Status status =
             self->Explain(self->progress_[self->IndexOf(generator, sequence)].shares, end.status());
         if (status.ok()) self->OnGenerated(generator, sequence, *std::move(end));
@@ -93,35 +103,36 @@ void GraphRun::Generate(int generator, int sequence) {
       });
 }
 
-void GraphRun::OnText(int generator, int sequence, TextDelta delta) {
+void GraphRun::OnRestart(int generator, int sequence) {
+  GraphResult& text = text_of(generator, sequence);
+  text.generated.resize(text.prompt_bytes);
+  text.logprobs.Clear();
+  progress_[IndexOf(generator, sequence)].last_text_at = absl::InfinitePast();
+}
+
+void GraphRun::OnText(int generator, int sequence, v1::TextDelta delta) {
   const Task task = {{Plan::Step::kGenerate, generator}, sequence};
   GraphResult& text = text_of(generator, sequence);
-  if (delta.restart) {
-    text.generated.resize(text.prompt_bytes);
-    text.logprobs.clear();
-    progress_[IndexOf(generator, sequence)].last_text_at = absl::InfinitePast();
-    return;
-  }
   stats_.OnToken(task.step, NumberOf(task));
   if (options_.observer != nullptr) {
     Progress& progress = progress_[IndexOf(generator, sequence)];
     const absl::Time now = (*options_.clock)();
     if (progress.last_text_at == absl::InfinitePast()) {
       options_.observer->OnFirstToken(text.runner, now - progress.began_at);
-    } else if (delta.num_tokens > 0) {
+    } else if (delta.num_tokens() > 0) {
       options_.observer->OnNextTokens(text.runner, now - progress.last_text_at,
-                                      static_cast<int>(delta.num_tokens));
+                                      static_cast<int>(delta.num_tokens()));
     }
     progress.last_text_at = now;
   }
-  text.generated += delta.text;
-  std::copy(delta.logprobs.begin(), delta.logprobs.end(), std::back_inserter(text.logprobs));
+  text.generated += delta.text();
+  text.logprobs.MergeFrom(delta.logprobs());
   if (options_.listener != nullptr) {
     options_.listener->OnText(IdOf(generator, sequence), std::move(delta));
   }
 }
 
-void GraphRun::OnGenerated(int generator, int sequence, GenerationEnd end) {
+void GraphRun::OnGenerated(int generator, int sequence, v1::GenerationEnd end) {
   GraphResult& text = text_of(generator, sequence);
   text.end = std::move(end);
   text.ended_at = (*options_.clock)();
@@ -137,22 +148,26 @@ void GraphRun::OnGenerated(int generator, int sequence, GenerationEnd end) {
 
 void GraphRun::Classify(int row, int sequence) {
   const int generator = options_.graph->classifier().inputs[row];
+  runner::v1::ClassifyRequest request;
+  request.add_texts(text_of(generator, sequence).generated);
+  request.set_refuse_truncation(!options_.request.truncate);
+  request.set_split_special_tokens(options_.request.params.split_special_tokens());
+  request.set_underway(true);
   options_.classifier->Classify(
-      {text_of(generator, sequence).generated}, options_.classify_params,
-      StepContext(/*underway=*/true),
+      std::move(request), StepContext(),
       [self = shared_from_this(), row, generator,
-       sequence](absl::StatusOr<std::vector<TextClassification>> classifications) {
-        absl::Status status = classifications.status();
-        if (status.ok() && classifications->size() != 1) {
+       sequence](absl::StatusOr<runner::v1::ClassifyResponse> classification) {
+        absl::Status status = classification.status();
+        if (status.ok() && classification->results_size() != 1) {
           status = absl::InternalError(
-              absl::StrCat("one text was sent, ", classifications->size(), " came back"));
+              absl::StrCat("one text was sent, ", classification->results_size(), " came back"));
         }
-        if (status.ok()) self->OnScored(generator, sequence, std::move(classifications->front()));
+        if (status.ok()) self->OnScored(generator, sequence, *std::move(classification));
         self->OnEnd({{Plan::Step::kClassify, row}, sequence}, status);
       });
 }
 
-void GraphRun::OnScored(int generator, int sequence, TextClassification classification) {
+void GraphRun::OnScored(int generator, int sequence, runner::v1::ClassifyResponse classification) {
   GraphResult& text = text_of(generator, sequence);
   text.classification = std::move(classification);
   text.classify_time = (*options_.clock)() - text.ended_at;
@@ -171,7 +186,7 @@ void GraphRun::OnEnd(Task task, const absl::Status& status) {
   {
     std::lock_guard lock(mutex_);
     --num_open_steps_;
-    if (error_.ok() || options_.partial) {
+    if (error_.ok() || options_.request.partial) {
       absl::Status error = Annotate(task.step, status);
       if (error.ok()) next = plans_[task.sequence].Complete(task.step);
       if (!next.empty()) {
@@ -181,7 +196,7 @@ void GraphRun::OnEnd(Task task, const absl::Status& status) {
         next.clear();
         text_of(GeneratorOf(task.step), task.sequence).status = error;
         if (error_.ok()) error_ = std::move(error);
-        failed = !options_.partial;
+        failed = !options_.request.partial;
       }
     }
     num_open_steps_ += static_cast<int>(next.size());
@@ -198,7 +213,7 @@ void GraphRun::Finish() {
   auto done = std::exchange(options_.done, nullptr);
   std::vector<std::pair<GraphResult*, absl::Status>> texts;
   bool any = false;  // That could be had.
-  if (error_.ok() || options_.partial) {
+  if (error_.ok() || options_.request.partial) {
     for (const int generator : options_.graph->outputs()) {
       for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
         texts.emplace_back(&text_of(generator, sequence), StatusOf(generator, sequence));
@@ -221,7 +236,7 @@ void GraphRun::Finish() {
 }
 
 absl::Status GraphRun::StatusOf(int generator, int sequence) {
-  if (error_.ok() || !text_of(generator, sequence).classification.labels.empty()) {
+  if (error_.ok() || text_of(generator, sequence).classification.results_size() > 0) {
     return absl::OkStatus();
   }
   // Its own failure, or that of a text it would have continued.
@@ -291,12 +306,11 @@ TextId GraphRun::IdOf(int generator, int sequence) const {
   return id;
 }
 
-CallContext GraphRun::StepContext(bool underway) const {
+CallContext GraphRun::StepContext() const {
   return {.deadline = options_.context.deadline,
           .stop = stop_.get_token(),
           .request_id = options_.context.request_id,
-          .traceparent = options_.context.traceparent,
-          .underway = underway};
+          .traceparent = options_.context.traceparent};
 }
 
 absl::Status GraphRun::Annotate(Plan::Step step, const absl::Status& status) const {

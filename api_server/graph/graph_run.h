@@ -35,11 +35,9 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     std::shared_ptr<const Graph> graph;
     std::vector<RunnerClient*> generators;  // One for each of the graph's; they outlive the run.
     RunnerClient* classifier = nullptr;     // Likewise; null if the graph has none.
-    std::string text;
-    std::vector<GenerateParams> params;  // One for each generator; `sequence` is set here.
-    ClassifyParams classify_params;
+    RunRequest request;
+    std::vector<v1::GenerationParams> params;  // One for each generator.
     int num_sequences = 1;
-    bool partial = false;  // As GenerateOverrides'.
     CallContext context;
     const Executor::Clock* clock;             // Outlives the run.
     std::shared_ptr<GraphStats> stats;        // Null: nobody counts.
@@ -76,9 +74,10 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   void Launch(Task task);
   void Generate(int generator, int sequence);
   void Classify(int row, int sequence);
-  void OnText(int generator, int sequence, TextDelta delta);
-  void OnGenerated(int generator, int sequence, GenerationEnd end);
-  void OnScored(int generator, int sequence, TextClassification classification);
+  void OnText(int generator, int sequence, v1::TextDelta delta);
+  void OnRestart(int generator, int sequence);
+  void OnGenerated(int generator, int sequence, v1::GenerationEnd end);
+  void OnScored(int generator, int sequence, runner::v1::ClassifyResponse classification);
   // Takes note that a step has ended, and does what follows from it.
   void OnEnd(Task task, const absl::Status& status);
   void Finish();
@@ -104,8 +103,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   absl::Status Explain(const TimeShares& shares, const absl::Status& status) const;
   // For the statistics.
   CallEnd EndOf(const absl::Status& status) const;
-  // `underway`: runners have worked for what the step works on.
-  CallContext StepContext(bool underway) const;
+  CallContext StepContext() const;
   // `status` with the node and runner of `step` in front.
   absl::Status Annotate(Plan::Step step, const absl::Status& status) const;
 

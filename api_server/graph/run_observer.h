@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "api_server/runners/runner_client.h"
+#include "proto/chorus/v1/generation.pb.h"
 
 namespace chorus {
 
@@ -25,7 +25,7 @@ class RunObserver {
 
   // A generation has ended well, `total` after its call began.
   virtual void OnGenerated(const std::string& graph, const std::string& node,
-                           const GenerationEnd& end, absl::Duration total) = 0;
+                           const v1::GenerationEnd& end, absl::Duration total) = 0;
 
   // A text has been scored, so long after its end.
   virtual void OnScored(const std::string& graph, const std::string& node,

@@ -13,7 +13,7 @@
 #include "absl/time/clock.h"
 #include "api_server/runners/endpoint.h"
 #include "api_server/runners/endpoint_address.h"
-#include "api_server/runners/runner_messages.h"
+#include "base/generation_params.h"
 #include "base/grpc_status.h"
 #include "base/status_macros.h"
 
@@ -36,6 +36,45 @@ constexpr int kMaxAttempts = 2;  // A prompt that kills runners meets no more th
 
 // About how many tokens a text of that many bytes has.
 int64_t EstimateTokens(size_t num_bytes) { return static_cast<int64_t>(num_bytes / 4) + 1; }
+
+// About how many a generation works on.
+int64_t EstimateTokens(const pb::GenerateRequest& request) {
+  v1::GenerationParams params = DefaultParams();
+  Override(request.params(), params);
+  return EstimateTokens(request.text().size()) +
+         (params.has_max_new_tokens() ? params.max_new_tokens() : params.max_length());
+}
+
+// What a runner may not say; INTERNAL.
+absl::Status CheckEnd(const v1::GenerationEnd& end) {
+  if (end.reason() != v1::FINISH_REASON_UNSPECIFIED && v1::FinishReason_IsValid(end.reason())) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(
+      absl::StrCat("the runner ended a text for a reason unknown here: ", end.reason()));
+}
+
+absl::StatusOr<pb::ClassifyResponse> Checked(absl::StatusOr<pb::ClassifyResponse> reply,
+                                             int num_texts) {
+  if (!reply.ok()) return reply;
+  if (reply->results_size() != num_texts) {
+    return absl::InternalError(absl::StrCat("the runner was sent ", num_texts,
+                                            " texts and answered ", reply->results_size()));
+  }
+  for (const pb::Classification& result : reply->results()) {
+    if (result.probabilities().empty() || result.probabilities_size() != reply->labels_size()) {
+      return absl::InternalError(absl::StrCat("the runner names ", reply->labels_size(),
+                                              " labels and gives ", result.probabilities_size(),
+                                              " probabilities"));
+    }
+    for (const double probability : result.probabilities()) {
+      if (probability >= 0 && probability <= 1) continue;
+      return absl::InternalError(
+          absl::StrCat("the runner gives a probability that is not in [0, 1]: ", probability));
+    }
+  }
+  return reply;
+}
 
 // Whether gRPC, here or in the runner, has refused a message for its size. It says so with the code
 // that a runner's full queue has, but trying again never helps.
@@ -140,19 +179,17 @@ class Call {
 class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::GenerateResponse> {
  public:
   template <typename... Args>
-  explicit GenerateCall(std::string prompt, const GenerateParams& params,
-                        RunnerClient::OnText on_text, RunnerClient::OnGenerated done,
-                        Args&&... args)
+  explicit GenerateCall(pb::GenerateRequest request, RunnerClient::OnText on_text,
+                        RunnerClient::OnRestart on_restart,
+                        RunnerClient::Done<v1::GenerationEnd> done, Args&&... args)
       : Call(std::forward<Args>(args)...),
-        request_(ToRequest(std::move(prompt), params)),
-        finish_at_(params.finish_within == absl::ZeroDuration()
+        request_(std::move(request)),
+        finish_at_(request_.finish_within_seconds() == 0
                        ? absl::InfiniteFuture()
-                       : absl::Now() + params.finish_within),
-        may_restart_(params.may_restart),
+                       : absl::Now() + absl::Seconds(request_.finish_within_seconds())),
         on_text_(std::move(on_text)),
-        done_(std::move(done)) {
-    request_.set_underway(call().underway);
-  }
+        on_restart_(std::move(on_restart)),
+        done_(std::move(done)) {}
 
   void Start() {
     if (finish_at_ != absl::InfiniteFuture()) {
@@ -182,12 +219,12 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
     if (response.has_delta()) {
       has_text_ = true;
       Spend(response.delta().num_tokens());
-      on_text_(FromProto(*response.mutable_delta()));
+      on_text_(std::move(*response.mutable_delta()));
       return absl::OkStatus();
     }
     if (!response.has_finished()) return absl::InternalError("the runner wrote an empty message");
-    ASSIGN_OR_RETURN(end_, FromProto(response.finished()));
-    return absl::OkStatus();
+    end_ = std::move(*response.mutable_finished());
+    return CheckEnd(*end_);
   }
 
   void OnDone(const grpc::Status& grpc_status) override {
@@ -196,9 +233,9 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
     if (status.ok() && !end_.has_value()) {
       status = absl::InternalError("the runner's stream ended without `finished`");
     }
-    if ((!has_text_ || may_restart_) && TryElsewhere(status)) return StartAgain();
+    if ((!has_text_ || on_restart_ != nullptr) && TryElsewhere(status)) return StartAgain();
     if (status.ok()) {
-      std::move(done_)(*end_);
+      std::move(done_)(*std::move(end_));
     } else {
       std::move(done_)(std::move(status));
     }
@@ -206,19 +243,19 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
   }
 
   void StartAgain() {
-    if (std::exchange(has_text_, false)) on_text_({.restart = true});
+    if (std::exchange(has_text_, false)) on_restart_();
     end_.reset();
     Start();
   }
 
   pb::GenerateRequest request_;
   const absl::Time finish_at_;
-  const bool may_restart_;
   pb::GenerateResponse response_;
   RunnerClient::OnText on_text_;
-  RunnerClient::OnGenerated done_;
+  RunnerClient::OnRestart on_restart_;
+  RunnerClient::Done<v1::GenerationEnd> done_;
   bool has_text_ = false;
-  std::optional<GenerationEnd> end_;
+  std::optional<v1::GenerationEnd> end_;
   absl::Status violation_;
 };
 
@@ -226,10 +263,8 @@ class GenerateCall final : private Call, private grpc::ClientReadReactor<pb::Gen
 template <typename Request, typename Response>
 class UnaryCall final : private Call {
  public:
-  using Done = absl::AnyInvocable<void(absl::StatusOr<Response>) &&>;
-
   template <typename... Args>
-  explicit UnaryCall(Request request, Done done, Args&&... args)
+  explicit UnaryCall(Request request, RunnerClient::Done<Response> done, Args&&... args)
       : Call(std::forward<Args>(args)...), request_(std::move(request)), done_(std::move(done)) {}
 
   void Start(UnaryMethod<Request, Response> method) {
@@ -256,7 +291,7 @@ class UnaryCall final : private Call {
   const Request request_;
   UnaryMethod<Request, Response> method_ = nullptr;
   Response response_;
-  Done done_;
+  RunnerClient::Done<Response> done_;
 };
 
 // Tells `done` of `status` on a thread of gRPC's: a completion must not come from inside the call.
@@ -301,20 +336,19 @@ GrpcRunnerClient::~GrpcRunnerClient() {
   in_flight_.Wait();
 }
 
-template <typename Request, typename Response, typename Done, typename Read, typename Method>
+template <typename Request, typename Response, typename Method>
 void GrpcRunnerClient::StartUnary(Method method, Request request, ModelTask task, int64_t tokens,
-                                  CallContext context, Done done, Read read) {
+                                  CallContext context, Done<Response> done) {
   InFlight::Ticket ticket = in_flight_.Enter();
   Endpoint::Lease lease = replicas_.Choose(task, tokens);
   if (!lease) return FailSoon(replicas_.NoneHealthy(), std::move(ticket), std::move(done));
-  auto on_reply = [done = std::move(done), read,
+  auto on_reply = [done = std::move(done),
                    workers = workers_](absl::StatusOr<Response> reply) mutable {
-    if (!reply.ok()) return std::move(done)(std::move(reply).status());
-    if (workers == nullptr || reply->ByteSizeLong() <= WorkerPool::kLargeBytes) {
-      return std::move(done)(read(*reply));
+    if (!reply.ok() || workers == nullptr || reply->ByteSizeLong() <= WorkerPool::kLargeBytes) {
+      return std::move(done)(std::move(reply));
     }
-    workers->Run([done = std::move(done), read, reply = *std::move(reply)]() mutable {
-      std::move(done)(read(reply));
+    workers->Run([done = std::move(done), reply = std::move(reply)]() mutable {
+      std::move(done)(std::move(reply));
     });
   };
   (new UnaryCall<Request, Response>(std::move(request), std::move(on_reply), replicas_,
@@ -323,59 +357,42 @@ void GrpcRunnerClient::StartUnary(Method method, Request request, ModelTask task
       ->Start(method);
 }
 
-void GrpcRunnerClient::Generate(std::string prompt, const GenerateParams& params,
-                                CallContext context, OnText on_text, OnGenerated done) {
+void GrpcRunnerClient::Generate(pb::GenerateRequest request, CallContext context, OnText on_text,
+                                OnRestart on_restart, Done<v1::GenerationEnd> done) {
   InFlight::Ticket ticket = in_flight_.Enter();
-  const int64_t tokens =
-      EstimateTokens(prompt.size()) + params.max_new_tokens.value_or(params.max_length);
+  const int64_t tokens = EstimateTokens(request);
   Endpoint::Lease lease = replicas_.Choose(ModelTask::kGenerate, tokens);
   if (!lease) return FailSoon(replicas_.NoneHealthy(), std::move(ticket), std::move(done));
-  (new GenerateCall(std::move(prompt), params, std::move(on_text), std::move(done), replicas_,
-                    std::move(lease), ModelTask::kGenerate, tokens, std::move(context),
+  (new GenerateCall(std::move(request), std::move(on_text), std::move(on_restart), std::move(done),
+                    replicas_, std::move(lease), ModelTask::kGenerate, tokens, std::move(context),
                     shutdown_.get_token(), std::move(ticket)))
       ->Start();
 }
 
-void GrpcRunnerClient::Classify(std::vector<std::string> texts, const ClassifyParams& params,
-                                CallContext context, OnClassified done) {
-  pb::ClassifyRequest request;
-  request.set_refuse_truncation(!params.truncate);
-  request.set_split_special_tokens(params.split_special_tokens);
-  request.set_underway(context.underway);
+void GrpcRunnerClient::Classify(pb::ClassifyRequest request, CallContext context,
+                                Done<pb::ClassifyResponse> done) {
   int64_t tokens = 0;
-  for (std::string& text : texts) {
-    tokens += EstimateTokens(text.size());
-    request.add_texts(std::move(text));
-  }
-  const int num_texts = request.texts_size();
-  StartUnary<pb::ClassifyRequest, pb::ClassifyResponse>(
-      kClassify, std::move(request), ModelTask::kClassify, tokens, std::move(context),
-      std::move(done),
-      [num_texts](const pb::ClassifyResponse& reply) { return FromProto(reply, num_texts); });
+  for (const std::string& text : request.texts()) tokens += EstimateTokens(text.size());
+  auto on_reply = [num_texts = request.texts_size(),
+                   done = std::move(done)](absl::StatusOr<pb::ClassifyResponse> reply) mutable {
+    std::move(done)(Checked(std::move(reply), num_texts));
+  };
+  StartUnary<pb::ClassifyRequest, pb::ClassifyResponse>(kClassify, std::move(request),
+                                                        ModelTask::kClassify, tokens,
+                                                        std::move(context), std::move(on_reply));
 }
 
 // Tokenizing is no work for the model, and weighs nothing.
-void GrpcRunnerClient::Tokenize(std::string text, const TokenizeParams& params, CallContext context,
-                                OnTokenized done) {
-  pb::TokenizeRequest request;
-  request.set_text(std::move(text));
-  request.set_ids_only(params.ids_only);
-  if (params.limit) request.set_limit(*params.limit);
-  request.set_offset(params.offset);
-  request.set_split_special_tokens(params.split_special_tokens);
-  StartUnary<pb::TokenizeRequest, pb::TokenizeResponse>(
-      kTokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),
-      std::move(done), [](pb::TokenizeResponse& reply) { return FromProto(reply); });
+void GrpcRunnerClient::Tokenize(pb::TokenizeRequest request, CallContext context,
+                                Done<pb::TokenizeResponse> done) {
+  StartUnary(kTokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),
+             std::move(done));
 }
 
-void GrpcRunnerClient::Detokenize(std::vector<uint32_t> ids, CallContext context,
-                                  OnDetokenized done) {
-  pb::DetokenizeRequest request;
-  request.mutable_ids()->Add(ids.begin(), ids.end());
-  StartUnary<pb::DetokenizeRequest, pb::DetokenizeResponse>(
-      kDetokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),
-      std::move(done),
-      [](pb::DetokenizeResponse& reply) { return std::move(*reply.mutable_text()); });
+void GrpcRunnerClient::Detokenize(pb::DetokenizeRequest request, CallContext context,
+                                  Done<pb::DetokenizeResponse> done) {
+  StartUnary(kDetokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),
+             std::move(done));
 }
 
 RunnerStatus GrpcRunnerClient::status() const { return replicas_.status(); }

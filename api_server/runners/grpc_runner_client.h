@@ -5,7 +5,7 @@
 // A call goes to a healthy replica (replica_set.h); without one it fails at once with UNAVAILABLE.
 // A call that a replica loses, or refuses because it drains, is UNAVAILABLE too, and is tried once
 // more at another replica, while the retry budget lasts and no text of it has been passed on
-// (unless it may_restart).
+// (unless it may begin again).
 //
 // Thread safety: as RunnerClient; callbacks run on gRPC's threads, or on `workers`.
 
@@ -49,13 +49,14 @@ class GrpcRunnerClient final : public RunnerClient {
   // Cancels the calls in progress and waits for their callbacks. Not to be called from one.
   ~GrpcRunnerClient() override;
 
-  void Generate(std::string prompt, const GenerateParams& params, CallContext context,
-                OnText on_text, OnGenerated done) override;
-  void Classify(std::vector<std::string> texts, const ClassifyParams& params, CallContext context,
-                OnClassified done) override;
-  void Tokenize(std::string text, const TokenizeParams& params, CallContext context,
-                OnTokenized done) override;
-  void Detokenize(std::vector<uint32_t> ids, CallContext context, OnDetokenized done) override;
+  void Generate(runner::v1::GenerateRequest request, CallContext context, OnText on_text,
+                OnRestart on_restart, Done<v1::GenerationEnd> done) override;
+  void Classify(runner::v1::ClassifyRequest request, CallContext context,
+                Done<runner::v1::ClassifyResponse> done) override;
+  void Tokenize(runner::v1::TokenizeRequest request, CallContext context,
+                Done<runner::v1::TokenizeResponse> done) override;
+  void Detokenize(runner::v1::DetokenizeRequest request, CallContext context,
+                  Done<runner::v1::DetokenizeResponse> done) override;
   RunnerStatus status() const override;
   bool healthy() const override;
   bool suits(ModelTask task) const override;
@@ -63,10 +64,10 @@ class GrpcRunnerClient final : public RunnerClient {
  private:
   explicit GrpcRunnerClient(Options options);
 
-  // `read` makes of the reply what `done` takes. `task` and `tokens` as ReplicaSet::Choose.
-  template <typename Request, typename Response, typename Done, typename Read, typename Method>
+  // `task` and `tokens` as ReplicaSet::Choose.
+  template <typename Request, typename Response, typename Method>
   void StartUnary(Method method, Request request, ModelTask task, int64_t tokens,
-                  CallContext context, Done done, Read read);
+                  CallContext context, Done<Response> done);
 
   WorkerPool* const workers_;
   ReplicaSet replicas_;

@@ -358,9 +358,9 @@ TEST(MakeConfig, TakesTheTutorialsGraph) {
   EXPECT_EQ(graph.generators()[1].runner, "distilgpt2-generation");
   EXPECT_EQ(graph.generators()[2].runner, "gpt2-medium-generation");
   for (const Graph::Generator& generator : graph.generators()) {
-    EXPECT_EQ(generator.defaults.max_length, 128u);
-    EXPECT_TRUE(generator.defaults.do_sample);
-    EXPECT_EQ(generator.defaults.top_k, 50u);
+    EXPECT_EQ(generator.defaults.max_length(), 128u);
+    EXPECT_TRUE(generator.defaults.do_sample());
+    EXPECT_EQ(generator.defaults.top_k(), 50u);
   }
   EXPECT_EQ(graph.classifier().runner, "bert-base-uncased-classification");
   EXPECT_THAT(graph.classifier().inputs, ElementsAre(0, 1, 2));

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "tests/base/parse_proto.h"
+
 namespace chorus {
 namespace {
 
@@ -49,9 +51,8 @@ TEST_F(GraphMetricsTest, BoundsReachTheLongestCall) {
 
 TEST_F(GraphMetricsTest, TheGatewaysStageIsWhatTheRunnersStagesLeave) {
   metrics_.OnGenerated("g", "n",
-                       {.queue_time = absl::Seconds(1),
-                        .prefill_time = absl::Seconds(2),
-                        .decode_time = absl::Seconds(4)},
+                       ParseProto<v1::GenerationEnd>(
+                           "timing { queue_seconds: 1 prefill_seconds: 2 decode_seconds: 4 }"),
                        absl::Seconds(7.5));
   metrics_.OnScored("g", "c", absl::Seconds(8));
   for (const char* line : {R"(chorus_stage_seconds_sum{graph="g",node="n",stage="queue"} 1)",

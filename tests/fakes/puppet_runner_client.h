@@ -6,9 +6,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,66 +21,79 @@ namespace chorus {
 class PuppetRunnerClient : public RunnerClient {
  public:
   struct GenerateCall {
-    std::string prompt;
-    GenerateParams params;
+    runner::v1::GenerateRequest request;
     CallContext context;
     OnText on_text;
-    OnGenerated done;
+    OnRestart on_restart;
+    Done<v1::GenerationEnd> done;
 
+    const v1::GenerationParams& params() const { return request.params(); }
+    void Write(std::string_view text, uint32_t num_tokens = 1) {
+      v1::TextDelta delta;
+      delta.set_text(std::string(text));
+      delta.set_num_tokens(num_tokens);
+      on_text(std::move(delta));
+    }
     // Writes `text` and ends.
-    void Finish(std::string_view text, FinishReason reason = FinishReason::kStop) {
-      if (!text.empty()) on_text({.text = std::string(text), .num_tokens = 1});
-      std::move(done)(GenerationEnd{.reason = reason, .prompt_tokens = 1, .generated_tokens = 2});
+    void Finish(std::string_view text, v1::FinishReason reason = v1::FINISH_REASON_STOP) {
+      if (!text.empty()) Write(text);
+      v1::GenerationEnd end;
+      end.set_reason(reason);
+      end.set_prompt_tokens(1);
+      end.set_generated_tokens(2);
+      std::move(done)(std::move(end));
     }
     void Fail(absl::Status status) { std::move(done)(std::move(status)); }
   };
   static constexpr uint32_t kMostTokens = 512;  // That its classifier reads of a text.
   struct ClassifyCall {
-    std::vector<std::string> texts;
-    ClassifyParams params;
+    runner::v1::ClassifyRequest request;
     CallContext context;
-    OnClassified done;
+    Done<runner::v1::ClassifyResponse> done;
 
     // Scores the one text of the call.
     void Finish(double score, uint32_t num_tokens = 5) {
-      std::vector<TextClassification> results;
-      results.push_back({.labels = {"NEGATIVE", "POSITIVE"},
-                         .probabilities = {1 - score, score},
-                         .num_tokens = num_tokens,
-                         .truncated = num_tokens > kMostTokens});
-      std::move(done)(std::move(results));
+      runner::v1::ClassifyResponse response;
+      response.add_labels("NEGATIVE");
+      response.add_labels("POSITIVE");
+      runner::v1::Classification& result = *response.add_results();
+      result.add_probabilities(1 - score);
+      result.add_probabilities(score);
+      result.set_num_tokens(std::min(num_tokens, kMostTokens));
+      result.set_text_tokens(num_tokens);
+      std::move(done)(std::move(response));
     }
     void Fail(absl::Status status) { std::move(done)(std::move(status)); }
   };
-
-  void Generate(std::string prompt, const GenerateParams& params, CallContext context,
-                OnText on_text, OnGenerated done) override {
-    std::lock_guard lock(mutex_);
-    generate_calls_.push_back(
-        {std::move(prompt), params, std::move(context), std::move(on_text), std::move(done)});
-  }
-  void Classify(std::vector<std::string> texts, const ClassifyParams& params, CallContext context,
-                OnClassified done) override {
-    std::lock_guard lock(mutex_);
-    classify_calls_.push_back({std::move(texts), params, std::move(context), std::move(done)});
-  }
   struct TokenizeCall {
-    std::string text;
-    TokenizeParams params;
-    OnTokenized done;
+    runner::v1::TokenizeRequest request;
+    Done<runner::v1::TokenizeResponse> done;
   };
   struct DetokenizeCall {
-    std::vector<uint32_t> ids;
-    OnDetokenized done;
+    runner::v1::DetokenizeRequest request;
+    Done<runner::v1::DetokenizeResponse> done;
   };
-  void Tokenize(std::string text, const TokenizeParams& params, CallContext,
-                OnTokenized done) override {
+
+  void Generate(runner::v1::GenerateRequest request, CallContext context, OnText on_text,
+                OnRestart on_restart, Done<v1::GenerationEnd> done) override {
     std::lock_guard lock(mutex_);
-    tokenize_calls_.push_back({std::move(text), params, std::move(done)});
+    generate_calls_.push_back({std::move(request), std::move(context), std::move(on_text),
+                               std::move(on_restart), std::move(done)});
   }
-  void Detokenize(std::vector<uint32_t> ids, CallContext, OnDetokenized done) override {
+  void Classify(runner::v1::ClassifyRequest request, CallContext context,
+                Done<runner::v1::ClassifyResponse> done) override {
     std::lock_guard lock(mutex_);
-    detokenize_calls_.push_back({std::move(ids), std::move(done)});
+    classify_calls_.push_back({std::move(request), std::move(context), std::move(done)});
+  }
+  void Tokenize(runner::v1::TokenizeRequest request, CallContext,
+                Done<runner::v1::TokenizeResponse> done) override {
+    std::lock_guard lock(mutex_);
+    tokenize_calls_.push_back({std::move(request), std::move(done)});
+  }
+  void Detokenize(runner::v1::DetokenizeRequest request, CallContext,
+                  Done<runner::v1::DetokenizeResponse> done) override {
+    std::lock_guard lock(mutex_);
+    detokenize_calls_.push_back({std::move(request), std::move(done)});
   }
   RunnerStatus status() const override {
     return {.replicas = {{.endpoint = "a:1", .healthy = healthy_, .model = model_},

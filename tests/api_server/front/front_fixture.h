@@ -35,7 +35,7 @@ class FrontFixture : public testing::Test {
 
   // Answers a graph run that has begun: " one" with 0.9, " two" with 0.2.
   void FinishGraph() {
-    gpt2_->TakeGenerate().Finish(" one", FinishReason::kLength);
+    gpt2_->TakeGenerate().Finish(" one", v1::FINISH_REASON_LENGTH);
     bert_->TakeClassify().Finish(0.9);
     distilgpt2_->TakeGenerate().Finish(" two");
     bert_->TakeClassify().Finish(0.2);

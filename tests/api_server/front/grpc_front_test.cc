@@ -287,7 +287,7 @@ TEST_F(GrpcFrontTest, StreamsEventsAsTheyCome) {
   request.set_model("gpt2");
   const auto reader = stub_->StreamGenerate(&context, request);
   auto running = AwaitGenerate();
-  running.on_text({.text = " a", .num_tokens = 1});
+  running.Write(" a", 1);
   v1::StreamEvent event;
   ASSERT_TRUE(reader->Read(&event));
   EXPECT_EQ(event.token().text(), " a");
@@ -307,7 +307,7 @@ TEST_F(GrpcFrontTest, AStreamThatFailsHasTheStatus) {
   request.set_model("gpt2");
   const auto reader = stub_->StreamGenerate(&context, request);
   auto running = AwaitGenerate();
-  running.on_text({.text = " a", .num_tokens = 1});
+  running.Write(" a", 1);
   v1::StreamEvent event;
   ASSERT_TRUE(reader->Read(&event));
   running.Fail(absl::UnavailableError("gone"));
@@ -326,7 +326,7 @@ TEST_F(GrpcFrontTest, AClientThatCancelsStopsItsStream) {
   auto running = AwaitGenerate();
   std::promise<void> stopped;
   const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
-  running.on_text({.text = " a", .num_tokens = 3});
+  running.Write(" a", 3);
   context.TryCancel();
   EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
   running.Fail(absl::CancelledError("the caller left"));
@@ -356,7 +356,7 @@ TEST_F(GrpcFrontTest, AReaderThatIsTooSlowIsCancelled) {
   std::promise<void> stopped;
   const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
   // More than what is sent before anybody reads.
-  running.on_text({.text = std::string(3 << 20, 'x'), .num_tokens = 1});
+  running.Write(std::string(3 << 20, 'x'), 1);
   EXPECT_EQ(stopped.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
   running.Fail(absl::CancelledError("the caller left"));
   v1::StreamEvent event;

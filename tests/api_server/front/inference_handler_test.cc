@@ -14,8 +14,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/generation_params.h"
 #include "google/rpc/error_details.pb.h"
 #include "tests/api_server/front/front_fixture.h"
+#include "tests/base/parse_proto.h"
 
 namespace chorus {
 namespace {
@@ -121,10 +123,11 @@ TEST_F(InferenceHandlerTest, PassesOnHowTextsAreRead) {
   request.set_split_special_tokens(true);
   ASSERT_TRUE(handler_.ClassifyGeneratedTexts(request, {}, outcome.Done()).ok());
   auto generate = gpt2_->TakeGenerate();
-  EXPECT_TRUE(generate.params.split_special_tokens);
+  EXPECT_TRUE(generate.params().split_special_tokens());
   generate.Finish(" one");
   auto classify = bert_->TakeClassify();
-  EXPECT_EQ(classify.params, (ClassifyParams{.truncate = false, .split_special_tokens = true}));
+  EXPECT_TRUE(classify.request.refuse_truncation());
+  EXPECT_TRUE(classify.request.split_special_tokens());
   classify.Fail(absl::InvalidArgumentError("texts[0] has 600 tokens"));
   distilgpt2_->TakeGenerate().Fail(absl::CancelledError(""));
   ASSERT_TRUE(outcome.value.has_value());
@@ -134,10 +137,11 @@ TEST_F(InferenceHandlerTest, PassesOnHowTextsAreRead) {
   Outcome<v1::ClassifyGeneratedTextsResponse> plain;
   ASSERT_TRUE(handler_.ClassifyGeneratedTexts({}, {}, plain.Done()).ok());
   generate = gpt2_->TakeGenerate();
-  EXPECT_FALSE(generate.params.split_special_tokens);
+  EXPECT_FALSE(generate.params().split_special_tokens());
   generate.Finish(" one");
   classify = bert_->TakeClassify();
-  EXPECT_EQ(classify.params, ClassifyParams());
+  EXPECT_FALSE(classify.request.refuse_truncation());
+  EXPECT_FALSE(classify.request.split_special_tokens());
   classify.Finish(0.9);
   distilgpt2_->TakeGenerate().Finish(" two");
   bert_->TakeClassify().Finish(0.9);
@@ -187,19 +191,20 @@ TEST_F(InferenceHandlerTest, PassesParametersAndCallOn) {
   const absl::Time deadline = absl::Now() + absl::Seconds(100);
   ASSERT_TRUE(handler_.Generate(request, {deadline, stop.get_token(), "id"}, outcome.Done()).ok());
   auto call = gpt2_->TakeGenerate();
-  EXPECT_EQ(call.prompt, "I");
-  EXPECT_EQ(call.params.max_length, 9);
-  EXPECT_EQ(call.params.max_new_tokens, 8);
-  EXPECT_FALSE(call.params.do_sample);
-  EXPECT_EQ(call.params.temperature, 0.5);
-  EXPECT_EQ(call.params.top_k, 0);
-  EXPECT_EQ(call.params.top_p, 1);
-  EXPECT_EQ(call.params.seed, std::numeric_limits<uint64_t>::max());
-  EXPECT_EQ(call.params.min_p, 0.25);
-  EXPECT_EQ(call.params.repetition_penalty, 1.5);
-  EXPECT_THAT(call.params.stop, ElementsAre("END"));
-  EXPECT_TRUE(call.params.ignore_eos);
-  EXPECT_EQ(call.params.top_logprobs, 3);
+  EXPECT_EQ(call.request.text(), "I");
+  EXPECT_EQ(call.params().max_length(), 9);
+  EXPECT_EQ(call.params().max_new_tokens(), 8);
+  EXPECT_FALSE(call.params().do_sample());
+  EXPECT_TRUE(call.params().has_do_sample());
+  EXPECT_EQ(call.params().temperature(), 0.5);
+  EXPECT_EQ(call.params().top_k(), 0);
+  EXPECT_EQ(call.params().top_p(), 1);
+  EXPECT_EQ(call.params().seed(), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(call.params().min_p(), 0.25);
+  EXPECT_EQ(call.params().repetition_penalty(), 1.5);
+  EXPECT_THAT(call.params().stop(), ElementsAre("END"));
+  EXPECT_TRUE(call.params().ignore_eos());
+  EXPECT_EQ(call.params().logprobs(), 3);
   EXPECT_EQ(call.context.deadline, deadline);
   EXPECT_EQ(call.context.request_id, "id");
   stop.request_stop();
@@ -241,17 +246,21 @@ TEST_F(InferenceHandlerTest, RepliesWithSeveralTextsTheirLogprobsAndTimes) {
   request.set_explain(true);
   ASSERT_TRUE(handler_.Generate(request, {}, outcome.Done()).ok());
   auto first = gpt2_->TakeGenerate();
-  first.on_text({.text = " one",
-                 .num_tokens = 1,
-                 .logprobs = {{.id = 5,
-                               .text = " one",
-                               .logprob = -0.5,
-                               .top = {{.id = 6, .text = " six", .logprob = -0.25}}}}});
-  std::move(first.done)(GenerationEnd{.reason = FinishReason::kStopString,
-                                      .prompt_tokens = 1,
-                                      .generated_tokens = 1,
-                                      .queue_time = absl::Milliseconds(250),
-                                      .model_version = "v2"});
+  first.on_text(ParseProto<v1::TextDelta>(R"pb(
+    text: " one"
+    num_tokens: 1
+    logprobs {
+      id: 5
+      text: " one"
+      logprob: -0.5
+      top { id: 6 text: " six" logprob: -0.25 }
+    })pb"));
+  std::move(first.done)(ParseProto<v1::GenerationEnd>(R"pb(
+    reason: FINISH_REASON_STOP_STRING
+    prompt_tokens: 1
+    generated_tokens: 1
+    timing { queue_seconds: 0.25 }
+    model_version: "v2")pb"));
   gpt2_->TakeGenerate().Finish(" two");
   ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
   const v1::GenerateResponse& response = **outcome.value;
@@ -298,7 +307,7 @@ TEST_F(InferenceHandlerTest, StreamsAGraphAsItRuns) {
   ASSERT_TRUE(handler_.StreamClassifyGeneratedTexts(request, {}, events).ok());
   std::optional<absl::Status> end;
   auto a = gpt2_->TakeGenerate();
-  a.on_text({.text = " o", .num_tokens = 1});
+  a.Write(" o", 1);
   EXPECT_THAT(Drain(*events, &end), ElementsAre("token 0 a \" o\""));
   a.Finish("ne");
   bert_->TakeClassify().Finish(0.9);
@@ -350,9 +359,9 @@ TEST_F(InferenceHandlerTest, TokenizesAndDetokenizes) {
   request.set_split_special_tokens(true);
   ASSERT_TRUE(handler_.Tokenize(request, {}, tokens.Done()).ok());
   auto call = gpt2_->TakeTokenize();
-  EXPECT_TRUE(call.params.split_special_tokens);
-  std::move(call.done)(
-      TokenizedText{.tokens = {{.id = 40, .text = "I", .begin = 0, .end = 1}}, .num_tokens = 7});
+  EXPECT_TRUE(call.request.split_special_tokens());
+  std::move(call.done)(ParseProto<runner::v1::TokenizeResponse>(
+      "tokens { id: 40 text: 'I' begin: 0 end: 1 } num_tokens: 7"));
   ASSERT_TRUE(tokens.value.has_value() && tokens.value->ok());
   EXPECT_EQ((*tokens.value)->tokens(0).id(), 40);
   EXPECT_EQ((*tokens.value)->tokens(0).end(), 1);
@@ -362,7 +371,7 @@ TEST_F(InferenceHandlerTest, TokenizesAndDetokenizes) {
   back.set_model("gpt2");
   back.add_ids(40);
   ASSERT_TRUE(handler_.Detokenize(back, {}, text.Done()).ok());
-  std::move(gpt2_->TakeDetokenize().done)(std::string("I"));
+  std::move(gpt2_->TakeDetokenize().done)(ParseProto<runner::v1::DetokenizeResponse>("text: 'I'"));
   ASSERT_TRUE(text.value.has_value() && text.value->ok());
   EXPECT_EQ((*text.value)->text(), "I");
   request.set_text("\xff");
@@ -378,10 +387,10 @@ TEST_F(InferenceHandlerTest, TokensComeInPagesAndAsIds) {
   request.set_offset(5);
   ASSERT_TRUE(handler_.Tokenize(request, {}, outcome.Done()).ok());
   auto call = gpt2_->TakeTokenize();
-  EXPECT_TRUE(call.params.ids_only);
-  EXPECT_EQ(call.params.limit, 2u);
-  EXPECT_EQ(call.params.offset, 5u);
-  std::move(call.done)(TokenizedText{.ids = {40, 41}, .num_tokens = 9});
+  EXPECT_TRUE(call.request.ids_only());
+  EXPECT_EQ(call.request.limit(), 2u);
+  EXPECT_EQ(call.request.offset(), 5u);
+  std::move(call.done)(ParseProto<runner::v1::TokenizeResponse>("ids: 40 ids: 41 num_tokens: 9"));
   ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
   EXPECT_THAT((*outcome.value)->ids(), ElementsAre(40, 41));
   EXPECT_EQ((*outcome.value)->tokens_size(), 0);
@@ -397,8 +406,9 @@ TEST_F(InferenceHandlerTest, ClassifiesWithEveryLabel) {
   request.set_split_special_tokens(true);
   ASSERT_TRUE(handler_.Classify(request, {}, outcome.Done()).ok());
   auto call = bert_->TakeClassify();
-  EXPECT_EQ(call.params, (ClassifyParams{.truncate = false, .split_special_tokens = true}));
-  EXPECT_THAT(call.texts, ElementsAre("good"));
+  EXPECT_TRUE(call.request.refuse_truncation());
+  EXPECT_TRUE(call.request.split_special_tokens());
+  EXPECT_THAT(call.request.texts(), ElementsAre("good"));
   call.Finish(0.75, 600);
   ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
   const v1::Classification& result = (*outcome.value)->results(0);
@@ -428,7 +438,7 @@ TEST_F(InferenceHandlerTest, NotesWhatAStreamHasComeToThoughItFails) {
   const auto events = std::make_shared<EventQueue>();
   ASSERT_TRUE(handler_.StreamClassifyGeneratedTexts(request, call, events).ok());
   auto a = gpt2_->TakeGenerate();
-  a.on_text({.text = " o", .num_tokens = 3});
+  a.Write(" o", 3);
   CallUsage usage = call.notes->usage.Get();
   EXPECT_EQ(usage.prompt_tokens, 0u);
   EXPECT_EQ(usage.generated_tokens, 3u);
@@ -450,11 +460,11 @@ TEST_F(InferenceHandlerTest, NotesWhatACallHasComeToBeforeItEnds) {
   Outcome<v1::RunGraphResponse> outcome;
   ASSERT_TRUE(handler_.RunGraph(run, call, outcome.Done()).ok());
   auto a = gpt2_->TakeGenerate();
-  EXPECT_TRUE(a.params.may_restart);
-  a.on_text({.text = " o", .num_tokens = 3});
+  ASSERT_NE(a.on_restart, nullptr);
+  a.Write(" o", 3);
   EXPECT_EQ(call.notes->usage.Get().generated_tokens, 3u);
   // A text that begins again is told as one where it ends well.
-  a.on_text({.restart = true});
+  a.on_restart();
   a.Finish(" one");
   bert_->TakeClassify().Finish(0.9);
   EXPECT_EQ(call.notes->usage.Get().generated_tokens, 4u);
@@ -469,7 +479,7 @@ TEST_F(InferenceHandlerTest, NotesWhatACallHasComeToBeforeItEnds) {
   Outcome<v1::GenerateResponse> none;
   ASSERT_TRUE(handler_.Generate(generate, cut, none.Done()).ok());
   auto running = gpt2_->TakeGenerate();
-  running.on_text({.text = " o", .num_tokens = 2});
+  running.Write(" o", 2);
   running.Fail(absl::CancelledError("the caller left"));
   EXPECT_EQ(cut.notes->usage.Get().generated_tokens, 2u);
 }
@@ -510,7 +520,9 @@ TEST_F(InferenceHandlerTest, TakesATemperatureOfZeroAsGreedyAndAnyWhereNothingIs
     Outcome<v1::GenerateResponse> outcome;
     ASSERT_TRUE(handler_.Generate(request, {}, outcome.Done()).ok());
     auto call = gpt2_->TakeGenerate();
-    EXPECT_EQ(call.params.do_sample, !c.greedy) << c.temperature;
+    v1::GenerationParams params = DefaultParams();
+    Override(call.params(), params);
+    EXPECT_EQ(IsGreedy(params), c.greedy) << c.temperature;
     call.Fail(absl::InternalError(""));
   }
 }

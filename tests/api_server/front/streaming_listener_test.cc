@@ -91,10 +91,11 @@ void ExpectTheStreamIsTheReply(const Shape& shape, std::mt19937& random) {
   auto listener = std::make_shared<StreamingListener>(events, /*explain=*/false,
                                                       std::make_shared<ReplyNotes>());
   std::optional<absl::StatusOr<std::vector<GraphResult>>> reply;
-  const GenerateOverrides overrides = {
-      .seed = 7, .num_return_sequences = static_cast<uint32_t>(shape.num_sequences)};
+  RunRequest request = {.text = kPrompt};
+  request.params.set_seed(7);
+  request.params.set_num_return_sequences(static_cast<uint32_t>(shape.num_sequences));
   ASSERT_TRUE(executor
-                  .RunGraph("g", kPrompt, overrides, {}, listener,
+                  .RunGraph("g", std::move(request), {}, listener,
                             [&](auto results) { reply = std::move(results); })
                   .ok());
   Streamed streamed;
@@ -109,14 +110,15 @@ void ExpectTheStreamIsTheReply(const Shape& shape, std::mt19937& random) {
     for (uint32_t pieces = random() % 3; pieces > 0; --pieces) {
       const uint32_t in_piece = 1 + random() % 2;
       num_tokens += in_piece;
-      call->on_text({.text = absl::StrCat(" é", random() % 100), .num_tokens = in_piece});
+      call->Write(absl::StrCat(" é", random() % 100), in_piece);
       if (random() % 2 == 0) Drain(*events, streamed);
     }
-    const auto prompt_size = static_cast<uint32_t>(call->prompt.size());
-    prompt_tokens += prompt_size;
+    v1::GenerationEnd end;
+    end.set_prompt_tokens(static_cast<uint32_t>(call->request.text().size()));
+    end.set_generated_tokens(num_tokens);
+    prompt_tokens += end.prompt_tokens();
     generated_tokens += num_tokens;
-    std::move(call->done)(
-        GenerationEnd{.prompt_tokens = prompt_size, .generated_tokens = num_tokens});
+    std::move(call->done)(std::move(end));
     writing.erase(call);
   }
   ASSERT_TRUE(reply.has_value() && reply->ok());
@@ -125,7 +127,7 @@ void ExpectTheStreamIsTheReply(const Shape& shape, std::mt19937& random) {
   ASSERT_EQ((*reply)->size(), shape.scored.size() * static_cast<size_t>(shape.num_sequences));
   for (uint32_t i = 0; i < (*reply)->size(); ++i) {
     EXPECT_EQ(kPrompt + streamed.texts[i], (**reply)[i].generated) << i;
-    EXPECT_EQ(streamed.num_tokens[i], (**reply)[i].end.generated_tokens) << i;
+    EXPECT_EQ(streamed.num_tokens[i], (**reply)[i].end.generated_tokens()) << i;
   }
   ASSERT_TRUE(streamed.done.has_value());
   EXPECT_EQ(streamed.done->prompt_tokens(), prompt_tokens);

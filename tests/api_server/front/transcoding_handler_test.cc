@@ -148,7 +148,7 @@ TEST_F(TranscodingHandlerTest, ALargeBodyIsReadByTheWorkers) {
   EXPECT_EQ(later_->status, 400);  // Of the second.
   later_.reset();
   auto call = bert_->TakeClassify();
-  EXPECT_EQ(call.texts[0], text);
+  EXPECT_EQ(call.request.texts(0), text);
   call.Finish(1);
   EXPECT_EQ(later_->status, 200);
 }

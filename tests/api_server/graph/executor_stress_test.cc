@@ -70,36 +70,41 @@ class PoolRunnerClient : public RunnerClient {
  public:
   PoolRunnerClient(Pool& pool, int fail_every) : pool_(pool), fail_every_(fail_every) {}
 
-  void Generate(std::string prompt, const GenerateParams& params, CallContext context,
-                OnText on_text, OnGenerated done) override {
+  void Generate(runner::v1::GenerateRequest request, CallContext context, OnText on_text, OnRestart,
+                Done<v1::GenerationEnd> done) override {
     const bool fail = Fails();
-    pool_.Run([fail, params, context = std::move(context), on_text = std::move(on_text),
-               done = std::move(done)]() mutable {
+    pool_.Run([fail, branch = request.branch(), context = std::move(context),
+               on_text = std::move(on_text), done = std::move(done)]() mutable {
       for (int i = 0; i < 3 && !context.stop.stop_requested(); ++i) {
-        on_text({.text = absl::StrCat(" ", params.branch)});
+        v1::TextDelta delta;
+        delta.set_text(absl::StrCat(" ", branch));
+        on_text(std::move(delta));
         std::this_thread::yield();
       }
       if (context.stop.stop_requested()) return std::move(done)(absl::CancelledError("cancelled"));
       if (fail) return std::move(done)(absl::UnavailableError("scripted"));
-      std::move(done)(GenerationEnd{});
+      std::move(done)(v1::GenerationEnd());
     });
   }
-  void Classify(std::vector<std::string> texts, const ClassifyParams&, CallContext context,
-                OnClassified done) override {
+  void Classify(runner::v1::ClassifyRequest request, CallContext context,
+                Done<runner::v1::ClassifyResponse> done) override {
     const bool fail = Fails();
-    pool_.Run([fail, texts = std::move(texts), context = std::move(context),
+    pool_.Run([fail, request = std::move(request), context = std::move(context),
                done = std::move(done)]() mutable {
       if (context.stop.stop_requested()) return std::move(done)(absl::CancelledError("cancelled"));
       if (fail) return std::move(done)(absl::UnavailableError("scripted"));
-      std::vector<TextClassification> results;
-      for (const std::string& text : texts) results.push_back({{text}, {1.0}});
-      std::move(done)(std::move(results));
+      runner::v1::ClassifyResponse response;  // The label is the text.
+      response.add_results()->add_probabilities(1);
+      if (request.texts_size() > 0) response.add_labels(request.texts(0));
+      std::move(done)(std::move(response));
     });
   }
-  void Tokenize(std::string, const TokenizeParams&, CallContext, OnTokenized done) override {
+  void Tokenize(runner::v1::TokenizeRequest, CallContext,
+                Done<runner::v1::TokenizeResponse> done) override {
     std::move(done)(absl::UnimplementedError("not needed"));
   }
-  void Detokenize(std::vector<uint32_t>, CallContext, OnDetokenized done) override {
+  void Detokenize(runner::v1::DetokenizeRequest, CallContext,
+                  Done<runner::v1::DetokenizeResponse> done) override {
     std::move(done)(absl::UnimplementedError("not needed"));
   }
   RunnerStatus status() const override { return {.replicas = {{.healthy = true}}}; }
@@ -139,7 +144,7 @@ void Stress(int num_runs, int fail_every, bool cancel, Counts& counts) {
     for (int i = first; i < num_runs; i += 2) {
       std::stop_source stop;
       const absl::Status status = executor.RunGraph(
-          "g", "x", {.seed = 1}, {.stop = stop.get_token()}, nullptr,
+          "g", {.text = "x"}, {.stop = stop.get_token()}, nullptr,
           [&, i](absl::StatusOr<std::vector<GraphResult>> results) {
             ++num_done[i];
             if (results.ok()) {
@@ -149,7 +154,7 @@ void Stress(int num_runs, int fail_every, bool cancel, Counts& counts) {
               EXPECT_EQ((*results)[2].generated, "x 0 0 0 1 1 1");
               EXPECT_EQ((*results)[3].generated, "x 0 0 0");
               for (const GraphResult& result : *results) {
-                EXPECT_EQ(result.classification.labels[0], result.generated);
+                EXPECT_EQ(result.classification.labels(0), result.generated);
               }
             } else {
               ++(results.status().code() == absl::StatusCode::kCancelled ? counts.cancelled
@@ -213,7 +218,7 @@ TEST(ExecutorStress, RunsGoOnWhileTheirGraphIsReplaced) {
   });
   for (int i = 0; i < kNumRuns; ++i) {
     const absl::Status status = executor.RunGraph(
-        "g", "x", {}, {}, nullptr, [&](absl::StatusOr<std::vector<GraphResult>> results) {
+        "g", {.text = "x"}, {}, nullptr, [&](absl::StatusOr<std::vector<GraphResult>> results) {
           EXPECT_TRUE(results.ok()) << results.status();
           EXPECT_EQ(results->back().generated, "x 0 0 0 1 1 1");
           EXPECT_EQ(results->front().generated, results->size() == 2 ? "x 0 0 0" : "x 0 0 0 1 1 1");
@@ -238,9 +243,11 @@ TEST(ExecutorStress, DestructorWaitsForRuns) {
   {
     Executor executor({*graph}, {{"r", std::make_shared<PoolRunnerClient>(pool, 0)}});
     for (int i = 0; i < 50; ++i) {
-      ASSERT_TRUE(executor.RunGraph("g", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());
-      ASSERT_TRUE(executor.Generate("r", "x", {}, {}, nullptr, [&](auto) { ++num_done; }).ok());
-      ASSERT_TRUE(executor.Classify("r", {"x"}, {}, {}, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(
+          executor.RunGraph("g", {.text = "x"}, {}, nullptr, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(
+          executor.Generate("r", {.text = "x"}, {}, nullptr, [&](auto) { ++num_done; }).ok());
+      ASSERT_TRUE(executor.Classify("r", {}, {}, [&](auto) { ++num_done; }).ok());
     }
   }
   EXPECT_EQ(num_done, 150);

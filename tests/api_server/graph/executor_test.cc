@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "api_server/graph/graph_run.h"
 #include "base/worker_pool.h"
+#include "tests/base/parse_proto.h"
 #include "tests/fakes/puppet_runner_client.h"
 
 namespace chorus {
@@ -45,12 +46,12 @@ struct Outcome {
 // Writes down what it hears, as "0 a: text".
 class RecordingListener final : public GraphListener {
  public:
-  void OnText(const TextId& id, TextDelta delta) override { Add(id, delta.text); }
+  void OnText(const TextId& id, v1::TextDelta delta) override { Add(id, delta.text()); }
   void OnGenerated(const TextId& id, const GraphResult& text) override {
     Add(id, absl::StrCat("whole ", text.generated));
   }
   void OnScored(const TextId& id, const GraphResult& text) override {
-    Add(id, absl::StrCat("scored ", text.classification.probabilities[1]));
+    Add(id, absl::StrCat("scored ", text.classification.results(0).probabilities(1)));
   }
 
   std::vector<std::string> heard;
@@ -61,6 +62,12 @@ class RecordingListener final : public GraphListener {
                                  id.branch, ": ", what));
   }
 };
+
+v1::GenerationParams Params(const std::string& text) {
+  return ParseProto<v1::GenerationParams>(text);
+}
+
+v1::TextDelta Delta(const std::string& text) { return ParseProto<v1::TextDelta>(text); }
 
 // The code and the words alone.
 absl::Status Plain(const absl::Status& status) { return {status.code(), status.message()}; }
@@ -80,7 +87,7 @@ class ExecutorTest : public testing::Test {
         .name = "chain",
         .nodes = {{.name = "first",
                    .kind = GraphSpec::Generate{.runner = "ra",
-                                               .defaults = {.max_new_tokens = 5, .top_k = 3}}},
+                                               .defaults = Params("max_new_tokens: 5 top_k: 3")}},
                   {.name = "second", .kind = GraphSpec::Generate{.runner = "rb", .input = "first"}},
                   {.name = "score",
                    .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"second"}}}},
@@ -99,7 +106,7 @@ class ExecutorTest : public testing::Test {
   }
 
   // "tutorial" with only one of its generators, whose defaults are `defaults`.
-  static std::shared_ptr<const Graph> ShorterTutorial(const GenerateOverrides& defaults) {
+  static std::shared_ptr<const Graph> ShorterTutorial(const v1::GenerationParams& defaults) {
     return Make(
         {.name = "tutorial",
          .nodes = {{.name = "b", .kind = GraphSpec::Generate{.runner = "rb", .defaults = defaults}},
@@ -115,10 +122,10 @@ class ExecutorTest : public testing::Test {
     return names;
   }
 
-  absl::Status Run(const std::string& graph, const GenerateOverrides& overrides = {},
-                   CallContext context = {}) {
-    return executor_->RunGraph(graph, "I", overrides, std::move(context), listener_,
-                               outcome_.Done());
+  absl::Status Run(const std::string& graph, const std::string& params = "",
+                   CallContext context = {}, bool partial = false) {
+    return executor_->RunGraph(graph, {.text = "I", .params = Params(params), .partial = partial},
+                               std::move(context), listener_, outcome_.Done());
   }
 
   std::shared_ptr<PuppetRunnerClient> ra_ = std::make_shared<PuppetRunnerClient>();
@@ -132,8 +139,8 @@ class ExecutorTest : public testing::Test {
 };
 
 TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
-  ASSERT_TRUE(Run("tutorial", {.seed = 7}).ok());
-  ra_->TakeGenerate().Finish(" am a", FinishReason::kLength);
+  ASSERT_TRUE(Run("tutorial", "seed: 7").ok());
+  ra_->TakeGenerate().Finish(" am a", v1::FINISH_REASON_LENGTH);
   rs_->TakeClassify().Finish(0.25);
   rb_->TakeGenerate().Finish(" am b");
   EXPECT_EQ(outcome_.num_calls, 0);
@@ -144,14 +151,14 @@ TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
   ASSERT_EQ(results.size(), 2u);
   EXPECT_EQ(results[0].generated, "I am b");
   EXPECT_EQ(results[0].runner, "rb");
-  EXPECT_EQ(results[0].end.reason, FinishReason::kStop);
+  EXPECT_EQ(results[0].end.reason(), v1::FINISH_REASON_STOP);
   EXPECT_EQ(results[0].seed, 7u);
-  EXPECT_THAT(results[0].classification.labels, ElementsAre("NEGATIVE", "POSITIVE"));
-  EXPECT_THAT(results[0].classification.probabilities, ElementsAre(0.25, 0.75));
+  EXPECT_THAT(results[0].classification.labels(), ElementsAre("NEGATIVE", "POSITIVE"));
+  EXPECT_THAT(results[0].classification.results(0).probabilities(), ElementsAre(0.25, 0.75));
   EXPECT_EQ(results[1].generated, "I am a");
   EXPECT_EQ(results[1].runner, "ra");
-  EXPECT_EQ(results[1].end.reason, FinishReason::kLength);
-  EXPECT_THAT(results[1].classification.probabilities, ElementsAre(0.75, 0.25));
+  EXPECT_EQ(results[1].end.reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_THAT(results[1].classification.results(0).probabilities(), ElementsAre(0.75, 0.25));
 }
 
 TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
@@ -169,7 +176,7 @@ TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
   EXPECT_EQ(describe().classifier.stats.in_flight, 0u);
   EXPECT_EQ(executor_->DescribeGraph("chain")->generators[0].stats.in_flight, 0u);
   auto a = ra_->TakeGenerate();
-  a.on_text({.text = " x"});
+  a.Write(" x");
   EXPECT_EQ(describe().generators[0].stats.waiting, 0u);
   now_ += absl::Seconds(2);
   a.Finish("y");
@@ -198,12 +205,12 @@ TEST_F(ExecutorTest, CallsGeneratorsConcurrentlyAndNeverRepliesInline) {
 TEST_F(ExecutorTest, ATextThatBeginsAgainIsWhatItThenBecomes) {
   ASSERT_TRUE(Run("chain").ok());
   auto call = ra_->TakeGenerate();
-  EXPECT_TRUE(call.params.may_restart);
-  call.on_text({.text = " was", .num_tokens = 1, .logprobs = {{.id = 1}}});
-  call.on_text({.restart = true});
+  EXPECT_NE(call.on_restart, nullptr);
+  call.on_text(Delta("text: ' was' num_tokens: 1 logprobs { id: 1 }"));
+  call.on_restart();
   call.Finish(" am");
   auto next = rb_->TakeGenerate();
-  EXPECT_EQ(next.prompt, "I am");
+  EXPECT_EQ(next.request.text(), "I am");
   next.Fail(absl::InternalError("enough"));
 }
 
@@ -211,7 +218,7 @@ TEST_F(ExecutorTest, ATextThatSomebodyListensToDoesNotBeginAgain) {
   listener_ = std::make_shared<RecordingListener>();
   ASSERT_TRUE(Run("tutorial").ok());
   auto call = ra_->TakeGenerate();
-  EXPECT_FALSE(call.params.may_restart);
+  EXPECT_EQ(call.on_restart, nullptr);
   call.Fail(absl::InternalError("enough"));
   rb_->TakeGenerate().Fail(absl::CancelledError());
 }
@@ -219,13 +226,13 @@ TEST_F(ExecutorTest, ATextThatSomebodyListensToDoesNotBeginAgain) {
 TEST_F(ExecutorTest, ScoresATextTheMomentItEnds) {
   ASSERT_TRUE(Run("tutorial").ok());
   auto a = ra_->TakeGenerate();
-  a.on_text({.text = " x"});
-  a.on_text({.text = "yz"});
+  a.Write(" x");
+  a.Write("yz");
   EXPECT_EQ(rs_->num_classify_calls(), 0u);
   a.Finish("!");
   ASSERT_EQ(rs_->num_classify_calls(), 1u);  // b has not written a word.
   auto row = rs_->TakeClassify();
-  EXPECT_THAT(row.texts, ElementsAre("I xyz!"));
+  EXPECT_THAT(row.request.texts(), ElementsAre("I xyz!"));
   row.Finish(1);
   rb_->TakeGenerate().Finish("");
   rs_->TakeClassify().Finish(1);
@@ -238,10 +245,10 @@ TEST_F(ExecutorTest, GivesAGeneratorsWholeTextToTheNext) {
   ra_->TakeGenerate().Finish(" am");
   EXPECT_EQ(rs_->num_classify_calls(), 0u);  // Only the second text is scored.
   auto second = rb_->TakeGenerate();
-  EXPECT_EQ(second.prompt, "I am");
+  EXPECT_EQ(second.request.text(), "I am");
   second.Finish(" here");
   auto row = rs_->TakeClassify();
-  EXPECT_THAT(row.texts, ElementsAre("I am here"));
+  EXPECT_THAT(row.request.texts(), ElementsAre("I am here"));
   row.Finish(1);
   ASSERT_TRUE(outcome_.status().ok());
   ASSERT_EQ((**outcome_.value).size(), 1u);
@@ -267,7 +274,7 @@ TEST_F(ExecutorTest, FirstFailureCancelsTheOthersAndIsTheReply) {
 }
 
 TEST_F(ExecutorTest, APartialRunRepliesWithWhatCouldBeHad) {
-  ASSERT_TRUE(Run("tutorial", {.partial = true}).ok());
+  ASSERT_TRUE(Run("tutorial", "", {}, /*partial=*/true).ok());
   ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));
   rb_->TakeGenerate().Finish(" b");
   rs_->TakeClassify().Finish(0.75);
@@ -281,7 +288,7 @@ TEST_F(ExecutorTest, APartialRunRepliesWithWhatCouldBeHad) {
 }
 
 TEST_F(ExecutorTest, APartialRunFailsWhereAllTextsDo) {
-  ASSERT_TRUE(Run("tutorial", {.partial = true}).ok());
+  ASSERT_TRUE(Run("tutorial", "", {}, /*partial=*/true).ok());
   ra_->TakeGenerate().Finish(" a");
   rs_->TakeClassify().Fail(absl::InternalError("broken"));
   rb_->TakeGenerate().Fail(absl::UnavailableError("gone"));
@@ -290,7 +297,7 @@ TEST_F(ExecutorTest, APartialRunFailsWhereAllTextsDo) {
 }
 
 TEST_F(ExecutorTest, ATextThatWouldHaveContinuedAFailedOneHasItsError) {
-  ASSERT_TRUE(Run("chain", {.num_return_sequences = 2, .partial = true}).ok());
+  ASSERT_TRUE(Run("chain", "num_return_sequences: 2", {}, /*partial=*/true).ok());
   ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));
   ra_->TakeGenerate().Finish(" a");
   EXPECT_EQ(rb_->num_generate_calls(), 1u);
@@ -329,14 +336,16 @@ TEST_F(ExecutorTest, AClassifierThatMiscountsIsABug) {
   ASSERT_TRUE(Run("chain").ok());
   ra_->TakeGenerate().Finish("");
   rb_->TakeGenerate().Finish("");
-  std::move(rs_->TakeClassify().done)(std::vector<TextClassification>(2));
+  runner::v1::ClassifyResponse two;
+  for (int i = 0; i < 2; ++i) two.add_results();
+  std::move(rs_->TakeClassify().done)(two);
   EXPECT_EQ(Plain(outcome_.status()),
             absl::InternalError("score (rs): one text was sent, 2 came back"));
 }
 
 TEST_F(ExecutorTest, TheCallersStopReachesEveryBranch) {
   std::stop_source stop;
-  ASSERT_TRUE(Run("tutorial", {}, {.stop = stop.get_token()}).ok());
+  ASSERT_TRUE(Run("tutorial", "", {.stop = stop.get_token()}).ok());
   ra_->TakeGenerate().Finish("");
   auto row = rs_->TakeClassify();
   auto b = rb_->TakeGenerate();
@@ -351,7 +360,7 @@ TEST_F(ExecutorTest, TheCallersStopReachesEveryBranch) {
 
 TEST_F(ExecutorTest, StopsBetweenNodes) {
   std::stop_source stop;
-  ASSERT_TRUE(Run("chain", {}, {.stop = stop.get_token()}).ok());
+  ASSERT_TRUE(Run("chain", "", {.stop = stop.get_token()}).ok());
   auto first = ra_->TakeGenerate();
   stop.request_stop();
   first.Finish(" ended all the same");
@@ -363,42 +372,42 @@ TEST_F(ExecutorTest, StopsBetweenNodes) {
 
 TEST_F(ExecutorTest, PassesDeadlineAndRequestIdToEveryStep) {
   const absl::Time deadline = now_ + absl::Hours(1);
-  ASSERT_TRUE(Run("chain", {}, {.deadline = deadline, .request_id = "r1"}).ok());
+  ASSERT_TRUE(Run("chain", "", {.deadline = deadline, .request_id = "r1"}).ok());
   auto first = ra_->TakeGenerate();
   EXPECT_EQ(first.context.deadline, deadline);
   EXPECT_EQ(first.context.request_id, "r1");
-  EXPECT_FALSE(first.context.underway);
+  EXPECT_FALSE(first.request.underway());
   first.Finish("");
   auto second = rb_->TakeGenerate();
-  EXPECT_TRUE(second.context.underway);
+  EXPECT_TRUE(second.request.underway());
   second.Finish("");
   auto row = rs_->TakeClassify();
-  EXPECT_TRUE(row.context.underway);
+  EXPECT_TRUE(row.request.underway());
   EXPECT_EQ(row.context.deadline, deadline);
   EXPECT_EQ(row.context.request_id, "r1");
   row.Finish(1);
 }
 
 TEST_F(ExecutorTest, LeavesTheClassifierItsTime) {
-  ASSERT_TRUE(Run("tutorial", {}, {.deadline = now_ + absl::Seconds(10)}).ok());
+  ASSERT_TRUE(Run("tutorial", "", {.deadline = now_ + absl::Seconds(10)}).ok());
   auto a = ra_->TakeGenerate();
-  EXPECT_EQ(a.params.finish_within, absl::Seconds(10) - absl::Milliseconds(50));  // The margin.
+  EXPECT_EQ(a.request.finish_within_seconds(), 10 - 0.05);  // The margin.
   a.Finish("");
   now_ += absl::Seconds(2);
   rs_->TakeClassify().Finish(1);
   rb_->TakeGenerate().Finish("");
   rs_->TakeClassify().Finish(1);
   // Of its two calls one took two seconds.
-  ASSERT_TRUE(Run("tutorial", {}, {.deadline = now_ + absl::Seconds(10)}).ok());
+  ASSERT_TRUE(Run("tutorial", "", {.deadline = now_ + absl::Seconds(10)}).ok());
   a = ra_->TakeGenerate();
-  EXPECT_LT(a.params.finish_within, absl::Seconds(8.2));
-  EXPECT_GT(a.params.finish_within, absl::Seconds(7.5));
+  EXPECT_LT(a.request.finish_within_seconds(), 8.2);
+  EXPECT_GT(a.request.finish_within_seconds(), 7.5);
   a.Fail(absl::InternalError(""));
   rb_->TakeGenerate().Fail(absl::InternalError(""));
   // Without a deadline there is no hurry.
   ASSERT_TRUE(Run("tutorial").ok());
   a = ra_->TakeGenerate();
-  EXPECT_EQ(a.params.finish_within, absl::ZeroDuration());
+  EXPECT_EQ(a.request.finish_within_seconds(), 0);
   a.Fail(absl::InternalError(""));
   rb_->TakeGenerate().Fail(absl::InternalError(""));
 }
@@ -410,9 +419,9 @@ TEST_F(ExecutorTest, AfterABurstShortDeadlinesHaveTimeForATextAtOnceAndSoonAllOf
   now_ += absl::Seconds(5);
   for (int i = 0; i < 2; ++i) rs_->TakeClassify().Finish(1);
   const auto time_for_a_text = [&](absl::Duration left) {
-    EXPECT_TRUE(Run("tutorial", {}, {.deadline = now_ + left}).ok());
+    EXPECT_TRUE(Run("tutorial", "", {.deadline = now_ + left}).ok());
     auto a = ra_->TakeGenerate();
-    const absl::Duration time = a.params.finish_within;
+    const absl::Duration time = absl::Seconds(a.request.finish_within_seconds());
     a.Fail(absl::InternalError(""));
     rb_->TakeGenerate().Fail(absl::CancelledError(""));
     return time;
@@ -432,7 +441,7 @@ TEST_F(ExecutorTest, SaysForWhatTheTimeOfATextThatHadTooLittleWasKept) {
   now_ += absl::Seconds(5);
   for (int i = 0; i < 2; ++i) rs_->TakeClassify().Finish(1);
   const auto fail = [&](absl::Duration after) {
-    EXPECT_TRUE(Run("tutorial", {}, {.deadline = now_ + absl::Milliseconds(100)}).ok());
+    EXPECT_TRUE(Run("tutorial", "", {.deadline = now_ + absl::Milliseconds(100)}).ok());
     now_ += after;
     ra_->TakeGenerate().Fail(absl::DeadlineExceededError("no time"));
     rb_->TakeGenerate().Fail(absl::CancelledError(""));
@@ -466,7 +475,7 @@ TEST_F(ExecutorTest, CountsWhatACallerDidApartFromFailures) {
     executor_->SetGraphs({chain_});
     executor_->SetGraphs({tutorial_, chain_});  // Begins to count anew.
     std::stop_source stop;
-    ASSERT_TRUE(Run("tutorial", {}, {.stop = stop.get_token()}).ok());
+    ASSERT_TRUE(Run("tutorial", "", {.stop = stop.get_token()}).ok());
     if (test.caller_left) stop.request_stop();
     ra_->TakeGenerate().Fail(test.end);
     rb_->TakeGenerate().Fail(absl::CancelledError(""));  // Called off, or the caller has left.
@@ -480,7 +489,7 @@ TEST_F(ExecutorTest, CountsWhatACallerDidApartFromFailures) {
 
 TEST_F(ExecutorTest, StartsNoNodeAfterTheDeadline) {
   const absl::Time deadline = now_ + absl::Milliseconds(200);
-  ASSERT_TRUE(Run("chain", {}, {.deadline = deadline}).ok());
+  ASSERT_TRUE(Run("chain", "", {.deadline = deadline}).ok());
   auto first = ra_->TakeGenerate();
   now_ = deadline;
   first.Finish(" too late");
@@ -493,8 +502,8 @@ TEST_F(ExecutorTest, StartsNoNodeAfterTheDeadline) {
 TEST_F(ExecutorTest, RefusesWhatHasEndedBeforeItBegan) {
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(Run("tutorial", {}, {.stop = stop.get_token()}).code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(Run("tutorial", {}, {.deadline = now_ - absl::Seconds(1)}).code(),
+  EXPECT_EQ(Run("tutorial", "", {.stop = stop.get_token()}).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(Run("tutorial", "", {.deadline = now_ - absl::Seconds(1)}).code(),
             absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(ra_->num_generate_calls(), 0u);
   EXPECT_EQ(outcome_.num_calls, 0);
@@ -510,7 +519,7 @@ TEST_F(ExecutorTest, ARunEndsWithTheGraphItBeganWith) {
   ASSERT_TRUE(Run("tutorial").ok());
   executor_->SetGraphs({ShorterTutorial({})});
   Outcome<std::vector<GraphResult>> next;
-  ASSERT_TRUE(executor_->RunGraph("tutorial", "I", {}, {}, nullptr, next.Done()).ok());
+  ASSERT_TRUE(executor_->RunGraph("tutorial", {.text = "I"}, {}, nullptr, next.Done()).ok());
   EXPECT_EQ(ra_->num_generate_calls(), 1u);
   ra_->TakeGenerate().Finish(" am a");
   for (int i = 0; i < 2; ++i) rb_->TakeGenerate().Finish(" am b");
@@ -527,7 +536,7 @@ TEST_F(ExecutorTest, AGraphThatIsGoneIsNotFoundWhileItsRunsEnd) {
   EXPECT_THAT(GraphNames(), ElementsAre("tutorial"));
   EXPECT_EQ(executor_->DescribeGraph("chain").status().code(), absl::StatusCode::kNotFound);
   Outcome<std::vector<GraphResult>> next;
-  EXPECT_EQ(executor_->RunGraph("chain", "I", {}, {}, nullptr, next.Done()),
+  EXPECT_EQ(executor_->RunGraph("chain", {.text = "I"}, {}, nullptr, next.Done()),
             absl::NotFoundError("no graph is called \"chain\"; there is tutorial"));
   ra_->TakeGenerate().Finish(" am");
   rb_->TakeGenerate().Finish(" b");
@@ -537,7 +546,7 @@ TEST_F(ExecutorTest, AGraphThatIsGoneIsNotFoundWhileItsRunsEnd) {
 }
 
 TEST_F(ExecutorTest, AGraphThatIsAsItWasKeepsItsStatistics) {
-  executor_->SetGraphs({ShorterTutorial({.top_k = 5}), chain_});
+  executor_->SetGraphs({ShorterTutorial(Params("top_k: 5")), chain_});
   const auto num_calls = [&] {
     return executor_->DescribeGraph("tutorial")->generators[0].stats.recent_calls;
   };
@@ -545,20 +554,20 @@ TEST_F(ExecutorTest, AGraphThatIsAsItWasKeepsItsStatistics) {
   rb_->TakeGenerate().Finish("");
   rs_->TakeClassify().Finish(1);
   EXPECT_EQ(num_calls(), 1u);
-  executor_->SetGraphs({ShorterTutorial({.top_k = 5})});
+  executor_->SetGraphs({ShorterTutorial(Params("top_k: 5"))});
   EXPECT_EQ(num_calls(), 1u);
-  executor_->SetGraphs({ShorterTutorial({.top_k = 6})});
+  executor_->SetGraphs({ShorterTutorial(Params("top_k: 6"))});
   EXPECT_EQ(num_calls(), 0u);
 }
 
 TEST_F(ExecutorTest, BranchesShareASeedAndDifferInBranch) {
-  ASSERT_TRUE(Run("tutorial", {.seed = 7}).ok());
+  ASSERT_TRUE(Run("tutorial", "seed: 7").ok());
   auto a = ra_->TakeGenerate();
   auto b = rb_->TakeGenerate();
-  EXPECT_EQ(a.params.seed, 7u);
-  EXPECT_EQ(b.params.seed, 7u);
-  EXPECT_EQ(a.params.branch, 0u);
-  EXPECT_EQ(b.params.branch, 1u);
+  EXPECT_EQ(a.params().seed(), 7u);
+  EXPECT_EQ(b.params().seed(), 7u);
+  EXPECT_EQ(a.request.branch(), 0u);
+  EXPECT_EQ(b.request.branch(), 1u);
   a.Fail(absl::InternalError(""));
   b.Fail(absl::InternalError(""));
 }
@@ -569,8 +578,8 @@ TEST_F(ExecutorTest, MakesOneSeedARequest) {
     ASSERT_TRUE(Run("tutorial").ok());
     auto a = ra_->TakeGenerate();
     auto b = rb_->TakeGenerate();
-    EXPECT_EQ(a.params.seed, b.params.seed);
-    seed = a.params.seed;
+    EXPECT_EQ(a.params().seed(), b.params().seed());
+    seed = a.params().seed();
     b.Finish("");
     a.Finish("");
     rs_->TakeClassify().Finish(1);
@@ -583,39 +592,39 @@ TEST_F(ExecutorTest, MakesOneSeedARequest) {
 
 TEST_F(ExecutorTest, OverridesTheGraphsDefaults) {
   ASSERT_TRUE(
-      Run("chain", {.max_length = 9, .do_sample = false, .temperature = 2, .top_p = 0.5, .seed = 1})
-          .ok());
+      Run("chain", "max_length: 9 do_sample: false temperature: 2 top_p: 0.5 seed: 1").ok());
   auto first = ra_->TakeGenerate();
-  EXPECT_EQ(first.params.max_length, 9u);
-  EXPECT_EQ(first.params.max_new_tokens, std::nullopt);  // It would win over the 9.
-  EXPECT_FALSE(first.params.do_sample);
-  EXPECT_EQ(first.params.temperature, 2);
-  EXPECT_EQ(first.params.top_k, 3u);  // The graph's.
-  EXPECT_EQ(first.params.top_p, 0.5);
+  EXPECT_EQ(first.params().max_length(), 9u);
+  EXPECT_FALSE(first.params().has_max_new_tokens());  // It would win over the 9.
+  EXPECT_FALSE(first.params().do_sample());
+  EXPECT_EQ(first.params().temperature(), 2);
+  EXPECT_EQ(first.params().top_k(), 3u);  // The graph's.
+  EXPECT_EQ(first.params().top_p(), 0.5);
   first.Fail(absl::InternalError(""));
 
-  ASSERT_TRUE(Run("chain", {.max_new_tokens = 2, .top_k = 0}).ok());
+  ASSERT_TRUE(Run("chain", "max_new_tokens: 2 top_k: 0").ok());
   first = ra_->TakeGenerate();
-  EXPECT_EQ(first.params.max_length, 128u);
-  EXPECT_EQ(first.params.max_new_tokens, 2u);
-  EXPECT_TRUE(first.params.do_sample);
-  EXPECT_EQ(first.params.top_k, 0u);
+  EXPECT_FALSE(first.params().has_max_length());  // The runner knows what is best for its model.
+  EXPECT_EQ(first.params().max_new_tokens(), 2u);
+  EXPECT_FALSE(first.params().has_do_sample());
+  EXPECT_TRUE(first.params().has_top_k());
+  EXPECT_EQ(first.params().top_k(), 0u);
   first.Fail(absl::InternalError(""));
 }
 
 TEST_F(ExecutorTest, GeneratesWithOneModel) {
   ASSERT_TRUE(executor_
-                  ->Generate("ra", "I", {.top_k = 1, .seed = 3}, {.request_id = "r"}, nullptr,
-                             outcome_.Done())
+                  ->Generate("ra", {.text = "I", .params = Params("top_k: 1 seed: 3")},
+                             {.request_id = "r"}, nullptr, outcome_.Done())
                   .ok());
   auto call = ra_->TakeGenerate();
-  EXPECT_EQ(call.prompt, "I");
-  EXPECT_EQ(call.params.top_k, 1u);
-  EXPECT_EQ(call.params.max_length, 128u);
-  EXPECT_EQ(call.params.branch, 0u);
+  EXPECT_EQ(call.request.text(), "I");
+  EXPECT_EQ(call.params().top_k(), 1u);
+  EXPECT_FALSE(call.params().has_max_length());
+  EXPECT_EQ(call.request.branch(), 0u);
   EXPECT_EQ(call.context.request_id, "r");
-  call.on_text({.text = " am"});
-  call.Finish(" here", FinishReason::kLength);
+  call.Write(" am");
+  call.Finish(" here", v1::FINISH_REASON_LENGTH);
   ASSERT_EQ(outcome_.num_calls, 1);
   ASSERT_TRUE(outcome_.status().ok());
   ASSERT_EQ((*outcome_.value)->size(), 1u);
@@ -623,36 +632,37 @@ TEST_F(ExecutorTest, GeneratesWithOneModel) {
   EXPECT_EQ(result.generated, "I am here");
   EXPECT_EQ(result.prompt_bytes, 1u);
   EXPECT_EQ(result.seed, 3u);
-  EXPECT_EQ(result.end.reason, FinishReason::kLength);
-  EXPECT_EQ(result.end.generated_tokens, 2u);
+  EXPECT_EQ(result.end.reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(result.end.generated_tokens(), 2u);
   EXPECT_EQ(rs_->num_classify_calls(), 0u);
 }
 
 // Tokens without a text count, those of a text that began again do not.
 TEST_F(ExecutorTest, ATextHasTheLogprobsOfItsOwnTokens) {
-  ASSERT_TRUE(
-      executor_->Generate("ra", "I", {.seed = 3, .top_logprobs = 0}, {}, nullptr, outcome_.Done())
-          .ok());
+  ASSERT_TRUE(executor_
+                  ->Generate("ra", {.text = "I", .params = Params("seed: 3 logprobs: 0")}, {},
+                             nullptr, outcome_.Done())
+                  .ok());
   auto call = ra_->TakeGenerate();
-  call.on_text({.text = " was", .num_tokens = 1, .logprobs = {{.id = 1}}});
-  call.on_text({.restart = true});
-  call.on_text({.text = " am", .num_tokens = 1, .logprobs = {{.id = 2}}});
-  call.on_text({.text = "", .num_tokens = 1, .logprobs = {{.id = 3}}});
+  call.on_text(Delta("text: ' was' num_tokens: 1 logprobs { id: 1 }"));
+  call.on_restart();
+  call.on_text(Delta("text: ' am' num_tokens: 1 logprobs { id: 2 }"));
+  call.on_text(Delta("text: '' num_tokens: 1 logprobs { id: 3 }"));
   call.Finish("");
   ASSERT_TRUE(outcome_.status().ok());
   const GraphResult& result = (**outcome_.value)[0];
   EXPECT_EQ(result.generated, "I am");
-  EXPECT_EQ(result.end.generated_tokens, 2u);
+  EXPECT_EQ(result.end.generated_tokens(), 2u);
   ASSERT_EQ(result.logprobs.size(), 2u);
-  EXPECT_EQ(result.logprobs[0].id, 2u);
-  EXPECT_EQ(result.logprobs[1].id, 3u);
+  EXPECT_EQ(result.logprobs[0].id(), 2u);
+  EXPECT_EQ(result.logprobs[1].id(), 3u);
 }
 
 TEST_F(ExecutorTest, TellsItsListenerWhatHappensTheMomentItDoes) {
   listener_ = std::make_shared<RecordingListener>();
   ASSERT_TRUE(Run("tutorial").ok());
   auto b = rb_->TakeGenerate();
-  b.on_text({.text = " b"});
+  b.Write(" b");
   ra_->TakeGenerate().Finish(" a");
   rs_->TakeClassify().Finish(0.5);
   b.Finish("!");
@@ -676,11 +686,11 @@ TEST_F(ExecutorTest, ATextThatIsOnlyContinuedHasNoPlaceInTheReply) {
 
 TEST_F(ExecutorTest, GivesSeveralTextsABranchBranchByBranch) {
   listener_ = std::make_shared<RecordingListener>();
-  ASSERT_TRUE(Run("tutorial", {.seed = 7, .num_return_sequences = 2}).ok());
+  ASSERT_TRUE(Run("tutorial", "seed: 7 num_return_sequences: 2").ok());
   for (int i = 0; i < 2; ++i) {
     auto a = ra_->TakeGenerate();
-    EXPECT_EQ(a.params.sequence, static_cast<uint32_t>(i));
-    EXPECT_EQ(a.params.seed, 7u);
+    EXPECT_EQ(a.request.sequence(), static_cast<uint32_t>(i));
+    EXPECT_EQ(a.params().seed(), 7u);
     a.Finish(absl::StrCat(" a", i));
     rs_->TakeClassify().Finish(0.125 * i);
     rb_->TakeGenerate().Finish(absl::StrCat(" b", i));
@@ -690,24 +700,24 @@ TEST_F(ExecutorTest, GivesSeveralTextsABranchBranchByBranch) {
   std::vector<std::string> texts;
   for (const GraphResult& result : **outcome_.value) texts.push_back(result.generated);
   EXPECT_THAT(texts, ElementsAre("I b0", "I b1", "I a0", "I a1"));
-  EXPECT_EQ((**outcome_.value)[1].classification.probabilities[1], 0.625);
+  EXPECT_EQ((**outcome_.value)[1].classification.results(0).probabilities(1), 0.625);
   EXPECT_THAT(listener_->heard, Contains("3 a: scored 0.125"));
 }
 
 TEST_F(ExecutorTest, ContinuesEachOfSeveralTexts) {
-  ASSERT_TRUE(Run("chain", {.num_return_sequences = 2}).ok());
+  ASSERT_TRUE(Run("chain", "num_return_sequences: 2").ok());
   auto zero = ra_->TakeGenerate();
   ra_->TakeGenerate().Finish(" one");
   auto second = rb_->TakeGenerate();
-  EXPECT_EQ(second.prompt, "I one");
-  EXPECT_EQ(second.params.sequence, 1u);
+  EXPECT_EQ(second.request.text(), "I one");
+  EXPECT_EQ(second.request.sequence(), 1u);
   zero.Finish(" zero");
-  EXPECT_EQ(rb_->TakeGenerate().prompt, "I zero");
+  EXPECT_EQ(rb_->TakeGenerate().request.text(), "I zero");
   second.Fail(absl::InternalError(""));
 }
 
 TEST_F(ExecutorTest, OneFailureOfSeveralTextsCancelsAll) {
-  ASSERT_TRUE(Run("tutorial", {.num_return_sequences = 2}).ok());
+  ASSERT_TRUE(Run("tutorial", "num_return_sequences: 2").ok());
   ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));
   auto other = ra_->TakeGenerate();
   EXPECT_TRUE(other.context.stop.stop_requested());
@@ -718,7 +728,7 @@ TEST_F(ExecutorTest, OneFailureOfSeveralTextsCancelsAll) {
 }
 
 TEST_F(ExecutorTest, SeveralTextsMustBeSampled) {
-  EXPECT_EQ(Run("tutorial", {.do_sample = false, .num_return_sequences = 2}).code(),
+  EXPECT_EQ(Run("tutorial", "do_sample: false num_return_sequences: 2").code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ra_->num_generate_calls(), 0u);
 }
@@ -729,7 +739,7 @@ TEST_F(ExecutorTest, LargeTextsAreCompletedByTheWorkersWhoAreWaitedFor) {
   for (const size_t num_bytes : {size_t{10}, WorkerPool::kLargeBytes + 1}) {
     std::promise<std::thread::id> completed;
     ASSERT_TRUE(executor
-                    .Generate("ra", "I", {}, {}, nullptr,
+                    .Generate("ra", {.text = "I"}, {}, nullptr,
                               [&](const absl::StatusOr<std::vector<GraphResult>>& results) {
                                 EXPECT_TRUE(results.ok());
                                 completed.set_value(std::this_thread::get_id());
@@ -742,7 +752,7 @@ TEST_F(ExecutorTest, LargeTextsAreCompletedByTheWorkersWhoAreWaitedFor) {
   std::promise<void> go_on;
   workers.Run([&] { go_on.get_future().wait(); });
   ASSERT_TRUE(executor
-                  .Generate("ra", "I", {}, {}, nullptr,
+                  .Generate("ra", {.text = "I"}, {}, nullptr,
                             [](const absl::StatusOr<std::vector<GraphResult>>&) {})
                   .ok());
   ra_->TakeGenerate().Finish(std::string(WorkerPool::kLargeBytes + 1, 'x'));
@@ -752,51 +762,60 @@ TEST_F(ExecutorTest, LargeTextsAreCompletedByTheWorkersWhoAreWaitedFor) {
 }
 
 TEST_F(ExecutorTest, TokenizesAndDetokenizes) {
-  Outcome<TokenizedText> tokens;
-  ASSERT_TRUE(
-      executor_->Tokenize("ra", "I", {.offset = 3, .split_special_tokens = true}, {}, tokens.Done())
-          .ok());
+  Outcome<runner::v1::TokenizeResponse> tokens;
+  ASSERT_TRUE(executor_
+                  ->Tokenize("ra",
+                             ParseProto<runner::v1::TokenizeRequest>(
+                                 "text: 'I' offset: 3 split_special_tokens: true"),
+                             {}, tokens.Done())
+                  .ok());
   auto call = ra_->TakeTokenize();
-  EXPECT_EQ(call.text, "I");
-  EXPECT_EQ(call.params.offset, 3u);
-  EXPECT_TRUE(call.params.split_special_tokens);
-  std::move(call.done)(
-      TokenizedText{.tokens = {{.id = 40, .text = "I", .begin = 0, .end = 1}}, .num_tokens = 1});
+  EXPECT_EQ(call.request.text(), "I");
+  EXPECT_EQ(call.request.offset(), 3u);
+  EXPECT_TRUE(call.request.split_special_tokens());
+  std::move(call.done)(ParseProto<runner::v1::TokenizeResponse>(
+      "tokens { id: 40 text: 'I' begin: 0 end: 1 } num_tokens: 1"));
   ASSERT_TRUE(tokens.status().ok());
-  EXPECT_EQ((*tokens.value)->tokens[0].id, 40u);
+  EXPECT_EQ((*tokens.value)->tokens(0).id(), 40u);
 
-  Outcome<std::string> text;
-  ASSERT_TRUE(executor_->Detokenize("ra", {40}, {}, text.Done()).ok());
+  Outcome<runner::v1::DetokenizeResponse> text;
+  ASSERT_TRUE(
+      executor_
+          ->Detokenize("ra", ParseProto<runner::v1::DetokenizeRequest>("ids: 40"), {}, text.Done())
+          .ok());
   auto back = ra_->TakeDetokenize();
-  EXPECT_THAT(back.ids, ElementsAre(40));
+  EXPECT_THAT(back.request.ids(), ElementsAre(40));
   std::move(back.done)(absl::InvalidArgumentError("no such id"));
   EXPECT_EQ(text.status(), absl::InvalidArgumentError("ra: no such id"));
 }
 
 TEST_F(ExecutorTest, ClassifiesWithOneModel) {
-  Outcome<std::vector<TextClassification>> outcome;
-  ASSERT_TRUE(executor_->Classify("rs", {"good"}, {.truncate = false}, {}, outcome.Done()).ok());
+  Outcome<runner::v1::ClassifyResponse> outcome;
+  ASSERT_TRUE(executor_
+                  ->Classify("rs", ParseProto<runner::v1::ClassifyRequest>("texts: 'good'"), {},
+                             outcome.Done())
+                  .ok());
   auto call = rs_->TakeClassify();
-  EXPECT_THAT(call.texts, ElementsAre("good"));
-  EXPECT_FALSE(call.context.underway);
+  EXPECT_THAT(call.request.texts(), ElementsAre("good"));
+  EXPECT_FALSE(call.request.underway());
   call.Finish(0.5);
   ASSERT_TRUE(outcome.status().ok());
-  EXPECT_EQ((*outcome.value)->size(), 1u);
+  EXPECT_EQ((*outcome.value)->results_size(), 1);
 }
 
 TEST_F(ExecutorTest, SingleModelErrorsNameTheRunner) {
-  ASSERT_TRUE(executor_->Generate("ra", "I", {}, {}, nullptr, outcome_.Done()).ok());
+  ASSERT_TRUE(executor_->Generate("ra", {.text = "I"}, {}, nullptr, outcome_.Done()).ok());
   ra_->TakeGenerate().Fail(absl::InvalidArgumentError("is a classifier"));
   EXPECT_EQ(Plain(outcome_.status()), absl::InvalidArgumentError("ra: is a classifier"));
 
-  Outcome<std::vector<TextClassification>> classified;
-  ASSERT_TRUE(executor_->Classify("rs", {"x"}, {}, {}, classified.Done()).ok());
+  Outcome<runner::v1::ClassifyResponse> classified;
+  ASSERT_TRUE(executor_->Classify("rs", {}, {}, classified.Done()).ok());
   rs_->TakeClassify().Fail(absl::UnavailableError("gone"));
   EXPECT_EQ(classified.status(), absl::UnavailableError("rs: gone"));
 
-  EXPECT_EQ(executor_->Generate("x", "I", {}, {}, nullptr, outcome_.Done()),
+  EXPECT_EQ(executor_->Generate("x", {.text = "I"}, {}, nullptr, outcome_.Done()),
             absl::NotFoundError("no model is called \"x\"; there is ra, rb, rs"));
-  EXPECT_EQ(executor_->Classify("y", {"I"}, {}, {}, classified.Done()),
+  EXPECT_EQ(executor_->Classify("y", {}, {}, classified.Done()),
             absl::NotFoundError("no model is called \"y\"; there is ra, rb, rs"));
 }
 
@@ -821,7 +840,7 @@ TEST_F(ExecutorTest, NamesModelsThatDoSomethingElseAndRunsNoGraphOnThem) {
   EXPECT_EQ(
       executor_->DescribeGraph("chain")->generators[1].runner.num_healthy(ModelTask::kGenerate), 0);
   // One model by itself is asked all the same, and says itself what it is.
-  ASSERT_TRUE(executor_->Generate("rb", "I", {}, {}, nullptr, outcome_.Done()).ok());
+  ASSERT_TRUE(executor_->Generate("rb", {.text = "I"}, {}, nullptr, outcome_.Done()).ok());
   rb_->TakeGenerate().Fail(absl::InvalidArgumentError("is a classifier"));
 
   rb_->set_model({ModelTask::kGenerate, "GPT2LMHeadModel"});

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/base/parse_proto.h"
+
 namespace chorus {
 namespace {
 
@@ -42,20 +44,14 @@ TEST(GraphSpecFromConfig, KeepsSetAndUnsetApart) {
   EXPECT_EQ(spec.nodes[0].name, "set");
   EXPECT_EQ(a.runner, "r");
   EXPECT_EQ(a.input, "unset");
-  EXPECT_EQ(a.defaults.max_length, 0u);
-  EXPECT_EQ(a.defaults.max_new_tokens, 2u);
-  EXPECT_EQ(a.defaults.do_sample, false);
-  EXPECT_EQ(a.defaults.temperature, 0.0);
-  EXPECT_EQ(a.defaults.top_k, 0u);
-  EXPECT_EQ(a.defaults.top_p, 0.0);
-  EXPECT_EQ(a.defaults.min_p, 0.0);
-  EXPECT_EQ(a.defaults.repetition_penalty, 2.0);
-  EXPECT_EQ(a.defaults.stop, std::vector<std::string>{"END"});
+  EXPECT_EQ(a.defaults.SerializeAsString(),
+            ParseProto<v1::GenerationParams>(
+                "max_length: 0 max_new_tokens: 2 do_sample: false temperature: 0 top_k: 0 top_p: 0 "
+                "min_p: 0 repetition_penalty: 2 stop: 'END'")
+                .SerializeAsString());
   const auto& b = std::get<GraphSpec::Generate>(spec.nodes[1].kind);
   EXPECT_EQ(b.input, "");
-  EXPECT_FALSE(b.defaults.max_length || b.defaults.max_new_tokens || b.defaults.do_sample ||
-               b.defaults.temperature || b.defaults.top_k || b.defaults.top_p || b.defaults.min_p ||
-               b.defaults.repetition_penalty || !b.defaults.stop.empty());
+  EXPECT_EQ(b.defaults.ByteSizeLong(), 0u);
   const auto& s = std::get<GraphSpec::Classify>(spec.nodes[2].kind);
   EXPECT_EQ(s.runner, "b");
   EXPECT_THAT(s.inputs, ElementsAre("set"));

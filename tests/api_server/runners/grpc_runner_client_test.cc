@@ -19,6 +19,7 @@
 
 #include "absl/time/clock.h"
 #include "base/worker_pool.h"
+#include "tests/base/parse_proto.h"
 #include "tests/fakes/fake_runner.h"
 
 namespace chorus {
@@ -80,30 +81,45 @@ class Client {
 // One Generate call and what it brings.
 struct Generation {
   std::vector<std::string> deltas;  // "<restart>" stands for a restart.
-  std::promise<absl::StatusOr<GenerationEnd>> promise;
-  std::future<absl::StatusOr<GenerationEnd>> end = promise.get_future();
+  std::promise<absl::StatusOr<v1::GenerationEnd>> promise;
+  std::future<absl::StatusOr<v1::GenerationEnd>> end = promise.get_future();
   std::promise<void> first_delta;
 
-  void Start(Client& client, const GenerateParams& params = {}, CallContext context = {}) {
+  void Start(Client& client, runner::v1::GenerateRequest request = {}, CallContext context = {},
+             bool may_restart = false) {
+    RunnerClient::OnRestart on_restart;
+    if (may_restart) on_restart = [this] { deltas.push_back("<restart>"); };
     client->Generate(
-        "I", params, std::move(context),
-        [this](TextDelta delta) {
-          deltas.push_back(delta.restart ? "<restart>" : std::move(delta.text));
+        std::move(request), std::move(context),
+        [this](v1::TextDelta delta) {
+          deltas.push_back(delta.text());
           if (deltas.size() == 1) first_delta.set_value();
         },
-        [this](absl::StatusOr<GenerationEnd> result) { promise.set_value(std::move(result)); });
+        std::move(on_restart),
+        [this](absl::StatusOr<v1::GenerationEnd> result) { promise.set_value(std::move(result)); });
   }
 };
 
-absl::StatusOr<std::vector<TextClassification>> Classify(Client& client,
-                                                         std::vector<std::string> texts,
-                                                         CallContext context = {},
-                                                         const ClassifyParams& params = {}) {
-  std::promise<absl::StatusOr<std::vector<TextClassification>>> promise;
+absl::StatusOr<runner::v1::ClassifyResponse> Ask(Client& client,
+                                                 runner::v1::ClassifyRequest request,
+                                                 CallContext context = {}) {
+  std::promise<absl::StatusOr<runner::v1::ClassifyResponse>> promise;
   client->Classify(
-      std::move(texts), params, std::move(context),
-      [&](absl::StatusOr<std::vector<TextClassification>> r) { promise.set_value(std::move(r)); });
+      std::move(request), std::move(context),
+      [&](absl::StatusOr<runner::v1::ClassifyResponse> r) { promise.set_value(std::move(r)); });
   return promise.get_future().get();
+}
+
+runner::v1::ClassifyRequest OfTexts(const std::vector<std::string>& texts) {
+  runner::v1::ClassifyRequest request;
+  for (const std::string& text : texts) request.add_texts(text);
+  return request;
+}
+
+absl::StatusOr<runner::v1::ClassifyResponse> Classify(Client& client,
+                                                      const std::vector<std::string>& texts,
+                                                      CallContext context = {}) {
+  return Ask(client, OfTexts(texts), std::move(context));
 }
 
 std::unique_ptr<FakeRunner> StartRunner(FakeRunner::Script script = {},
@@ -138,39 +154,25 @@ TEST(GrpcRunnerClient, StreamsDeltasInOrderAndThenTheEnd) {
   const auto end = generation.end.get();
   ASSERT_TRUE(end.ok()) << end.status();
   EXPECT_THAT(generation.deltas, ElementsAre(" am", " here", "!"));
-  EXPECT_EQ(end->reason, FinishReason::kStop);
-  EXPECT_EQ(end->prompt_tokens, 1u);
-  EXPECT_EQ(end->generated_tokens, 3u);
+  EXPECT_EQ(end->reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(end->prompt_tokens(), 1u);
+  EXPECT_EQ(end->generated_tokens(), 3u);
 }
 
-TEST(GrpcRunnerClient, SendsEveryParameter) {
+TEST(GrpcRunnerClient, SendsTheRequestAsItIs) {
   auto runner = StartRunner();
   Client client({runner->address()});
   client.WaitHealthy();
   Generation generation;
-  generation.Start(client,
-                   {.max_length = 9,
-                    .max_new_tokens = 4,
-                    .do_sample = true,
-                    .temperature = 0.5,
-                    .top_k = 3,
-                    .top_p = 0.25,
-                    .seed = ~uint64_t{0},
-                    .branch = 2},
-                   {.request_id = "r-1", .underway = true});
+  const auto request = ParseProto<runner::v1::GenerateRequest>(R"pb(
+    text: "I"
+    params { max_length: 9 temperature: 0.5 top_p: 0.25 seed: 18446744073709551615 }
+    branch: 2
+    underway: true)pb");
+  generation.Start(client, request, {.request_id = "r-1"});
   ASSERT_TRUE(generation.end.get().ok());
   ASSERT_EQ(runner->generate_requests().size(), 1u);
-  const auto request = runner->generate_requests()[0];
-  EXPECT_EQ(request.text(), "I");
-  EXPECT_EQ(request.params().max_length(), 9u);
-  EXPECT_EQ(request.params().max_new_tokens(), 4u);
-  EXPECT_TRUE(request.params().do_sample());
-  EXPECT_EQ(request.params().temperature(), 0.5);
-  EXPECT_EQ(request.params().top_k(), 3u);
-  EXPECT_EQ(request.params().top_p(), 0.25);
-  EXPECT_EQ(request.params().seed(), ~uint64_t{0});
-  EXPECT_EQ(request.branch(), 2u);
-  EXPECT_TRUE(request.underway());
+  EXPECT_EQ(runner->generate_requests()[0].SerializeAsString(), request.SerializeAsString());
   EXPECT_THAT(runner->request_ids(), ElementsAre("r-1"));
 }
 
@@ -178,34 +180,17 @@ TEST(GrpcRunnerClient, Classifies) {
   auto runner = StartRunner({.labels = {"bad", "good"}, .probabilities = {0.125, 0.875}});
   Client client({runner->address()});
   client.WaitHealthy();
-  const auto results = Classify(client, {"a", "b"}, {.request_id = "r-2", .underway = true});
-  ASSERT_TRUE(results.ok()) << results.status();
-  ASSERT_EQ(results->size(), 2u);
-  for (const TextClassification& result : *results) {
-    EXPECT_THAT(result.labels, ElementsAre("bad", "good"));
-    EXPECT_THAT(result.probabilities, ElementsAre(0.125, 0.875));
+  const auto request = ParseProto<runner::v1::ClassifyRequest>(
+      "texts: 'a' texts: 'b' refuse_truncation: true split_special_tokens: true underway: true");
+  const auto response = Ask(client, request, {.request_id = "r-2"});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_THAT(response->labels(), ElementsAre("bad", "good"));
+  ASSERT_EQ(response->results_size(), 2);
+  for (const runner::v1::Classification& result : response->results()) {
+    EXPECT_THAT(result.probabilities(), ElementsAre(0.125, 0.875));
   }
-  EXPECT_THAT(runner->classify_requests()[0].texts(), ElementsAre("a", "b"));
-  EXPECT_TRUE(runner->classify_requests()[0].underway());
+  EXPECT_EQ(runner->classify_requests()[0].SerializeAsString(), request.SerializeAsString());
   EXPECT_THAT(runner->request_ids(), ElementsAre("r-2"));
-}
-
-TEST(GrpcRunnerClient, TellsHowLongAClassifiedTextIsAndWhetherItWasCut) {
-  auto runner = StartRunner({.context_size = 3});
-  Client client({runner->address()});
-  client.WaitHealthy();
-  const auto results =
-      Classify(client, {"abc", "abcd"}, {}, {.truncate = false, .split_special_tokens = true});
-  ASSERT_TRUE(results.ok()) << results.status();
-  EXPECT_EQ((*results)[0].num_tokens, 3u);
-  EXPECT_FALSE((*results)[0].truncated);
-  EXPECT_EQ((*results)[1].num_tokens, 4u);
-  EXPECT_TRUE((*results)[1].truncated);
-  EXPECT_TRUE(runner->classify_requests()[0].refuse_truncation());
-  EXPECT_TRUE(runner->classify_requests()[0].split_special_tokens());
-  ASSERT_TRUE(Classify(client, {"a"}).ok());
-  EXPECT_FALSE(runner->classify_requests()[1].refuse_truncation());
-  EXPECT_FALSE(runner->classify_requests()[1].split_special_tokens());
 }
 
 TEST(GrpcRunnerClient, AMessagePastTheLimitIsTheCallersToMakeSmaller) {
@@ -233,9 +218,9 @@ TEST(GrpcRunnerClient, LargeRepliesAreReadByTheWorkersAndSmallOnesAreNot) {
   client.WaitHealthy();
   for (const size_t num_texts : {1, 4000}) {
     std::promise<std::thread::id> promise;
-    client->Classify(std::vector<std::string>(num_texts, std::string(100, 'x')), {}, {},
-                     [&](const absl::StatusOr<std::vector<TextClassification>>& results) {
-                       EXPECT_EQ(results.value().size(), num_texts);
+    client->Classify(OfTexts(std::vector<std::string>(num_texts, std::string(100, 'x'))), {},
+                     [&](const absl::StatusOr<runner::v1::ClassifyResponse>& response) {
+                       EXPECT_EQ(response.value().results_size(), static_cast<int>(num_texts));
                        promise.set_value(std::this_thread::get_id());
                      });
     EXPECT_EQ(promise.get_future().get() == worker, num_texts > 1) << num_texts;
@@ -342,8 +327,8 @@ TEST(GrpcRunnerClient, FailsAtOnceAndNotInlineWithoutAHealthyReplica) {
   EXPECT_FALSE(client->healthy());
   const std::thread::id caller = std::this_thread::get_id();
   std::promise<std::thread::id> thread;
-  client->Classify({"a"}, {}, {}, [&](absl::StatusOr<std::vector<TextClassification>> results) {
-    EXPECT_EQ(results.status(), absl::UnavailableError("no healthy replica: 0 of 2 are serving"));
+  client->Classify({}, {}, [&](const absl::StatusOr<runner::v1::ClassifyResponse>& response) {
+    EXPECT_EQ(response.status(), absl::UnavailableError("no healthy replica: 0 of 2 are serving"));
     thread.set_value(std::this_thread::get_id());
   });
   EXPECT_NE(thread.get_future().get(), caller);
@@ -508,7 +493,7 @@ TEST(GrpcRunnerClient, ATextThatHasBegunIsNotTriedAgainUnlessItMayRestart) {
   for (int i = 0; i < 40; ++i) {
     const bool may_restart = i % 2 == 1;
     Generation generation;
-    generation.Start(client, {.may_restart = may_restart});
+    generation.Start(client, {}, {}, may_restart);
     const auto end = generation.end.get();
     if (generation.deltas[0] == " am") continue;
     if (may_restart) {
@@ -530,7 +515,7 @@ TEST(GrpcRunnerClient, ARunnerThatDiesLosesNoCallThatMayRestart) {
   Client client({dying->address(), good->address()});
   client.WaitUntil([&] { return client->status().num_healthy() == 2; });
   Generation generations[8];
-  for (Generation& generation : generations) generation.Start(client, {.may_restart = true});
+  for (Generation& generation : generations) generation.Start(client, {}, {}, /*may_restart=*/true);
   dying->WaitForGenerate(1);
   dying.reset();
   for (Generation& generation : generations) EXPECT_TRUE(generation.end.get().ok());
