@@ -11,7 +11,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api_server/graph/graph_config.h"
 #include "api_server/runners/endpoint_address.h"
 #include "base/command_words.h"
 #include "base/duration_buckets.h"
@@ -50,7 +49,7 @@ class Maker {
 
   // After the runners.
   void AddGraph(const config::v1::Graph& config) {
-    auto graph = GraphFromConfig(config, names_);
+    auto graph = Graph::Create(config, names_);
     if (!graph.ok()) return Error(graph.status().message());
     for (const auto& other : config_.graphs) {
       if (other->name() == config.name()) {

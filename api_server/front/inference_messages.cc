@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
@@ -146,25 +148,22 @@ v1::Classification ToProto(const runner::v1::ClassifyResponse& answer, int index
 }
 
 v1::Graph ToProto(const GraphStatus& status) {
-  const std::vector<Graph::Generator>& generators = status.graph->generators();
+  const std::vector<Graph::Node>& nodes = status.graph->nodes();
   v1::Graph graph;
   graph.set_name(status.graph->name());
-  for (size_t i = 0; i < generators.size(); ++i) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
     v1::GraphNode& node = *graph.add_nodes();
-    node.set_name(generators[i].name);
-    node.set_kind(v1::NODE_KIND_GENERATE);
-    node.set_runner(generators[i].runner);
-    if (generators[i].input) node.add_inputs(generators[*generators[i].input].name);
-    node.set_waiting(status.generators[i].stats.waiting);
-    SetStatus(status.generators[i], ModelTask::kGenerate, node);
+    node.set_name(nodes[i].name);
+    v1::NodeKind kind;
+    if (v1::NodeKind_Parse(absl::StrCat("NODE_KIND_", absl::AsciiStrToUpper(nodes[i].kind)),
+                           &kind)) {
+      node.set_kind(kind);
+    }
+    node.set_runner(nodes[i].runner);
+    for (const int input : nodes[i].inputs) node.add_inputs(nodes[input].name);
+    if (nodes[i].writes()) node.set_waiting(status.nodes[i].stats.waiting);
+    SetStatus(status.nodes[i], nodes[i].operation->task(), node);
   }
-  const Graph::Classifier& classifier = status.graph->classifier();
-  v1::GraphNode& node = *graph.add_nodes();
-  node.set_name(classifier.name);
-  node.set_kind(v1::NODE_KIND_CLASSIFY);
-  node.set_runner(classifier.runner);
-  for (const int input : classifier.inputs) node.add_inputs(generators[input].name);
-  SetStatus(status.classifier, ModelTask::kClassify, node);
   return graph;
 }
 

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api_server/graph/graph_run.h"
-#include "base/generation_params.h"
 #include "base/status_macros.h"
 
 namespace chorus {
@@ -66,7 +65,7 @@ void Executor::SetGraphs(const Graphs& graphs) {
   auto next = std::make_shared<ServedGraphs>();
   std::lock_guard lock(mutex_);
   for (const std::shared_ptr<const Graph>& graph : graphs) {
-    Served served{graph, std::make_shared<GraphStats>(*graph)};
+    Served served{graph, std::make_shared<GraphStats>(graph->nodes().size())};
     const auto before = graphs_->find(graph->name());
     if (before != graphs_->end() && *before->second.graph == *graph) served = before->second;
     next->emplace(graph->name(), std::move(served));
@@ -107,27 +106,14 @@ absl::Status Executor::Run(Served served, RunRequest request, CallContext contex
                                 ? static_cast<int>(request.params.num_return_sequences())
                                 : 1;
   if (!request.params.has_seed()) request.params.set_seed(seeds_.Next());
-  std::vector<RunnerClient*> generators;
-  std::vector<v1::GenerationParams> params;
-  for (const Graph::Generator& generator : graph.generators()) {
-    generators.push_back(runners_.at(generator.runner).get());
-    params.push_back(generator.defaults);
-    Override(request.params, params.back());
-    v1::GenerationParams complete = DefaultParams();
-    Override(params.back(), complete);
-    if (num_sequences > 1 && IsGreedy(complete)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "num_return_sequences must be 1 where do_sample is false or temperature 0, as of ",
-          generator.name, ": all texts would be the same: ", num_sequences));
-    }
+  std::vector<RunnerClient*> runners;
+  for (const Graph::Node& node : graph.nodes()) {
+    RETURN_IF_ERROR(node.operation->CheckRun(request, node.name));
+    runners.push_back(runners_.at(node.runner).get());
   }
-  RunnerClient* classifier =
-      graph.has_classifier() ? runners_.at(graph.classifier().runner).get() : nullptr;
   std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),
-                                               .generators = std::move(generators),
-                                               .classifier = classifier,
+                                               .runners = std::move(runners),
                                                .request = std::move(request),
-                                               .params = std::move(params),
                                                .num_sequences = num_sequences,
                                                .context = std::move(context),
                                                .clock = &clock_,
@@ -207,39 +193,29 @@ absl::StatusOr<GraphStatus> Executor::DescribeGraph(const std::string& name) con
 
 GraphStatus Executor::Describe(const Served& served) const {
   GraphStatus status = {.graph = served.graph};
-  GraphStats& stats = *served.stats;
   const absl::Time now = clock_();
-  const auto describe = [&](const std::string& runner, NodeStats& node) {
-    return GraphStatus::Node{.runner = runners_.at(runner)->status(), .stats = node.Take(now)};
-  };
-  for (size_t i = 0; i < status.graph->generators().size(); ++i) {
-    status.generators.push_back(
-        describe(status.graph->generators()[i].runner, stats.generator(static_cast<int>(i))));
+  for (size_t i = 0; i < served.graph->nodes().size(); ++i) {
+    status.nodes.push_back({.runner = runners_.at(served.graph->nodes()[i].runner)->status(),
+                            .stats = (*served.stats)[i].Take(now)});
   }
-  status.classifier = describe(status.graph->classifier().runner, stats.classifier());
   return status;
 }
 
 void Executor::AddWrongModels(const Graph& graph, std::vector<std::string>& wrong) const {
-  const auto check = [&](const std::string& node, const std::string& runner, ModelTask task) {
-    const RunnerClient& client = *runners_.at(runner);
-    if (client.suits(task)) return;
+  for (const Graph::Node& node : graph.nodes()) {
+    const ModelTask task = node.operation->task();
+    const RunnerClient& client = *runners_.at(node.runner);
+    if (client.suits(task)) continue;
     const RunnerStatus status = client.status();
     const auto replica = std::find_if(
         status.replicas.begin(), status.replicas.end(),
         [&](const auto& replica) { return replica.healthy && !replica.model.suits(task); });
-    if (replica == status.replicas.end()) return;  // It has gone meanwhile.
-    wrong.push_back(absl::StrCat("graph \"", graph.name(), "\": node \"", node, "\" ", UseOf(task),
-                                 ", but the model of its runner \"", runner, "\" is ",
-                                 NameOf(replica->model.task), " (", replica->model.architecture,
-                                 "): give the runner ", NameOf(task),
+    if (replica == status.replicas.end()) continue;  // It has gone meanwhile.
+    wrong.push_back(absl::StrCat("graph \"", graph.name(), "\": node \"", node.name, "\" ",
+                                 UseOf(task), ", but the model of its runner \"", node.runner,
+                                 "\" is ", NameOf(replica->model.task), " (",
+                                 replica->model.architecture, "): give the runner ", NameOf(task),
                                  " or the node another runner"));
-  };
-  for (const Graph::Generator& generator : graph.generators()) {
-    check(generator.name, generator.runner, ModelTask::kGenerate);
-  }
-  if (graph.has_classifier()) {
-    check(graph.classifier().name, graph.classifier().runner, ModelTask::kClassify);
   }
 }
 

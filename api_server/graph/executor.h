@@ -2,8 +2,8 @@
 
 // Runs inference graphs, and single models, on the runners.
 //
-// A run calls the generators whose input is there concurrently, and sends each text to its
-// classifier the moment the text has ended. It is strict: the first branch that fails cancels the
+// A run calls the nodes whose inputs are there concurrently, so that a text is scored the moment it
+// has ended. It is strict: the first branch that fails cancels the
 // others, and its error, which names the runner, is the run's. With RunRequest::partial the others
 // go on, and the run fails only where all texts of its reply do.
 //
@@ -24,7 +24,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "api_server/graph/graph.h"
-#include "api_server/graph/graph_stats.h"
+#include "api_server/graph/node_stats.h"
+#include "api_server/graph/operation.h"
 #include "api_server/graph/run_observer.h"
 #include "api_server/graph/seed_source.h"
 #include "api_server/runners/runner_client.h"
@@ -33,32 +34,10 @@
 
 namespace chorus {
 
-// What a run is asked for.
-struct RunRequest {
-  std::string text;
-  v1::GenerationParams params;  // In range. They displace the graph's; an unset seed is drawn.
-  bool partial = false;         // A text that fails leaves the others as they are.
-  bool truncate = true;         // False: INVALID_ARGUMENT for a text that the classifier would cut.
-};
-
-// A text of a run's reply.
-struct GraphResult {
-  absl::Status status;      // Why there is none; the rest then means nothing. OK but for `partial`.
-  std::string generated;    // Prompt and continuation.
-  size_t prompt_bytes = 0;  // Of them the prompt's.
-  google::protobuf::RepeatedPtrField<v1::TokenLogprob> logprobs;
-  v1::GenerationEnd end;
-  std::string runner;  // The generator's.
-  uint64_t seed = 0;
-  runner::v1::ClassifyResponse classification;  // Its one result; none without a classifier.
-  absl::Time ended_at;                          // When its last token came;
-  absl::Duration classify_time;                 // so long after that it was scored.
-};
-
 // Which of a run's texts.
 struct TextId {
-  std::optional<int> index;  // In the reply; none for a text that only others continue.
-  std::string branch;        // The generator's node.
+  std::optional<int> index;  // In the reply; none for a text that only others take.
+  std::string branch;        // The node that writes it.
 };
 
 // Hears of a run while it goes on. Calls about one text come one at a time, in order, as many
@@ -67,8 +46,8 @@ struct TextId {
 class GraphListener {
  public:
   virtual ~GraphListener() = default;
-  // What follows the request's text, piece by piece. Of a generator that continues another's text
-  // the first piece is what that text has, of no tokens; none where it has nothing.
+  // What follows the request's text, piece by piece. Of a node that continues another's text the
+  // first piece is what that text has, of no tokens; none where it has nothing.
   virtual void OnText(const TextId& id, v1::TextDelta delta) = 0;
   // `text` is whole, but for its score.
   virtual void OnGenerated(const TextId& id, const GraphResult& text) = 0;
@@ -84,8 +63,7 @@ struct GraphStatus {
     NodeStats::Snapshot stats;
   };
   std::shared_ptr<const Graph> graph;
-  std::vector<Node> generators;  // As Graph::generators().
-  Node classifier;
+  std::vector<Node> nodes;  // As Graph::nodes().
 };
 
 class Executor {

@@ -9,7 +9,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/generation_params.h"
 
 namespace chorus {
 namespace {
@@ -27,15 +26,18 @@ std::string Quoted(std::string_view text) {
   return absl::StrCat("\"", absl::string_view(text.data(), text.size()), "\"");
 }
 
-// Checks a spec, rule by rule, and gathers what is wrong.
+bool Writes(const NodeSpec& node) { return node.operation->result() == Operation::Result::kText; }
+
+// Checks a graph's nodes, rule by rule, and gathers what is wrong.
 class Checker {
  public:
-  Checker(const GraphSpec& spec, const absl::flat_hash_set<std::string>& runners)
-      : spec_(spec), runners_(runners) {}
+  Checker(const config::v1::Graph& config, const std::vector<NodeSpec>& specs,
+          const absl::flat_hash_set<std::string>& runners)
+      : config_(config), specs_(specs), runners_(runners) {}
 
   absl::Status Check() {
     CheckNames();
-    for (const GraphSpec::Node& node : spec_.nodes) CheckNode(node);
+    for (const NodeSpec& node : specs_) CheckNode(node);
     CheckOutput();
     // Paths are followed only where every name means something.
     if (errors_.empty()) CheckCycles();
@@ -47,24 +49,24 @@ class Checker {
  private:
   template <typename... Parts>
   void Error(const Parts&... parts) {
-    errors_.push_back(absl::StrCat("graph ", Quoted(spec_.name), ": ", parts...));
+    errors_.push_back(absl::StrCat("graph ", Quoted(config_.name()), ": ", parts...));
   }
   template <typename... Parts>
-  void NodeError(const GraphSpec::Node& node, const Parts&... parts) {
+  void NodeError(const NodeSpec& node, const Parts&... parts) {
     Error("node ", Quoted(node.name), ": ", parts...);
   }
 
-  const GraphSpec::Node* Find(const std::string& name) const {
+  const NodeSpec* Find(const std::string& name) const {
     const auto found = nodes_.find(name);
     return found == nodes_.end() ? nullptr : found->second;
   }
 
   void CheckNames() {
-    if (!IsName(spec_.name)) {
-      Error("name must match [a-z0-9_-]{1,64}: ", Quoted(spec_.name));
+    if (!IsName(config_.name())) {
+      Error("name must match [a-z0-9_-]{1,64}: ", Quoted(config_.name()));
     }
-    if (spec_.nodes.empty()) Error("nodes must not be empty");
-    for (const GraphSpec::Node& node : spec_.nodes) {
+    if (specs_.empty()) Error("nodes must not be empty");
+    for (const NodeSpec& node : specs_) {
       if (!IsName(node.name)) {
         NodeError(node, "name must match [a-z0-9_-]{1,64}: ", Quoted(node.name));
       }
@@ -74,145 +76,146 @@ class Checker {
     }
   }
 
-  void CheckNode(const GraphSpec::Node& node) {
-    if (const auto* generate = std::get_if<GraphSpec::Generate>(&node.kind)) {
-      CheckRunner(node, generate->runner);
-      if (!generate->input.empty()) CheckInput(node, "input", generate->input);
-      for (const FieldProblem& problem : CheckRanges(generate->defaults)) {
-        NodeError(node, problem.field, " ", problem.problem);
-      }
-    } else if (const auto* classify = std::get_if<GraphSpec::Classify>(&node.kind)) {
-      CheckRunner(node, classify->runner);
-      CheckInputs(node, classify->inputs);
-    } else {
-      NodeError(node, "kind must be set: write `generate:` or `classify:`");
+  void CheckNode(const NodeSpec& node) {
+    if (node.operation == nullptr) {
+      return NodeError(node, "kind must be set: write `", absl::StrJoin(NodeKinds(), ":` or `"),
+                       ":`");
     }
+    CheckRunner(node);
+    CheckInputs(node);
+    for (const std::string& problem : node.operation->Problems()) NodeError(node, problem);
   }
 
-  void CheckRunner(const GraphSpec::Node& node, const std::string& runner) {
-    if (runners_.contains(runner)) return;
+  void CheckRunner(const NodeSpec& node) {
+    if (runners_.contains(node.runner)) return;
     std::vector<std::string> known(runners_.begin(), runners_.end());
     std::sort(known.begin(), known.end());
     NodeError(node, "runner must be one of ", known.empty() ? "none" : absl::StrJoin(known, ", "),
-              ": ", Quoted(runner));
+              ": ", Quoted(node.runner));
   }
 
-  void CheckInput(const GraphSpec::Node& node, const char* field, const std::string& input) {
-    const GraphSpec::Node* found = Find(input);
-    if (found == nullptr) {
-      NodeError(node, field, " must be a node of the graph: ", Quoted(input));
-    } else if (std::holds_alternative<GraphSpec::Classify>(found->kind)) {
-      NodeError(node, field, " must be a generate node, not a classify node: ", Quoted(input));
+  void CheckInputs(const NodeSpec& node) {
+    if (node.inputs.empty() && !Writes(node)) {
+      NodeError(node, node.input_field, " must name at least one generate node");
     }
-  }
-
-  void CheckInputs(const GraphSpec::Node& node, const std::vector<std::string>& inputs) {
-    if (inputs.empty()) NodeError(node, "inputs must name at least one generate node");
     absl::flat_hash_set<std::string> seen;
-    for (const std::string& input : inputs) {
-      CheckInput(node, "inputs", input);
+    for (const std::string& input : node.inputs) {
+      const NodeSpec* found = Find(input);
+      if (found == nullptr) {
+        NodeError(node, node.input_field, " must be a node of the graph: ", Quoted(input));
+      } else if (found->operation != nullptr && !Writes(*found)) {
+        NodeError(node, node.input_field, " must be a generate node, not a ", found->kind,
+                  " node: ", Quoted(input));
+      }
       if (!seen.insert(input).second) {
-        NodeError(node, "inputs must name a node once: ", Quoted(input));
+        NodeError(node, node.input_field, " must name a node once: ", Quoted(input));
       }
     }
   }
 
+  // The reply is what one classify node says of its inputs. With CheckUse, for nobody takes what it
+  // says, it is the only one.
   void CheckOutput() {
-    const GraphSpec::Node* output = Find(spec_.output);
+    const NodeSpec* output = Find(config_.output());
     if (output == nullptr) {
-      Error("output must be a node of the graph: ", Quoted(spec_.output));
-    } else if (std::holds_alternative<GraphSpec::Generate>(output->kind)) {
-      Error("output must be a classify node, not a generate node: ", Quoted(spec_.output));
+      Error("output must be a node of the graph: ", Quoted(config_.output()));
+    } else if (output->operation != nullptr && Writes(*output)) {
+      Error("output must be a classify node, not a ", output->kind,
+            " node: ", Quoted(config_.output()));
     }
   }
 
-  // The name of the node whose text is this one's prompt; empty at the request's text.
-  static const std::string& InputOf(const GraphSpec::Node& node) {
-    return std::get<GraphSpec::Generate>(node.kind).input;
+  // Extends `path` from its end along inputs until it is back at its beginning; false if it never
+  // is.
+  bool LeadsBack(std::vector<std::string>& path, absl::flat_hash_set<std::string>& seen) const {
+    const std::vector<std::string>& inputs = Find(path.back())->inputs;
+    for (const std::string& input : inputs) {
+      path.push_back(input);
+      if (input == path.front()) return true;
+      if (seen.insert(input).second && LeadsBack(path, seen)) return true;
+      path.pop_back();
+    }
+    return false;
   }
 
+  // A node that only leads into a cycle is not on it; the cycle's own nodes report it, once.
   void CheckCycles() {
     absl::flat_hash_set<std::string> reported;
-    for (const GraphSpec::Node& node : spec_.nodes) {
-      if (!std::holds_alternative<GraphSpec::Generate>(node.kind)) continue;
+    for (const NodeSpec& node : specs_) {
       std::vector<std::string> path = {node.name};
-      while (!InputOf(*Find(path.back())).empty()) {
-        path.push_back(InputOf(*Find(path.back())));
-        if (path.back() == node.name || path.size() > spec_.nodes.size()) break;
-      }
-      // A node that only leads into a cycle is not on it; the cycle's own nodes report it, once.
-      if (path.size() == 1 || path.back() != node.name || reported.contains(node.name)) continue;
+      absl::flat_hash_set<std::string> seen;
+      if (reported.contains(node.name) || !LeadsBack(path, seen)) continue;
       reported.insert(path.begin(), path.end());
-      NodeError(node, "input must not lead back to the node: ", absl::StrJoin(path, " <- "));
+      NodeError(node, node.input_field,
+                " must not lead back to the node: ", absl::StrJoin(path, " <- "));
     }
   }
 
   // Every text must count: a node whose work nobody reads is a mistake in the file.
   void CheckUse() {
-    absl::flat_hash_set<std::string> used = {spec_.output};
-    for (std::string name : std::get<GraphSpec::Classify>(Find(spec_.output)->kind).inputs) {
-      while (!name.empty() && used.insert(name).second) name = InputOf(*Find(name));
+    absl::flat_hash_set<std::string> used = {config_.output()};
+    for (std::vector<std::string> open = {config_.output()}; !open.empty();) {
+      const NodeSpec& node = *Find(open.back());
+      open.pop_back();
+      for (const std::string& input : node.inputs) {
+        if (used.insert(input).second) open.push_back(input);
+      }
     }
-    for (const GraphSpec::Node& node : spec_.nodes) {
+    for (const NodeSpec& node : specs_) {
       if (!used.contains(node.name)) {
-        NodeError(node, "is not used: nothing leads from it to output ", Quoted(spec_.output));
+        NodeError(node, "is not used: nothing leads from it to output ", Quoted(config_.output()));
       }
     }
   }
 
-  const GraphSpec& spec_;
+  const config::v1::Graph& config_;
+  const std::vector<NodeSpec>& specs_;
   const absl::flat_hash_set<std::string>& runners_;
-  absl::flat_hash_map<std::string, const GraphSpec::Node*> nodes_;
+  absl::flat_hash_map<std::string, const NodeSpec*> nodes_;
   std::vector<std::string> errors_;
 };
 
 }  // namespace
 
-bool operator==(const Graph::Generator& a, const Graph::Generator& b) {
-  return a.name == b.name && a.runner == b.runner && a.input == b.input &&
-         a.defaults.SerializeAsString() == b.defaults.SerializeAsString();
-}
-
 absl::StatusOr<std::shared_ptr<const Graph>> Graph::Create(
-    const GraphSpec& spec, const absl::flat_hash_set<std::string>& runners) {
-  if (absl::Status status = Checker(spec, runners).Check(); !status.ok()) return status;
-
-  absl::flat_hash_map<std::string, int> index;
-  for (const GraphSpec::Node& node : spec.nodes) {
-    if (std::holds_alternative<GraphSpec::Generate>(node.kind)) {
-      index.emplace(node.name, static_cast<int>(index.size()));
-    }
-  }
-  std::shared_ptr<Graph> graph(new Graph);
-  graph->name_ = spec.name;
-  for (const GraphSpec::Node& node : spec.nodes) {
-    if (const auto* generate = std::get_if<GraphSpec::Generate>(&node.kind)) {
-      Generator generator{.name = node.name, .runner = generate->runner};
-      if (!generate->input.empty()) generator.input = index.at(generate->input);
-      generator.defaults = generate->defaults;
-      graph->generators_.push_back(std::move(generator));
-    } else {
-      const auto& classify = std::get<GraphSpec::Classify>(node.kind);
-      graph->classifier_ = {.name = node.name, .runner = classify.runner};
-      for (const std::string& input : classify.inputs) {
-        graph->classifier_.inputs.push_back(index.at(input));
-      }
-    }
-  }
-  graph->outputs_ = graph->classifier_.inputs;
-  return graph;
+    const config::v1::Graph& config, const absl::flat_hash_set<std::string>& runners) {
+  std::vector<NodeSpec> specs;
+  for (const config::v1::Node& node : config.nodes()) specs.push_back(ReadNode(node));
+  if (absl::Status status = Checker(config, specs, runners).Check(); !status.ok()) return status;
+  std::stable_partition(specs.begin(), specs.end(), Writes);
+  return std::shared_ptr<const Graph>(new Graph(config.SerializeAsString(), config.name(), specs));
 }
 
 std::shared_ptr<const Graph> Graph::OfModel(const std::string& runner) {
-  std::shared_ptr<Graph> graph(new Graph);
-  graph->name_ = runner;
-  graph->generators_.push_back({.name = runner, .runner = runner});
-  graph->outputs_ = {0};
-  return graph;
+  config::v1::Node node;
+  node.set_name(runner);
+  node.mutable_generate()->set_runner(runner);
+  return std::shared_ptr<const Graph>(new Graph("", runner, {ReadNode(node)}));
 }
 
-std::optional<int> Graph::output_of(int generator) const {
-  const auto found = std::find(outputs_.begin(), outputs_.end(), generator);
+Graph::Graph(std::string config, std::string name, const std::vector<NodeSpec>& specs)
+    : config_(std::move(config)), name_(std::move(name)) {
+  absl::flat_hash_map<std::string, int> index;
+  for (const NodeSpec& spec : specs) index.emplace(spec.name, static_cast<int>(index.size()));
+  for (const NodeSpec& spec : specs) {
+    const int number = static_cast<int>(nodes_.size());
+    Node node = {
+        .name = spec.name, .kind = spec.kind, .runner = spec.runner, .operation = spec.operation};
+    for (const std::string& input : spec.inputs) node.inputs.push_back(index.at(input));
+    if (node.writes()) {
+      steps_.push_back({.node = number, .inputs = node.inputs, .text = number});
+    } else {
+      for (const int input : node.inputs) {
+        steps_.push_back({.node = number, .inputs = {input}, .text = input});
+      }
+    }
+    nodes_.push_back(std::move(node));
+  }
+  outputs_ = output().writes() ? std::vector<int>{0} : output().inputs;
+}
+
+std::optional<int> Graph::output_of(int node) const {
+  const auto found = std::find(outputs_.begin(), outputs_.end(), node);
   if (found == outputs_.end()) return std::nullopt;
   return static_cast<int>(found - outputs_.begin());
 }

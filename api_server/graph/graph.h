@@ -1,95 +1,75 @@
 #pragma once
 
-// One inference graph: generators that continue a text, and the classifier that scores what they
-// wrote.
-//
-// `GraphSpec` is what a person writes, as yet unchecked (GraphFromConfig makes one of the YAML's
-// proto). `Graph` is the checked product, with indices where the spec has names.
+// One inference graph: nodes that write texts, and one that scores them.
 //
 // Thread safety: a Graph is immutable; share it as shared_ptr<const Graph>.
 
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
-#include "proto/chorus/v1/generation.pb.h"
+#include "api_server/graph/operation.h"
+#include "proto/chorus/config/v1/graph.pb.h"
 
 namespace chorus {
 
-// As chorus.config.v1.Graph, which says what each field means.
-struct GraphSpec {
-  struct Generate {
-    std::string runner;
-    std::string input;
-    v1::GenerationParams defaults;
-  };
-  struct Classify {
-    std::string runner;
-    std::vector<std::string> inputs;
-  };
-  struct Node {
-    std::string name;
-    std::variant<std::monostate, Generate, Classify> kind;
-  };
-  std::string name;
-  std::vector<Node> nodes;
-  std::string output;
-};
-
-// Invariants: (1) `input` and `inputs` are indices into generators(). (2) Following `input` from
-// any generator ends at the request's text. (3) Every generator's text reaches the classifier,
-// itself or through other generators. (4) There is at least one row. Of a single model's graph only
-// the first two hold.
+// Invariants: (1) Following inputs from any node ends at the request's text. (2) Of each node
+// something reaches the output. (3) Only the output scores. Of a single model's graph only the
+// first two hold: its one node is the output.
 class Graph {
  public:
-  struct Generator {
+  struct Node {
     std::string name;
+    std::string kind;  // "generate"
     std::string runner;
-    std::optional<int> input;  // The generator whose text is the prompt; none: the request's text.
-    v1::GenerationParams defaults;
+    std::vector<int>
+        inputs;  // The nodes whose texts it takes, no duplicates; none: the request's text.
+    std::shared_ptr<const Operation> operation;
 
-    friend bool operator==(const Generator& a, const Generator& b);
+    bool writes() const { return operation->result() == Operation::Result::kText; }
   };
-  struct Classifier {
-    std::string name;
-    std::string runner;
-    std::vector<int> inputs;  // Row i scores the text of generators()[inputs[i]]; no duplicates.
 
-    friend bool operator==(const Classifier&, const Classifier&) = default;
+  // One call of a node in a run: of all its inputs or, where it scores, of one.
+  struct Step {
+    int node;
+    std::vector<int> inputs;  // The nodes whose texts must be whole before.
+    int text;                 // The node whose text it writes or scores.
   };
 
   // INVALID_ARGUMENT tells all that is wrong, a line each, as
   // `graph "g": node "n": temperature must be greater than 0: -1`. `runners` are the names a node
   // may use.
   static absl::StatusOr<std::shared_ptr<const Graph>> Create(
-      const GraphSpec& spec, const absl::flat_hash_set<std::string>& runners);
+      const config::v1::Graph& config, const absl::flat_hash_set<std::string>& runners);
 
-  // One generator and no classifier, which runs a model by itself.
+  // One generate node, which runs a model by itself.
   static std::shared_ptr<const Graph> OfModel(const std::string& runner);
 
   const std::string& name() const { return name_; }
-  const std::vector<Generator>& generators() const { return generators_; }  // In declared order.
-  // Its rows are the graph's reply.
-  const Classifier& classifier() const { return classifier_; }
-  bool has_classifier() const { return !classifier_.inputs.empty(); }
-  // The generators whose texts make the reply, in its order: those of the rows, if there are any.
+  bool is_of_model() const { return output().writes(); }
+  // In declared order, but the output last.
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const Node& output() const { return nodes_.back(); }
+  // In the order of the nodes, and of the output's inputs.
+  const std::vector<Step>& steps() const { return steps_; }
+  // The nodes whose texts make the reply, in its order: those that the output scores, or itself.
   const std::vector<int>& outputs() const { return outputs_; }
-  // The place of a generator's text among them.
-  std::optional<int> output_of(int generator) const;
+  // The place of a node's text among them.
+  std::optional<int> output_of(int node) const;
 
   // Whether they do the same under the same names.
-  friend bool operator==(const Graph&, const Graph&) = default;
+  friend bool operator==(const Graph& a, const Graph& b) { return a.config_ == b.config_; }
 
  private:
-  Graph() = default;
+  Graph(std::string config, std::string name, const std::vector<NodeSpec>& nodes);
 
-  std::string name_;
-  std::vector<Generator> generators_;
-  Classifier classifier_;
+  const std::string config_;  // Serialised.
+  const std::string name_;
+  std::vector<Node> nodes_;
+  std::vector<Step> steps_;
   std::vector<int> outputs_;
 };
 

@@ -38,163 +38,140 @@ absl::Status CheckNotEnded(const CallContext& context, absl::Time now) {
 
 GraphRun::GraphRun(Options options)
     : options_(std::move(options)),
-      texts_(options_.graph->generators().size() * options_.num_sequences),
-      progress_(texts_.size()),
-      stats_(options_.stats.get(), texts_.size()),
-      plans_(options_.num_sequences, Plan(*options_.graph)) {}
+      texts_(options_.graph->nodes().size() * options_.num_sequences),
+      plans_(options_.num_sequences, Plan(*options_.graph)) {
+  for (const Graph::Step& step : options_.graph->steps()) {
+    for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
+      calls_.push_back({.step = &step, .sequence = sequence});
+    }
+  }
+}
 
 void GraphRun::Start() {
   caller_stop_.emplace(options_.context.stop, RequestStop{stop_});
-  std::vector<Task> tasks;
+  std::vector<Call*> calls;
   for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
-    for (const Plan::Step step : plans_[sequence].Start()) tasks.push_back({step, sequence});
+    for (const int step : plans_[sequence].Start()) calls.push_back(&call_of(step, sequence));
   }
   // Before the first call goes out: it may end on another thread while the second starts.
-  num_open_steps_ = static_cast<int>(tasks.size());
-  for (const Task task : tasks) Launch(task);
+  num_open_steps_ = static_cast<int>(calls.size());
+  for (Call* call : calls) Launch(*call);
 }
 
-void GraphRun::Launch(Task task) {
-  stats_.Begin(task.step, NumberOf(task), (*options_.clock)());
-  task.step.kind == Plan::Step::kGenerate ? Generate(task.step.index, task.sequence)
-                                          : Classify(task.step.index, task.sequence);
-}
-
-void GraphRun::Generate(int generator, int sequence) {
-  const Graph::Generator& node = options_.graph->generators()[generator];
-  GraphResult& text = text_of(generator, sequence);
-  text.runner = node.runner;
-  text.generated =
-      node.input.has_value() ? text_of(*node.input, sequence).generated : options_.request.text;
-  text.prompt_bytes = text.generated.size();
-  text.seed = options_.params[generator].seed();
-  Progress& progress = progress_[IndexOf(generator, sequence)];
-  progress.shares = DealTime();
-  runner::v1::GenerateRequest request;
-  request.set_text(text.generated);
-  *request.mutable_params() = options_.params[generator];
-  request.set_branch(static_cast<uint32_t>(generator));
-  request.set_sequence(static_cast<uint32_t>(sequence));
-  request.set_underway(node.input.has_value());
-  request.set_finish_within_seconds(absl::ToDoubleSeconds(progress.shares.text()));
+void GraphRun::Launch(Call& call) {
+  call.began_at = (*options_.clock)();
+  if (NodeStats* stats = stats_of(call.step->node)) call.counted = stats->Begin(call.began_at);
+  if (node_of(call).writes()) BeginText(call);
   RunnerClient::OnRestart on_restart;  // Not once somebody may have seen the text.
   if (options_.listener == nullptr || options_.listener->may_restart()) {
-    on_restart = [self = shared_from_this(), generator, sequence] {
-      self->OnRestart(generator, sequence);
-    };
+    on_restart = [self = shared_from_this(), &call] { self->OnRestart(call); };
   }
-  if (options_.listener != nullptr && text.generated.size() > options_.request.text.size()) {
-    v1::TextDelta before;
-    before.set_text(text.generated.substr(options_.request.text.size()));
-    options_.listener->OnText(IdOf(generator, sequence), std::move(before));
-  }
-  progress.began_at = (*options_.clock)();
-  options_.generators[generator]->Generate(
-      std::move(request), StepContext(),
-      [self = shared_from_this(), generator, sequence](v1::TextDelta delta) {
-        self->OnText(generator, sequence, std::move(delta));
-      },
-      std::move(on_restart),
-      [self = shared_from_this(), generator, sequence](absl::StatusOr<v1::GenerationEnd> end) {
-        const absl::Status status =
-            self->Explain(self->progress_[self->IndexOf(generator, sequence)].shares, end.status());
-        if (status.ok()) self->OnGenerated(generator, sequence, *std::move(end));
-        self->OnEnd({{Plan::Step::kGenerate, generator}, sequence}, status);
-      });
+  node_of(call).operation->Start({
+      .runner = *options_.runners[call.step->node],
+      .context = StepContext(),
+      .run = options_.request,
+      .text = text_of(call),
+      .branch = static_cast<uint32_t>(call.step->node),
+      .sequence = static_cast<uint32_t>(call.sequence),
+      .underway = !call.step->inputs.empty(),
+      .finish_within = call.shares.text(),
+      .on_text = [self = shared_from_this(),
+                  &call](v1::TextDelta delta) { self->OnText(call, std::move(delta)); },
+      .on_restart = std::move(on_restart),
+      .done = [self = shared_from_this(),
+               &call](const absl::Status& status) { self->OnDone(call, status); },
+  });
 }
 
-void GraphRun::OnRestart(int generator, int sequence) {
-  GraphResult& text = text_of(generator, sequence);
+void GraphRun::BeginText(Call& call) {
+  GraphResult& text = text_of(call);
+  const std::vector<int>& inputs = call.step->inputs;
+  const std::string& asked = options_.request.text;
+  text.runner = node_of(call).runner;
+  text.generated = inputs.empty() ? asked : text_of(inputs.front(), call.sequence).generated;
+  text.prompt_bytes = text.generated.size();
+  text.seed = options_.request.params.seed();
+  call.shares = DealTime();
+  if (options_.listener == nullptr || text.generated.size() <= asked.size()) return;
+  v1::TextDelta before;
+  before.set_text(text.generated.substr(asked.size()));
+  options_.listener->OnText(IdOf(call), std::move(before));
+}
+
+void GraphRun::OnRestart(Call& call) {
+  GraphResult& text = text_of(call);
   text.generated.resize(text.prompt_bytes);
   text.logprobs.Clear();
-  progress_[IndexOf(generator, sequence)].last_text_at = absl::InfinitePast();
+  call.last_text_at = absl::InfinitePast();
 }
 
-void GraphRun::OnText(int generator, int sequence, v1::TextDelta delta) {
-  const Task task = {{Plan::Step::kGenerate, generator}, sequence};
-  GraphResult& text = text_of(generator, sequence);
-  stats_.OnToken(task.step, NumberOf(task));
+void GraphRun::OnText(Call& call, v1::TextDelta delta) {
+  GraphResult& text = text_of(call);
+  if (NodeStats* stats = stats_of(call.step->node)) stats->OnFirstToken(call.counted);
   if (options_.observer != nullptr) {
-    Progress& progress = progress_[IndexOf(generator, sequence)];
     const absl::Time now = (*options_.clock)();
-    if (progress.last_text_at == absl::InfinitePast()) {
-      options_.observer->OnFirstToken(text.runner, now - progress.began_at);
+    if (call.last_text_at == absl::InfinitePast()) {
+      options_.observer->OnFirstToken(text.runner, now - call.began_at);
     } else if (delta.num_tokens() > 0) {
-      options_.observer->OnNextTokens(text.runner, now - progress.last_text_at,
+      options_.observer->OnNextTokens(text.runner, now - call.last_text_at,
                                       static_cast<int>(delta.num_tokens()));
     }
-    progress.last_text_at = now;
+    call.last_text_at = now;
   }
   text.generated += delta.text();
   text.logprobs.MergeFrom(delta.logprobs());
-  if (options_.listener != nullptr) {
-    options_.listener->OnText(IdOf(generator, sequence), std::move(delta));
-  }
+  if (options_.listener != nullptr) options_.listener->OnText(IdOf(call), std::move(delta));
 }
 
-void GraphRun::OnGenerated(int generator, int sequence, v1::GenerationEnd end) {
-  GraphResult& text = text_of(generator, sequence);
-  text.end = std::move(end);
+void GraphRun::OnDone(Call& call, const absl::Status& status) {
+  const bool writes = node_of(call).writes();
+  if (status.ok()) writes ? OnGenerated(call) : OnScored(call);
+  OnEnd(call, writes ? Explain(call.shares, status) : status);
+}
+
+void GraphRun::OnGenerated(Call& call) {
+  GraphResult& text = text_of(call);
   text.ended_at = (*options_.clock)();
   if (options_.observer != nullptr) {
-    options_.observer->OnGenerated(
-        options_.graph->name(), options_.graph->generators()[generator].name, text.end,
-        text.ended_at - progress_[IndexOf(generator, sequence)].began_at);
+    options_.observer->OnGenerated(options_.graph->name(), node_of(call).name, text.end,
+                                   text.ended_at - call.began_at);
   }
-  if (options_.listener != nullptr) {
-    options_.listener->OnGenerated(IdOf(generator, sequence), text);
-  }
+  if (options_.listener != nullptr) options_.listener->OnGenerated(IdOf(call), text);
 }
 
-void GraphRun::Classify(int row, int sequence) {
-  const int generator = options_.graph->classifier().inputs[row];
-  runner::v1::ClassifyRequest request;
-  request.add_texts(text_of(generator, sequence).generated);
-  request.set_refuse_truncation(!options_.request.truncate);
-  request.set_split_special_tokens(options_.request.params.split_special_tokens());
-  request.set_underway(true);
-  options_.classifier->Classify(
-      std::move(request), StepContext(),
-      [self = shared_from_this(), row, generator,
-       sequence](absl::StatusOr<runner::v1::ClassifyResponse> classification) {
-        absl::Status status = classification.status();
-        if (status.ok() && classification->results_size() != 1) {
-          status = absl::InternalError(
-              absl::StrCat("one text was sent, ", classification->results_size(), " came back"));
-        }
-        if (status.ok()) self->OnScored(generator, sequence, *std::move(classification));
-        self->OnEnd({{Plan::Step::kClassify, row}, sequence}, status);
-      });
-}
-
-void GraphRun::OnScored(int generator, int sequence, runner::v1::ClassifyResponse classification) {
-  GraphResult& text = text_of(generator, sequence);
-  text.classification = std::move(classification);
+void GraphRun::OnScored(Call& call) {
+  GraphResult& text = text_of(call);
   text.classify_time = (*options_.clock)() - text.ended_at;
   if (options_.observer != nullptr) {
-    options_.observer->OnScored(options_.graph->name(), options_.graph->classifier().name,
-                                text.classify_time);
+    options_.observer->OnScored(options_.graph->name(), node_of(call).name, text.classify_time);
   }
-  if (options_.listener != nullptr) options_.listener->OnScored(IdOf(generator, sequence), text);
+  if (options_.listener != nullptr) options_.listener->OnScored(IdOf(call), text);
 }
 
-void GraphRun::OnEnd(Task task, const absl::Status& status) {
-  stats_.End(task.step, NumberOf(task), EndOf(status), (*options_.clock)());
-  std::vector<Plan::Step> next;
+void GraphRun::OnEnd(Call& call, const absl::Status& status) {
+  if (NodeStats* stats = stats_of(call.step->node)) {
+    stats->End(call.counted, EndOf(status), (*options_.clock)());
+  }
+  std::vector<Call*> next;
   bool failed = false;
   bool finished = false;
   {
     std::lock_guard lock(mutex_);
     --num_open_steps_;
     if (error_.ok() || options_.request.partial) {
-      absl::Status error = Annotate(task.step, status);
-      if (error.ok()) next = plans_[task.sequence].Complete(task.step);
+      absl::Status error = Annotate(call, status);
+      if (error.ok()) {
+        const auto step = static_cast<int>(call.step - options_.graph->steps().data());
+        for (const int ready : plans_[call.sequence].Complete(step)) {
+          next.push_back(&call_of(ready, call.sequence));
+        }
+      }
       if (!next.empty()) {
-        error = Annotate(next.front(), CheckNotEnded(options_.context, (*options_.clock)()));
+        error = Annotate(*next.front(), CheckNotEnded(options_.context, (*options_.clock)()));
       }
       if (!error.ok()) {
         next.clear();
-        text_of(GeneratorOf(task.step), task.sequence).status = error;
+        text_of(call).status = error;
         if (error_.ok()) error_ = std::move(error);
         failed = !options_.request.partial;
       }
@@ -203,7 +180,7 @@ void GraphRun::OnEnd(Task task, const absl::Status& status) {
     finished = num_open_steps_ == 0;
   }
   if (failed) stop_.request_stop();
-  for (const Plan::Step ready : next) Launch({ready, task.sequence});
+  for (Call* ready : next) Launch(*ready);
   if (finished) Finish();
 }
 
@@ -214,9 +191,9 @@ void GraphRun::Finish() {
   std::vector<std::pair<GraphResult*, absl::Status>> texts;
   bool any = false;  // That could be had.
   if (error_.ok() || options_.request.partial) {
-    for (const int generator : options_.graph->outputs()) {
+    for (const int node : options_.graph->outputs()) {
       for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
-        texts.emplace_back(&text_of(generator, sequence), StatusOf(generator, sequence));
+        texts.emplace_back(&text_of(node, sequence), StatusOf(node, sequence));
         any |= texts.back().second.ok();
       }
     }
@@ -235,16 +212,20 @@ void GraphRun::Finish() {
   options_.ticket.reset();
 }
 
-absl::Status GraphRun::StatusOf(int generator, int sequence) {
-  if (error_.ok() || text_of(generator, sequence).classification.results_size() > 0) {
+absl::Status GraphRun::StatusOf(int node, int sequence) {
+  if (error_.ok() || text_of(node, sequence).classification.results_size() > 0) {
     return absl::OkStatus();
   }
-  // Its own failure, or that of a text it would have continued.
-  std::optional<int> at = generator;
-  while (at.has_value() && text_of(*at, sequence).status.ok()) {
-    at = options_.graph->generators()[*at].input;
+  absl::Status failure = FailureOf(node, sequence);
+  return failure.ok() ? error_ : failure;
+}
+
+absl::Status GraphRun::FailureOf(int node, int sequence) {
+  absl::Status failure = text_of(node, sequence).status;
+  for (const int input : options_.graph->nodes()[node].inputs) {
+    if (failure.ok()) failure = FailureOf(input, sequence);
   }
-  return at.has_value() ? text_of(*at, sequence).status : error_;
+  return failure;
 }
 
 absl::Duration GraphRun::TimeShares::text() const {
@@ -260,7 +241,7 @@ GraphRun::TimeShares GraphRun::DealTime() const {
   TimeShares shares = {.left = left, .way = std::min(way, std::max(left, absl::ZeroDuration()))};
   if (options_.stats != nullptr) {
     const absl::Duration most = std::max((left - shares.way) / 2, absl::ZeroDuration());
-    shares.score = std::min(options_.stats->classifier().Take(now).likely, most);
+    shares.score = std::min(options_.stats->back().Take(now).likely, most);
   }
   return shares;
 }
@@ -298,10 +279,10 @@ CallEnd GraphRun::EndOf(const absl::Status& status) const {
   }
 }
 
-TextId GraphRun::IdOf(int generator, int sequence) const {
-  TextId id = {.branch = options_.graph->generators()[generator].name};
-  if (const std::optional<int> output = options_.graph->output_of(generator)) {
-    id.index = *output * options_.num_sequences + sequence;
+TextId GraphRun::IdOf(const Call& call) const {
+  TextId id = {.branch = options_.graph->nodes()[call.step->text].name};
+  if (const std::optional<int> output = options_.graph->output_of(call.step->text)) {
+    id.index = *output * options_.num_sequences + call.sequence;
   }
   return id;
 }
@@ -313,19 +294,15 @@ CallContext GraphRun::StepContext() const {
           .traceparent = options_.context.traceparent};
 }
 
-absl::Status GraphRun::Annotate(Plan::Step step, const absl::Status& status) const {
+absl::Status GraphRun::Annotate(const Call& call, const absl::Status& status) const {
   if (status.ok()) return status;
-  const bool generate = step.kind == Plan::Step::kGenerate;
-  const std::string& node =
-      generate ? options_.graph->generators()[step.index].name : options_.graph->classifier().name;
-  const std::string& runner = generate ? options_.graph->generators()[step.index].runner
-                                       : options_.graph->classifier().runner;
-  const std::string place = options_.graph->has_classifier()
-                                ? absl::StrCat(node, " (", runner, ")")
-                                : runner;  // A single model has no nodes to speak of.
+  const Graph::Node& node = node_of(call);
+  const std::string place = options_.graph->is_of_model()
+                                ? node.runner  // A single model has no nodes to speak of.
+                                : absl::StrCat(node.name, " (", node.runner, ")");
   absl::Status annotated(status.code(), absl::StrCat(place, ": ", status.message()));
-  annotated.SetPayload(kNodeUrl, absl::Cord(node));
-  annotated.SetPayload(kStageUrl, absl::Cord(generate ? "generate" : "classify"));
+  annotated.SetPayload(kNodeUrl, absl::Cord(node.name));
+  annotated.SetPayload(kStageUrl, absl::Cord(node.kind));
   return annotated;
 }
 

@@ -3,7 +3,7 @@
 // One run of a graph, from its first call to its one completion. Made by the Executor.
 //
 // With num_sequences n the whole graph runs n times over the one text, side by side: sequence i of
-// a generator continues sequence i of its input. The runners compute their common prompt once.
+// a node takes sequence i of its inputs. The runners compute their common prompt once.
 //
 // The run keeps itself alive through the callbacks it has given to the runner clients, and ends
 // when the last of them has come back: after a failure too it waits for the calls it has cancelled.
@@ -21,7 +21,7 @@
 #include "absl/time/time.h"
 #include "api_server/graph/executor.h"
 #include "api_server/graph/graph.h"
-#include "api_server/graph/graph_stats.h"
+#include "api_server/graph/node_stats.h"
 #include "api_server/graph/plan.h"
 #include "api_server/graph/run_observer.h"
 #include "api_server/runners/runner_client.h"
@@ -33,10 +33,8 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
  public:
   struct Options {
     std::shared_ptr<const Graph> graph;
-    std::vector<RunnerClient*> generators;  // One for each of the graph's; they outlive the run.
-    RunnerClient* classifier = nullptr;     // Likewise; null if the graph has none.
-    RunRequest request;
-    std::vector<v1::GenerationParams> params;  // One for each generator.
+    std::vector<RunnerClient*> runners;  // One for each of the graph's nodes; they outlive the run.
+    RunRequest request;                  // Has a seed.
     int num_sequences = 1;
     CallContext context;
     const Executor::Clock* clock;             // Outlives the run.
@@ -52,51 +50,54 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   void Start();
 
  private:
-  struct Task {
-    Plan::Step step;
-    int sequence;
-  };
   // How what is left of the call's time is dealt out. Without a deadline it is infinite.
   struct TimeShares {
     absl::Duration left = absl::InfiniteDuration();
     absl::Duration way;    // The reply's.
-    absl::Duration score;  // The classifier's.
+    absl::Duration score;  // The output node's.
     // The text's. Zero: as long as it likes.
     absl::Duration text() const;
   };
-  // Where the call of a generator is.
-  struct Progress {
+  // A step of one sequence, and where its call is.
+  struct Call {
+    const Graph::Step* step;
+    int sequence;
     absl::Time began_at;
     absl::Time last_text_at = absl::InfinitePast();  // When its latest text came.
-    TimeShares shares;                               // Of the call's time, as it began.
+    TimeShares shares;                               // Of the run's time, as it began.
+    NodeStats::Call counted;
   };
 
-  void Launch(Task task);
-  void Generate(int generator, int sequence);
-  void Classify(int row, int sequence);
-  void OnText(int generator, int sequence, v1::TextDelta delta);
-  void OnRestart(int generator, int sequence);
-  void OnGenerated(int generator, int sequence, v1::GenerationEnd end);
-  void OnScored(int generator, int sequence, runner::v1::ClassifyResponse classification);
-  // Takes note that a step has ended, and does what follows from it.
-  void OnEnd(Task task, const absl::Status& status);
+  void Launch(Call& call);
+  // What a text is before anything is written.
+  void BeginText(Call& call);
+  void OnText(Call& call, v1::TextDelta delta);
+  void OnRestart(Call& call);
+  void OnDone(Call& call, const absl::Status& status);
+  void OnGenerated(Call& call);
+  void OnScored(Call& call);
+  // Takes note that a call has ended, and does what follows from it.
+  void OnEnd(Call& call, const absl::Status& status);
   void Finish();
   // Why a text of the reply could not be had; OK if it could.
-  absl::Status StatusOf(int generator, int sequence);
+  absl::Status StatusOf(int node, int sequence);
+  // A node's own failure, or that of a text it would have taken; OK if there is none.
+  absl::Status FailureOf(int node, int sequence);
 
-  // The generator whose text a step works on.
-  int GeneratorOf(Plan::Step step) const {
-    return step.kind == Plan::Step::kGenerate ? step.index
-                                              : options_.graph->classifier().inputs[step.index];
+  Call& call_of(int step, int sequence) { return calls_[step * options_.num_sequences + sequence]; }
+  GraphResult& text_of(int node, int sequence) {
+    return texts_[node * options_.num_sequences + sequence];
   }
-  int IndexOf(int generator, int sequence) const {
-    return generator * options_.num_sequences + sequence;
+  // What a call writes or scores.
+  GraphResult& text_of(const Call& call) { return text_of(call.step->text, call.sequence); }
+  const Graph::Node& node_of(const Call& call) const {
+    return options_.graph->nodes()[call.step->node];
   }
-  // The text that a generator, or a row, works on.
-  GraphResult& text_of(int generator, int sequence) { return texts_[IndexOf(generator, sequence)]; }
-  // Among the calls of its kind.
-  int NumberOf(Task task) const { return task.step.index * options_.num_sequences + task.sequence; }
-  TextId IdOf(int generator, int sequence) const;
+  // None where nobody counts.
+  NodeStats* stats_of(int node) const {
+    return options_.stats == nullptr ? nullptr : &(*options_.stats)[node];
+  }
+  TextId IdOf(const Call& call) const;
   // So that a text which begins now is scored and sent before the deadline.
   TimeShares DealTime() const;
   // `status` of a text that had too little time, with how it was dealt out.
@@ -104,16 +105,15 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   // For the statistics.
   CallEnd EndOf(const absl::Status& status) const;
   CallContext StepContext() const;
-  // `status` with the node and runner of `step` in front.
-  absl::Status Annotate(Plan::Step step, const absl::Status& status) const;
+  // `status` with the node and runner of `call` in front.
+  absl::Status Annotate(const Call& call, const absl::Status& status) const;
 
   Options options_;
-  // By generator and sequence. Each is written by the callbacks of its own calls alone, one at a
-  // time, and read by the steps that follow them; so no lock.
+  // By node and sequence; those of a node that scores are empty. Each is written by the callbacks
+  // of its own calls alone, one at a time, and read by the steps that follow them; so no lock.
   std::vector<GraphResult> texts_;
-  std::vector<Progress> progress_;  // Likewise.
-  std::stop_source stop_;           // Ends every step.
-  RunStats stats_;
+  std::vector<Call> calls_;  // By step and sequence. Likewise.
+  std::stop_source stop_;    // Ends every step.
 
   std::mutex mutex_;
   std::vector<Plan> plans_;  // By sequence. Guarded by mutex_, as the following.
@@ -131,7 +131,7 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
 // Of the node that an error is of, for those who read it by machine; its words say the same.
 struct FailedNode {
   std::string name;   // In the graph.
-  std::string stage;  // "generate" or "classify"
+  std::string stage;  // Its kind: "generate".
 };
 // Unset where the error is of no node.
 std::optional<FailedNode> FailedNodeOf(const absl::Status& status);

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "api_server/graph/windowed_quantiles.h"
@@ -73,5 +74,7 @@ class NodeStats {
   absl::Duration peak_;  // Of the calls that ended well, as it was at peak_at_.
   absl::Time peak_at_ = absl::InfinitePast();
 };
+
+using GraphStats = std::vector<NodeStats>;  // One for each of Graph::nodes().
 
 }  // namespace chorus

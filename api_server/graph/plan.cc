@@ -1,32 +1,30 @@
 #include "api_server/graph/plan.h"
 
+#include <algorithm>
+
 namespace chorus {
 
-Plan::Plan(const Graph& graph)
-    : graph_(graph), num_open_rows_(static_cast<int>(graph.classifier().inputs.size())) {}
-
-std::vector<Plan::Step> Plan::Start() const {
-  std::vector<Step> steps;
-  for (int i = 0; i < static_cast<int>(graph_.generators().size()); ++i) {
-    if (!graph_.generators()[i].input.has_value()) steps.push_back({Step::kGenerate, i});
-  }
-  return steps;
+Plan::Plan(const Graph& graph) : steps_(graph.steps()), num_open_(steps_.size()) {
+  for (const Graph::Step& step : steps_) num_unmet_.push_back(step.inputs.size());
 }
 
-std::vector<Plan::Step> Plan::Complete(Step step) {
-  if (step.kind == Step::kClassify) {
-    --num_open_rows_;
-    return {};
+std::vector<int> Plan::Start() const {
+  std::vector<int> ready;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (num_unmet_[i] == 0) ready.push_back(static_cast<int>(i));
   }
-  std::vector<Step> steps;
-  for (int i = 0; i < static_cast<int>(graph_.generators().size()); ++i) {
-    if (graph_.generators()[i].input == step.index) steps.push_back({Step::kGenerate, i});
+  return ready;
+}
+
+std::vector<int> Plan::Complete(int step) {
+  --num_open_;
+  std::vector<int> ready;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const std::vector<int>& inputs = steps_[i].inputs;
+    if (std::find(inputs.begin(), inputs.end(), steps_[step].node) == inputs.end()) continue;
+    if (--num_unmet_[i] == 0) ready.push_back(static_cast<int>(i));
   }
-  const std::vector<int>& rows = graph_.classifier().inputs;
-  for (int row = 0; row < static_cast<int>(rows.size()); ++row) {
-    if (rows[row] == step.index) steps.push_back({Step::kClassify, row});
-  }
-  return steps;
+  return ready;
 }
 
 }  // namespace chorus

@@ -1,10 +1,10 @@
 #pragma once
 
-// Bookkeeping of one run of a graph: what may start now, what has ended. It starts nothing itself.
+// Bookkeeping of one run of a graph: which of its steps may start now, which have ended. It starts
+// nothing itself.
 //
 // Thread safety: none; the run that owns it holds its lock. The graph must outlive the plan.
-// Invariants: (1) each step is handed out exactly once, after the step it waits for has completed.
-// (2) Done() once every row is classified; since every text reaches a row, nothing is then left.
+// Invariant: each step is handed out exactly once, after those it waits for have completed.
 
 #include <vector>
 
@@ -14,32 +14,24 @@ namespace chorus {
 
 class Plan {
  public:
-  // One call to a runner.
-  struct Step {
-    enum Kind { kGenerate, kClassify };
-    Kind kind;
-    int index;  // Of the generator, or of the classifier's row.
-
-    friend bool operator==(const Step&, const Step&) = default;
-  };
-
   explicit Plan(const Graph& graph);
 
-  // The steps that need the request's text only. Called once, first.
-  std::vector<Step> Start() const;
+  // Steps, here and below, are indices into Graph::steps(). Those that need the request's text
+  // only. Called once, first.
+  std::vector<int> Start() const;
 
-  // The steps that `step`, handed out before, makes possible: of a text, the row that scores it and
-  // the generators that continue it; of a row, none.
+  // The steps that `step`, handed out before, makes possible.
   //
-  // Example: a; b of a; rows {b, a}. Start() = {generate a}, Complete(generate a) = {generate b,
-  // classify row 1}, Complete(generate b) = {classify row 0}.
-  std::vector<Step> Complete(Step step);
+  // Example: a; b of a; s scores {b, a}. The steps are a, b, s of b, s of a. Start() = {a},
+  // Complete(a) = {b, s of a}, Complete(b) = {s of b}.
+  std::vector<int> Complete(int step);
 
-  bool Done() const { return num_open_rows_ == 0; }
+  bool Done() const { return num_open_ == 0; }
 
  private:
-  const Graph& graph_;
-  int num_open_rows_;
+  const std::vector<Graph::Step>& steps_;
+  std::vector<size_t> num_unmet_;  // Of each step's inputs, those that are not whole yet.
+  size_t num_open_;
 };
 
 }  // namespace chorus

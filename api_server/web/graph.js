@@ -31,6 +31,12 @@ function seconds(value) {
   return `${(value * 1000).toFixed(value < 0.01 ? 1 : 0)} ms`;
 }
 
+// "generates", of NODE_KIND_GENERATE.
+function verb(kind) {
+  const word = (kind ?? "").replace("NODE_KIND_", "").toLowerCase();
+  return word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`;
+}
+
 class NodeCard {
   constructor(node) {
     this.values = {};
@@ -45,7 +51,7 @@ class NodeCard {
     this.element = make(
       "article", "card node",
       make("header", "", make("h2", "", node.name),
-           make("span", "state", node.kind === "NODE_KIND_CLASSIFY" ? "classifies" : "generates")),
+           make("span", "state", verb(node.kind))),
       make("p", "runner", this.health, node.runner), list);
     this.element.setAttribute("aria-label", node.name);
   }
@@ -98,7 +104,7 @@ class GraphView {
         this.links.push({ from: this.cards.get(name).element, to: element, level, skips: level - depth.get(name) > 1, busy: element });
       }
       if (inputs.length === 0) this.links.push({ from: request, to: element, level, busy: element });
-      if (node.kind === "NODE_KIND_CLASSIFY") this.links.push({ from: element, to: reply, level: level + 1, busy: element });
+      if (node === graph.nodes.at(-1)) this.links.push({ from: element, to: reply, level: level + 1, busy: element });
     }
     for (const link of this.links) {
       link.path = document.createElementNS(SVG, "path");

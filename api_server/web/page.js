@@ -121,9 +121,8 @@ let graphs = [];  // When they were last asked for.
 let graphName = new URLSearchParams(location.search).get("graph") ?? DEFAULT_GRAPH;
 let running = null;  // The AbortController of the call in progress.
 
-// The texts of the graph's reply, by the nodes that write them.
-const branches = () =>
-  graphs.find(({ name }) => name === graphName)?.nodes?.find((node) => node.kind === "NODE_KIND_CLASSIFY")?.inputs ?? [];
+// The texts of the graph's reply, by the nodes that write them. Its last node is its output.
+const branches = () => graphs.find(({ name }) => name === graphName)?.nodes?.at(-1)?.inputs ?? [];
 
 // They may change while the page is open. Where they cannot be had, columns come with their first
 // events.

@@ -353,17 +353,16 @@ TEST(MakeConfig, TakesTheTutorialsGraph) {
   ASSERT_TRUE(config.ok()) << config.status();
   const Graph& graph = *config->graphs[0];
   EXPECT_EQ(graph.name(), "inference_graph");
-  ASSERT_EQ(graph.generators().size(), 3u);
-  EXPECT_EQ(graph.generators()[0].runner, "gpt2-generation");
-  EXPECT_EQ(graph.generators()[1].runner, "distilgpt2-generation");
-  EXPECT_EQ(graph.generators()[2].runner, "gpt2-medium-generation");
-  for (const Graph::Generator& generator : graph.generators()) {
-    EXPECT_EQ(generator.defaults.max_length(), 128u);
-    EXPECT_TRUE(generator.defaults.do_sample());
-    EXPECT_EQ(generator.defaults.top_k(), 50u);
+  std::vector<std::string> runners;
+  for (const Graph::Node& node : graph.nodes()) runners.push_back(node.runner);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(file.nodes(i).generate().max_length(), 128u);
+    EXPECT_TRUE(file.nodes(i).generate().do_sample());
+    EXPECT_EQ(file.nodes(i).generate().top_k(), 50u);
   }
-  EXPECT_EQ(graph.classifier().runner, "bert-base-uncased-classification");
-  EXPECT_THAT(graph.classifier().inputs, ElementsAre(0, 1, 2));
+  EXPECT_THAT(runners, ElementsAre("gpt2-generation", "distilgpt2-generation",
+                                   "gpt2-medium-generation", "bert-base-uncased-classification"));
+  EXPECT_THAT(graph.output().inputs, ElementsAre(0, 1, 2));
 }
 
 }  // namespace

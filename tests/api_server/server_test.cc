@@ -77,15 +77,19 @@ class ServerTest : public testing::Test {
   // Scores the texts of `inputs`, of its generators a (on runner one) and b (on two).
   static std::shared_ptr<const Graph> MakeGraph(const std::string& name,
                                                 const std::vector<std::string>& inputs) {
-    GraphSpec spec = {
-        .name = name,
-        .nodes = {{.name = "s", .kind = GraphSpec::Classify{.runner = "bert", .inputs = inputs}}},
-        .output = "s"};
+    config::v1::Graph config;
+    config.set_name(name);
+    config.set_output("s");
+    config::v1::Node& scores = *config.add_nodes();
+    scores.set_name("s");
+    scores.mutable_classify()->set_runner("bert");
     for (const std::string& input : inputs) {
-      spec.nodes.push_back(
-          {.name = input, .kind = GraphSpec::Generate{.runner = input == "a" ? "one" : "two"}});
+      scores.mutable_classify()->add_inputs(input);
+      config::v1::Node& node = *config.add_nodes();
+      node.set_name(input);
+      node.mutable_generate()->set_runner(input == "a" ? "one" : "two");
     }
-    auto graph = Graph::Create(spec, {"one", "two", "bert"});
+    auto graph = Graph::Create(config, {"one", "two", "bert"});
     EXPECT_TRUE(graph.ok()) << graph.status();
     return *std::move(graph);
   }

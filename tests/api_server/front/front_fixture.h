@@ -11,6 +11,7 @@
 #include "api_server/front/inference_handler.h"
 #include "api_server/front/request_metrics.h"
 #include "api_server/graph/executor.h"
+#include "tests/base/parse_proto.h"
 #include "tests/fakes/puppet_runner_client.h"
 
 namespace chorus {
@@ -21,14 +22,25 @@ class FrontFixture : public testing::Test {
   static constexpr size_t kMaxInProgress = 4;
 
   static Executor::Graphs TutorialGraph() {
-    const GraphSpec spec = {
-        .name = "inference_graph",
-        .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "gpt2"}},
-                  {.name = "b", .kind = GraphSpec::Generate{.runner = "distilgpt2"}},
-                  {.name = "score",
-                   .kind = GraphSpec::Classify{.runner = "bert", .inputs = {"a", "b"}}}},
-        .output = "score"};
-    auto graph = Graph::Create(spec, {"gpt2", "distilgpt2", "bert"});
+    auto graph = Graph::Create(ParseProto<config::v1::Graph>(R"pb(
+                                 name: "inference_graph"
+                                 nodes {
+                                   name: "a"
+                                   generate { runner: "gpt2" }
+                                 }
+                                 nodes {
+                                   name: "b"
+                                   generate { runner: "distilgpt2" }
+                                 }
+                                 nodes {
+                                   name: "score"
+                                   classify {
+                                     runner: "bert"
+                                     inputs: [ "a", "b" ]
+                                   }
+                                 }
+                                 output: "score")pb"),
+                               {"gpt2", "distilgpt2", "bert"});
     EXPECT_TRUE(graph.ok()) << graph.status();
     return {*std::move(graph)};
   }

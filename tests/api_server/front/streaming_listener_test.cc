@@ -35,16 +35,21 @@ struct Shape {
 };
 
 std::shared_ptr<const Graph> MakeGraph(const Shape& shape) {
-  GraphSpec spec = {.name = "g", .output = "score"};
-  GraphSpec::Classify classify = {.runner = "scorer"};
+  config::v1::Graph config;
+  config.set_name("g");
+  config.set_output("score");
   for (size_t i = 0; i < shape.inputs.size(); ++i) {
-    GraphSpec::Generate generate = {.runner = "writer"};
-    if (shape.inputs[i] >= 0) generate.input = absl::StrCat("n", shape.inputs[i]);
-    spec.nodes.push_back({.name = absl::StrCat("n", i), .kind = generate});
+    config::v1::Node& node = *config.add_nodes();
+    node.set_name(absl::StrCat("n", i));
+    node.mutable_generate()->set_runner("writer");
+    if (shape.inputs[i] >= 0)
+      node.mutable_generate()->set_input(absl::StrCat("n", shape.inputs[i]));
   }
-  for (const int node : shape.scored) classify.inputs.push_back(absl::StrCat("n", node));
-  spec.nodes.push_back({.name = "score", .kind = classify});
-  auto graph = Graph::Create(spec, {"writer", "scorer"});
+  config::v1::Node& score = *config.add_nodes();
+  score.set_name("score");
+  score.mutable_classify()->set_runner("scorer");
+  for (const int node : shape.scored) score.mutable_classify()->add_inputs(absl::StrCat("n", node));
+  auto graph = Graph::Create(config, {"writer", "scorer"});
   EXPECT_TRUE(graph.ok()) << graph.status();
   return *std::move(graph);
 }

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/graph/executor.h"
+#include "tests/base/parse_proto.h"
 
 namespace chorus {
 namespace {
@@ -125,16 +126,33 @@ struct Counts {
 
 // `num_runs` runs of a diamond-shaped graph from two threads; `cancel` leaves some of them mid-way.
 void Stress(int num_runs, int fail_every, bool cancel, Counts& counts) {
-  const GraphSpec spec = {
-      .name = "g",
-      .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "r"}},
-                {.name = "b", .kind = GraphSpec::Generate{.runner = "r", .input = "a"}},
-                {.name = "c", .kind = GraphSpec::Generate{.runner = "r", .input = "a"}},
-                {.name = "d", .kind = GraphSpec::Generate{.runner = "r"}},
-                {.name = "s",
-                 .kind = GraphSpec::Classify{.runner = "r", .inputs = {"d", "c", "b", "a"}}}},
-      .output = "s"};
-  auto graph = Graph::Create(spec, {"r"});
+  auto graph = Graph::Create(ParseProto<config::v1::Graph>(R"pb(
+                               name: "g"
+                               nodes {
+                                 name: "a"
+                                 generate { runner: "r" }
+                               }
+                               nodes {
+                                 name: "b"
+                                 generate { runner: "r" input: "a" }
+                               }
+                               nodes {
+                                 name: "c"
+                                 generate { runner: "r" input: "a" }
+                               }
+                               nodes {
+                                 name: "d"
+                                 generate { runner: "r" }
+                               }
+                               nodes {
+                                 name: "s"
+                                 classify {
+                                   runner: "r"
+                                   inputs: [ "d", "c", "b", "a" ]
+                                 }
+                               }
+                               output: "s")pb"),
+                             {"r"});
   ASSERT_TRUE(graph.ok()) << graph.status();
   Pool pool(4);
   Executor executor({*graph}, {{"r", std::make_shared<PoolRunnerClient>(pool, fail_every)}});
@@ -195,16 +213,16 @@ TEST(ExecutorStress, CancelledRunsCompleteOnceToo) {
 
 // Each run is of one graph or of the other, whole.
 TEST(ExecutorStress, RunsGoOnWhileTheirGraphIsReplaced) {
-  const auto make = [](std::vector<std::string> inputs) {
-    const GraphSpec spec = {
-        .name = "g",
-        .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "r"}},
-                  {.name = "b", .kind = GraphSpec::Generate{.runner = "r", .input = "a"}},
-                  {.name = "s", .kind = GraphSpec::Classify{.runner = "r", .inputs = inputs}}},
-        .output = "s"};
-    return Graph::Create(spec, {"r"}).value();
+  const auto make = [](const std::string& inputs) {
+    return Graph::Create(ParseProto<config::v1::Graph>(
+                             absl::StrCat("name: 'g' nodes { name: 'a' generate { runner: 'r' } } "
+                                          "nodes { name: 'b' generate { runner: 'r' input: 'a' } } "
+                                          "nodes { name: 's' classify { runner: 'r' inputs: [",
+                                          inputs, "] } } output: 's'")),
+                         {"r"})
+        .value();
   };
-  const std::shared_ptr<const Graph> graphs[] = {make({"a", "b"}), make({"b"})};
+  const std::shared_ptr<const Graph> graphs[] = {make("'a', 'b'"), make("'b'")};
   constexpr int kNumRuns = 600;
   Pool pool(4);
   Executor executor({graphs[0]}, {{"r", std::make_shared<PoolRunnerClient>(pool, 0)}});
@@ -231,12 +249,18 @@ TEST(ExecutorStress, RunsGoOnWhileTheirGraphIsReplaced) {
 
 // Destroying the executor waits for what is in progress.
 TEST(ExecutorStress, DestructorWaitsForRuns) {
-  const GraphSpec spec = {
-      .name = "g",
-      .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "r"}},
-                {.name = "s", .kind = GraphSpec::Classify{.runner = "r", .inputs = {"a"}}}},
-      .output = "s"};
-  auto graph = Graph::Create(spec, {"r"});
+  auto graph = Graph::Create(ParseProto<config::v1::Graph>(R"pb(
+                               name: "g"
+                               nodes {
+                                 name: "a"
+                                 generate { runner: "r" }
+                               }
+                               nodes {
+                                 name: "s"
+                                 classify { runner: "r" inputs: "a" }
+                               }
+                               output: "s")pb"),
+                             {"r"});
   ASSERT_TRUE(graph.ok()) << graph.status();
   Pool pool(2);
   std::atomic<int> num_done = 0;

@@ -76,42 +76,56 @@ absl::Status Plain(const absl::Status& status) { return {status.code(), status.m
 class ExecutorTest : public testing::Test {
  protected:
   ExecutorTest() {
-    const GraphSpec tutorial = {
-        .name = "tutorial",
-        .nodes = {{.name = "a", .kind = GraphSpec::Generate{.runner = "ra"}},
-                  {.name = "b", .kind = GraphSpec::Generate{.runner = "rb"}},
-                  {.name = "score",
-                   .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"b", "a"}}}},
-        .output = "score"};
-    const GraphSpec chain = {
-        .name = "chain",
-        .nodes = {{.name = "first",
-                   .kind = GraphSpec::Generate{.runner = "ra",
-                                               .defaults = Params("max_new_tokens: 5 top_k: 3")}},
-                  {.name = "second", .kind = GraphSpec::Generate{.runner = "rb", .input = "first"}},
-                  {.name = "score",
-                   .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"second"}}}},
-        .output = "score"};
-    tutorial_ = Make(tutorial);
-    chain_ = Make(chain);
+    tutorial_ = Make(R"pb(
+      name: "tutorial"
+      nodes {
+        name: "a"
+        generate { runner: "ra" }
+      }
+      nodes {
+        name: "b"
+        generate { runner: "rb" }
+      }
+      nodes {
+        name: "score"
+        classify {
+          runner: "rs"
+          inputs: [ "b", "a" ]
+        }
+      }
+      output: "score")pb");
+    chain_ = Make(R"pb(
+      name: "chain"
+      nodes {
+        name: "first"
+        generate { runner: "ra" max_new_tokens: 5 top_k: 3 }
+      }
+      nodes {
+        name: "second"
+        generate { runner: "rb" input: "first" }
+      }
+      nodes {
+        name: "score"
+        classify { runner: "rs" inputs: "second" }
+      }
+      output: "score")pb");
     executor_.emplace(Executor::Graphs{tutorial_, chain_},
                       Executor::Runners{{"ra", ra_}, {"rb", rb_}, {"rs", rs_}},
                       [this] { return now_; });
   }
 
-  static std::shared_ptr<const Graph> Make(const GraphSpec& spec) {
-    auto graph = Graph::Create(spec, {"ra", "rb", "rs"});
+  static std::shared_ptr<const Graph> Make(const std::string& config) {
+    auto graph = Graph::Create(ParseProto<config::v1::Graph>(config), {"ra", "rb", "rs"});
     EXPECT_TRUE(graph.ok()) << graph.status();
     return *std::move(graph);
   }
 
   // "tutorial" with only one of its generators, whose defaults are `defaults`.
-  static std::shared_ptr<const Graph> ShorterTutorial(const v1::GenerationParams& defaults) {
-    return Make(
-        {.name = "tutorial",
-         .nodes = {{.name = "b", .kind = GraphSpec::Generate{.runner = "rb", .defaults = defaults}},
-                   {.name = "score", .kind = GraphSpec::Classify{.runner = "rs", .inputs = {"b"}}}},
-         .output = "score"});
+  static std::shared_ptr<const Graph> ShorterTutorial(const std::string& defaults) {
+    return Make(absl::StrCat("name: 'tutorial' nodes { name: 'b' generate { runner: 'rb' ",
+                             defaults,
+                             " } } nodes { name: 'score' classify { runner: 'rs' inputs: 'b' } } "
+                             "output: 'score'"));
   }
 
   std::vector<std::string> GraphNames() const {
@@ -166,29 +180,29 @@ TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
   EXPECT_EQ(executor_->DescribeGraph("none").status().code(), absl::StatusCode::kNotFound);
   const auto describe = [&] { return executor_->DescribeGraph("tutorial").value(); };
   ra_->set_healthy(false);
-  EXPECT_EQ(describe().generators[0].runner.replicas.size(), 2u);
-  EXPECT_EQ(describe().generators[0].runner.num_healthy(), 0);
-  EXPECT_EQ(describe().generators[1].runner.num_healthy(), 1);
+  EXPECT_EQ(describe().nodes[0].runner.replicas.size(), 2u);
+  EXPECT_EQ(describe().nodes[0].runner.num_healthy(), 0);
+  EXPECT_EQ(describe().nodes[1].runner.num_healthy(), 1);
 
   ASSERT_TRUE(Run("tutorial").ok());
-  EXPECT_EQ(describe().generators[0].stats.in_flight, 1u);
-  EXPECT_EQ(describe().generators[0].stats.waiting, 1u);
-  EXPECT_EQ(describe().classifier.stats.in_flight, 0u);
-  EXPECT_EQ(executor_->DescribeGraph("chain")->generators[0].stats.in_flight, 0u);
+  EXPECT_EQ(describe().nodes[0].stats.in_flight, 1u);
+  EXPECT_EQ(describe().nodes[0].stats.waiting, 1u);
+  EXPECT_EQ(describe().nodes[2].stats.in_flight, 0u);
+  EXPECT_EQ(executor_->DescribeGraph("chain")->nodes[0].stats.in_flight, 0u);
   auto a = ra_->TakeGenerate();
   a.Write(" x");
-  EXPECT_EQ(describe().generators[0].stats.waiting, 0u);
+  EXPECT_EQ(describe().nodes[0].stats.waiting, 0u);
   now_ += absl::Seconds(2);
   a.Finish("y");
-  EXPECT_EQ(describe().generators[0].stats.in_flight, 0u);
-  EXPECT_EQ(describe().generators[0].stats.recent_calls, 1u);
-  EXPECT_NEAR(absl::ToDoubleSeconds(*describe().generators[0].stats.p50), 2, 0.1);
-  EXPECT_EQ(describe().classifier.stats.in_flight, 1u);
+  EXPECT_EQ(describe().nodes[0].stats.in_flight, 0u);
+  EXPECT_EQ(describe().nodes[0].stats.recent_calls, 1u);
+  EXPECT_NEAR(absl::ToDoubleSeconds(*describe().nodes[0].stats.p50), 2, 0.1);
+  EXPECT_EQ(describe().nodes[2].stats.in_flight, 1u);
   rs_->TakeClassify().Finish(1);
-  EXPECT_EQ(describe().classifier.stats.recent_calls, 1u);
+  EXPECT_EQ(describe().nodes[2].stats.recent_calls, 1u);
   rb_->TakeGenerate().Fail(absl::UnavailableError("gone"));
-  EXPECT_EQ(describe().generators[1].stats.recent_failures, 1u);
-  EXPECT_EQ(describe().generators[1].stats.in_flight, 0u);
+  EXPECT_EQ(describe().nodes[1].stats.recent_failures, 1u);
+  EXPECT_EQ(describe().nodes[1].stats.in_flight, 0u);
 }
 
 TEST_F(ExecutorTest, CallsGeneratorsConcurrentlyAndNeverRepliesInline) {
@@ -480,10 +494,10 @@ TEST_F(ExecutorTest, CountsWhatACallerDidApartFromFailures) {
     ra_->TakeGenerate().Fail(test.end);
     rb_->TakeGenerate().Fail(absl::CancelledError(""));  // Called off, or the caller has left.
     const GraphStatus status = executor_->DescribeGraph("tutorial").value();
-    EXPECT_EQ(status.generators[0].stats.recent_failures, test.failures);
-    EXPECT_EQ(status.generators[0].stats.recent_caller_errors, test.caller_errors);
-    EXPECT_EQ(status.generators[1].stats.recent_failures, 0u);
-    EXPECT_EQ(status.generators[1].stats.recent_caller_errors, test.caller_left ? 1u : 0u);
+    EXPECT_EQ(status.nodes[0].stats.recent_failures, test.failures);
+    EXPECT_EQ(status.nodes[0].stats.recent_caller_errors, test.caller_errors);
+    EXPECT_EQ(status.nodes[1].stats.recent_failures, 0u);
+    EXPECT_EQ(status.nodes[1].stats.recent_caller_errors, test.caller_left ? 1u : 0u);
   }
 }
 
@@ -517,7 +531,7 @@ TEST_F(ExecutorTest, ListsTheGraphsThereAre) {
 
 TEST_F(ExecutorTest, ARunEndsWithTheGraphItBeganWith) {
   ASSERT_TRUE(Run("tutorial").ok());
-  executor_->SetGraphs({ShorterTutorial({})});
+  executor_->SetGraphs({ShorterTutorial("")});
   Outcome<std::vector<GraphResult>> next;
   ASSERT_TRUE(executor_->RunGraph("tutorial", {.text = "I"}, {}, nullptr, next.Done()).ok());
   EXPECT_EQ(ra_->num_generate_calls(), 1u);
@@ -546,17 +560,17 @@ TEST_F(ExecutorTest, AGraphThatIsGoneIsNotFoundWhileItsRunsEnd) {
 }
 
 TEST_F(ExecutorTest, AGraphThatIsAsItWasKeepsItsStatistics) {
-  executor_->SetGraphs({ShorterTutorial(Params("top_k: 5")), chain_});
+  executor_->SetGraphs({ShorterTutorial("top_k: 5"), chain_});
   const auto num_calls = [&] {
-    return executor_->DescribeGraph("tutorial")->generators[0].stats.recent_calls;
+    return executor_->DescribeGraph("tutorial")->nodes[0].stats.recent_calls;
   };
   ASSERT_TRUE(Run("tutorial").ok());
   rb_->TakeGenerate().Finish("");
   rs_->TakeClassify().Finish(1);
   EXPECT_EQ(num_calls(), 1u);
-  executor_->SetGraphs({ShorterTutorial(Params("top_k: 5"))});
+  executor_->SetGraphs({ShorterTutorial("top_k: 5")});
   EXPECT_EQ(num_calls(), 1u);
-  executor_->SetGraphs({ShorterTutorial(Params("top_k: 6"))});
+  executor_->SetGraphs({ShorterTutorial("top_k: 6")});
   EXPECT_EQ(num_calls(), 0u);
 }
 
@@ -837,8 +851,8 @@ TEST_F(ExecutorTest, NamesModelsThatDoSomethingElseAndRunsNoGraphOnThem) {
   EXPECT_THAT(executor_->WrongModels({chain_}), SizeIs(2));
   EXPECT_EQ(Run("chain"), absl::UnavailableError(second));
   EXPECT_EQ(ra_->num_generate_calls(), 0u);
-  EXPECT_EQ(
-      executor_->DescribeGraph("chain")->generators[1].runner.num_healthy(ModelTask::kGenerate), 0);
+  EXPECT_EQ(executor_->DescribeGraph("chain")->nodes[1].runner.num_healthy(ModelTask::kGenerate),
+            0);
   // One model by itself is asked all the same, and says itself what it is.
   ASSERT_TRUE(executor_->Generate("rb", {.text = "I"}, {}, nullptr, outcome_.Done()).ok());
   rb_->TakeGenerate().Fail(absl::InvalidArgumentError("is a classifier"));

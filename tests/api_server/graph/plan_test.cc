@@ -10,31 +10,30 @@
 
 namespace chorus {
 
-std::ostream& operator<<(std::ostream& out, const Plan::Step& step) {
-  return out << (step.kind == Plan::Step::kGenerate ? "generate " : "classify ") << step.index;
-}
-
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-Plan::Step Generate(int index) { return {Plan::Step::kGenerate, index}; }
-Plan::Step Classify(int row) { return {Plan::Step::kClassify, row}; }
-
-// `generators` are (name, input) pairs.
+// `generators` are (name, input) pairs. Their steps come first, then those of the rows.
 std::shared_ptr<const Graph> MakeGraph(
     const std::vector<std::pair<std::string, std::string>>& generators,
-    std::vector<std::string> rows) {
-  GraphSpec spec{.name = "g", .output = "score"};
+    const std::vector<std::string>& rows) {
+  config::v1::Graph config;
+  config.set_name("g");
+  config.set_output("score");
   for (const auto& [name, input] : generators) {
-    spec.nodes.push_back(
-        {.name = name, .kind = GraphSpec::Generate{.runner = "r", .input = input}});
+    config::v1::Node& node = *config.add_nodes();
+    node.set_name(name);
+    node.mutable_generate()->set_runner("r");
+    node.mutable_generate()->set_input(input);
   }
-  spec.nodes.push_back(
-      {.name = "score", .kind = GraphSpec::Classify{.runner = "r", .inputs = std::move(rows)}});
-  auto graph = Graph::Create(spec, {"r"});
+  config::v1::Node& score = *config.add_nodes();
+  score.set_name("score");
+  score.mutable_classify()->set_runner("r");
+  for (const std::string& row : rows) score.mutable_classify()->add_inputs(row);
+  auto graph = Graph::Create(config, {"r"});
   EXPECT_TRUE(graph.ok()) << graph.status();
   return *std::move(graph);
 }
@@ -42,14 +41,14 @@ std::shared_ptr<const Graph> MakeGraph(
 TEST(Plan, ScoresEachTextAsItEnds) {
   const auto graph = MakeGraph({{"a", ""}, {"b", ""}, {"c", ""}}, {"c", "a", "b"});
   Plan plan(*graph);
-  EXPECT_THAT(plan.Start(), ElementsAre(Generate(0), Generate(1), Generate(2)));
-  EXPECT_THAT(plan.Complete(Generate(1)), ElementsAre(Classify(2)));
-  EXPECT_THAT(plan.Complete(Classify(2)), IsEmpty());
-  EXPECT_THAT(plan.Complete(Generate(2)), ElementsAre(Classify(0)));
-  EXPECT_THAT(plan.Complete(Generate(0)), ElementsAre(Classify(1)));
-  EXPECT_THAT(plan.Complete(Classify(0)), IsEmpty());
+  EXPECT_THAT(plan.Start(), ElementsAre(0, 1, 2));
+  EXPECT_THAT(plan.Complete(1), ElementsAre(5));
+  EXPECT_THAT(plan.Complete(5), IsEmpty());
+  EXPECT_THAT(plan.Complete(2), ElementsAre(3));
+  EXPECT_THAT(plan.Complete(0), ElementsAre(4));
+  EXPECT_THAT(plan.Complete(3), IsEmpty());
   EXPECT_FALSE(plan.Done());
-  EXPECT_THAT(plan.Complete(Classify(1)), IsEmpty());
+  EXPECT_THAT(plan.Complete(4), IsEmpty());
   EXPECT_TRUE(plan.Done());
 }
 
@@ -57,21 +56,20 @@ TEST(Plan, StartsAContinuationWhenItsPromptIsThere) {
   // Declared backwards: order in the file has no meaning for what depends on what.
   const auto graph = MakeGraph({{"c", "b"}, {"b", "a"}, {"a", ""}}, {"c"});
   Plan plan(*graph);
-  EXPECT_THAT(plan.Start(), ElementsAre(Generate(2)));
-  EXPECT_THAT(plan.Complete(Generate(2)), ElementsAre(Generate(1)));
-  EXPECT_THAT(plan.Complete(Generate(1)), ElementsAre(Generate(0)));
-  EXPECT_THAT(plan.Complete(Generate(0)), ElementsAre(Classify(0)));
+  EXPECT_THAT(plan.Start(), ElementsAre(2));
+  EXPECT_THAT(plan.Complete(2), ElementsAre(1));
+  EXPECT_THAT(plan.Complete(1), ElementsAre(0));
+  EXPECT_THAT(plan.Complete(0), ElementsAre(3));
   EXPECT_FALSE(plan.Done());
-  plan.Complete(Classify(0));
+  plan.Complete(3);
   EXPECT_TRUE(plan.Done());
 }
 
 TEST(Plan, GivesATextToEveryoneWhoWaitsForIt) {
   const auto graph = MakeGraph({{"a", ""}, {"b", "a"}, {"c", "a"}}, {"b", "a", "c"});
   Plan plan(*graph);
-  EXPECT_THAT(plan.Start(), ElementsAre(Generate(0)));
-  EXPECT_THAT(plan.Complete(Generate(0)),
-              UnorderedElementsAre(Generate(1), Generate(2), Classify(1)));
+  EXPECT_THAT(plan.Start(), ElementsAre(0));
+  EXPECT_THAT(plan.Complete(0), UnorderedElementsAre(1, 2, 4));
 }
 
 // Whatever the order of the answers, every step comes exactly once and the plan is done at the end.
@@ -83,15 +81,15 @@ TEST(Plan, HandsOutEveryStepOnceInEveryOrder) {
     const std::vector<size_t> prefix = choices.back();
     choices.pop_back();
     Plan plan(*graph);
-    std::vector<Plan::Step> open = plan.Start();
-    std::set<std::pair<int, int>> seen;
+    std::vector<int> open = plan.Start();
+    std::set<int> seen;
     size_t depth = 0;
     for (; !open.empty() && (depth < prefix.size()); ++depth) {
-      const Plan::Step step = open[prefix[depth]];
+      const int step = open[prefix[depth]];
       open.erase(open.begin() + static_cast<std::ptrdiff_t>(prefix[depth]));
       EXPECT_FALSE(plan.Done());
-      EXPECT_TRUE(seen.insert({step.kind, step.index}).second) << step;
-      for (const Plan::Step next : plan.Complete(step)) open.push_back(next);
+      EXPECT_TRUE(seen.insert(step).second) << step;
+      for (const int next : plan.Complete(step)) open.push_back(next);
     }
     if (open.empty()) {
       ++num_orders;

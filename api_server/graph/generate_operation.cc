@@ -1,0 +1,67 @@
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api_server/graph/operation.h"
+#include "base/generation_params.h"
+
+namespace chorus {
+namespace {
+
+// Continues a text.
+class GenerateOperation final : public Operation {
+ public:
+  explicit GenerateOperation(const config::v1::GenerateNode& config)
+      : defaults_(ParamsOf(config)) {}
+
+  Result result() const override { return Result::kText; }
+  ModelTask task() const override { return ModelTask::kGenerate; }
+
+  std::vector<std::string> Problems() const override {
+    std::vector<std::string> problems;
+    for (const FieldProblem& problem : CheckRanges(defaults_)) {
+      problems.push_back(absl::StrCat(problem.field, " ", problem.problem));
+    }
+    return problems;
+  }
+
+  absl::Status CheckRun(const RunRequest& run, const std::string& node) const override {
+    const uint32_t num_sequences = run.params.num_return_sequences();
+    if (num_sequences <= 1) return absl::OkStatus();
+    v1::GenerationParams params = DefaultParams();
+    Override(defaults_, params);
+    Override(run.params, params);
+    if (!IsGreedy(params)) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "num_return_sequences must be 1 where do_sample is false or temperature 0, as of ", node,
+        ": all texts would be the same: ", num_sequences));
+  }
+
+  void Start(OperationCall call) const override {
+    runner::v1::GenerateRequest request;
+    request.set_text(call.text.generated);
+    *request.mutable_params() = defaults_;
+    Override(call.run.params, *request.mutable_params());
+    request.set_branch(call.branch);
+    request.set_sequence(call.sequence);
+    request.set_underway(call.underway);
+    request.set_finish_within_seconds(absl::ToDoubleSeconds(call.finish_within));
+    call.runner.Generate(std::move(request), std::move(call.context), std::move(call.on_text),
+                         std::move(call.on_restart),
+                         [&text = call.text, done = std::move(call.done)](
+                             absl::StatusOr<v1::GenerationEnd> end) mutable {
+                           if (end.ok()) text.end = *std::move(end);
+                           std::move(done)(end.status());
+                         });
+  }
+
+ private:
+  const v1::GenerationParams defaults_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> MakeGenerateOperation(const config::v1::Node& node) {
+  return std::make_unique<GenerateOperation>(node.generate());
+}
+
+}  // namespace chorus
