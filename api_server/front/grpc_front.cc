@@ -65,6 +65,7 @@ absl::StatusOr<std::unique_ptr<Message>> Parse(const Message& prototype, grpc::B
 }
 
 absl::Status Serialize(const Message& message, grpc::ByteBuffer& bytes) {
+  bytes.Clear();  // gRPC writes into an empty one only.
   bool own = false;
   return FromGrpcStatus(grpc::SerializationTraits<Message>::Serialize(message, &bytes, &own));
 }

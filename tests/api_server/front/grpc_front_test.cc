@@ -301,6 +301,24 @@ TEST_F(GrpcFrontTest, StreamsEventsAsTheyCome) {
   EXPECT_TRUE(reader->Finish().ok());
 }
 
+TEST_F(GrpcFrontTest, StreamsEventsOfAnySizeOneAfterAnother) {
+  grpc::ClientContext context;
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  const auto reader = stub_->StreamGenerate(&context, request);
+  auto running = AwaitGenerate();
+  v1::StreamEvent event;
+  for (const size_t size : {1, 100, 100'000, 100, 1, 10}) {
+    running.Write(std::string(size, 'x'), 1);
+    ASSERT_TRUE(reader->Read(&event));
+    EXPECT_EQ(event.token().text(), std::string(size, 'x'));
+  }
+  running.Finish("");
+  while (reader->Read(&event)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
 TEST_F(GrpcFrontTest, AStreamThatFailsHasTheStatus) {
   grpc::ClientContext context;
   v1::GenerateRequest request;
