@@ -17,10 +17,13 @@
 #include <variant>
 #include <vector>
 
+#include "base/generation_params.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
+#include "runner_server/kernels/thread_pool.h"
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
+#include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/sampler.h"
 
 namespace chorus {
@@ -92,9 +95,12 @@ class Report {
 };
 
 // One text after another takes a slot; returns when each has kNewTokens.
-void Decode(LanguageModel& model, int batch, const Flags& flags, std::vector<Sampler>& samplers) {
+void Decode(LanguageModel& model, int batch, const Flags& flags, ThreadPool& pool,
+            std::vector<Sampler>& samplers) {
   std::vector<Ids> texts;
   for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(flags.prompt, i, model.vocab_size()));
+  v1::GenerationParams params = DefaultParams();
+  params.set_do_sample(flags.sample);
   int held = 0;
   for (int step = 0; step < kNewTokens; ++step) {
     std::vector<LanguageModel::Row> rows;
@@ -107,22 +113,22 @@ void Decode(LanguageModel& model, int batch, const Flags& flags, std::vector<Sam
     held = static_cast<int>(texts[0].size());
     const std::span<const float> logits = model.Forward(rows);
     const size_t vocab_size = model.vocab_size();
-    model.pool().Run(batch, [&](int thread, int begin, int end) {
+    pool.Run(batch, [&](int thread, int begin, int end) {
       for (int i = begin; i < end; ++i) {
-        const SamplingParams params = {.do_sample = flags.sample,
-                                       .branch = static_cast<uint32_t>(i)};
-        texts[i].push_back(
-            samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size), texts[i], params));
+        const double random = UniformAt(0, static_cast<uint32_t>(i), 0, texts[i].size());
+        texts[i].push_back(samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
+                                                   texts[i], params, random));
       }
     });
   }
 }
 
 void MeasureGenerator(const Flags& flags, LanguageModel& model, const Report& report) {
-  std::vector<Sampler> samplers(model.pool().num_threads());
+  ThreadPool pool(flags.threads);  // As an engine's.
+  std::vector<Sampler> samplers(flags.threads);
   for (const int batch : flags.batches) {
     const double seconds =
-        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags, samplers); });
+        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags, pool, samplers); });
     report.Print("decode", flags.prompt, batch, seconds, "tok_s", batch * kNewTokens);
   }
   for (const int length : flags.prefills) {

@@ -9,8 +9,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/generation_stepper.h"
 #include "runner_server/model/dtype.h"
-#include "runner_server/tokenizer/detokenizer.h"
+#include "runner_server/model/load_model.h"
 
 namespace chorus {
 namespace {
@@ -28,6 +30,35 @@ absl::Status CheckVocabularySize(const std::filesystem::path& directory, int num
       directory.native(), ": the vocabulary has ", num_tokens, " tokens, and vocab_size in ",
       "config.json is ", num_rows, ", which padding does not explain: the vocabulary has been cut ",
       "short, or is another model's; fetch its files again"));
+}
+
+// What runs a loaded model, whichever it is: an overload each.
+
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
+    std::unique_ptr<LanguageModel> model, const LoadedModel& loaded, const Tokenizer& tokenizer,
+    EngineObserver& observer, const ModelHost::Options& options, const Engine::Options& engine) {
+  ASSIGN_OR_RETURN(auto stepper, GenerationStepper::Create(
+                                     std::move(model), tokenizer, observer,
+                                     {.schedule = {.max_step_tokens = options.max_step_tokens,
+                                                   .target_step_time = options.target_step_time},
+                                      .kv_cache_bytes = options.kv_cache_bytes,
+                                      .num_threads = options.num_threads,
+                                      .bos_token_id = loaded.bos_token_id,
+                                      .eos_token_id = loaded.eos_token_id}));
+  return std::make_unique<GenerationEngine>(std::move(stepper), observer, engine);
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(std::unique_ptr<SequenceClassifier> model,
+                                                   const LoadedModel&, const Tokenizer& tokenizer,
+                                                   EngineObserver& observer,
+                                                   const ModelHost::Options& options,
+                                                   const Engine::Options& engine) {
+  ASSIGN_OR_RETURN(auto stepper, ClassificationStepper::Create(
+                                     std::move(model), tokenizer, observer,
+                                     {.batch = {.max_batch_tokens = options.max_step_tokens,
+                                                .max_batch_rows = options.max_sequences},
+                                      .max_text_tokens = tokenizer.model_max_length()}));
+  return std::make_unique<ClassificationEngine>(std::move(stepper), observer, engine);
 }
 
 }  // namespace
@@ -58,69 +89,25 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   if (options.core_lease.has_value()) {
     ASSIGN_OR_RETURN(host->core_lease_, CoreLease::Open(*options.core_lease));
   }
-  host->hosted_ = {.name = options.name,
-                   .version = options.version,
-                   .architecture = std::string(loaded.architecture->name),
-                   .dtype = std::string(DtypeName(options.precision)),
-                   .batch_invariant = std::visit(
-                       [](const auto& model) { return model->batch_invariant(); }, loaded.model)};
   ASSIGN_OR_RETURN(host->tokenizer_, loaded.architecture->load_tokenizer(options.directory));
   const int vocab_size =
       std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model);
   RETURN_IF_ERROR(
       CheckVocabularySize(options.directory, host->tokenizer_->vocab_size(), vocab_size));
-  const bool generates = std::holds_alternative<std::unique_ptr<LanguageModel>>(loaded.model);
-  RETURN_IF_ERROR(generates ? host->StartGenerator(std::move(loaded), options, observer)
-                            : host->StartClassifier(std::move(loaded), options, observer));
+  Engine::Options engine = {.queue = options.queue, .core_lease = host->core_lease_.get()};
+  engine.info.set_name(options.name);
+  engine.info.set_version(options.version);
+  engine.info.set_architecture(std::string(loaded.architecture->name));
+  engine.info.set_dtype(std::string(DtypeName(options.precision)));
+  ASSIGN_OR_RETURN(host->engine_, std::visit(
+                                      [&](auto& model) {
+                                        return MakeEngine(std::move(model), loaded,
+                                                          *host->tokenizer_, observer, options,
+                                                          engine);
+                                      },
+                                      loaded.model));
+  RETURN_IF_ERROR(host->engine_->WarmUp());
   return host;
-}
-
-absl::Status ModelHost::StartGenerator(LoadedModel loaded, const Options& options,
-                                       EngineObserver& observer) {
-  const TokenBytes* bytes = tokenizer_->bytes();
-  if (bytes == nullptr) {
-    return absl::InternalError("a model that generates needs a tokenizer of bytes");
-  }
-  ASSIGN_OR_RETURN(
-      generation_engine_,
-      GenerationEngine::Create(std::get<std::unique_ptr<LanguageModel>>(std::move(loaded.model)),
-                               *tokenizer_, *bytes, observer,
-                               {.schedule = {.max_step_tokens = options.max_step_tokens,
-                                             .target_step_time = options.target_step_time},
-                                .kv_cache_bytes = options.kv_cache_bytes,
-                                .queue = options.queue,
-                                .core_lease = core_lease_.get(),
-                                .bos_token_id = loaded.bos_token_id,
-                                .eos_token_id = loaded.eos_token_id}));
-  hosted_.engine = generation_engine_.get();
-  return generation_engine_->WarmUp();
-}
-
-absl::Status ModelHost::StartClassifier(LoadedModel loaded, const Options& options,
-                                        EngineObserver& observer) {
-  ASSIGN_OR_RETURN(classification_engine_,
-                   ClassificationEngine::Create(
-                       std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded.model)),
-                       *tokenizer_, observer,
-                       {.batch = {.max_batch_tokens = options.max_step_tokens,
-                                  .max_batch_rows = options.max_sequences},
-                        .queue = options.queue,
-                        .core_lease = core_lease_.get(),
-                        .max_text_tokens = tokenizer_->model_max_length()}));
-  hosted_.engine = classification_engine_.get();
-  return classification_engine_->WarmUp();
-}
-
-EngineLoad ModelHost::load() const {
-  return std::visit([](const auto* engine) { return engine->load(); }, hosted_.engine);
-}
-
-void ModelHost::Drain(absl::Time until) {
-  std::visit([&](auto* engine) { engine->Drain(until); }, hosted_.engine);
-}
-
-void ModelHost::Join() {
-  std::visit([](auto* engine) { engine->Join(); }, hosted_.engine);
 }
 
 }  // namespace chorus

@@ -2,7 +2,7 @@
 
 // A model from a Hugging Face directory, with its tokenizer and its engine, ready to serve.
 //
-// Thread safety: as the engine's; Drain and Join by one thread.
+// Thread safety: as the engine's.
 
 #include <cstdint>
 #include <filesystem>
@@ -13,15 +13,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "runner_server/engine/classification_engine.h"
 #include "runner_server/engine/core_lease.h"
-#include "runner_server/engine/engine_load.h"
+#include "runner_server/engine/engine.h"
 #include "runner_server/engine/engine_observer.h"
-#include "runner_server/engine/generation_engine.h"
 #include "runner_server/kernels/precision.h"
-#include "runner_server/model/load_model.h"
 #include "runner_server/scheduler/queue_budget.h"
-#include "runner_server/service/hosted_model.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus {
@@ -49,29 +45,18 @@ class ModelHost {
   static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
                                                          EngineObserver& observer);
 
-  // For a RunnerService. Lives as long as this.
-  const HostedModel& hosted() const { return hosted_; }
-  EngineLoad load() const;
-
-  // As the engine's.
-  void Drain(absl::Time until);
-  void Join();
+  // Lives as long as this.
+  Engine& engine() { return *engine_; }
 
  private:
   ModelHost() = default;
 
   static absl::StatusOr<std::unique_ptr<ModelHost>> LoadAndStart(const Options& options,
                                                                  EngineObserver& observer);
-  absl::Status StartGenerator(LoadedModel loaded, const Options& options, EngineObserver& observer);
-  absl::Status StartClassifier(LoadedModel loaded, const Options& options,
-                               EngineObserver& observer);
 
-  std::unique_ptr<CoreLease> core_lease_;  // Null: none. The engine uses it.
+  std::unique_ptr<CoreLease> core_lease_;  // Null: none.
   std::unique_ptr<Tokenizer> tokenizer_;
-  // One of the two; it is destroyed before the tokenizer it uses.
-  std::unique_ptr<GenerationEngine> generation_engine_;
-  std::unique_ptr<ClassificationEngine> classification_engine_;
-  HostedModel hosted_;
+  std::unique_ptr<Engine> engine_;  // Uses both.
 };
 
 }  // namespace chorus

@@ -123,15 +123,16 @@ absl::Status RunnerServer::Load() {
                                            .queue = {.max_calls = flags_.max_queued_sequences,
                                                      .max_tokens = flags_.max_queued_tokens}},
                                           metrics_));
-  metrics_.SetLoad([host = host_.get()] { return host->load(); });
-  service_.SetModel(host_->hosted());
+  Engine& engine = host_->engine();
+  metrics_.SetLoad([&engine] { return engine.load(); });
+  service_.SetEngine(engine);
   SetReady(true);
   if (RefusedKernels() != nullptr) {
     LOG(WARNING) << "event=kernels_refused reason=\"" << RefusedKernels() << "\"";
   }
   LOG(INFO) << "event=serving model=" << flags_.name
-            << " architecture=" << host_->hosted().architecture
-            << " dtype=" << host_->hosted().dtype << " kernels=" << Kernels().name
+            << " architecture=" << engine.info().architecture()
+            << " dtype=" << engine.info().dtype() << " kernels=" << Kernels().name
             << " threads=" << flags_.threads
             << " load_seconds=" << absl::ToDoubleSeconds(absl::Now() - began_at);
   return absl::OkStatus();
@@ -156,8 +157,8 @@ void RunnerServer::Drain(absl::Duration timeout) {
             << " timeout=" << absl::FormatDuration(timeout);
   SetReady(false);
   if (host_ != nullptr) {
-    host_->Drain(absl::Now() + timeout);
-    host_->Join();
+    host_->engine().Drain(absl::Now() + timeout);
+    host_->engine().Join();
   }
   service_.WaitIdle(kFlushTimeout);
   // What is left are health watches, which never end by themselves.

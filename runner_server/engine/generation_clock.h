@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
-#include "runner_server/engine/generation.h"
+#include "proto/chorus/v1/generation.pb.h"
 
 namespace chorus {
 
@@ -31,15 +31,17 @@ class GenerationClock {
   }
 
   // After the first token. The wall clock may have been set back meanwhile: no time is negative.
-  GenerationTiming timing() const {
+  v1::GenerationTiming timing() const {
     const auto between = [](absl::Time begin, absl::Time end) {
-      return std::max(end - begin, absl::ZeroDuration());
+      return absl::ToDoubleSeconds(std::max(end - begin, absl::ZeroDuration()));
     };
-    return {.queue = between(arrived_at_, first_step_at_),
-            .prefill = between(first_step_at_, first_token_at_),
-            .decode = between(first_token_at_, last_token_at_),
-            .mean_batch_size = static_cast<double>(sum_batch_sizes_) / num_steps_,
-            .max_batch_size = max_batch_size_};
+    v1::GenerationTiming timing;
+    timing.set_queue_seconds(between(arrived_at_, first_step_at_));
+    timing.set_prefill_seconds(between(first_step_at_, first_token_at_));
+    timing.set_decode_seconds(between(first_token_at_, last_token_at_));
+    timing.set_mean_batch_size(static_cast<double>(sum_batch_sizes_) / num_steps_);
+    timing.set_max_batch_size(max_batch_size_);
+    return timing;
   }
 
  private:

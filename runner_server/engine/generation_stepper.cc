@@ -7,9 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/finite.h"
+#include "base/generation_params.h"
 #include "base/not_finite_error.h"
 #include "base/status_macros.h"
 #include "runner_server/engine/run_model.h"
+#include "runner_server/engine/stop_string_matcher.h"
+#include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/log_probs.h"
 
 namespace chorus {
@@ -21,6 +24,10 @@ SlotPool::Options MakeSlots(const LanguageModel& model, int64_t kv_cache_bytes) 
   return {.num_slots = model.num_slots(),
           .max_tokens = kv_cache_bytes == 0 ? SlotPool::kNoCap : kv_cache_bytes / bytes_per_token,
           .block_tokens = block_tokens};
+}
+
+StopStringMatcher MakeMatcher(const v1::GenerationParams& params) {
+  return StopStringMatcher(std::vector<std::string>(params.stop().begin(), params.stop().end()));
 }
 
 }  // namespace
@@ -47,25 +54,33 @@ class GenerationStepper::StopClock {
 
 GenerationStepper::Generation::Generation(Arrival& arrival, const TokenBytes& token_bytes)
     : callbacks(std::move(arrival.callbacks)),
-      text(token_bytes, std::move(arrival.stop_strings)),
-      ignore_eos(arrival.ignore_eos),
-      top_logprobs(arrival.top_logprobs),
+      request(std::move(arrival.request)),
+      text(token_bytes, MakeMatcher(request.params())),
       clock(arrival.arrived_at),
       stop_clock(std::make_unique<StopClock>(arrival.sequence->stop)) {}
 
 GenerationStepper::Generation::~Generation() = default;
 
 absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
-    std::unique_ptr<LanguageModel> model, const TokenBytes& token_bytes, EngineObserver& observer,
+    std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer, EngineObserver& observer,
     const Options& options) {
-  if (options.vocab_size < 1 || options.vocab_size > model->vocab_size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the tokenizer's vocabulary must have 1 to ", model->vocab_size(),
-                     " entries, as the model's embedding: ", options.vocab_size));
+  if (tokenizer.bytes() == nullptr) {
+    return absl::InternalError("a model that generates needs a tokenizer of bytes");
   }
-  if (options.eos_token_id < -1 || options.eos_token_id >= options.vocab_size) {
-    return absl::InvalidArgumentError(absl::StrCat("eos_token_id must be below ",
-                                                   options.vocab_size, ": ", options.eos_token_id));
+  const int num_rows = model->vocab_size();
+  const int vocab_size = tokenizer.vocab_size();
+  if (options.bos_token_id < -1 || options.bos_token_id >= num_rows) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("bos_token_id must be below ", num_rows, ": ", options.bos_token_id));
+  }
+  if (vocab_size < 1 || vocab_size > num_rows) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the tokenizer's vocabulary must have 1 to ", num_rows,
+                     " entries, as the model's embedding: ", vocab_size));
+  }
+  if (options.eos_token_id < -1 || options.eos_token_id >= vocab_size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("eos_token_id must be below ", vocab_size, ": ", options.eos_token_id));
   }
   const auto [bytes_per_token, block_tokens] = model->kv_memory();
   // A prompt and a new token at least.
@@ -76,22 +91,98 @@ absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
         " tokens, or 0 for no cap: ", options.kv_cache_bytes));
   }
   std::unique_ptr<GenerationStepper> stepper(
-      new GenerationStepper(std::move(model), token_bytes, observer, options));
+      new GenerationStepper(std::move(model), tokenizer, observer, options));
   ASSIGN_OR_RETURN(stepper->scheduler_, Scheduler::Create(options.schedule, stepper->slots_));
   return stepper;
 }
 
 GenerationStepper::GenerationStepper(std::unique_ptr<LanguageModel> model,
-                                     const TokenBytes& token_bytes, EngineObserver& observer,
+                                     const Tokenizer& tokenizer, EngineObserver& observer,
                                      const Options& options)
     : model_(std::move(model)),
-      token_bytes_(token_bytes),
+      tokenizer_(tokenizer),
+      token_bytes_(*tokenizer.bytes()),
       observer_(observer),
       options_(options),
       slots_(MakeSlots(*model_, options.kv_cache_bytes)),
-      samplers_(model_->pool().num_threads()) {}
+      pool_(options.num_threads),
+      samplers_(options.num_threads) {}
+
+GenerationStepper::Request GenerationStepper::WarmUpRequest() {
+  Request request;
+  request.set_text("Hello");
+  request.mutable_params()->set_max_new_tokens(2);
+  return request;
+}
+
+LengthLimit GenerationStepper::LimitOf(const Request& request) const {
+  return {.max_length = request.params().max_length(),
+          .max_new_tokens = request.params().max_new_tokens(),
+          .context_size = model_->context_size(),
+          .kv_capacity = kv_capacity()};
+}
+
+absl::Status GenerationStepper::Check(const Request& request) const {
+  if (const auto problems = CheckRanges(request.params()); !problems.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(problems[0].field, " ", problems[0].problem));
+  }
+  RETURN_IF_ERROR(CheckLengthLimit(LimitOf(request)));
+  if (request.text().empty() && options_.bos_token_id < 0) {
+    return absl::InvalidArgumentError(
+        "text must not be empty: the model has no BOS token to start from");
+  }
+  return absl::OkStatus();
+}
+
+void GenerationStepper::FillInfo(runner::v1::GetModelInfoResponse& info) const {
+  info.set_task(runner::v1::TASK_GENERATE);
+  info.set_context_size(model_->context_size());
+  info.set_vocab_size(model_->vocab_size());
+  info.set_batch_invariant(model_->batch_invariant());
+}
+
+void GenerationStepper::FillLoad(runner::v1::GetLoadResponse& load) const {
+  load.set_running_sequences(num_running());
+  load.set_kv_cache_used_ratio(kv_used_ratio());
+}
+
+absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call) const {
+  Request& request = call.request;
+  std::vector<int32_t> tokens =
+      request.text().empty()
+          ? std::vector<int32_t>{options_.bos_token_id}
+          : tokenizer_.Encode(request.text(), request.params().split_special_tokens());
+  ASSIGN_OR_RETURN(const int max_tokens,
+                   MaxTokens(LimitOf(request), static_cast<int>(tokens.size())));
+  RETURN_IF_ERROR(call.ticket.AddTokens(max_tokens));
+  auto sequence = std::make_unique<Sequence>();
+  sequence->num_prompt_tokens = static_cast<int>(tokens.size());
+  sequence->tokens = std::move(tokens);
+  sequence->max_tokens = max_tokens;
+  sequence->deadline = call.deadline;
+  if (request.finish_within_seconds() > 0) {
+    sequence->finish_by = call.arrived_at + absl::Seconds(request.finish_within_seconds());
+  }
+  sequence->stop = std::move(call.stop);
+  sequence->underway = request.underway();
+  sequence->text_index = request.sequence();
+  sequence->ticket = std::move(call.ticket);
+  v1::GenerationParams params = DefaultParams();
+  Override(request.params(), params);
+  request.mutable_params()->Swap(&params);
+  return Arrival{.sequence = std::move(sequence),
+                 .request = std::move(request),
+                 .callbacks = std::move(call.callbacks),
+                 .arrived_at = call.arrived_at};
+}
+
+void GenerationStepper::set_num_threads(int num_threads) {
+  model_->set_num_threads(num_threads);
+  pool_.set_num_active_threads(num_threads);
+}
 
 void GenerationStepper::Add(Arrival arrival) {
+  arrival.sequence->id = next_id_++;
   generations_.emplace(arrival.sequence->id, std::make_unique<Generation>(arrival, token_bytes_));
   scheduler_->Add(std::move(arrival.sequence));
 }
@@ -177,36 +268,41 @@ std::span<GenerationStepper::Choice> GenerationStepper::ChooseTokens(
   choices_.clear();
   for (const ScheduledRow& row : step.rows) {
     if (!row.wants_logits) continue;
-    choices_.push_back({.sequence = row.sequence,
-                        .top_logprobs = generations_.at(row.sequence->id)->top_logprobs});
+    choices_.push_back(
+        {.sequence = row.sequence, .request = &generations_.at(row.sequence->id)->request});
   }
   const size_t row_size = model_->vocab_size();
-  model_->pool().Run(static_cast<int>(choices_.size()), [&](int thread, int begin, int end) {
+  pool_.Run(static_cast<int>(choices_.size()), [&](int thread, int begin, int end) {
     for (int i = begin; i < end; ++i) {
       Choice& choice = choices_[i];
       // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
-      const auto row = logits.subspan(i * row_size, options_.vocab_size);
+      const auto row = logits.subspan(i * row_size, tokenizer_.vocab_size());
       if (!AllFinite(row)) continue;
       const Sequence& sequence = *choice.sequence;
-      choice.token = samplers_[thread].Sample(row, sequence.tokens, sequence.sampling);
-      if (choice.top_logprobs) {
-        choice.logprob = MakeLogProb(row, choice.token, *choice.top_logprobs);
+      const v1::GenerationParams& params = choice.request->params();
+      // The position of a token is the number of those before it.
+      const double random = UniformAt(params.seed(), choice.request->branch(),
+                                      choice.request->sequence(), sequence.tokens.size());
+      choice.token = samplers_[thread].Sample(row, sequence.tokens, params, random);
+      if (params.has_logprobs()) {
+        choice.logprob = MakeLogprob(row, choice.token, params.logprobs());
       }
     }
   });
   return choices_;
 }
 
-TokenLogProb GenerationStepper::MakeLogProb(std::span<const float> logits, int32_t token,
-                                            uint32_t num_top) const {
+v1::TokenLogprob GenerationStepper::MakeLogprob(std::span<const float> logits, int32_t token,
+                                                uint32_t num_top) const {
   const LogProbs logprobs = ComputeLogProbs(logits, token, num_top);
-  const auto with_text = [this](const LogProb& logprob) {
-    return TokenLogProb{.id = logprob.id,
-                        .text = ReplaceInvalidUtf8(token_bytes_.token_bytes(logprob.id)),
-                        .logprob = logprob.value};
+  const auto fill = [this](const LogProb& from, auto& to) {
+    to.set_id(from.id);
+    to.set_text(ReplaceInvalidUtf8(token_bytes_.token_bytes(from.id)));
+    to.set_logprob(from.value);
   };
-  TokenLogProb result = with_text(logprobs.chosen);
-  for (const LogProb& logprob : logprobs.top) result.top.push_back(with_text(logprob));
+  v1::TokenLogprob result;
+  fill(logprobs.chosen, result);
+  for (const LogProb& logprob : logprobs.top) fill(logprob, *result.add_top());
   return result;
 }
 
@@ -220,32 +316,33 @@ void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time no
   sequence.tokens.push_back(choice.token);
   ++stats.num_generated_tokens;
   if (sequence.stop.stop_requested()) ++stats.num_wasted_tokens;
-  if (choice.token == options_.eos_token_id && !generation.ignore_eos) {
+  if (choice.token == options_.eos_token_id && !generation.request.params().ignore_eos()) {
     generation.text.AppendEnd(std::move(choice.logprob));
-    return Finish(sequence, FinishReason::kStop);
+    return Finish(sequence, v1::FINISH_REASON_STOP);
   }
   Deliver(generation, generation.text.Append(choice.token, std::move(choice.logprob)));
-  if (generation.text.stopped()) return Finish(sequence, FinishReason::kStopString);
+  if (generation.text.stopped()) return Finish(sequence, v1::FINISH_REASON_STOP_STRING);
   if (std::ssize(sequence.tokens) >= sequence.max_tokens) {
-    return Finish(sequence, FinishReason::kLength);
+    return Finish(sequence, v1::FINISH_REASON_LENGTH);
   }
-  if (now >= sequence.finish_by) Finish(sequence, FinishReason::kDeadline);
+  if (now >= sequence.finish_by) Finish(sequence, v1::FINISH_REASON_DEADLINE);
 }
 
-void GenerationStepper::Deliver(Generation& generation, GenerationDelta delta) {
-  if (delta.num_tokens > 0) generation.callbacks.on_delta(std::move(delta));
+void GenerationStepper::Deliver(Generation& generation, v1::TextDelta delta) {
+  if (delta.num_tokens() > 0) generation.callbacks.on_delta(std::move(delta));
 }
 
-void GenerationStepper::Finish(const Sequence& sequence, FinishReason reason) {
-  GenerationResult result = {.reason = reason,
-                             .num_prompt_tokens = sequence.num_prompt_tokens,
-                             .num_generated_tokens = sequence.num_generated()};
+void GenerationStepper::Finish(const Sequence& sequence, v1::FinishReason reason) {
+  v1::GenerationEnd end;
+  end.set_reason(reason);
+  end.set_prompt_tokens(sequence.num_prompt_tokens);
+  end.set_generated_tokens(sequence.num_generated());
   const std::unique_ptr<Generation> generation = Forget(sequence.id);
   Remove(sequence);
   Deliver(*generation, generation->text.Finish());
-  if (generation->text.stopped()) result.reason = FinishReason::kStopString;
-  result.timing = generation->clock.timing();
-  std::move(generation->callbacks.on_done)(result);
+  if (generation->text.stopped()) end.set_reason(v1::FINISH_REASON_STOP_STRING);
+  *end.mutable_timing() = generation->clock.timing();
+  std::move(generation->callbacks.on_done)(std::move(end));
 }
 
 void GenerationStepper::Remove(const Sequence& sequence) {

@@ -2,8 +2,9 @@
 
 // Runs the generations of one model, a step at a time: schedule → forward → sample → publish.
 //
-// Thread safety: none; created anywhere, then used by the engine thread only, except num_running(),
-// kv_used_ratio() and kv_capacity(), which any thread may ask.
+// Thread safety: as EngineOf asks. Any thread may ask num_running(), kv_used_ratio() and
+// kv_capacity() too.
+//
 // Invariants: (1) generations_ holds exactly what the scheduler holds. (2) A generation's KV slot
 // is free before its on_done is called. (3) A text does not depend on what else runs.
 
@@ -13,22 +14,27 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "proto/chorus/runner/v1/runner.pb.h"
 #include "runner_server/engine/engine_observer.h"
-#include "runner_server/engine/generation.h"
+#include "runner_server/engine/engine_of.h"
 #include "runner_server/engine/generation_clock.h"
-#include "runner_server/engine/stop_string_matcher.h"
+#include "runner_server/engine/length_limit.h"
 #include "runner_server/engine/text_stream.h"
+#include "runner_server/kernels/thread_pool.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/sampling/sampler.h"
 #include "runner_server/scheduler/scheduler.h"
 #include "runner_server/scheduler/slot_pool.h"
 #include "runner_server/tokenizer/detokenizer.h"
+#include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus {
 
@@ -37,30 +43,49 @@ class GenerationStepper {
   struct Options {
     Scheduler::Options schedule;
     int64_t kv_cache_bytes = 0;  // That may be committed; 0: as much as the model's slots can hold.
-    int vocab_size = 0;          // Of the tokenizer: only ids that have a text are ever chosen.
-    int32_t eos_token_id = -1;   // -1: the model has none.
+    int num_threads = 1;         // That choose tokens. >= 1.
+    int32_t bos_token_id = -1;   // -1: the model has none; an empty text is then refused.
+    int32_t eos_token_id = -1;   // -1: the model has none; texts then end by length.
   };
+  using Request = runner::v1::GenerateRequest;
+  // Both are called without any lock held, and must not block. `on_delta` any number of times, on
+  // the engine thread; then `on_done` exactly once, on the engine thread, or on the tokenizer
+  // thread if the request never got that far.
+  struct Callbacks {
+    absl::AnyInvocable<void(v1::TextDelta)> on_delta = [](const v1::TextDelta&) {};
+    absl::AnyInvocable<void(absl::StatusOr<v1::GenerationEnd>) &&> on_done;
+  };
+  using Call = EngineCall<Request, Callbacks>;
   struct Arrival {
     std::unique_ptr<Sequence> sequence;
-    GenerationCallbacks callbacks;
-    // The rest is as GenerationRequest has it, but for when it came; by default just now.
-    StopStringMatcher stop_strings = {};
-    bool ignore_eos = false;
-    std::optional<uint32_t> top_logprobs = {};
-    absl::Time arrived_at = absl::InfiniteFuture();
+    Request request;  // With every parameter that has a default.
+    Callbacks callbacks;
+    absl::Time arrived_at = absl::InfiniteFuture();  // By default just now.
   };
 
-  // `token_bytes` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that
-  // is out of range.
+  static constexpr std::string_view kWhat = "a generator, which implements Generate";
+  static constexpr bool kManyTexts = false;
+
+  // `tokenizer` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that is
+  // out of range, or says where model and tokenizer do not fit together; INTERNAL if the tokenizer
+  // has no bytes.
   static absl::StatusOr<std::unique_ptr<GenerationStepper>> Create(
-      std::unique_ptr<LanguageModel> model, const TokenBytes& token_bytes, EngineObserver& observer,
+      std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer, EngineObserver& observer,
       const Options& options);
+
+  static Request WarmUpRequest();
+  absl::Status Check(const Request& request) const;
+  static int NumSequences(const Request&) { return 1; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  void FillInfo(runner::v1::GetModelInfoResponse& info) const;
+  void FillLoad(runner::v1::GetLoadResponse& load) const;
+
+  // INVALID_ARGUMENT if the prompt leaves no room for a token.
+  absl::StatusOr<Arrival> Prepare(Call& call) const;
 
   void Add(Arrival arrival);
   bool HasWork() const { return scheduler_->HasWork(); }
-
-  // Of the steps that follow, the calling one included; at most as many as the model has.
-  void set_num_threads(int num_threads) { model_->pool().set_num_active_threads(num_threads); }
+  void set_num_threads(int num_threads);
 
   // Ends what nobody wants any more, then runs one forward pass. If the model throws, the
   // generations of that pass end with the error; those whose logits are not finite end with
@@ -84,10 +109,9 @@ class GenerationStepper {
     Generation(Arrival& arrival, const TokenBytes& token_bytes);
     ~Generation();
 
-    GenerationCallbacks callbacks;
+    Callbacks callbacks;
+    const Request request;
     TextStream text;
-    const bool ignore_eos;
-    const std::optional<uint32_t> top_logprobs;
     GenerationClock clock;
     std::unique_ptr<StopClock> stop_clock;
   };
@@ -95,37 +119,42 @@ class GenerationStepper {
   // The next token of a sequence.
   struct Choice {
     const Sequence* sequence;
-    std::optional<uint32_t> top_logprobs;
+    const Request* request;
     int32_t token = -1;  // Stays so where a logit is not finite.
-    std::optional<TokenLogProb> logprob = {};
+    std::optional<v1::TokenLogprob> logprob = {};
   };
 
-  GenerationStepper(std::unique_ptr<LanguageModel> model, const TokenBytes& token_bytes,
+  GenerationStepper(std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer,
                     EngineObserver& observer, const Options& options);
 
+  LengthLimit LimitOf(const Request& request) const;
   void EndDropped(DroppedSequence dropped);
   StepStats MakeStats(const ScheduledStep& step) const;
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
   // The next token of every row that wants logits, in order, each chosen from its part of `logits`.
   std::span<Choice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
   // How likely `token` was and what else was, by the `logits` of its place.
-  TokenLogProb MakeLogProb(std::span<const float> logits, int32_t token, uint32_t num_top) const;
+  v1::TokenLogprob MakeLogprob(std::span<const float> logits, int32_t token,
+                               uint32_t num_top) const;
   // `now` is when the step ended.
   void Append(Sequence& sequence, Choice& choice, absl::Time now, StepStats& stats);
-  static void Deliver(Generation& generation, GenerationDelta delta);
-  void Finish(const Sequence& sequence, FinishReason reason);
+  static void Deliver(Generation& generation, v1::TextDelta delta);
+  void Finish(const Sequence& sequence, v1::FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
   void Remove(const Sequence& sequence);  // From the scheduler; destroys it.
   void UpdateLoad();
   std::unique_ptr<Generation> Forget(uint64_t id);
 
   const std::unique_ptr<LanguageModel> model_;
+  const Tokenizer& tokenizer_;
   const TokenBytes& token_bytes_;
   EngineObserver& observer_;
   const Options options_;
   SlotPool slots_;
   std::unique_ptr<Scheduler> scheduler_;
-  std::vector<Sampler> samplers_;  // By thread.
+  ThreadPool pool_;                // Chooses tokens.
+  std::vector<Sampler> samplers_;  // By its thread.
+  uint64_t next_id_ = 1;
   // By sequence id.
   std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;
   // Of the current step, and what comes next in those that have logits.
@@ -134,5 +163,7 @@ class GenerationStepper {
   std::atomic<int> num_running_ = 0;
   std::atomic<int64_t> num_kv_tokens_ = 0;
 };
+
+using GenerationEngine = EngineOf<GenerationStepper>;
 
 }  // namespace chorus

@@ -3,27 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "base/utf8.h"
-
 namespace chorus {
-
-absl::Status StopStringMatcher::Check(std::span<const std::string> stop) {
-  if (stop.size() > kMaxStrings) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("stop must hold at most ", kMaxStrings, " strings: ", stop.size()));
-  }
-  for (size_t i = 0; i < stop.size(); ++i) {
-    if (stop[i].empty() || stop[i].size() > kMaxBytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("stop[", i, "] must have 1 to ", kMaxBytes, " bytes: ", stop[i].size()));
-    }
-    if (const size_t at = FindInvalidUtf8(stop[i]); at != std::string_view::npos) {
-      return absl::InvalidArgumentError(absl::StrCat("stop[", i, "] is not UTF-8: at byte ", at));
-    }
-  }
-  return absl::OkStatus();
-}
 
 StopStringMatcher::StopStringMatcher(std::span<const std::string> stop) {
   for (const std::string& text : stop) {

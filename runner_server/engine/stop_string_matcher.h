@@ -18,20 +18,12 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
-
 namespace chorus {
 
 class StopStringMatcher {
  public:
-  static constexpr size_t kMaxStrings = 16;
-  static constexpr size_t kMaxBytes = 1024;  // Of one string.
-
-  // INVALID_ARGUMENT says which limit is broken, or which string is not UTF-8.
-  static absl::Status Check(std::span<const std::string> stop);
-
   StopStringMatcher() = default;  // Nothing stops the text.
-  // `stop` must pass the check.
+  // None may be empty, or have more than 65,535 bytes.
   explicit StopStringMatcher(std::span<const std::string> stop);
 
   // Takes the next piece, whole characters; gives what may go out by now, whole characters too.

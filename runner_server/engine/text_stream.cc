@@ -1,25 +1,24 @@
 #include "runner_server/engine/text_stream.h"
 
-#include <iterator>
 #include <utility>
 
 namespace chorus {
 
-void TextStream::AddToken(std::optional<TokenLogProb> logprob) {
+void TextStream::AddToken(std::optional<v1::TokenLogprob> logprob) {
   if (pieces_.empty() || pieces_.back().whole) pieces_.emplace_back();
   Piece& piece = pieces_.back();
   ++piece.num_tokens;
   if (logprob) piece.logprobs.push_back(*std::move(logprob));
 }
 
-void TextStream::TakePiece(GenerationDelta& delta) {
+void TextStream::TakePiece(v1::TextDelta& delta) {
   Piece& piece = pieces_.front();
-  delta.num_tokens += piece.num_tokens;
-  std::move(piece.logprobs.begin(), piece.logprobs.end(), std::back_inserter(delta.logprobs));
+  delta.set_num_tokens(delta.num_tokens() + piece.num_tokens);
+  for (v1::TokenLogprob& logprob : piece.logprobs) *delta.add_logprobs() = std::move(logprob);
   pieces_.pop_front();
 }
 
-GenerationDelta TextStream::Append(int32_t id, std::optional<TokenLogProb> logprob) {
+v1::TextDelta TextStream::Append(int32_t id, std::optional<v1::TokenLogprob> logprob) {
   AddToken(std::move(logprob));
   Piece& piece = pieces_.back();
   const std::string text = detokenizer_.Append(id);
@@ -31,24 +30,27 @@ GenerationDelta TextStream::Append(int32_t id, std::optional<TokenLogProb> logpr
 
   text_ += stop_strings_.Append(text);
   const size_t released_bytes = delivered_bytes_ + text_.size();
-  GenerationDelta delta;
+  v1::TextDelta delta;
   size_t end = delivered_bytes_;
   while (!pieces_.empty() && pieces_.front().whole && pieces_.front().text_end <= released_bytes) {
     end = pieces_.front().text_end;
     TakePiece(delta);
   }
-  delta.text = text_.substr(0, end - delivered_bytes_);
+  delta.set_text(text_.substr(0, end - delivered_bytes_));
   text_.erase(0, end - delivered_bytes_);
   delivered_bytes_ = end;
   return delta;
 }
 
-void TextStream::AppendEnd(std::optional<TokenLogProb> logprob) { AddToken(std::move(logprob)); }
+void TextStream::AppendEnd(std::optional<v1::TokenLogprob> logprob) {
+  AddToken(std::move(logprob));
+}
 
-GenerationDelta TextStream::Finish() {
+v1::TextDelta TextStream::Finish() {
   text_ += stop_strings_.Append(detokenizer_.Finish());
   text_ += stop_strings_.Finish();
-  GenerationDelta delta = {.text = std::exchange(text_, {})};
+  v1::TextDelta delta;
+  delta.set_text(std::exchange(text_, {}));
   while (!pieces_.empty()) TakePiece(delta);
   return delta;
 }

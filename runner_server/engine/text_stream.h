@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "runner_server/engine/generation.h"
+#include "proto/chorus/v1/generation.pb.h"
 #include "runner_server/engine/stop_string_matcher.h"
 #include "runner_server/tokenizer/detokenizer.h"
 
@@ -32,13 +32,13 @@ class TextStream {
 
   // Takes the next token; gives what may go out by now. Without tokens it is not a delta to
   // deliver, and has no text either: both wait for the next.
-  GenerationDelta Append(int32_t id, std::optional<TokenLogProb> logprob);
+  v1::TextDelta Append(int32_t id, std::optional<v1::TokenLogprob> logprob);
 
   // Takes a token that leaves no text, whatever its bytes: the one that ends the generation.
-  void AppendEnd(std::optional<TokenLogProb> logprob);
+  void AppendEnd(std::optional<v1::TokenLogprob> logprob);
 
   // What is left, when the text has ended; even this may hold a stop string.
-  GenerationDelta Finish();
+  v1::TextDelta Finish();
 
   // Whether the text ended before a stop string.
   bool stopped() const { return stop_strings_.stopped(); }
@@ -49,13 +49,13 @@ class TextStream {
   struct Piece {
     size_t text_end = 0;  // Where its text ends in the stream.
     int num_tokens = 0;
-    std::vector<TokenLogProb> logprobs;
+    std::vector<v1::TokenLogprob> logprobs;
     bool whole = false;  // The next token begins another.
   };
 
-  void AddToken(std::optional<TokenLogProb> logprob);
+  void AddToken(std::optional<v1::TokenLogprob> logprob);
   // Moves the first piece's tokens to `delta`.
-  void TakePiece(GenerationDelta& delta);
+  void TakePiece(v1::TextDelta& delta);
 
   Detokenizer detokenizer_;
   StopStringMatcher stop_strings_;

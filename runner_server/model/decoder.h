@@ -30,7 +30,7 @@ class Decoder : public LanguageModel {
     return {.bytes_per_token = cache_.bytes_per_token(), .block_tokens = cache_.block_tokens()};
   }
   bool batch_invariant() const override { return true; }
-  ThreadPool& pool() override { return transformer_->pool(); }
+  void set_num_threads(int num_threads) override { pool().set_num_active_threads(num_threads); }
   std::span<const float> Forward(std::span<const Row> rows) override;
   void CopyPrefix(int from_slot, int to_slot, int num_tokens) override;
   void Release(int slot, int num_kept_tokens) override { cache_.Release(slot, num_kept_tokens); }
@@ -42,6 +42,7 @@ class Decoder : public LanguageModel {
         cache_(std::move(cache)),
         scratch_(pool().num_threads()) {}
 
+  ThreadPool& pool() { return transformer_->pool(); }
   const Architecture& architecture() const { return transformer_->architecture(); }
   void Attend(std::span<const Row> rows, int layer, const float* qkv, float* out);
 

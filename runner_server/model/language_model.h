@@ -8,8 +8,6 @@
 #include <cstdint>
 #include <span>
 
-#include "runner_server/kernels/thread_pool.h"
-
 namespace chorus {
 
 class LanguageModel {
@@ -40,9 +38,9 @@ class LanguageModel {
   // split over passes, to the bit.
   virtual bool batch_invariant() const = 0;
 
-  // The threads that the calls use; the owner may use them between calls, and set how many take
-  // part. No result depends on that.
-  virtual ThreadPool& pool() = 0;
+  // How many threads the calls that follow use, the calling one included; in [1, as many as the
+  // model was made with], which is what it starts with. No result depends on it.
+  virtual void set_num_threads(int num_threads) = 0;
 
   // Appends each row's tokens to its slot. Returns logits, [rows with wants_logits, vocab_size], in
   // the rows' order, valid until the next call.

@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-#include "runner_server/sampling/counter_rng.h"
+#include "base/generation_params.h"
 
 namespace chorus {
 namespace {
@@ -87,12 +87,12 @@ std::span<const float> Sampler::Penalize(std::span<const float> logits,
 
 std::span<const Candidate> Sampler::Filter(std::span<const float> logits,
                                            std::span<const int32_t> tokens,
-                                           const SamplingParams& params) {
-  logits = Penalize(logits, tokens, params.repetition_penalty);
-  const float temperature = static_cast<float>(params.temperature);
-  const bool cuts = params.top_k > 0 && params.top_k < logits.size();
+                                           const v1::GenerationParams& params) {
+  logits = Penalize(logits, tokens, params.repetition_penalty());
+  const float temperature = static_cast<float>(params.temperature());
+  const bool cuts = params.top_k() > 0 && params.top_k() < logits.size();
   // Dividing keeps the order but may make neighbours equal, so ties are looked for after it.
-  const float threshold = cuts ? KthLargest(logits, params.top_k) / temperature : kLowest;
+  const float threshold = cuts ? KthLargest(logits, params.top_k()) / temperature : kLowest;
   candidates_.clear();
   for (size_t begin = 0; begin < logits.size(); begin += kBlock) {
     const size_t end = std::min(begin + kBlock, logits.size());
@@ -112,8 +112,8 @@ std::span<const Candidate> Sampler::Filter(std::span<const float> logits,
   for (const Candidate& candidate : candidates_) {
     weights_.push_back(std::exp(static_cast<double>(candidate.score) - largest));
   }
-  if (params.top_p < 1) KeepTopP(params.top_p);
-  if (params.min_p > 0) KeepMinP(params.min_p);
+  if (params.top_p() < 1) KeepTopP(params.top_p());
+  if (params.min_p() > 0) KeepMinP(params.min_p());
   return candidates_;
 }
 
@@ -159,12 +159,11 @@ void Sampler::KeepMinP(double min_p) {
 }
 
 int32_t Sampler::Sample(std::span<const float> logits, std::span<const int32_t> tokens,
-                        const SamplingParams& params) {
-  if (params.greedy()) return ArgMax(Penalize(logits, tokens, params.repetition_penalty));
+                        const v1::GenerationParams& params, double random) {
+  if (IsGreedy(params)) return ArgMax(Penalize(logits, tokens, params.repetition_penalty()));
   const std::span<const Candidate> candidates = Filter(logits, tokens, params);
   const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
-  const double target =
-      UniformAt(params.seed, params.branch, params.sequence, tokens.size()) * total;
+  const double target = random * total;
   double cumulative = 0;
   int32_t drawn = candidates.back().id;
   for (size_t i = 0; i < candidates.size(); ++i) {

@@ -6,8 +6,9 @@
 // The penalty falls once on each token of the sequence. top_k keeps every token whose score ties
 // with the k-th; top_p keeps the smallest set of the likeliest tokens whose probabilities reach
 // top_p, at least one; min_p compares with the likeliest, which it keeps. The draw inverts the
-// cumulative distribution in order of token id with the number UniformAt(seed, branch, sequence,
-// position), where the position of a token is the number of those before it.
+// cumulative distribution in order of token id.
+//
+// Every field of `params` that has a default is set, and in range (base/generation_params.h).
 //
 // Thread safety: none; keeps its working memory from call to call. The result depends on the
 // arguments alone.
@@ -16,7 +17,7 @@
 #include <span>
 #include <vector>
 
-#include "runner_server/sampling/sampling_params.h"
+#include "proto/chorus/v1/generation.pb.h"
 
 namespace chorus {
 
@@ -28,16 +29,16 @@ struct Candidate {
 
 class Sampler {
  public:
-  // The id of the next token. `logits`, [vocab_size], must not be empty; `params` must be in range
-  // (see CheckSamplingParams). `tokens` are all that the sequence has, the prompt's first; ids that
-  // have no logit are never penalized. Where the logits leave nothing to draw from (NaN,
-  // infinities), the choice is greedy.
+  // The id of the next token. `logits`, [vocab_size], must not be empty. `tokens` are all that the
+  // sequence has, the prompt's first; ids that have no logit are never penalized. `random`, in
+  // [0, 1), decides what is drawn. Where the logits leave nothing to draw from (NaN, infinities),
+  // the choice is greedy.
   int32_t Sample(std::span<const float> logits, std::span<const int32_t> tokens,
-                 const SamplingParams& params);
+                 const v1::GenerationParams& params, double random);
 
   // The tokens that Sample would draw from, in order of id. Valid until the next call.
   std::span<const Candidate> Filter(std::span<const float> logits, std::span<const int32_t> tokens,
-                                    const SamplingParams& params);
+                                    const v1::GenerationParams& params);
 
  private:
   // `logits` themselves where there is no penalty. Valid until the next call.

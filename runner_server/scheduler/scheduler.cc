@@ -26,7 +26,7 @@ constexpr uint32_t kTextsTogether = 8;
 bool GoesBefore(const Sequence& newcomer, const Sequence& other) {
   if (other.has_run() || other.num_passed >= kMostPassed) return false;
   if (newcomer.underway != other.underway) return newcomer.underway;
-  return newcomer.sampling.sequence + kTextsTogether <= other.sampling.sequence;
+  return newcomer.text_index + kTextsTogether <= other.text_index;
 }
 
 // CANCELLED or DEADLINE_EXCEEDED where a sequence is not to run any more.

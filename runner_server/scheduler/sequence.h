@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "runner_server/sampling/sampling_params.h"
 #include "runner_server/scheduler/queue_budget.h"
 
 namespace chorus {
@@ -19,12 +18,12 @@ struct Sequence {
   std::vector<int32_t> tokens;  // The prompt (at least 1), then what has been generated.
   int num_prompt_tokens = 0;
   int max_tokens = 0;  // Prompt and new tokens together; at least one more than the prompt.
-  SamplingParams sampling;
   absl::Time deadline = absl::InfiniteFuture();
   absl::Time finish_by = absl::InfiniteFuture();  // The text that is there by then is all of it.
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released when the sequence is first in a step.
   bool underway = false;       // A step of a run that runners have worked for already.
+  uint32_t text_index = 0;     // Among the texts of its branch.
 
   // tokens[0, num_cached) are in the KV cache. The engine counts what it has run; the scheduler,
   // what it has copied, and it begins anew after a preemption.

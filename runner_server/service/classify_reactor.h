@@ -15,18 +15,16 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
+#include "runner_server/engine/classification_stepper.h"
 #include "runner_server/service/call_record.h"
-#include "runner_server/service/hosted_model.h"
 
 namespace chorus {
 
 class ClassifyReactor final : public grpc::ServerUnaryReactor {
  public:
-  static constexpr int kMaxTexts = 1024;
-
   // Submits `request` to the engine, or ends the call with the engine's error. `response`,
   // `metrics` and `counter` must outlive the call, `engine` the classification.
-  ClassifyReactor(const absl::StatusOr<HostedEngine<ClassificationEngine>>& hosted,
+  ClassifyReactor(const absl::StatusOr<ClassificationEngine*>& engine,
                   const runner::v1::ClassifyRequest& request,
                   runner::v1::ClassifyResponse& response, absl::Time deadline,
                   RunnerMetrics& metrics, CallCounter& counter);
@@ -35,10 +33,9 @@ class ClassifyReactor final : public grpc::ServerUnaryReactor {
   void OnDone() override;
 
  private:
-  absl::Status Submit(const HostedEngine<ClassificationEngine>& hosted,
-                      const runner::v1::ClassifyRequest& request, absl::Time deadline);
-  void OnEnd(const HostedEngine<ClassificationEngine>& hosted,
-             const ClassificationResults& results);
+  absl::Status Submit(ClassificationEngine& engine, const runner::v1::ClassifyRequest& request,
+                      absl::Time deadline);
+  void OnEnd();  // response_ is filled.
   void End(const absl::Status& status);
 
   CallRecord record_;

@@ -23,8 +23,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
+#include "runner_server/engine/generation_stepper.h"
 #include "runner_server/service/call_record.h"
-#include "runner_server/service/hosted_model.h"
 
 namespace chorus {
 
@@ -32,7 +32,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
  public:
   // Submits `request` to the engine, or ends the call with the engine's error. `metrics` and
   // `counter` must outlive the call, `engine` the generation.
-  GenerateReactor(const absl::StatusOr<HostedEngine<GenerationEngine>>& hosted,
+  GenerateReactor(const absl::StatusOr<GenerationEngine*>& engine,
                   const runner::v1::GenerateRequest& request, absl::Time deadline,
                   RunnerMetrics& metrics, CallCounter& counter);
 
@@ -43,10 +43,10 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
  private:
   enum class Action { kNothing, kWrite, kWriteLast, kFinish };
 
-  absl::Status Submit(const HostedEngine<GenerationEngine>& hosted,
-                      const runner::v1::GenerateRequest& request, absl::Time deadline);
-  void OnDelta(GenerationDelta delta);
-  void OnEnd(absl::StatusOr<GenerationResult> end);
+  absl::Status Submit(GenerationEngine& engine, const runner::v1::GenerateRequest& request,
+                      absl::Time deadline);
+  void OnDelta(v1::TextDelta delta);
+  void OnEnd(absl::StatusOr<v1::GenerationEnd> end);
 
   // What to send now; fills message_. Called with mutex_ held; Perform without.
   Action ChooseNext();
@@ -56,9 +56,9 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   std::string model_version_;
   std::stop_source stop_;
 
-  std::mutex mutex_;              // Guards everything below, but for what is in flight.
+  std::mutex mutex_;      // Guards everything below, but for what is in flight.
   v1::TextDelta unsent_;  // Without tokens: there is nothing to send.
-  std::optional<absl::StatusOr<GenerationResult>> end_;  // Once the engine has told it.
+  std::optional<absl::StatusOr<v1::GenerationEnd>> end_;  // Once the engine has told it.
   bool writing_ = false;  // message_ is in flight, or the call is finished.
   bool broken_ = false;   // A write failed: there is nobody to write to.
   runner::v1::GenerateResponse message_;

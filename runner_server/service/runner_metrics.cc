@@ -96,15 +96,15 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override {
     {
       const std::lock_guard lock(mutex_);
-      const EngineLoad load = load_ ? load_() : EngineLoad();
-      queued_tokens_.Set(static_cast<double>(load.queued_tokens));
-      running_sequences_.Set(static_cast<double>(load.running_sequences));
-      kv_cache_used_ratio_.Set(load.kv_cache_used_ratio);
+      const auto load = load_ ? load_() : runner::v1::GetLoadResponse();
+      queued_tokens_.Set(static_cast<double>(load.queued_tokens()));
+      running_sequences_.Set(load.running_sequences());
+      kv_cache_used_ratio_.Set(load.kv_cache_used_ratio());
     }
     return registry_->Collect();
   }
 
-  void SetLoad(std::function<EngineLoad()> load) {
+  void SetLoad(std::function<runner::v1::GetLoadResponse()> load) {
     const std::lock_guard lock(mutex_);
     load_ = std::move(load);
   }
@@ -115,7 +115,7 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
   Gauge& running_sequences_;
   Gauge& kv_cache_used_ratio_;
   mutable std::mutex mutex_;
-  std::function<EngineLoad()> load_;  // Guarded by mutex_; called under it.
+  std::function<runner::v1::GetLoadResponse()> load_;  // Guarded by mutex_; called under it.
 };
 
 RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version)
@@ -249,17 +249,18 @@ void RunnerMetrics::OnCallEnd(std::string_view method, absl::StatusCode code,
   request_seconds_.Add(labels, RequestBounds()).Observe(absl::ToDoubleSeconds(duration));
 }
 
-void RunnerMetrics::OnGenerated(const GenerationTiming& timing, int num_tokens) {
-  first_token_seconds_.Observe(absl::ToDoubleSeconds(timing.queue + timing.prefill));
-  const int num_gaps = num_tokens - 1;
+void RunnerMetrics::OnGenerated(const v1::GenerationEnd& end) {
+  const v1::GenerationTiming& timing = end.timing();
+  first_token_seconds_.Observe(timing.queue_seconds() + timing.prefill_seconds());
+  const int num_gaps = static_cast<int>(end.generated_tokens()) - 1;
   for (int i = 0; i < num_gaps; ++i) {
-    inter_token_seconds_.Observe(absl::ToDoubleSeconds(timing.decode) / num_gaps);
+    inter_token_seconds_.Observe(timing.decode_seconds() / num_gaps);
   }
 }
 
 void RunnerMetrics::OnTruncated(int num_texts) { truncated_texts_.Increment(num_texts); }
 
-void RunnerMetrics::SetLoad(std::function<EngineLoad()> load) {
+void RunnerMetrics::SetLoad(std::function<runner::v1::GetLoadResponse()> load) {
   collector_->SetLoad(std::move(load));
 }
 

@@ -20,9 +20,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "runner_server/engine/engine_load.h"
+#include "proto/chorus/runner/v1/runner.pb.h"
+#include "proto/chorus/v1/generation.pb.h"
 #include "runner_server/engine/engine_observer.h"
-#include "runner_server/engine/generation.h"
 #include "runner_server/service/batcher_trace.h"
 
 namespace chorus {
@@ -44,15 +44,15 @@ class RunnerMetrics final : public EngineObserver {
   void OnCallBegin(std::string_view method);
   void OnCallEnd(std::string_view method, absl::StatusCode code, absl::Duration duration);
 
-  // A text of so many tokens has ended.
-  void OnGenerated(const GenerationTiming& timing, int num_tokens);
+  // A text has ended well.
+  void OnGenerated(const v1::GenerationEnd& end);
 
   // So many texts were classified by their beginning alone.
   void OnTruncated(int num_texts);
 
   // Asked for the load at every scrape from now on, by the scraping thread; null for none. Waits
   // for a scrape that is under way, so that what an older `load` used may then be destroyed.
-  void SetLoad(std::function<EngineLoad()> load);
+  void SetLoad(std::function<runner::v1::GetLoadResponse()> load);
 
   // All metrics in Prometheus' text format.
   std::string ToText() const;

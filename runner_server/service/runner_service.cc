@@ -1,6 +1,6 @@
 #include "runner_server/service/runner_service.h"
 
-#include <variant>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "base/grpc_request.h"
@@ -18,19 +18,6 @@ absl::Time Deadline(const grpc::CallbackServerContext& context) {
   return absl::FromChrono(context.deadline());
 }
 
-void FillInfo(const GenerationEngine& engine, runner::v1::GetModelInfoResponse& response) {
-  response.set_task(runner::v1::TASK_GENERATE);
-  response.set_context_size(engine.context_size());
-  response.set_vocab_size(engine.vocab_size());
-}
-
-void FillInfo(const ClassificationEngine& engine, runner::v1::GetModelInfoResponse& response) {
-  response.set_task(runner::v1::TASK_CLASSIFY);
-  response.set_context_size(engine.context_size());
-  response.set_vocab_size(engine.vocab_size());
-  for (const std::string& label : engine.labels()) response.add_labels(label);
-}
-
 int IndexOf(const char* method) {
   return runner::v1::GenerateRequest::descriptor()
       ->file()
@@ -46,12 +33,6 @@ class RefusedStream final : public grpc::ServerWriteReactor<Response> {
   explicit RefusedStream(const absl::Status& status) { this->Finish(ToGrpcStatus(status)); }
   void OnDone() override { delete this; }
 };
-
-const char* WhatItIs(const HostedModel& model) {
-  return std::holds_alternative<GenerationEngine*>(model.engine)
-             ? "a generator, which implements Generate"
-             : "a classifier, which implements Classify";
-}
 
 }  // namespace
 
@@ -95,35 +76,33 @@ void RunnerService::Check(const char* name,
       new grpc::internal::CallbackServerStreamingHandler<Received<Request>, Response>(call));
 }
 
-absl::StatusOr<const HostedModel*> RunnerService::Model() const {
-  const HostedModel* model = model_.load(std::memory_order_acquire);
-  if (model == nullptr) {
+absl::StatusOr<Engine*> RunnerService::LoadedEngine() const {
+  Engine* engine = engine_.load(std::memory_order_acquire);
+  if (engine == nullptr) {
     return absl::UnavailableError("the runner is loading its model; retry later or elsewhere");
   }
-  return model;
+  return engine;
 }
 
-template <typename Engine>
-absl::StatusOr<HostedEngine<Engine>> RunnerService::EngineFor(const char* method) const {
-  ASSIGN_OR_RETURN(const HostedModel* model, Model());
-  Engine* const* engine = std::get_if<Engine*>(&model->engine);
-  if (engine == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("model ", model->name, " (", model->architecture,
-                                                   ") is ", WhatItIs(*model), ", not ", method));
-  }
-  return HostedEngine<Engine>{*engine, model->version};
+template <typename Stepper>
+absl::StatusOr<EngineOf<Stepper>*> RunnerService::EngineFor(const char* method) const {
+  ASSIGN_OR_RETURN(Engine * engine, LoadedEngine());
+  if (auto* found = dynamic_cast<EngineOf<Stepper>*>(engine)) return found;
+  return absl::InvalidArgumentError(absl::StrCat("model ", engine->info().name(), " (",
+                                                 engine->info().architecture(), ") is ",
+                                                 std::string(engine->what()), ", not ", method));
 }
 
 grpc::ServerWriteReactor<runner::v1::GenerateResponse>* RunnerService::Generate(
     grpc::CallbackServerContext* context, const runner::v1::GenerateRequest* request) {
-  return new GenerateReactor(EngineFor<GenerationEngine>("Generate"), *request, Deadline(*context),
+  return new GenerateReactor(EngineFor<GenerationStepper>("Generate"), *request, Deadline(*context),
                              metrics_, calls_);
 }
 
 grpc::ServerUnaryReactor* RunnerService::Classify(grpc::CallbackServerContext* context,
                                                   const runner::v1::ClassifyRequest* request,
                                                   runner::v1::ClassifyResponse* response) {
-  return new ClassifyReactor(EngineFor<ClassificationEngine>("Classify"), *request, *response,
+  return new ClassifyReactor(EngineFor<ClassificationStepper>("Classify"), *request, *response,
                              Deadline(*context), metrics_, calls_);
 }
 
@@ -131,16 +110,9 @@ grpc::ServerUnaryReactor* RunnerService::GetModelInfo(grpc::CallbackServerContex
                                                       const runner::v1::GetModelInfoRequest*,
                                                       runner::v1::GetModelInfoResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::StatusOr<const HostedModel*> model = Model();
-  if (model.ok()) {
-    response->set_name((*model)->name);
-    response->set_version((*model)->version);
-    response->set_architecture((*model)->architecture);
-    response->set_dtype((*model)->dtype);
-    response->set_batch_invariant((*model)->batch_invariant);
-    std::visit([&](const auto* engine) { FillInfo(*engine, *response); }, (*model)->engine);
-  }
-  reactor->Finish(ToGrpcStatus(model.status()));
+  const absl::StatusOr<Engine*> engine = LoadedEngine();
+  if (engine.ok()) *response = (*engine)->info();
+  reactor->Finish(ToGrpcStatus(engine.status()));
   return reactor;
 }
 
@@ -151,11 +123,8 @@ grpc::ServerUnaryReactor* RunnerService::AnswerByTokenizer(
   return new TokenizerReactor(
       method,
       [=, this]() -> absl::Status {
-        ASSIGN_OR_RETURN(const HostedModel* model, Model());
-        const Tokenizer& tokenizer =
-            std::visit([](const auto* engine) -> const Tokenizer& { return engine->tokenizer(); },
-                       model->engine);
-        return answer(tokenizer, *request, *response);
+        ASSIGN_OR_RETURN(Engine * engine, LoadedEngine());
+        return answer(engine->tokenizer(), *request, *response);
       },
       tokenizer_thread_, metrics_, calls_);
 }
@@ -176,16 +145,9 @@ grpc::ServerUnaryReactor* RunnerService::GetLoad(grpc::CallbackServerContext* co
                                                  const runner::v1::GetLoadRequest*,
                                                  runner::v1::GetLoadResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::StatusOr<const HostedModel*> model = Model();
-  if (model.ok()) {
-    const EngineLoad load =
-        std::visit([](const auto* engine) { return engine->load(); }, (*model)->engine);
-    response->set_running_sequences(static_cast<uint32_t>(load.running_sequences));
-    response->set_queued_sequences(static_cast<uint32_t>(load.queued_sequences));
-    response->set_queued_tokens(static_cast<uint64_t>(load.queued_tokens));
-    response->set_kv_cache_used_ratio(load.kv_cache_used_ratio);
-  }
-  reactor->Finish(ToGrpcStatus(model.status()));
+  const absl::StatusOr<Engine*> engine = LoadedEngine();
+  if (engine.ok()) *response = (*engine)->load();
+  reactor->Finish(ToGrpcStatus(engine.status()));
   return reactor;
 }
 

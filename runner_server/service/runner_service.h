@@ -1,9 +1,9 @@
 #pragma once
 
-// chorus.runner.v1 over one engine. Registered before its model is loaded: until SetModel every
+// chorus.runner.v1 over one engine. Registered before its model is loaded: until SetEngine every
 // method but GetMetrics answers UNAVAILABLE. A request that does not parse gets INVALID_ARGUMENT.
 //
-// Thread safety: the methods are gRPC's to call, from its threads; they never block. SetModel and
+// Thread safety: the methods are gRPC's to call, from its threads; they never block. SetEngine and
 // WaitIdle may be called beside them.
 
 #include <grpcpp/support/server_callback.h>
@@ -14,8 +14,9 @@
 #include "absl/time/time.h"
 #include "base/worker_pool.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
+#include "runner_server/engine/engine.h"
+#include "runner_server/engine/engine_of.h"
 #include "runner_server/service/call_record.h"
-#include "runner_server/service/hosted_model.h"
 #include "runner_server/service/runner_metrics.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
@@ -26,8 +27,8 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   // `metrics` must outlive the service.
   explicit RunnerService(RunnerMetrics& metrics);
 
-  // Begins to serve `model`, which must outlive the gRPC server. At most once.
-  void SetModel(const HostedModel& model) { model_.store(&model, std::memory_order_release); }
+  // Begins to serve the model of `engine`, which must outlive the gRPC server. At most once.
+  void SetEngine(Engine& engine) { engine_.store(&engine, std::memory_order_release); }
 
   // Waits until no call but those that only ask for the state is being answered. False if `timeout`
   // passed first.
@@ -65,10 +66,10 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
                                    grpc::CallbackServerContext*, const Request*));
 
   // UNAVAILABLE while loading.
-  absl::StatusOr<const HostedModel*> Model() const;
+  absl::StatusOr<Engine*> LoadedEngine() const;
   // Also INVALID_ARGUMENT if the model does something else.
-  template <typename Engine>
-  absl::StatusOr<HostedEngine<Engine>> EngineFor(const char* method) const;
+  template <typename Stepper>
+  absl::StatusOr<EngineOf<Stepper>*> EngineFor(const char* method) const;
   // Begins a call that `answer(tokenizer, *request, *response)` answers; UNAVAILABLE while loading.
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* AnswerByTokenizer(const char* method, const Request* request,
@@ -78,7 +79,7 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
 
   RunnerMetrics& metrics_;
   CallCounter calls_;
-  std::atomic<const HostedModel*> model_ = nullptr;
+  std::atomic<Engine*> engine_ = nullptr;
   // One: tokenizing keeps neither gRPC's threads nor the engine's queue waiting.
   WorkerPool tokenizer_thread_{1};
 };

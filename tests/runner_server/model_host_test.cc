@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <variant>
 #include <vector>
 
+#include "runner_server/engine/classification_stepper.h"
 #include "runner_server/engine/mailbox.h"
 #include "tests/model_store/temp_directory.h"
 #include "tests/runner_server/engine/recording_observer.h"
@@ -41,6 +41,19 @@ class ModelHostTest : public ::testing::Test {
   }
   absl::Status Load() { return ModelHost::Load({.directory = folder_.path()}, observer_).status(); }
 
+  static absl::StatusOr<runner::v1::ClassifyResponse> Classify(
+      ModelHost& host, const runner::v1::ClassifyRequest& request) {
+    Mailbox<absl::StatusOr<runner::v1::ClassifyResponse>> end;
+    const absl::Status submitted =
+        dynamic_cast<ClassificationEngine&>(host.engine())
+            .Submit(request, absl::InfiniteFuture(), {},
+                    {.on_done = [&end](absl::StatusOr<runner::v1::ClassifyResponse> response) {
+                      end.TryPush(response);
+                    }});
+    if (!submitted.ok()) return submitted;
+    return *end.Take();
+  }
+
   void ExpectRefused(const std::string& first, const std::string& second) {
     const absl::Status status = Load();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
@@ -58,7 +71,7 @@ TEST_F(ModelHostTest, LoadsTheDemoModels) {
     CopyDemo(name);
     const auto host = ModelHost::Load({.directory = folder_.path()}, observer_);
     ASSERT_TRUE(host.ok()) << name << ": " << host.status();
-    EXPECT_TRUE((*host)->hosted().batch_invariant);
+    EXPECT_TRUE((*host)->engine().info().batch_invariant());
   }
 }
 
@@ -66,25 +79,18 @@ TEST_F(ModelHostTest, LoadsTheDemoModels) {
 TEST_F(ModelHostTest, CutsATextWhereHuggingFaceDoes) {
   CopyDemo("bert-sst2");
   for (const auto& [max_length, num_tokens, positive] :
-       std::vector<std::tuple<std::string, int, double>>{{"512", 14, 1 - 0.8434348106384277},
-                                                         {"8", 8, 0.9993651509284973}}) {
+       std::vector<std::tuple<std::string, uint32_t, double>>{{"512", 14, 1 - 0.8434348106384277},
+                                                              {"8", 8, 0.9993651509284973}}) {
     Put("tokenizer_config.json", "{\"model_max_length\": " + max_length + "}");
     const auto host = ModelHost::Load({.directory = folder_.path()}, observer_);
     ASSERT_TRUE(host.ok()) << host.status();
-    Mailbox<absl::StatusOr<ClassificationResults>> end;
-    ASSERT_TRUE(std::get<ClassificationEngine*>((*host)->hosted().engine)
-                    ->Submit({.texts = {"a wonderful film that is in the end rather dull and "
-                                        "stupid"}},
-                             absl::InfiniteFuture(), {},
-                             [&end](absl::StatusOr<ClassificationResults> results) {
-                               end.TryPush(results);
-                             })
-                    .ok());
-    const absl::StatusOr<ClassificationResults> results = *end.Take();
-    ASSERT_TRUE(results.ok()) << results.status();
-    EXPECT_EQ(results->texts[0].text_tokens, 14);
-    EXPECT_EQ(results->texts[0].num_tokens, num_tokens);
-    EXPECT_NEAR(results->texts[0].probabilities[1], positive, 1e-4);
+    runner::v1::ClassifyRequest request;
+    request.add_texts("a wonderful film that is in the end rather dull and stupid");
+    const absl::StatusOr<runner::v1::ClassifyResponse> response = Classify(**host, request);
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->results(0).text_tokens(), 14u);
+    EXPECT_EQ(response->results(0).num_tokens(), num_tokens);
+    EXPECT_NEAR(response->results(0).probabilities(1), positive, 1e-4);
   }
 }
 
@@ -99,25 +105,20 @@ TEST_F(ModelHostTest, ScoresTextsAsHuggingFaceDoes) {
     WriteRandomCheckpoint(golden, folder.path());
     const auto host = ModelHost::Load({.directory = folder.path()}, observer_);
     ASSERT_TRUE(host.ok()) << host.status();
-    std::vector<std::string> texts;
-    for (const nlohmann::json& text : golden.json().at("texts")) texts.push_back(text.at("text"));
-    Mailbox<absl::StatusOr<ClassificationResults>> end;
-    ASSERT_TRUE(std::get<ClassificationEngine*>((*host)->hosted().engine)
-                    ->Submit({.texts = texts}, absl::InfiniteFuture(), {},
-                             [&end](absl::StatusOr<ClassificationResults> results) {
-                               end.TryPush(results);
-                             })
-                    .ok());
-    const absl::StatusOr<ClassificationResults> results = *end.Take();
-    ASSERT_TRUE(results.ok()) << results.status();
-    for (size_t i = 0; i < texts.size(); ++i) {
+    runner::v1::ClassifyRequest request;
+    for (const nlohmann::json& text : golden.json().at("texts")) {
+      request.add_texts(text.at("text").get<std::string>());
+    }
+    const absl::StatusOr<runner::v1::ClassifyResponse> response = Classify(**host, request);
+    ASSERT_TRUE(response.ok()) << response.status();
+    for (int i = 0; i < request.texts_size(); ++i) {
       const nlohmann::json& expected = golden.json().at("texts")[i];
-      const auto& result = results->texts[i];
-      EXPECT_EQ(result.text_tokens, expected.at("text_tokens")) << name << ": " << texts[i];
-      EXPECT_EQ(result.num_tokens, expected.at("num_tokens")) << name << ": " << texts[i];
-      for (size_t label = 0; label < 3; ++label) {
-        EXPECT_NEAR(result.probabilities[label], expected.at("probabilities")[label], 1e-4)
-            << name << ": " << texts[i];
+      const runner::v1::Classification& result = response->results(i);
+      EXPECT_EQ(result.text_tokens(), expected.at("text_tokens")) << name << ": " << i;
+      EXPECT_EQ(result.num_tokens(), expected.at("num_tokens")) << name << ": " << i;
+      for (int label = 0; label < 3; ++label) {
+        EXPECT_NEAR(result.probabilities(label), expected.at("probabilities")[label], 1e-4)
+            << name << ": " << request.texts(i);
       }
     }
   }

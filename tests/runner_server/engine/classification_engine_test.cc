@@ -1,5 +1,3 @@
-#include "runner_server/engine/classification_engine.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "runner_server/engine/classification_stepper.h"
 #include "runner_server/engine/mailbox.h"
 #include "tests/runner_server/engine/fake_classifier.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
@@ -20,34 +19,46 @@ namespace chorus {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+
+runner::v1::ClassifyRequest Request(const std::vector<std::string>& texts) {
+  runner::v1::ClassifyRequest request;
+  for (const std::string& text : texts) request.add_texts(text);
+  return request;
+}
 
 // The end of one call. Must outlive it.
 struct Reply {
-  ClassificationDone Done() {
-    return [this](absl::StatusOr<ClassificationResults> done) { end.TryPush(done); };
+  ClassificationStepper::Callbacks callbacks() {
+    return {.on_done = [this](absl::StatusOr<runner::v1::ClassifyResponse> done) {
+      end.TryPush(done);
+    }};
   }
-  absl::StatusOr<ClassificationResults> Wait() { return *end.Take(); }
+  absl::StatusOr<runner::v1::ClassifyResponse> Wait() { return *end.Take(); }
 
-  Mailbox<absl::StatusOr<ClassificationResults>> end;
+  Mailbox<absl::StatusOr<runner::v1::ClassifyResponse>> end;
 };
 
 class ClassificationEngineTest : public ::testing::Test {
  protected:
-  void Make(const ClassificationEngine::Options& options = {}) {
+  void Make(const ClassificationStepper::Options& options = {},
+            const QueueBudget::Options& queue = {}) {
     auto model = std::make_unique<FakeClassifier>();
     if (hold_model_) model->before_forward = [this] { gate_.Take(); };
-    engine_ = *ClassificationEngine::Create(std::move(model), tokenizer_, observer_, options);
+    auto stepper = *ClassificationStepper::Create(std::move(model), tokenizer_, observer_, options);
+    engine_ = std::make_unique<ClassificationEngine>(std::move(stepper), observer_,
+                                                     Engine::Options{.queue = queue});
   }
 
-  absl::Status Submit(std::vector<std::string> texts, Reply& reply,
+  absl::Status Submit(const std::vector<std::string>& texts, Reply& reply,
                       absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {}) {
-    return engine_->Submit({.texts = std::move(texts)}, deadline, std::move(stop), reply.Done());
+    return engine_->Submit(Request(texts), deadline, std::move(stop), reply.callbacks());
   }
   // Submits, and waits for the end.
-  absl::StatusOr<ClassificationResults> Classify(ClassificationRequest request) {
+  absl::StatusOr<runner::v1::ClassifyResponse> Classify(runner::v1::ClassifyRequest request) {
     Reply reply;
     if (absl::Status status = engine_->Submit(std::move(request), absl::InfiniteFuture(),
-                                              std::stop_token(), reply.Done());
+                                              std::stop_token(), reply.callbacks());
         !status.ok()) {
       return status;
     }
@@ -65,31 +76,33 @@ TEST_F(ClassificationEngineTest, ClassifiesEachText) {
   Make();
   Reply reply;
   ASSERT_TRUE(Submit({"ab", "c", std::string(40, 'a')}, reply).ok());
-  const absl::StatusOr<ClassificationResults> results = reply.Wait();
+  const absl::StatusOr<runner::v1::ClassifyResponse> results = reply.Wait();
   ASSERT_TRUE(results.ok());
-  ASSERT_EQ(results->texts.size(), 3u);
-  EXPECT_EQ(results->texts[0].num_tokens, 2);
-  EXPECT_EQ(results->texts[1].num_tokens, 1);
-  EXPECT_EQ(results->texts[0].text_tokens, 2);
-  EXPECT_EQ(results->texts[2].num_tokens, 16);  // Cut at the context.
-  EXPECT_EQ(results->texts[2].text_tokens, 40);
-  EXPECT_THAT(results->texts[2].probabilities, ElementsAre(0.5, 0.5));
-  EXPECT_THAT(engine_->labels(), ElementsAre("LENGTH", "SUM"));
+  ASSERT_EQ(results->results_size(), 3);
+  EXPECT_EQ(results->results(0).num_tokens(), 2u);
+  EXPECT_EQ(results->results(1).num_tokens(), 1u);
+  EXPECT_EQ(results->results(0).text_tokens(), 2u);
+  EXPECT_EQ(results->results(2).num_tokens(), 16u);  // Cut at the context.
+  EXPECT_EQ(results->results(2).text_tokens(), 40u);
+  EXPECT_THAT(results->results(2).probabilities(), ElementsAre(0.5, 0.5));
+  EXPECT_THAT(results->labels(), ElementsAre("LENGTH", "SUM"));
+  EXPECT_THAT(engine_->info().labels(), ElementsAre("LENGTH", "SUM"));
 }
 
 TEST_F(ClassificationEngineTest, CutsWhereTheTokenizerSaysIfThatIsLessThanTheContext) {
   Make({.max_text_tokens = 3});
-  EXPECT_EQ(engine_->context_size(), 3);
-  const auto results = Classify({.texts = {"abc", "abcz"}});
+  EXPECT_EQ(engine_->info().context_size(), 3u);
+  const auto results = Classify(Request({"abc", "abcz"}));
   ASSERT_TRUE(results.ok()) << results.status();
-  EXPECT_EQ(results->texts[0].text_tokens, 3);
-  EXPECT_EQ(results->texts[1].num_tokens, 3);
-  EXPECT_EQ(results->texts[1].text_tokens, 4);
-  EXPECT_EQ(results->texts[1].probabilities, results->texts[0].probabilities);
+  EXPECT_EQ(results->results(0).text_tokens(), 3u);
+  EXPECT_EQ(results->results(1).num_tokens(), 3u);
+  EXPECT_EQ(results->results(1).text_tokens(), 4u);
+  EXPECT_THAT(results->results(1).probabilities(),
+              ElementsAreArray(results->results(0).probabilities()));
   Make({.max_text_tokens = 1000});
-  EXPECT_EQ(engine_->context_size(), 16);
-  EXPECT_EQ(ClassificationEngine::Create(std::make_unique<FakeClassifier>(), tokenizer_, observer_,
-                                         {.max_text_tokens = 1})
+  EXPECT_EQ(engine_->info().context_size(), 16u);
+  EXPECT_EQ(ClassificationStepper::Create(std::make_unique<FakeClassifier>(), tokenizer_, observer_,
+                                          {.max_text_tokens = 1})
                 .status()
                 .message(),
             "max_text_tokens must be at least 2: 1");
@@ -98,23 +111,28 @@ TEST_F(ClassificationEngineTest, CutsWhereTheTokenizerSaysIfThatIsLessThanTheCon
 TEST_F(ClassificationEngineTest, RefusesToCutWhereTheCallerSaysSo) {
   Make();
   const std::string longest(16, 'a');
-  EXPECT_TRUE(Classify({.texts = {longest, "b"}, .refuse_truncation = true}).ok());
-  const absl::Status refused =
-      Classify({.texts = {longest, longest + "a"}, .refuse_truncation = true}).status();
+  runner::v1::ClassifyRequest fits = Request({longest, "b"});
+  runner::v1::ClassifyRequest does_not = Request({longest, longest + "a"});
+  fits.set_refuse_truncation(true);
+  does_not.set_refuse_truncation(true);
+  EXPECT_TRUE(Classify(fits).ok());
+  const absl::Status refused = Classify(does_not).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(refused.message(),
             "texts[1] has 17 tokens and the model reads at most 16: shorten it, or allow that it "
             "is cut");
-  EXPECT_EQ(engine_->load().queued_sequences, 0);
+  EXPECT_EQ(engine_->load().queued_sequences(), 0u);
 }
 
 TEST_F(ClassificationEngineTest, ReadsSpecialTokensAsCharactersWhereTheCallerSaysSo) {
   Make();
-  const auto special = Classify({.texts = {"a?"}});
-  const auto split = Classify({.texts = {"a?", "a "}, .split_special_tokens = true});
+  runner::v1::ClassifyRequest as_characters = Request({"a?", "a "});
+  as_characters.set_split_special_tokens(true);
+  const auto special = Classify(Request({"a?"}));
+  const auto split = Classify(as_characters);
   ASSERT_TRUE(special.ok() && split.ok());
-  EXPECT_NE(split->texts[0].probabilities, special->texts[0].probabilities);
-  EXPECT_EQ(split->texts[0].probabilities, split->texts[1].probabilities);
+  EXPECT_NE(split->results(0).probabilities(1), special->results(0).probabilities(1));
+  EXPECT_EQ(split->results(0).probabilities(1), split->results(1).probabilities(1));
 }
 
 TEST_F(ClassificationEngineTest, CountsTheTimeInTheQueue) {
@@ -122,23 +140,26 @@ TEST_F(ClassificationEngineTest, CountsTheTimeInTheQueue) {
   Make({.batch = {.max_batch_rows = 1}});
   Reply first, second;
   ASSERT_TRUE(Submit({"a"}, first).ok());
-  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
   const absl::Time before = absl::Now();
   ASSERT_TRUE(Submit({"b", "c"}, second).ok());
   const absl::Time submitted = absl::Now();
   const absl::Time released = absl::Now();
   gate_.Close();
-  const absl::StatusOr<ClassificationResults> results = second.Wait();
+  const absl::StatusOr<runner::v1::ClassifyResponse> results = second.Wait();
   ASSERT_TRUE(results.ok());
-  EXPECT_GE(results->queue, released - submitted);
-  EXPECT_LE(results->queue + results->compute, absl::Now() - before);
-  EXPECT_EQ(results->max_batch_size, 1);
+  EXPECT_GE(results->queue_seconds(), absl::ToDoubleSeconds(released - submitted));
+  EXPECT_LE(results->queue_seconds() + results->compute_seconds(),
+            absl::ToDoubleSeconds(absl::Now() - before));
+  EXPECT_EQ(results->max_batch_size(), 1u);
 }
 
 TEST_F(ClassificationEngineTest, RefusesNoTextAndLateCalls) {
   Make();
   Reply reply;
-  EXPECT_EQ(Submit({}, reply).message(), "texts must hold at least 1 text: 0");
+  EXPECT_EQ(Submit({}, reply).message(), "texts must hold 1 to 1024 texts: 0");
+  EXPECT_EQ(Submit(std::vector<std::string>(1025), reply).message(),
+            "texts must hold 1 to 1024 texts: 1025");
   EXPECT_EQ(Submit({"a"}, reply, absl::Now()).code(), absl::StatusCode::kDeadlineExceeded);
   std::stop_source stop;
   stop.request_stop();
@@ -148,12 +169,12 @@ TEST_F(ClassificationEngineTest, RefusesNoTextAndLateCalls) {
 
 TEST_F(ClassificationEngineTest, RefusesMoreCallsThanTheQueueHolds) {
   hold_model_ = true;
-  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_calls = 1}});
+  Make({.batch = {.max_batch_rows = 1}}, {.max_calls = 1});
   std::deque<Reply> replies(3);
   ASSERT_TRUE(Submit({"a"}, replies[0]).ok());
-  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
   ASSERT_TRUE(Submit({"a", "b"}, replies[1]).ok());
-  EXPECT_EQ(engine_->load().queued_sequences, 2);
+  EXPECT_EQ(engine_->load().queued_sequences(), 2u);
   EXPECT_EQ(Submit({"a", "b"}, replies[2]).code(), absl::StatusCode::kResourceExhausted);
   gate_.Close();
   EXPECT_TRUE(replies[1].Wait().ok());
@@ -163,15 +184,15 @@ TEST_F(ClassificationEngineTest, RefusesMoreCallsThanTheQueueHolds) {
 
 TEST_F(ClassificationEngineTest, RefusesMoreTokensThanTheQueueHolds) {
   hold_model_ = true;
-  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_tokens = 6}});
+  Make({.batch = {.max_batch_rows = 1}}, {.max_tokens = 6});
   std::deque<Reply> replies(4);
   ASSERT_TRUE(Submit({"a"}, replies[0]).ok());
-  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
   ASSERT_TRUE(Submit({"abc"}, replies[1]).ok());
   ASSERT_TRUE(Submit({"abc"}, replies[2]).ok());
   ASSERT_TRUE(Submit({"abc"}, replies[3]).ok());
   EXPECT_EQ(replies[3].Wait().status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(engine_->load().queued_tokens, 6);
+  EXPECT_EQ(engine_->load().queued_tokens(), 6u);
   gate_.Close();
   EXPECT_TRUE(replies[2].Wait().ok());
   engine_.reset();
@@ -180,31 +201,30 @@ TEST_F(ClassificationEngineTest, RefusesMoreTokensThanTheQueueHolds) {
 
 TEST_F(ClassificationEngineTest, ACallOfManyTextsNeitherShutsOthersOutNorHoldsWorkUnderwayUp) {
   hold_model_ = true;
-  Make({.batch = {.max_batch_rows = 1}, .queue = {.max_calls = 3, .max_tokens = 100}});
+  Make({.batch = {.max_batch_rows = 1}}, {.max_calls = 3, .max_tokens = 100});
   Reply running, large, small, another, too_many;
   ASSERT_TRUE(Submit({"a"}, running).ok());
-  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
   // Ten times what may wait.
   ASSERT_TRUE(Submit(std::vector<std::string>(200, "abcde"), large).ok());
   ASSERT_TRUE(Submit({"abc"}, small).ok());
   ASSERT_TRUE(Submit({"abc"}, another).ok());
   EXPECT_EQ(Submit({"abc"}, too_many).code(), absl::StatusCode::kResourceExhausted);
   std::deque<Reply> underway(10);
+  runner::v1::ClassifyRequest request = Request({"ab"});
+  request.set_underway(true);
   for (Reply& reply : underway) {
-    ASSERT_TRUE(
-        engine_
-            ->Submit({.texts = {"ab"}, .underway = true}, absl::InfiniteFuture(), {}, reply.Done())
-            .ok());
+    ASSERT_TRUE(engine_->Submit(request, absl::InfiniteFuture(), {}, reply.callbacks()).ok());
   }
-  while (engine_->load().queued_tokens < 1000 + 2 * 3 + 10 * 2) std::this_thread::yield();
-  EXPECT_EQ(engine_->load().queued_sequences, 200 + 2 + 10);
+  while (engine_->load().queued_tokens() < 1000 + 2 * 3 + 10 * 2) std::this_thread::yield();
+  EXPECT_EQ(engine_->load().queued_sequences(), 200u + 2 + 10);
   // One batch of one row for each of those underway, and one in between for the others.
   for (int i = 0; i < 1 + 2 * 10; ++i) {
     bool go = true;
     gate_.TryPush(go);
   }
   for (Reply& reply : underway) EXPECT_TRUE(reply.Wait().ok());
-  EXPECT_GT(engine_->load().queued_sequences, 190);
+  EXPECT_GT(engine_->load().queued_sequences(), 190u);
   gate_.Close();
   for (Reply* reply : {&running, &large, &small, &another}) EXPECT_TRUE(reply->Wait().ok());
 }
@@ -241,7 +261,7 @@ TEST_F(ClassificationEngineTest, WarmsUp) {
 }
 
 TEST_F(ClassificationEngineTest, AnswersEveryCallerOnceUnderChurn) {
-  Make({.batch = {.max_batch_tokens = 20}, .queue = {.max_calls = 30}});
+  Make({.batch = {.max_batch_tokens = 20}}, {.max_calls = 30});
   constexpr int kThreads = 4;
   constexpr int kCalls = 100;
   std::vector<std::deque<Reply>> replies(kThreads);
@@ -251,13 +271,12 @@ TEST_F(ClassificationEngineTest, AnswersEveryCallerOnceUnderChurn) {
     callers.emplace_back([&, t] {
       for (int i = 0; i < kCalls; ++i) {
         std::stop_source stop;
-        std::vector<std::string> texts(1 + i % 7, "abc");
+        const std::vector<std::string> texts(1 + i % 7, "abc");
         Reply& reply = replies[t].emplace_back();
-        accepted[t].push_back(
-            Submit(std::move(texts), reply, absl::InfiniteFuture(), stop.get_token()).ok());
+        accepted[t].push_back(Submit(texts, reply, absl::InfiniteFuture(), stop.get_token()).ok());
         if (i % 4 == 0) stop.request_stop();
         if (i % 10 == 9 && accepted[t].back()) {
-          absl::StatusOr<ClassificationResults> results = reply.Wait();
+          absl::StatusOr<runner::v1::ClassifyResponse> results = reply.Wait();
           EXPECT_TRUE(results.ok()) << results.status();
           reply.end.TryPush(results);
         }
@@ -272,7 +291,7 @@ TEST_F(ClassificationEngineTest, AnswersEveryCallerOnceUnderChurn) {
       EXPECT_EQ(replies[t][i].end.TakeAll(false).size(), accepted[t][i] ? 1u : 0u);
     }
   }
-  EXPECT_EQ(engine_->load().queued_sequences, 0);
+  EXPECT_EQ(engine_->load().queued_sequences(), 0u);
 }
 
 }  // namespace

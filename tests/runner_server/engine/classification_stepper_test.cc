@@ -12,6 +12,7 @@
 
 #include "absl/time/clock.h"
 #include "tests/runner_server/engine/fake_classifier.h"
+#include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
 namespace chorus {
@@ -34,12 +35,13 @@ TEST(Softmax, SumsToOne) {
 
 class ClassificationStepperTest : public ::testing::Test {
  protected:
-  using Reply = std::optional<absl::StatusOr<ClassificationResults>>;
+  using Reply = std::optional<absl::StatusOr<runner::v1::ClassifyResponse>>;
 
   void Make(const MicroBatcher::Options& options) {
     auto model = std::make_unique<FakeClassifier>();
     model_ = model.get();
-    stepper_ = *ClassificationStepper::Create(std::move(model), observer_, options);
+    stepper_ =
+        *ClassificationStepper::Create(std::move(model), tokenizer_, observer_, {.batch = options});
   }
 
   void Add(std::vector<std::vector<int32_t>> rows, Reply& reply,
@@ -48,38 +50,40 @@ class ClassificationStepperTest : public ::testing::Test {
     std::vector<int> text_tokens;
     for (const auto& row : rows) text_tokens.push_back(static_cast<int>(row.size()) + 1);
     ClassificationCall call;
-    call.id = next_id_++;
     call.rows = std::move(rows);
     call.deadline = deadline;
     call.stop = std::move(stop);
-    stepper_->Add({std::move(call), std::move(text_tokens),
-                   [&reply](absl::StatusOr<ClassificationResults> results) {
-                     EXPECT_FALSE(reply.has_value()) << "ended twice";
-                     reply = std::move(results);
-                   },
+    stepper_->Add({std::move(call),
+                   std::move(text_tokens),
+                   {.on_done =
+                        [&reply](absl::StatusOr<runner::v1::ClassifyResponse> response) {
+                          EXPECT_FALSE(reply.has_value()) << "ended twice";
+                          reply = std::move(response);
+                        }},
                    arrived_at});
   }
 
   // That `results` are what the fake says of the rows.
   static void ExpectResults(const Reply& reply, const std::vector<std::vector<int32_t>>& rows) {
     ASSERT_TRUE(reply.has_value() && reply->ok());
-    const std::vector<TextClassification>& results = (*reply)->texts;
-    ASSERT_EQ(results.size(), rows.size());
+    const runner::v1::ClassifyResponse& response = **reply;
+    ASSERT_EQ(response.results_size(), std::ssize(rows));
     for (size_t i = 0; i < rows.size(); ++i) {
       const double length = std::exp(static_cast<float>(rows[i].size()) / 10);
       const double sum =
           std::exp(static_cast<float>(std::accumulate(rows[i].begin(), rows[i].end(), 0)) / 10);
-      EXPECT_THAT(results[i].probabilities, ElementsAre(DoubleNear(length / (length + sum), 1e-6),
-                                                        DoubleNear(sum / (length + sum), 1e-6)));
-      EXPECT_EQ(results[i].num_tokens, std::ssize(rows[i]));
-      EXPECT_EQ(results[i].text_tokens, std::ssize(rows[i]) + 1);
+      const runner::v1::Classification& result = response.results(static_cast<int>(i));
+      EXPECT_THAT(result.probabilities(), ElementsAre(DoubleNear(length / (length + sum), 1e-6),
+                                                      DoubleNear(sum / (length + sum), 1e-6)));
+      EXPECT_EQ(result.num_tokens(), rows[i].size());
+      EXPECT_EQ(result.text_tokens(), rows[i].size() + 1);
     }
   }
 
+  FakeTokenizer tokenizer_;
   RecordingObserver observer_;
   FakeClassifier* model_ = nullptr;  // The stepper's.
   std::unique_ptr<ClassificationStepper> stepper_;
-  uint64_t next_id_ = 1;
 };
 
 TEST_F(ClassificationStepperTest, BatchesRowsOfSeveralCalls) {
@@ -121,12 +125,13 @@ TEST_F(ClassificationStepperTest, TellsACallItsTimesAndCompany) {
   while (stepper_->HasWork()) stepper_->Step(kNow);
   const absl::Time end = absl::Now();
   EXPECT_THAT(model_->batch_sizes, ElementsAre(2, 1));
-  const ClassificationResults& results = **second;
-  EXPECT_EQ(results.max_batch_size, 2);
-  EXPECT_GE(results.queue, absl::Seconds(10));
-  EXPECT_LE(results.queue, passes[0] - arrived_at);
-  EXPECT_GE(results.queue + results.compute, passes[1] - arrived_at);
-  EXPECT_LE(results.queue + results.compute, end - arrived_at);
+  const runner::v1::ClassifyResponse& response = **second;
+  const double end_seconds = response.queue_seconds() + response.compute_seconds();
+  EXPECT_EQ(response.max_batch_size(), 2u);
+  EXPECT_GE(response.queue_seconds(), 10);
+  EXPECT_LE(response.queue_seconds(), absl::ToDoubleSeconds(passes[0] - arrived_at));
+  EXPECT_GE(end_seconds, absl::ToDoubleSeconds(passes[1] - arrived_at));
+  EXPECT_LE(end_seconds, absl::ToDoubleSeconds(end - arrived_at));
 }
 
 TEST_F(ClassificationStepperTest, LogitsThatAreNotFiniteEndTheirCallAlone) {

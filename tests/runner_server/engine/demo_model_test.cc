@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/generation_params.h"
 #include "runner_server/engine/generation_stepper.h"
 #include "runner_server/model/load_model.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
@@ -25,7 +26,7 @@ const absl::Time kNow = absl::FromUnixSeconds(1000);
 
 struct Text {
   std::string text;
-  int num_tokens = 0;
+  uint32_t num_tokens = 0;
   bool operator==(const Text&) const = default;
 };
 
@@ -41,28 +42,30 @@ class DemoModelTest : public ::testing::Test {
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     auto model = std::get<std::unique_ptr<LanguageModel>>(std::move(loaded->model));
     const int64_t bytes_per_token = model->kv_memory().bytes_per_token;
-    auto stepper = *GenerationStepper::Create(std::move(model), *tokenizer_, observer_,
-                                              {.schedule = {.max_step_tokens = max_step_tokens},
-                                               .kv_cache_bytes = kv_cache_tokens * bytes_per_token,
-                                               .vocab_size = tokenizer_->vocab_size()});
+    auto stepper =
+        *GenerationStepper::Create(std::move(model), *tokenizer_, observer_,
+                                   {.schedule = {.max_step_tokens = max_step_tokens},
+                                    .kv_cache_bytes = kv_cache_tokens * bytes_per_token});
     std::deque<GenerationReply> replies(prompts.size());
     size_t next = 0;
     while (next < prompts.size() || stepper->HasWork()) {
       for (size_t i = 0; i < stagger && next < prompts.size(); ++i, ++next) {
         auto sequence = std::make_unique<Sequence>();
-        sequence->id = next;
         sequence->tokens = tokenizer_->Encode(prompts[next], false);
         sequence->num_prompt_tokens = static_cast<int>(sequence->tokens.size());
         sequence->max_tokens = sequence->num_prompt_tokens + 100;
-        sequence->sampling = {.do_sample = next % 3 > 0, .top_k = 50, .seed = next};
-        stepper->Add({std::move(sequence), replies[next].callbacks()});
+        runner::v1::GenerateRequest request;
+        *request.mutable_params() = DefaultParams();
+        request.mutable_params()->set_do_sample(next % 3 > 0);
+        request.mutable_params()->set_seed(next);
+        stepper->Add({std::move(sequence), std::move(request), replies[next].callbacks()});
       }
       stepper->Step(kNow);
     }
     std::vector<Text> texts;
     for (const GenerationReply& reply : replies) {
       EXPECT_TRUE(reply.result.ok());
-      texts.push_back({reply.text, reply.result->num_generated_tokens});
+      texts.push_back({reply.text, reply.result->generated_tokens()});
     }
     return texts;
   }

@@ -20,7 +20,7 @@ class FakeClassifier final : public SequenceClassifier {
   int vocab_size() const override { return 32; }
   int context_size() const override { return 16; }
   const std::vector<std::string>& labels() const override { return labels_; }
-  bool batch_invariant() const override { return true; }
+  bool batch_invariant() const override { return false; }
 
   void set_num_threads(int num_threads) override { this->num_threads = num_threads; }
 

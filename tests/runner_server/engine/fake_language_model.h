@@ -36,7 +36,7 @@ class FakeLanguageModel final : public LanguageModel {
   KvMemory kv_memory() const override { return options_.kv_memory; }
   bool batch_invariant() const override { return true; }
 
-  ThreadPool& pool() override { return pool_; }
+  void set_num_threads(int num_threads) override { this->num_threads = num_threads; }
 
   std::span<const float> Forward(std::span<const Row> rows) override {
     if (before_forward) before_forward();
@@ -87,10 +87,10 @@ class FakeLanguageModel final : public LanguageModel {
   std::vector<int> batch_sizes;          // Rows of each pass.
   int num_copied_tokens = 0;
   int num_releases = 0;
+  int num_threads = 0;  // 0: not set.
 
  private:
   const Options options_;
-  ThreadPool pool_{2};
   const Logits logits_;
   std::vector<std::vector<int32_t>> slots_;  // The tokens each holds.
   std::vector<float> out_;                   // [rows that want logits, vocab_size]

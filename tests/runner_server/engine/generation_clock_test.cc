@@ -16,19 +16,19 @@ TEST(GenerationClock, TellsWhereTheTimeWent) {
   clock.OnToken(At(112));
   clock.OnStep(At(112), 3);
   clock.OnToken(At(117));
-  const GenerationTiming timing = clock.timing();
-  EXPECT_EQ(timing.queue, absl::Seconds(3));
-  EXPECT_EQ(timing.prefill, absl::Seconds(7));
-  EXPECT_EQ(timing.decode, absl::Seconds(7));
-  EXPECT_EQ(timing.mean_batch_size, 2.5);
-  EXPECT_EQ(timing.max_batch_size, 4);
+  const v1::GenerationTiming timing = clock.timing();
+  EXPECT_EQ(timing.queue_seconds(), 3);
+  EXPECT_EQ(timing.prefill_seconds(), 7);
+  EXPECT_EQ(timing.decode_seconds(), 7);
+  EXPECT_EQ(timing.mean_batch_size(), 2.5);
+  EXPECT_EQ(timing.max_batch_size(), 4u);
 }
 
 TEST(GenerationClock, HasNoDecodeTimeForASingleToken) {
   GenerationClock clock(At(100));
   clock.OnStep(At(100), 1);
   clock.OnToken(At(101));
-  EXPECT_EQ(clock.timing().decode, absl::ZeroDuration());
+  EXPECT_EQ(clock.timing().decode_seconds(), 0);
 }
 
 TEST(GenerationClock, KnowsNoNegativeTimes) {
@@ -36,10 +36,10 @@ TEST(GenerationClock, KnowsNoNegativeTimes) {
   clock.OnStep(At(90), 1);
   clock.OnToken(At(80));
   clock.OnToken(At(70));
-  const GenerationTiming timing = clock.timing();
-  EXPECT_EQ(timing.queue, absl::ZeroDuration());
-  EXPECT_EQ(timing.prefill, absl::ZeroDuration());
-  EXPECT_EQ(timing.decode, absl::ZeroDuration());
+  const v1::GenerationTiming timing = clock.timing();
+  EXPECT_EQ(timing.queue_seconds(), 0);
+  EXPECT_EQ(timing.prefill_seconds(), 0);
+  EXPECT_EQ(timing.decode_seconds(), 0);
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include "runner_server/engine/generation_engine.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,6 +11,8 @@
 
 #include "absl/time/clock.h"
 #include "base/string_view.h"
+#include "runner_server/engine/generation_stepper.h"
+#include "tests/base/parse_proto.h"
 #include "tests/runner_server/engine/fake_language_model.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/generation_reply.h"
@@ -24,23 +24,34 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 
-constexpr SamplingParams kGreedy = {.do_sample = false};
-constexpr uint32_t kUnending = std::numeric_limits<int32_t>::max();
+constexpr char kEndless[] = "max_new_tokens: 2000000000";
+
+// With `params`, as text; greedy where they do not say.
+runner::v1::GenerateRequest Request(const std::string& text, const std::string& params = "") {
+  runner::v1::GenerateRequest request;
+  request.set_text(text);
+  request.mutable_params()->set_do_sample(false);
+  request.mutable_params()->MergeFrom(ParseProto<v1::GenerationParams>(params));
+  return request;
+}
 
 // An engine with its threads, over a fake model.
 class GenerationEngineTest : public ::testing::Test {
  protected:
   void Make(FakeLanguageModel::Logits logits, FakeLanguageModel::Options model_options = {},
-            GenerationEngine::Options options = {.bos_token_id = FakeTokenizer::kEnd,
-                                                 .eos_token_id = FakeTokenizer::kEnd}) {
+            const QueueBudget::Options& queue = {},
+            const GenerationStepper::Options& options = {.num_threads = 2,
+                                                         .bos_token_id = FakeTokenizer::kEnd,
+                                                         .eos_token_id = FakeTokenizer::kEnd}) {
     auto model = std::make_unique<FakeLanguageModel>(model_options, std::move(logits));
     model_ = model.get();
     if (hold_model_) model_->before_forward = [this] { gate_.Take(); };
-    engine_ =
-        *GenerationEngine::Create(std::move(model), tokenizer_, tokenizer_, observer_, options);
+    auto stepper = *GenerationStepper::Create(std::move(model), tokenizer_, observer_, options);
+    engine_ = std::make_unique<GenerationEngine>(std::move(stepper), observer_,
+                                                 Engine::Options{.queue = queue});
   }
 
-  absl::Status Submit(GenerationRequest request, GenerationReply& reply,
+  absl::Status Submit(runner::v1::GenerateRequest request, GenerationReply& reply,
                       absl::Time deadline = absl::InfiniteFuture(), std::stop_token stop = {}) {
     return engine_->Submit(std::move(request), deadline, std::move(stop), reply.callbacks());
   }
@@ -63,26 +74,20 @@ class GenerationEngineTest : public ::testing::Test {
 TEST_F(GenerationEngineTest, WritesAText) {
   Make(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
   GenerationReply reply;
-  ASSERT_TRUE(Submit({.text = "ab", .sampling = kGreedy}, reply).ok());
+  ASSERT_TRUE(Submit(Request("ab"), reply).ok());
   reply.Wait();
   EXPECT_EQ(reply.text, "cat");
-  EXPECT_EQ(reply.result->reason, FinishReason::kStop);
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP);
   EXPECT_NE(reply.thread, std::this_thread::get_id());
 }
 
 TEST_F(GenerationEngineTest, PassesOnWhatATextIsToBe) {
   Make(Script(2, {3, FakeTokenizer::kEnd, 1, 20, 5, 1}));
   GenerationReply reply;
-  ASSERT_TRUE(Submit({.text = "ab",
-                      .sampling = kGreedy,
-                      .stop = {"te"},
-                      .ignore_eos = true,
-                      .top_logprobs = 1},
-                     reply)
-                  .ok());
+  ASSERT_TRUE(Submit(Request("ab", "stop: 'te' ignore_eos: true logprobs: 1"), reply).ok());
   reply.Wait();
   EXPECT_EQ(reply.text, "ca");
-  EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP_STRING);
   EXPECT_EQ(reply.logprobs.size(), 5u);
 }
 
@@ -90,19 +95,20 @@ TEST_F(GenerationEngineTest, CountsTheTimeInTheQueue) {
   hold_model_ = true;
   Make(Script(1, {1}), {.num_slots = 1});
   GenerationReply first, second;
-  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 3};
+  const auto request = Request("z", "max_length: 3");
   ASSERT_TRUE(Submit(request, first).ok());
   const absl::Time before = absl::Now();
   ASSERT_TRUE(Submit(request, second).ok());
   const absl::Time submitted = absl::Now();
-  while (engine_->load().queued_sequences != 1) std::this_thread::yield();
+  while (engine_->load().queued_sequences() != 1) std::this_thread::yield();
   const absl::Time released = absl::Now();
   LetAllStepsRun();
   second.Wait();
-  const GenerationTiming& timing = second.result->timing;
-  EXPECT_GE(timing.queue, released - submitted);
-  EXPECT_LE(timing.queue + timing.prefill + timing.decode, absl::Now() - before);
-  EXPECT_EQ(timing.max_batch_size, 1);
+  const v1::GenerationTiming& timing = second.result->timing();
+  EXPECT_GE(timing.queue_seconds(), absl::ToDoubleSeconds(released - submitted));
+  EXPECT_LE(timing.queue_seconds() + timing.prefill_seconds() + timing.decode_seconds(),
+            absl::ToDoubleSeconds(absl::Now() - before));
+  EXPECT_EQ(timing.max_batch_size(), 1u);
 }
 
 TEST_F(GenerationEngineTest, StartsAnEmptyTextFromBos) {
@@ -112,79 +118,53 @@ TEST_F(GenerationEngineTest, StartsAnEmptyTextFromBos) {
     logits[FakeTokenizer::kEnd] = 1;
   });
   GenerationReply reply;
-  ASSERT_TRUE(Submit({.text = "", .sampling = kGreedy}, reply).ok());
+  ASSERT_TRUE(Submit(Request(""), reply).ok());
   reply.Wait();
   EXPECT_THAT(seen, ElementsAre(FakeTokenizer::kEnd));
-  EXPECT_EQ(reply.result->num_prompt_tokens, 1);
+  EXPECT_EQ(reply.result->prompt_tokens(), 1u);
 }
 
 TEST_F(GenerationEngineTest, EndsWhereTheRequestSays) {
   struct Case {
-    uint32_t max_length;
-    uint32_t max_new_tokens;
-    int num_generated;
+    std::string params;
+    uint32_t num_generated;
   };
   Make(Script(2, {1}), {.context_size = 20});
-  for (const Case& c :
-       std::vector<Case>{{5, 0, 3}, {0, 5, 5}, {5, 7, 7}, {0, 0, 18}, {0, 1000, 18}}) {
+  for (const Case& c : std::vector<Case>{{"max_length: 5", 3},
+                                         {"max_new_tokens: 5", 5},
+                                         {"max_length: 5 max_new_tokens: 7", 7},
+                                         {"", 18},
+                                         {"max_new_tokens: 1000", 18}}) {
     GenerationReply reply;
-    ASSERT_TRUE(Submit({.text = "ab",
-                        .sampling = kGreedy,
-                        .max_length = c.max_length,
-                        .max_new_tokens = c.max_new_tokens},
-                       reply)
-                    .ok());
+    ASSERT_TRUE(Submit(Request("ab", c.params), reply).ok());
     reply.Wait();
-    EXPECT_EQ(reply.result->num_generated_tokens, c.num_generated);
-    EXPECT_EQ(reply.result->reason, FinishReason::kLength);
+    EXPECT_EQ(reply.result->generated_tokens(), c.num_generated);
+    EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
   }
 }
 
 TEST_F(GenerationEngineTest, RefusesWhatIsOutOfRangeAtOnce) {
   struct Case {
-    std::string_view text;
-    SamplingParams sampling;
-    uint32_t max_length;
-    std::string_view message;
+    std::string text, params, message;
   };
-  Make(HashLogits, {}, {.bos_token_id = -1});
+  Make(HashLogits, {}, {}, {.bos_token_id = -1});
   for (const Case& c : std::vector<Case>{
-           {"a", {.temperature = -1}, 0, "temperature must be a finite number, at least 0: -1"},
-           {"a", {.top_p = 2}, 0, "top_p must be above 0 and at most 1: 2"},
-           {"a", {.min_p = 2}, 0, "min_p must be at least 0 and at most 1: 2"},
-           {"a",
-            {.repetition_penalty = -1},
-            0,
-            "repetition_penalty must be a finite number above 0: -1"},
-           {"a", {}, 65, "max_length must be at most 64: 65"},
-           {"", {}, 0, "text must not be empty: the model has no BOS token to start from"}}) {
+           {"a", "top_p: 2 min_p: 2", "top_p must be greater than 0 and at most 1: 2"},
+           {"a", "stop: 'a' stop: ''", "stop[1] must have 1 to 1024 bytes: 0"},
+           {"a", "max_length: 65", "max_length must be at most 64: 65"},
+           {"", "", "text must not be empty: the model has no BOS token to start from"}}) {
     GenerationReply reply;
-    const absl::Status status = Submit(
-        {.text = std::string(c.text), .sampling = c.sampling, .max_length = c.max_length}, reply);
+    const absl::Status status = Submit(Request(c.text, c.params), reply);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(StdView(status.message()), c.message);
     EXPECT_FALSE(reply.done());
   }
 }
 
-TEST_F(GenerationEngineTest, RefusesStopStringsAndLogProbabilitiesBeyondTheLimits) {
-  Make(HashLogits);
-  GenerationReply reply;
-  const auto refusal = [&](GenerationRequest request) {
-    request.text = "a";
-    const absl::Status status = Submit(std::move(request), reply);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    return std::string(status.message());
-  };
-  EXPECT_EQ(refusal({.stop = {"a", ""}}), "stop[1] must have 1 to 1024 bytes: 0");
-  EXPECT_EQ(refusal({.top_logprobs = 21}), "top_logprobs must be at most 20: 21");
-  EXPECT_FALSE(reply.done());
-}
-
 TEST_F(GenerationEngineTest, RefusesAPromptThatLeavesNoRoom) {
   Make(HashLogits);
   GenerationReply reply;
-  ASSERT_TRUE(Submit({.text = std::string(30, 'a'), .max_length = 30}, reply).ok());
+  ASSERT_TRUE(Submit(Request(std::string(30, 'a'), "max_length: 30"), reply).ok());
   reply.Wait();
   EXPECT_THAT(std::string(reply.result.status().message()),
               testing::StartsWith("the prompt has 30 tokens, max_length is 30 "));
@@ -194,10 +174,10 @@ TEST_F(GenerationEngineTest, RefusesAPromptThatLeavesNoRoom) {
 TEST_F(GenerationEngineTest, RefusesWhatComesTooLate) {
   Make(HashLogits);
   GenerationReply reply;
-  EXPECT_EQ(Submit({.text = "a"}, reply, absl::Now()).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Submit(Request("a"), reply, absl::Now()).code(), absl::StatusCode::kDeadlineExceeded);
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(Submit({.text = "a"}, reply, absl::InfiniteFuture(), stop.get_token()).code(),
+  EXPECT_EQ(Submit(Request("a"), reply, absl::InfiniteFuture(), stop.get_token()).code(),
             absl::StatusCode::kCancelled);
   EXPECT_FALSE(reply.done());
   engine_.reset();
@@ -206,11 +186,11 @@ TEST_F(GenerationEngineTest, RefusesWhatComesTooLate) {
 
 TEST_F(GenerationEngineTest, RefusesMoreThanTheQueueHolds) {
   hold_model_ = true;
-  Make(Script(1, {1}), {.num_slots = 1}, {.queue = {.max_calls = 2}});
+  Make(Script(1, {1}), {.num_slots = 1}, {.max_calls = 2});
   std::deque<GenerationReply> replies(4);
-  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 3};
+  const auto request = Request("z", "max_length: 3");
   ASSERT_TRUE(Submit(request, replies[0]).ok());
-  while (engine_->load().queued_sequences > 0) std::this_thread::yield();  // It has the slot.
+  while (engine_->load().queued_sequences() > 0) std::this_thread::yield();  // It has the slot.
   ASSERT_TRUE(Submit(request, replies[1]).ok());
   ASSERT_TRUE(Submit(request, replies[2]).ok());
   const absl::Status full = Submit(request, replies[3]);
@@ -225,11 +205,11 @@ TEST_F(GenerationEngineTest, RefusesMoreThanTheQueueHolds) {
 
 TEST_F(GenerationEngineTest, RefusesMoreTokensThanTheQueueHolds) {
   hold_model_ = true;
-  Make(Script(1, {1}), {.num_slots = 1}, {.queue = {.max_tokens = 50}});
+  Make(Script(1, {1}), {.num_slots = 1}, {.max_tokens = 50});
   std::deque<GenerationReply> replies(3);
-  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 30};
+  const auto request = Request("z", "max_length: 30");
   ASSERT_TRUE(Submit(request, replies[0]).ok());
-  while (engine_->load().queued_sequences > 0) std::this_thread::yield();
+  while (engine_->load().queued_sequences() > 0) std::this_thread::yield();
   ASSERT_TRUE(Submit(request, replies[1]).ok());
   ASSERT_TRUE(Submit(request, replies[2]).ok());
   replies[2].Wait();
@@ -246,41 +226,39 @@ TEST_F(GenerationEngineTest, TellsItsLoad) {
   Make(Script(1, {1}), {.num_slots = 2});
   std::deque<GenerationReply> replies(3);
   for (GenerationReply& reply : replies) {
-    ASSERT_TRUE(Submit({.text = "z", .sampling = kGreedy, .max_length = 10}, reply).ok());
+    ASSERT_TRUE(Submit(Request("z", "max_length: 10"), reply).ok());
   }
-  while (engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
   for (int step = 0; step < 2; ++step) LetOneStepRun();
-  while (engine_->load().queued_sequences != 1) std::this_thread::yield();
-  const EngineLoad load = engine_->load();
-  EXPECT_EQ(load.queued_tokens, 10);
-  EXPECT_EQ(load.running_sequences, 2);
-  EXPECT_EQ(load.kv_cache_used_ratio, 1.0);
+  while (engine_->load().queued_sequences() != 1) std::this_thread::yield();
+  const runner::v1::GetLoadResponse load = engine_->load();
+  EXPECT_EQ(load.queued_tokens(), 10u);
+  EXPECT_EQ(load.running_sequences(), 2u);
+  EXPECT_EQ(load.kv_cache_used_ratio(), 1.0);
   LetAllStepsRun();
   for (GenerationReply& reply : replies) reply.Wait();
-  EXPECT_EQ(engine_->load().running_sequences, 0);
-  EXPECT_EQ(engine_->load().queued_tokens, 0);
+  EXPECT_EQ(engine_->load().running_sequences(), 0u);
+  EXPECT_EQ(engine_->load().queued_tokens(), 0u);
 }
 
 TEST_F(GenerationEngineTest, RefusesAPromptTheKvCacheHasNoMemoryFor) {
-  Make(Script(2, {1}), {}, {.kv_cache_bytes = 30, .bos_token_id = FakeTokenizer::kEnd});
+  Make(Script(2, {1}), {}, {}, {.kv_cache_bytes = 30, .bos_token_id = FakeTokenizer::kEnd});
   GenerationReply too_long, as_long_as_it_gets;
-  ASSERT_TRUE(Submit({.text = std::string(30, 'a')}, too_long).ok());
+  ASSERT_TRUE(Submit(Request(std::string(30, 'a')), too_long).ok());
   too_long.Wait();
   EXPECT_EQ(too_long.result.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(too_long.result.status().message(),
             "the prompt has 30 tokens, the runner's KV cache has memory for 30 "
             "(--kv_cache_bytes): shorten the prompt");
-  ASSERT_TRUE(Submit({.text = "ab", .sampling = kGreedy}, as_long_as_it_gets).ok());
+  ASSERT_TRUE(Submit(Request("ab"), as_long_as_it_gets).ok());
   as_long_as_it_gets.Wait();
-  EXPECT_EQ(as_long_as_it_gets.result->num_generated_tokens, 28);
+  EXPECT_EQ(as_long_as_it_gets.result->generated_tokens(), 28u);
 }
 
 TEST_F(GenerationEngineTest, StopsDecodingAtTheDeadline) {
   Make(Script(1, {1}), {.context_size = std::numeric_limits<int>::max()});
   GenerationReply reply;
-  ASSERT_TRUE(Submit({.text = "z", .sampling = kGreedy, .max_new_tokens = kUnending}, reply,
-                     absl::Now() + absl::Milliseconds(20))
-                  .ok());
+  ASSERT_TRUE(Submit(Request("z", kEndless), reply, absl::Now() + absl::Milliseconds(20)).ok());
   reply.Wait();
   EXPECT_EQ(reply.result.status().code(), absl::StatusCode::kDeadlineExceeded);
 }
@@ -290,14 +268,14 @@ TEST_F(GenerationEngineTest, StopsDecodingWhenCancelled) {
   GenerationReply reply, after;
   std::stop_source stop;
   Mailbox<bool> first_delta;
-  GenerationCallbacks callbacks = reply.callbacks();
-  callbacks.on_delta = [&](GenerationDelta) {
+  GenerationStepper::Callbacks callbacks = reply.callbacks();
+  callbacks.on_delta = [&](const v1::TextDelta&) {
     bool came = true;
     first_delta.TryPush(came);
   };
   ASSERT_TRUE(engine_
-                  ->Submit({.text = "z", .sampling = kGreedy, .max_new_tokens = kUnending},
-                           absl::InfiniteFuture(), stop.get_token(), std::move(callbacks))
+                  ->Submit(Request("z", kEndless), absl::InfiniteFuture(), stop.get_token(),
+                           std::move(callbacks))
                   .ok());
   first_delta.Take();
   stop.request_stop();
@@ -311,7 +289,7 @@ TEST_F(GenerationEngineTest, DrainsWhatItHasAccepted) {
   hold_model_ = true;
   Make(Script(1, {1}), {.num_slots = 1});
   std::deque<GenerationReply> replies(5);
-  const GenerationRequest request = {.text = "z", .sampling = kGreedy, .max_length = 4};
+  const auto request = Request("z", "max_length: 4");
   for (GenerationReply& reply : replies) ASSERT_TRUE(Submit(request, reply).ok());
   engine_->Drain(absl::InfiniteFuture());
   GenerationReply late;
@@ -328,11 +306,10 @@ TEST_F(GenerationEngineTest, DrainsWhatItHasAccepted) {
 
 TEST_F(GenerationEngineTest, EndsTheRestWhenTheDrainIsOver) {
   Make(Script(1, {1}), {.context_size = std::numeric_limits<int>::max(), .num_slots = 1},
-       {.queue = {.max_tokens = std::numeric_limits<int64_t>::max()}});
+       {.max_tokens = std::numeric_limits<int64_t>::max()});
   std::deque<GenerationReply> replies(3);
   for (GenerationReply& reply : replies) {
-    ASSERT_TRUE(
-        Submit({.text = "z", .sampling = kGreedy, .max_new_tokens = kUnending}, reply).ok());
+    ASSERT_TRUE(Submit(Request("z", kEndless), reply).ok());
   }
   engine_->Drain(absl::InfiniteFuture());
   engine_->Drain(absl::Now() + absl::Milliseconds(10));  // Brings the end nearer.
@@ -350,22 +327,12 @@ TEST_F(GenerationEngineTest, WarmsUp) {
   EXPECT_FALSE(observer_.steps.empty());
 }
 
-TEST_F(GenerationEngineTest, RefusesATokenizerThatDoesNotFit) {
-  const auto engine = GenerationEngine::Create(
-      std::make_unique<FakeLanguageModel>(FakeLanguageModel::Options{.vocab_size = 20}, HashLogits),
-      tokenizer_, tokenizer_, observer_, {});
-  EXPECT_EQ(engine.status().message(),
-            "the tokenizer's vocabulary must have 1 to 20 entries, as the model's embedding: 32");
-}
-
 // Callers come, cancel and expire from many threads at once; each is answered exactly once, and
 // whoever gets a whole text gets the right one.
 TEST_F(GenerationEngineTest, AnswersEveryCallerOnceUnderChurn) {
-  Make(HashLogits, {.num_slots = 3},
-       {.schedule = {.max_step_tokens = 8},
-        .queue = {.max_calls = 20},
-        .eos_token_id = FakeTokenizer::kEnd});
-  const GenerationRequest request = {.text = "hello", .sampling = {.seed = 3}, .max_length = 40};
+  Make(HashLogits, {.num_slots = 3}, {.max_calls = 20},
+       {.schedule = {.max_step_tokens = 8}, .eos_token_id = FakeTokenizer::kEnd});
+  const auto request = Request("hello", "do_sample: true seed: 3 max_length: 40");
   GenerationReply expected;
   ASSERT_TRUE(Submit(request, expected).ok());
   expected.Wait();
@@ -401,8 +368,8 @@ TEST_F(GenerationEngineTest, AnswersEveryCallerOnceUnderChurn) {
     }
   }
   EXPECT_GT(num_whole, 0);
-  EXPECT_EQ(engine_->load().queued_sequences, 0);
-  EXPECT_EQ(engine_->load().running_sequences, 0);
+  EXPECT_EQ(engine_->load().queued_sequences(), 0u);
+  EXPECT_EQ(engine_->load().running_sequences(), 0u);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/utf8.h"
-#include "runner_server/engine/generation.h"
+#include "runner_server/engine/generation_stepper.h"
 #include "runner_server/engine/mailbox.h"
 
 namespace chorus {
@@ -23,31 +23,31 @@ namespace chorus {
 // Read after done(), or after Wait() where the engine has threads. Must outlive the callbacks.
 class GenerationReply {
  public:
-  GenerationCallbacks callbacks() {
+  GenerationStepper::Callbacks callbacks() {
     return {.on_delta =
-                [this](GenerationDelta delta) {
+                [this](v1::TextDelta delta) {
                   EXPECT_FALSE(done_) << "a delta after the end";
                   EXPECT_FALSE(has_last_) << "a delta after one without text";
-                  has_last_ = delta.text.empty();
-                  EXPECT_TRUE(IsValidUtf8(delta.text));
-                  EXPECT_GT(delta.num_tokens, 0);
-                  if (!delta.logprobs.empty()) {
-                    EXPECT_EQ(std::ssize(delta.logprobs), delta.num_tokens);
+                  has_last_ = delta.text().empty();
+                  EXPECT_TRUE(IsValidUtf8(delta.text()));
+                  EXPECT_GT(delta.num_tokens(), 0u);
+                  if (!delta.logprobs().empty()) {
+                    EXPECT_EQ(static_cast<uint32_t>(delta.logprobs_size()), delta.num_tokens());
                   }
-                  text += delta.text;
-                  for (TokenLogProb& logprob : delta.logprobs) {
-                    logprobs.push_back(std::move(logprob));
+                  text += delta.text();
+                  for (const v1::TokenLogprob& logprob : delta.logprobs()) {
+                    logprobs.push_back(logprob);
                   }
-                  num_delta_tokens += delta.num_tokens;
+                  num_delta_tokens += delta.num_tokens();
                   ++num_deltas;
                 },
             .on_done =
-                [this](absl::StatusOr<GenerationResult> done) {
+                [this](absl::StatusOr<v1::GenerationEnd> done) {
                   EXPECT_FALSE(done_.exchange(true)) << "ended twice";
                   thread = std::this_thread::get_id();
                   result = std::move(done);
                   if (result.ok()) {
-                    EXPECT_EQ(num_delta_tokens, result->num_generated_tokens);
+                    EXPECT_EQ(num_delta_tokens, result->generated_tokens());
                   }
                   bool end = true;
                   end_.TryPush(end);
@@ -59,9 +59,9 @@ class GenerationReply {
 
   std::string text;
   int num_deltas = 0;
-  int num_delta_tokens = 0;
-  std::vector<TokenLogProb> logprobs;
-  absl::StatusOr<GenerationResult> result;
+  uint32_t num_delta_tokens = 0;
+  std::vector<v1::TokenLogprob> logprobs;
+  absl::StatusOr<v1::GenerationEnd> result;
   std::thread::id thread;  // That ended it.
 
  private:

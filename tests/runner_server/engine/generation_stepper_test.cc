@@ -17,7 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/generation_params.h"
+#include "tests/base/parse_proto.h"
 #include "tests/runner_server/engine/fake_language_model.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/generation_reply.h"
@@ -46,31 +49,31 @@ class GenerationStepperTest : public ::testing::Test {
     stepper_ = *GenerationStepper::Create(std::move(model), tokenizer_, observer_,
                                           {.schedule = {.max_step_tokens = max_step_tokens},
                                            .kv_cache_bytes = kv_cache_bytes,
-                                           .vocab_size = FakeTokenizer::kVocabSize,
+                                           .num_threads = 2,
                                            .eos_token_id = FakeTokenizer::kEnd});
   }
 
   // `text` becomes the prompt; the sequence may have `max_tokens`.
   std::unique_ptr<Sequence> MakeSequence(std::string_view text, int max_tokens) {
     auto sequence = std::make_unique<Sequence>();
-    sequence->id = next_id_++;
     sequence->tokens = tokenizer_.Encode(text, false);
     sequence->num_prompt_tokens = static_cast<int>(text.size());
     sequence->max_tokens = max_tokens;
-    sequence->sampling.do_sample = false;
     return sequence;
   }
 
-  // The rest of `arrival` as given.
-  void Add(std::unique_ptr<Sequence> sequence, GenerationReply& reply,
-           GenerationStepper::Arrival arrival = {}) {
-    arrival.sequence = std::move(sequence);
-    arrival.callbacks = reply.callbacks();
-    stepper_->Add(std::move(arrival));
+  // With `params`, as text; greedy where they do not say.
+  static runner::v1::GenerateRequest Request(const std::string& params) {
+    runner::v1::GenerateRequest request;
+    *request.mutable_params() = DefaultParams();
+    request.mutable_params()->set_do_sample(false);
+    Override(ParseProto<v1::GenerationParams>(params), *request.mutable_params());
+    return request;
   }
 
-  static StopStringMatcher StopAt(const std::vector<std::string>& stop) {
-    return StopStringMatcher(stop);
+  void Add(std::unique_ptr<Sequence> sequence, GenerationReply& reply,
+           const std::string& params = "", absl::Time arrived_at = absl::InfiniteFuture()) {
+    stepper_->Add({std::move(sequence), Request(params), reply.callbacks(), arrived_at});
   }
 
   void RunAll() {
@@ -86,7 +89,6 @@ class GenerationStepperTest : public ::testing::Test {
   RecordingObserver observer_;
   FakeLanguageModel* model_ = nullptr;  // The stepper's.
   std::unique_ptr<GenerationStepper> stepper_;
-  uint64_t next_id_ = 1;
 };
 
 TEST_F(GenerationStepperTest, ContinuesThePromptUntilTheEnd) {
@@ -95,10 +97,10 @@ TEST_F(GenerationStepperTest, ContinuesThePromptUntilTheEnd) {
   Add(MakeSequence("ab", 20), reply);
   RunAll();
   EXPECT_EQ(reply.text, "cat");
-  EXPECT_EQ(reply.result->reason, FinishReason::kStop);
-  EXPECT_EQ(reply.result->num_prompt_tokens, 2);
-  EXPECT_EQ(reply.result->num_generated_tokens, 4);  // The end counts.
-  EXPECT_EQ(reply.num_deltas, 4);                    // A delta a token.
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(reply.result->prompt_tokens(), 2u);
+  EXPECT_EQ(reply.result->generated_tokens(), 4u);  // The end counts.
+  EXPECT_EQ(reply.num_deltas, 4);                   // A delta a token.
 }
 
 TEST_F(GenerationStepperTest, StopsAtTheLengthLimit) {
@@ -107,8 +109,8 @@ TEST_F(GenerationStepperTest, StopsAtTheLengthLimit) {
   Add(MakeSequence("ab", 5), reply);
   RunAll();
   EXPECT_EQ(reply.text, "aaa");
-  EXPECT_EQ(reply.result->reason, FinishReason::kLength);
-  EXPECT_EQ(reply.result->num_generated_tokens, 3);
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(reply.result->generated_tokens(), 3u);
 }
 
 TEST_F(GenerationStepperTest, FillsTheContextToTheLastToken) {
@@ -134,44 +136,44 @@ TEST_F(GenerationStepperTest, ReplacesACharacterThatTheEndCutsOff) {
   Add(MakeSequence("z", 4), reply);
   RunAll();
   EXPECT_EQ(reply.text, "a\uFFFD");
-  EXPECT_EQ(reply.result->reason, FinishReason::kLength);
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
 }
 
 TEST_F(GenerationStepperTest, StopsBeforeAStopStringAcrossTokens) {
   Make(Script(2, {3, 1, 20, 20, 5, 18, 1}));  // "catter", and on.
   GenerationReply reply;
-  Add(MakeSequence("ab", 20), reply, {.stop_strings = StopAt({"xyz", "tte"})});
+  Add(MakeSequence("ab", 20), reply, "stop: 'xyz' stop: 'tte'");
   RunAll();
   EXPECT_EQ(reply.text, "ca");
-  EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
-  EXPECT_EQ(reply.result->num_generated_tokens, 5);  // Those of the stop string count.
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP_STRING);
+  EXPECT_EQ(reply.result->generated_tokens(), 5u);  // Those of the stop string count.
 }
 
 TEST_F(GenerationStepperTest, DeliversTheBeginningOfAStopStringAtAnotherEnd) {
   Make(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
   GenerationReply by_eos, by_length;
-  Add(MakeSequence("ab", 20), by_eos, {.stop_strings = StopAt({"ats"})});
-  Add(MakeSequence("ab", 5), by_length, {.stop_strings = StopAt({"ats"})});
+  Add(MakeSequence("ab", 20), by_eos, "stop: 'ats'");
+  Add(MakeSequence("ab", 5), by_length, "stop: 'ats'");
   RunAll();
   EXPECT_EQ(by_eos.text, "cat");
-  EXPECT_EQ(by_eos.result->reason, FinishReason::kStop);
+  EXPECT_EQ(by_eos.result->reason(), v1::FINISH_REASON_STOP);
   EXPECT_EQ(by_length.text, "cat");
-  EXPECT_EQ(by_length.result->reason, FinishReason::kLength);
+  EXPECT_EQ(by_length.result->reason(), v1::FINISH_REASON_LENGTH);
 }
 
 TEST_F(GenerationStepperTest, PrefersTheStopStringToTheLengthItIsCompleteAt) {
   Make(Script(2, {3, 1, 20}));
   GenerationReply reply;
-  Add(MakeSequence("ab", 5), reply, {.stop_strings = StopAt({"t"})});
+  Add(MakeSequence("ab", 5), reply, "stop: 't'");
   RunAll();
   EXPECT_EQ(reply.text, "ca");
-  EXPECT_EQ(reply.result->reason, FinishReason::kStopString);
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP_STRING);
 }
 
 TEST_F(GenerationStepperTest, LooksForStopStringsInNewTextOnly) {
   Make(Script(2, {2, 1, FakeTokenizer::kEnd}));
   GenerationReply reply;
-  Add(MakeSequence("ab", 20), reply, {.stop_strings = StopAt({"ab", "bb"})});
+  Add(MakeSequence("ab", 20), reply, "stop: 'ab' stop: 'bb'");
   RunAll();
   EXPECT_EQ(reply.text, "ba");
 }
@@ -179,11 +181,11 @@ TEST_F(GenerationStepperTest, LooksForStopStringsInNewTextOnly) {
 TEST_F(GenerationStepperTest, TakesTheEndForATokenWithoutTextWhenItIsIgnored) {
   Make(Script(2, {3, FakeTokenizer::kEnd, 1, FakeTokenizer::kEnd, 20}));
   GenerationReply reply;
-  Add(MakeSequence("ab", 7), reply, {.ignore_eos = true});
+  Add(MakeSequence("ab", 7), reply, "ignore_eos: true");
   RunAll();
   EXPECT_EQ(reply.text, "cat");
-  EXPECT_EQ(reply.result->reason, FinishReason::kLength);
-  EXPECT_EQ(reply.result->num_generated_tokens, 5);
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(reply.result->generated_tokens(), 5u);
   EXPECT_EQ(reply.num_deltas, 3);
 }
 
@@ -197,24 +199,26 @@ TEST_F(GenerationStepperTest, CountsEveryTokenHoweverATextEnds) {
   });
   const std::vector<std::vector<std::string>> stops = {
       {}, {"\uFFFD"}, {"a"}, {"qx", "zz"}, {"\uFFFD\uFFFD\uFFFD", "b\uFFFD"}};
-  std::map<FinishReason, int> num_ends;
+  std::map<v1::FinishReason, int> num_ends;
   for (uint64_t seed = 0; seed < 600; ++seed) {
     auto sequence = MakeSequence("ab", 3 + static_cast<int>(seed % 30));
-    sequence->sampling = {.top_k = 0, .seed = seed};
     sequence->finish_by = kNow + absl::Seconds(seed % 7 == 0 ? 5 : 1000);
+    runner::v1::GenerateRequest request = Request("do_sample: true top_k: 0 logprobs: 1");
+    v1::GenerationParams& params = *request.mutable_params();
+    params.set_seed(seed);
+    params.set_ignore_eos(seed % 4 == 0);
+    for (const std::string& stop : stops[seed % stops.size()]) params.add_stop(stop);
     GenerationReply reply;
-    Add(std::move(sequence), reply,
-        {.stop_strings = StopAt(stops[seed % stops.size()]),
-         .ignore_eos = seed % 4 == 0,
-         .top_logprobs = 1});
+    stepper_->Add({std::move(sequence), std::move(request), reply.callbacks()});
     for (absl::Time now = kNow; stepper_->HasWork(); now += absl::Seconds(1)) stepper_->Step(now);
     ASSERT_TRUE(reply.result.ok()) << reply.result.status();
-    EXPECT_EQ(std::ssize(reply.logprobs), reply.result->num_generated_tokens) << seed;
-    EXPECT_EQ(reply.num_delta_tokens, reply.result->num_generated_tokens) << seed;
-    ++num_ends[reply.result->reason];
+    EXPECT_EQ(reply.logprobs.size(), reply.result->generated_tokens()) << seed;
+    EXPECT_EQ(reply.num_delta_tokens, reply.result->generated_tokens()) << seed;
+    ++num_ends[reply.result->reason()];
   }
-  for (const FinishReason reason : {FinishReason::kStop, FinishReason::kLength,
-                                    FinishReason::kStopString, FinishReason::kDeadline}) {
+  for (const v1::FinishReason reason :
+       {v1::FINISH_REASON_STOP, v1::FINISH_REASON_LENGTH, v1::FINISH_REASON_STOP_STRING,
+        v1::FINISH_REASON_DEADLINE}) {
     EXPECT_GT(num_ends[reason], 10) << static_cast<int>(reason);
   }
 }
@@ -222,19 +226,21 @@ TEST_F(GenerationStepperTest, CountsEveryTokenHoweverATextEnds) {
 TEST_F(GenerationStepperTest, TellsHowLikelyTheTokensOfTheEndWere) {
   Make(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
   GenerationReply by_eos, by_stop_string;
-  Add(MakeSequence("ab", 20), by_eos, {.top_logprobs = 0});
-  Add(MakeSequence("ab", 20), by_stop_string, {.stop_strings = StopAt({"at"}), .top_logprobs = 0});
+  Add(MakeSequence("ab", 20), by_eos, "logprobs: 0");
+  Add(MakeSequence("ab", 20), by_stop_string, "stop: 'at' logprobs: 0");
   RunAll();
   const auto ids = [](const GenerationReply& reply) {
     std::vector<int32_t> ids;
-    for (const TokenLogProb& logprob : reply.logprobs) ids.push_back(logprob.id);
+    for (const v1::TokenLogprob& logprob : reply.logprobs) {
+      ids.push_back(static_cast<int32_t>(logprob.id()));
+    }
     return ids;
   };
   EXPECT_THAT(ids(by_eos), ElementsAre(3, 1, 20, FakeTokenizer::kEnd));
-  EXPECT_EQ(by_eos.logprobs.back().text, "");
+  EXPECT_EQ(by_eos.logprobs.back().text(), "");
   EXPECT_EQ(by_stop_string.text, "c");
   EXPECT_THAT(ids(by_stop_string), ElementsAre(3, 1, 20));
-  EXPECT_EQ(by_stop_string.logprobs.back().text, "t");
+  EXPECT_EQ(by_stop_string.logprobs.back().text(), "t");
 }
 
 TEST_F(GenerationStepperTest, TellsHowLikelyTokensWereBeforePenaltyAndCuts) {
@@ -244,29 +250,26 @@ TEST_F(GenerationStepperTest, TellsHowLikelyTokensWereBeforePenaltyAndCuts) {
     logits[2] = std::log(4.f);
     logits[kSmile] = std::log(4.f);
   });
-  auto sequence = MakeSequence("a", 3);
-  sequence->sampling = {.do_sample = false, .repetition_penalty = 100};
   GenerationReply reply, without, none;
-  Add(std::move(sequence), reply, {.top_logprobs = 2});
+  Add(MakeSequence("a", 3), reply, "repetition_penalty: 100 logprobs: 2");
   Add(MakeSequence("a", 3), without);
-  Add(MakeSequence("a", 3), none, {.top_logprobs = 0});
+  Add(MakeSequence("a", 3), none, "logprobs: 0");
   RunAll();
   // "a" has been there, so "b"; after it, a byte that is no text by itself.
   ASSERT_EQ(reply.logprobs.size(), 2u);
-  EXPECT_EQ(reply.logprobs[0].id, 2);
-  EXPECT_EQ(reply.logprobs[0].text, "b");
-  EXPECT_NEAR(reply.logprobs[0].logprob, std::log(0.25), 1e-6);
-  ASSERT_EQ(reply.logprobs[0].top.size(), 2u);
-  EXPECT_EQ(reply.logprobs[0].top[0].id, 1);
-  EXPECT_EQ(reply.logprobs[0].top[0].text, "a");
-  EXPECT_NEAR(reply.logprobs[0].top[0].logprob, std::log(0.5), 1e-6);
-  EXPECT_EQ(reply.logprobs[0].top[1].id, 2);
-  EXPECT_THAT(reply.logprobs[0].top[1].top, IsEmpty());
-  EXPECT_EQ(reply.logprobs[1].id, kSmile);
-  EXPECT_EQ(reply.logprobs[1].text, "\uFFFD");
+  EXPECT_EQ(reply.logprobs[0].id(), 2u);
+  EXPECT_EQ(reply.logprobs[0].text(), "b");
+  EXPECT_NEAR(reply.logprobs[0].logprob(), std::log(0.25), 1e-6);
+  ASSERT_EQ(reply.logprobs[0].top_size(), 2);
+  EXPECT_EQ(reply.logprobs[0].top(0).id(), 1u);
+  EXPECT_EQ(reply.logprobs[0].top(0).text(), "a");
+  EXPECT_NEAR(reply.logprobs[0].top(0).logprob(), std::log(0.5), 1e-6);
+  EXPECT_EQ(reply.logprobs[0].top(1).id(), 2u);
+  EXPECT_EQ(reply.logprobs[1].id(), uint32_t{kSmile});
+  EXPECT_EQ(reply.logprobs[1].text(), "\uFFFD");
   EXPECT_THAT(without.logprobs, IsEmpty());
   ASSERT_EQ(none.logprobs.size(), 2u);
-  EXPECT_THAT(none.logprobs[0].top, IsEmpty());
+  EXPECT_THAT(none.logprobs[0].top(), IsEmpty());
 }
 
 TEST_F(GenerationStepperTest, NeverChoosesAnIdWithoutAText) {
@@ -277,15 +280,13 @@ TEST_F(GenerationStepperTest, NeverChoosesAnIdWithoutAText) {
       },
       {.vocab_size = 48});
   GenerationReply greedy, sampled;
-  Add(MakeSequence("z", 6), greedy, {.top_logprobs = 1});
-  auto sequence = MakeSequence("z", 30);
-  sequence->sampling = {.do_sample = true, .top_k = 0};
-  Add(std::move(sequence), sampled);
+  Add(MakeSequence("z", 6), greedy, "logprobs: 1");
+  Add(MakeSequence("z", 30), sampled, "do_sample: true top_k: 0");
   RunAll();
   EXPECT_EQ(greedy.text, "ccccc");
   // Nor does the padding take probability away from the others.
-  EXPECT_NEAR(greedy.logprobs[0].logprob, 1 - std::log(std::exp(1) + 31), 1e-6);
-  EXPECT_EQ(greedy.logprobs[0].top[0].id, 3);
+  EXPECT_NEAR(greedy.logprobs[0].logprob(), 1 - std::log(std::exp(1) + 31), 1e-6);
+  EXPECT_EQ(greedy.logprobs[0].top(0).id(), 3u);
   EXPECT_TRUE(sampled.result.ok());
 }
 
@@ -293,10 +294,7 @@ TEST_F(GenerationStepperTest, NeverChoosesAnIdWithoutAText) {
 struct RandomRequest {
   std::string prompt;
   int max_tokens;
-  SamplingParams sampling;
-  std::vector<std::string> stop;
-  bool ignore_eos;
-  std::optional<uint32_t> top_logprobs;
+  runner::v1::GenerateRequest request;
   int joins_at_step;
 };
 
@@ -304,20 +302,20 @@ struct RandomRequest {
 struct Written {
   explicit Written(const GenerationReply& reply)
       : text(reply.text),
-        num_generated_tokens(reply.result->num_generated_tokens),
+        num_generated_tokens(reply.result->generated_tokens()),
         num_delta_tokens(reply.num_delta_tokens),
-        reason(reply.result->reason) {
-    for (const TokenLogProb& logprob : reply.logprobs) {
-      logprobs.push_back(logprob.logprob);
-      for (const TokenLogProb& top : logprob.top) logprobs.push_back(top.logprob);
+        reason(reply.result->reason()) {
+    for (const v1::TokenLogprob& logprob : reply.logprobs) {
+      logprobs.push_back(logprob.logprob());
+      for (const v1::TopLogprob& top : logprob.top()) logprobs.push_back(top.logprob());
     }
   }
   bool operator==(const Written&) const = default;
 
   std::string text;
-  int num_generated_tokens;
-  int num_delta_tokens;
-  FinishReason reason;
+  uint32_t num_generated_tokens;
+  uint32_t num_delta_tokens;
+  v1::FinishReason reason;
   std::vector<double> logprobs;
 };
 
@@ -332,24 +330,23 @@ std::vector<RandomRequest> MakeRandomRequests(int count) {
       prompt[c] = static_cast<char>('a' + pick(26));
     }
     const int max_tokens = static_cast<int>(prompt.size()) + 1 + pick(30);
-    std::vector<std::string> stop;
-    for (int s = pick(3); s > 0; --s) stop.push_back({static_cast<char>('a' + pick(26))});
-    requests.push_back({.prompt = std::move(prompt),
-                        .max_tokens = max_tokens,
-                        .sampling = {.do_sample = pick(4) > 0,
-                                     .repetition_penalty = 1 + 0.2 * pick(3),
-                                     .temperature = 0.5 + 0.25 * pick(5),
-                                     .top_k = static_cast<uint32_t>(pick(3) * 10),
-                                     .top_p = pick(2) == 0 ? 1.0 : 0.9,
-                                     .min_p = pick(2) == 0 ? 0 : 0.02,
-                                     .seed = static_cast<uint64_t>(pick(3)),
-                                     .branch = static_cast<uint32_t>(pick(2)),
-                                     .sequence = static_cast<uint32_t>(pick(2))},
-                        .stop = std::move(stop),
-                        .ignore_eos = pick(2) == 0,
-                        .top_logprobs = {},
-                        .joins_at_step = pick(60)});
-    if (pick(2) == 0) requests.back().top_logprobs = pick(4);
+    runner::v1::GenerateRequest request;
+    v1::GenerationParams& params = *request.mutable_params();
+    for (int s = pick(3); s > 0; --s)
+      params.add_stop(std::string(1, static_cast<char>('a' + pick(26))));
+    params.set_do_sample(pick(4) > 0);
+    params.set_repetition_penalty(1 + 0.2 * pick(3));
+    params.set_temperature(0.5 + 0.25 * pick(5));
+    params.set_top_k(static_cast<uint32_t>(pick(3) * 10));
+    params.set_top_p(pick(2) == 0 ? 1.0 : 0.9);
+    params.set_min_p(pick(2) == 0 ? 0 : 0.02);
+    params.set_seed(static_cast<uint64_t>(pick(3)));
+    request.set_branch(static_cast<uint32_t>(pick(2)));
+    request.set_sequence(static_cast<uint32_t>(pick(2)));
+    params.set_ignore_eos(pick(2) == 0);
+    const int joins_at_step = pick(60);
+    if (pick(2) == 0) params.set_logprobs(static_cast<uint32_t>(pick(4)));
+    requests.push_back({std::move(prompt), max_tokens, std::move(request), joins_at_step});
   }
   return requests;
 }
@@ -357,12 +354,8 @@ std::vector<RandomRequest> MakeRandomRequests(int count) {
 TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
   const std::vector<RandomRequest> requests = MakeRandomRequests(60);
   const auto add = [&](const RandomRequest& request, GenerationReply& reply) {
-    auto sequence = MakeSequence(request.prompt, request.max_tokens);
-    sequence->sampling = request.sampling;
-    Add(std::move(sequence), reply,
-        {.stop_strings = StopAt(request.stop),
-         .ignore_eos = request.ignore_eos,
-         .top_logprobs = request.top_logprobs});
+    stepper_->Add(
+        {MakeSequence(request.prompt, request.max_tokens), request.request, reply.callbacks()});
   };
   std::vector<Written> alone;
   for (const RandomRequest& request : requests) {
@@ -372,8 +365,8 @@ TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
     RunAll();
     alone.emplace_back(reply);
   }
-  for (const FinishReason reason :
-       {FinishReason::kStop, FinishReason::kLength, FinishReason::kStopString}) {
+  for (const v1::FinishReason reason :
+       {v1::FINISH_REASON_STOP, v1::FINISH_REASON_LENGTH, v1::FINISH_REASON_STOP_STRING}) {
     EXPECT_THAT(alone, Contains(Field(&Written::reason, reason)));
   }
   struct Case {
@@ -410,10 +403,9 @@ TEST_F(GenerationStepperTest, StreamsWhatTheWholeDecodesTo) {
   });
   for (uint64_t seed = 0; seed < 50; ++seed) {
     auto sequence = MakeSequence("ab", 40);
-    sequence->sampling = {.top_k = 0, .seed = seed};
     const Sequence* watched = sequence.get();
     GenerationReply reply;
-    Add(std::move(sequence), reply);
+    Add(std::move(sequence), reply, absl::StrCat("do_sample: true top_k: 0 seed: ", seed));
     std::vector<int32_t> tokens;
     while (stepper_->HasWork()) {
       stepper_->Step(kNow);
@@ -488,7 +480,7 @@ TEST_F(GenerationStepperTest, FinishesATextThatMayTakeNoLonger) {
   stepper_->Step(kNow);
   stepper_->Step(kNow + absl::Seconds(1));
   ASSERT_TRUE(reply.result.ok()) << reply.result.status();
-  EXPECT_EQ(reply.result->reason, FinishReason::kDeadline);
+  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_DEADLINE);
   EXPECT_EQ(reply.text, "aa");
   EXPECT_FALSE(stepper_->HasWork());
 }
@@ -561,9 +553,7 @@ TEST_F(GenerationStepperTest, LogitsThatAreNotFiniteEndTheirTextAlone) {
       const int before = observer_.num_not_finite;
       GenerationReply harmed, whole;
       for (const auto& [text, reply] : {std::pair("z", &harmed), std::pair("a", &whole)}) {
-        auto sequence = MakeSequence(text, 6);
-        sequence->sampling = {.do_sample = do_sample, .seed = 3};
-        Add(std::move(sequence), *reply);
+        Add(MakeSequence(text, 6), *reply, do_sample ? "do_sample: true seed: 3" : "");
       }
       RunAll();
       EXPECT_EQ(whole.text, "ccccc");
@@ -630,23 +620,26 @@ TEST_F(GenerationStepperTest, TellsATextItsTimesAndCompany) {
   model_->before_forward = [&] { passes.push_back(absl::Now()); };
   const absl::Time arrived_at = absl::Now() - absl::Seconds(10);
   GenerationReply first, second;
-  Add(MakeSequence("xyz", 4), first, {.arrived_at = arrived_at});
-  Add(MakeSequence("xyz", 6), second, {.arrived_at = arrived_at});
+  Add(MakeSequence("xyz", 4), first, "", arrived_at);
+  Add(MakeSequence("xyz", 6), second, "", arrived_at);
   RunAll();
   const absl::Time end = absl::Now();
   // Three of the first's prompt and one of the second's; the rest of that; two tokens of it alone.
   EXPECT_THAT(model_->batch_sizes, ElementsAre(2, 1, 1, 1));
-  const GenerationTiming& timing = second.result->timing;
-  EXPECT_EQ(timing.mean_batch_size, 1.25);
-  EXPECT_EQ(timing.max_batch_size, 2);
-  EXPECT_GE(timing.queue, absl::Seconds(10));
-  EXPECT_LE(timing.queue, passes[0] - arrived_at);
-  EXPECT_GE(timing.queue + timing.prefill, passes[1] - arrived_at);
-  EXPECT_LE(timing.queue + timing.prefill, passes[2] - arrived_at);
-  EXPECT_GE(timing.decode, passes[3] - passes[2]);
-  EXPECT_LE(timing.queue + timing.prefill + timing.decode, end - arrived_at);
-  EXPECT_EQ(first.result->timing.decode, absl::ZeroDuration());
-  EXPECT_EQ(first.result->timing.mean_batch_size, 2);
+  const v1::GenerationTiming& timing = second.result->timing();
+  const double queue = timing.queue_seconds();
+  const double prefill_end = queue + timing.prefill_seconds();
+  const auto seconds = [](absl::Duration duration) { return absl::ToDoubleSeconds(duration); };
+  EXPECT_EQ(timing.mean_batch_size(), 1.25);
+  EXPECT_EQ(timing.max_batch_size(), 2u);
+  EXPECT_GE(queue, 10);
+  EXPECT_LE(queue, seconds(passes[0] - arrived_at));
+  EXPECT_GE(prefill_end, seconds(passes[1] - arrived_at));
+  EXPECT_LE(prefill_end, seconds(passes[2] - arrived_at));
+  EXPECT_GE(timing.decode_seconds(), seconds(passes[3] - passes[2]));
+  EXPECT_LE(prefill_end + timing.decode_seconds(), seconds(end - arrived_at));
+  EXPECT_EQ(first.result->timing().decode_seconds(), 0);
+  EXPECT_EQ(first.result->timing().mean_batch_size(), 2);
 }
 
 TEST_F(GenerationStepperTest, TellsWhyAStepHeldWhatItHeld) {
@@ -676,7 +669,7 @@ TEST_F(GenerationStepperTest, TellsWhyAStepHeldWhatItHeld) {
   RunAll();
   for (const GenerationReply& reply : replies) {
     EXPECT_EQ(reply.text, std::string(20, 'a'));
-    EXPECT_EQ(reply.num_delta_tokens, 20);  // None was delivered twice.
+    EXPECT_EQ(reply.num_delta_tokens, 20u);  // None was delivered twice.
   }
   EXPECT_EQ(stepper_->kv_used_ratio(), 0);
 }
@@ -695,19 +688,27 @@ TEST_F(GenerationStepperTest, CountsACancelledTextThatHadGivenUpItsSlotAsOneThat
 }
 
 TEST_F(GenerationStepperTest, RefusesOptionsOutOfRange) {
-  const auto create = [&](const GenerationStepper::Options& options) {
+  const auto create = [&](const GenerationStepper::Options& options, int vocab_size = 32) {
     const auto stepper = GenerationStepper::Create(
-        std::make_unique<FakeLanguageModel>(FakeLanguageModel::Options{}, HashLogits), tokenizer_,
-        observer_, options);
+        std::make_unique<FakeLanguageModel>(FakeLanguageModel::Options{.vocab_size = vocab_size},
+                                            HashLogits),
+        tokenizer_, observer_, options);
     return std::string(stepper.status().message());
   };
-  EXPECT_EQ(create({.vocab_size = 33}),
-            "the tokenizer's vocabulary must have 1 to 32 entries, as the model's embedding: 33");
-  EXPECT_EQ(create({.vocab_size = 30, .eos_token_id = 30}), "eos_token_id must be below 30: 30");
-  EXPECT_EQ(create({.kv_cache_bytes = 1, .vocab_size = 32}),
+  EXPECT_EQ(create({}, /*vocab_size=*/20),
+            "the tokenizer's vocabulary must have 1 to 20 entries, as the model's embedding: 32");
+  EXPECT_EQ(create({.bos_token_id = 40}, 40), "bos_token_id must be below 40: 40");
+  EXPECT_EQ(create({.eos_token_id = 32}, 40), "eos_token_id must be below 32: 32");
+  EXPECT_EQ(create({.kv_cache_bytes = 1}),
             "kv_cache_bytes must be at least 2, a block of 2 tokens, or 0 for no cap: 1");
-  EXPECT_THAT(create({.schedule = {.max_step_tokens = 3}, .vocab_size = 32}),
+  EXPECT_THAT(create({.schedule = {.max_step_tokens = 3}}),
               ::testing::HasSubstr("max_step_tokens must be at least"));
+}
+
+TEST_F(GenerationStepperTest, RunsModelAndSamplersOnAsManyThreadsAsItIsTold) {
+  Make(Script(1, {1}));
+  stepper_->set_num_threads(1);
+  EXPECT_EQ(model_->num_threads, 1);
 }
 
 }  // namespace

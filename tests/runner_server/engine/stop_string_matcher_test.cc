@@ -64,20 +64,6 @@ TEST(StopStringMatcher, FindsOneThatBeginsInAnother) {
   EXPECT_THAT(Emissions(Make({"abac", "bab"}), {"aba", "b"}), ElementsAre("", "a", ""));
 }
 
-TEST(StopStringMatcher, NamesTheLimitThatIsBroken) {
-  const auto message = [](const std::vector<std::string>& stop) {
-    const absl::Status status = StopStringMatcher::Check(stop);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    return std::string(status.message());
-  };
-  EXPECT_EQ(message(std::vector<std::string>(17, "a")), "stop must hold at most 16 strings: 17");
-  EXPECT_EQ(message({"a", ""}), "stop[1] must have 1 to 1024 bytes: 0");
-  EXPECT_EQ(message({std::string(1025, 'a')}), "stop[0] must have 1 to 1024 bytes: 1025");
-  EXPECT_EQ(message({"a", "b", "c\xFF"}), "stop[2] is not UTF-8: at byte 1");
-  EXPECT_TRUE(StopStringMatcher::Check({}).ok());
-  EXPECT_TRUE(StopStringMatcher::Check(std::vector<std::string>(16, std::string(1024, 'a'))).ok());
-}
-
 // Where the text ends before a stop string, by comparing everywhere.
 std::optional<size_t> NaiveStop(std::string_view text, const std::vector<std::string>& stop) {
   for (size_t end = 1; end <= text.size(); ++end) {
@@ -151,7 +137,6 @@ TEST(StopStringMatcher, DoesAsANaiveSearchOverAnyTextInAnyPieces) {
 TEST(StopStringMatcher, TakesLinearTimeForTextThatNearlyMatches) {
   std::vector<std::string> stop;
   for (size_t size = 1008; size < 1024; ++size) stop.push_back(std::string(size, 'a') + "b");
-  ASSERT_TRUE(StopStringMatcher::Check(stop).ok());
   const std::string text(size_t{4} << 20, 'a');
   StopStringMatcher matcher(stop);
   const auto begin = std::chrono::steady_clock::now();

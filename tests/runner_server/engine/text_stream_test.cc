@@ -35,20 +35,26 @@ std::vector<Delta> Deltas(const std::vector<std::string>& tokens,
   const FakeBytes bytes(tokens);
   TextStream stream(bytes, StopStringMatcher(stop));
   std::vector<Delta> deltas;
-  const auto take = [&](const GenerationDelta& delta) {
-    EXPECT_EQ(delta.num_tokens, std::ssize(delta.logprobs));
-    if (delta.num_tokens == 0) {
-      EXPECT_EQ(delta.text, "");
+  const auto take = [&](const v1::TextDelta& delta) {
+    EXPECT_EQ(delta.num_tokens(), static_cast<uint32_t>(delta.logprobs_size()));
+    if (delta.num_tokens() == 0) {
+      EXPECT_EQ(delta.text(), "");
       return;
     }
-    Delta& taken = deltas.emplace_back(Delta{.text = delta.text, .ids = {}});
-    for (const TokenLogProb& logprob : delta.logprobs) taken.ids.push_back(logprob.id);
+    Delta& taken = deltas.emplace_back(Delta{.text = delta.text(), .ids = {}});
+    for (const v1::TokenLogprob& logprob : delta.logprobs()) {
+      taken.ids.push_back(static_cast<int32_t>(logprob.id()));
+    }
+  };
+  const auto logprob = [](size_t id) {
+    v1::TokenLogprob logprob;
+    logprob.set_id(static_cast<uint32_t>(id));
+    return logprob;
   };
   for (size_t id = 0; id < tokens.size() && !stream.stopped(); ++id) {
-    const auto token = static_cast<int32_t>(id);
-    take(stream.Append(token, TokenLogProb{.id = token}));
+    take(stream.Append(static_cast<int32_t>(id), logprob(id)));
   }
-  if (end) stream.AppendEnd(TokenLogProb{.id = static_cast<int32_t>(tokens.size())});
+  if (end) stream.AppendEnd(logprob(tokens.size()));
   take(stream.Finish());
   return deltas;
 }
@@ -111,20 +117,20 @@ TEST(TextStream, StopsEvenAtWhatTheEndMakesOfAnOpenCharacter) {
   const FakeBytes bytes({"a\xF0"});
   const std::vector<std::string> stop = {"\uFFFD"};
   TextStream stream(bytes, StopStringMatcher(stop));
-  EXPECT_EQ(stream.Append(0, std::nullopt).num_tokens, 0);
+  EXPECT_EQ(stream.Append(0, std::nullopt).num_tokens(), 0u);
   EXPECT_FALSE(stream.stopped());
-  const GenerationDelta last = stream.Finish();
-  EXPECT_EQ(last.text, "a");
-  EXPECT_EQ(last.num_tokens, 1);
+  const v1::TextDelta last = stream.Finish();
+  EXPECT_EQ(last.text(), "a");
+  EXPECT_EQ(last.num_tokens(), 1u);
   EXPECT_TRUE(stream.stopped());
 }
 
 TEST(TextStream, CountsTokensWithoutLogProbabilities) {
   const FakeBytes bytes({"a"});
   TextStream stream(bytes, StopStringMatcher());
-  const GenerationDelta delta = stream.Append(0, std::nullopt);
-  EXPECT_EQ(delta.num_tokens, 1);
-  EXPECT_THAT(delta.logprobs, IsEmpty());
+  const v1::TextDelta delta = stream.Append(0, std::nullopt);
+  EXPECT_EQ(delta.num_tokens(), 1u);
+  EXPECT_THAT(delta.logprobs(), IsEmpty());
 }
 
 }  // namespace

@@ -199,7 +199,7 @@ TEST_P(DecoderTest, ThreadsDoNotChangeABit) {
     EXPECT_EQ(LogitsAfter(*model, ids, 70), expected) << num_threads;
     EXPECT_EQ(LogitsAfter(*model, ids, 1), expected) << num_threads;
     for (int active = 1; active <= num_threads; ++active) {
-      model->pool().set_num_active_threads(active);
+      model->set_num_threads(active);
       EXPECT_EQ(LogitsAfter(*model, ids, 30), expected) << active << " of " << num_threads;
     }
   }

@@ -152,7 +152,7 @@ TEST(Scheduler, NewcomersGoBeforeTheLaterOfManyTextsAndWorkUnderwayBeforeAll) {
   Fixture f(1, 8);
   for (uint32_t text = 0; text < 12; ++text) {
     auto sequence = MakeSequence(100 + text, 2);
-    sequence->sampling.sequence = text;
+    sequence->text_index = text;
     f.scheduler->Add(std::move(sequence));
   }
   f.Step();

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "tests/base/parse_proto.h"
+
 namespace chorus {
 namespace {
 
@@ -23,8 +25,9 @@ TEST(RunnerMetrics, CountsStepsAndTokens) {
                   .num_shared_tokens = 20,
                   .num_preempted = 2});
   metrics.OnStep({.num_rows = 1, .num_tokens = 1, .num_generated_tokens = 1});
-  metrics.OnGenerated(
-      {.queue = absl::Seconds(1), .prefill = absl::Seconds(0.5), .decode = absl::Seconds(6)}, 4);
+  metrics.OnGenerated(ParseProto<v1::GenerationEnd>(
+      "generated_tokens: 4 "
+      "timing { queue_seconds: 1 prefill_seconds: 0.5 decode_seconds: 6 }"));
   EXPECT_THAT(
       metrics.ToText(),
       AllOf(HasSubstr("chorus_prompt_tokens_total{model=\"gpt2\"} 8\n"),
@@ -102,8 +105,13 @@ TEST(RunnerMetrics, CountsLogitsThatAreNotFinite) {
 
 TEST(RunnerMetrics, AsksForTheLoadAtEveryScrape) {
   RunnerMetrics metrics("gpt2", "");
-  int64_t tokens = 5;
-  metrics.SetLoad([&] { return EngineLoad{.queued_tokens = tokens, .kv_cache_used_ratio = 0.25}; });
+  uint64_t tokens = 5;
+  metrics.SetLoad([&] {
+    runner::v1::GetLoadResponse load;
+    load.set_queued_tokens(tokens);
+    load.set_kv_cache_used_ratio(0.25);
+    return load;
+  });
   EXPECT_THAT(metrics.ToText(),
               AllOf(HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 5\n"),
                     HasSubstr("chorus_kv_cache_used_ratio{model=\"gpt2\"} 0.25\n")));

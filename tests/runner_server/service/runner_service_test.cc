@@ -19,6 +19,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/generation_stepper.h"
 #include "runner_server/engine/mailbox.h"
 #include "runner_server/service/tokenize.h"
 #include "tests/runner_server/engine/fake_classifier.h"
@@ -54,8 +56,7 @@ class RunnerServiceTest : public ::testing::Test {
 
   void TearDown() override {
     gate_.Close();
-    generation_engine_.reset();  // Ends every call.
-    classification_engine_.reset();
+    engine_.reset();  // Ends every call.
     EXPECT_TRUE(service_.WaitIdle(absl::Seconds(60)));
     server_->Shutdown();
   }
@@ -64,19 +65,34 @@ class RunnerServiceTest : public ::testing::Test {
                       QueueBudget::Options queue = {}) {
     auto model = std::make_unique<FakeLanguageModel>(options, std::move(logits));
     if (hold_model_) model->before_forward = [this] { gate_.Take(); };
-    generation_engine_ = *GenerationEngine::Create(
-        std::move(model), tokenizer_, tokenizer_, metrics_,
-        {.queue = queue, .bos_token_id = FakeTokenizer::kEnd, .eos_token_id = FakeTokenizer::kEnd});
-    hosted_ = {"fake", "7", "GPT2LMHeadModel", "float32", true, generation_engine_.get()};
-    service_.SetModel(hosted_);
+    auto stepper = *GenerationStepper::Create(
+        std::move(model), tokenizer_, metrics_,
+        {.bos_token_id = FakeTokenizer::kEnd, .eos_token_id = FakeTokenizer::kEnd});
+    Serve(std::make_unique<GenerationEngine>(
+        std::move(stepper), metrics_,
+        Engine::Options{.info = Info("GPT2LMHeadModel", "float32"), .queue = queue}));
   }
 
   void ServeClassifier() {
-    classification_engine_ =
-        *ClassificationEngine::Create(std::make_unique<FakeClassifier>(), tokenizer_, metrics_, {});
-    hosted_ = {"fake", "7",   "BertForSequenceClassification",
-               "int8", false, classification_engine_.get()};
-    service_.SetModel(hosted_);
+    auto stepper = *ClassificationStepper::Create(std::make_unique<FakeClassifier>(), tokenizer_,
+                                                  metrics_, {});
+    Serve(std::make_unique<ClassificationEngine>(
+        std::move(stepper), metrics_,
+        Engine::Options{.info = Info("BertForSequenceClassification", "int8")}));
+  }
+
+  static v1::GetModelInfoResponse Info(const char* architecture, const char* dtype) {
+    v1::GetModelInfoResponse info;
+    info.set_name("fake");
+    info.set_version("7");
+    info.set_architecture(architecture);
+    info.set_dtype(dtype);
+    return info;
+  }
+
+  void Serve(std::unique_ptr<Engine> engine) {
+    engine_ = std::move(engine);
+    service_.SetEngine(*engine_);
   }
 
   struct Generated {
@@ -158,9 +174,7 @@ class RunnerServiceTest : public ::testing::Test {
   RunnerMetrics metrics_{"fake", "7"};
   bool hold_model_ = false;
   Mailbox<bool> gate_;  // Close() lets the model run.
-  std::unique_ptr<GenerationEngine> generation_engine_;
-  std::unique_ptr<ClassificationEngine> classification_engine_;
-  HostedModel hosted_;
+  std::unique_ptr<Engine> engine_;
   RunnerService service_{metrics_};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -170,6 +184,13 @@ class RunnerServiceTest : public ::testing::Test {
 v1::GenerateRequest GreedyRequest(const std::string& text) {
   v1::GenerateRequest request;
   request.set_text(text);
+  request.mutable_params()->set_do_sample(false);
+  return request;
+}
+
+v1::GenerateRequest EndlessRequest(const std::string& text) {
+  v1::GenerateRequest request = GreedyRequest(text);
+  request.mutable_params()->set_max_new_tokens(std::numeric_limits<int32_t>::max());
   return request;
 }
 
@@ -308,8 +329,9 @@ TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
   request.mutable_params()->set_do_sample(true);
   request.mutable_params()->set_temperature(-1);
   generated = Generate(request);
-  EXPECT_EQ(generated.status.error_message(),
-            "temperature must be finite and at least 0 (0 takes the likeliest token each time): -1");
+  EXPECT_EQ(
+      generated.status.error_message(),
+      "temperature must be finite and at least 0 (0 takes the likeliest token each time): -1");
   request.mutable_params()->set_do_sample(false);
   request.mutable_params()->set_logprobs(21);
   EXPECT_EQ(Generate(request).status.error_message(), "logprobs must be at most 20: 21");
@@ -435,9 +457,9 @@ TEST_F(RunnerServiceTest, TokenizesWhileTheModelIsBusyAndItsQueueFull) {
   ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_calls = 1});
   grpc::ClientContext running_context, waiting_context;
   auto running = stub_->Generate(&running_context, GreedyRequest("a"));
-  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
   auto waiting = stub_->Generate(&waiting_context, GreedyRequest("a"));
-  while (generation_engine_->load().queued_sequences == 0) std::this_thread::yield();
+  while (engine_->load().queued_sequences() == 0) std::this_thread::yield();
   EXPECT_EQ(Tokenize("ab").second.tokens_size(), 2);
   EXPECT_EQ(Detokenize({1, 2}).second, "ab");
   gate_.Close();
@@ -594,23 +616,23 @@ TEST_F(RunnerServiceTest, StopsWhenTheCallerLeaves) {
   ServeGenerator(Script(1, {1}), {.context_size = 1 << 30, .num_slots = 1},
                  {.max_tokens = std::numeric_limits<int64_t>::max()});
   grpc::ClientContext context;
-  auto reader = stub_->Generate(&context, GreedyRequest("a"));
+  auto reader = stub_->Generate(&context, EndlessRequest("a"));
   v1::GenerateResponse response;
   ASSERT_TRUE(reader->Read(&response));
   context.TryCancel();
   EXPECT_EQ(Read(*reader).status.error_code(), grpc::CANCELLED);
   EXPECT_TRUE(service_.WaitIdle(absl::Seconds(60)));
-  EXPECT_EQ(generation_engine_->load().running_sequences, 0);
+  EXPECT_EQ(engine_->load().running_sequences(), 0u);
 }
 
 TEST_F(RunnerServiceTest, StopsAtTheDeadline) {
   ServeGenerator(Script(1, {1}), {.context_size = 1 << 30});
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
-  EXPECT_EQ(Read(*stub_->Generate(&context, GreedyRequest("a"))).status.error_code(),
+  EXPECT_EQ(Read(*stub_->Generate(&context, EndlessRequest("a"))).status.error_code(),
             grpc::DEADLINE_EXCEEDED);
   EXPECT_TRUE(service_.WaitIdle(absl::Seconds(60)));
-  EXPECT_EQ(generation_engine_->load().running_sequences, 0);
+  EXPECT_EQ(engine_->load().running_sequences(), 0u);
 }
 
 // Nobody reads while the model decodes: what does not fit the connection's window is gathered, and
@@ -619,9 +641,9 @@ TEST_F(RunnerServiceTest, GathersTextForASlowReader) {
   constexpr int kTokens = 200000;
   ServeGenerator(Script(1, {1}), {.context_size = kTokens});
   grpc::ClientContext context;
-  auto reader = stub_->Generate(&context, GreedyRequest("a"));
-  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
-  while (generation_engine_->load().running_sequences == 1) std::this_thread::yield();
+  auto reader = stub_->Generate(&context, EndlessRequest("a"));
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 1) std::this_thread::yield();
   const Generated generated = Read(*reader);
   EXPECT_TRUE(generated.status.ok());
   EXPECT_EQ(generated.text, std::string(kTokens - 1, 'a'));
@@ -633,11 +655,11 @@ TEST_F(RunnerServiceTest, GathersLogProbabilitiesWithTheText) {
   constexpr int kTokens = 20000;
   ServeGenerator(Script(1, {1}), {.context_size = kTokens});
   grpc::ClientContext context;
-  v1::GenerateRequest request = GreedyRequest("a");
+  v1::GenerateRequest request = EndlessRequest("a");
   request.mutable_params()->set_logprobs(1);
   auto reader = stub_->Generate(&context, request);
-  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
-  while (generation_engine_->load().running_sequences == 1) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 1) std::this_thread::yield();
   const Generated generated = Read(*reader);
   EXPECT_TRUE(generated.status.ok());
   EXPECT_EQ(generated.logprobs.size(), kTokens - 1u);
@@ -651,9 +673,9 @@ TEST_F(RunnerServiceTest, RefusesWhatTheQueueDoesNotHold) {
   const v1::GenerateRequest request = GreedyRequest("a");
   grpc::ClientContext first_context, second_context;
   auto first = stub_->Generate(&first_context, request);
-  while (generation_engine_->load().running_sequences == 0) std::this_thread::yield();
+  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
   auto second = stub_->Generate(&second_context, request);
-  while (generation_engine_->load().queued_sequences == 0) std::this_thread::yield();
+  while (engine_->load().queued_sequences() == 0) std::this_thread::yield();
   const Generated third = Generate(request);
   EXPECT_EQ(third.status.error_code(), grpc::RESOURCE_EXHAUSTED);
   EXPECT_THAT(third.status.error_message(), HasSubstr("the queue has no room for another call"));

@@ -1,0 +1,236 @@
+#pragma once
+
+// The engine that runs a Stepper: the queue, two threads, and what lies between them.
+//
+//   Submit ─▶ calls ─▶ tokenizer thread: Prepare ─▶ arrivals ─▶ engine thread: Add, Step, Add …
+//
+// The engine thread sleeps only when there is no work, and then only until something arrives; every
+// step takes in what has arrived meanwhile.
+//
+// Shutdown order: no more calls → the tokenizer thread passes on what it has and ends → the engine
+// thread finishes it, or fails it from the drain's end on → it ends.
+//
+// A Stepper is what is run, and owns the model. It must offer:
+//   Request, Callbacks;   // Of Callbacks `on_done` takes an error too, the others may stay unset.
+//   Call;                 // EngineCall<Request, Callbacks>.
+//   Arrival;              // A call, tokenised.
+//   string_view kWhat;    // As Engine::what().
+//   bool kManyTexts;      // Whether a call may have many.
+//   Request WarmUpRequest();
+//
+//   // By any thread:
+//   Status Check(Request);        // What is wrong with a request, at first sight.
+//   int NumSequences(Request);    // That wait for it.
+//   const Tokenizer& tokenizer();
+//   void FillInfo(GetModelInfoResponse&);
+//   void FillLoad(GetLoadResponse&);
+//
+//   // By the tokenizer thread:
+//   StatusOr<Arrival> Prepare(Call&);  // Adds its tokens to its ticket. Takes nothing if it fails.
+//
+//   // By the engine thread:
+//   void Add(Arrival);                 // Makes HasWork() true.
+//   bool HasWork();
+//   void set_num_threads(int);         // Of the steps that follow.
+//   void Step(Time now);               // One forward pass; gets nearer to !HasWork().
+//   void FailAll(Status);              // Makes HasWork() false.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "base/status_macros.h"
+#include "runner_server/engine/core_lease.h"
+#include "runner_server/engine/engine.h"
+#include "runner_server/engine/engine_observer.h"
+#include "runner_server/engine/mailbox.h"
+#include "runner_server/scheduler/queue_budget.h"
+#include "runner_server/scheduler/still_wanted.h"
+
+namespace chorus {
+
+// A call that has been accepted.
+template <typename Request, typename Callbacks>
+struct EngineCall {
+  Request request;
+  Callbacks callbacks;
+  absl::Time deadline = absl::InfiniteFuture();
+  std::stop_token stop;
+  absl::Time arrived_at = absl::InfiniteFuture();  // By default just now.
+  QueueBudget::Ticket ticket;
+
+  // CANCELLED or DEADLINE_EXCEEDED once nobody waits for it any more.
+  absl::Status CheckStillWanted() const {
+    return chorus::CheckStillWanted(stop, deadline, absl::Now());
+  }
+};
+
+template <typename Stepper>
+class EngineOf final : public Engine {
+ public:
+  // Starts the threads. `observer` must outlive the engine.
+  EngineOf(std::unique_ptr<Stepper> stepper, EngineObserver& observer, const Options& options)
+      : observer_(observer),
+        info_(options.info),
+        core_lease_(options.core_lease),
+        budget_(ForOthersToo(options.queue)),
+        stepper_(std::move(stepper)) {
+    stepper_->FillInfo(info_);
+    tokenizer_thread_ = std::thread([this] { TokenizerLoop(); });
+    engine_thread_ = std::thread([this] { EngineLoop(); });
+  }
+
+  ~EngineOf() override {
+    Drain(absl::InfinitePast());
+    Join();
+  }
+
+  // Accepts a call; Stepper::Callbacks says how they are called. Never blocks. After an error none
+  // is called:
+  // * INVALID_ARGUMENT: a parameter is out of range; the message names it.
+  // * RESOURCE_EXHAUSTED: too much waits already.
+  // * UNAVAILABLE: draining.
+  // * CANCELLED, DEADLINE_EXCEEDED: it comes too late.
+  // The same codes may reach `on_done` later. The deadline and `stop` are looked at before a text
+  // is tokenised and before a step. May be called at once from any thread.
+  absl::Status Submit(typename Stepper::Request request, absl::Time deadline, std::stop_token stop,
+                      typename Stepper::Callbacks callbacks) {
+    RETURN_IF_ERROR(stepper_->Check(request));
+    Call call = {.request = std::move(request),
+                 .callbacks = std::move(callbacks),
+                 .deadline = deadline,
+                 .stop = std::move(stop),
+                 .arrived_at = absl::Now()};
+    RETURN_IF_ERROR(Count(call.CheckStillWanted(), RejectReason::kQueue));
+    absl::StatusOr<QueueBudget::Ticket> ticket =
+        budget_.Enter(Stepper::NumSequences(call.request), call.request.underway());
+    RETURN_IF_ERROR(Count(ticket.status(), RejectReason::kQueue));
+    call.ticket = *std::move(ticket);
+    if (calls_.TryPush(call)) return absl::OkStatus();
+    observer_.OnRejected(RejectReason::kDraining);
+    return ShuttingDown();
+  }
+
+  absl::Status WarmUp() override {
+    Mailbox<absl::Status> ended;
+    typename Stepper::Callbacks callbacks;
+    callbacks.on_done = [&ended](const auto& result) {
+      absl::Status status = result.status();
+      ended.TryPush(status);
+    };
+    RETURN_IF_ERROR(Submit(Stepper::WarmUpRequest(), absl::InfiniteFuture(), std::stop_token(),
+                           std::move(callbacks)));
+    return *ended.Take();
+  }
+
+  void Drain(absl::Time until) override {
+    const int64_t nanos = absl::ToUnixNanos(until);
+    int64_t current = drained_at_nanos_.load();
+    while (nanos < current && !drained_at_nanos_.compare_exchange_weak(current, nanos)) {
+    }
+    calls_.Close();
+  }
+
+  void Join() override {
+    if (tokenizer_thread_.joinable()) tokenizer_thread_.join();
+    if (engine_thread_.joinable()) engine_thread_.join();
+  }
+
+  runner::v1::GetLoadResponse load() const override {
+    runner::v1::GetLoadResponse load;
+    const QueueBudget::Usage queued = budget_.usage();
+    load.set_queued_sequences(static_cast<uint32_t>(queued.sequences));
+    load.set_queued_tokens(static_cast<uint64_t>(queued.tokens));
+    stepper_->FillLoad(load);
+    return load;
+  }
+
+  const runner::v1::GetModelInfoResponse& info() const override { return info_; }
+  std::string_view what() const override { return Stepper::kWhat; }
+  const Tokenizer& tokenizer() const override { return stepper_->tokenizer(); }
+
+ private:
+  using Call = typename Stepper::Call;
+  using Arrival = typename Stepper::Arrival;
+
+  // A call of many texts counts for half of the tokens at most, that others find room beside it.
+  static QueueBudget::Options ForOthersToo(QueueBudget::Options options) {
+    if (Stepper::kManyTexts) {
+      options.max_tokens_of_call = std::max(int64_t{1}, options.max_tokens / 2);
+    }
+    return options;
+  }
+
+  static absl::Status ShuttingDown() {
+    return absl::UnavailableError("the runner is shutting down; retry at another one");
+  }
+
+  // Tells the observer why a call is turned away, if it is: `exhausted` where it has no room.
+  absl::Status Count(absl::Status status, RejectReason exhausted) {
+    if (absl::IsDeadlineExceeded(status)) observer_.OnRejected(RejectReason::kDeadline);
+    if (absl::IsResourceExhausted(status)) observer_.OnRejected(exhausted);
+    return status;
+  }
+
+  void TokenizerLoop() {
+    while (std::optional<Call> call = calls_.Take()) {
+      absl::Status status = call->CheckStillWanted();
+      if (status.ok()) {
+        absl::StatusOr<Arrival> arrival = stepper_->Prepare(*call);
+        status = arrival.status();
+        if (arrival.ok()) arrivals_.TryPush(*arrival);  // Closed by this thread alone.
+      }
+      if (status.ok()) continue;
+      call->ticket.Release();
+      std::move(call->callbacks.on_done)(Count(std::move(status), RejectReason::kTokens));
+    }
+    arrivals_.Close();
+  }
+
+  void EngineLoop() {
+    while (true) {
+      for (Arrival& arrival : arrivals_.TakeAll(/*wait=*/!stepper_->HasWork())) {
+        stepper_->Add(std::move(arrival));
+      }
+      if (!stepper_->HasWork()) return;  // Waited, and nothing came: closed.
+      const absl::Time now = absl::Now();
+      if (absl::ToUnixNanos(now) >= drained_at_nanos_.load()) {
+        stepper_->FailAll(ShuttingDown());
+      } else {
+        Step(now);
+      }
+    }
+  }
+
+  void Step(absl::Time now) {
+    if (core_lease_ == nullptr) return stepper_->Step(now);
+    stepper_->set_num_threads(core_lease_->BeginStep(CoreLease::Clock::now()));
+    stepper_->Step(now);
+    core_lease_->EndStep(CoreLease::Clock::now());
+  }
+
+  EngineObserver& observer_;
+  runner::v1::GetModelInfoResponse info_;
+  CoreLease* const core_lease_;  // The engine thread's; null: none.
+  QueueBudget budget_;           // Before what has tickets of it.
+  const std::unique_ptr<Stepper> stepper_;
+  Mailbox<Call> calls_;
+  Mailbox<Arrival> arrivals_;
+  // From then on calls are failed.
+  std::atomic<int64_t> drained_at_nanos_ = std::numeric_limits<int64_t>::max();
+  std::thread tokenizer_thread_;
+  std::thread engine_thread_;
+};
+
+}  // namespace chorus
