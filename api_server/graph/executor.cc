@@ -56,6 +56,7 @@ Executor::Executor(const Graphs& graphs, Runners runners, Clock clock, RunObserv
       observer_(observer),
       workers_(workers),
       graphs_(std::make_shared<ServedGraphs>()) {
+  for (const auto& [name, runner] : runners_) models_.emplace(name, Graph::OfModel(name));
   SetGraphs(graphs);
 }
 
@@ -92,8 +93,8 @@ absl::Status Executor::RunGraph(const std::string& graph_name, RunRequest reques
 absl::Status Executor::Generate(const std::string& runner, RunRequest request, CallContext context,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
-  RETURN_IF_ERROR(FindNamed(runners_, runner, "model").status());
-  return Run({.graph = Graph::OfModel(runner)}, std::move(request), std::move(context),
+  ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, FindNamed(models_, runner, "model"));
+  return Run({.graph = std::move(graph)}, std::move(request), std::move(context),
              std::move(listener), std::move(done));
 }
 

@@ -157,6 +157,8 @@ class Executor {
   Done<std::vector<GraphResult>> OffGrpcThreads(Done<std::vector<GraphResult>> done);
 
   const Runners runners_;
+  // By runner, Graph::OfModel; not changed once made.
+  absl::flat_hash_map<std::string, std::shared_ptr<const Graph>> models_;
   const Clock clock_;
   RunObserver* const observer_;  // May be null.
   WorkerPool* const workers_;    // May be null.
