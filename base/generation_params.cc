@@ -98,32 +98,30 @@ v1::GenerationParams ParamsOf(const Message& message) {
 
 std::vector<FieldProblem> CheckRanges(const v1::GenerationParams& params) {
   Problems problems;
-  const auto in_range = [&](bool is_set, bool in_range, const char* field, const auto&... parts) {
-    problems.Unless(!is_set || in_range, field, parts...);
-  };
-  in_range(params.has_max_length(), params.max_length() >= 1, "max_length",
-           "must be at least 1: 0");
-  in_range(params.has_max_new_tokens(), params.max_new_tokens() >= 1, "max_new_tokens",
-           "must be at least 1: 0");
+  problems.Unless(!params.has_max_length() || params.max_length() >= 1, "max_length",
+                  "must be at least 1: 0");
+  problems.Unless(!params.has_max_new_tokens() || params.max_new_tokens() >= 1, "max_new_tokens",
+                  "must be at least 1: 0");
   // Where nothing is drawn, it does not matter.
   const bool samples = !params.has_do_sample() || params.do_sample();
   const double temperature = params.temperature();
-  in_range(params.has_temperature(), std::isfinite(temperature) && (temperature >= 0 || !samples),
-           "temperature",
-           "must be finite and at least 0 (0 takes the likeliest token each time): ", temperature);
-  in_range(params.has_top_p(), params.top_p() > 0 && params.top_p() <= 1, "top_p",
-           "must be greater than 0 and at most 1: ", params.top_p());
-  in_range(params.has_min_p(), params.min_p() >= 0 && params.min_p() <= 1, "min_p",
-           "must be 0 to 1: ", params.min_p());
+  problems.Unless(
+      std::isfinite(temperature) && (temperature >= 0 || !samples), "temperature",
+      "must be finite and at least 0 (0 takes the likeliest token each time): ", temperature);
+  problems.Unless(!params.has_top_p() || (params.top_p() > 0 && params.top_p() <= 1), "top_p",
+                  "must be greater than 0 and at most 1: ", params.top_p());
+  problems.Unless(params.min_p() >= 0 && params.min_p() <= 1, "min_p",
+                  "must be 0 to 1: ", params.min_p());
   const double penalty = params.repetition_penalty();
-  in_range(params.has_repetition_penalty(), std::isfinite(penalty) && penalty > 0,
-           "repetition_penalty", "must be finite and greater than 0: ", penalty);
+  problems.Unless(!params.has_repetition_penalty() || (std::isfinite(penalty) && penalty > 0),
+                  "repetition_penalty", "must be finite and greater than 0: ", penalty);
   CheckStopStrings(params, problems);
   const uint32_t num_sequences = params.num_return_sequences();
-  in_range(params.has_num_return_sequences(), num_sequences >= 1 && num_sequences <= kMaxSequences,
-           "num_return_sequences", "must be 1 to ", kMaxSequences, ": ", num_sequences);
-  in_range(params.has_logprobs(), params.logprobs() <= kMaxLogprobs, "logprobs", "must be at most ",
-           kMaxLogprobs, ": ", params.logprobs());
+  problems.Unless(
+      !params.has_num_return_sequences() || (num_sequences >= 1 && num_sequences <= kMaxSequences),
+      "num_return_sequences", "must be 1 to ", kMaxSequences, ": ", num_sequences);
+  problems.Unless(params.logprobs() <= kMaxLogprobs, "logprobs", "must be at most ", kMaxLogprobs,
+                  ": ", params.logprobs());
   return problems.Take();
 }
 

@@ -281,11 +281,17 @@ TEST_F(GrpcFrontTest, CountsUnderTheHttpPath) {
   EXPECT_THAT(labels, testing::Contains("503"));
 }
 
-TEST_F(GrpcFrontTest, StreamsEventsAsTheyCome) {
-  grpc::ClientContext context;
+// A call of gpt2 that streams.
+std::unique_ptr<grpc::ClientReader<v1::StreamEvent>> Stream(v1::InferenceService::Stub& stub,
+                                                            grpc::ClientContext& context) {
   v1::GenerateRequest request;
   request.set_model("gpt2");
-  const auto reader = stub_->StreamGenerate(&context, request);
+  return stub.StreamGenerate(&context, request);
+}
+
+TEST_F(GrpcFrontTest, StreamsEventsAsTheyCome) {
+  grpc::ClientContext context;
+  const auto reader = Stream(*stub_, context);
   auto running = AwaitGenerate();
   running.Write(" a", 1);
   v1::StreamEvent event;
@@ -303,9 +309,7 @@ TEST_F(GrpcFrontTest, StreamsEventsAsTheyCome) {
 
 TEST_F(GrpcFrontTest, StreamsEventsOfAnySizeOneAfterAnother) {
   grpc::ClientContext context;
-  v1::GenerateRequest request;
-  request.set_model("gpt2");
-  const auto reader = stub_->StreamGenerate(&context, request);
+  const auto reader = Stream(*stub_, context);
   auto running = AwaitGenerate();
   v1::StreamEvent event;
   for (const size_t size : {1, 100, 100'000, 100, 1, 10}) {
@@ -321,9 +325,7 @@ TEST_F(GrpcFrontTest, StreamsEventsOfAnySizeOneAfterAnother) {
 
 TEST_F(GrpcFrontTest, AStreamThatFailsHasTheStatus) {
   grpc::ClientContext context;
-  v1::GenerateRequest request;
-  request.set_model("gpt2");
-  const auto reader = stub_->StreamGenerate(&context, request);
+  const auto reader = Stream(*stub_, context);
   auto running = AwaitGenerate();
   running.Write(" a", 1);
   v1::StreamEvent event;
@@ -338,9 +340,7 @@ TEST_F(GrpcFrontTest, AStreamThatFailsHasTheStatus) {
 
 TEST_F(GrpcFrontTest, AClientThatCancelsStopsItsStream) {
   grpc::ClientContext context;
-  v1::GenerateRequest request;
-  request.set_model("gpt2");
-  const auto reader = stub_->StreamGenerate(&context, request);
+  const auto reader = Stream(*stub_, context);
   auto running = AwaitGenerate();
   std::promise<void> stopped;
   const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
@@ -367,9 +367,7 @@ TEST_F(GrpcFrontTest, AReaderThatIsTooSlowIsCancelled) {
   const auto stub = v1::InferenceService::NewStub(grpc::CreateCustomChannel(
       "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials(), arguments));
   grpc::ClientContext context;
-  v1::GenerateRequest request;
-  request.set_model("gpt2");
-  const auto reader = stub->StreamGenerate(&context, request);
+  const auto reader = Stream(*stub, context);
   auto running = AwaitGenerate();
   std::promise<void> stopped;
   const std::stop_callback callback(running.context.stop, [&] { stopped.set_value(); });
