@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,8 @@
 
 namespace chorus {
 namespace {
+
+constexpr int kNumberOverflow = 406;  // Of nlohmann's exceptions.
 
 // What the parser reads from. It tells how far it is.
 struct Cursor {
@@ -53,8 +56,12 @@ bool JsonReader::key(std::string& key) {
               absl::StrCat("the name ", QuoteForMessage(key), " is there twice"));
 }
 
-bool JsonReader::parse_error(size_t position, const std::string&,
+bool JsonReader::parse_error(size_t position, const std::string& last_token,
                              const nlohmann::detail::exception& exception) {
+  // Who knows what the number is for may say so instead; here it ends in any case.
+  if (exception.id == kNumberOverflow &&
+      !number_float(std::numeric_limits<double>::infinity(), last_token))
+    return false;
   // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong; last read:
   // 'x'", or "[json.exception.out_of_range.406] number overflow parsing '1e999'".
   std::string_view what = exception.what();

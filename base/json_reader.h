@@ -2,7 +2,8 @@
 
 // Reads a JSON text by the events of nlohmann::json's SAX parser: RFC 8259 to the letter (no
 // comments, no trailing commas, no NaN, no lone surrogates, UTF-8 throughout), but that a byte
-// order mark may begin it. A number that a double cannot hold is refused.
+// order mark may begin it. A number that a double cannot hold is refused, by its event (it comes as
+// an infinity) or after it.
 //
 // A derived class overrides the events that it wants. Those that open and close objects and arrays,
 // and that of a key, first call the ones here, which bound the depth and compare keys.
