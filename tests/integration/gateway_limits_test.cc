@@ -122,7 +122,7 @@ class GatewayLimitsTest : public ::testing::Test {
 
 TEST_F(GatewayLimitsTest, TheLargestCallsTakeNobodyElsesConnectionsNorKeepTheirMemory) {
   MakeLargestCalls();
-  const int64_t before = MemoryMib(*gateway_, "VmRSS");
+  [[maybe_unused]] const int64_t before = MemoryMib(*gateway_, "VmRSS");
   std::atomic<int> num_running = 8;
   std::vector<std::future<void>> clients;
   for (int i = 0; i < 8; ++i) {
