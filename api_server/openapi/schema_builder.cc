@@ -97,9 +97,11 @@ Json SchemaBuilder::RequestBody(const Descriptor& message, const Fields& hidden)
   return Component(name, [&] {
     Json schema = Object(message, hidden);
     schema["additionalProperties"] = false;
+    Json required;  // Not in its place yet: a new field moves those there are.
     for (const auto& [field, property] : schema["properties"].items()) {
-      if (property.value("minItems", 0) > 0) schema["required"].push_back(field);
+      if (property.value("minItems", 0) > 0) required.push_back(field);
     }
+    if (!required.empty()) schema["required"] = std::move(required);
     return schema;
   });
 }

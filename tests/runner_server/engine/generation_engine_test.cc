@@ -228,12 +228,17 @@ TEST_F(GenerationEngineTest, TellsItsLoad) {
   for (GenerationReply& reply : replies) {
     ASSERT_TRUE(Submit(Request("z", "max_length: 10"), reply).ok());
   }
-  while (engine_->load().running_sequences() == 0) std::this_thread::yield();
+  const auto wait_for = [&](uint32_t running, uint64_t queued_tokens) {
+    runner::v1::GetLoadResponse load;
+    do {
+      load = engine_->load();
+    } while (load.running_sequences() != running || load.queued_tokens() != queued_tokens);
+    return load;
+  };
+  wait_for(1, 20);  // All three have been tokenized.
   for (int step = 0; step < 2; ++step) LetOneStepRun();
-  while (engine_->load().queued_sequences() != 1) std::this_thread::yield();
-  const runner::v1::GetLoadResponse load = engine_->load();
-  EXPECT_EQ(load.queued_tokens(), 10u);
-  EXPECT_EQ(load.running_sequences(), 2u);
+  const runner::v1::GetLoadResponse load = wait_for(2, 10);
+  EXPECT_EQ(load.queued_sequences(), 1u);
   EXPECT_EQ(load.kv_cache_used_ratio(), 1.0);
   LetAllStepsRun();
   for (GenerationReply& reply : replies) reply.Wait();
