@@ -1,7 +1,6 @@
 #pragma once
 
-// A command line read with some good will: what CLI11 is given to parse, and what to say where it
-// cannot.
+// Prepares a command line for CLI11: spells flags as declared, and names the first unknown word.
 //
 // Thread safety: free functions without state.
 
@@ -12,15 +11,15 @@
 namespace chorus {
 
 struct CommandWords {
-  // Without the program's name. Flags are spelt as they are declared, however they were written:
-  // --max-length is --max_length. An empty value is a word of its own, which CLI11 wants.
+  // Without the program's name. Flags as declared: --max-length becomes --max_length. An empty
+  // value is a word of its own, as CLI11 requires.
   std::vector<std::string> words;
-  // The verbs (CLI11's subcommands) that were named, from the outermost, before anything that is
-  // not known; and the innermost's App.
+  // The verbs (CLI11's subcommands) before the first unknown word, outermost first; and the App of
+  // the innermost.
   std::vector<std::string> verbs;
   const CLI::App* app = nullptr;
-  // What is wrong with the first word that is not known, with the name that was likely meant, if
-  // there is one: `there is no flag --prot; did you mean --port?` Empty: all are known.
+  // The error of the first unknown word, with the nearest known name if there is one: `there is no
+  // flag --prot; did you mean --port?` Empty if all are known.
   std::string mistake;
 };
 

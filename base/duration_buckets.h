@@ -1,6 +1,6 @@
 #pragma once
 
-// Bounds of histograms of how long calls took, in seconds.
+// Bucket bounds, in seconds, for histograms of call durations.
 //
 // Thread safety: a free function without state.
 
@@ -10,11 +10,11 @@
 
 namespace chorus {
 
-// The longest time that a gateway may be told to allow a call (limits.max_timeout).
+// Upper bound of the gateway's limits.max_timeout.
 inline constexpr absl::Duration kLongestMaxTimeout = absl::Hours(24);
 
-// `fine`, which ascends, and after it coarser bounds until one is at least `longest`: so a quantile
-// of calls that took no longer is never told as the last bound, whatever they took.
+// `fine`, ascending, then coarser bounds until one is at least `longest`, so that no call of up to
+// `longest` falls past the last bound.
 std::vector<double> DurationBuckets(std::vector<double> fine, absl::Duration longest);
 
 }  // namespace chorus

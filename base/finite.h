@@ -1,6 +1,6 @@
 #pragma once
 
-// Whether numbers are numbers: neither NaN nor infinite, nor too large for where they go.
+// Checks that floats are finite and within a range.
 //
 // Thread safety: free functions without state.
 
@@ -11,8 +11,8 @@
 
 namespace chorus {
 
-// How many of `values`, fewer than 2^32, are not in [-largest, largest]; NaN is not. Without a
-// branch, so that the compiler makes vectors of it.
+// How many of `values` (fewer than 2^32) are outside [-largest, largest] or NaN. Branch-free, so
+// that the compiler vectorises it.
 inline uint32_t CountBeyond(std::span<const float> values, float largest) {
   uint32_t count = 0;
   for (const float value : values) count += std::abs(value) <= largest ? 0 : 1;

@@ -1,7 +1,7 @@
 #pragma once
 
-// What may be asked of a generation, in one place: chorus.v1.GenerationParams' ranges and defaults,
-// and how a request's own stand against those of a graph.
+// Ranges and defaults of chorus.v1.GenerationParams, and how a request's parameters override a
+// graph's.
 //
 // Thread safety: free functions without state.
 
@@ -19,20 +19,20 @@ struct FieldProblem {
   std::string problem;  // "must have 1 to 1024 bytes: 0"
 };
 
-// The fields of `message`, a request or a node of a graph file, that have the names of parameters.
+// The parameters in `message`, a request or a graph file's node: its fields of the same names.
 v1::GenerationParams ParamsOf(const google::protobuf::Message& message);
 
-// Every value that is out of range.
+// One problem for each value that is out of range.
 std::vector<FieldProblem> CheckRanges(const v1::GenerationParams& params);
 
-// The defaults, each set, but for those that default to nothing, and the seed.
+// All defaults. The seed and the parameters without a default stay unset.
 const v1::GenerationParams& DefaultParams();
 
-// Displaces of `params` what `overrides` sets. A `max_length` also displaces a `max_new_tokens`,
-// which would win over it otherwise.
+// Replaces in `params` what `overrides` sets. A `max_length` also clears `max_new_tokens`, which
+// would take precedence.
 void Override(const v1::GenerationParams& overrides, v1::GenerationParams& params);
 
-// Whether every token is the likeliest. `params` has a `do_sample` and a `temperature`.
+// Whether decoding is greedy. `do_sample` and `temperature` must be set.
 inline bool IsGreedy(const v1::GenerationParams& params) {
   return !params.do_sample() || params.temperature() == 0;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the connections between gateway, runners and the command line have alike.
+// Settings shared by all gRPC connections between gateway, runners and command line.
 //
 // Thread safety: free functions without state.
 
@@ -9,15 +9,14 @@
 
 namespace chorus {
 
-// What a runner takes in one message, and the gateway of a runner.
+// Largest message between gateway and runner, in either direction.
 inline constexpr int kMaxRunnerMessageBytes = 16 << 20;
 
-// To begin the arguments of a channel to one of our own servers with: it never goes through the
-// proxy that http_proxy or grpc_proxy name, which knows nothing of them.
+// Base arguments for a channel to one of our own servers. It bypasses http_proxy and grpc_proxy.
 grpc::ChannelArguments DirectChannelArguments();
 
-// Calls whose messages are compressed get UNIMPLEMENTED before a byte is inflated: gRPC would
-// inflate a message whole, a thousandfold perhaps, before it looks at its size.
+// Calls with compressed messages get UNIMPLEMENTED before anything is inflated: gRPC would inflate
+// the whole message, perhaps a thousandfold, before it checks the size.
 void RefuseCompressedMessages(grpc::ServerBuilder& builder);
 
 }  // namespace chorus

@@ -1,7 +1,7 @@
 #pragma once
 
-// Has a gRPC server listen where it is told, as SocketAddress says: by itself gRPC takes 0.0.0.0
-// for both families, a missing port for 443, and a port past 65,535 for another.
+// Makes a gRPC server listen on exactly the address it is given, with the meaning of SocketAddress.
+// gRPC itself reads 0.0.0.0 as both families, a missing port as 443, and wraps a port above 65,535.
 //
 // Thread safety: none.
 
@@ -18,25 +18,25 @@ namespace chorus {
 
 class GrpcListener {
  public:
-  // `address` is HOST:PORT, with port 0 for one that is free, or unix:/path. Adds it to `builder`,
-  // whose BuildAndStart() must be called next, while the listener lives. INVALID_ARGUMENT when it
-  // is no address, else errors as SocketAddress::CheckFree().
+  // Adds `address`, HOST:PORT (port 0 takes a free one) or unix:/path, to `builder`. Call
+  // BuildAndStart() next, while the listener lives. INVALID_ARGUMENT for a malformed address, else
+  // the errors of SocketAddress::CheckFree().
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Add(const std::string& address,
                                                            grpc::ServerBuilder& builder);
   ~GrpcListener();
   GrpcListener(const GrpcListener&) = delete;
   GrpcListener& operator=(const GrpcListener&) = delete;
 
-  // Once the server has started: the port that it listens on; 0 when it does not. 1 for unix:/path.
+  // The port, once the server has started; 0 if it does not listen, 1 for unix:/path.
   int port() const { return port_; }
 
  private:
   GrpcListener() = default;
-  // Fills a port of 0.
+  // Replaces port 0 by the port it took.
   absl::Status KeepIpv6(HostPort& host_port);
 
   int port_ = 0;
-  int guard_ = -1;  // Listens on the port's IPv6 addresses so that gRPC does not.
+  int guard_ = -1;  // Occupies the port on IPv6 so that gRPC does not listen there.
 };
 
 }  // namespace chorus

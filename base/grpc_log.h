@@ -1,7 +1,7 @@
 #pragma once
 
-// gRPC's own log, as lines of ours: what it says over and over, such as of each call that a client
-// gets wrong, comes once in ten seconds, with the number of times that it was left out.
+// Sends gRPC's log to ours, rate-limited: a repeated message, such as one for each malformed call,
+// is logged once in ten seconds with the number of repetitions left out.
 //
 // Thread safety: a free function; call it before gRPC is used.
 

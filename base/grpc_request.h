@@ -1,14 +1,14 @@
 #pragma once
 
-// A gRPC request, or what is wrong with its bytes. By itself gRPC answers a request that does not
-// parse, or has a string that is not UTF-8, with UNIMPLEMENTED and no word. A service whose handler
-// takes a Received<Request> in place of a Request can say what it was:
+// A gRPC request, or what is wrong with its bytes. gRPC itself answers a request that does not
+// parse, or has a string that is not UTF-8, with UNIMPLEMENTED and no message. A handler of
+// Received<Request> can return the reason:
 //
 //   MarkMethodCallback(index, new grpc::internal::CallbackUnaryHandler<Received<Request>,
 //   Response>(
 //                                 [](auto* context, const Received<Request>* request, auto* reply)
 //                                 {
-//                                   if (!request->status().ok()) ...
+//                                   if (request->fault) ...
 //
 // Thread safety: free functions, and plain values.
 
@@ -24,23 +24,23 @@
 
 namespace chorus {
 
-// "text", "must be UTF-8; it is not at byte 3"; an empty field is the request as a whole.
+// "text", "must be UTF-8; it is not at byte 3"; an empty field means the whole request.
 struct RequestFault {
   std::string field;
   std::string problem;
 
-  // INVALID_ARGUMENT that says both.
+  // INVALID_ARGUMENT: "<field> <problem>".
   absl::Status ToStatus() const;
 };
 
 template <typename Request>
 struct Received {
   Request message;
-  std::optional<RequestFault> fault;  // `message` then means nothing.
+  std::optional<RequestFault> fault;  // If set, `message` is unspecified.
 };
 
-// Empties `bytes`. Of the fields that are strings, only those of the request itself are looked at,
-// not those of messages in it.
+// Parses `bytes` into `message`, and clears `bytes`. A string that is not UTF-8 is named if it is a
+// field of the request itself; in a nested message it makes the whole request malformed.
 std::optional<RequestFault> ParseRequest(grpc::ByteBuffer& bytes,
                                          google::protobuf::Message& message);
 

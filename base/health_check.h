@@ -1,6 +1,6 @@
 #pragma once
 
-// Asks a server how it is, for those that have no client at hand: containers' health checks.
+// A client of grpc.health.v1, for containers' health checks.
 //
 // Thread safety: free function without state.
 
@@ -11,8 +11,8 @@
 
 namespace chorus {
 
-// OK when grpc.health.v1 at `address`, "host:port" or "unix:/path", says that the server as a whole
-// is SERVING. UNAVAILABLE says what else it says, or why it says nothing within `timeout`.
+// OK if the server at `address` ("host:port" or "unix:/path") reports itself as SERVING.
+// UNAVAILABLE with the status it reports instead, or with why none came within `timeout`. Blocks.
 absl::Status CheckHealth(const std::string& address, absl::Duration timeout);
 
 }  // namespace chorus

@@ -1,6 +1,6 @@
 #pragma once
 
-// "HOST:PORT", as every flag and file of the tree has addresses: "127.0.0.1:3000", "[::1]:3000",
+// "HOST:PORT", the form of addresses in all flags and files: "127.0.0.1:3000", "[::1]:3000",
 // "localhost:3000".
 //
 // Thread safety: a value.
@@ -17,16 +17,16 @@ struct HostPort {
   std::string host;  // A name, or an address without brackets.
   int port = 0;      // 0 to 65535.
 
-  // INVALID_ARGUMENT quotes the text and says what to write in its place. Asks no resolver.
+  // INVALID_ARGUMENT quotes the text and says what to write instead. Resolves no name.
   static absl::StatusOr<HostPort> Parse(std::string_view text);
 
-  // OK if Parse() takes the text; else its error, which then begins with `what`: "--http_address".
+  // OK if Parse() accepts the text; else its error, prefixed with `what`, such as "--http_address".
   static absl::Status Check(std::string_view what, std::string_view text);
 
-  // Whether the host is an IPv4 or IPv6 address, and no name.
+  // Whether the host is an IPv4 or IPv6 address, not a name.
   bool has_address() const;
 
-  // As Parse takes it.
+  // The inverse of Parse().
   std::string ToString() const;
 };
 

@@ -1,9 +1,9 @@
 #pragma once
 
-// Counts work in progress, so that its owner can wait for the end of it.
+// Counts work in progress, so that its owner can wait for all of it to end.
 //
-// Thread safety: all methods may be called from any thread. The InFlight must outlive its tickets;
-// Wait() in the owner's destructor sees to that, provided nothing enters any more.
+// Thread safety: all methods may be called from any thread. The InFlight must outlive its tickets:
+// call Wait() in the owner's destructor, when nothing can enter any more.
 //
 //   struct Server {
 //     ~Server() { in_flight_.Wait(); }
@@ -52,7 +52,7 @@ class InFlight {
  private:
   void OnLeave() {
     std::lock_guard lock(mutex_);
-    // Told under the lock: the waiter may destroy this the moment it sees 0.
+    // Under the lock: the waiter may destroy this as soon as it sees 0.
     if (--count_ == 0) none_.notify_all();
   }
 

@@ -1,14 +1,14 @@
 #pragma once
 
-// Reads a JSON text by the events of nlohmann::json's SAX parser: RFC 8259 to the letter (no
-// comments, no trailing commas, no NaN, no lone surrogates, UTF-8 throughout), but that a byte
-// order mark may begin it. A number that a double cannot hold is refused, by its event (it comes as
-// an infinity) or after it.
+// Base class of JSON readers on nlohmann::json's SAX parser. Strict RFC 8259 (no comments, no
+// trailing commas, no NaN, no lone surrogates, UTF-8 only), except that a leading byte order mark
+// is skipped. A number that a double cannot hold is refused, by its event (it comes as an infinity)
+// or after it.
 //
-// A derived class overrides the events that it wants. Those that open and close objects and arrays,
-// and that of a key, first call the ones here, which bound the depth and compare keys.
+// A derived class overrides the events it needs. Its start_, end_ and key events must first call
+// those of this class, which bound the depth and compare keys.
 //
-// Takes linear time, and no stack. No exception comes out.
+// Linear time, no recursion, no exceptions.
 //
 // Thread safety: none.
 
@@ -31,9 +31,8 @@ class JsonReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit JsonReader(JsonRules rules) : rules_(rules) {}
 
-  // Makes the events of `text`, which must outlive the call. INVALID_ARGUMENT begins with the
-  // place, lines and characters counted from 1: "line 3, column 7: ". Of the text it quotes a
-  // character or a key at most.
+  // Emits the events of `text`. INVALID_ARGUMENT begins with the position, in lines and characters
+  // from 1: "line 3, column 7: ". It quotes at most one character or key of the text.
   absl::Status Read(std::string_view text);
 
   bool null() override { return true; }
@@ -52,7 +51,7 @@ class JsonReader : public nlohmann::json_sax<nlohmann::json> {
                    const nlohmann::detail::exception& exception) override;
 
  protected:
-  // For an event to return: ends Read() with what is wrong at byte `at` of the text.
+  // To be returned by an event: ends Read() with the error `what` at byte `at` of the text.
   bool Fail(size_t at, std::string_view what);
 
  private:
@@ -61,7 +60,7 @@ class JsonReader : public nlohmann::json_sax<nlohmann::json> {
 
   const JsonRules rules_;
   std::string_view text_;
-  const char* next_ = nullptr;  // The first byte of text_ that has not been read.
+  const char* next_ = nullptr;  // First unread byte of text_.
   absl::Status error_;
   std::vector<absl::flat_hash_set<std::string>> keys_;  // Of each open object or array.
 };

@@ -19,21 +19,21 @@
 
 namespace chorus {
 
-// Several times the largest tokenizer.json there is.
+// Several times the largest known tokenizer.json.
 inline constexpr uint64_t kMaxModelFileBytes = uint64_t{64} << 20;
 
-// How Python reads text: line ends of every system become '\n'.
+// Reads text as Python does: every kind of line end becomes '\n'.
 absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path);
 
-// A JSON object. An error in it is told with line and column.
+// Reads a JSON object. Errors give line and column.
 absl::StatusOr<nlohmann::json> ReadModelJson(const std::filesystem::path& path);
 
-// Any JSON, and what Python's json module writes beside it: NaN, Infinity and -Infinity, which
-// become numbers that are not finite. Of equal keys the last counts. INVALID_ARGUMENT begins with
-// line and column, counted in characters from 1.
+// Parses JSON and the extensions of Python's json module: NaN, Infinity and -Infinity become
+// non-finite numbers. Of equal keys the last counts. INVALID_ARGUMENT begins with line and column,
+// in characters from 1.
 absl::StatusOr<nlohmann::json> ParseModelJson(std::string_view text);
 
-// The value as a file would have it, in ASCII, cut to be short enough for a message.
+// The value as ASCII JSON, truncated for an error message.
 std::string ShownJson(const nlohmann::json& value);
 
 }  // namespace chorus

@@ -1,7 +1,7 @@
 #pragma once
 
-// The weights of a model folder: Chorus reads one file, model.safetensors. Other forms that they
-// come in are known by name, so that a user hears what to do.
+// The weights of a model folder: Chorus reads one file, model.safetensors. Other formats are
+// recognised by file name, so that the error can say how to convert them.
 //
 // Thread safety: free function without state.
 
@@ -14,9 +14,9 @@ namespace chorus {
 
 inline constexpr char kWeightsFileName[] = "model.safetensors";
 
-// OK if the file is there. Else, beginning with the folder, FAILED_PRECONDITION that says which
-// form the weights have and how to make the file of it, or NOT_FOUND if there are none.
-// `architecture` is as config.json has it, or empty.
+// OK if the file exists. Else FAILED_PRECONDITION, which names the format found and how to convert
+// it, or NOT_FOUND if there are no weights. Errors begin with the folder. `architecture` is
+// config.json's, or empty.
 absl::Status CheckWeightsFile(const std::filesystem::path& folder, std::string_view architecture);
 
 }  // namespace chorus

@@ -1,6 +1,6 @@
 #pragma once
 
-// Finds the name that somebody meant who wrote another one: for hints in messages.
+// Finds the known name nearest to an unknown one, for hints in error messages.
 //
 // Thread safety: a free function without state.
 
@@ -10,8 +10,8 @@
 
 namespace chorus {
 
-// The one of `names` that is likeliest meant by `name`: few edits away, or begun by it. The case of
-// letters, and `-` for `_`, do not count. Empty when none is near.
+// The one of `names` nearest to `name`: few edits away, or beginning with it. Ignores case, and `-`
+// for `_`. Empty if none is near.
 std::string NearName(std::string_view name, const std::vector<std::string>& names);
 
 }  // namespace chorus

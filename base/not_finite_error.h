@@ -1,8 +1,8 @@
 #pragma once
 
-// The error of a model whose numbers are not finite. Of all INTERNAL errors it alone is told to
-// clients in its own words: the fault is the model's, and says nothing of the server. A status'
-// details do not cross from a runner to the gateway, so the words are how it is known.
+// The error of a model whose logits are not finite. It is the only INTERNAL error whose message
+// clients see: the fault is the model's and tells nothing about the server. The gateway recognises
+// it by its message, because status details do not cross from runner to gateway.
 //
 // Thread safety: free functions without state.
 
@@ -16,12 +16,12 @@ namespace chorus {
 inline constexpr absl::string_view kNotFiniteMessage =
     "the model computed a logit that is not finite (NaN or an overflow), so it has no answer";
 
-// `place` goes in front: "texts[3]: ", or nothing.
+// `place` is a prefix, such as "texts[3]: ".
 inline absl::Status NotFiniteError(absl::string_view place = "") {
   return absl::InternalError(absl::StrCat(place, kNotFiniteMessage));
 }
 
-// Whatever has been put in front of it on the way.
+// With any prefix.
 inline bool IsNotFiniteError(const absl::Status& status) {
   return absl::IsInternal(status) && absl::EndsWith(status.message(), kNotFiniteMessage);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// Signals that come as something to read, and interrupt nothing any more.
+// Signals read from a descriptor (signalfd) instead of handled.
 //
 // Thread safety: call before other threads are started, which inherit the signal mask.
 
@@ -10,16 +10,16 @@
 
 namespace chorus {
 
-// A descriptor from which each of `signals` is read as a signalfd_siginfo (signalfd(2)), and which
-// the caller closes. They stay blocked for this thread and those that it starts. SIGHUP is left
-// out where HangupIsIgnored.
+// A descriptor that yields each of `signals` as a signalfd_siginfo (signalfd(2)); the caller closes
+// it. The signals stay blocked in this thread and those it starts. SIGHUP is left out if
+// HangupIsIgnored().
 absl::StatusOr<int> SignalFd(std::initializer_list<int> signals);
 
-// Blocks `signals` as SignalFd does, for a later one that then reads what has come meanwhile.
+// Blocks `signals` as SignalFd does. A later SignalFd reads those that came meanwhile.
 void HoldSignals(std::initializer_list<int> signals);
 
-// Whether the process was started to ignore SIGHUP, as by nohup(1): then it is to stay so. (The
-// system does not ignore a signal that is blocked, whatever its disposition.)
+// Whether the process was started with SIGHUP ignored, as by nohup(1), which must be kept. (A
+// blocked signal is queued even if its disposition is to ignore it.)
 bool HangupIsIgnored();
 
 }  // namespace chorus

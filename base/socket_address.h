@@ -1,8 +1,8 @@
 #pragma once
 
-// A TCP address to listen on or to connect to. All servers of the tree, HTTP and gRPC, listen on
-// what this says: 0.0.0.0 is every IPv4 address of the machine, [::] every one of both families,
-// and a name the addresses it has, of both families.
+// A TCP address to listen on or to connect to. All servers, HTTP and gRPC, give an address this
+// meaning: 0.0.0.0 is every IPv4 address of the machine, [::] every one of both families, and a
+// name the addresses it has, of both families.
 //
 // Thread safety: a value.
 
@@ -26,12 +26,12 @@ class SocketAddress {
   // What the socket `fd` is bound to.
   static SocketAddress OfSocket(int fd);
 
-  // Every address of the host, at least one; a name may ask the network. INVALID_ARGUMENT names the
-  // host.
+  // All addresses of the host, at least one. Blocks while a name is resolved. INVALID_ARGUMENT
+  // names the host.
   static absl::StatusOr<std::vector<SocketAddress>> Resolve(const HostPort& host_port);
 
-  // Those addresses of the host on which a server could listen now. A name's that this machine does
-  // not have are left out, if it has one. Errors as Resolve() and CheckFree().
+  // The addresses of the host on which a server could listen now. If this machine has at least one
+  // of a name's addresses, the others are left out. Errors as Resolve() and CheckFree().
   static absl::StatusOr<std::vector<SocketAddress>> ResolveToListen(const HostPort& host_port);
 
   // "127.0.0.1:3000", "[::1]:3000".
@@ -43,15 +43,15 @@ class SocketAddress {
   const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t size() const { return size_; }
 
-  // OK if a server could listen here now. ALREADY_EXISTS when another does, NOT_FOUND when the
-  // address is not this machine's, PERMISSION_DENIED.
+  // OK if a server could listen here now. ALREADY_EXISTS if another does, NOT_FOUND if the address
+  // is not this machine's, PERMISSION_DENIED.
   absl::Status CheckFree() const;
 
   // Why listening here failed with `error`, an errno; codes as CheckFree().
   absl::Status ListenError(int error) const;
 
-  // A socket that listens here, the caller's to close. With `only_ipv6`, [::] is the IPv6 addresses
-  // alone. Errors as CheckFree().
+  // A listening socket, which the caller closes. With `only_ipv6`, [::] excludes IPv4. Errors as
+  // CheckFree().
   absl::StatusOr<int> Listen(bool only_ipv6 = false) const;
 
  private:

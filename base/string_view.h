@@ -1,7 +1,7 @@
 #pragma once
 
-// Debian's Abseil has a string_view of its own, which a std::string_view does not convert to. Our
-// headers use the standard one and convert here, where text meets Abseil.
+// Conversions between std::string_view, which our headers use, and absl::string_view, which is a
+// distinct type in Debian's Abseil.
 
 #include <string_view>
 

@@ -16,7 +16,7 @@ struct Utf8Step {
   size_t num_bytes;  // Bytes taken, at least 1; for bad bytes the maximal subpart, as Unicode (and
                      // Python) replace it.
   bool valid;
-  bool truncated;  // Not valid, but the text ends where a valid character could still go on.
+  bool truncated;  // Not valid, but the text ends within what may be a valid character.
 };
 
 // Decodes the first character. `text` must not be empty.

@@ -1,13 +1,13 @@
 #pragma once
 
-// Threads for work that takes longer than the threads of gRPC and of the HTTP server can be away
-// from the connections they keep alive: making messages and JSON of large replies, and tokenizing.
+// Threads for work too long for the threads of gRPC and of the HTTP server, which also answer pings
+// and probes: building large replies, reading large bodies, and tokenizing.
 //
-// Memory: what a large reply needed is given back to the system when the pool has been idle for a
-// second. By itself glibc keeps freed memory for as long as anything above it is in use.
+// Memory: after a second without work the pool returns free memory to the system, since glibc keeps
+// it while anything above it on the heap is in use.
 //
-// Thread safety: Run may be called at once from any thread.
-// Guarantees: tasks begin in the order of Run, with one thread one after another; none is lost.
+// Thread safety: Run may be called from any thread. Guarantees: tasks start in the order of Run,
+// and every task runs.
 
 #include <condition_variable>
 #include <cstddef>
@@ -24,13 +24,13 @@ class WorkerPool {
  public:
   using Task = absl::AnyInvocable<void() &&>;
 
-  // Turning a reply of more than this into another form is work for a pool: some hundred
-  // microseconds, beside which handing it over costs nothing.
+  // Messages above this size are converted on a pool: that takes some hundred microseconds, and the
+  // hand-over is negligible beside it.
   static constexpr size_t kLargeBytes = 64 << 10;
 
   explicit WorkerPool(int num_threads);
 
-  // Runs what is left.
+  // Runs the remaining tasks, then joins.
   ~WorkerPool();
 
   // Runs `task` on one of the threads; never inline.

@@ -1,7 +1,7 @@
 #pragma once
 
-// Files in a gzipped tar archive. Reading takes any bytes: only regular files with names that stay
-// below their folder, each once, within limits; everything else is refused.
+// Gzipped tar archives. The reader takes untrusted bytes: it accepts regular files whose names stay
+// below their folder, each once and within limits, and refuses everything else.
 //
 // Thread safety: free functions without state.
 
@@ -22,8 +22,8 @@ struct ArchiveFile {
   std::filesystem::path path;
 };
 
-// A new file, there whole or not at all; the same files and `time` give the same bytes.
-// ALREADY_EXISTS when there is one; RESOURCE_EXHAUSTED for a full disk.
+// Writes a new file, whole or not at all. Deterministic: the same files and `time` give the same
+// bytes. ALREADY_EXISTS; RESOURCE_EXHAUSTED for a full disk.
 absl::Status WriteArchive(const std::vector<ArchiveFile>& files, absl::Time time,
                           const std::filesystem::path& archive);
 
@@ -33,15 +33,15 @@ struct ArchiveLimits {
   int64_t max_total_bytes = int64_t{1} << 40;  // Unpacked.
 };
 
-// Gets each file in pieces, the first one empty; an error ends the reading.
+// Receives each file in pieces, the first one empty. An error ends the reading.
 using ArchiveVisitor =
     absl::FunctionRef<absl::Status(const std::string& name, std::string_view piece)>;
 
 // INVALID_ARGUMENT names the entry that is refused, or says that the archive is damaged.
 absl::Status ReadArchive(std::string_view bytes, const ArchiveLimits& limits, ArchiveVisitor visit);
 
-// Unpacks into `directory`, which must be empty and nobody else's. Errors also as ReadArchive and
-// when the archive cannot be opened; `directory` then holds a part.
+// Unpacks into `directory`, which must be empty and private. Errors as ReadArchive, and if the
+// archive cannot be opened; `directory` is then partly filled.
 absl::Status ExtractArchive(const std::filesystem::path& archive, const ArchiveLimits& limits,
                             const std::filesystem::path& directory);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A bundle is a folder with a graph and what pins everything that is needed to serve it:
+// A bundle is a folder with a graph and pins of everything needed to serve it:
 //
 //   bundle.yaml       name, version, pinned models, and the hash of every file below
 //   graph.yaml        the graph
@@ -9,7 +9,7 @@
 //   README.md         for people
 //   include/…         further files
 //
-// Here: bundle.yaml, which is the message chorus.config.v1.Bundle.
+// This file reads bundle.yaml, the message chorus.config.v1.Bundle.
 //
 // Thread safety: free functions without state.
 
@@ -32,12 +32,12 @@ inline constexpr char kIncludeFolder[] = "include";
 inline constexpr char kOpenApiFileName[] = "openapi.json";
 inline constexpr char kReadmeFileName[] = "README.md";
 
-// `file` is what errors call it. INVALID_ARGUMENT, with file, line and field: anything that
-// chorus.config.v1.Bundle does not allow, in particular a name that leads out of its folder. The
-// text may come from anywhere.
+// `yaml` is untrusted; `file` is its name in errors. INVALID_ARGUMENT, with file, line and field,
+// for anything that chorus.config.v1.Bundle does not allow, in particular a name that leads out of
+// its folder.
 absl::StatusOr<config::v1::Bundle> ParseBundle(std::string_view yaml, std::string_view file);
 
-// "inference_graph:3f2a9c01d7be"; of a bundle that ParseBundle accepts.
+// "inference_graph:3f2a9c01d7be". ParseBundle must have accepted the bundle.
 Tag TagOf(const config::v1::Bundle& bundle);
 Tag TagOf(const config::v1::PinnedModel& model);
 
@@ -46,7 +46,7 @@ std::vector<std::string> RunnersOf(const config::v1::Bundle& bundle);
 // Bytes of the bundle's own files.
 int64_t SizeOf(const google::protobuf::RepeatedPtrField<config::v1::BundleFile>& files);
 
-// The names of the files that are not the same in both, joined by commas; empty when all are.
+// The names of the files that differ, joined by commas; empty if none does.
 std::string Difference(const google::protobuf::RepeatedPtrField<config::v1::BundleFile>& pinned,
                        const google::protobuf::RepeatedPtrField<config::v1::BundleFile>& found);
 

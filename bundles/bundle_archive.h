@@ -1,7 +1,7 @@
 #pragma once
 
-// A bundle with its models in one file: a gzipped tar archive with the folders `bundles` and
-// `models` of a home that has nothing else.
+// A bundle and its models in one file: a gzipped tar archive with the folders `bundles` and
+// `models` of a home that holds nothing else.
 //
 // Thread safety: as the stores. Errors also as those of CopyBundle and archive.h.
 
@@ -13,14 +13,15 @@
 
 namespace chorus {
 
-// Verifies and writes. Where `to` is a folder, NAME-VERSION.tar.gz in it. The file's path.
+// Verifies the bundle and writes the archive; if `to` is a folder, as NAME-VERSION.tar.gz in it.
+// Returns the file's path.
 absl::StatusOr<std::filesystem::path> ExportBundle(const config::v1::Bundle& bundle,
                                                    const std::filesystem::path& home,
                                                    const std::filesystem::path& to);
 
-// Unpacks, verifies every hash, and puts the bundle and its models into the stores of `home`; the
-// bundle then is the latest of its name. INVALID_ARGUMENT when the archive holds anything but one
-// bundle and its models; the stores are then as they were.
+// Unpacks, verifies every hash, and saves the bundle and its models in the stores of `home`; the
+// bundle becomes the latest of its name. INVALID_ARGUMENT if the archive holds anything but one
+// bundle and its models; the stores are then unchanged.
 absl::StatusOr<config::v1::Bundle> ImportBundle(const std::filesystem::path& archive,
                                                 const std::filesystem::path& home);
 

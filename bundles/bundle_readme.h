@@ -10,8 +10,8 @@
 
 namespace chorus {
 
-// What the bundle is, its models, and how it is called, served and put into an image. `graph` is
-// the graph's name in the API.
+// Describes the bundle, its models, and how to call, serve and containerize it. `graph` is the
+// graph's name in the API.
 std::string FormatReadme(const config::v1::Bundle& bundle, const std::string& graph);
 
 }  // namespace chorus

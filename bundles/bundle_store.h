@@ -1,7 +1,7 @@
 #pragma once
 
-// Bundles on disk, by tag: in each version's folder below $CHORUS_HOME/bundles what bundle.h shows.
-// The models lie in the model store, and the bundle pins them.
+// Bundles on disk, by tag, in $CHORUS_HOME/bundles; bundle.h shows the layout of a version. The
+// models are in the model store; the bundle pins them.
 //
 // Thread safety and general errors: as VersionStore.
 
@@ -23,24 +23,24 @@ struct BundleList {
 
 class BundleStore {
  public:
-  // `home` is ModelStore::DefaultHome() or stands in for it. Nothing is created before the first
-  // Save. `file_system` must outlive the store.
+  // `home` is normally ModelStore::DefaultHome(). Nothing is created before the first Save.
+  // `file_system` must outlive the store.
   explicit BundleStore(const std::filesystem::path& home,
                        FileSystem& file_system = FileSystem::Real());
 
-  // Copies the bundle's files in from `directory` and makes it the latest. DATA_LOSS when one is
-  // not what the bundle says; ALREADY_EXISTS.
+  // Copies the bundle's files from `directory` and makes it the latest. DATA_LOSS if a file is not
+  // what the bundle says; ALREADY_EXISTS.
   absl::Status Save(const config::v1::Bundle& bundle, const std::filesystem::path& directory);
 
   BundleList List() const;
 
-  // NOT_FOUND names the tags there are; DATA_LOSS when bundle.yaml is missing or wrong.
+  // NOT_FOUND lists the existing tags; DATA_LOSS if bundle.yaml is missing or wrong.
   absl::StatusOr<config::v1::Bundle> Get(const Tag& tag) const;
 
-  // As VersionStore::Find: the version is there, whatever state it is in.
+  // As VersionStore::Find: the version exists, perhaps damaged.
   absl::StatusOr<Tag> Find(const Tag& tag) const { return versions_.Find(tag); }
 
-  // Where a version lies, by name alone; nothing is looked up.
+  // The folder of a version, whether it exists or not.
   std::filesystem::path Directory(const Tag& tag) const { return versions_.Directory(tag); }
 
   // Hashes the bundle's own files again. DATA_LOSS names each that is missing or differs.
@@ -51,7 +51,7 @@ class BundleStore {
     return versions_.PointLatest(tag, SetLatest::kAlways);
   }
 
-  // A private folder on the store's disk, to prepare what is to be saved.
+  // A private folder on the store's disk, to prepare a Save in.
   absl::StatusOr<ScratchDirectory> CreateScratch() { return versions_.CreateScratch(); }
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
 
-// The models that a bundle pins, in a model store; and a whole bundle from one home to another.
+// Verifies and copies the models that a bundle pins, and whole bundles between homes.
 //
 // Thread safety: as the stores. Errors also as theirs.
 
@@ -13,21 +13,20 @@
 
 namespace chorus {
 
-// Hashes a model that the bundle pins, or each of them. NOT_FOUND when the store lacks one,
-// DATA_LOSS when one is not what was pinned, with the files that differ and what to do.
+// Hashes one or all of the models that the bundle pins. NOT_FOUND if the store lacks one;
+// DATA_LOSS, with the differing files and what to do, if one is not what was pinned.
 absl::Status VerifyPinnedModel(const config::v1::PinnedModel& model,
                                const config::v1::Bundle& bundle, const ModelStore& models);
 absl::Status VerifyPinnedModels(const config::v1::Bundle& bundle, const ModelStore& models);
 
-// Copies a model that is what was pinned, unless `to` has it. ALREADY_EXISTS when that tag has
-// other bytes there.
+// Copies a model and verifies it, unless `to` has it. ALREADY_EXISTS if the tag has other content
+// there.
 absl::Status CopyPinnedModel(const config::v1::PinnedModel& model, const ModelStore& from,
                              ModelStore& to);
 
-// Copies a bundle and the models it pins from the stores of one home to those of another, checking
-// every hash; models come first, so that a bundle that is there is whole. What is there already
-// with the same bytes stays. ALREADY_EXISTS when a tag has other bytes there; DATA_LOSS when
-// something in `from` is not what was pinned.
+// Copies a bundle and its models between the stores of two homes and checks every hash. Models come
+// first, so that a bundle that exists is complete; what `to` has already is kept. ALREADY_EXISTS if
+// a tag has other content there; DATA_LOSS if something in `from` is not what was pinned.
 absl::Status CopyBundle(const config::v1::Bundle& bundle, const std::filesystem::path& from,
                         const std::filesystem::path& to,
                         FileSystem& file_system = FileSystem::Real());

@@ -1,6 +1,6 @@
 #pragma once
 
-// How a model is run, as chorusfile.yaml and bundle.yaml say it.
+// How a model is run: `resources` of chorusfile.yaml and bundle.yaml.
 //
 // Thread safety: free functions without state.
 
@@ -18,16 +18,15 @@ namespace chorus {
 // What runner_server's --dtype takes.
 std::span<const char* const> Dtypes();
 
-// INVALID_ARGUMENT, with the place, for the first value out of range, or a runner that is not among
-// `runners`.
+// INVALID_ARGUMENT, with the position, for the first value out of range or runner not in `runners`.
 absl::Status CheckResources(
     const google::protobuf::Map<std::string, config::v1::Resources>& resources,
     std::span<const std::string> runners, const YamlPlaces& places);
 
-// The flags of runner_server for all that is set but the threads: "--dtype", "int8".
+// runner_server's flags for everything set except the threads: "--dtype", "int8".
 std::vector<std::string> RunnerFlags(const config::v1::Resources& resources);
 
-// Those of `runner`; the default ones if there are none.
+// The resources of `runner`; defaults if it has none.
 const config::v1::Resources& ResourcesOf(
     const google::protobuf::Map<std::string, config::v1::Resources>& resources,
     const std::string& runner);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads YAML into a protobuf message, strictly: the keys are the message's field names, and
-// whatever the message has no place for is an error with its place in the file.
+// Reads YAML into a protobuf message, strictly: keys are the message's field names, and anything
+// else is an error with its position in the file.
 //
 // | field          | YAML                                                                    |
 // |----------------|-------------------------------------------------------------------------|
@@ -30,12 +30,12 @@
 
 namespace chorus {
 
-// Where the values of one file stand, so that what is wrong with one beyond its type is said as
-// ParseYaml says the rest.
+// Positions of the values of one file, for errors beyond ParseYaml's, in the same form. Immutable
+// once filled.
 class YamlPlaces {
  public:
-  // INVALID_ARGUMENT: "chorusfile.yaml:7:5: models[1]: " and `what`; without line and column when
-  // the file does not set `path`.
+  // INVALID_ARGUMENT: "chorusfile.yaml:7:5: models[1]: <what>"; without line and column if the file
+  // does not set `path`.
   absl::Status Error(const std::string& path, std::string_view what) const;
 
  private:
@@ -46,13 +46,13 @@ class YamlPlaces {
   std::map<std::string, std::string> places_;  // "models[1]" to "chorusfile.yaml:7:5".
 };
 
-// Merges `yaml` into `message`. `file` is what errors call it. INVALID_ARGUMENT tells all that is
-// wrong, a line each, as `graph.yaml:7:5: nodes[1].generate.top_k: must be an integer from 0 to
-// 4294967295: "many"`; `message` is then half filled. `places` is set if given.
+// Merges `yaml` into `message`. `file` is its name in errors. INVALID_ARGUMENT lists every error, a
+// line each, as `graph.yaml:7:5: nodes[1].generate.top_k: must be an integer from 0 to 4294967295:
+// "many"`; `message` is then partly filled. `places`, if given, is set.
 absl::Status ParseYaml(std::string_view yaml, std::string_view file,
                        google::protobuf::Message& message, YamlPlaces* places = nullptr);
 
-// The text of the file of that path. An error, such as NOT_FOUND or PERMISSION_DENIED, names it.
+// The content of the file. Errors, such as NOT_FOUND or PERMISSION_DENIED, name it.
 absl::StatusOr<std::string> ReadTextFile(const std::string& path);
 
 }  // namespace chorus

@@ -10,9 +10,8 @@
 
 namespace chorus {
 
-// The fields that are set, in the order of their declaration, maps by key: the same message is
-// always the same text. Texts that YAML might take for something else are quoted. Durations and
-// bytes fields are not supported.
+// Deterministic: the set fields in the order of their declaration, maps sorted by key. Strings that
+// YAML would read as another type are quoted. Durations and bytes fields are not supported.
 std::string FormatYaml(const google::protobuf::Message& message);
 
 }  // namespace chorus

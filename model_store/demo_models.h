@@ -15,13 +15,13 @@
 
 namespace chorus {
 
-// Saves those that the store has never had, as <name>:demo, and makes them the latest version of
-// names that have none. `demo_directory` is models/demo. One that was deleted stays so; a damaged
-// one is mended. Safe to call each time and from several processes at once; goes on after a model
-// that fails and returns the first failure.
+// Saves the models that the store has never had, as <name>:demo, and makes them the latest version
+// of names that have none. `demo_directory` is models/demo. A deleted model stays deleted; a
+// damaged one is replaced. Idempotent, also from several processes at once. Goes on after a failure
+// and returns the first.
 absl::Status InstallDemoModels(ModelStore& store, const std::filesystem::path& demo_directory);
 
-// The same, with those that were deleted. Returns the tags that it saved.
+// The same, deleted models included. Returns the tags it saved.
 absl::StatusOr<std::vector<Tag>> RestoreDemoModels(ModelStore& store,
                                                    const std::filesystem::path& demo_directory);
 

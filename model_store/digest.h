@@ -1,6 +1,6 @@
 #pragma once
 
-// A hash of bytes that come in pieces, by OpenSSL.
+// An incremental hash, by OpenSSL.
 //
 // Thread safety: none; a value of one thread.
 

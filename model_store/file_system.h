@@ -1,11 +1,11 @@
 #pragma once
 
-// The changes the store makes to a disk, each one an operation that a test can make fail or at
-// which it can end the process. When an operation has returned OK its data is on the disk; the name
-// of a new file is there once its folder has been synced.
+// The store's writes to a disk, each an operation at which a test can inject a failure or a crash.
+// When an operation returns OK its data is on the disk; the name of a new file is durable once its
+// folder has been synced.
 //
-// Errors: absl::ErrnoToStatus's code (RESOURCE_EXHAUSTED for a full disk), with the path.
-// Thread safety: the real one has no state.
+// Errors: absl::ErrnoToStatus's code (RESOURCE_EXHAUSTED for a full disk), with the path. Thread
+// safety: Real() has no state and may be used from any thread.
 
 #include <cstdint>
 #include <filesystem>
@@ -36,10 +36,10 @@ class FileSystem {
   // The machine's own.
   static FileSystem& Real();
 
-  // Its parent must exist; OK if it is there already.
+  // Its parent must exist. OK if it exists already.
   virtual absl::Status CreateDirectory(const std::filesystem::path& path) = 0;
 
-  // Copies a regular file's bytes (links are followed) to a new file, and says what was copied.
+  // Copies a regular file (links are followed) to a new file. Returns what was copied.
   virtual absl::StatusOr<FileDigest> CopyFile(const std::filesystem::path& from,
                                               const std::filesystem::path& to) = 0;
 
@@ -53,12 +53,12 @@ class FileSystem {
                               RenameMode mode) = 0;
 };
 
-// Reads at most `max_bytes`; a larger file is an INVALID_ARGUMENT, so that no size in an untrusted
-// folder fills the memory.
+// Reads a file of at most `max_bytes`; INVALID_ARGUMENT for a larger one, since folders are
+// untrusted.
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t max_bytes);
 
-// Hands the bytes of a regular file to `sink` piece by piece; an error of the sink's ends it. A
-// FIFO or the like is refused, not waited for.
+// Passes a regular file to `sink` in pieces; an error of `sink` ends the reading. A FIFO or the
+// like is refused without waiting.
 absl::Status ReadPieces(const std::filesystem::path& path,
                         absl::FunctionRef<absl::Status(std::string_view piece)> sink);
 

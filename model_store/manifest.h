@@ -1,6 +1,6 @@
 #pragma once
 
-// What the store knows of one model: manifest.json beside its files.
+// manifest.json, which describes a stored model beside its files.
 //
 // Thread safety: values and free functions.
 
@@ -44,14 +44,14 @@ struct Manifest {
   bool operator==(const Manifest&) const = default;
 };
 
-// Whether `name` names a file in a model's folder, and nothing outside it, nor the manifest.
+// Whether `name` is a file directly in a model's folder, and not the manifest.
 bool IsPlainFileName(std::string_view name);
 
 // JSON, indented, ending in a newline.
 std::string ToJson(const Manifest& manifest);
 
-// The inverse. INVALID_ARGUMENT says what is missing or wrong; unknown keys are left unread, so
-// that an older program reads what a newer one wrote.
+// The inverse. INVALID_ARGUMENT says what is missing or wrong. Unknown keys are ignored, so that
+// older programs read newer manifests.
 absl::StatusOr<Manifest> ParseManifest(std::string_view json);
 
 }  // namespace chorus

@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads a Hugging Face model folder as far as the store needs to: which files make the model, and
-// what config.json calls it. Everything in the folder is untrusted.
+// Reads a Hugging Face model folder as far as the store needs: the files of the model, and its
+// architecture. The folder is untrusted.
 //
 // Thread safety: free functions without state.
 
@@ -13,10 +13,9 @@
 
 namespace chorus {
 
-// The names of the files to store, sorted: every regular file at the top of the folder (links are
-// followed, as the Hugging Face cache is made of them). Folders, hidden files and a manifest.json
-// are left out. NOT_FOUND when there is no such folder or no config.json in it; INVALID_ARGUMENT
-// for a name that is not UTF-8.
+// The names of the files to store, sorted: the regular files of the folder, links followed (the
+// Hugging Face cache consists of them), without hidden files and manifest.json. NOT_FOUND without
+// folder or config.json; INVALID_ARGUMENT for a name that is not UTF-8.
 absl::StatusOr<std::vector<std::string>> ListModelFiles(const std::filesystem::path& directory);
 
 struct ModelDescription {

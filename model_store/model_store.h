@@ -1,6 +1,6 @@
 #pragma once
 
-// Models on disk, by tag: in each version's folder below $CHORUS_HOME/models the model's files and
+// Models on disk, by tag, in $CHORUS_HOME/models: a version's folder holds the model's files and
 // manifest.json.
 //
 // Thread safety and general errors: as VersionStore.
@@ -32,8 +32,8 @@ struct ModelList {
   std::vector<absl::Status> problems;  // One for each version whose manifest cannot be read.
 };
 
-// Whether `text` is written as the path of a folder, as ModelStore::Resolve reads it, and there is
-// such a folder, be it a model's or not.
+// Whether ModelStore::Resolve would read `text` as a path, and that folder exists, with a model or
+// not.
 bool IsModelFolder(std::string_view text);
 
 class ModelStore {
@@ -45,18 +45,18 @@ class ModelStore {
   explicit ModelStore(const std::filesystem::path& home,
                       FileSystem& file_system = FileSystem::Real());
 
-  // Copies the folder's files in. ALREADY_EXISTS without `replace`; INVALID_ARGUMENT for a tag
-  // without a version of its own; NOT_FOUND when `directory` is no model folder.
+  // Copies the folder's files. ALREADY_EXISTS without `replace`; INVALID_ARGUMENT for a tag without
+  // a version of its own; NOT_FOUND if `directory` is no model folder.
   absl::StatusOr<Manifest> Save(const Tag& tag, const std::filesystem::path& directory,
                                 const SaveOptions& options = {});
 
-  // As Save, but moves the files in: from `directory`, which must be on the store's disk; `files`
-  // are their names with what they hold, all synced. Those moved are gone if it fails after that.
+  // As Save, but moves the synced `files` from `directory`, which must be on the store's disk. If
+  // it fails, files already moved are lost.
   absl::StatusOr<Manifest> Adopt(const Tag& tag, const std::filesystem::path& directory,
                                  const std::vector<ManifestFile>& files, const ModelSource& source,
                                  const SaveOptions& options = {});
 
-  // The folder of all models; not there before the first Save.
+  // The folder of all models; absent before the first Save.
   const std::filesystem::path& root() const { return versions_.root(); }
 
   // Points `tag.name`'s latest at an existing version.
@@ -64,24 +64,23 @@ class ModelStore {
     return versions_.PointLatest(tag, mode);
   }
 
-  // As VersionStore::Find: the version is there, whatever state it is in.
+  // As VersionStore::Find: the version exists, perhaps damaged.
   absl::StatusOr<Tag> Find(const Tag& tag) const { return versions_.Find(tag); }
 
-  // As VersionStore::Delete.
   absl::Status Delete(const Tag& tag) { return versions_.Delete(tag); }
 
   // An absent store is empty.
   ModelList List() const;
 
-  // NOT_FOUND names the tags there are; DATA_LOSS when the manifest is missing or wrong.
+  // NOT_FOUND lists the existing tags; DATA_LOSS if the manifest is missing or wrong.
   absl::StatusOr<Manifest> Get(const Tag& tag) const;
 
-  // Where a version lies, by name alone; nothing is looked up.
+  // The folder of a version, whether it exists or not.
   std::filesystem::path Directory(const Tag& tag) const { return versions_.Directory(tag); }
 
-  // "name", "name:latest", "name:version", or, when it has a slash or is "." or "..", the path of a
-  // model folder. INVALID_ARGUMENT for what is neither, NOT_FOUND when there is none, and for a
-  // folder CheckWeightsFile's and DescribeModel's errors.
+  // "name", "name:latest", "name:version", or, if it has a slash or is "." or "..", the path of a
+  // model folder. INVALID_ARGUMENT if it is neither; NOT_FOUND; for a folder also the errors of
+  // CheckWeightsFile and DescribeModel.
   absl::StatusOr<ResolvedModel> Resolve(std::string_view text) const;
 
   // Hashes every file again. DATA_LOSS names each that is missing or differs.
@@ -91,7 +90,7 @@ class ModelStore {
   absl::StatusOr<Manifest> Stage(const Tag& tag, const std::filesystem::path& from,
                                  const std::vector<std::string>& names,
                                  const std::filesystem::path& staged);
-  // Completes the manifest from what was staged, and writes it there.
+  // Completes the manifest from the staged files, and writes it beside them.
   absl::Status WriteManifest(const std::filesystem::path& staged, Manifest& manifest);
 
   VersionStore versions_;

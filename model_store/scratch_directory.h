@@ -1,8 +1,8 @@
 #pragma once
 
-// A temporary folder that bears its process's name (folder_owner.h). It goes with the object; if
-// the process dies first, the next SweepStale removes it. A folder in use is never swept, by
-// whichever process, whatever its age and whether or not locks work on its disk.
+// A temporary folder named after its process (folder_owner.h) and removed with the object; if the
+// process dies first, the next SweepStale removes it. A folder in use is never swept, whatever its
+// age and whether or not its disk has locks.
 //
 // Thread safety: none.
 
@@ -23,15 +23,14 @@ class ScratchDirectory {
                                                  std::string_view prefix);
 
   // Removes the folders in `parent` that Create named with this prefix, that are this user's, and
-  // whose process has died; says how many. A process of another machine or container cannot be
-  // asked: its folder goes when nothing in it has changed for `quiet`. Failures leave a folder to
-  // the next sweep.
+  // whose process is dead; returns how many. Folders of other machines or containers go when
+  // nothing in them has changed for `quiet`. Failures leave a folder to the next sweep.
   static int SweepStale(const std::filesystem::path& parent, std::string_view prefix,
                         absl::Duration quiet = absl::Hours(24));
 
   ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   ScratchDirectory& operator=(ScratchDirectory&&) = delete;
-  ~ScratchDirectory();  // Removes the folder with all in it.
+  ~ScratchDirectory();  // Removes the folder and its content.
 
   const std::filesystem::path& path() const { return path_; }
 

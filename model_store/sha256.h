@@ -1,6 +1,6 @@
 #pragma once
 
-// SHA-256 (FIPS 180-4) of bytes that come in pieces.
+// Incremental SHA-256 (FIPS 180-4).
 //
 // Thread safety: none; a value of one thread.
 

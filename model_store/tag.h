@@ -3,7 +3,7 @@
 // The name of one model in the store: "name:version", or "name" alone for its latest version.
 //
 // Both parts match [A-Za-z0-9][A-Za-z0-9._-]{0,63}, so that each is a safe file name: no slash, no
-// "..", nothing hidden. "latest" is no version of its own; it stands for the one last saved.
+// "..", nothing hidden. "latest" stands for the version last saved.
 //
 // Thread safety: a value.
 

@@ -1,15 +1,15 @@
 #pragma once
 
-// Where the files of one revision gather during a pull, on the store's disk:
+// The folder that collects the files of one revision during a pull, on the store's disk:
 //
 //   ROOT/.pull/<name>/lock            held by the process that pulls
 //   ROOT/.pull/<name>/part-<owner>/   its files (folder_owner.h)
 //   ROOT/.pull/<name>/rest-<owner>/  what an interrupted pull left
 //
-// The lock saves a second download; nothing else depends on it. Where it does nothing, as on some
-// network file systems, two pulls write to a folder each. The next pull goes on from what was left:
-// it takes over the folder of a process that is gone, and copies from that of one that cannot be
-// asked. What nobody uses is removed after a week by the next pull of anything.
+// The lock only saves a second download. Where it does nothing, as on some network file systems,
+// two pulls write to a folder each. The next pull resumes from what was left: it takes over the
+// folder of a dead process, and copies from that of an unknown one. Unused folders are removed
+// after a week by the next pull.
 //
 // Thread safety: none.
 
@@ -26,9 +26,9 @@ namespace chorus {
 
 class DownloadFolder {
  public:
-  // Makes a folder for `name`, or takes what was left there. While another process has the lock,
-  // calls OnWait once and waits; where there are no locks, calls OnNoLocks. CANCELLED soon after a
-  // stop; else absl::ErrnoToStatus's code, with the path.
+  // Makes a folder for `name`, or takes over what was left. Blocks while another process has the
+  // lock, after calling OnWait once; calls OnNoLocks if the disk has no locks. CANCELLED soon after
+  // a stop; else absl::ErrnoToStatus's code, with the path.
   static absl::StatusOr<DownloadFolder> Open(const std::filesystem::path& root,
                                              const std::string& name, PullObserver& observer,
                                              std::stop_token stop);
@@ -36,9 +36,9 @@ class DownloadFolder {
   DownloadFolder(DownloadFolder&& other) noexcept
       : path_(std::exchange(other.path_, {})), lock_fd_(std::exchange(other.lock_fd_, -1)) {}
   DownloadFolder& operator=(DownloadFolder&&) = delete;
-  ~DownloadFolder();  // Leaves what has come to the next pull.
+  ~DownloadFolder();  // Keeps the files for the next pull.
 
-  // Where the files go; this process's alone.
+  // The folder of this process alone.
   const std::filesystem::path& path() const { return path_; }
 
   // Bytes that this user may still write to its disk.

@@ -1,7 +1,7 @@
 #pragma once
 
-// The name Git gives to a file's content: SHA-1 of "blob SIZE\0" and the bytes, which come in
-// pieces. It tells damage, not forgery: SHA-1 can be forged.
+// Git's name of a file's content: SHA-1 of "blob SIZE\0" and the bytes. Detects damage, not
+// forgery.
 //
 // Thread safety: none; a value of one thread.
 
@@ -16,7 +16,7 @@ namespace chorus {
 
 class GitBlobHash {
  public:
-  // `size_bytes` is what all pieces will have together.
+  // `size_bytes` is the total of all pieces.
   explicit GitBlobHash(int64_t size_bytes);
 
   void Update(std::string_view bytes) { digest_.Update(bytes); }

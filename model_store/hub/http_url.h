@@ -1,6 +1,7 @@
 #pragma once
 
-// URLs, as far as redirects need them; parsed by libcurl, so that what is checked is what is used.
+// URLs, as far as redirects need them. libcurl parses them, so that what is checked is what is
+// fetched.
 //
 // Thread safety: free functions without state.
 
@@ -17,11 +18,11 @@ struct HttpUrl {
   std::string origin;  // "https://hub.example:443".
 };
 
-// INVALID_ARGUMENT unless it is an absolute http or https URL without a user's name or password.
+// INVALID_ARGUMENT unless it is an absolute http or https URL without user name or password.
 absl::StatusOr<HttpUrl> ParseHttpUrl(const std::string& text);
 
-// What a Location header means in a reply from `base`. Errors likewise, and FAILED_PRECONDITION
-// when it leads from https to http.
+// Resolves a Location header of a reply from `base`. Errors as ParseHttpUrl, and
+// FAILED_PRECONDITION from https to http.
 absl::StatusOr<HttpUrl> FollowRedirect(const HttpUrl& base, const std::string& location);
 
 // The endpoint of a hub, without slashes at its end: as ParseHttpUrl, and no query or fragment.

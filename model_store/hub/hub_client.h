@@ -1,12 +1,11 @@
 #pragma once
 
-// A Hugging Face hub: its list of a revision's files, and the files. What fails for a moment is
-// tried again, and what broke off goes on where it stopped.
+// A client of a Hugging Face hub: lists a revision's files and fetches them. Transient failures are
+// retried, and interrupted downloads resumed.
 //
-// Thread safety: none.
-// Errors of both calls: UNAUTHENTICATED (a token is needed, or not accepted), PERMISSION_DENIED
-// (gated), NOT_FOUND, UNAVAILABLE once no further try is made, CANCELLED soon after a stop, and
-// HttpClient's; the message says what to do.
+// Thread safety: none; the calls block. Errors: UNAUTHENTICATED (token missing or not accepted),
+// PERMISSION_DENIED (gated), NOT_FOUND, UNAVAILABLE after the last retry, CANCELLED soon after a
+// stop, and HttpClient's; the message says what to do.
 
 #include <memory>
 #include <optional>
@@ -40,8 +39,8 @@ class HubClient {
 
   absl::StatusOr<HubListing> List(const HubSource& source);
 
-  // Fetches what `partial` lacks, from the revision `commit`, and finishes it. DATA_LOSS when what
-  // came is not what was listed.
+  // Fetches the rest of `partial` from the revision `commit`, and finishes it. DATA_LOSS if the
+  // content is not what was listed.
   absl::StatusOr<ManifestFile> Fetch(const std::string& repository, const std::string& commit,
                                      PartialFile& partial);
 
@@ -52,7 +51,7 @@ class HubClient {
   // One request for what `partial` lacks. `etag` is that of the content so far, if known.
   absl::Status FetchRest(const HubSource& source, PartialFile& partial, std::string& etag,
                          std::optional<absl::Duration>& retry_after);
-  // OK if the request is to be made again; the wait is over then. Else `error`, or CANCELLED.
+  // Waits, and returns OK if the request is to be retried; else `error`, or CANCELLED.
   absl::Status BeforeNextTry(RetryPolicy& policy, const absl::Status& error, bool made_progress,
                              std::optional<absl::Duration> retry_after);
 

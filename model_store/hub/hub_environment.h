@@ -1,6 +1,6 @@
 #pragma once
 
-// What the environment says of the hub, in the variables of the Hugging Face client and of curl.
+// Settings from the environment variables of the Hugging Face client and of curl.
 //
 // Thread safety: as std::getenv.
 
@@ -15,8 +15,8 @@ inline constexpr char kDefaultHubEndpoint[] = "https://huggingface.co";
 // HF_ENDPOINT, else the default.
 std::string HubEndpoint();
 
-// HF_TOKEN; else what the file holds that HF_TOKEN_PATH names, which must be there; else
-// $HF_HOME/token or ~/.cache/huggingface/token, if there is one. Empty without a token.
+// HF_TOKEN; else the content of the file HF_TOKEN_PATH, which must exist; else of $HF_HOME/token or
+// ~/.cache/huggingface/token. Empty without a token.
 absl::StatusOr<std::string> ReadHubToken();
 
 // A file of certificates to trust instead of the system's: CURL_CA_BUNDLE, else SSL_CERT_FILE, else

@@ -1,7 +1,7 @@
 #pragma once
 
-// What a hub says of one revision of a repository: GET /api/models/{repo}/revision/{rev}?blobs=true
-// of the Hugging Face hub's API. Nothing it says is trusted.
+// A hub's description of one revision of a repository: GET
+// /api/models/{repo}/revision/{rev}?blobs=true of the Hugging Face hub's API. Untrusted.
 //
 // Thread safety: values and free functions.
 
@@ -33,12 +33,12 @@ struct HubListing {
 // INVALID_ARGUMENT says what is missing or wrong.
 absl::StatusOr<HubListing> ParseHubListing(std::string_view json);
 
-// The files that make the model, config.json first and the weights last: config.json,
-// model.safetensors, and what there is of tokenizer.json, vocab.json, merges.txt, vocab.txt,
-// tokenizer_config.json, special_tokens_map.json and added_tokens.json.
+// The files of the model, config.json first and model.safetensors last; between them those that
+// exist of tokenizer.json, vocab.json, merges.txt, vocab.txt, tokenizer_config.json,
+// special_tokens_map.json and added_tokens.json.
 //
-// FAILED_PRECONDITION says why Chorus cannot use this repository: its weights are pickled or come
-// in shards, or a file is missing.
+// FAILED_PRECONDITION if Chorus cannot use this repository: pickled or sharded weights, or a
+// missing file.
 absl::StatusOr<std::vector<HubFile>> SelectModelFiles(const HubListing& listing);
 
 }  // namespace chorus

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a hub's response means for a pull, in words that say what to do.
+// Maps a hub's response to a status whose message says what to do.
 //
 // Pure. Thread safety: a free function without state.
 
@@ -17,8 +17,8 @@ struct HubQuestion {
   bool has_token;
 };
 
-// OK for 200 and 206. From the hub itself, not a server that it redirected to: PERMISSION_DENIED
-// for a gated model, UNAUTHENTICATED, NOT_FOUND. UNAVAILABLE for what may pass: 408, 429, 5xx.
+// OK for 200 and 206. From the hub itself, not from a server it redirected to: PERMISSION_DENIED
+// for a gated model, UNAUTHENTICATED, NOT_FOUND. UNAVAILABLE for transient errors: 408, 429, 5xx.
 // FAILED_PRECONDITION for the rest.
 absl::Status JudgeResponse(const HttpResponse& response, const HubQuestion& question);
 

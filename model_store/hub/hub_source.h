@@ -1,6 +1,6 @@
 #pragma once
 
-// Which model of a Hugging Face hub: a repository, and a revision of it.
+// Names a model of a Hugging Face hub: a repository and a revision.
 //
 // Thread safety: values and free functions.
 
@@ -21,11 +21,11 @@ struct HubSource {
   bool operator==(const HubSource&) const = default;
 };
 
-// "ORG/NAME" or "ORG/NAME@REVISION". INVALID_ARGUMENT says what is wrong; what is accepted is safe
-// in a path and, but for the revision's slashes, in a URL.
+// "ORG/NAME" or "ORG/NAME@REVISION". INVALID_ARGUMENT says what is wrong. An accepted source is
+// safe in a path and, apart from slashes in the revision, in a URL.
 absl::StatusOr<HubSource> ParseHubSource(std::string_view text);
 
-// Where the models of the tutorial's graph come from, by their names in the store, such as
+// The source of a model of the tutorial's graph, by its name in the store, such as
 // "gpt2-generation"; none for other names.
 std::optional<HubSource> DefaultHubSource(std::string_view model_name);
 

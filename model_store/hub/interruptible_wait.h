@@ -8,7 +8,7 @@
 
 namespace chorus {
 
-// Waits so long, or until a stop is requested. Whether it was not.
+// Waits for `delay` or until a stop is requested. True unless stopped.
 bool InterruptibleWait(absl::Duration delay, const std::stop_token& stop);
 
 }  // namespace chorus

@@ -1,6 +1,6 @@
 #pragma once
 
-// A file of a hub on its way to the disk: what has come of it so far.
+// A file of a hub that is being downloaded.
 //
 // Thread safety: none.
 // Errors, besides those named at each method: absl::ErrnoToStatus's code (RESOURCE_EXHAUSTED for a
@@ -20,7 +20,7 @@ namespace chorus {
 
 class PartialFile {
  public:
-  // Goes on with what an earlier pull left at `path`, unless that is larger than the file.
+  // Resumes what an earlier pull left at `path`, unless that is larger than the file.
   static absl::StatusOr<std::unique_ptr<PartialFile>> Open(const std::filesystem::path& path,
                                                            const HubFile& file);
   PartialFile(const PartialFile&) = delete;
@@ -31,14 +31,14 @@ class PartialFile {
   int64_t size_bytes() const { return size_bytes_; }
   bool is_complete() const { return size_bytes_ == file_.size_bytes; }
 
-  // DATA_LOSS, and nothing is added, when it would become larger than the file is.
+  // DATA_LOSS, and nothing is appended, if it would exceed the file's size.
   absl::Status Append(std::string_view bytes);
 
-  // Throws away what has come.
+  // Truncates to nothing.
   absl::Status Restart();
 
-  // Call when complete: syncs, and compares what is on the disk with the size and the hash that the
-  // hub gave. DATA_LOSS when one differs.
+  // Call when complete: syncs, reads the file back, and compares it with the hub's size and hash.
+  // DATA_LOSS if one differs.
   absl::StatusOr<ManifestFile> Finish();
 
  private:

@@ -2,11 +2,11 @@
 
 // Pulls a model from a Hugging Face hub into the store.
 //
-// Every file is checked against the hash that the hub lists for it, and against the operator's own
-// where there is one. The version appears in the store whole, or not at all; what an interrupted
-// pull has fetched is used by the next pull of the same revision (download_folder.h).
+// Every file is checked against the hub's hash, and against the operator's pin if there is one. The
+// version appears in the store whole or not at all. The next pull of the same revision resumes an
+// interrupted one (download_folder.h).
 //
-// Thread safety: as ModelStore::Save; of two pulls of one revision the second waits for the first,
+// Thread safety: as ModelStore::Save. Of two pulls of one revision the second waits for the first
 // or, where locks do nothing, fetches it too.
 
 #include <map>
@@ -35,14 +35,13 @@ struct PullResult {
   bool was_there = false;  // Nothing was fetched.
 };
 
-// The version becomes the latest of its name. One that is there already and came from the same
-// commit is left as it is, and where that commit is given whole, the hub is not even asked; with
-// pins, its files are hashed again. One that is there but damaged is replaced.
+// Blocks. The version becomes the latest of its name. An existing version of the same commit is
+// kept, without asking the hub if the revision is a whole commit; with pins, its files are hashed
+// again. A damaged version is replaced.
 //
-// ALREADY_EXISTS when the tag holds something else. DATA_LOSS when a file is not what the hub lists
-// or what is pinned. FAILED_PRECONDITION when Chorus cannot use the repository.
-// RESOURCE_EXHAUSTED when the disk has too little room. CANCELLED soon after `stop`. Else
-// HubClient's errors and ModelStore::Save's.
+// ALREADY_EXISTS if the tag holds something else; DATA_LOSS if a file is not what is listed or
+// pinned; FAILED_PRECONDITION if Chorus cannot use the repository; RESOURCE_EXHAUSTED if the disk
+// is too full; CANCELLED soon after `stop`; else the errors of HubClient and ModelStore::Save.
 absl::StatusOr<PullResult> Pull(ModelStore& store, const PullOptions& options,
                                 PullObserver& observer, std::stop_token stop);
 

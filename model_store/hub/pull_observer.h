@@ -1,6 +1,6 @@
 #pragma once
 
-// Is told how a pull goes on.
+// Receives the progress of a pull.
 //
 // Thread safety: called by the thread that pulls, and only during the pull.
 
@@ -15,23 +15,22 @@ class PullObserver {
  public:
   virtual ~PullObserver() = default;
 
-  // Another process pulls the same; this one waits for its end.
+  // Another process pulls the same revision; this one waits for it.
   virtual void OnWait() {}
 
-  // The store's disk locks no files, as `error` says: of another pull of the same this one knows
-  // nothing, and fetches what that one fetches too.
+  // The store's disk has no file locks, as `error` says: two pulls of one revision both fetch it.
   virtual void OnNoLocks(std::string_view error) {}
 
-  // A file begins, of which `done_bytes` were there already.
+  // A file begins, with `done_bytes` of it already present.
   virtual void OnFile(std::string_view name, int64_t size_bytes, int64_t done_bytes) {}
 
-  // That file has `done_bytes` now; fewer than before after it had to begin again.
+  // That file has `done_bytes` now; fewer than before if it was restarted.
   virtual void OnBytes(int64_t done_bytes) {}
 
-  // That file is whole, and is what it should be.
+  // That file is complete and verified.
   virtual void OnFileDone() {}
 
-  // Something failed, and is tried again after `delay`.
+  // A request failed and is retried after `delay`.
   virtual void OnRetry(std::string_view error, absl::Duration delay) {}
 };
 

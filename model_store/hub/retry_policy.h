@@ -21,10 +21,10 @@ class RetryPolicy {
 
   explicit RetryPolicy(const Options& options) : options_(options) {}
 
-  // Call after a failure. None gives up. `made_progress`: the try got further than those before, so
-  // that it counts as the first failure. `retry_after` is what the server asked for, if it did; it
-  // is kept to, up to the limit. `random` is from [0, 1): up to half of a delay is left to chance,
-  // so that many who failed together do not come back together.
+  // The delay after a failure; none to give up. `made_progress` resets the count, this failure
+  // being the first. `retry_after`, the server's, is kept to up to max_retry_after. `random`, in
+  // [0, 1), spreads up to half of the delay, so that clients that failed together do not return
+  // together.
   std::optional<absl::Duration> OnFailure(bool made_progress,
                                           std::optional<absl::Duration> retry_after, double random);
 
