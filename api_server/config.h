@@ -1,6 +1,6 @@
 #pragma once
 
-// What api_server is told: its flags, and the YAML files that they name.
+// api_server's flags, and the YAML files they name.
 //
 // Thread safety: free functions without state; the structs are plain values.
 
@@ -20,8 +20,8 @@ namespace chorus {
 
 // How gRPC keeps its clients' connections.
 struct GrpcConnections {
-  absl::Duration max_age;        // Then clients are asked to connect anew. Zero: never.
-  absl::Duration max_age_grace;  // For calls in progress after that. Zero: as long as they take.
+  absl::Duration max_age;        // After it clients are asked to reconnect. Zero: never.
+  absl::Duration max_age_grace;  // Then for calls in progress. Zero: no limit.
   absl::Duration keepalive_time = absl::Seconds(10);    // Silence before a ping. Zero: no pings.
   absl::Duration keepalive_timeout = absl::Seconds(5);  // For its answer. Zero: gRPC's own.
   int max_concurrent_streams = 0;  // Calls of one connection at once; others wait. 0: no bound.
@@ -35,18 +35,18 @@ struct Flags {
   bool reflection = true;
   GrpcConnections grpc;
   int io_threads = 2;
-  bool runner_metrics = false;  // On the gateway's page, too.
+  bool runner_metrics = false;  // Also on the gateway's page.
   absl::Duration drain_delay;   // Between "not ready" and refusing calls.
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration keep_alive_timeout = absl::Seconds(75);  // Of HTTP, between two requests.
   bool access_log = true;
   std::string ports_file;      // Empty: none.
-  std::string check_health;    // A server to ask how it is, instead of being one. Empty: be one.
+  std::string check_health;    // The server whose health to check instead of serving. Empty: serve.
   bool print_openapi = false;  // Instead of serving.
 };
 
-// Nothing when the flags ask for help, which has then been printed. INVALID_ARGUMENT tells what is
-// wrong and how to see the flags.
+// Nothing after --help, which has been printed. INVALID_ARGUMENT says what is wrong and how to list
+// the flags.
 absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv);
 
 struct Config {
@@ -71,17 +71,17 @@ struct Config {
   Limits limits;
 };
 
-// INVALID_ARGUMENT tells all that is wrong, a line each, with runner or graph, field and value.
+// INVALID_ARGUMENT lists every error, a line each, with runner or graph, field and value.
 absl::StatusOr<Config> MakeConfig(const config::v1::Gateway& gateway,
                                   const std::vector<config::v1::Graph>& graphs);
 
-// What the files that the flags name say.
+// The content of the files that the flags name.
 struct ConfigFiles {
-  absl::Status status;             // Why one could not be read; `texts` then ends before it.
+  absl::Status status;             // If one cannot be read; `texts` then ends before it.
   std::vector<std::string> texts;  // Of --config, then of each --graph.
 
-  // False: there was nothing left to look with, such as a descriptor, which says nothing of the
-  // files.
+  // False if reading failed for want of a resource, such as a descriptor, which says nothing about
+  // the files.
   bool seen() const { return !absl::IsResourceExhausted(status); }
 
   friend bool operator==(const ConfigFiles&, const ConfigFiles&) = default;
@@ -89,14 +89,14 @@ struct ConfigFiles {
 
 ConfigFiles ReadConfigFiles(const Flags& flags);
 
-// Whether they are all files that can be read again and again, as pipes cannot.
+// Whether all files can be read again; pipes cannot.
 bool CanReadAgain(const Flags& flags);
 
 // `files` are those of `flags`. Errors as ParseYaml and MakeConfig.
 absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files);
 
-// Whether a server that was started with `running` can go on with `next`: in all but the graphs
-// they must be alike. FAILED_PRECONDITION tells what is not.
+// OK if a server started with `running` can switch to `next`: only the graphs may differ.
+// FAILED_PRECONDITION says what else does.
 absl::Status CheckOnlyGraphsDiffer(const Config& running, const Config& next);
 
 }  // namespace chorus

@@ -1,12 +1,11 @@
 #pragma once
 
-// Decides when configuration files that are read again and again are to be taken.
+// Decides when to reload configuration files that are polled.
 //
-// It goes by what they say. So it makes no difference how a file was replaced (written in place,
-// renamed over, a symbolic link switched as Kubernetes does for a ConfigMap) nor on what file
-// system. A change is taken once it has been seen twice: what was read half-written, or with one
-// file already new and another still old, is passed over. So is a look that saw nothing, for want
-// of a descriptor; what was asked at it is done at the next.
+// It compares contents, so it does not matter how a file is replaced (written in place, renamed
+// over, or by a symbolic link as in a Kubernetes ConfigMap) nor on what file system. A change is
+// taken when it has been seen twice, so that half-written or mixed states are skipped. A poll that
+// could not read is skipped too; a reload asked for at it is done at the next.
 //
 // Thread safety: none.
 
@@ -21,8 +20,8 @@ class ConfigWatch {
   // `taken` are the files the server was started with.
   explicit ConfigWatch(ConfigFiles taken) : taken_(taken), last_(std::move(taken)) {}
 
-  // True if the files, which say `now`, are to be taken; they then count as taken, whether they are
-  // right or not. `asked`: somebody wants them taken as they are.
+  // True if the contents `now` are to be taken; they then count as taken, valid or not. `asked`:
+  // take them at once.
   //
   // Example: taken A; seen A, B, B, B, C, B, A, A. True for the second B and the last A.
   bool See(ConfigFiles now, bool asked) {

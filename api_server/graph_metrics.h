@@ -1,12 +1,12 @@
 #pragma once
 
-// The metrics of the graphs' runs:
+// Metrics of graph runs:
 //   chorus_stage_seconds{graph,node,stage}: histogram; stage is one of
-//     queue, prefill, decode  as the runner of a generate node tells them
-//     gateway                 the rest of that call: the way there and back, and the gateway itself
-//     classify                from a text's end to its score, all included
-//   chorus_time_to_first_token_seconds{model}, chorus_inter_token_seconds{model}: histograms, as
-//     the gateway sees a model's texts come. Tokens that come together share the time evenly.
+//     queue, prefill, decode  as reported by a generate node's runner
+//     gateway                 the rest of that call: network and gateway
+//     classify                from a text's end to its score
+//   chorus_time_to_first_token_seconds{model}, chorus_inter_token_seconds{model}: histograms, of
+//     arrivals at the gateway. Tokens that arrive together share the time evenly.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -25,8 +25,8 @@ namespace chorus {
 
 class GraphMetrics final : public RunObserver {
  public:
-  // `registry` must outlive this. `runners` are all that OnFirstToken and OnNextTokens will name.
-  // The histograms' bounds reach `max_timeout`, the longest that a call may take.
+  // `registry` must outlive this. `runners` are all names that OnFirstToken and OnNextTokens get.
+  // The histograms' bounds reach `max_timeout`.
   GraphMetrics(prometheus::Registry& registry, const std::vector<std::string>& runners,
                absl::Duration max_timeout = absl::Seconds(300));
 
@@ -38,7 +38,7 @@ class GraphMetrics final : public RunObserver {
                 absl::Duration duration) override;
 
  private:
-  // Looked up once, for they are observed at every token.
+  // Looked up once, since every token is observed.
   struct Model {
     prometheus::Histogram& first_token;
     prometheus::Histogram& inter_token;

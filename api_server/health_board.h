@@ -1,13 +1,13 @@
 #pragma once
 
-// Keeps the gateway's grpc.health.v1 statuses in step with its runners:
+// Derives the gateway's grpc.health.v1 statuses from its runners':
 //   ""           as readiness
-//   "liveness"   SERVING as long as the process can say so
-//   "readiness"  SERVING when every runner has a healthy replica, with a model that does what the
-//                graphs ask of it, and the server is not draining
+//   "liveness"   always SERVING
+//   "readiness"  SERVING when every runner has a healthy replica whose model has the task that the
+//                graphs need, and the server is not draining
 //   "chorus.v1.InferenceService"  as readiness
 //   NAME         of each runner: SERVING when it has a healthy replica
-// Models that do something else go into the log the moment they are known, and when they are gone.
+// Models with another task are logged when they are found, and when they are gone.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -25,22 +25,22 @@ namespace chorus {
 
 class HealthBoard {
  public:
-  // Begins to report on `runners`, which are `executor`'s, to `service`; all are borrowed until
+  // Begins to report on `runners`, which are `executor`'s, to `service`; all must live until
   // Detach().
   void Attach(const Executor& executor, const Executor::Runners& runners,
               grpc::HealthCheckServiceInterface& service);
   void Detach();
 
-  // A runner's health, or the graphs, may have changed. Does nothing before Attach and after
+  // Call when a runner's health or the graphs may have changed. No effect before Attach and after
   // Detach.
   void Update();
 
-  // Not ready from now on.
+  // Reports not ready from now on.
   void SetDraining();
 
  private:
   void UpdateLocked();
-  // Takes note of the wrong models there are now.
+  // Logs the changes to the set of wrong models.
   void NoteLocked(std::vector<std::string> wrong_models);
 
   std::mutex mutex_;

@@ -1,6 +1,6 @@
 #pragma once
 
-// One metrics page of several.
+// Merges metrics pages.
 //
 // Thread safety: a free function without state.
 
@@ -12,9 +12,9 @@
 
 namespace chorus {
 
-// `own` with the families of `pages`, all in Prometheus' text format. What is of one name comes
-// together, as the format demands. Each sample of a runner gets the label `replica`, which no
-// sample of `own` has, so that no two are alike.
+// `own` with the families of `pages`, in Prometheus' text format. Families of one name are merged,
+// as the format requires. Samples of `pages` get the label `replica`, which `own` has not, so that
+// no two are equal.
 //
 // Example: "x{model=\"a\"} 1" of runner a's first replica -> "x{replica=\"0\",model=\"a\"} 1".
 std::string MergeMetricsPages(std::string_view own, const std::vector<RunnerPages::Page>& pages);

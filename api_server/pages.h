@@ -1,7 +1,7 @@
 #pragma once
 
-// What the gateway answers besides calls: probes, metrics, the web page at /, the API reference at
-// /docs, and the OpenAPI document they read at /docs.json (alias /openapi.json).
+// The gateway's fixed paths: probes, metrics, the web page at /, the API reference at /docs, and
+// its OpenAPI document at /docs.json (alias /openapi.json).
 
 #include <functional>
 #include <memory>
@@ -14,7 +14,7 @@
 namespace chorus {
 
 struct PageSources {
-  // Why the server is not ready, for people; empty when it is. Called for each /readyz, from any
+  // Why the server is not ready, for people; empty if it is. Called for each /readyz, from any
   // thread.
   std::function<std::string()> why_not_ready;
   // Calls `done` once, from any thread, with the text of /metrics.

@@ -1,9 +1,9 @@
 #pragma once
 
-// The metrics of taking the configuration files again:
+// Metrics of configuration reloads:
 //   chorus_config_reloads_total{result}                    counter; result is ok or error
 //   chorus_config_last_reload_successful                   gauge: 0 after an error, else 1
-//   chorus_config_last_reload_success_timestamp_seconds    gauge: Unix time; at first of the start
+//   chorus_config_last_reload_success_timestamp_seconds    gauge: Unix time; initially the start
 //
 // Thread safety: all methods may be called from any thread.
 

@@ -1,10 +1,10 @@
 #pragma once
 
-// The metrics of the runners' replicas, read from the runner clients at each scrape, beside those
-// of a registry. A replica that is gone leaves no series behind.
+// Metrics of the runners' replicas, read from the runner clients at each scrape, added to those of
+// a registry. A removed replica leaves no series.
 //   chorus_replica_state{runner,endpoint}      gauge: 1 takes calls, 0 does not
-//   chorus_ejections_total{runner,endpoint}    counter: times it was left alone for failing calls
-//   chorus_retries_total{runner}               counter: calls tried again at another replica
+//   chorus_ejections_total{runner,endpoint}    counter: ejections for failing calls
+//   chorus_retries_total{runner}               counter: calls retried at another replica
 //
 // Thread safety: as prometheus::Collectable.
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Content negotiation (RFC 9110, section 12.5.1), as far as a server with one type to offer needs.
+// Content negotiation (RFC 9110, section 12.5.1) for a server that offers one type.
 //
 // Thread safety: pure.
 
@@ -8,9 +8,9 @@
 
 namespace chorus {
 
-// Whether a client that sent `accept` takes `type` ("application/json"): the most specific of the
-// ranges that match decides, unless its q is 0. Parameters other than q do not matter. An empty
-// `accept` takes all; a range that makes no sense matches nothing.
+// Whether `accept` admits `type` ("application/json"): the most specific matching range decides, by
+// q > 0. Other parameters are ignored. An empty `accept` admits everything; a malformed range
+// matches nothing.
 bool Accepts(std::string_view accept, std::string_view type);
 
 }  // namespace chorus

@@ -1,17 +1,17 @@
 #pragma once
 
-// A line for each call when it has ended, for whoever runs the server:
+// Writes one line for each call that has ended:
 //
 //   access time=2026-11-28T05:50:12.345Z request=4f2a protocol=http method=POST
 //   route=/v1/models/{model}:generate status=200 seconds=0.412 queue_seconds=0.003
 //   first_token_seconds=0.031 prompt_tokens=5 generated_tokens=20 reply_bytes=311
 //
-// in one line. Nothing in it is what a client wrote, but for a request id of [A-Za-z0-9._-] and a
-// traceparent of hexadecimal digits: never a text.
+// in one line. Of client data it holds only a request id of [A-Za-z0-9._-] and a traceparent of
+// hexadecimal digits; never prompts or texts.
 //
-// Threads: Write() may be called from any thread and waits for nobody. A thread of the log's own
-// writes; while its reader is slower than the calls come, lines beyond kMaxWaitingBytes are
-// dropped, and a later line tells how many.
+// Thread safety: Write() may be called from any thread and never waits for the reader. The log's
+// own thread writes; when kMaxWaitingBytes wait, further lines are dropped, and a later line says
+// how many.
 
 #include <unistd.h>
 
@@ -33,10 +33,10 @@ struct AccessLogEntry {
   std::string_view protocol;     // "http" or "grpc".
   std::string_view method;       // Of HTTP; empty: none.
   std::string_view route;        // A template: "/v1/models/{model}:generate"; or "other".
-  int status = 0;                // HTTP's; of gRPC the one it would have been.
+  int status = 0;                // HTTP's; of a gRPC call the equivalent.
   absl::Duration duration;
   CallUsage usage;
-  uint64_t reply_bytes = 0;  // 0: not said.
+  uint64_t reply_bytes = 0;  // 0: unknown.
 
   // Without the time, and without an end of line.
   std::string ToString() const;
@@ -48,7 +48,7 @@ class AccessLog {
 
   // `fd` must stay open while this lives.
   explicit AccessLog(int fd = STDERR_FILENO);
-  // Writes what waits, unless nobody reads.
+  // Writes what waits, unless the reader is stuck.
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
@@ -57,7 +57,7 @@ class AccessLog {
 
  private:
   void Run();
-  // Writes whole lines; false when the log is to close and nobody reads.
+  // Writes whole lines; false if the log is closing and nobody reads.
   bool WriteOut(std::string_view lines);
 
   const int fd_;

@@ -1,9 +1,10 @@
 #pragma once
 
-// A request from its arrival to its end, the same over HTTP and gRPC: its id, deadline and
-// cancellation, its metrics, and its line in the access log.
+// A request from arrival to end, the same over HTTP and gRPC: id, deadline, cancellation, metrics,
+// and its line in the access log.
 //
-// Thread safety: Stop() may be called from any thread at any time; all else by one at a time.
+// Thread safety: Stop() may be called from any thread at any time, the rest by one thread at a
+// time.
 
 #include <cstdint>
 #include <stop_token>
@@ -22,17 +23,17 @@ namespace chorus {
 
 inline constexpr int kClientClosedRequest = 499;  // Never sent; for metrics and the log.
 
-// What holds for every request, whichever way it comes in.
+// Rules for every request, over HTTP and gRPC.
 struct FrontRules {
   RequestMetrics& metrics;
-  AccessLog* access_log = nullptr;                   // Gets each call. Null: none does.
-  absl::Duration max_timeout = absl::Seconds(300);   // A call's deadline, unless it asks less.
-  absl::Duration write_timeout = absl::Seconds(30);  // For what is written to be taken.
+  AccessLog* access_log = nullptr;                   // Null: no access log.
+  absl::Duration max_timeout = absl::Seconds(300);   // Bounds every call's deadline.
+  absl::Duration write_timeout = absl::Seconds(30);  // For the client to read what is written.
 };
 
 class ActiveRequest {
  public:
-  // Where a request comes from, and what its client says of it, sound or not.
+  // Where a request comes from, and what its client claims, unchecked.
   struct Origin {
     std::string_view protocol;  // "http" or "grpc"; a literal.
     std::string_view method;    // HTTP's; else empty.
@@ -41,20 +42,20 @@ class ActiveRequest {
     absl::Time deadline = absl::InfiniteFuture();
   };
 
-  // `endpoint` is a route's template or "other"; what is no call is not logged. What `rules` names
-  // must outlive the request.
+  // `endpoint` is a route's template or "other". Only calls are logged. What `rules` refers to must
+  // outlive the request.
   ActiveRequest(const FrontRules& rules, std::string_view endpoint, bool is_call,
                 const Origin& origin);
-  // What has not been finished counts with code 499, the client having left.
+  // A request without Finish() counts with code 499: its client left.
   ~ActiveRequest();
 
-  // What its handler gets.
+  // Passed to the handler.
   const Call& call() const { return call_; }
 
   void Stop() { stop_.request_stop(); }
 
-  // Called once, when the reply is known, with its HTTP code or the one that it would have, and the
-  // bytes of its body where they are known. Reads over HTTP that succeed are not logged.
+  // Called once, when the reply is known, with its HTTP code (or gRPC's equivalent) and the size of
+  // its body if known. HTTP reads that succeed are not logged.
   void Finish(int http_code, uint64_t reply_bytes = 0);
 
  private:
@@ -69,16 +70,16 @@ class ActiveRequest {
   const Call call_;
 };
 
-// `offered` if it matches [A-Za-z0-9._-]{1,128}, else 32 random hexadecimal digits. So an id can
-// stand in a header, a log line and a metric as it is.
+// `offered` if it matches [A-Za-z0-9._-]{1,128}, else 32 random hexadecimal digits, so that an id
+// is safe in headers and logs.
 std::string TakeRequestId(std::string_view offered);
 
-// `offered` if it is a traceparent of W3C Trace Context, version 00, else nothing. It is passed on
-// as it is: this server makes no spans of its own.
+// `offered` if it is a W3C Trace Context traceparent, version 00, else empty. Passed on unchanged:
+// the gateway makes no spans.
 std::string TakeTraceparent(std::string_view offered);
 
-// `arrival` plus X-Request-Timeout-Ms; infinite without one. INVALID_ARGUMENT unless the field is a
-// whole number of at least 1.
+// `arrival` plus X-Request-Timeout-Ms; infinite without it. INVALID_ARGUMENT unless it is an
+// integer of at least 1.
 absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time arrival);
 
 }  // namespace chorus

@@ -2,11 +2,10 @@
 
 // Bounds how many graph and model calls are in progress, and refuses new ones while draining.
 //
-// Never waits: a call over the bound fails at once, so that an overloaded gateway answers its
-// refusals in time.
+// Never waits: a call over the bound fails at once.
 //
-// Thread safety: all methods may be called from any thread. Permits may be given back on any
-// thread, and must not outlive the Admission.
+// Thread safety: all methods may be called from any thread. Permits may be destroyed on any thread,
+// and must not outlive the Admission.
 //
 // Example:
 //   ASSIGN_OR_RETURN(Admission::Permit permit, admission.TryAcquire());
@@ -22,7 +21,7 @@ namespace chorus {
 
 class Admission {
  public:
-  // Owned by a call in progress; its end gives the place back.
+  // Held by a call in progress; its destruction frees the place.
   class Permit {
    public:
     Permit(Permit&&) = default;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What accompanies one request from the moment it is received, over gRPC and HTTP alike.
+// What accompanies a request through the gateway, over gRPC and HTTP alike.
 
 #include <cstdint>
 #include <memory>
@@ -13,17 +13,16 @@
 
 namespace chorus {
 
-// What a call came to, for the access log; 0 where it has no such thing.
+// A call's usage, for the access log; 0 where it does not apply.
 struct CallUsage {
-  uint64_t prompt_tokens = 0;     // Of all its texts together,
+  uint64_t prompt_tokens = 0;     // Of all its texts,
   uint64_t generated_tokens = 0;  // as here.
-  // The longest that a text waited for its first step; not known before one has ended.
+  // The longest wait of a text for its first step; unset before one has ended.
   std::optional<absl::Duration> queue_time;
   absl::Duration first_token_time;  // Until the first text had its first token.
 };
 
-// What a call has come to as yet: a client may leave at any time, and its line in the access log
-// then tells what there was.
+// A call's usage so far, for the access log if the client leaves.
 //
 // Thread safety: all methods may be called from any thread.
 class UsageSoFar {
@@ -47,21 +46,21 @@ class UsageSoFar {
   CallUsage usage_;
 };
 
-// What is said of the call beside its message.
+// What a reply says besides its message.
 struct ReplyNotes {
-  // In the reply's header fields, or trailing metadata. Written before the call completes, and read
-  // afterwards.
-  std::string finish_reason;  // X-Chorus-Finish-Reason: why a text ended before its time.
+  // Sent as header fields or trailing metadata. Written before the call completes, read afterwards;
+  // not locked.
+  std::string finish_reason;  // X-Chorus-Finish-Reason: why a text ended early.
   std::string server_timing;  // Server-Timing
 
-  // Calls `add` with the name and the value of each field that there is.
+  // Calls `add` with name and value of each field that is set.
   template <typename Add>
   void ForEachField(Add add) const {
     if (!finish_reason.empty()) add("X-Chorus-Finish-Reason", finish_reason);
     if (!server_timing.empty()) add("Server-Timing", server_timing);
   }
 
-  UsageSoFar usage;  // May be read before the call completes, too.
+  UsageSoFar usage;  // May also be read before the call completes.
 };
 
 struct Call {

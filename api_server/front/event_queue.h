@@ -1,10 +1,9 @@
 #pragma once
 
-// The events of one stream, from the run that makes them to the connection that writes them, which
-// may be slower: text that waits is put together, so a reader that stalls costs the memory of its
-// texts and holds nobody up.
+// The events of one stream, between the run that produces them and the connection that writes them.
+// Waiting text is coalesced, so a stalled reader costs the memory of its texts and blocks nobody.
 //
-// Thread safety: Push and End may be called from any thread; Wait and Take by one reader.
+// Thread safety: Push and End may be called from any thread; Wait and Take by one reader at a time.
 
 #include <mutex>
 #include <optional>
@@ -28,11 +27,11 @@ class EventQueue {
   // No event follows. Called once, last.
   void End(absl::Status status);
 
-  // What has come since the last Take.
+  // The events since the last Take.
   Batch Take();
 
-  // Calls `ready` once, as soon as Take() has something to bring: at once, inline, or from the
-  // thread that brings it. One at a time.
+  // Calls `ready` once, as soon as Take() has something: inline, or from the thread that pushes. At
+  // most one `ready` may wait.
   void Wait(absl::AnyInvocable<void() &&> ready);
 
  private:

@@ -14,16 +14,15 @@
 
 namespace chorus {
 
-// How a protocol writes events.
+// How a protocol encodes events.
 struct EventFraming {
   std::string content_type;
-  std::string heartbeat;  // Bytes that mean nothing.
-  // An event in full; an error, which is the last, too. Called by one thread at a time.
+  std::string heartbeat;  // Bytes that readers ignore.
+  // Encodes one event; an error event is the last. Called by one thread at a time.
   std::function<std::string(const v1::StreamEvent& event)> write;
 };
 
-// Of this API the one that `accept` prefers, the first where it does not care. Null where it
-// excludes both.
+// This API's framing that `accept` prefers, the first by default. Null if it excludes both.
 //
 // Server-sent events (WHATWG HTML, section 9.2):
 //
@@ -33,7 +32,7 @@ struct EventFraming {
 // or a JSON object a line: {"token":{"index":0,"branch":"gpt2","text":" is"}}.
 const EventFraming* ChooseFraming(std::string_view accept);
 
-// `request_id` goes to the log with what clients should not see of an error.
+// `request_id` is logged with what clients must not see of an error.
 HttpReply StreamReply(std::shared_ptr<EventQueue> events, const EventFraming& framing,
                       std::string request_id);
 

@@ -1,14 +1,14 @@
 #pragma once
 
-// Serves the methods of a registry over gRPC's callback API: the same ones that HTTP calls.
+// Serves the methods of a registry over gRPC's callback API.
 //
-// A call's deadline is the client's, but at most `max_timeout` away. A client that cancels or
-// vanishes stops the call, and so does one that does not read its stream. `x-request-id` is taken
-// from the metadata or made, and returned as initial metadata. Errors carry google.rpc details in
+// A call's deadline is the client's, but at most `max_timeout` away. The call is stopped if the
+// client cancels, disconnects, or does not read its stream. `x-request-id` is taken from the
+// metadata or made, and returned as initial metadata. Errors carry google.rpc details in
 // grpc-status-details-bin: BadRequest where a field is wrong, RetryInfo with RESOURCE_EXHAUSTED and
 // UNAVAILABLE. A request that does not parse gets INVALID_ARGUMENT too.
 //
-// Thread safety: gRPC calls in from its own threads; nothing here blocks them.
+// Thread safety: gRPC calls in from its own threads, several at once; nothing here blocks them.
 
 #include <memory>
 #include <vector>
@@ -29,8 +29,8 @@ class GrpcFront {
   GrpcFront(const MethodRegistry& methods, const FrontRules& rules);
   ~GrpcFront();
 
-  // Adds the services. The front must outlive the server that is built. Health and reflection are
-  // the server's own.
+  // Adds the services, without health and reflection. The front must outlive the server that is
+  // built.
   void AddTo(grpc::ServerBuilder& builder);
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
 
-// A door for a protocol over HTTP: the paths it answers, the calls they make, the shape of its
-// errors. Handlers are asked in order; the first that has a request's path answers it.
+// A protocol over HTTP: the paths it answers, the calls they make, and the format of its errors.
+// Handlers are asked in order; the first that knows a request's path answers it.
 //
 // Thread safety: implementations are called from all I/O threads at once and must not block them.
 
@@ -20,42 +20,41 @@ class HttpHandler;
 
 inline constexpr std::string_view kOtherEndpoint = "other";
 
-// What the head of a request asks for.
+// How a request is answered, decided by its head.
 struct HttpRoute {
   using Done = absl::AnyInvocable<void(HttpReply) &&>;
 
-  // The route's template, or "other"; a label of the metrics. Lives as long as the handler.
+  // The route's template or "other"; a metrics label. Owned by the handler.
   std::string_view endpoint = kOtherEndpoint;
-  // Not OK when the request line and header alone are enough to refuse the request.
+  // Not OK if the head alone suffices to refuse the request.
   absl::Status refusal;
-  // Whether the request is a call; probes, metrics and pages are none, and not in the access log.
+  // False for probes, metrics and pages, which are not in the access log.
   bool is_call = true;
   // Answers the whole request; called once, unless it is refused. Either returns OK and calls
-  // `done` exactly once, from any thread, perhaps before it returns; or returns the error and
-  // destroys `done` uncalled. Stopping `call.stop` makes that soon; it also ends a reply's stream.
-  // The reply to HEAD has GET's body, which is not sent.
+  // `done` exactly once, from any thread, perhaps before it returns; or returns an error and
+  // destroys `done` uncalled. A stop of `call.stop` hastens `done` and ends a reply's stream. The
+  // reply to HEAD has GET's body, which is not sent.
   absl::AnyInvocable<absl::Status(HttpRequest request, Call call, Done done) &&> handle;
-  const HttpHandler* handler = nullptr;  // Whose it is; set by FindRoute.
+  const HttpHandler* handler = nullptr;  // Set by FindRoute.
 };
 
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
 
-  // Looks at the header; the body has not been read yet. Where the path is none of its own the
-  // refusal is NOT_FOUND.
+  // Called before the body is read. The refusal is NOT_FOUND if the path is not this handler's.
   virtual HttpRoute Match(const HttpRequest& head) const = 0;
 
-  // The reply that says `error`, whose code HttpStatus() gives. What clients should not see of it
-  // is logged under `request_id`.
+  // The reply for `error`, with HttpStatus()'s code. What clients must not see is logged under
+  // `request_id`.
   virtual HttpReply ErrorReply(const absl::Status& error, std::string_view request_id) const = 0;
 };
 
-// At least one, in the order in which they are asked.
+// At least one, in the order they are asked.
 using HttpHandlers = std::span<const std::unique_ptr<HttpHandler>>;
 
-// The route of the first handler that has the path, or the last one's refusal. OPTIONS is answered
-// with the methods that the path has.
+// The route of the first handler that knows the path, else the last one's refusal. Answers OPTIONS
+// with the path's methods.
 HttpRoute FindRoute(HttpHandlers handlers, const HttpRequest& head);
 
 }  // namespace chorus

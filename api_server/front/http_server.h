@@ -1,17 +1,15 @@
 #pragma once
 
-// An HTTP/1.1 server: connections in, requests to HttpHandlers, replies out, within limits that
-// no client can overrun.
+// An HTTP/1.1 server: passes requests to HttpHandlers, within limits that no client can exceed.
 //
 // Threads: `num_io_threads` threads, each with an event loop of its own. A connection belongs to
 // one of them for life, so that its session needs no lock. The first also accepts. Handlers are
 // called on these threads; their completions may come from any thread and are passed to the
 // connection's own.
 //
-// A client whose connection ends while its request is being worked on has left: the call's stop
-// token is stopped. The end of input counts as that too, although a client may close one direction
-// only and wait: the two look alike, and who waits keeps the connection whole
-// (docs/decisions/0019). Such a client is told so, with the code 499.
+// A client whose connection ends before its reply has left: the call's stop token is stopped. So
+// does the end of input, since a client that closes only its sending direction cannot be told from
+// one that died (docs/decisions/0019); it gets 499.
 //
 // Shutdown: Drain(), then destruction, after which no callback runs. What is still in progress when
 // the server is destroyed is cancelled; its late completions are dropped.
@@ -39,7 +37,7 @@ struct HttpLimits {
   absl::Duration body_idle_timeout = absl::Seconds(20);  // Between two reads; 408.
   // Between two requests; closed. Zero: every reply is its connection's last.
   absl::Duration keep_alive_timeout = absl::Seconds(75);
-  absl::Duration heartbeat_interval = absl::Seconds(15);  // Of a stream that has nothing to say.
+  absl::Duration heartbeat_interval = absl::Seconds(15);  // Of an idle stream.
   absl::Duration linger_timeout = absl::Seconds(2);       // For the client to close after us.
 };
 
@@ -51,10 +49,9 @@ class HttpServer {
     HttpLimits limits;
   };
 
-  // Binds and listens, but accepts only after Start(). `handlers` and what `rules` names must
-  // outlive the server, and the handlers every completion they have been given. The last handler
-  // tells the errors of what is no request. INVALID_ARGUMENT when the address is not one; when it
-  // cannot be listened on, as SocketAddress::CheckFree().
+  // Binds and listens, but accepts only after Start(). `handlers` and what `rules` refers to must
+  // outlive the server and all completions. Malformed requests get the last handler's ErrorReply.
+  // INVALID_ARGUMENT for a malformed address, else the errors of SocketAddress::CheckFree().
   static absl::StatusOr<std::unique_ptr<HttpServer>> Create(const Options& options,
                                                             HttpHandlers handlers,
                                                             const FrontRules& rules);
@@ -63,14 +60,14 @@ class HttpServer {
   // Begins to accept. Called once.
   void Start();
 
-  // The port that is listened on.
+  // The port it listens on.
   uint16_t port() const;
 
-  // Stops accepting, closes idle connections, and lets those with a request in progress answer it
-  // with `Connection: close`. Returns when all have closed. At `deadline` it cancels what is in
-  // progress and answers it with UNAVAILABLE, waits up to `linger_timeout` for the clients to take
-  // that, closes the rest, and returns DEADLINE_EXCEEDED with their number. Blocks; not for I/O
-  // threads.
+  // Stops accepting, closes idle connections, and lets requests in progress be answered with
+  // `Connection: close`. Returns when all connections are closed. At `deadline` it cancels what is
+  // in progress, answers it with UNAVAILABLE, waits up to `linger_timeout` for clients to read
+  // that, closes the rest, and returns DEADLINE_EXCEEDED with their number. Blocks; not to be
+  // called on an I/O thread.
   absl::Status Drain(absl::Time deadline);
 
  private:

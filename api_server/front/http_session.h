@@ -1,22 +1,21 @@
 #pragma once
 
-// One HTTP/1.1 connection: reads a request, has it answered, writes the reply, and so on in order.
+// One HTTP/1.1 connection: reads, answers and writes one request after another.
 //
-// Threads: all methods, but for the completions given to the handler, run on the one thread that
-// runs `io`; so nothing here is locked. A session keeps itself alive while it waits for its socket
-// or its timer, and is destroyed when it waits for neither.
+// Thread safety: all methods run on the thread of `io`, so nothing is locked; the completions given
+// to handlers may come from any thread and are posted to it. A session keeps itself alive while it
+// waits for its socket or timer, and is destroyed when it waits for neither.
 //
 // States: head -> (continue) -> body -> handling -> writing -> head ...; any -> lingering ->
-// closed. A reply that is a stream is written as it comes: handling -> streaming <-> stream writing
-// -> head ... Its head waits for the first event or heartbeat, so that a call which fails early has
-// its own status code; one that fails later gets an error event and no proper end. Exactly one
-// timer runs in each. While a request is handled the session goes on reading, to see pipelined
-// requests and the client's leaving; once a head's worth of bytes waits, it stops until the reply
-// is out.
+// closed. A stream is written as it comes: handling -> streaming <-> stream writing -> head ... Its
+// head waits for the first event or heartbeat, so that a call which fails early has its own status
+// code; a later failure gets an error event and an incomplete body. Exactly one timer runs in each
+// state. While a request is handled the session goes on reading, to detect pipelined requests and a
+// client that leaves, until a head's worth of bytes waits.
 //
-// Lingering: after the last reply the session closes its side only, and drops what arrives until
-// the client closes too. Closing both at once while bytes are unread would make the kernel send
-// RST, and the client lose the reply.
+// Lingering: after the last reply the session closes only its sending side, and discards input
+// until the client closes too. Closing a socket with unread bytes makes the kernel send RST, and
+// the client may lose the reply.
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -51,14 +50,15 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   void Start();
 
-  // Closes if between two requests.
+  // Closes the connection if it is between two requests.
   void CloseIfIdle();
 
-  // Cancels the request in progress and answers it with `why`; closes where no request has begun.
-  // What is being written already goes on.
+  // Cancels the request in progress and answers it with `why`; closes if there is none. A reply
+  // being written is completed.
   void Cut(const absl::Status& why);
 
-  // Cancels the request in progress and closes; a stream is told why, if it can be at once.
+  // Cancels the request in progress and closes at once; a stream gets an error event if it can be
+  // written.
   void Abort(const absl::Status& why);
 
  private:
@@ -75,40 +75,40 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     kClosed
   };
 
-  // A request from its head to its reply.
+  // The request in progress.
   struct Exchange {
     RequestHead head;
-    HttpRoute route;                        // A refusal is sent when the body has been read.
-    std::unique_ptr<ActiveRequest> active;  // Null until the head is whole.
+    HttpRoute route;                        // A refusal is sent after the body has been read.
+    std::unique_ptr<ActiveRequest> active;  // Null until the head is complete.
     std::optional<RequestBody> body;
   };
 
-  // A reply that is a stream, until all of it has been written.
+  // The stream being written.
   struct Streaming {
     HttpReply reply;
     bool head_sent = false;
     bool awaiting = false;            // The stream will call OnEvents.
-    std::optional<absl::Status> end;  // How it ends, once that is known.
-    size_t piece_bytes = 0;           // Of the body, being written.
-    size_t num_bytes = 0;             // Written of the body, as yet.
+    std::optional<absl::Status> end;  // How it ends, once known.
+    size_t piece_bytes = 0;           // Of the body, in the current write.
+    size_t num_bytes = 0;             // Of the body, so far.
   };
 
   void Read();
   void OnReadable(boost::system::error_code error);
-  // The client sends no more, while its request is being worked on. Whether it still reads cannot
-  // be known: the call is cancelled, and the reply says so to those who do.
+  // The client closed its sending side during a call. Whether it still reads is unknown: the call
+  // is cancelled, and the reply says so.
   void OnHalfClosed();
   void OnClientGone();
   void Arm(absl::Duration timeout);
   void OnTimeout();
 
-  // Does all that the bytes in received_ allow, then reads on.
+  // Processes received_ as far as possible, then reads on.
   void Advance();
-  // Each returns whether the state changed; else more bytes are needed.
+  // Return whether the state changed; else more bytes are needed.
   bool AdvanceHead();
   bool AdvanceBody();
 
-  // Fills exchange_ from a whole head and moves on to its body.
+  // Fills exchange_ from a complete head and begins its body.
   void BeginExchange(absl::StatusOr<RequestHead> head);
   void SendContinue();
   void Handle();
@@ -122,11 +122,11 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void BeginStream(HttpReply reply);
   void AwaitEvents();
   void OnEvents(uint64_t exchange_number);
-  // Ends the stream with `error`; as an ordinary reply if nothing has been said yet.
+  // Ends the stream with `error`; as an ordinary reply if its head has not been sent.
   void FailStream(const absl::Status& error);
-  // `bytes`, what must come before them, and what the end asks for if it is known.
+  // Writes `bytes`, before them the head if it is due, and after them the end if known.
   void WriteStream(std::string bytes);
-  // As the next piece of the body.
+  // As a chunk of the body.
   std::string FrameStream(std::string bytes) const;
   void OnStreamWritten(boost::system::error_code error);
 
@@ -146,13 +146,13 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   bool reading_ = false;            // A wait for readability is outstanding.
   bool close_after_ = false;        // The reply being written is the last.
   bool awaiting_deadline_ = false;  // In kBody the timer is that of the call's deadline.
-  uint64_t timer_number_ = 0;       // Of the present timer; earlier ones are void.
-  std::string received_;            // Not yet used.
+  uint64_t timer_number_ = 0;       // Of the current timer; earlier ones are void.
+  std::string received_;            // Not yet parsed.
   HeadScanner scanner_;
   Exchange exchange_;
-  uint64_t exchange_number_ = 0;        // Tells a late completion from the present one.
-  std::optional<Streaming> streaming_;  // Likewise.
-  std::string reply_head_;              // Being written, as the next.
+  uint64_t exchange_number_ = 0;  // Identifies late completions.
+  std::optional<Streaming> streaming_;
+  std::string reply_head_;  // Being written, as the next.
   std::string reply_body_;
 };
 

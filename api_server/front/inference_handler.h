@@ -1,13 +1,13 @@
 #pragma once
 
-// Implements chorus.v1.InferenceService, once for gRPC and HTTP: checks a request's ranges, admits
-// it, runs it on the executor and makes the reply.
+// Implements chorus.v1.InferenceService for gRPC and HTTP: checks a request, admits it, runs it on
+// the executor and builds the reply.
 //
 // Thread safety: all methods may be called from any thread and do not block. A method either
-// returns OK and calls `done` exactly once, later, on the thread that the executor completes on; or
-// returns the error (INVALID_ARGUMENT naming field and value, NOT_FOUND, RESOURCE_EXHAUSTED,
-// UNAVAILABLE, DEADLINE_EXCEEDED) and destroys `done` uncalled. A streaming method likewise ends
-// `events`, which gets a `done` event before a good end, or leaves it alone.
+// returns OK and calls `done` exactly once, later, on the executor's completion thread; or returns
+// an error (INVALID_ARGUMENT naming field and value, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE,
+// DEADLINE_EXCEEDED) and destroys `done` uncalled. A streaming method likewise ends `events`, after
+// a `done` event if all went well, or leaves it untouched.
 
 #include <memory>
 #include <string>
@@ -30,10 +30,10 @@ class InferenceHandler {
   template <typename T>
   using Done = MethodRegistry::DoneWith<T>;
 
-  // All must outlive the handler and every call it has begun.
+  // The arguments must outlive the handler and every call it has begun.
   InferenceHandler(Executor& executor, Admission& admission, RequestMetrics& metrics);
 
-  // RunGraph for the graph named "inference_graph"; likewise as a stream.
+  // RunGraph for the graph "inference_graph".
   absl::Status ClassifyGeneratedTexts(v1::ClassifyGeneratedTextsRequest request, Call call,
                                       Done<v1::ClassifyGeneratedTextsResponse> done);
   absl::Status RunGraph(v1::RunGraphRequest request, Call call, Done<v1::RunGraphResponse> done);
@@ -51,17 +51,17 @@ class InferenceHandler {
   absl::Status StreamGenerate(v1::GenerateRequest request, Call call,
                               std::shared_ptr<EventQueue> events);
 
-  // These two read what the gateway keeps in memory: they call `done` before they return, and are
-  // answered without a permit, also while the server drains.
+  // These two read the gateway's memory: they call `done` before they return, and need no permit,
+  // also while the server drains.
   absl::Status ListGraphs(v1::ListGraphsRequest request, Call call,
                           Done<v1::ListGraphsResponse> done);
   absl::Status GetGraph(v1::GetGraphRequest request, Call call, Done<v1::Graph> done);
 
-  // Adds all of them to `registry`, which then must not outlive the handler.
+  // Adds all methods to `registry`, which must not outlive the handler.
   void Register(MethodRegistry& registry);
 
  private:
-  // The checks that every call passes first: time left, and a place.
+  // Checks the deadline and takes a permit.
   absl::StatusOr<Admission::Permit> Admit(const Call& call);
 
   Executor& executor_;

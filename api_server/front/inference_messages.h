@@ -1,6 +1,6 @@
 #pragma once
 
-// What runs bring, as messages of chorus.v1.
+// Converts results of runs to messages of chorus.v1.
 //
 // Thread safety: free functions without state.
 
@@ -13,25 +13,25 @@
 
 namespace chorus {
 
-// What the classifier says of the text of that index.
+// The classification of text `index`.
 v1::Classification ToProto(const runner::v1::ClassifyResponse& answer, int index);
 v1::Graph ToProto(const GraphStatus& status);
 
-// `text` has ended; its score is told of where it has one.
+// `text` has ended; includes the score's time if it is scored.
 v1::Timing TimingOf(const GraphResult& text);
 
 // `request_id` as ToErrorEvent's.
 v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
                             std::string_view request_id);
 
-// `results` are the texts of the one model; at least one.
+// `results` are the texts of one model; at least one.
 v1::GenerateResponse ToGenerateResponse(std::vector<GraphResult> results,
                                         const v1::GenerateRequest& request);
 
-// What these texts took.
+// The usage of these texts.
 CallUsage UsageOf(const std::vector<GraphResult>& results);
 
-// What is said of these texts beside the reply.
+// Fills the header fields and usage for these texts.
 void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes);
 
 }  // namespace chorus

@@ -1,9 +1,10 @@
 #pragma once
 
-// The RPC methods this server implements, of any number of services. gRPC serves all of them, and
-// HTTP those that have a google.api.http annotation, by the very same code.
+// The RPC methods this server implements, of any number of services. gRPC serves all of them, HTTP
+// those with a google.api.http annotation.
 //
-// Thread safety: immutable once filled; Find and the methods may be called from any thread.
+// Thread safety: Add during start-up only; once filled, Find and the methods may be called from any
+// thread.
 
 #include <functional>
 #include <memory>
@@ -28,21 +29,22 @@ class MethodRegistry {
   using DoneWith = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
   using Done = DoneWith<std::unique_ptr<Message>>;
 
-  // One of the functions is set, as `descriptor` says. Both take the request over.
+  // Exactly one of the functions is set, by whether `descriptor` streams. Both move from the
+  // request.
   struct Method {
     const google::protobuf::MethodDescriptor* descriptor = nullptr;
     const Message* request = nullptr;  // The default instance.
-    // Runs one call. Either returns OK and calls `done` once, later and from another thread or,
-    // where no runner is asked, at once; or returns the error and destroys `done` uncalled.
+    // Runs one call. Either returns OK and calls `done` once: later and from another thread, or
+    // inline if no runner is asked. Or returns an error and destroys `done` uncalled.
     std::function<absl::Status(Message& request, Call call, Done done)> call;
-    // Runs one call that streams. Either returns OK and ends `events` once, later, or returns the
-    // error and leaves `events` alone.
+    // Runs a streaming call. Either returns OK and ends `events` once, later; or returns an error
+    // and leaves `events` untouched.
     std::function<absl::Status(Message& request, Call call, std::shared_ptr<EventQueue> events)>
         stream;
   };
 
   // Adds the method of that full name, such as "chorus.v1.InferenceService.Classify", as a member
-  // function of `service`, which must outlive the calls. A name can be added once.
+  // function of `service`, which must outlive the calls. Each name once.
   template <typename Service, typename Request, typename Response>
   void Add(std::string_view full_name, Service& service,
            absl::Status (Service::*method)(Request, Call, DoneWith<Response>)) {
@@ -68,10 +70,10 @@ class MethodRegistry {
                           }});
   }
 
-  // Null when there is no such method.
+  // Null if there is no such method.
   const Method* Find(const google::protobuf::MethodDescriptor& method) const;
 
-  // Those that have a method here, as they came.
+  // The services with a method here, in order of Add.
   const std::vector<const google::protobuf::ServiceDescriptor*>& services() const {
     return services_;
   }

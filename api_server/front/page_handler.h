@@ -1,8 +1,8 @@
 #pragma once
 
-// Answers GET and HEAD of single paths, without an RPC: probes, metrics, pages.
+// Answers GET and HEAD of fixed paths: probes, metrics, web pages.
 //
-// Thread safety: as HttpHandler, once all pages have been added.
+// Thread safety: add all pages first; then as HttpHandler.
 
 #include <functional>
 #include <map>
@@ -14,16 +14,15 @@ namespace chorus {
 
 class PageHandler final : public HttpHandler {
  public:
-  // Calls `done` once, from any thread, with the reply to GET; HEAD's is the same. Called from all
-  // I/O threads at once; must not block.
+  // Calls `done` once, from any thread, with the reply to GET, also for HEAD. Called from all I/O
+  // threads at once; must not block.
   using Page = std::function<void(const HttpRequest& request, HttpRoute::Done done)>;
 
-  // `path` is the whole of it, such as "/livez".
+  // `path` is matched exactly, such as "/livez".
   void Add(std::string path, Page page) { pages_.emplace(std::move(path), std::move(page)); }
 
-  // A file that is served as it stands, with a strong ETag: a client that names it in If-None-Match
-  // gets 304. The browser is told to ask each time, to take the type at its word, and to load
-  // nothing from anywhere else.
+  // A static file with a strong ETag; If-None-Match gets 304. Its headers make browsers revalidate,
+  // forbid type sniffing, and restrict loading to this origin.
   void AddFile(std::string path, std::string content_type, std::string body);
 
   HttpRoute Match(const HttpRequest& head) const override;

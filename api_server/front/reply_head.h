@@ -12,17 +12,17 @@
 
 namespace chorus {
 
-// What the session knows of a reply beside the reply.
+// What the session adds to a reply.
 struct ReplyContext {
   std::string_view request_id;  // Sent as X-Request-Id and X-BentoML-Request-ID.
-  int minor_version = 1;        // Of the request: HTTP/1.0 is told that its connection stays open.
+  int minor_version = 1;        // Of the request. HTTP/1.0 gets `Connection: keep-alive`.
   bool close = false;           // The connection ends with this reply.
   absl::Time now;               // For Date.
 };
 
-// Ends in the empty line; the body follows, except to HEAD. A stream's comes in chunks; to
-// HTTP/1.0, which has none, it comes until the connection closes. Fields whose value has a control
-// character are left out, so that no value can begin a field of its own.
+// Ends in the empty line; the body follows, except for HEAD. A stream is chunked or, to HTTP/1.0,
+// delimited by the end of the connection. Fields whose value has a control character are dropped,
+// so that no value can inject a field.
 std::string FormatReplyHead(const HttpReply& reply, const ReplyContext& context);
 
 }  // namespace chorus

@@ -1,14 +1,13 @@
 #pragma once
 
-// Puts a request's body together from the bytes that arrive, by Content-Length or chunks.
+// Assembles a request's body from the bytes received, by Content-Length or chunks.
 //
-// How long the body is was decided by request_head.h alone. Chunks (RFC 9112, section 7.1) are read
-// as strictly as the head: CRLF only, also within extensions, and no white space about a size; what
-// one parser takes for data another could take for a request. Extensions (section 7.1.1) and
-// trailers are parsed and dropped.
+// request_head.h decides the framing. Chunks (RFC 9112, section 7.1) are read as strictly as the
+// head: CRLF only, also in extensions, and no white space around a size, since another parser might
+// take data for a request. Extensions (section 7.1.1) and trailers are parsed and dropped.
 //
-// Errors: 413 past the limit, as soon as it is known; 400 for bytes that are no chunks, or for
-// chunks that are mostly framing. After an error the connection must be closed.
+// Errors: 413 past the limit, as early as possible; 400 for malformed chunks, or chunks that are
+// mostly framing. After an error the connection must be closed.
 //
 // Thread safety: none; used by one thread.
 
@@ -28,16 +27,16 @@ class RequestBody {
   // At most this much chunk framing, besides 16 bytes for each byte of body.
   static constexpr size_t kMaxFramingBytes = 16 << 10;
 
-  // 413 when the head already says that the body is over `max_bytes`.
+  // 413 if Content-Length is over `max_bytes`.
   static absl::StatusOr<RequestBody> Create(const RequestHead& head, size_t max_bytes);
 
-  // Takes from the front of `received` what belongs to the body, and returns how many bytes that
-  // were: all, unless the body is then done(), when the others are the next request's.
+  // Consumes the front of `received` and returns the number of bytes taken: all, unless the body is
+  // then done() and the rest belongs to the next request.
   absl::StatusOr<size_t> Put(std::string_view received);
 
   bool done() const { return state_ == State::kDone; }
 
-  // The body. Once, when done().
+  // The body. Call once, when done().
   std::string Take() { return std::move(body_); }
 
  private:

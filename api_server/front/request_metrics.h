@@ -4,9 +4,8 @@
 //   bentoml_api_server_request_total{endpoint,service_name,service_version,http_response_code}
 //   bentoml_api_server_request_duration_seconds{the same}
 //   bentoml_api_server_request_in_progress{endpoint,service_name,service_version}
-// and chorus_rejected_total{reason}. gRPC calls count under the HTTP path and HTTP code they would
-// have had. The endpoint is a route's template or "other", never what a client wrote, so that the
-// number of series is bounded.
+// and chorus_rejected_total{reason}. gRPC calls count under the equivalent HTTP path and code. The
+// endpoint is a route's template or "other", so that the number of series is bounded.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -26,13 +25,12 @@ enum class Rejection { kAdmission, kConnections, kDeadline, kDraining };
 
 class RequestMetrics {
  public:
-  // `registry` must outlive this. `service_name` and `service_version` become the labels. The
-  // histogram's bounds reach `max_timeout`, the longest that a call may take.
+  // `registry` must outlive this. `service_name` and `service_version` become labels. The
+  // histogram's bounds reach `max_timeout`.
   RequestMetrics(prometheus::Registry& registry, std::string service_name,
                  std::string service_version, absl::Duration max_timeout = absl::Seconds(300));
 
-  // A request has come, and has ended with that code or the one it would have had. `endpoint` is a
-  // route's template or "other".
+  // A request has begun; it has ended with `http_code`.
   void Begin(const std::string& endpoint);
   void End(const std::string& endpoint, int http_code, absl::Duration duration);
 

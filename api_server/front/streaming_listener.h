@@ -1,6 +1,6 @@
 #pragma once
 
-// What the front hears of a run while it goes on.
+// The front's listeners to a run in progress.
 //
 // Thread safety: as GraphListener.
 
@@ -17,7 +17,7 @@
 
 namespace chorus {
 
-// Notes what there is of a run as yet, for the access log's line of a call that is cut.
+// Keeps a run's usage up to date, for the access log if the call is cut.
 class UsageListener : public GraphListener {
  public:
   explicit UsageListener(std::shared_ptr<ReplyNotes> notes) : notes_(std::move(notes)) {}
@@ -35,10 +35,10 @@ class UsageListener : public GraphListener {
   const absl::Time began_at_ = absl::Now();
 };
 
-// Puts what it hears into a stream, besides.
+// Also turns a run's progress into a stream's events.
 class StreamingListener final : public UsageListener {
  public:
-  // With `explain` scores tell where their text's time went.
+  // With `explain` score events have their text's timing.
   StreamingListener(std::shared_ptr<EventQueue> events, bool explain,
                     std::shared_ptr<ReplyNotes> notes)
       : UsageListener(std::move(notes)), events_(std::move(events)), explain_(explain) {}
@@ -48,14 +48,14 @@ class StreamingListener final : public UsageListener {
   void OnScored(const TextId& id, const GraphResult& text) override;
   bool may_restart() const override { return false; }
 
-  // The end of a run that went well, all of which has been heard. `seed` is the run's.
+  // Ends the stream of a successful run, after its last callback. `seed` is the run's.
   void End(uint64_t seed);
 
  private:
   const std::shared_ptr<EventQueue> events_;
   const bool explain_;
   std::atomic<uint32_t> prompt_tokens_ = 0;     // Of every generator that has ended,
-  std::atomic<uint32_t> generated_tokens_ = 0;  // whether its text is in the reply or not.
+  std::atomic<uint32_t> generated_tokens_ = 0;  // also if its text is not in the reply.
 };
 
 }  // namespace chorus

@@ -1,8 +1,8 @@
 #pragma once
 
-// Answers the HTTP requests that are RPCs in JSON: turns path, query and body into the message that
-// the method's google.api.http annotation says, calls the method, and renders its reply as JSON, a
-// stream's events as server-sent events or JSON lines, and errors in the form of AIP-193.
+// Serves RPCs over HTTP/JSON by their google.api.http annotations: makes the request message from
+// path, query and body, calls the method, and renders the reply as JSON, a stream as server-sent
+// events or JSON lines, and errors as in AIP-193.
 //
 // Thread safety: as HttpHandler.
 
@@ -19,9 +19,8 @@ namespace chorus {
 
 class TranscodingHandler final : public HttpHandler {
  public:
-  // Both must outlive the handler and the calls it has begun. Large bodies are read on `workers`;
-  // null: on the threads they come on. INTERNAL when a service of `methods` has a route of a method
-  // that they have not.
+  // Both must outlive the handler and the calls it has begun. Large bodies are parsed on `workers`,
+  // or inline if null. INTERNAL if an annotated method of a service in `methods` is missing there.
   static absl::StatusOr<std::unique_ptr<TranscodingHandler>> Create(const MethodRegistry& methods,
                                                                     WorkerPool* workers = nullptr);
 
@@ -33,7 +32,7 @@ class TranscodingHandler final : public HttpHandler {
                      WorkerPool* workers)
       : methods_(methods), transcoder_(std::move(transcoder)), workers_(workers) {}
 
-  // Both as HttpRoute::handle. The first translates the request and begins its call.
+  // Both as HttpRoute::handle. Begin translates the request and starts its call.
   absl::Status Begin(Route route, const HttpRequest& request, Call call,
                      HttpRoute::Done done) const;
   absl::Status BeginOnWorkers(Route route, HttpRequest request, Call call,

@@ -16,9 +16,9 @@
 
 namespace chorus {
 
-// Invariants: (1) Following inputs from any node ends at the request's text. (2) Of each node
-// something reaches the output. (3) Only the output scores. Of a single model's graph only the
-// first two hold: its one node is the output.
+// Invariants: (1) Following inputs from any node ends at the request's text. (2) Every node leads
+// to the output. (3) Only the output scores. In a single model's graph only (1) and (2) hold: its
+// one node is the output.
 class Graph {
  public:
   struct Node {
@@ -32,35 +32,34 @@ class Graph {
     bool writes() const { return operation->result() == Operation::Result::kText; }
   };
 
-  // One call of a node in a run: of all its inputs or, where it scores, of one.
+  // One call of a node in a run, on all its inputs or, if it scores, on one of them.
   struct Step {
     int node;
-    std::vector<int> inputs;  // The nodes whose texts must be whole before.
+    std::vector<int> inputs;  // The nodes whose texts must be complete.
     int text;                 // The node whose text it writes or scores.
   };
 
-  // INVALID_ARGUMENT tells all that is wrong, a line each, as
-  // `graph "g": node "n": temperature must be greater than 0: -1`. `runners` are the names a node
-  // may use.
+  // INVALID_ARGUMENT lists every error, a line each, as `graph "g": node "n": temperature must be
+  // greater than 0: -1`. `runners` are the known runner names.
   static absl::StatusOr<std::shared_ptr<const Graph>> Create(
       const config::v1::Graph& config, const absl::flat_hash_set<std::string>& runners);
 
-  // One generate node, which runs a model by itself.
+  // A graph of one generate node.
   static std::shared_ptr<const Graph> OfModel(const std::string& runner);
 
   const std::string& name() const { return name_; }
   bool is_of_model() const { return output().writes(); }
-  // In declared order, but the output last.
+  // In declared order, with the output last.
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& output() const { return nodes_.back(); }
   // In the order of the nodes, and of the output's inputs.
   const std::vector<Step>& steps() const { return steps_; }
-  // The nodes whose texts make the reply, in its order: those that the output scores, or itself.
+  // The nodes whose texts make the reply, in order: those the output scores, or itself.
   const std::vector<int>& outputs() const { return outputs_; }
-  // The place of a node's text among them.
+  // The index of `node` in outputs().
   std::optional<int> output_of(int node) const;
 
-  // Whether they do the same under the same names.
+  // Whether their files say the same.
   friend bool operator==(const Graph& a, const Graph& b) { return a.config_ == b.config_; }
 
  private:

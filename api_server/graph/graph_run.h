@@ -1,14 +1,14 @@
 #pragma once
 
-// One run of a graph, from its first call to its one completion. Made by the Executor.
+// One run of a graph, from its first call to its completion. Created by the Executor.
 //
-// With num_sequences n the whole graph runs n times over the one text, side by side: sequence i of
-// a node takes sequence i of its inputs. The runners compute their common prompt once.
+// With num_sequences n the whole graph runs n times in parallel on the same text: sequence i of a
+// node takes sequence i of its inputs. The runners compute the common prompt once.
 //
-// The run keeps itself alive through the callbacks it has given to the runner clients, and ends
-// when the last of them has come back: after a failure too it waits for the calls it has cancelled.
+// The run owns itself through the callbacks it gives to the runner clients, and ends with the last
+// of them: after a failure too it waits for the calls it has cancelled.
 //
-// Thread safety: Start is called once; the rest happens on the runner clients' threads.
+// Thread safety: Start is called once; all else runs on the runner clients' threads.
 
 #include <memory>
 #include <mutex>
@@ -38,11 +38,11 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
     int num_sequences = 1;
     CallContext context;
     const Executor::Clock* clock;             // Outlives the run.
-    std::shared_ptr<GraphStats> stats;        // Null: nobody counts.
-    RunObserver* observer = nullptr;          // Outlives the run; null: nobody counts.
-    std::shared_ptr<GraphListener> listener;  // Null: nobody listens.
+    std::shared_ptr<GraphStats> stats;        // Null: no statistics.
+    RunObserver* observer = nullptr;          // Outlives the run; may be null.
+    std::shared_ptr<GraphListener> listener;  // May be null.
     Executor::Done<std::vector<GraphResult>> done;
-    InFlight::Ticket ticket;  // Given back when `done` has returned.
+    InFlight::Ticket ticket;  // Released when `done` has returned.
   };
 
   explicit GraphRun(Options options);
@@ -50,70 +50,70 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
   void Start();
 
  private:
-  // How what is left of the call's time is dealt out. Without a deadline it is infinite.
+  // How the remaining time of the call is divided. Infinite without a deadline.
   struct TimeShares {
     absl::Duration left = absl::InfiniteDuration();
     absl::Duration way;    // The reply's.
     absl::Duration score;  // The output node's.
-    // The text's. Zero: as long as it likes.
+    // The text's. Zero: no limit.
     absl::Duration text() const;
   };
-  // A step of one sequence, and where its call is.
+  // The call of one step for one sequence.
   struct Call {
     const Graph::Step* step;
     int sequence;
     absl::Time began_at;
-    absl::Time last_text_at = absl::InfinitePast();  // When its latest text came.
-    TimeShares shares;                               // Of the run's time, as it began.
+    absl::Time last_text_at = absl::InfinitePast();  // Arrival of its latest text.
+    TimeShares shares;                               // As of its begin.
     NodeStats::Call counted;
   };
 
   void Launch(Call& call);
-  // What a text is before anything is written.
+  // Initialises the text that a call will write.
   void BeginText(Call& call);
   void OnText(Call& call, v1::TextDelta delta);
   void OnRestart(Call& call);
   void OnDone(Call& call, const absl::Status& status);
   void OnGenerated(Call& call);
   void OnScored(Call& call);
-  // Takes note that a call has ended, and does what follows from it.
+  // Records the end of a call, and launches what follows.
   void OnEnd(Call& call, const absl::Status& status);
   void Finish();
-  // Why a text of the reply could not be had; OK if it could.
+  // Why a text of the reply failed; OK if it did not.
   absl::Status StatusOf(int node, int sequence);
-  // A node's own failure, or that of a text it would have taken; OK if there is none.
+  // The failure of a node or of its inputs; OK if there is none.
   absl::Status FailureOf(int node, int sequence);
 
   Call& call_of(int step, int sequence) { return calls_[step * options_.num_sequences + sequence]; }
   GraphResult& text_of(int node, int sequence) {
     return texts_[node * options_.num_sequences + sequence];
   }
-  // What a call writes or scores.
+  // The text a call writes or scores.
   GraphResult& text_of(const Call& call) { return text_of(call.step->text, call.sequence); }
   const Graph::Node& node_of(const Call& call) const {
     return options_.graph->nodes()[call.step->node];
   }
-  // None where nobody counts.
+  // Null without statistics.
   NodeStats* stats_of(int node) const {
     return options_.stats == nullptr ? nullptr : &(*options_.stats)[node];
   }
   TextId IdOf(const Call& call) const;
-  // So that a text which begins now is scored and sent before the deadline.
+  // Divides the time so that a text that begins now is scored and sent before the deadline.
   TimeShares DealTime() const;
-  // `status` of a text that had too little time, with how it was dealt out.
+  // Adds to a DEADLINE_EXCEEDED of a text how its time was divided.
   absl::Status Explain(const TimeShares& shares, const absl::Status& status) const;
-  // For the statistics.
+  // How a call ended, for the statistics.
   CallEnd EndOf(const absl::Status& status) const;
   CallContext StepContext() const;
-  // `status` with the node and runner of `call` in front.
+  // `status` prefixed with the node and runner of `call`.
   absl::Status Annotate(const Call& call, const absl::Status& status) const;
 
   Options options_;
-  // By node and sequence; those of a node that scores are empty. Each is written by the callbacks
-  // of its own calls alone, one at a time, and read by the steps that follow them; so no lock.
+  // By node and sequence; unused for a node that scores. Each is written only by its own calls'
+  // callbacks, one at a time, and read by the steps that follow; so no lock.
   std::vector<GraphResult> texts_;
   std::vector<Call> calls_;  // By step and sequence. Likewise.
-  std::stop_source stop_;    // Ends every step.
+  std::stop_source stop_;    // Cancels every step.
 
   std::mutex mutex_;
   std::vector<Plan> plans_;  // By sequence. Guarded by mutex_, as the following.
@@ -128,15 +128,15 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
       caller_stop_;  // Links the caller's token to stop_.
 };
 
-// Of the node that an error is of, for those who read it by machine; its words say the same.
+// The node of an error, in machine-readable form.
 struct FailedNode {
   std::string name;   // In the graph.
   std::string stage;  // Its kind: "generate".
 };
-// Unset where the error is of no node.
+// Unset if the error is not a node's.
 std::optional<FailedNode> FailedNodeOf(const absl::Status& status);
 
-// OK while a call with this context may go on.
+// OK unless `context` is cancelled or past its deadline.
 absl::Status CheckNotEnded(const CallContext& context, absl::Time now);
 
 }  // namespace chorus

@@ -1,7 +1,6 @@
 #pragma once
 
-// How the calls of one node of a graph go: how many are in progress, and how long those of the last
-// minute took.
+// Statistics of one node's calls: how many are in progress, and the durations of the last minute.
 //
 // Thread safety: all methods may be called from any thread.
 //
@@ -21,17 +20,17 @@
 
 namespace chorus {
 
-// How a call has ended.
+// How a call ended.
 enum class CallEnd {
   kOk,
-  kFailed,     // The fault was ours: also a deadline that passed, or a queue that was full.
-  kByCaller,   // The caller made a mistake, or left.
-  kCalledOff,  // Its run has failed elsewhere. Nothing is counted.
+  kFailed,     // Our fault; also a passed deadline or a full queue.
+  kByCaller,   // The caller's mistake, or it left.
+  kCalledOff,  // Its run failed elsewhere. Not counted.
 };
 
 class NodeStats {
  public:
-  // A call in progress. Its functions are called one at a time.
+  // A call in progress; one thread at a time.
   struct Call {
     absl::Time begin;
     bool waiting = false;  // Has no token yet.
@@ -42,19 +41,18 @@ class NodeStats {
     uint32_t waiting = 0;                    // Of those, without a token yet.
     uint32_t recent_calls = 0;               // Ended well in the last minute.
     uint32_t recent_failures = 0;            // Failed in the last minute.
-    uint32_t recent_caller_errors = 0;       // Were ended by their callers in the last minute.
-    std::optional<absl::Duration> p50, p99;  // Of the recent calls; none when there are none.
-    // What the next call is likely to take at most, going by those that ended well: the 95th
-    // percentile of the last minute's, and no more than the longest of them is worth now. What a
-    // call took is worth half of it every kHalfLife after its end, so that a burst is soon
-    // forgotten, by an idle server too.
+    uint32_t recent_caller_errors = 0;       // Ended kByCaller in the last minute.
+    std::optional<absl::Duration> p50, p99;  // Of recent_calls; unset if 0.
+    // A likely upper bound for the next call: the 95th percentile of the last minute's successful
+    // calls, but at most the decayed maximum, which halves every kHalfLife after a call's end, so
+    // that a burst is soon forgotten, on an idle server too.
     absl::Duration likely;
   };
 
   static constexpr absl::Duration kHalfLife = absl::Seconds(5);
 
   Call Begin(absl::Time now);
-  // Also for each token after the first.
+  // May be called again for later tokens.
   void OnFirstToken(Call& call);
   // Once for each call.
   void End(Call& call, CallEnd how, absl::Time now);
@@ -62,7 +60,7 @@ class NodeStats {
   Snapshot Take(absl::Time now);
 
  private:
-  // What peak_ is worth.
+  // peak_, decayed.
   absl::Duration PeakLocked(absl::Time now) const;
 
   std::mutex mutex_;
@@ -71,7 +69,7 @@ class NodeStats {
   WindowedQuantiles calls_;
   WindowedQuantiles failures_;
   WindowedQuantiles caller_errors_;
-  absl::Duration peak_;  // Of the calls that ended well, as it was at peak_at_.
+  absl::Duration peak_;  // Of successful calls, as of peak_at_.
   absl::Time peak_at_ = absl::InfinitePast();
 };
 

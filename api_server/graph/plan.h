@@ -1,10 +1,10 @@
 #pragma once
 
-// Bookkeeping of one run of a graph: which of its steps may start now, which have ended. It starts
-// nothing itself.
+// Bookkeeping of one run of a graph: which steps are ready, which have ended. Starts nothing
+// itself.
 //
-// Thread safety: none; the run that owns it holds its lock. The graph must outlive the plan.
-// Invariant: each step is handed out exactly once, after those it waits for have completed.
+// Thread safety: none; guarded by its run's mutex. The graph must outlive the plan. Invariant: each
+// step is handed out once, after the steps it depends on have completed.
 
 #include <vector>
 
@@ -16,11 +16,11 @@ class Plan {
  public:
   explicit Plan(const Graph& graph);
 
-  // Steps, here and below, are indices into Graph::steps(). Those that need the request's text
-  // only. Called once, first.
+  // The steps that need only the request's text, as indices into Graph::steps(). Called once,
+  // first.
   std::vector<int> Start() const;
 
-  // The steps that `step`, handed out before, makes possible.
+  // The steps that become ready when `step` ends.
   //
   // Example: a; b of a; s scores {b, a}. The steps are a, b, s of b, s of a. Start() = {a},
   // Complete(a) = {b, s of a}, Complete(b) = {s of b}.
@@ -30,7 +30,7 @@ class Plan {
 
  private:
   const std::vector<Graph::Step>& steps_;
-  std::vector<size_t> num_unmet_;  // Of each step's inputs, those that are not whole yet.
+  std::vector<size_t> num_unmet_;  // By step: inputs that are not complete.
   size_t num_open_;
 };
 

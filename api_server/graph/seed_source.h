@@ -1,9 +1,9 @@
 #pragma once
 
-// Seeds for the requests that bring none: SplitMix64 (Steele, Lea and Flood, 2014), started from
-// the operating system's randomness. Two calls give the same seed only after 2^64 calls.
+// Seeds for requests without one: SplitMix64 (Steele, Lea and Flood, 2014), seeded by the operating
+// system. Period 2^64.
 //
-// Thread safety: any thread.
+// Thread safety: Next() may be called from any thread.
 
 #include <atomic>
 #include <cstdint>

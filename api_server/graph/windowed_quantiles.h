@@ -1,11 +1,9 @@
 #pragma once
 
-// Quantiles of the durations of the last minute or so, in bounded memory (4 KiB): a histogram with
-// logarithmic buckets for each of a few slices of time, the oldest of which is given up as time
-// goes on.
+// Quantiles of the durations of about the last minute, in bounded memory (4 KiB): a logarithmic
+// histogram for each of a few slices of time, the oldest of which is dropped.
 //
-// Thread safety: none; NodeStats holds its lock. Time may stand still but is never taken back: an
-// earlier `now` counts as the latest one seen.
+// Thread safety: none; guarded by NodeStats' mutex. An earlier `now` counts as the latest one seen.
 
 #include <array>
 #include <cstdint>
@@ -18,16 +16,15 @@ namespace chorus {
 class WindowedQuantiles {
  public:
   static constexpr absl::Duration kSlice = absl::Seconds(10);
-  static constexpr int kNumSlices = 6;  // What is told covers the last 50 to 60 s.
+  static constexpr int kNumSlices = 6;  // Covers the last 50 to 60 s.
 
-  // Durations below 0.1 ms count as that, those above 1,000 s likewise.
+  // Durations are clamped to 0.1 ms and 1,000 s.
   void Add(absl::Duration duration, absl::Time now);
 
   // How many were added within the window.
   uint32_t Count(absl::Time now);
 
-  // The duration that a share `q` of them, in [0, 1], do not exceed, to within 5%; none when there
-  // are none.
+  // The `q`-quantile, `q` in [0, 1], to within 5 %; unset if the window is empty.
   std::optional<absl::Duration> Quantile(double q, absl::Time now);
 
  private:
@@ -37,7 +34,7 @@ class WindowedQuantiles {
   using Histogram = std::array<uint32_t, kNumBuckets>;
 
   static int BucketOf(absl::Duration duration);
-  // Empties the slices that the window has left behind.
+  // Clears the slices that left the window.
   void Advance(absl::Time now);
 
   std::array<Histogram, kNumSlices> slices_ = {};

@@ -1,6 +1,6 @@
 #pragma once
 
-// A .proto file's comments, and what they say as far as a machine can read it.
+// A .proto file's comments, and the ranges and errors that they state.
 //
 // Thread safety: free functions without state.
 
@@ -15,14 +15,13 @@
 
 namespace chorus {
 
-// The file, added to `pool` with its comments, which generated descriptors lack. `descriptor_set`
-// is a FileDescriptorSet as protoc --include_imports --include_source_info writes it of one file.
-// Null when it is broken.
+// Adds a file to `pool` with its comments, which generated descriptors lack. `descriptor_set` is
+// the output of protoc --include_imports --include_source_info for one file. Null if it is
+// malformed.
 const google::protobuf::FileDescriptor* LoadCommentedProto(std::string_view descriptor_set,
                                                            google::protobuf::DescriptorPool& pool);
 
-// The comment lines, reflowed: a line a paragraph or list item, and an empty line between
-// paragraphs.
+// The comment with one line for each paragraph or list item, and empty lines between paragraphs.
 std::string ReflowComment(std::string_view comment);
 
 // The comment above `element` (a message, field, method, enum, …), reflowed; empty without one.
@@ -36,27 +35,27 @@ std::string CommentOf(const Element& element) {
 // The first sentence of a reflowed comment, without its full stop.
 std::string FirstSentence(std::string_view comment);
 
-// Bounds that a comment gives a number, or the number of a list's entries.
+// Bounds of a number, or of the number of a list's entries.
 struct CommentRange {
   std::optional<double> minimum, exclusive_minimum, maximum, exclusive_maximum;
   // Of a string, or of a list's strings: "of 1 to 1,024 bytes".
   std::optional<int64_t> min_bytes, max_bytes;
 };
 
-// The first clause of these forms counts; a clause begins the comment or follows a comma, a
-// semicolon, a colon or a full stop: "1 to 64", "1 to the model's context", "at least 1",
-// "at most 20", "greater than 0", "in (0, 1]".
+// The first clause of one of these forms counts; a clause begins the comment or follows `,`, `;`,
+// `:` or `.`: "1 to 64", "1 to the model's context", "at least 1", "at most 20", "greater than 0",
+// "in (0, 1]".
 CommentRange RangeOf(std::string_view comment);
 
-// Whether a field's comment says that streaming methods refuse the field: "Not in streams".
+// Whether a field's comment says "Not in streams".
 bool IsNotInStreams(std::string_view comment);
 
-// The errors that a method's comment lists under "Errors:".
+// A method's comment, split at "Errors:".
 struct CommentErrors {
   std::string description;  // The comment before them.
   std::string inherits;     // "Errors: as `Other`": the other method's name; else empty.
-  // By the code's name, such as "NOT_FOUND", in the comment's order. A text may begin with
-  // "as `Other`", which stands for what that method says of the same code.
+  // Code name, such as "NOT_FOUND", and text, in order. A text may begin with "as `Other`": that
+  // method's text for the same code.
   std::vector<std::pair<std::string, std::string>> errors;
 };
 
@@ -64,8 +63,7 @@ struct CommentErrors {
 // the description "Does it." and two errors with the text "no luck.".
 CommentErrors ErrorsOf(std::string_view comment);
 
-// The name in the "as `Name`" that `text` begins with, and what follows it; the name is empty when
-// it does not.
+// Splits a leading "as `Name`" off `text`: the name, empty if there is none, and the rest.
 std::pair<std::string, std::string> TakeAs(std::string_view text);
 
 }  // namespace chorus

@@ -1,6 +1,6 @@
 #pragma once
 
-// The OpenAPI 3.1 document of a gRPC service that is served over HTTP/JSON: routes from its
+// Makes the OpenAPI 3.1 document of a gRPC service served over HTTP/JSON: routes from its
 // google.api.http annotations, schemas from its messages, texts from the .proto file's comments.
 //
 // Thread safety: free functions without state.
@@ -18,11 +18,11 @@ struct OpenApiSources {
   // With comments (LoadCommentedProto).
   const google::protobuf::ServiceDescriptor* service;
 
-  // The document without what the service says: info, servers, tags, the paths that are no RPC, and
-  // the components that every operation refers to: the parameters and headers RequestId,
+  // The parts of the document that the service does not give: info, servers, tags, paths that are
+  // not RPCs, and the components that operations refer to: the parameters and headers RequestId,
   // RequestTimeoutMs and RetryAfter, the responses MethodNotAllowed, NotAcceptable, PayloadTooLarge
-  // and UnsupportedMediaType, and the schema Error. The first of its tags is that of the operations
-  // whose path is not below /v1/TAG/.
+  // and UnsupportedMediaType, and the schema Error. Its first tag is for operations whose path is
+  // not below /v1/TAG/.
   std::string_view base;
 
   // By operationId: {"parameters": {NAME: VALUE}, "request": VALUE,
@@ -32,8 +32,8 @@ struct OpenApiSources {
   std::string_view version;  // info.version
 };
 
-// INTERNAL when `base` or `examples` is not JSON or an example is of no operation, INVALID_ARGUMENT
-// when an annotation is wrong or has no form in OpenAPI.
+// INTERNAL if `base` or `examples` is not JSON or an example has no operation; INVALID_ARGUMENT for
+// an annotation that is wrong or has no OpenAPI form.
 absl::StatusOr<std::string> MakeOpenApiDocument(const OpenApiSources& sources);
 
 }  // namespace chorus

@@ -20,11 +20,11 @@ class OperationBuilder {
  public:
   using Json = nlohmann::ordered_json;
 
-  // Both must outlive the builder; the schemas that operations refer to are added to `schemas`.
+  // Both must outlive the builder. Adds the schemas that operations refer to to `schemas`.
   OperationBuilder(const google::protobuf::ServiceDescriptor& service, SchemaBuilder& schemas);
 
-  // `examples` are those of OpenApiSources for this operation. The result has no operationId and no
-  // tags. INVALID_ARGUMENT when a query parameter would be a message.
+  // `examples` are OpenApiSources' for this operation. The result has no operationId and no tags.
+  // INVALID_ARGUMENT if a query parameter would be a message.
   absl::StatusOr<Json> Build(const HttpBinding& binding, const Json& examples);
 
  private:
@@ -33,10 +33,10 @@ class OperationBuilder {
   Json Success(const HttpBinding& binding, const Json& examples);
   Json Responses(const HttpBinding& binding, const Json& examples);
 
-  // What may go wrong with a method, by gRPC code: its own errors and those of the service.
+  // A method's errors by gRPC code, its own and the service's.
   std::map<std::string, std::string> ErrorsOfMethod(
       const google::protobuf::MethodDescriptor& method) const;
-  // What the method's own comment says, that of others it points at included. `depth` ends circles.
+  // The errors of the method's comment and of those it refers to. `depth` bounds cycles.
   std::map<std::string, std::string> OwnErrors(const std::string& method, int depth) const;
 
   const google::protobuf::ServiceDescriptor& service_;

@@ -1,10 +1,9 @@
 #pragma once
 
-// JSON Schemas (2020-12, as OpenAPI 3.1 has them) of protobuf messages in their proto3 JSON form.
+// Builds JSON Schemas (2020-12, as in OpenAPI 3.1) of protobuf messages in proto3 JSON.
 //
-// Names are those of the .proto file, 64-bit integers are strings, enums are the names of their
-// values, descriptions and ranges come from the comments (comment.h). No field is required: proto3
-// has none that is.
+// Names are those of the .proto file, 64-bit integers are strings, enums are value names;
+// descriptions and ranges come from the comments (comment.h). No field is required, as in proto3.
 //
 // Thread safety: none.
 
@@ -21,18 +20,17 @@ class SchemaBuilder {
   using Json = nlohmann::ordered_json;
   using Fields = std::set<const google::protobuf::FieldDescriptor*>;
 
-  // A reference to the message's schema, which is added to schemas() with all it needs.
+  // A reference to the message's schema, which is added to schemas() with its dependencies.
   Json Message(const google::protobuf::Descriptor& message);
 
-  // The same for a request's body: a JSON object that allows no unknown members, nor `hidden`,
-  // which the path gives or the method does not take. A list that must have entries is required.
+  // The same for a request body: no unknown members and no `hidden` fields, which the path gives or
+  // the method refuses. A list that must have entries is required.
   Json RequestBody(const google::protobuf::Descriptor& message, const Fields& hidden);
 
-  // The value of a field in JSON.
+  // A field's value in JSON.
   Json Field(const google::protobuf::FieldDescriptor& field);
 
-  // The value of a scalar field, or of a list of them, in a path or query: all integers are
-  // numbers.
+  // The value of a scalar field or list in a path or query: all integers are numbers.
   Json Parameter(const google::protobuf::FieldDescriptor& field);
 
   // By name, for components/schemas.
@@ -44,7 +42,7 @@ class SchemaBuilder {
   Json Value(const google::protobuf::FieldDescriptor& field, bool in_body);
   Json WithComment(Json value, const google::protobuf::FieldDescriptor& field);
   Json Object(const google::protobuf::Descriptor& message, const Fields& hidden);
-  // A reference to the schema of that name, made by `make` unless it is there.
+  // A reference to the schema of that name, created by `make` if missing.
   template <typename Make>
   Json Component(const std::string& name, Make make);
 

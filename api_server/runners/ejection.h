@@ -1,8 +1,8 @@
 #pragma once
 
-// Leaves a replica that reports SERVING but fails its calls in peace for a while: after five
-// failures in a row a second, and twice as long each time it fails again on its return, to half a
-// minute. One success and all is forgotten.
+// Ejects a replica that reports SERVING but fails its calls: after five failures in a row for a
+// second, and each time it fails on its return for twice as long, up to half a minute. A success
+// resets it.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -20,7 +20,7 @@ class Ejection {
   static constexpr absl::Duration kFirst = absl::Seconds(1);
   static constexpr absl::Duration kLongest = absl::Seconds(30);
 
-  // A call has ended well.
+  // A call has succeeded.
   void OnSuccess() {
     std::lock_guard lock(mutex_);
     failures_ = 0;
@@ -28,15 +28,14 @@ class Ejection {
     until_ = absl::InfinitePast();
   }
 
-  // A call has failed, and the fault was the replica's. With `may_eject` this may be one too many:
-  // true if so.
+  // A call has failed by the replica's fault. True if it is ejected now, which needs `may_eject`.
   bool OnFailure(absl::Time now, bool may_eject) {
     std::lock_guard lock(mutex_);
-    if (now < until_) return false;  // Begun before, or chosen for want of others.
+    if (now < until_) return false;  // Begun before the ejection, or chosen for want of others.
     if (++failures_ < kFailures || !may_eject) return false;
     until_ = now + next_;
     next_ = std::min(2 * next_, kLongest);
-    failures_ = kFailures - 1;  // The first failure after its return is one too many again.
+    failures_ = kFailures - 1;  // The first failure after its return ejects it again.
     ++count_;
     return true;
   }

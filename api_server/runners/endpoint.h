@@ -1,10 +1,10 @@
 #pragma once
 
-// One replica of a runner: its channel, its health, what model it has, and how much work is on it.
+// One replica of a runner: its channel, health, model, and load.
 //
-// When its health turns to SERVING it is asked for its model (GetModelInfo), for another may have
-// come since, and it is serving once it has answered. One that does not answer serves all the same,
-// and its model stays unknown.
+// When its health turns to SERVING it is asked for its model (GetModelInfo), which may have
+// changed, and is serving() once it has answered. If the call fails it is serving() with an unknown
+// model.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -37,7 +37,7 @@ class Endpoint {
     std::function<void()> on_health_change;
   };
 
-  // One call on the endpoint, from choice to end, or none. Must not outlive the endpoint.
+  // Holds one call's share of the endpoint's load, or none. Must not outlive the endpoint.
   //
   // Thread safety: none.
   class Lease {
@@ -60,7 +60,7 @@ class Endpoint {
     Endpoint* get() const { return endpoint_; }
     Endpoint* operator->() const { return endpoint_; }
 
-    // So many of the call's tokens are done.
+    // `tokens` of the call are done.
     void Spend(int64_t tokens) {
       const int64_t spent = std::min(tokens, tokens_);
       tokens_ -= spent;
@@ -81,10 +81,10 @@ class Endpoint {
   // Begins to connect.
   explicit Endpoint(Options options);
 
-  // There is no lease any more; no callback runs afterwards.
+  // No lease may be left. No callback runs afterwards.
   ~Endpoint();
 
-  // `tokens`: about how many the call will work on.
+  // `tokens`: an estimate of the call's work.
   Lease BeginCall(int64_t tokens) { return Lease(this, tokens); }
 
   chorus::runner::v1::RunnerService::Stub& stub() { return *stub_; }
@@ -93,7 +93,7 @@ class Endpoint {
   ModelKind model() const;
   bool suits(ModelTask task) const;  // As the model's.
   int num_calls() const { return num_calls_; }
-  int64_t num_tokens() const { return num_tokens_; }  // Of the calls on it, still to do.
+  int64_t num_tokens() const { return num_tokens_; }  // Of its calls, still to do.
   Ejection& ejection() { return ejection_; }
   const Ejection& ejection() const { return ejection_; }
 
@@ -117,7 +117,7 @@ class Endpoint {
 
   mutable std::mutex mutex_;
   bool closing_ = false;                // Guarded by mutex_, as the following.
-  std::shared_ptr<Question> question_;  // Null: none whose answer still counts.
+  std::shared_ptr<Question> question_;  // Null: none is pending.
   ModelKind model_;
 
   InFlight questions_;

@@ -12,20 +12,19 @@
 
 namespace chorus {
 
-// INVALID_ARGUMENT says what an endpoint must be, and what this one is.
+// INVALID_ARGUMENT unless `endpoint` has one of the two forms.
 absl::Status CheckEndpointAddress(const std::string& endpoint);
 
-// Whether the endpoint's host is a name, whose addresses may be many and change with time.
+// Whether the endpoint's host is a name, which may have several and changing addresses.
 bool HasHostName(const std::string& endpoint);
 
-// The replicas that a host name has at this moment: ReplicasOf() its addresses, each with the
-// endpoint's port, as "10.0.0.7:50061". Blocks for as long as the resolver does. UNAVAILABLE says
-// why there is none.
+// The current replicas of an endpoint with a host name: ReplicasOf() its addresses, each with the
+// endpoint's port, as "10.0.0.7:50061". Blocks on the resolver. UNAVAILABLE says why there is none.
 absl::StatusOr<std::vector<std::string>> ResolveEndpoint(const std::string& endpoint);
 
-// Of the addresses of an endpoint's two families, those that are a replica each, sorted. A replica
-// may have both: so where there are IPv4 addresses it is those alone; but of one address each, as
-// localhost may have, the endpoint itself, of which gRPC tries both.
+// The addresses that stand for one replica each, sorted. Since a replica may have both families,
+// the IPv4 addresses if there are any, else the IPv6 ones. With one of each, as localhost may have,
+// the endpoint itself, of which gRPC tries both.
 std::vector<std::string> ReplicasOf(const std::string& endpoint, std::vector<std::string> v4,
                                     std::vector<std::string> v6);
 

@@ -3,9 +3,8 @@
 // Calls a runner's replicas over chorus.runner.v1.
 //
 // A call goes to a healthy replica (replica_set.h); without one it fails at once with UNAVAILABLE.
-// A call that a replica loses, or refuses because it drains, is UNAVAILABLE too, and is tried once
-// more at another replica, while the retry budget lasts and no text of it has been passed on
-// (unless it may begin again).
+// A call that a replica loses, or refuses because it drains, is retried once at another replica, if
+// the retry budget allows and no text has been passed on, or the text may restart.
 //
 // Thread safety: as RunnerClient; callbacks run on gRPC's threads, or on `workers`.
 
@@ -31,22 +30,21 @@ class GrpcRunnerClient final : public RunnerClient {
   struct Options {
     std::string name;                                // The runner's, for logs.
     std::vector<std::string> endpoints;              // As ReplicaSet's.
-    int max_message_bytes = kMaxRunnerMessageBytes;  // Of a request or reply.
-    // For reading large replies, and what `done` makes of them. Must outlive the client. Null:
-    // gRPC's threads.
+    int max_message_bytes = kMaxRunnerMessageBytes;  // Of one request or reply.
+    // Parses large replies and runs their `done`. Must outlive the client. Null: gRPC's threads.
     WorkerPool* workers = nullptr;
-    // Told whenever a replica's health has changed, or it came or went; must neither block nor
-    // destroy the client.
+    // Called when a replica comes, goes, or changes its health. Must neither block nor destroy the
+    // client.
     std::function<void()> on_health_change;
     ReplicaSet::Resolve resolve = ResolveEndpoint;
     absl::Duration resolve_period = absl::Seconds(2);
   };
 
-  // Begins to connect; the first calls may find no replica healthy yet. INVALID_ARGUMENT when an
-  // endpoint is not of one of the two forms, or there is none.
+  // Begins to connect; the first calls may find no healthy replica yet. INVALID_ARGUMENT for a
+  // malformed endpoint, or none.
   static absl::StatusOr<std::unique_ptr<GrpcRunnerClient>> Create(Options options);
 
-  // Cancels the calls in progress and waits for their callbacks. Not to be called from one.
+  // Cancels the calls in progress and waits for their callbacks. Must not run in one.
   ~GrpcRunnerClient() override;
 
   void Generate(runner::v1::GenerateRequest request, CallContext context, OnText on_text,

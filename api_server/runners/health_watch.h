@@ -1,9 +1,9 @@
 #pragma once
 
-// Follows the health of one gRPC server through grpc.health.v1 Watch, and goes on following it
-// through crashes, restarts and lost connections.
+// Watches the health of one gRPC server (grpc.health.v1 Watch), across crashes, restarts and lost
+// connections.
 //
-// gRPC's own client-side health check does nothing under pick_first, hence this one.
+// gRPC's client-side health checking has no effect under pick_first, hence this class.
 //
 // Thread safety: serving() from any thread. The callback runs on gRPC's threads, one at a time.
 
@@ -28,13 +28,13 @@ class HealthWatch : private grpc::ClientReadReactor<grpc::health::v1::HealthChec
  public:
   struct Options {
     std::string service;  // Empty: the server as a whole.
-    // Between the end of one Watch call and the next; doubles while they bring nothing.
+    // Between two Watch calls; doubles while they bring nothing.
     absl::Duration min_backoff = absl::Milliseconds(50);
     absl::Duration max_backoff = absl::Seconds(1);
   };
 
-  // `on_change` is told of every change of serving(), the detail being the server's or gRPC's word
-  // for why; it starts as false. It must not block, nor destroy the watch.
+  // Called for every change of serving(), which starts as false; `detail` is the server's or gRPC's
+  // reason. Must neither block nor destroy the watch.
   using OnChange = std::function<void(bool serving, const std::string& detail)>;
 
   HealthWatch(const std::shared_ptr<grpc::Channel>& channel, Options options, OnChange on_change);
@@ -48,7 +48,7 @@ class HealthWatch : private grpc::ClientReadReactor<grpc::health::v1::HealthChec
   void Call();
   void OnReadDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
-  // Whether the destructor waits; it then goes on.
+  // True if the destructor waits; wakes it.
   bool StopIfAsked();
   bool StopIfAskedLocked();
   void SetServing(bool serving, const std::string& detail);
@@ -59,14 +59,14 @@ class HealthWatch : private grpc::ClientReadReactor<grpc::health::v1::HealthChec
   grpc::health::v1::HealthCheckRequest request_;
   std::atomic<bool> serving_ = false;
 
-  // Of the call in progress; its reactions come one at a time.
+  // The current call's; its reactions run one at a time.
   grpc::health::v1::HealthCheckResponse response_;
   absl::Duration backoff_;
 
   std::mutex mutex_;
   std::condition_variable stopped_changed_;
   bool stopping_ = false;  // Guarded by mutex_, as the following.
-  bool stopped_ = false;   // No call, no alarm, and none will come.
+  bool stopped_ = false;   // No call or alarm is or will be active.
   std::optional<grpc::ClientContext> context_;
   std::optional<grpc::Alarm> alarm_;
 };

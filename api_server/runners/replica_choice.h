@@ -1,9 +1,8 @@
 #pragma once
 
-// Which of a runner's healthy replicas a call goes to: the one with fewer tokens to work on of
-// two taken at random (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing",
-// 2001). Nearly as even as asking all, and many gateways do not all flock to the one that looks
-// idle.
+// Chooses a healthy replica: of two drawn at random the one with fewer outstanding tokens
+// (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001). Nearly as even as
+// comparing all, without several gateways herding to the same idle replica.
 //
 // Thread safety: free function without state.
 

@@ -1,14 +1,12 @@
 #pragma once
 
-// The replicas of one runner, and which of them a call goes to.
+// The replicas of one runner; chooses one for each call.
 //
-// An endpoint with a host name stands for all the addresses that the name has. It is resolved again
-// every two seconds, so replicas come and go without a restart. A name that cannot be resolved
-// keeps those of its replicas that serve.
+// An endpoint with a host name stands for all addresses of the name, which is resolved again every
+// two seconds. A name that cannot be resolved keeps those of its replicas that serve.
 //
-// A replica is healthy while its grpc.health.v1 Watch says SERVING, and it is not ejected. Never
-// more than half of the replicas are ejected, and where all that serve are, one of them is chosen
-// all the same.
+// A replica is healthy while its grpc.health.v1 Watch says SERVING and it is not ejected. At most
+// half of the replicas are ejected; if all that serve are, one of them is chosen nevertheless.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -41,30 +39,30 @@ class ReplicaSet {
     std::string runner;                  // For logs.
     std::vector<std::string> endpoints;  // "host:port" or "unix:/path" of each replica.
     int max_message_bytes;
-    // Told whenever a replica's health has changed, or it came or went; must not block.
+    // Called when a replica comes, goes, or changes its health. Must not block.
     std::function<void()> on_health_change;
-    Resolve resolve = ResolveEndpoint;  // What HasHostName() is resolved with.
+    Resolve resolve = ResolveEndpoint;  // For endpoints with HasHostName().
     absl::Duration resolve_period = absl::Seconds(2);
   };
 
   // Begins to resolve and to connect.
   explicit ReplicaSet(Options options);
 
-  // There is no lease any more.
+  // No lease may be left.
   ~ReplicaSet();
 
-  // A call for `task` that will work on about so many tokens, on the less loaded of two healthy
-  // replicas taken at random, but not on `except`. Replicas whose model does something else are
-  // chosen only where there are no others. None when there is no such replica.
+  // Begins a call of about `tokens` tokens on a healthy replica (replica_choice.h) other than
+  // `except`. Replicas whose model has another task are chosen only if there are no others. An
+  // empty lease if there is none.
   Endpoint::Lease Choose(ModelTask task, int64_t tokens, const Endpoint* except = nullptr);
 
-  // UNAVAILABLE, with why there is none to choose.
+  // UNAVAILABLE, with the reason why Choose() found none.
   absl::Status NoneHealthy() const;
 
-  // How a call on `endpoint` has ended: failures in a row eject it.
+  // Reports the end of a call; failures in a row eject the replica.
   void Report(Endpoint& endpoint, const absl::Status& outcome);
 
-  // Whether a call may be tried again at another replica.
+  // Whether the retry budget allows a retry, which then counts.
   bool TakeRetry();
 
   // As RunnerClient's.
@@ -79,11 +77,11 @@ class ReplicaSet {
   };
 
   void ResolveAll();
-  // Makes the addresses of `source` those, and returns whether anything changed.
+  // Sets the addresses of `source`; returns whether anything changed.
   bool Update(const std::string& source, const std::vector<std::string>& addresses);
-  // `source` cannot be resolved.
+  // `source` could not be resolved; drops its replicas that do not serve.
   bool KeepServing(const std::string& source, const absl::Status& why);
-  // Those for which `gone` holds get no call any more, and are destroyed when they have none.
+  // Retires the replicas for which `gone` holds: no new calls, destroyed when idle.
   template <typename Predicate>
   bool RetireLocked(Predicate gone);
   void DestroyIdle();
@@ -95,12 +93,12 @@ class ReplicaSet {
 
   mutable std::mutex mutex_;
   std::vector<Replica> replicas_;                   // Guarded by mutex_, as the following.
-  std::vector<std::unique_ptr<Endpoint>> retired_;  // Have calls yet.
+  std::vector<std::unique_ptr<Endpoint>> retired_;  // Still have calls.
   absl::Status resolved_;                           // Why the last name could not be.
   int64_t num_retries_ = 0;
 
   std::condition_variable_any stopped_;
-  std::jthread resolver_;  // Not started where no endpoint has a host name.
+  std::jthread resolver_;  // Not started without host names.
 };
 
 }  // namespace chorus

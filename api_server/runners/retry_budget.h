@@ -1,8 +1,7 @@
 #pragma once
 
-// How many calls may be tried again, so that retries never multiply the load of a system in
-// trouble: of the calls of the last ten seconds a fifth, and a hundred besides, for a replica that
-// dies takes all of its calls with it, however few went before.
+// Bounds retries, so that they do not multiply the load of a failing system: a fifth of the calls
+// of the last ten seconds, plus a hundred, since a dying replica loses all its calls at once.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -26,7 +25,7 @@ class RetryBudget {
     ++SlotOf(now).calls;
   }
 
-  // Whether a call may be tried again; it then counts as tried.
+  // Whether a call may be retried; if so, it counts.
   bool TakeRetry(absl::Time now) {
     std::lock_guard lock(mutex_);
     Slot& slot = SlotOf(now);

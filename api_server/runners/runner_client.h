@@ -1,6 +1,6 @@
 #pragma once
 
-// What the gateway asks of one model's runner, wherever its replicas are.
+// The client of one model's runner, whatever its replicas.
 //
 // Thread safety: all methods may be called from any thread. Callbacks run on the client's own
 // threads, never inline from the call that took them and never under a lock; they must not block.
@@ -18,7 +18,7 @@
 
 namespace chorus {
 
-// What every call carries. Cancelling through `stop` ends the call with CANCELLED.
+// The context of a call. A stop ends the call with CANCELLED.
 struct CallContext {
   absl::Time deadline = absl::InfiniteFuture();  // Absolute; sent on as the remaining time.
   std::stop_token stop;
@@ -26,15 +26,15 @@ struct CallContext {
   std::string traceparent;  // and traceparent; empty: not sent.
 };
 
-// What a model does. Unknown is whatever may be asked of it.
+// A model's task. An unknown one suits every call.
 enum class ModelTask { kUnknown, kGenerate, kClassify };
 
-// The model of a replica, as it says itself.
+// A replica's model, as it reports.
 struct ModelKind {
-  ModelTask task = ModelTask::kUnknown;  // Until it has said so.
+  ModelTask task = ModelTask::kUnknown;  // Until reported.
   std::string architecture;              // Such as "GPT2LMHeadModel".
 
-  // Whether it may be asked for `wanted`.
+  // Whether it may serve `wanted`.
   bool suits(ModelTask wanted) const {
     return task == wanted || task == ModelTask::kUnknown || wanted == ModelTask::kUnknown;
   }
@@ -44,15 +44,15 @@ struct ModelKind {
 struct ReplicaStatus {
   std::string endpoint;       // "host:port" or "unix:/path".
   bool healthy = false;       // Reports SERVING, and is not ejected.
-  int64_t num_ejections = 0;  // For failing its calls all the same.
+  int64_t num_ejections = 0;  // For failing calls while SERVING.
   ModelKind model;
 };
 
 struct RunnerStatus {
   std::vector<ReplicaStatus> replicas;
-  int64_t num_retries = 0;  // Calls that were tried again at another replica.
+  int64_t num_retries = 0;  // Calls retried at another replica.
 
-  // Those that may be asked for `wanted`.
+  // Healthy replicas that may serve `wanted`.
   int num_healthy(ModelTask wanted = ModelTask::kUnknown) const {
     int count = 0;
     for (const ReplicaStatus& replica : replicas) {
@@ -71,20 +71,20 @@ class RunnerClient {
 
   virtual ~RunnerClient() = default;
 
-  // Continues a prompt: `on_text` for each piece of new text, in order and one at a time, then
-  // `done` once. With `on_restart`, which may be null, a text that has begun may begin again at
-  // another replica: it then says that what came before is void. INVALID_ARGUMENT, as the runner's,
-  // where the model is no generator. UNAVAILABLE when no replica is healthy; other errors are the
-  // runner's. The message does not name the runner.
+  // Continues a prompt: `on_text` for each piece of new text, serially and in order, then `done`
+  // once. If `on_restart` is not null, a text may be restarted at another replica; it is then
+  // called, and all earlier text is void. INVALID_ARGUMENT if the model is no generator;
+  // UNAVAILABLE if no replica is healthy; other errors are the runner's. Messages do not name the
+  // runner.
   virtual void Generate(runner::v1::GenerateRequest request, CallContext context, OnText on_text,
                         OnRestart on_restart, Done<v1::GenerationEnd> done) = 0;
 
-  // Classifies texts, one result each: as many probabilities, in [0, 1], as there are labels, and
-  // at least one. Errors as Generate.
+  // Classifies texts, one result each: a probability in [0, 1] for each label, of which there is at
+  // least one. Errors as Generate.
   virtual void Classify(runner::v1::ClassifyRequest request, CallContext context,
                         Done<runner::v1::ClassifyResponse> done) = 0;
 
-  // The tokens of a text, without specials; and the text of tokens. Errors as Generate.
+  // The tokens of a text, without special ones; and the text of tokens. Errors as Generate.
   virtual void Tokenize(runner::v1::TokenizeRequest request, CallContext context,
                         Done<runner::v1::TokenizeResponse> done) = 0;
   virtual void Detokenize(runner::v1::DetokenizeRequest request, CallContext context,
@@ -95,7 +95,7 @@ class RunnerClient {
   // Whether at least one replica reports SERVING.
   virtual bool healthy() const = 0;
 
-  // False where replicas report SERVING, but the models of all of them do something else.
+  // False if replicas report SERVING, but none has a model for `task`.
   virtual bool suits(ModelTask task) const = 0;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Fetches the metrics pages of runners (chorus.runner.v1 GetMetrics), for those who have but one
-// page to scrape. An endpoint is taken for one process; one that loads or drains answers too.
+// Fetches the metrics pages of runners (chorus.runner.v1 GetMetrics), to serve all on one page.
+// Each endpoint is taken as one process; it answers while it loads or drains too.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -29,11 +29,11 @@ class RunnerPages {
   // `endpoints` by runner, "host:port" or "unix:/path"; there is at least one.
   explicit RunnerPages(const std::map<std::string, std::vector<std::string>>& endpoints);
 
-  // Waits for what it fetches.
+  // Waits for pending fetches.
   ~RunnerPages();
 
-  // Asks all runners at once. `done` gets the pages of those that have answered by `deadline`, in
-  // the order of runner and replica; on a thread of gRPC's.
+  // Asks all runners concurrently. `done` gets the pages of those that answered by `deadline`, by
+  // runner and replica, on a gRPC thread.
   void Fetch(absl::Time deadline, Done done);
 
  private:

@@ -12,16 +12,16 @@
 namespace chorus {
 
 struct ContentType {
-  std::string media_type;  // In lower case, such as "text/plain"; empty when there is no header.
-  std::string charset;     // In lower case; empty when there is no such parameter.
+  std::string media_type;  // Lower case, such as "text/plain"; empty without a header.
+  std::string charset;     // Lower case; empty without the parameter.
 
-  // True where the text that follows may be read as UTF-8.
+  // Whether the body may be read as UTF-8.
   bool is_utf8() const {
     return charset.empty() || charset == "utf-8" || charset == "utf8" || charset == "us-ascii";
   }
 
-  // An empty `header` means none. INVALID_ARGUMENT when it is not a media type with parameters, or
-  // names a charset twice.
+  // An empty `header` means none. INVALID_ARGUMENT unless it is a media type with parameters and at
+  // most one charset.
   static absl::StatusOr<ContentType> Parse(std::string_view header);
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A field of a message or of the messages in it, by its dotted path: "sub.items".
+// A possibly nested field, by its dotted path: "sub.items".
 //
 // Thread safety: free functions without state; a path borrows its descriptors from their pool.
 
@@ -18,26 +18,26 @@ namespace chorus {
 // From the root message down; never empty. All but the last are singular messages.
 using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
 
-// The field of that name, as in the .proto file (max_length) or in JSON's camel case (maxLength);
-// null when there is none.
+// The field of that name, spelled as in the .proto file (max_length) or in JSON's camel case
+// (maxLength); null if there is none.
 const google::protobuf::FieldDescriptor* FindField(const google::protobuf::Descriptor& message,
                                                    std::string_view name);
 
-// An empty path when there is no such field, one on the way is not a singular message, or the path
-// has more than 32 names.
+// Empty if there is no such field, a field on the way is not a singular message, or the path has
+// more than 32 names.
 FieldPath ResolveFieldPath(const google::protobuf::Descriptor& message, std::string_view dotted);
 
 // The dotted path, with the names of the .proto file.
 std::string FieldPathName(const FieldPath& path);
 
-// Sets the path's last field, no message, or adds to it when it is repeated; the messages that hold
-// it are made where they are not there yet. `text` is held to scalar_value.h. INVALID_ARGUMENT goes
-// on from the field's name.
+// Sets the path's last field, a scalar, or appends if it is repeated; creates the messages on the
+// way. `text` is parsed by scalar_value.h. The message of INVALID_ARGUMENT continues from the
+// field's name.
 absl::Status SetField(const FieldPath& path, std::string_view text,
                       google::protobuf::Message& root);
 
-// INVALID_ARGUMENT when another member of the field's oneof is set; the message names it, and goes
-// on from the field's name.
+// INVALID_ARGUMENT if another member of the field's oneof is set. The message names it, and
+// continues from the field's name.
 absl::Status CheckAlternatives(const google::protobuf::FieldDescriptor& field,
                                const google::protobuf::Message& message);
 

@@ -17,7 +17,7 @@
 namespace chorus {
 
 struct HttpBinding {
-  // Where the fields that the path does not name come from.
+  // Where the fields come from that are not in the path.
   enum class Body {
     kNone,   // All are query parameters.
     kField,  // One is the body, the others are query parameters.
@@ -34,19 +34,18 @@ struct HttpBinding {
   const google::protobuf::FieldDescriptor* body_field = nullptr;      // Of kField.
   const google::protobuf::FieldDescriptor* response_field = nullptr;  // Null: the whole reply.
 
-  // The names of routes of the same service that take as one JSON object what this one takes as
-  // body and parameters; for messages.
+  // Routes of the same service that take all fields as one JSON object, to name in errors.
   std::vector<std::string> json_object_routes;
 
-  // "POST /v1/graphs/{graph}:run", for messages.
+  // "POST /v1/graphs/{graph}:run", for errors.
   std::string name() const { return http_method + " " + path_template; }
 };
 
 // The bindings of the service's annotated methods, in order of declaration. INVALID_ARGUMENT names
-// the method and what is wrong: a template that does not parse, a variable that is not a singular
-// scalar field of the request, a body or response_body that is not a field, a body that is also
-// in the path, additional_bindings inside additional_bindings, a client-streaming method, a message
-// with a field that has no JSON here: a map, or one of google.protobuf's own messages.
+// the method and the error: a template that does not parse, a variable that is not a singular
+// scalar field of the request, a body or response_body that is not a field, a body that is also in
+// the path, additional_bindings inside additional_bindings, a client-streaming method, a message
+// with a field that is not supported: a map, or one of google.protobuf's messages.
 absl::StatusOr<std::vector<HttpBinding>> GetHttpBindings(
     const google::protobuf::ServiceDescriptor& service);
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The HTTP side of an absl::Status. A status carries its HTTP code when that is finer than its own
-// code says (415 and 413 are both INVALID_ARGUMENT); else the canonical mapping applies.
+// HTTP codes of an absl::Status. A status carries its HTTP code if that is more specific than its
+// own (415 and 413 are both INVALID_ARGUMENT); else the canonical mapping applies.
 //
 // Thread safety: free functions without state.
 
@@ -16,22 +16,21 @@ namespace chorus {
 // As google/rpc/code.proto maps them; 200 for OK.
 int HttpStatusFromCode(absl::StatusCode code);
 
-// `status` with an HTTP code of its own. It does not cross gRPC.
+// `status` with a specific HTTP code, which does not cross gRPC.
 absl::Status WithHttpStatus(absl::Status status, int http_status);
 
-// INVALID_ARGUMENT with that HTTP code, such as 413: a fault of the request's form.
+// INVALID_ARGUMENT with that HTTP code, such as 413.
 absl::Status HttpError(int http_status, std::string_view message);
 
-// The HTTP code of `status`: its own, else that of its code.
+// The specific HTTP code of `status`, else the canonical one.
 int HttpStatus(const absl::Status& status);
 
-// UNIMPLEMENTED with HTTP 405, for a path that has other methods. (AIP-193 has no code of its own
-// for it; NOT_FOUND would say that the path is wrong, and is what clients look for to tell a model
-// that is not there.)
+// UNIMPLEMENTED with HTTP 405, for a path that has other methods. (AIP-193 has no code for it, and
+// clients take NOT_FOUND to mean that a model does not exist.)
 absl::Status MethodNotAllowedError(std::string_view message,
                                    const std::vector<std::string>& allowed_methods);
 
-// The value of the header Allow, "GET, POST"; empty for any other status than the above.
+// The value of Allow, "GET, POST"; empty unless `status` is a MethodNotAllowedError.
 std::string AllowHeader(const absl::Status& status);
 
 }  // namespace chorus

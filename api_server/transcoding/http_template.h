@@ -11,9 +11,9 @@
 //   FieldPath = IDENT { "." IDENT } ;
 //   Verb      = ":" LITERAL ;
 //
-// `*` matches one segment, `**` zero or more; `**` must be the last segment. A variable holds no
-// other variable; `{var}` is `{var=*}`. A LITERAL is of the characters a URI path may hold raw
-// (RFC 3986's pchar, less the grammar's own `* { } = :`) and percent-escapes.
+// `*` matches one segment, `**` zero or more; `**` must be the last segment. Variables do not nest;
+// `{var}` is `{var=*}`. A LITERAL consists of RFC 3986's pchar, except `* { } = :`, and
+// percent-escapes.
 //
 // Example: "/v1/{name=shelves/*/books/*}:read" has the segments v1 shelves * books *, one variable
 // `name` over segments [1, 5), and the verb "read".
@@ -39,14 +39,14 @@ struct HttpTemplate {
     std::vector<std::string> field_path;  // At least one name.
     size_t begin;                         // Segments [begin, end).
     size_t end;
-    bool multi_segment;  // It has more segments than one, or `**`: its value keeps %2F encoded.
+    bool multi_segment;  // Several segments, or `**`: its value keeps %2F encoded.
   };
 
   std::vector<Segment> segments;    // At least one; only the last may be kMulti.
-  std::vector<Variable> variables;  // In order; no two of the same field path.
+  std::vector<Variable> variables;  // In order; distinct field paths.
   std::string verb;                 // Decoded; empty: none.
 
-  // INVALID_ARGUMENT quotes the template and says what was expected at which offset.
+  // INVALID_ARGUMENT quotes the template and says what was expected where.
   static absl::StatusOr<HttpTemplate> Parse(std::string_view text);
 };
 

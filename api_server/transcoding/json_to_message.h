@@ -1,18 +1,15 @@
 #pragma once
 
-// Proto3 JSON into a message, by reflection, as the JSON is read: nothing is stored that the
-// message has no place for.
+// Parses proto3 JSON into a message, by reflection, event by event: no intermediate document.
 //
-// JSON is RFC 8259 to the letter, but that a byte order mark may begin it. It nests at most 100
-// deep, and an object's names differ. Members are named as in the .proto file or in camel case;
-// each field at most once, one member of a oneof at most. Null leaves a field unset. Scalars are
-// held to scalar_value.h. An unknown member, also of an enum, is refused; the message names the
-// fields there are, and one that may be meant.
+// JSON is strict (base/json_reader.h), at most 100 levels deep, with distinct keys. Members are
+// named as in the .proto file or in camel case; each field at most once, and at most one of a
+// oneof. Null leaves a field unset. Scalars follow scalar_value.h. Unknown members and enum values
+// are refused; the error lists the known fields and the likely one.
 //
-// Errors: INVALID_ARGUMENT. Of what is no JSON, the place in the text, lines and characters counted
-// from 1: `invalid JSON at line 3, column 7: `. Else the place as one would write it in JavaScript,
-// then what is wrong and the value: `scores[2].label must be a string: 5`. Objects and arrays are
-// never quoted. What comes first in the text is told.
+// Errors: INVALID_ARGUMENT, for the first error in the text. Of syntax, with the position in lines
+// and characters from 1: `invalid JSON at line 3, column 7: `. Else with the path, the rule and the
+// value: `scores[2].label must be a string: 5`. Objects and arrays are never quoted.
 //
 // Thread safety: free functions without state.
 
@@ -27,11 +24,11 @@
 
 namespace chorus {
 
-// Whether `json` is JSON, of any fields.
+// OK if `json` is valid JSON, of any fields.
 absl::Status CheckJson(std::string_view json);
 
-// Sets the fields that `json`, an object, names; errors call the whole "the body". It must not name
-// the fields `given`, which come from the path.
+// Sets the fields of `json`, an object, which errors call "the body". It must not contain the
+// fields `given`, which come from the path.
 absl::Status JsonToMessage(std::string_view json, google::protobuf::Message& message,
                            const std::vector<FieldPath>& given = {});
 

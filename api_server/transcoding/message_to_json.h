@@ -1,12 +1,10 @@
 #pragma once
 
-// A message into proto3 JSON, compact, by reflection.
+// Writes a message as compact proto3 JSON, by reflection.
 //
-// Fields are named as in the .proto file and come in the order they are declared in. A field with
-// presence (`optional`, a message, a member of a oneof) is written when it is set, also when it is
-// zero; a field without (plain, repeated, map) is always written, so that a reader finds an empty
-// list or a false where there is one. 64-bit integers are strings, doubles have the fewest digits
-// that read back the same, text is escaped only where JSON must.
+// Fields have their .proto names and come in order of declaration. A field with presence
+// (`optional`, a message, a member of a oneof) is written if it is set; a field without (plain,
+// repeated, map) always. 64-bit integers are strings.
 //
 // Thread safety: free functions without state.
 
@@ -17,10 +15,10 @@
 
 namespace chorus {
 
-// Writes after what is in `json`.
+// Appends to `json`.
 void AppendMessageJson(const google::protobuf::Message& message, std::string& json);
 
-// The value of one field; `null` for a singular message that is not set.
+// The value of one field; `null` for an unset singular message.
 void AppendFieldJson(const google::protobuf::FieldDescriptor& field,
                      const google::protobuf::Message& message, std::string& json);
 

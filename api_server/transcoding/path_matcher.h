@@ -1,16 +1,16 @@
 #pragma once
 
-// Finds the binding that an HTTP method and path are for: a trie over path segments.
+// Finds the binding of an HTTP method and path: a trie over path segments.
 //
 // A PathMatcherBuilder collects bindings; Build() gives the immutable matcher. Among the templates
 // that match a path, a literal segment wins over `*`, and `*` over `**`, from left to right.
 //
-// The path is split on `/` before anything is decoded. A literal is compared with the decoded
-// segment. A variable of one segment is decoded whole; one of several keeps "%2F" and "%2f"
-// encoded. `+` is not a space. `*` does not match an empty segment. The verb is what follows the
-// last raw `:` of the last segment; where no template of that path has this verb, the `:` is an
-// ordinary character ("/v1/models/gpt2:latest" matches "/v1/models/{model}"). Clients that escape
-// every `:` get their verb too: where nothing else matches, a last "%3A" begins it.
+// The path is split on `/` before decoding. Literals are compared with the decoded segment. A
+// variable of one segment is decoded entirely; one of several keeps "%2F" and "%2f" encoded. `+` is
+// not a space. `*` does not match an empty segment. The verb follows the last raw `:` of the last
+// segment; if no template of that path has this verb, the `:` is an ordinary character
+// ("/v1/models/gpt2:latest" matches "/v1/models/{model}"). If nothing else matches, a last "%3A"
+// begins the verb, for clients that escape every `:`.
 //
 // Thread safety: the matcher is immutable; the builder is not thread-safe.
 //
@@ -32,13 +32,13 @@
 
 namespace chorus {
 
-// What a path was found to be.
+// The result of Match().
 struct PathMatch {
   enum class Outcome { kFound, kNoSuchPath, kOtherMethods };
   Outcome outcome = Outcome::kNoSuchPath;
-  int binding = -1;                          // Of kFound: as given to Add().
-  std::vector<std::string> variable_values;  // Of kFound: in the order of HttpTemplate::variables.
-  std::vector<std::string> allowed_methods;  // Of kOtherMethods: sorted, no duplicates.
+  int binding = -1;                          // If kFound: as given to Add().
+  std::vector<std::string> variable_values;  // If kFound: as HttpTemplate::variables.
+  std::vector<std::string> allowed_methods;  // If kOtherMethods: sorted, distinct.
 };
 
 // One segment of a request's path.
@@ -52,9 +52,9 @@ class PathMatcher {
   PathMatcher(PathMatcher&&) = default;
   PathMatcher& operator=(PathMatcher&&) = default;
 
-  // `path` is that of the request target, still encoded, without the query. INVALID_ARGUMENT when
-  // it does not begin with a slash, has a bad escape, or a variable's value is not UTF-8. Takes
-  // time linear in the path's length and the number of templates.
+  // `path` is that of the request target, still encoded, without the query. INVALID_ARGUMENT if it
+  // does not begin with a slash, has a bad escape, or a variable's value is not UTF-8. Linear in
+  // the path's length and the number of templates.
   absl::StatusOr<PathMatch> Match(std::string_view http_method, std::string_view path) const;
 
  private:
@@ -64,7 +64,7 @@ class PathMatcher {
     int id;
     HttpTemplate http_template;
   };
-  // HTTP method, or "*" for any, to what it is bound to.
+  // By HTTP method, or "*" for any.
   using Methods = std::map<std::string, Binding, std::less<>>;
 
   struct Node {
@@ -86,9 +86,9 @@ class PathMatcher {
 
 class PathMatcherBuilder {
  public:
-  // Registers `binding` for `http_method` ("*" means any) and the paths of `http_template`. When
-  // that method and the same shape of path (variable names aside) are taken, nothing changes and
-  // the binding that has them is returned.
+  // Registers `binding` for `http_method` ("*" means any) and the paths of `http_template`. If that
+  // method and path shape (variable names aside) are taken, returns the existing binding and
+  // changes nothing.
   [[nodiscard]] std::optional<int> Add(std::string_view http_method, HttpTemplate http_template,
                                        int binding);
 

@@ -1,22 +1,20 @@
 #pragma once
 
-// The parts of an HTTP request into the method's input message.
+// Makes a method's input message from the parts of an HTTP request.
 //
-// What the body is, by the binding:
-// * none: it must be empty.
-// * `body: "*"`: a JSON object of every field that the path does not give.
+// The body, by the binding:
+// * none: must be empty.
+// * `body: "*"`: a JSON object of the fields that are not in the path.
 // * `body: "field"`, a string field: as text/plain, the raw body; as application/json, a JSON
-//   string. A body without a content type or as application/x-www-form-urlencoded, which curl -d
-//   sends of itself, is what it looks like:
-//   - a JSON object is refused, for it was meant as the fields;
-//   - a form, where one of its `name=value` pairs has the name of a field, is read as fields, this
-//     one among them; names that are unknown are refused;
+//   string. A body without a content type or as application/x-www-form-urlencoded, the default of
+//   curl -d, is taken for what it looks like:
+//   - a JSON object is refused, since it is meant as the fields;
+//   - a form (IsFormOfFields) is read as fields, this one included; unknown names are refused;
 //   - anything else is the raw body.
-// * `body: "field"`, a bytes field: the raw body, also as application/octet-stream; as JSON,
-// base64.
+// * `body: "field"`, a bytes field: the raw body, also as application/octet-stream; in JSON base64.
 // * `body: "field"`, any other field: the field's JSON.
-// Where JSON is asked for, a missing content type means JSON. A byte-order mark at the beginning of
-// a text or of JSON is not part of it.
+// Where JSON is required, a missing content type means JSON. A leading byte order mark of text or
+// JSON is dropped.
 //
 // Thread safety: free functions without state.
 
@@ -38,8 +36,8 @@ struct RequestParts {
   std::string_view body;
 };
 
-// Fills `message`, which is empty and of the binding's input type. INVALID_ARGUMENT says which part
-// is wrong and how; HttpStatus() of it is 415 when that is the content type, else 400.
+// Fills `message`, which is empty and has the binding's input type. INVALID_ARGUMENT, with
+// HttpStatus() 415 for the content type, else 400.
 absl::Status TranslateRequest(const HttpBinding& binding, const RequestParts& parts,
                               google::protobuf::Message& message);
 

@@ -1,16 +1,14 @@
 #pragma once
 
-// The value of a field that is not a message, on its way from text or JSON into a message, and
-// back.
+// Scalar field values: from text or JSON into a message, and back.
 //
-// Text (a query parameter, a path variable, a map's key) and JSON are held to proto3 JSON's
-// spelling: integers in decimal, "true" and "false", enum values by name or number, bytes in
-// base64 (standard or URL-safe, padded or not). Of JSON, numbers may also be strings, and an
-// integer may be written 1e3 or 1.0. NaN and the infinities are refused, also as strings: no field
-// of ours means anything by them.
+// Text (a query parameter or path variable) and JSON follow proto3 JSON: integers in decimal,
+// "true" and "false", enum values by name or number, bytes in base64 (standard or URL-safe, padded
+// or not). In JSON, numbers may also be strings, and an integer may be written 1e3 or 1.0. NaN and
+// infinities are refused, also as strings.
 //
-// Errors: INVALID_ARGUMENT with a message that goes on from the field's name:
-// `must be an integer from 0 to 4294967295: "-1"`. Long values are shortened.
+// Errors: INVALID_ARGUMENT with a message that continues from the field's name: `must be an integer
+// from 0 to 4294967295: "-1"`. Long values are shortened.
 //
 // Thread safety: free functions without state.
 
@@ -39,19 +37,19 @@ using ScalarValue = std::variant<int32_t, int64_t, uint32_t, uint64_t, float, do
 absl::StatusOr<ScalarValue> ParseScalarText(const google::protobuf::FieldDescriptor& field,
                                             std::string_view text);
 
-// Of a number in JSON, as it is written there.
+// From the literal of a JSON number.
 absl::StatusOr<ScalarValue> ParseScalarNumber(const google::protobuf::FieldDescriptor& field,
                                               std::string_view literal);
 
-// What is said of a value of another kind than the field's, which is called `shown`.
+// The error for a value, shown as `shown`, of another kind than the field's.
 absl::Status WrongKind(const google::protobuf::FieldDescriptor& field, std::string_view shown);
 
 // Sets a singular field, adds to a repeated one. `value` must be of the field's type.
 void StoreScalar(const google::protobuf::FieldDescriptor& field, ScalarValue value,
                  google::protobuf::Message& message);
 
-// Writes the JSON of a singular field (`index` -1) or of one element of a repeated one after what
-// is in `json`: 64-bit integers and bytes (base64) as strings, enum values by name.
+// Appends the JSON of a singular field (`index` -1) or of an element of a repeated one: 64-bit
+// integers and bytes (base64) as strings, enum values by name.
 void AppendScalarJson(const google::protobuf::FieldDescriptor& field,
                       const google::protobuf::Message& message, int index, std::string& json);
 

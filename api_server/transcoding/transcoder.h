@@ -1,7 +1,7 @@
 #pragma once
 
-// Between HTTP/JSON and the protobuf messages of gRPC services, as their google.api.http
-// annotations say. It knows no HTTP library and calls no service.
+// Translates between HTTP/JSON and the messages of gRPC services, by their google.api.http
+// annotations. Independent of any HTTP library; calls no service.
 //
 //   ASSIGN_OR_RETURN(auto transcoder, Transcoder::Create({&service, 1}));
 //   ASSIGN_OR_RETURN(Route route, transcoder->Match("POST", "/v1/graphs/g:run"));
@@ -29,7 +29,7 @@
 
 namespace chorus {
 
-// What a request is for. Borrows its binding from the transcoder.
+// A matched request. Borrows its binding from the transcoder.
 struct Route {
   const HttpBinding* binding;  // Its `method` and `rpc_path` say what to call.
   std::vector<std::string> variable_values;
@@ -44,24 +44,22 @@ struct HttpRequestView {
 
 class Transcoder {
  public:
-  // `services` are of generated code. Methods without annotation are left out. INVALID_ARGUMENT
-  // names the method whose annotation is wrong, ALREADY_EXISTS the two that have the same HTTP
+  // `services` come from generated code. Methods without annotation are skipped. INVALID_ARGUMENT
+  // names the method whose annotation is wrong, ALREADY_EXISTS two methods with the same HTTP
   // method and path.
   static absl::StatusOr<std::unique_ptr<Transcoder>> Create(
       std::span<const google::protobuf::ServiceDescriptor* const> services);
 
-  // Errors: INVALID_ARGUMENT (400) when the target is malformed; NOT_FOUND (404) when there is no
-  // such path; UNIMPLEMENTED (405) when it has other methods, which AllowHeader() lists.
+  // Errors: INVALID_ARGUMENT (400) for a malformed target; NOT_FOUND (404) for an unknown path;
+  // UNIMPLEMENTED (405) if the path has other methods, which AllowHeader() lists.
   absl::StatusOr<Route> Match(std::string_view http_method, std::string_view target) const;
 
-  // `route` is what Match() gave for this target. INVALID_ARGUMENT: 415 for the content type, else
-  // 400.
+  // `route` is Match()'s for this target. INVALID_ARGUMENT: 415 for the content type, else 400.
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> TranslateRequest(
       const Route& route, const HttpRequestView& request) const;
 
-  // `message` is of the method's output type; of a server-streaming method, one of the stream. Its
-  // JSON, or with `response_body` that of the one field, such as a bare array ("[]" when it is
-  // empty).
+  // The JSON of `message`, the method's output or a message of its stream; with `response_body`
+  // that of the one field, such as a bare array ("[]" if empty).
   std::string TranslateResponse(const Route& route, const google::protobuf::Message& message) const;
 
   // Every route, in order of declaration.
@@ -71,7 +69,7 @@ class Transcoder {
   Transcoder(std::vector<HttpBinding> bindings, PathMatcher matcher);
 
   const std::vector<HttpBinding> bindings_;
-  const PathMatcher matcher_;  // Its bindings are indices of bindings_.
+  const PathMatcher matcher_;  // Its ids are indices into bindings_.
 };
 
 }  // namespace chorus

@@ -1,6 +1,6 @@
 #pragma once
 
-// The files of the web page and of the API reference, as they lie in this folder, and openapi.json.
+// The files of this folder (web page and API reference), and openapi.json.
 
 #include <span>
 
