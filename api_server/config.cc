@@ -18,7 +18,7 @@
 #include "base/status_macros.h"
 #include "config/yaml_proto.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 bool IsRunnerName(const std::string& name) {
@@ -267,4 +267,4 @@ absl::Status CheckOnlyGraphsDiffer(const Config& running, const Config& next) {
                    " are others than at the start, which takes a restart"));
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -16,7 +16,7 @@
 #include "proto/chorus/config/v1/gateway.pb.h"
 #include "proto/chorus/config/v1/graph.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // How gRPC keeps its clients' connections.
 struct GrpcConnections {
@@ -99,4 +99,4 @@ absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files)
 // FAILED_PRECONDITION says what else does.
 absl::Status CheckOnlyGraphsDiffer(const Config& running, const Config& next);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 
 #include "api_server/config.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class ConfigWatch {
  public:
@@ -40,4 +40,4 @@ class ConfigWatch {
   bool asked_ = false;  // And not yet done.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

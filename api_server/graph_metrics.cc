@@ -4,7 +4,7 @@
 
 #include "base/duration_buckets.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using Buckets = prometheus::Histogram::BucketBoundaries;
@@ -77,4 +77,4 @@ void GraphMetrics::ObserveStage(const std::string& graph, const std::string& nod
       .Observe(absl::ToDoubleSeconds(duration));
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -21,7 +21,7 @@
 #include "absl/time/time.h"
 #include "api_server/graph/run_observer.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class GraphMetrics final : public RunObserver {
  public:
@@ -52,4 +52,4 @@ class GraphMetrics final : public RunObserver {
   absl::flat_hash_map<std::string, Model> models_;  // Not changed once made.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace chorus {
+namespace chorus::gateway {
 
 void HealthBoard::Attach(const Executor& executor, const Executor::Runners& runners,
                          grpc::HealthCheckServiceInterface& service) {
@@ -66,4 +66,4 @@ void HealthBoard::NoteLocked(std::vector<std::string> wrong_models) {
   wrong_models_ = std::move(wrong_models);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

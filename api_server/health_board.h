@@ -21,7 +21,7 @@ namespace grpc {
 class HealthCheckServiceInterface;
 }
 
-namespace chorus {
+namespace chorus::gateway {
 
 class HealthBoard {
  public:
@@ -51,4 +51,4 @@ class HealthBoard {
   bool draining_ = false;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -22,13 +22,13 @@
 #include "api_server/config_watch.h"
 #include "api_server/pages.h"
 #include "api_server/server.h"
-#include "base/grpc_log.h"
-#include "base/health_check.h"
+#include "base/grpc/health_check.h"
+#include "base/grpc/log.h"
 #include "base/ports_file.h"
 #include "base/signal_fd.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // Between two looks at the configuration files; a change is taken at the second that sees it.
@@ -179,6 +179,6 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway
 
-int main(int argc, char** argv) { return chorus::Main(argc, argv); }
+int main(int argc, char** argv) { return chorus::gateway::Main(argc, argv); }

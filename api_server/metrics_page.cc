@@ -6,7 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 std::string WithLabel(absl::string_view sample, const std::string& label) {
@@ -67,4 +67,4 @@ std::string MergeMetricsPages(std::string_view own, const std::vector<RunnerPage
   return families.ToText();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -8,7 +8,7 @@
 #include "api_server/web/web_files.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr std::pair<std::string_view, const char*> kContentTypes[] = {
@@ -76,4 +76,4 @@ std::string_view OpenApiDocument() {
   return {};
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

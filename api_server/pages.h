@@ -11,7 +11,7 @@
 #include "absl/functional/any_invocable.h"
 #include "api_server/front/page_handler.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct PageSources {
   // Why the server is not ready, for people; empty if it is. Called for each /readyz, from any
@@ -26,4 +26,4 @@ std::unique_ptr<PageHandler> MakePages(PageSources sources);
 // JSON, of this version of Chorus.
 std::string_view OpenApiDocument();
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -1,6 +1,6 @@
 #include "api_server/reload_metrics.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 ReloadMetrics::ReloadMetrics(prometheus::Registry& registry)
     : reloads_(prometheus::BuildCounter()
@@ -34,4 +34,4 @@ void ReloadMetrics::CountError() {
   last_successful_.Set(0);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -12,7 +12,7 @@
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class ReloadMetrics {
  public:
@@ -30,4 +30,4 @@ class ReloadMetrics {
   prometheus::Gauge& last_success_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

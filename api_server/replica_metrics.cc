@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using prometheus::ClientMetric;
@@ -47,4 +47,4 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
   return families;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -15,7 +15,7 @@
 
 #include "api_server/graph/executor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class ReplicaMetrics final : public prometheus::Collectable {
  public:
@@ -30,4 +30,4 @@ class ReplicaMetrics final : public prometheus::Collectable {
   const Executor::Runners& runners_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -21,13 +21,13 @@
 #include "api_server/metrics_page.h"
 #include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
-#include "base/grpc_connection.h"
-#include "base/grpc_listen.h"
+#include "base/grpc/connection.h"
+#include "base/grpc/listen.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "prometheus/text_serializer.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // What remains after the calls have ended: replies on their way out.
@@ -255,4 +255,4 @@ Server::~Server() {
   workers_.reset();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

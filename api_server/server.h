@@ -31,7 +31,7 @@
 #include "api_server/front/access_log.h"
 #include "api_server/front/active_request.h"
 #include "api_server/front/admission.h"
-#include "api_server/front/grpc_front.h"
+#include "api_server/front/grpc/grpc_front.h"
 #include "api_server/front/http_handler.h"
 #include "api_server/front/http_server.h"
 #include "api_server/front/inference_handler.h"
@@ -45,7 +45,7 @@
 #include "api_server/runners/runner_pages.h"
 #include "base/worker_pool.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class Server {
  public:
@@ -134,4 +134,4 @@ class Server {
   std::unique_ptr<HttpServer> http_server_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -26,7 +26,7 @@
 #include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/sampler.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -99,7 +99,7 @@ void Decode(LanguageModel& model, int batch, const Flags& flags, ThreadPool& poo
             std::vector<Sampler>& samplers) {
   std::vector<Ids> texts;
   for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(flags.prompt, i, model.vocab_size()));
-  v1::GenerationParams params = DefaultParams();
+  chorus::v1::GenerationParams params = DefaultParams();
   params.set_do_sample(flags.sample);
   int held = 0;
   for (int step = 0; step < kNewTokens; ++step) {
@@ -201,6 +201,6 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner
 
-int main(int argc, char** argv) { return chorus::Main(argc, argv); }
+int main(int argc, char** argv) { return chorus::runner::Main(argc, argv); }

@@ -18,7 +18,7 @@
 #include "runner_server/kernels/linear.h"
 #include "runner_server/model/dtype.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -137,6 +137,6 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner
 
-int main(int argc, char** argv) { return chorus::Main(argc, argv); }
+int main(int argc, char** argv) { return chorus::runner::Main(argc, argv); }

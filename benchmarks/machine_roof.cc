@@ -9,7 +9,7 @@
 
 #include "runner_server/kernels/memory_region.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -129,4 +129,4 @@ double PeakOperations(Precision precision, ThreadPool& pool) {
   return best;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -5,7 +5,7 @@
 #include "runner_server/kernels/precision.h"
 #include "runner_server/kernels/thread_pool.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // Bytes a second that the pool's threads read together from memory, straight through, each its own
 // part of a region far larger than the caches.
@@ -15,4 +15,4 @@ double ReadBandwidth(ThreadPool& pool);
 // product instruction of that precision this CPU has, operands in registers.
 double PeakOperations(Precision precision, ThreadPool& pool);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -30,7 +30,7 @@
 #include "runner_server/model/load_model.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -394,6 +394,6 @@ int Main(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner
 
-int main(int argc, char** argv) { return chorus::Main(argc, argv); }
+int main(int argc, char** argv) { return chorus::runner::Main(argc, argv); }

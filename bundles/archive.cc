@@ -63,7 +63,7 @@ absl::Status WriteFileEntry(archive* a, const ArchiveFile& file, absl::Time time
   archive_entry_set_mtime(entry.get(), absl::ToUnixSeconds(time), 0);
   if (archive_write_header(a, entry.get()) != ARCHIVE_OK) return WriteError(a, target);
   int64_t written = 0;
-  RETURN_IF_ERROR(ReadPieces(file.path, [&](std::string_view piece) -> absl::Status {
+  RETURN_IF_ERROR(store::ReadPieces(file.path, [&](std::string_view piece) -> absl::Status {
     // Takes no more than the header's size.
     const la_ssize_t n = archive_write_data(a, piece.data(), piece.size());
     if (n < 0) return WriteError(a, target);
@@ -241,13 +241,13 @@ absl::Status WriteArchive(const std::vector<ArchiveFile>& files, absl::Time time
     return absl::AlreadyExistsError(archive.native() + " is there already");
   }
   const fs::path folder = fs::absolute(archive).parent_path();
-  ScratchDirectory::SweepStale(folder, kPartPrefix);
-  ASSIGN_OR_RETURN(const ScratchDirectory scratch, ScratchDirectory::Create(folder, kPartPrefix));
+  store::ScratchDirectory::SweepStale(folder, kPartPrefix);
+  ASSIGN_OR_RETURN(const store::ScratchDirectory scratch, store::ScratchDirectory::Create(folder, kPartPrefix));
   const fs::path part = scratch.path() / "archive";
   RETURN_IF_ERROR(WriteAll(files, time, part));
   RETURN_IF_ERROR(SyncFile(part));
-  RETURN_IF_ERROR(FileSystem::Real().Rename(part, archive, RenameMode::kNoReplace));
-  return FileSystem::Real().SyncDirectory(folder);
+  RETURN_IF_ERROR(store::FileSystem::Real().Rename(part, archive, store::RenameMode::kNoReplace));
+  return store::FileSystem::Real().SyncDirectory(folder);
 }
 
 absl::Status ReadArchive(std::string_view bytes, const ArchiveLimits& limits,

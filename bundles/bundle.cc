@@ -16,7 +16,7 @@
 #include "bundles/labels.h"
 #include "bundles/resources.h"
 #include "config/yaml_proto.h"
-#include "model_store/sha256.h"
+#include "model_store/digest.h"
 
 namespace chorus {
 namespace {
@@ -47,8 +47,8 @@ class Checker {
   Checker(const Bundle& bundle, const YamlPlaces& places) : bundle_(bundle), places_(places) {}
 
   absl::Status Check() const {
-    if (!IsValidTagPart(bundle_.name())) return BadTag("name", bundle_.name());
-    if (!IsValidTagPart(bundle_.version()) || TagOf(bundle_).is_latest()) {
+    if (!store::IsValidTagPart(bundle_.name())) return BadTag("name", bundle_.name());
+    if (!store::IsValidTagPart(bundle_.version()) || TagOf(bundle_).is_latest()) {
       return BadTag("version", bundle_.version());
     }
     absl::Time ignored;
@@ -76,18 +76,18 @@ class Checker {
     for (int i = 0; i < bundle_.models_size(); ++i) {
       const PinnedModel& model = bundle_.models(i);
       const std::string path = absl::StrCat("models[", i, "]");
-      if (!IsValidTagPart(model.runner())) return BadTag(path + ".runner", model.runner());
+      if (!store::IsValidTagPart(model.runner())) return BadTag(path + ".runner", model.runner());
       if (!runners.insert(model.runner()).second) {
         return places_.Error(path + ".runner", "has a model already: " + model.runner());
       }
-      const absl::StatusOr<Tag> tag = ParseTag(model.tag());
+      const absl::StatusOr<store::Tag> tag = store::ParseTag(model.tag());
       if (!tag.ok()) return places_.Error(path + ".tag", StdView(tag.status().message()));
       if (tag->is_latest()) {
         return places_.Error(path + ".tag", "must have a version of its own: " + model.tag());
       }
       RETURN_IF_ERROR(CheckFiles(path + ".files", model.files()));
       for (int j = 0; j < model.files_size(); ++j) {
-        if (IsPlainFileName(model.files(j).name())) continue;
+        if (store::IsPlainFileName(model.files(j).name())) continue;
         return places_.Error(absl::StrCat(path, ".files[", j, "].name"),
                              "must be the name of a file in the model's folder");
       }
@@ -111,7 +111,7 @@ class Checker {
       if (files[i].size_bytes() < 0 || files[i].size_bytes() > kMaxFileBytes) {
         return places_.Error(file_path + ".size_bytes", "must be from 0 to 2^50");
       }
-      if (!IsSha256(files[i].sha256())) {
+      if (!store::IsSha256(files[i].sha256())) {
         return places_.Error(file_path + ".sha256", "must be 64 lower-case hexadecimal digits");
       }
     }
@@ -143,9 +143,9 @@ absl::StatusOr<Bundle> ParseBundle(std::string_view yaml, std::string_view file)
   return bundle;
 }
 
-Tag TagOf(const Bundle& bundle) { return {bundle.name(), bundle.version()}; }
+store::Tag TagOf(const Bundle& bundle) { return {bundle.name(), bundle.version()}; }
 
-Tag TagOf(const PinnedModel& model) {
+store::Tag TagOf(const PinnedModel& model) {
   const size_t colon = model.tag().find(':');
   return {model.tag().substr(0, colon), model.tag().substr(colon + 1)};
 }
@@ -178,11 +178,11 @@ std::string Difference(const BundleFiles& pinned, const BundleFiles& found) {
   return absl::StrJoin(names, ", ");
 }
 
-PinnedModel PinModel(const std::string& runner, const Manifest& manifest) {
+PinnedModel PinModel(const std::string& runner, const store::Manifest& manifest) {
   PinnedModel model;
   model.set_runner(runner);
   model.set_tag(manifest.tag.ToString());
-  for (const ManifestFile& file : manifest.files) {
+  for (const store::ManifestFile& file : manifest.files) {
     BundleFile& pinned = *model.add_files();
     pinned.set_name(file.name);
     pinned.set_size_bytes(file.size_bytes);

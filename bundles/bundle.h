@@ -38,8 +38,8 @@ inline constexpr char kReadmeFileName[] = "README.md";
 absl::StatusOr<config::v1::Bundle> ParseBundle(std::string_view yaml, std::string_view file);
 
 // "inference_graph:3f2a9c01d7be". ParseBundle must have accepted the bundle.
-Tag TagOf(const config::v1::Bundle& bundle);
-Tag TagOf(const config::v1::PinnedModel& model);
+store::Tag TagOf(const config::v1::Bundle& bundle);
+store::Tag TagOf(const config::v1::PinnedModel& model);
 
 std::vector<std::string> RunnersOf(const config::v1::Bundle& bundle);
 
@@ -50,6 +50,6 @@ int64_t SizeOf(const google::protobuf::RepeatedPtrField<config::v1::BundleFile>&
 std::string Difference(const google::protobuf::RepeatedPtrField<config::v1::BundleFile>& pinned,
                        const google::protobuf::RepeatedPtrField<config::v1::BundleFile>& found);
 
-config::v1::PinnedModel PinModel(const std::string& runner, const Manifest& manifest);
+config::v1::PinnedModel PinModel(const std::string& runner, const store::Manifest& manifest);
 
 }  // namespace chorus

@@ -30,7 +30,7 @@ absl::Time CreatedOf(const Bundle& bundle) {
 
 std::vector<ArchiveFile> FilesOf(const Bundle& bundle, const fs::path& home) {
   const BundleStore bundles(home);
-  const ModelStore models(home);
+  const store::ModelStore models(home);
   std::vector<ArchiveFile> files;
   const auto add = [&](const fs::path& directory, const std::string& name) {
     const fs::path path = directory / name;
@@ -43,7 +43,7 @@ std::vector<ArchiveFile> FilesOf(const Bundle& bundle, const fs::path& home) {
   for (const PinnedModel& model : bundle.models()) {
     if (std::find(tags.begin(), tags.end(), model.tag()) != tags.end()) continue;
     tags.push_back(model.tag());
-    add(models.Directory(TagOf(model)), std::string(kManifestFileName));
+    add(models.Directory(TagOf(model)), std::string(store::kManifestFileName));
     for (const BundleFile& file : model.files()) add(models.Directory(TagOf(model)), file.name());
   }
   return files;
@@ -83,7 +83,7 @@ absl::Status CheckNothingElse(const Bundle& bundle, const fs::path& home) {
 absl::StatusOr<fs::path> ExportBundle(const Bundle& bundle, const fs::path& home,
                                       const fs::path& to) {
   RETURN_IF_ERROR(BundleStore(home).Verify(bundle));
-  RETURN_IF_ERROR(VerifyPinnedModels(bundle, ModelStore(home)));
+  RETURN_IF_ERROR(VerifyPinnedModels(bundle, store::ModelStore(home)));
   std::error_code ignored;
   const fs::path file = fs::is_directory(to, ignored)
                             ? to / absl::StrCat(bundle.name(), "-", bundle.version(), ".tar.gz")
@@ -94,7 +94,7 @@ absl::StatusOr<fs::path> ExportBundle(const Bundle& bundle, const fs::path& home
 
 absl::StatusOr<Bundle> ImportBundle(const fs::path& archive, const fs::path& home) {
   BundleStore bundles(home);
-  ASSIGN_OR_RETURN(const ScratchDirectory scratch, bundles.CreateScratch());
+  ASSIGN_OR_RETURN(const store::ScratchDirectory scratch, bundles.CreateScratch());
   ArchiveLimits limits;
   std::error_code error;
   const fs::space_info space = fs::space(scratch.path(), error);

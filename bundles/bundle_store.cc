@@ -31,7 +31,7 @@ std::set<fs::path> FoldersOf(const Bundle& bundle) {
 
 }  // namespace
 
-BundleStore::BundleStore(const fs::path& home, FileSystem& file_system)
+BundleStore::BundleStore(const fs::path& home, store::FileSystem& file_system)
     : versions_(home / "bundles", "bundle", file_system), file_system_(file_system) {}
 
 absl::Status BundleStore::Save(const Bundle& bundle, const fs::path& directory) {
@@ -49,7 +49,7 @@ absl::Status BundleStore::Stage(const Bundle& bundle, const fs::path& from,
     RETURN_IF_ERROR(file_system_.CreateDirectory(staged / folder));
   }
   for (const BundleFile& file : bundle.files()) {
-    ASSIGN_OR_RETURN(const FileDigest digest,
+    ASSIGN_OR_RETURN(const store::FileDigest digest,
                      file_system_.CopyFile(from / file.name(), staged / file.name()));
     if (digest.sha256 != file.sha256() || digest.size_bytes != file.size_bytes()) {
       return absl::DataLossError(absl::StrCat(
@@ -65,7 +65,7 @@ absl::Status BundleStore::Stage(const Bundle& bundle, const fs::path& from,
 
 BundleList BundleStore::List() const {
   BundleList list;
-  for (const Tag& tag : versions_.List()) {
+  for (const store::Tag& tag : versions_.List()) {
     absl::StatusOr<Bundle> bundle = Get(tag);
     if (bundle.ok()) {
       list.bundles.push_back(*std::move(bundle));
@@ -76,14 +76,14 @@ BundleList BundleStore::List() const {
   return list;
 }
 
-absl::StatusOr<Bundle> BundleStore::Get(const Tag& tag) const {
-  ASSIGN_OR_RETURN(const Tag exact, versions_.Find(tag));
+absl::StatusOr<Bundle> BundleStore::Get(const store::Tag& tag) const {
+  ASSIGN_OR_RETURN(const store::Tag exact, versions_.Find(tag));
   const auto broken = [&](const absl::Status& status) {
     return absl::DataLossError(absl::StrCat(exact.ToString(), " is damaged: ", status.message(),
                                             "; delete it and build or import it again"));
   };
   const fs::path file = Directory(exact) / kBundleFileName;
-  const absl::StatusOr<std::string> text = ReadFile(file, kMaxBundleFileBytes);
+  const absl::StatusOr<std::string> text = store::ReadFile(file, kMaxBundleFileBytes);
   if (!text.ok()) return broken(text.status());
   absl::StatusOr<Bundle> bundle = ParseBundle(*text, file.native());
   if (!bundle.ok()) return broken(bundle.status());
@@ -96,7 +96,7 @@ absl::StatusOr<Bundle> BundleStore::Get(const Tag& tag) const {
 absl::Status BundleStore::Verify(const Bundle& bundle) const {
   google::protobuf::RepeatedPtrField<BundleFile> found;
   for (const BundleFile& file : bundle.files()) {
-    const absl::StatusOr<FileDigest> digest = DigestFile(Directory(TagOf(bundle)) / file.name());
+    const absl::StatusOr<store::FileDigest> digest = store::DigestFile(Directory(TagOf(bundle)) / file.name());
     if (!digest.ok()) continue;
     BundleFile& entry = *found.Add();
     entry.set_name(file.name());

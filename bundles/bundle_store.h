@@ -26,7 +26,7 @@ class BundleStore {
   // `home` is normally ModelStore::DefaultHome(). Nothing is created before the first Save.
   // `file_system` must outlive the store.
   explicit BundleStore(const std::filesystem::path& home,
-                       FileSystem& file_system = FileSystem::Real());
+                       store::FileSystem& file_system = store::FileSystem::Real());
 
   // Copies the bundle's files from `directory` and makes it the latest. DATA_LOSS if a file is not
   // what the bundle says; ALREADY_EXISTS.
@@ -35,31 +35,31 @@ class BundleStore {
   BundleList List() const;
 
   // NOT_FOUND lists the existing tags; DATA_LOSS if bundle.yaml is missing or wrong.
-  absl::StatusOr<config::v1::Bundle> Get(const Tag& tag) const;
+  absl::StatusOr<config::v1::Bundle> Get(const store::Tag& tag) const;
 
   // As VersionStore::Find: the version exists, perhaps damaged.
-  absl::StatusOr<Tag> Find(const Tag& tag) const { return versions_.Find(tag); }
+  absl::StatusOr<store::Tag> Find(const store::Tag& tag) const { return versions_.Find(tag); }
 
   // The folder of a version, whether it exists or not.
-  std::filesystem::path Directory(const Tag& tag) const { return versions_.Directory(tag); }
+  std::filesystem::path Directory(const store::Tag& tag) const { return versions_.Directory(tag); }
 
   // Hashes the bundle's own files again. DATA_LOSS names each that is missing or differs.
   absl::Status Verify(const config::v1::Bundle& bundle) const;
 
-  absl::Status Delete(const Tag& tag) { return versions_.Delete(tag); }
-  absl::Status PointLatest(const Tag& tag) {
-    return versions_.PointLatest(tag, SetLatest::kAlways);
+  absl::Status Delete(const store::Tag& tag) { return versions_.Delete(tag); }
+  absl::Status PointLatest(const store::Tag& tag) {
+    return versions_.PointLatest(tag, store::SetLatest::kAlways);
   }
 
   // A private folder on the store's disk, to prepare a Save in.
-  absl::StatusOr<ScratchDirectory> CreateScratch() { return versions_.CreateScratch(); }
+  absl::StatusOr<store::ScratchDirectory> CreateScratch() { return versions_.CreateScratch(); }
 
  private:
   absl::Status Stage(const config::v1::Bundle& bundle, const std::filesystem::path& from,
                      const std::filesystem::path& staged);
 
-  VersionStore versions_;
-  FileSystem& file_system_;
+  store::VersionStore versions_;
+  store::FileSystem& file_system_;
 };
 
 }  // namespace chorus

@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<std::string>> FilesBelow(const fs::path& directory) {
 }  // namespace
 
 absl::StatusOr<Chorusfile> ReadChorusfile(const fs::path& path) {
-  const absl::StatusOr<std::string> text = ReadFile(path, kMaxChorusfileBytes);
+  const absl::StatusOr<std::string> text = store::ReadFile(path, kMaxChorusfileBytes);
   if (absl::IsNotFound(text.status())) {
     return absl::NotFoundError(absl::StrCat(
         "there is no ", path.native(),
@@ -93,7 +93,7 @@ absl::StatusOr<Chorusfile> ParseChorusfile(std::string_view text, std::string_vi
   config::v1::Chorusfile& spec = chorusfile.spec;
   const YamlPlaces& places = chorusfile.places;
   RETURN_IF_ERROR(ParseYaml(text, file, spec, &chorusfile.places));
-  if (!IsValidTagPart(spec.service())) {
+  if (!store::IsValidTagPart(spec.service())) {
     return places.Error("service", absl::StrCat("must name the bundle and match "
                                                 "[A-Za-z0-9][A-Za-z0-9._-]{0,63}: \"",
                                                 absl::CEscape(spec.service()), "\""));
@@ -114,7 +114,7 @@ absl::StatusOr<std::map<std::string, std::string>> ChooseModels(
     const std::string path = absl::StrCat("models[", i, "]");
     const size_t equals = text.find('=');
     const std::string tag_text = equals == std::string::npos ? text : text.substr(equals + 1);
-    const absl::StatusOr<Tag> tag = ParseTag(tag_text);
+    const absl::StatusOr<store::Tag> tag = store::ParseTag(tag_text);
     if (!tag.ok()) return chorusfile.places.Error(path, StdView(tag.status().message()));
     const std::string runner = equals == std::string::npos ? tag->name : text.substr(0, equals);
     if (std::ranges::count(runners, runner) == 0) {

@@ -16,8 +16,8 @@ using ::chorus::config::v1::PinnedModel;
 
 // The names of the files in which the store's model is not the pinned one; empty when it is.
 // NOT_FOUND, and DATA_LOSS when the store's model is not even what its manifest says.
-absl::StatusOr<std::string> DifferenceInStore(const PinnedModel& model, const ModelStore& models) {
-  ASSIGN_OR_RETURN(const Manifest manifest, models.Get(TagOf(model)));
+absl::StatusOr<std::string> DifferenceInStore(const PinnedModel& model, const store::ModelStore& models) {
+  ASSIGN_OR_RETURN(const store::Manifest manifest, models.Get(TagOf(model)));
   std::string changed = Difference(model.files(), PinModel(model.runner(), manifest).files());
   if (changed.empty()) RETURN_IF_ERROR(models.Verify(manifest.tag));
   return changed;
@@ -36,7 +36,7 @@ absl::Status SaveBundle(const Bundle& bundle, const fs::path& directory, BundleS
 }  // namespace
 
 absl::Status VerifyPinnedModel(const PinnedModel& model, const Bundle& bundle,
-                               const ModelStore& models) {
+                               const store::ModelStore& models) {
   const std::string tag = TagOf(bundle).ToString();
   const absl::StatusOr<std::string> changed = DifferenceInStore(model, models);
   if (!changed.ok()) {
@@ -50,17 +50,17 @@ absl::Status VerifyPinnedModel(const PinnedModel& model, const Bundle& bundle,
                                           " where the old model is not, or build a new bundle"));
 }
 
-absl::Status VerifyPinnedModels(const Bundle& bundle, const ModelStore& models) {
+absl::Status VerifyPinnedModels(const Bundle& bundle, const store::ModelStore& models) {
   for (const PinnedModel& model : bundle.models()) {
     RETURN_IF_ERROR(VerifyPinnedModel(model, bundle, models));
   }
   return absl::OkStatus();
 }
 
-absl::Status CopyPinnedModel(const PinnedModel& model, const ModelStore& from, ModelStore& to) {
-  const Tag tag = TagOf(model);
+absl::Status CopyPinnedModel(const PinnedModel& model, const store::ModelStore& from, store::ModelStore& to) {
+  const store::Tag tag = TagOf(model);
   const absl::Status saved =
-      to.Save(tag, from.Directory(tag), {.set_latest = SetLatest::kIfAbsent}).status();
+      to.Save(tag, from.Directory(tag), {.set_latest = store::SetLatest::kIfAbsent}).status();
   if (saved.ok() || !absl::IsAlreadyExists(saved)) return saved;
   ASSIGN_OR_RETURN(const std::string changed, DifferenceInStore(model, to));
   if (changed.empty()) return absl::OkStatus();
@@ -70,12 +70,12 @@ absl::Status CopyPinnedModel(const PinnedModel& model, const ModelStore& from, M
 }
 
 absl::Status CopyBundle(const Bundle& bundle, const fs::path& from, const fs::path& to,
-                        FileSystem& file_system) {
-  const ModelStore models(from);
+                        store::FileSystem& file_system) {
+  const store::ModelStore models(from);
   RETURN_IF_ERROR(VerifyPinnedModels(bundle, models));
   const BundleStore bundles(from);
   RETURN_IF_ERROR(bundles.Verify(bundle));
-  ModelStore to_models(to, file_system);
+  store::ModelStore to_models(to, file_system);
   for (const PinnedModel& model : bundle.models()) {
     RETURN_IF_ERROR(CopyPinnedModel(model, models, to_models));
   }

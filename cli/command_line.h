@@ -17,6 +17,9 @@ namespace chorus {
 int Report(const absl::StatusOr<int>& result);
 int Report(const absl::Status& status);
 
+// Asks on the terminal. True if the answer begins with y or Y; the end of the input is a no.
+bool Confirm(const std::string& question);
+
 // A check that the help does not describe: its option's own text does.
 inline CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
 

@@ -18,7 +18,7 @@ constexpr int64_t kMaxGraphBytes = 1 << 20;
 }  // namespace
 
 absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxGraphBytes));
+  ASSIGN_OR_RETURN(const std::string text, store::ReadFile(path, kMaxGraphBytes));
   config::v1::Graph graph;
   YamlPlaces places;
   RETURN_IF_ERROR(ParseYaml(text, path.native(), graph, &places));
@@ -28,7 +28,7 @@ absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
     if (node.kind_case() == config::v1::Node::KIND_NOT_SET) continue;
     const bool generates = node.has_generate();
     const std::string& runner = generates ? node.generate().runner() : node.classify().runner();
-    if (!IsValidTagPart(runner)) {
+    if (!store::IsValidTagPart(runner)) {
       return places.Error(
           absl::StrCat("nodes[", i, "].", generates ? "generate" : "classify", ".runner"),
           absl::StrCat("must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}: \"", absl::CEscape(runner),

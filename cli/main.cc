@@ -17,12 +17,12 @@
 #include "absl/time/time.h"
 #include "base/command_words.h"
 #include "bundles/resources.h"
-#include "cli/bundle_verbs.h"
+#include "cli/bundles/bundles.h"
 #include "cli/command_line.h"
 #include "cli/completion.h"
-#include "cli/model_verbs.h"
-#include "cli/run.h"
-#include "cli/serve.h"
+#include "cli/models/models.h"
+#include "cli/run/run.h"
+#include "cli/serve/serve.h"
 
 namespace chorus {
 namespace {

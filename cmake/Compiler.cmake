@@ -10,10 +10,10 @@ endif()
 
 set(CHORUS_SANITIZE "" CACHE STRING "Value of -fsanitize=, such as address,undefined or thread")
 
-# For who builds the programs once, and then uses them: libraries compile with a precompiled header, what runs once a start
-# or a command is optimised less, and a warning of another compiler stops nobody. Without it, as ./dev build and test
-# configure a new folder, a file that does not include what it uses does not compile, and clang-tidy understands every
-# command line.
+# For who builds the programs once, and then uses them: libraries compile with a precompiled header, what runs once a
+# start or a command is optimised less, and a warning of another compiler stops nobody. Without it, as ./dev build and
+# test configure a new folder, a file that does not include what it uses does not compile, and clang-tidy understands
+# every command line.
 option(CHORUS_QUICK "A build from nothing takes less time" OFF)
 set(CHORUS_COLD)  # What a folder of such code adds to its options.
 if(CHORUS_QUICK)

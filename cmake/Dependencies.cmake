@@ -23,6 +23,11 @@ find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
 find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
 find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
 
+# What our code uses of Abseil.
+add_library(abseil INTERFACE)
+target_link_libraries(abseil INTERFACE absl::any_invocable absl::cord absl::flat_hash_map absl::flat_hash_set
+  absl::function_ref absl::memory absl::random_random absl::span absl::status absl::statusor absl::str_format
+  absl::strings absl::time)
 add_library(nlohmann_json INTERFACE)
 target_include_directories(nlohmann_json SYSTEM INTERFACE ${NLOHMANN_JSON_INCLUDE_DIR})
 add_library(civetweb INTERFACE)
@@ -41,8 +46,8 @@ if(NOT BUILD_TESTING)
   return()  # Only a test compares with libtorch.
 endif()
 
-# libtorch, CPU part. Imported by hand: TorchConfig.cmake asks for CUDA tooling when the wheel was built with it.
-# Any libtorch of at least 2.7 named by CMAKE_PREFIX_PATH is taken before the one in .deps/: its own folder, the one above
+# libtorch, CPU part. Imported by hand: TorchConfig.cmake asks for CUDA tooling when the wheel was built with it. Any
+# libtorch of at least 2.7 named by CMAKE_PREFIX_PATH is taken before the one in .deps/: its own folder, the one above
 # it, or what torch.utils.cmake_prefix_path says, which is share/cmake in it.
 find_library(TORCH_CPU_LIBRARY torch_cpu PATHS ${CHORUS_DEPS_DIR}/torch
   PATH_SUFFIXES lib torch/lib ../../lib NO_CMAKE_SYSTEM_PATH REQUIRED)

@@ -1,145 +1,146 @@
-# cc_library, cc_binary, cc_test and proto_library: one call a target, read as a list of dependencies.
+# cc_library, cc_test, cc_binary and proto_library. A folder is one library and one test program: `//api_server/front`
+# in a list of DEPS is the library of that folder, and anything else a CMake target. What lies in a folder is compiled,
+# so a new file needs no line here.
 #
-#   cc_library(NAME scheduler HDRS scheduler.h SRCS scheduler.cc DEPS :slot_pool absl::status [PURE])
-#
-# `:slot_pool` is a target of the same folder, `//base:status_macros` one of another folder; anything else is a CMake
-# target as it stands. PURE marks what links neither gRPC nor libtorch: the tsan preset builds only that.
+# ThreadSanitizer does not know the locks within gRPC and libtorch: under it a target that would link one of them is
+# left out, and so is every target that would link such a target.
 
-function(_chorus_target_name out label folder)
-  if(label MATCHES "^//([^:]+):(.+)$")
-    string(REPLACE "/" "." folder "${CMAKE_MATCH_1}")
-    set(${out} "${folder}.${CMAKE_MATCH_2}" PARENT_SCOPE)
-  elseif(label MATCHES "^:(.+)$")
-    string(REPLACE "/" "." folder "${folder}")
-    set(${out} "${folder}.${CMAKE_MATCH_1}" PARENT_SCOPE)
-  else()
-    set(${out} "${label}" PARENT_SCOPE)
-  endif()
-endfunction()
-
+# Reads the arguments of the function it stands in; `deps` are then targets.
 macro(_chorus_parse)
-  cmake_parse_arguments(ARG "PURE;TESTONLY" "NAME;WORKING_DIRECTORY" "HDRS;SRCS;DEPS;COPTS;DATA;ARGS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD;EACH" "" "SRCS;DEPS;PROGRAMS;LABELS" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "${ARG_NAME}: unknown arguments ${ARG_UNPARSED_ARGUMENTS}")
+    message(FATAL_ERROR "unknown arguments ${ARG_UNPARSED_ARGUMENTS}")
   endif()
-  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-  _chorus_target_name(target ":${ARG_NAME}" "${folder}")
-  set(deps)
-  foreach(dep IN LISTS ARG_DEPS)
-    _chorus_target_name(dep_target "${dep}" "${folder}")
-    list(APPEND deps ${dep_target})
+  set(deps ${ARG_DEPS})
+  list(TRANSFORM deps REPLACE "^//" "lib/")
+  list(TRANSFORM deps REPLACE "/" ".")
+  foreach(dep IN LISTS deps ARG_PROGRAMS)
+    if(CHORUS_SANITIZE STREQUAL "thread" AND (dep MATCHES "^(gRPC::|torch_)" OR NOT TARGET ${dep}))
+      return()
+    elseif(NOT TARGET ${dep})
+      message(FATAL_ERROR "there is no ${dep}; what a target depends on comes before it")
+    endif()
   endforeach()
-  if(CHORUS_SANITIZE STREQUAL "thread" AND NOT ARG_PURE)
-    return()
-  endif()
 endmacro()
 
-# The headers that most libraries include. A file still includes what it uses: without CHORUS_QUICK there is no other way.
+# The headers that most libraries include. A file still includes what it uses: without CHORUS_QUICK nothing else
+# compiles.
 if(CHORUS_QUICK)
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/gen/precompiled.cc CONTENT "")
   add_library(chorus_pch OBJECT ${CMAKE_BINARY_DIR}/gen/precompiled.cc)
-  target_link_libraries(chorus_pch PRIVATE chorus_compile_options absl::any_invocable
-    absl::flat_hash_map absl::status absl::statusor absl::str_format absl::strings absl::synchronization absl::time)
+  target_link_libraries(chorus_pch PRIVATE chorus_compile_options abseil)
   target_compile_options(chorus_pch PRIVATE -pthread)
   target_precompile_headers(chorus_pch PRIVATE
-    <algorithm> <array> <atomic> <chrono> <condition_variable> <filesystem> <fstream> <functional> <map> <memory> <mutex>
-    <optional> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map> <variant> <vector>
+    <algorithm> <array> <atomic> <chrono> <condition_variable> <filesystem> <fstream> <functional> <map> <memory>
+    <mutex> <optional> <set> <span> <sstream> <string> <string_view> <thread> <unordered_map> <variant> <vector>
     <absl/container/flat_hash_map.h> <absl/functional/any_invocable.h> <absl/status/status.h> <absl/status/statusor.h>
     <absl/strings/str_cat.h> <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/strings/str_split.h>
-    <absl/synchronization/mutex.h> <absl/time/time.h>)
+    <absl/time/time.h>)
 endif()
 
-function(cc_library)
+# cc_library(api_server/front DEPS //api_server/graph [SRCS more.cc] [COLD]): COLD code runs once a start or a command.
+function(cc_library folder)
   _chorus_parse(${ARGN})
-  if(ARG_SRCS)
-    add_library(${target} STATIC ${ARG_SRCS} ${ARG_HDRS})
-    target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
-    target_link_libraries(${target} PUBLIC ${deps} PRIVATE chorus_compile_options)
-    target_compile_options(${target} PRIVATE ${ARG_COPTS})
-    if(CHORUS_QUICK AND NOT ARG_COPTS)  # All with one set of flags, as a precompiled header demands.
-      target_compile_options(${target} PRIVATE -pthread)
-      target_precompile_headers(${target} REUSE_FROM chorus_pch)
-    endif()
-  else()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
+  list(APPEND sources ${ARG_SRCS})
+  string(REPLACE "/" "." name ${folder})
+  set(target lib.${name})
+  if(NOT sources)
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR})
     target_link_libraries(${target} INTERFACE ${deps})
+    return()
+  endif()
+  add_library(${target} STATIC ${sources})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC ${deps} PRIVATE chorus_compile_options)
+  if(ARG_COLD)
+    target_compile_options(${target} PRIVATE ${CHORUS_COLD})
+  endif()
+  if(CHORUS_QUICK)  # All with one set of flags, as a precompiled header demands.
+    target_compile_options(${target} PRIVATE -pthread)
+    target_precompile_headers(${target} REUSE_FROM chorus_pch)
   endif()
 endfunction()
 
-# The executable is build/bin/NAME.
-function(cc_binary)
+# cc_binary(api_server SRCS api_server/main.cc DEPS //api_server): the program is build/bin/api_server.
+function(cc_binary name)
   _chorus_parse(${ARGN})
-  add_executable(${target} ${ARG_SRCS} ${ARG_HDRS})
-  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${ARG_NAME} INSTALL_RPATH "$ORIGIN/../lib")
-  target_link_libraries(${target} PRIVATE ${deps} chorus_compile_options)
+  add_executable(${name} ${ARG_SRCS})
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+  target_link_libraries(${name} PRIVATE ${deps} chorus_compile_options)
   # DT_RPATH, not DT_RUNPATH: libraries packed beside the program then find each other there, too.
-  target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
-  if(NOT TARGET ${ARG_NAME})
-    add_custom_target(${ARG_NAME} DEPENDS ${target})
-  endif()
+  target_link_options(${name} PRIVATE -Wl,--disable-new-dtags)
 endfunction()
 
-# A GoogleTest program, run by ctest as one test from the source root, so that testdata is found by relative path.
-function(cc_test)
+# cc_test(base DEPS //base [EACH] [PROGRAMS chorus] [LABELS ...]): the GoogleTest program of tests/base/*_test.cc, run
+# by ctest from the source root as tests.base. What else lies in tests/base is the library //tests/base. With EACH every
+# file is a program, tests.base.utf8_test: tests that wait more than they compute then run side by side. PROGRAMS are
+# those that the tests start, from CHORUS_BINARY_DIR.
+function(cc_test folder)
   _chorus_parse(${ARGN})
-  add_executable(${target} ${ARG_SRCS} ${ARG_HDRS})
-  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  target_link_libraries(${target} PRIVATE ${deps} chorus_compile_options GTest::gmock_main)
-  if(NOT CHORUS_SANITIZE)
-    # What a test compiles is run once: half the optimiser's time is better spent on the libraries.
-    target_compile_options(${target} PRIVATE -O1)
+  cc_library(tests/${folder} SRCS ${ARG_SRCS} DEPS ${ARG_DEPS})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cc)
+  string(REPLACE "/" "." name tests/${folder})
+  set(programs ${name})
+  if(ARG_EACH)
+    set(programs ${sources})
+    list(TRANSFORM programs REPLACE ".*/(.*)\\.cc$" "${name}.\\1")
   endif()
-  target_compile_options(${target} PRIVATE ${ARG_COPTS})
-  add_test(NAME ${target} COMMAND ${target} ${ARG_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  if(ARG_LABELS)
-    set_tests_properties(${target} PROPERTIES LABELS "${ARG_LABELS}")
-  endif()
+  foreach(program IN LISTS programs)
+    if(ARG_EACH)
+      list(POP_FRONT sources source)
+    else()
+      set(source ${sources})
+    endif()
+    add_executable(${program} ${source})
+    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_link_libraries(${program} PRIVATE lib.${name} chorus_compile_options GTest::gmock_main)
+    if(NOT CHORUS_SANITIZE)
+      # What a test compiles is run once: half the optimiser's time is better spent on the libraries.
+      target_compile_options(${program} PRIVATE -O1)
+    endif()
+    if(ARG_PROGRAMS)
+      target_compile_definitions(${program} PRIVATE CHORUS_BINARY_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+      add_dependencies(${program} ${ARG_PROGRAMS})
+    endif()
+    add_test(NAME ${program} COMMAND ${program} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${program} PROPERTIES LABELS "${ARG_LABELS}")
+  endforeach()
 endfunction()
 
-# proto_library(NAME inference_proto SRCS inference.proto DEPS ... [GRPC] [PURE]): generated code lies under build/gen,
-# included by its path in the tree, such as "proto/chorus/v1/inference.pb.h". Protos import each other by their path in
-# proto/, as those of who compiles them elsewhere do.
-function(proto_library)
-  cmake_parse_arguments(ARG "GRPC;PURE" "NAME" "SRCS;DEPS" ${ARGN})
-  if(CHORUS_SANITIZE STREQUAL "thread")
-    if(NOT ARG_PURE)
-      return()
-    endif()
-    set(ARG_GRPC FALSE)  # The messages alone.
-  endif()
-  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-  _chorus_target_name(target ":${ARG_NAME}" "${folder}")
+# proto_library(inference_proto SRCS proto/chorus/v1/inference.proto DEPS ... [GRPC]): generated code lies under
+# build/gen, included by its path in the tree, such as "proto/chorus/v1/inference.pb.h". Protos of proto/ import each
+# other by their path in it, as those of who compiles them elsewhere do. Under ThreadSanitizer there are messages only.
+function(proto_library name)
+  cmake_parse_arguments(ARG "GRPC" "" "SRCS;DEPS" ${ARGN})
   set(gen ${CMAKE_BINARY_DIR}/gen)
-  set(import_root .)
-  if(folder MATCHES "^proto/chorus")
-    set(import_root proto)
-  endif()
-  cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${import_root} OUTPUT_VARIABLE import_folder)
-  file(MAKE_DIRECTORY ${gen}/${import_root})
   set(outputs)
   foreach(src IN LISTS ARG_SRCS)
-    cmake_path(REMOVE_EXTENSION src LAST_ONLY OUTPUT_VARIABLE stem)
-    set(plugins --cpp_out=${gen}/${import_root})
-    set(made ${gen}/${folder}/${stem}.pb.cc ${gen}/${folder}/${stem}.pb.h)
-    if(ARG_GRPC)
-      list(APPEND plugins --grpc_out=${gen}/${import_root} --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>)
-      list(APPEND made ${gen}/${folder}/${stem}.grpc.pb.cc ${gen}/${folder}/${stem}.grpc.pb.h)
+    set(root .)
+    if(src MATCHES "^proto/chorus/")
+      set(root proto)
     endif()
+    cmake_path(RELATIVE_PATH src BASE_DIRECTORY ${root} OUTPUT_VARIABLE import)
+    cmake_path(REMOVE_EXTENSION src OUTPUT_VARIABLE stem)
+    set(plugins --cpp_out=${gen}/${root})
+    set(made ${gen}/${stem}.pb.cc ${gen}/${stem}.pb.h)
+    if(ARG_GRPC AND NOT CHORUS_SANITIZE STREQUAL "thread")
+      list(APPEND plugins --grpc_out=${gen}/${root} --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>)
+      list(APPEND made ${gen}/${stem}.grpc.pb.cc ${gen}/${stem}.grpc.pb.h)
+    endif()
+    file(MAKE_DIRECTORY ${gen}/${root})
     add_custom_command(OUTPUT ${made}
-      COMMAND protobuf::protoc ${plugins} -I ${import_root} -I ${GOOGLE_API_PROTO_DIR} ${import_folder}/${src}
-      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${src} VERBATIM)
+      COMMAND protobuf::protoc ${plugins} -I ${root} -I ${GOOGLE_API_PROTO_DIR} ${import}
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} DEPENDS ${CMAKE_SOURCE_DIR}/${src} VERBATIM)
     list(APPEND outputs ${made})
   endforeach()
-  set(deps)
-  foreach(dep IN LISTS ARG_DEPS)
-    _chorus_target_name(dep_target "${dep}" "${folder}")
-    list(APPEND deps ${dep_target})
-  endforeach()
-  add_library(${target} STATIC ${outputs})
-  target_include_directories(${target} SYSTEM PUBLIC ${gen} ${gen}/${import_root})
-  target_link_libraries(${target} PUBLIC ${deps} protobuf::libprotobuf)
-  if(ARG_GRPC)
-    target_link_libraries(${target} PUBLIC gRPC::grpc++)
+  add_library(${name} STATIC ${outputs})
+  target_include_directories(${name} SYSTEM PUBLIC ${gen} ${gen}/proto)
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} protobuf::libprotobuf)
+  if(ARG_GRPC AND NOT CHORUS_SANITIZE STREQUAL "thread")
+    target_link_libraries(${name} PUBLIC gRPC::grpc++)
   endif()
 endfunction()

@@ -6,7 +6,7 @@
 
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 struct DemoModel {
@@ -83,4 +83,4 @@ bool IsDemoModel(std::string_view name) {
                              [name](const DemoModel& model) { return model.name == name; });
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -13,7 +13,7 @@
 #include "model_store/model_store.h"
 #include "model_store/tag.h"
 
-namespace chorus {
+namespace chorus::store {
 
 // Saves the models that the store has never had, as <name>:demo, and makes them the latest version
 // of names that have none. `demo_directory` is models/demo. A deleted model stays deleted; a
@@ -28,4 +28,4 @@ absl::StatusOr<std::vector<Tag>> RestoreDemoModels(ModelStore& store,
 // Whether a demo model has that name.
 bool IsDemoModel(std::string_view name);
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -2,9 +2,12 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdlib>
 
-namespace chorus {
+#include "absl/strings/str_cat.h"
+
+namespace chorus::store {
 namespace {
 
 // OpenSSL's digests fail only when it was built or configured without the algorithm.
@@ -40,4 +43,15 @@ std::string Digest::HexDigest() && {
   return hex;
 }
 
-}  // namespace chorus
+bool IsSha256(std::string_view text) {
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+GitBlobHash::GitBlobHash(int64_t size_bytes) {
+  const std::string header = absl::StrCat("blob ", size_bytes);
+  Update({header.c_str(), header.size() + 1});
+}
+
+}  // namespace chorus::store

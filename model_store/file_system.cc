@@ -13,9 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
-#include "model_store/sha256.h"
+#include "model_store/digest.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
@@ -181,4 +181,4 @@ absl::StatusOr<FileDigest> DigestFile(const std::filesystem::path& path) {
   return digest;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -16,7 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::store {
 
 struct FileDigest {
   int64_t size_bytes = 0;
@@ -64,4 +64,4 @@ absl::Status ReadPieces(const std::filesystem::path& path,
 
 absl::StatusOr<FileDigest> DigestFile(const std::filesystem::path& path);
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -21,10 +21,10 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/string_view.h"
+#include "model_store/digest.h"
 #include "model_store/file_system.h"
-#include "model_store/sha256.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -143,4 +143,4 @@ absl::Time LastChange(const fs::path& folder) {
   return absl::FromChrono(fs::file_time_type::clock::to_sys(newest));
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

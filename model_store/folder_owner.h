@@ -18,7 +18,7 @@
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::store {
 
 enum class FolderOwner {
   kAlive,
@@ -44,4 +44,4 @@ bool IsAbandoned(const std::filesystem::path& folder, std::string_view prefix,
 // When the folder, or anything below it, changed last, by the file system's clock.
 absl::Time LastChange(const std::filesystem::path& folder);
 
-}  // namespace chorus
+}  // namespace chorus::store

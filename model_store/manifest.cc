@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
-#include "model_store/sha256.h"
+#include "model_store/digest.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -118,4 +118,4 @@ absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
   return manifest;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -14,7 +14,7 @@
 #include "absl/time/time.h"
 #include "model_store/tag.h"
 
-namespace chorus {
+namespace chorus::store {
 
 inline constexpr std::string_view kManifestFileName = "manifest.json";
 
@@ -54,4 +54,4 @@ std::string ToJson(const Manifest& manifest);
 // older programs read newer manifests.
 absl::StatusOr<Manifest> ParseManifest(std::string_view json);
 
-}  // namespace chorus
+}  // namespace chorus::store

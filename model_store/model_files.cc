@@ -13,7 +13,7 @@
 #include "base/status_macros.h"
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -72,4 +72,4 @@ absl::StatusOr<ModelDescription> DescribeModel(const fs::path& directory) {
   return description;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

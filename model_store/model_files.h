@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::store {
 
 // The names of the files to store, sorted: the regular files of the folder, links followed (the
 // Hugging Face cache consists of them), without hidden files and manifest.json. NOT_FOUND without
@@ -26,4 +26,4 @@ struct ModelDescription {
 // INVALID_ARGUMENT when config.json is not a JSON object.
 absl::StatusOr<ModelDescription> DescribeModel(const std::filesystem::path& directory);
 
-}  // namespace chorus
+}  // namespace chorus::store

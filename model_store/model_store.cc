@@ -16,7 +16,7 @@
 #include "base/string_view.h"
 #include "model_store/model_files.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -180,4 +180,4 @@ absl::Status ModelStore::Verify(const Tag& tag) const {
       absl::StrCat(manifest.tag.ToString(), " is damaged: ", absl::StrJoin(damaged, "; ")));
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

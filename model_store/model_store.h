@@ -18,7 +18,7 @@
 #include "model_store/tag.h"
 #include "model_store/version_store.h"
 
-namespace chorus {
+namespace chorus::store {
 
 // A model to load: a version of the store, or any folder.
 struct ResolvedModel {
@@ -97,4 +97,4 @@ class ModelStore {
   FileSystem& file_system_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

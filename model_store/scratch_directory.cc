@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "model_store/folder_owner.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -58,4 +58,4 @@ ScratchDirectory::~ScratchDirectory() {
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

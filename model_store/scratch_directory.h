@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::store {
 
 class ScratchDirectory {
  public:
@@ -40,4 +40,4 @@ class ScratchDirectory {
   std::filesystem::path path_;  // Empty once moved from.
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

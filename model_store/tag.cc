@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr size_t kMaxPartLength = 64;
@@ -42,4 +42,4 @@ absl::Status ValidateTag(const Tag& tag) {
   return absl::OkStatus();
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::store {
 
 inline constexpr std::string_view kLatestVersion = "latest";
 
@@ -39,4 +39,4 @@ absl::Status ValidateTag(const Tag& tag);
 // Whether `text` may be a model's name or version.
 bool IsValidTagPart(std::string_view text);
 
-}  // namespace chorus
+}  // namespace chorus::store

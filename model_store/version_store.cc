@@ -10,7 +10,7 @@
 #include "base/near_name.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -222,4 +222,4 @@ absl::Status VersionStore::NotFound(const Tag& tag) const {
       near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -27,7 +27,7 @@
 #include "model_store/scratch_directory.h"
 #include "model_store/tag.h"
 
-namespace chorus {
+namespace chorus::store {
 
 enum class SetLatest { kAlways, kIfAbsent, kNever };
 
@@ -85,4 +85,4 @@ class VersionStore {
   FileSystem& file_system_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

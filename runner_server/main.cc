@@ -12,13 +12,13 @@
 #include <string>
 
 #include "absl/time/clock.h"
-#include "base/grpc_log.h"
-#include "base/health_check.h"
+#include "base/grpc/health_check.h"
+#include "base/grpc/log.h"
 #include "base/signal_stop.h"
 #include "runner_server/config/flags.h"
 #include "runner_server/server.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 int Fail(const absl::Status& status) {
@@ -60,22 +60,22 @@ int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner
 
 int main(int argc, char** argv) {
-  chorus::SpareAddresses();
+  chorus::runner::SpareAddresses();
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
   chorus::LogGrpcSparingly();
-  const auto flags = chorus::ParseFlags(argc, argv);
-  if (!flags.ok()) return chorus::Fail(flags.status());
+  const auto flags = chorus::runner::ParseFlags(argc, argv);
+  if (!flags.ok()) return chorus::runner::Fail(flags.status());
   if (!flags->has_value()) return 0;
   if (const std::string& asked = (*flags)->check_health; !asked.empty()) {
     const absl::Status health = chorus::CheckHealth(asked, absl::Seconds(3));
-    return health.ok() ? 0 : chorus::Fail(health);
+    return health.ok() ? 0 : chorus::runner::Fail(health);
   }
-  std::unique_ptr<chorus::RunnerServer> server;
-  const int exit_code = chorus::Serve(**flags, server);
+  std::unique_ptr<chorus::runner::RunnerServer> server;
+  const int exit_code = chorus::runner::Serve(**flags, server);
   // Everything is drained and said; only the metrics' HTTP server still listens, and takes two
   // seconds to stop in good order.
   std::quick_exit(exit_code);

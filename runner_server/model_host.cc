@@ -14,7 +14,7 @@
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // The embedding may have rows that no token uses, up to a multiple of a power of two: models are
@@ -110,4 +110,4 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   return host;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

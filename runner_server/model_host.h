@@ -20,7 +20,7 @@
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class ModelHost {
  public:
@@ -59,4 +59,4 @@ class ModelHost {
   std::unique_ptr<Engine> engine_;  // Uses both.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -9,14 +9,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "base/grpc_connection.h"
-#include "base/grpc_listen.h"
+#include "base/grpc/connection.h"
+#include "base/grpc/listen.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
 #include "runner_server/model/dtype.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kKeepaliveMs = 2000;
@@ -169,4 +169,4 @@ void RunnerServer::Drain(absl::Duration timeout) {
   LOG(INFO) << "event=stopped model=" << flags_.name;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

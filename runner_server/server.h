@@ -18,12 +18,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runner_server/config/flags.h"
+#include "runner_server/metrics/runner_metrics.h"
+#include "runner_server/metrics/status_pages.h"
 #include "runner_server/model_host.h"
-#include "runner_server/service/runner_metrics.h"
 #include "runner_server/service/runner_service.h"
-#include "runner_server/service/status_pages.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class RunnerServer {
  public:
@@ -65,4 +65,4 @@ class RunnerServer {
   std::unique_ptr<grpc::Server> server_;  // Uses all of the above. Null once stopped.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

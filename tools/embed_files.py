@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the .cc behind cmake's cc_embed: a function that returns files' names and bytes.
 
-usage: embed_files.py OUT.cc HEADER.h FUNCTION FILE...
+usage: embed_files.py OUT.cc HEADER.h NAMESPACE::FUNCTION FILE...
 """
 import pathlib
 import sys
@@ -21,15 +21,16 @@ def literal(content):
 
 def main(out, header, function, *files):
     entries = []
+    namespace, function = function.rsplit("::", 1)
     for file in map(pathlib.Path, files):
         content = file.read_bytes()
         entries.append(f'    {{"{file.name}", std::string_view(\n{literal(content)}, {len(content)})}},\n')
     pathlib.Path(out).write_text(
-        f'// Made by tools/embed_files.py.\n#include "{header}"\n\nnamespace chorus {{\nnamespace {{\n\n'
+        f'// Made by tools/embed_files.py.\n#include "{header}"\n\nnamespace {namespace} {{\nnamespace {{\n\n'
         "constexpr EmbeddedFile kFiles[] = {\n"
         + "".join(entries)
         + f"}};\n\n}}  // namespace\n\nstd::span<const EmbeddedFile> {function}() {{ return kFiles; }}\n\n"
-        "}  // namespace chorus\n"
+        f"}}  // namespace {namespace}\n"
     )
 
 

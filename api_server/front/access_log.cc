@@ -12,7 +12,7 @@
 #include "absl/time/clock.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr size_t kMaxMethodBytes = 16;  // A client may invent one.
@@ -121,4 +121,4 @@ bool AccessLog::WriteOut(std::string_view lines) {
   return true;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -25,7 +25,7 @@
 #include "absl/time/time.h"
 #include "api_server/front/call.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct AccessLogEntry {
   std::string_view request_id;
@@ -69,4 +69,4 @@ class AccessLog {
   std::thread thread_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

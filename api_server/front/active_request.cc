@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "glog/logging.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 bool IsRequestId(std::string_view text) {
@@ -96,4 +96,4 @@ absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time a
   return arrival + absl::Milliseconds(milliseconds);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -19,7 +19,7 @@
 #include "api_server/front/http_message.h"
 #include "api_server/front/request_metrics.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 inline constexpr int kClientClosedRequest = 499;  // Never sent; for metrics and the log.
 
@@ -82,4 +82,4 @@ std::string TakeTraceparent(std::string_view offered);
 // integer of at least 1.
 absl::StatusOr<absl::Time> TakeDeadline(const HttpRequest& request, absl::Time arrival);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -3,7 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 absl::StatusOr<Admission::Permit> Admission::TryAcquire() {
   if (closed_) return absl::UnavailableError("the server is draining; call another one");
@@ -15,4 +15,4 @@ absl::StatusOr<Admission::Permit> Admission::TryAcquire() {
   return Permit(this);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -17,7 +17,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class Admission {
  public:
@@ -53,4 +53,4 @@ class Admission {
   std::atomic<bool> closed_ = false;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

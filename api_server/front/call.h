@@ -11,7 +11,7 @@
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // A call's usage, for the access log; 0 where it does not apply.
 struct CallUsage {
@@ -71,4 +71,4 @@ struct Call {
   std::shared_ptr<ReplyNotes> notes = std::make_shared<ReplyNotes>();
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

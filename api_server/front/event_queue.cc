@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // Whether `next` goes on with the text of `token`, and nothing has been said of its end.
@@ -69,4 +69,4 @@ void EventQueue::Wait(absl::AnyInvocable<void() &&> ready) {
   std::move(ready)();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "proto/chorus/v1/inference.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class EventQueue {
  public:
@@ -40,4 +40,4 @@ class EventQueue {
   absl::AnyInvocable<void() &&> ready_;  // Null: nobody waits.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "api_server/front/accept.h"
 #include "api_server/front/public_error.h"
+#include "api_server/transcoding/content_type.h"
 #include "api_server/transcoding/message_to_json.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 std::string Json(const google::protobuf::Message& message) {
@@ -90,4 +90,4 @@ HttpReply StreamReply(std::shared_ptr<EventQueue> events, const EventFraming& fr
       .stream = std::make_shared<EventStream>(std::move(events), framing, std::move(request_id))};
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

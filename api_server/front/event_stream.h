@@ -12,7 +12,7 @@
 #include "api_server/front/event_queue.h"
 #include "api_server/front/http_message.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // How a protocol encodes events.
 struct EventFraming {
@@ -36,4 +36,4 @@ const EventFraming* ChooseFraming(std::string_view accept);
 HttpReply StreamReply(std::shared_ptr<EventQueue> events, const EventFraming& framing,
                       std::string request_id);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

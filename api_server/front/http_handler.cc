@@ -5,7 +5,7 @@
 
 #include "api_server/transcoding/http_status.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 HttpRoute FindRoute(HttpHandlers handlers, const HttpRequest& head) {
   HttpRoute route;
@@ -29,4 +29,4 @@ HttpRoute FindRoute(HttpHandlers handlers, const HttpRequest& head) {
   return route;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -14,7 +14,7 @@
 #include "api_server/front/call.h"
 #include "api_server/front/http_message.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class HttpHandler;
 
@@ -57,4 +57,4 @@ using HttpHandlers = std::span<const std::unique_ptr<HttpHandler>>;
 // with the path's methods.
 HttpRoute FindRoute(HttpHandlers handlers, const HttpRequest& head);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

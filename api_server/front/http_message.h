@@ -13,7 +13,7 @@
 #include "absl/strings/match.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct HttpField {
   std::string name;
@@ -78,4 +78,4 @@ struct HttpReply {
   std::shared_ptr<HttpStream> stream;  // Instead of `body`, unless null.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -26,7 +26,7 @@
 #include "base/status_macros.h"
 #include "glog/logging.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -194,7 +194,7 @@ class HttpServer::Impl {
     for (SocketAddress& address : addresses) {
       if (address.port() == 0 && !listeners_.empty()) address.set_port(port_);
       auto listener = std::make_unique<Listener>(*loops_[0]->io);
-      RETURN_IF_ERROR(chorus::Listen(address, listener->acceptor));
+      RETURN_IF_ERROR(gateway::Listen(address, listener->acceptor));
       port_ = listener->acceptor.local_endpoint().port();
       listeners_.push_back(std::move(listener));
     }
@@ -283,4 +283,4 @@ void HttpServer::Start() { impl_->Start(); }
 uint16_t HttpServer::port() const { return impl_->port(); }
 absl::Status HttpServer::Drain(absl::Time deadline) { return impl_->Drain(deadline); }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -25,7 +25,7 @@
 #include "api_server/front/active_request.h"
 #include "api_server/front/http_handler.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct HttpLimits {
   size_t max_head_bytes = 16 << 10;                      // Request line and header block; 431.
@@ -76,4 +76,4 @@ class HttpServer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -15,7 +15,7 @@
 
 // One state machine over one socket, one timer and one exchange, so it is not split.
 
-namespace chorus {
+namespace chorus::gateway {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -464,4 +464,4 @@ void HttpSession::Close() {
   socket_.close(error);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

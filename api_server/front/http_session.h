@@ -35,7 +35,7 @@
 #include "api_server/front/request_body.h"
 #include "api_server/front/request_head.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
@@ -156,4 +156,4 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::string reply_body_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -16,7 +16,7 @@
 #include "base/utf8.h"
 #include "glog/logging.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kTutorialGraph[] = "inference_graph";
@@ -292,4 +292,4 @@ void InferenceHandler::Register(MethodRegistry& registry) {
   add("GetGraph", &InferenceHandler::GetGraph);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -23,7 +23,7 @@
 #include "api_server/graph/executor.h"
 #include "proto/chorus/v1/inference.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class InferenceHandler {
  public:
@@ -69,4 +69,4 @@ class InferenceHandler {
   RequestMetrics& metrics_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "api_server/front/public_error.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // What GenerateResponse and GeneratedText have both.
@@ -167,4 +167,4 @@ v1::Graph ToProto(const GraphStatus& status) {
   return graph;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -11,7 +11,7 @@
 #include "api_server/graph/executor.h"
 #include "proto/chorus/v1/inference.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // The classification of text `index`.
 v1::Classification ToProto(const runner::v1::ClassifyResponse& answer, int index);
@@ -34,4 +34,4 @@ CallUsage UsageOf(const std::vector<GraphResult>& results);
 // Fills the header fields and usage for these texts.
 void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes& notes);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

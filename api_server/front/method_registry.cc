@@ -5,7 +5,7 @@
 
 #include "glog/logging.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 const MethodRegistry::Method* MethodRegistry::Find(
     const google::protobuf::MethodDescriptor& method) const {
@@ -29,4 +29,4 @@ void MethodRegistry::AddErased(std::string_view full_name, Method method) {
   CHECK(added) << full_name << " was added twice";
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

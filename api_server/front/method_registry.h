@@ -20,7 +20,7 @@
 #include "api_server/front/event_queue.h"
 #include "google/protobuf/message.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class MethodRegistry {
  public:
@@ -90,4 +90,4 @@ class MethodRegistry {
   std::vector<const google::protobuf::ServiceDescriptor*> services_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

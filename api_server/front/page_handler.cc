@@ -11,7 +11,7 @@
 #include "api_server/front/public_error.h"
 #include "api_server/transcoding/http_status.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kContentSecurityPolicy[] =
@@ -78,4 +78,4 @@ HttpReply PageHandler::ErrorReply(const absl::Status& error, std::string_view re
   return ToErrorReply(error, request_id);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

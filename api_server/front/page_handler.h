@@ -10,7 +10,7 @@
 
 #include "api_server/front/http_handler.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class PageHandler final : public HttpHandler {
  public:
@@ -32,4 +32,4 @@ class PageHandler final : public HttpHandler {
   std::map<std::string, Page, std::less<>> pages_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -8,13 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "api_server/graph/graph_run.h"
 #include "api_server/transcoding/http_status.h"
-#include "base/not_finite_error.h"
+#include "base/finite.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
 #include "glog/logging.h"
 #include "google/rpc/error_details.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kTypePrefix[] = "type.googleapis.com/";
@@ -111,4 +111,4 @@ v1::ErrorEvent ToErrorEvent(const absl::Status& error, std::string_view request_
   return event;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

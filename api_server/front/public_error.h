@@ -17,7 +17,7 @@
 #include "google/rpc/status.pb.h"
 #include "proto/chorus/v1/inference.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // When a refused client should retry.
 inline constexpr absl::Duration kRetryDelay = absl::Seconds(1);
@@ -44,4 +44,4 @@ HttpReply ToErrorReply(const absl::Status& error, std::string_view request_id,
 // For a stream, or in place of a text that failed.
 v1::ErrorEvent ToErrorEvent(const absl::Status& error, std::string_view request_id);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr std::pair<int, std::string_view> kReasons[] = {
@@ -74,4 +74,4 @@ std::string FormatReplyHead(const HttpReply& reply, const ReplyContext& context)
   return head + "\r\n";
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "api_server/front/http_message.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // What the session adds to a reply.
 struct ReplyContext {
@@ -25,4 +25,4 @@ struct ReplyContext {
 // so that no value can inject a field.
 std::string FormatReplyHead(const HttpReply& reply, const ReplyContext& context);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

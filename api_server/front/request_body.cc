@@ -8,7 +8,7 @@
 #include "api_server/transcoding/http_status.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 absl::Status TooLarge(size_t max_bytes) {
@@ -191,4 +191,4 @@ absl::Status RequestBody::EndTrailerLine() {
   return absl::OkStatus();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

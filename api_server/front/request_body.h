@@ -20,7 +20,7 @@
 #include "absl/status/statusor.h"
 #include "api_server/front/request_head.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class RequestBody {
  public:
@@ -70,4 +70,4 @@ class RequestBody {
   std::string body_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -14,7 +14,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr std::string_view kCrlf = "\r\n";
@@ -269,4 +269,4 @@ absl::StatusOr<RequestHead> ParseRequestHead(std::string_view head, const HeadLi
   return result;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -26,7 +26,7 @@
 #include "absl/status/statusor.h"
 #include "api_server/front/http_message.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct HeadLimits {
   size_t max_bytes = 16 << 10;        // Request line and header block; 431.
@@ -74,4 +74,4 @@ bool IsTokenChar(char c);
 // One line of a header block or trailer, without its CRLF and not empty: "Name: value".
 absl::StatusOr<HttpField> ParseField(std::string_view line);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/duration_buckets.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // BentoML's default buckets, seconds.
@@ -78,4 +78,4 @@ prometheus::Labels RequestMetrics::LabelsOf(const std::string& endpoint) const {
           {"service_version", service_version_}};
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -18,7 +18,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Why a call was refused; the label `reason`.
 enum class Rejection { kAdmission, kConnections, kDeadline, kDraining };
@@ -48,4 +48,4 @@ class RequestMetrics {
   prometheus::Family<prometheus::Counter>& rejected_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -8,7 +8,7 @@
 #include "api_server/front/inference_messages.h"
 #include "proto/chorus/v1/inference.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 template <typename Event>
@@ -84,4 +84,4 @@ void StreamingListener::End(uint64_t seed) {
   events_->End(absl::OkStatus());
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -15,7 +15,7 @@
 #include "api_server/front/event_queue.h"
 #include "api_server/graph/executor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Keeps a run's usage up to date, for the access log if the call is cut.
 class UsageListener : public GraphListener {
@@ -58,4 +58,4 @@ class StreamingListener final : public UsageListener {
   std::atomic<uint32_t> generated_tokens_ = 0;  // also if its text is not in the reply.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

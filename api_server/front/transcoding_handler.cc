@@ -5,13 +5,13 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "api_server/front/accept.h"
 #include "api_server/front/event_stream.h"
 #include "api_server/front/public_error.h"
+#include "api_server/transcoding/content_type.h"
 #include "api_server/transcoding/http_status.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kJson[] = "application/json";
@@ -105,4 +105,4 @@ HttpReply TranscodingHandler::ErrorReply(const absl::Status& error,
   return ToErrorReply(error, request_id);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -15,7 +15,7 @@
 #include "api_server/transcoding/transcoder.h"
 #include "base/worker_pool.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class TranscodingHandler final : public HttpHandler {
  public:
@@ -43,4 +43,4 @@ class TranscodingHandler final : public HttpHandler {
   WorkerPool* const workers_;  // May be null.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "api_server/graph/operation.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // Scores texts.
@@ -38,4 +38,4 @@ std::unique_ptr<Operation> MakeClassifyOperation(const config::v1::Node&) {
   return std::make_unique<ClassifyOperation>();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -9,7 +9,7 @@
 #include "api_server/graph/graph_run.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // What a model is, and what a node does with one.
@@ -243,4 +243,4 @@ std::vector<std::string> Executor::UnhealthyRunners() const {
   return names;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

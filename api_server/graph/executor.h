@@ -11,11 +11,13 @@
 // block. Completions run once, on the runner clients' threads or the workers, never inline and
 // never under a lock.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -28,12 +30,31 @@
 #include "api_server/graph/node_stats.h"
 #include "api_server/graph/operation.h"
 #include "api_server/graph/run_observer.h"
-#include "api_server/graph/seed_source.h"
-#include "api_server/runners/runner_client.h"
+#include "api_server/graph/runner_client.h"
 #include "base/in_flight.h"
 #include "base/worker_pool.h"
 
-namespace chorus {
+namespace chorus::gateway {
+
+// Seeds for requests that bring none: SplitMix64 (Steele, Lea and Flood, 2014), started from the
+// operating system's randomness. Two calls give the same seed only after 2^64 calls. Thread-safe.
+class SeedSource {
+ public:
+  SeedSource() {
+    std::random_device device;
+    state_ = (uint64_t{device()} << 32) | device();
+  }
+
+  uint64_t Next() {
+    uint64_t z = state_.fetch_add(0x9E3779B97F4A7C15, std::memory_order_relaxed);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
+  }
+
+ private:
+  std::atomic<uint64_t> state_;
+};
 
 // Identifies a text of a run.
 struct TextId {
@@ -167,4 +188,4 @@ class Executor {
   InFlight in_flight_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -4,7 +4,7 @@
 #include "api_server/graph/operation.h"
 #include "base/generation_params.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // Continues a text.
@@ -64,4 +64,4 @@ std::unique_ptr<Operation> MakeGenerateOperation(const config::v1::Node& node) {
   return std::make_unique<GenerateOperation>(node.generate());
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr size_t kMaxNameLength = 64;
@@ -220,4 +220,4 @@ std::optional<int> Graph::output_of(int node) const {
   return static_cast<int>(found - outputs_.begin());
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

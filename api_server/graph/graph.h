@@ -14,7 +14,7 @@
 #include "api_server/graph/operation.h"
 #include "proto/chorus/config/v1/graph.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Invariants: (1) Following inputs from any node ends at the request's text. (2) Every node leads
 // to the output. (3) Only the output scores. In a single model's graph only (1) and (2) hold: its
@@ -72,4 +72,4 @@ class Graph {
   std::vector<int> outputs_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

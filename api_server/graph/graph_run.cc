@@ -6,7 +6,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // What a reply takes on its way, of the time that is left.
@@ -306,4 +306,4 @@ absl::Status GraphRun::Annotate(const Call& call, const absl::Status& status) co
   return annotated;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

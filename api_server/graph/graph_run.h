@@ -24,10 +24,10 @@
 #include "api_server/graph/node_stats.h"
 #include "api_server/graph/plan.h"
 #include "api_server/graph/run_observer.h"
-#include "api_server/runners/runner_client.h"
+#include "api_server/graph/runner_client.h"
 #include "base/in_flight.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class GraphRun : public std::enable_shared_from_this<GraphRun> {
  public:
@@ -139,4 +139,4 @@ std::optional<FailedNode> FailedNodeOf(const absl::Status& status);
 // OK unless `context` is cancelled or past its deadline.
 absl::Status CheckNotEnded(const CallContext& context, absl::Time now);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace chorus {
+namespace chorus::gateway {
 
 NodeStats::Call NodeStats::Begin(absl::Time now) {
   std::lock_guard lock(mutex_);
@@ -60,4 +60,4 @@ NodeStats::Snapshot NodeStats::Take(absl::Time now) {
               std::min(calls_.Quantile(0.95, now).value_or(absl::ZeroDuration()), PeakLocked(now))};
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

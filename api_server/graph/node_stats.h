@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "api_server/graph/windowed_quantiles.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // How a call ended.
 enum class CallEnd {
@@ -75,4 +75,4 @@ class NodeStats {
 
 using GraphStats = std::vector<NodeStats>;  // One for each of Graph::nodes().
 
-}  // namespace chorus
+}  // namespace chorus::gateway

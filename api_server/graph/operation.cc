@@ -3,7 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Each in the file of its name.
 std::unique_ptr<Operation> MakeGenerateOperation(const config::v1::Node& node);
@@ -60,4 +60,4 @@ std::vector<std::string> NodeKinds() {
   return kinds;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -14,10 +14,10 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "api_server/runners/runner_client.h"
+#include "api_server/graph/runner_client.h"
 #include "proto/chorus/config/v1/graph.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // The parameters of a run.
 struct RunRequest {
@@ -99,4 +99,4 @@ NodeSpec ReadNode(const config::v1::Node& node);
 // All kinds, in the order of chorus.config.v1.Node.
 std::vector<std::string> NodeKinds();
 
-}  // namespace chorus
+}  // namespace chorus::gateway

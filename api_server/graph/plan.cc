@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace chorus {
+namespace chorus::gateway {
 
 Plan::Plan(const Graph& graph) : steps_(graph.steps()), num_open_(steps_.size()) {
   for (const Graph::Step& step : steps_) num_unmet_.push_back(step.inputs.size());
@@ -27,4 +27,4 @@ std::vector<int> Plan::Complete(int step) {
   return ready;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 
 #include "api_server/graph/graph.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class Plan {
  public:
@@ -34,4 +34,4 @@ class Plan {
   size_t num_open_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

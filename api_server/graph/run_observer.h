@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "proto/chorus/v1/generation.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class RunObserver {
  public:
@@ -32,4 +32,4 @@ class RunObserver {
                         absl::Duration duration) = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr absl::Duration kShortest = absl::Microseconds(100);
@@ -54,4 +54,4 @@ void WindowedQuantiles::Advance(absl::Time now) {
   newest_ = slice;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -11,7 +11,7 @@
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class WindowedQuantiles {
  public:
@@ -42,4 +42,4 @@ class WindowedQuantiles {
       0;  // Number of the newest slice since the epoch; slices_[newest_ % kNumSlices].
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 #include "absl/strings/strip.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kNumber[] = R"((\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?))";
@@ -143,4 +143,4 @@ bool IsNotInStreams(std::string_view comment) {
   return comment.find("Not in streams") != std::string_view::npos;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Adds a file to `pool` with its comments, which generated descriptors lack. `descriptor_set` is
 // the output of protoc --include_imports --include_source_info for one file. Null if it is
@@ -66,4 +66,4 @@ CommentErrors ErrorsOf(std::string_view comment);
 // Splits a leading "as `Name`" off `text`: the name, empty if there is none, and the rest.
 std::pair<std::string, std::string> TakeAs(std::string_view text);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

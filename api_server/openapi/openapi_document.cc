@@ -15,7 +15,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -91,4 +91,4 @@ absl::StatusOr<std::string> MakeOpenApiDocument(const OpenApiSources& sources) {
   return document.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

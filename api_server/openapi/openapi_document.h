@@ -12,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct OpenApiSources {
   // With comments (LoadCommentedProto).
@@ -36,4 +36,4 @@ struct OpenApiSources {
 // an annotation that is wrong or has no OpenAPI form.
 absl::StatusOr<std::string> MakeOpenApiDocument(const OpenApiSources& sources);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -12,7 +12,7 @@
 #include "api_server/transcoding/http_status.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -248,4 +248,4 @@ std::map<std::string, std::string> OperationBuilder::OwnErrors(const std::string
   return errors;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -14,7 +14,7 @@
 #include "api_server/openapi/schema_builder.h"
 #include "api_server/transcoding/http_binding.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class OperationBuilder {
  public:
@@ -43,4 +43,4 @@ class OperationBuilder {
   SchemaBuilder& schemas_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

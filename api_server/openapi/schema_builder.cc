@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "api_server/openapi/comment.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::Descriptor;
 using google::protobuf::EnumDescriptor;
@@ -194,4 +194,4 @@ Json SchemaBuilder::Parameter(const FieldDescriptor& field) {
   return WithComment(Value(field, /*in_body=*/false), field);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 #include <set>
 #include <string>
 
-namespace chorus {
+namespace chorus::gateway {
 
 class SchemaBuilder {
  public:
@@ -49,4 +49,4 @@ class SchemaBuilder {
   Json schemas_ = Json::object();
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

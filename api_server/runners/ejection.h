@@ -12,7 +12,7 @@
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class Ejection {
  public:
@@ -59,4 +59,4 @@ class Ejection {
   int64_t count_ = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -9,9 +9,9 @@
 #include <chrono>
 #include <utility>
 
-#include "base/grpc_connection.h"
+#include "base/grpc/connection.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 namespace pb = ::chorus::runner::v1;
@@ -143,4 +143,4 @@ void Endpoint::Tell(bool serving, const std::string& detail) const {
   if (options_.on_health_change) options_.on_health_change();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

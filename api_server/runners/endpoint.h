@@ -20,13 +20,13 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "api_server/graph/runner_client.h"
 #include "api_server/runners/ejection.h"
 #include "api_server/runners/health_watch.h"
-#include "api_server/runners/runner_client.h"
 #include "base/in_flight.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class Endpoint {
  public:
@@ -124,4 +124,4 @@ class Endpoint {
   HealthWatch watch_;  // Last: its callback uses the others.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

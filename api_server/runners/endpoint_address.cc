@@ -12,7 +12,7 @@
 #include "base/host_port.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 void SortUnique(std::vector<std::string>& texts) {
@@ -71,4 +71,4 @@ std::vector<std::string> ReplicasOf(const std::string& endpoint, std::vector<std
   return v4.empty() ? v6 : v4;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // INVALID_ARGUMENT unless `endpoint` has one of the two forms.
 absl::Status CheckEndpointAddress(const std::string& endpoint);
@@ -28,4 +28,4 @@ absl::StatusOr<std::vector<std::string>> ResolveEndpoint(const std::string& endp
 std::vector<std::string> ReplicasOf(const std::string& endpoint, std::vector<std::string> v4,
                                     std::vector<std::string> v6);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

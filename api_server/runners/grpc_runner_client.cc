@@ -14,10 +14,10 @@
 #include "api_server/runners/endpoint.h"
 #include "api_server/runners/endpoint_address.h"
 #include "base/generation_params.h"
-#include "base/grpc_status.h"
+#include "base/grpc/status.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 namespace pb = ::chorus::runner::v1;
@@ -401,4 +401,4 @@ bool GrpcRunnerClient::healthy() const { return replicas_.healthy(); }
 
 bool GrpcRunnerClient::suits(ModelTask task) const { return replicas_.suits(task); }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -17,13 +17,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "api_server/graph/runner_client.h"
 #include "api_server/runners/replica_set.h"
-#include "api_server/runners/runner_client.h"
-#include "base/grpc_connection.h"
+#include "base/grpc/connection.h"
 #include "base/in_flight.h"
 #include "base/worker_pool.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class GrpcRunnerClient final : public RunnerClient {
  public:
@@ -73,4 +73,4 @@ class GrpcRunnerClient final : public RunnerClient {
   InFlight in_flight_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using grpc::health::v1::HealthCheckResponse;
 
@@ -77,4 +77,4 @@ void HealthWatch::SetServing(bool serving, const std::string& detail) {
   if (serving_.exchange(serving) != serving) on_change_(serving, detail);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

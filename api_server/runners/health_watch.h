@@ -22,7 +22,7 @@
 #include "absl/time/time.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class HealthWatch : private grpc::ClientReadReactor<grpc::health::v1::HealthCheckResponse> {
  public:
@@ -71,4 +71,4 @@ class HealthWatch : private grpc::ClientReadReactor<grpc::health::v1::HealthChec
   std::optional<grpc::Alarm> alarm_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <span>
 
-namespace chorus {
+namespace chorus::gateway {
 
 // The index of the choice. `loads`, one for each healthy replica, is not empty; `random` is uniform
 // over its type.
@@ -23,4 +23,4 @@ inline size_t ChooseReplica(std::span<const int64_t> loads, uint64_t random) {
   return loads[second] < loads[first] ? second : first;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -11,7 +11,7 @@
 #include "absl/time/clock.h"
 #include "api_server/runners/replica_choice.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 enum class Verdict { kSuccess, kFault, kNeither };
@@ -222,4 +222,4 @@ bool ReplicaSet::SuitsLocked(ModelTask task) const {
   return !any_serves;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -23,12 +23,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "api_server/graph/runner_client.h"
 #include "api_server/runners/endpoint.h"
 #include "api_server/runners/endpoint_address.h"
 #include "api_server/runners/retry_budget.h"
-#include "api_server/runners/runner_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class ReplicaSet {
  public:
@@ -101,4 +101,4 @@ class ReplicaSet {
   std::jthread resolver_;  // Not started without host names.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

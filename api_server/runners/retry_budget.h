@@ -11,7 +11,7 @@
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class RetryBudget {
  public:
@@ -60,4 +60,4 @@ class RetryBudget {
   std::array<Slot, kNumSlots> slots_;  // Guarded by mutex_.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

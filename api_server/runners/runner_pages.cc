@@ -6,7 +6,7 @@
 #include <deque>
 #include <utility>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 namespace pb = ::chorus::runner::v1;
@@ -79,4 +79,4 @@ void RunnerPages::Fetch(absl::Time deadline, Done done) {
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -15,7 +15,7 @@
 #include "base/in_flight.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class RunnerPages {
  public:
@@ -48,4 +48,4 @@ class RunnerPages {
   InFlight in_flight_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

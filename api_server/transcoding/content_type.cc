@@ -1,14 +1,19 @@
 #include "api_server/transcoding/content_type.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/quote.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // RFC 9110, section 5.6.2.
@@ -96,4 +101,42 @@ absl::StatusOr<ContentType> ContentType::Parse(std::string_view header) {
   return absl::InvalidArgumentError(absl::StrCat("not a content type: ", QuoteForMessage(header)));
 }
 
-}  // namespace chorus
+namespace {
+
+// How closely `range` names `type`: 3 itself, 2 "application/*", 1 "*/*", 0 not at all.
+int Specificity(absl::string_view range, absl::string_view type) {
+  if (absl::EqualsIgnoreCase(range, type)) return 3;
+  if (range == "*/*") return 1;
+  if (!absl::ConsumeSuffix(&range, "/*")) return 0;
+  return absl::EqualsIgnoreCase(range, type.substr(0, type.find('/'))) ? 2 : 0;
+}
+
+// Whether the parameters of a range have a q of 0; one that is no number counts as 1.
+bool Excludes(const std::vector<absl::string_view>& parts) {
+  for (size_t i = 1; i < parts.size(); ++i) {
+    absl::string_view part = absl::StripAsciiWhitespace(parts[i]);
+    double quality = 1;
+    if (absl::ConsumePrefix(&part, "q=") || absl::ConsumePrefix(&part, "Q=")) {
+      return absl::SimpleAtod(part, &quality) && quality <= 0;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Accepts(std::string_view accept, std::string_view type) {
+  if (absl::StripAsciiWhitespace(AbslView(accept)).empty()) return true;
+  int best = 0;
+  bool accepted = false;
+  for (absl::string_view item : absl::StrSplit(AbslView(accept), ',')) {
+    const std::vector<absl::string_view> parts = absl::StrSplit(item, ';');
+    const int specificity = Specificity(absl::StripAsciiWhitespace(parts[0]), AbslView(type));
+    if (specificity <= best) continue;
+    best = specificity;
+    accepted = !Excludes(parts);
+  }
+  return accepted;
+}
+
+}  // namespace chorus::gateway

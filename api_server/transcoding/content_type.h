@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct ContentType {
   std::string media_type;  // Lower case, such as "text/plain"; empty without a header.
@@ -25,4 +25,11 @@ struct ContentType {
   static absl::StatusOr<ContentType> Parse(std::string_view header);
 };
 
-}  // namespace chorus
+// Content negotiation (RFC 9110, section 12.5.1), as far as a server with one type to offer needs.
+//
+// Whether `accept` admits `type` ("application/json"): the most specific matching range decides, by
+// q > 0. Other parameters are ignored. An empty `accept` admits everything; a malformed range
+// matches nothing.
+bool Accepts(std::string_view accept, std::string_view type);
+
+}  // namespace chorus::gateway

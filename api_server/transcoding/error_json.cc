@@ -13,7 +13,7 @@
 #include "api_server/transcoding/json_writer.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr absl::string_view kDetailPrefix = "type.googleapis.com/";
@@ -48,4 +48,4 @@ std::string ErrorJson(const absl::Status& status) {
   return json;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

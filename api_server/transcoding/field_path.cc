@@ -9,7 +9,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -73,4 +73,4 @@ absl::Status CheckAlternatives(const FieldDescriptor& field, const Message& mess
       absl::StrCat("and ", set->name(), " are alternatives: give one of them"));
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // From the root message down; never empty. All but the last are singular messages.
 using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
@@ -41,4 +41,4 @@ absl::Status SetField(const FieldPath& path, std::string_view text,
 absl::Status CheckAlternatives(const google::protobuf::FieldDescriptor& field,
                                const google::protobuf::Message& message);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

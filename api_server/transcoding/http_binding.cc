@@ -12,7 +12,7 @@
 #include "google/api/annotations.pb.h"
 #include "google/api/http.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::api::HttpRule;
 using google::protobuf::Descriptor;
@@ -185,4 +185,4 @@ absl::StatusOr<std::vector<HttpBinding>> GetHttpBindings(const ServiceDescriptor
   return bindings;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

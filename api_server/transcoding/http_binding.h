@@ -14,7 +14,7 @@
 #include "api_server/transcoding/field_path.h"
 #include "api_server/transcoding/http_template.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct HttpBinding {
   // Where the fields come from that are not in the path.
@@ -49,4 +49,4 @@ struct HttpBinding {
 absl::StatusOr<std::vector<HttpBinding>> GetHttpBindings(
     const google::protobuf::ServiceDescriptor& service);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr absl::string_view kHttpStatusUrl = "chorus/http_status";
@@ -79,4 +79,4 @@ std::string AllowHeader(const absl::Status& status) {
   return payload.has_value() ? std::string(*payload) : "";
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // As google/rpc/code.proto maps them; 200 for OK.
 int HttpStatusFromCode(absl::StatusCode code);
@@ -33,4 +33,4 @@ absl::Status MethodNotAllowedError(std::string_view message,
 // The value of Allow, "GET, POST"; empty unless `status` is a MethodNotAllowedError.
 std::string AllowHeader(const absl::Status& status);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

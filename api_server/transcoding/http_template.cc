@@ -11,7 +11,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using Segment = HttpTemplate::Segment;
@@ -141,4 +141,4 @@ absl::StatusOr<HttpTemplate> HttpTemplate::Parse(std::string_view text) {
   return Parser(text).Parse();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

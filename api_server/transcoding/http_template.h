@@ -26,7 +26,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct HttpTemplate {
   struct Segment {
@@ -50,4 +50,4 @@ struct HttpTemplate {
   static absl::StatusOr<HttpTemplate> Parse(std::string_view text);
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

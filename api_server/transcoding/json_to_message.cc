@@ -13,7 +13,7 @@
 #include "base/quote.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -231,4 +231,4 @@ absl::Status JsonToField(std::string_view json, const FieldDescriptor& field, Me
   return MessageMaker(message, &field, given).Make(json);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

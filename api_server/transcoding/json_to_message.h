@@ -22,7 +22,7 @@
 #include "absl/status/status.h"
 #include "api_server/transcoding/field_path.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // OK if `json` is valid JSON, of any fields.
 absl::Status CheckJson(std::string_view json);
@@ -37,4 +37,4 @@ absl::Status JsonToField(std::string_view json, const google::protobuf::FieldDes
                          google::protobuf::Message& message,
                          const std::vector<FieldPath>& given = {});
 
-}  // namespace chorus
+}  // namespace chorus::gateway

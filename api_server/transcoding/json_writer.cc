@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 void AppendAscii(char c, std::string& json) {
@@ -69,4 +69,4 @@ void AppendJsonString(std::string_view text, std::string& json) {
 void AppendJsonNumber(double value, std::string& json) { AppendFloat(value, json); }
 void AppendJsonNumber(float value, std::string& json) { AppendFloat(value, json); }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace chorus {
+namespace chorus::gateway {
 
 // A string. Escapes only what RFC 8259 requires; invalid UTF-8 becomes U+FFFD.
 void AppendJsonString(std::string_view text, std::string& json);
@@ -17,4 +17,4 @@ void AppendJsonString(std::string_view text, std::string& json);
 void AppendJsonNumber(double value, std::string& json);
 void AppendJsonNumber(float value, std::string& json);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -3,7 +3,7 @@
 #include "api_server/transcoding/json_writer.h"
 #include "api_server/transcoding/scalar_value.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -60,4 +60,4 @@ void AppendFieldJson(const FieldDescriptor& field, const Message& message, std::
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

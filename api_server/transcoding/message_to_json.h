@@ -13,7 +13,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Appends to `json`.
 void AppendMessageJson(const google::protobuf::Message& message, std::string& json);
@@ -22,4 +22,4 @@ void AppendMessageJson(const google::protobuf::Message& message, std::string& js
 void AppendFieldJson(const google::protobuf::FieldDescriptor& field,
                      const google::protobuf::Message& message, std::string& json);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

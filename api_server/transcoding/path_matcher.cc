@@ -12,7 +12,7 @@
 #include "base/string_view.h"
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using SegmentKind = HttpTemplate::Segment::Kind;
@@ -188,4 +188,4 @@ std::optional<int> PathMatcherBuilder::Add(std::string_view http_method, HttpTem
   return std::nullopt;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

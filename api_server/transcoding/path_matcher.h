@@ -30,7 +30,7 @@
 #include "absl/status/statusor.h"
 #include "api_server/transcoding/http_template.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // The result of Match().
 struct PathMatch {
@@ -98,4 +98,4 @@ class PathMatcherBuilder {
   PathMatcher matcher_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

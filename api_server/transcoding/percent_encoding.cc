@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // The digit's value, or -1.
@@ -55,4 +55,4 @@ absl::StatusOr<std::string> DecodeFormComponent(std::string_view text) {
   return Decode(text, /*plus_is_space=*/true, /*keep_slashes=*/false);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // A path segment, or part of one. `+` stands for itself.
 absl::StatusOr<std::string> DecodePathSegment(std::string_view text);
@@ -24,4 +24,4 @@ absl::StatusOr<std::string> DecodePathSegmentKeepingSlashes(std::string_view tex
 // A name or value of a query string: `+` is a space.
 absl::StatusOr<std::string> DecodeFormComponent(std::string_view text);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -15,7 +15,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -217,4 +217,4 @@ std::vector<std::string> GetQueryParameters(const HttpBinding& binding) {
   return std::move(leaves).names();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "api_server/transcoding/http_binding.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Sets fields of `message`, which has the binding's input type. INVALID_ARGUMENT if a parameter is
 // unknown (the error lists the known ones), is given by path or body, is given twice and not
@@ -41,4 +41,4 @@ absl::Status ParseForm(std::string_view form, std::string_view query, const Http
 // once.
 std::vector<std::string> GetQueryParameters(const HttpBinding& binding);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

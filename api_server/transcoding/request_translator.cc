@@ -16,7 +16,7 @@
 #include "base/string_view.h"
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
@@ -210,4 +210,4 @@ absl::Status TranslateRequest(const HttpBinding& binding, const RequestParts& pa
   return absl::OkStatus();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

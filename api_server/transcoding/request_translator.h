@@ -27,7 +27,7 @@
 #include "absl/status/status.h"
 #include "api_server/transcoding/http_binding.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct RequestParts {
   const std::vector<std::string>& variable_values;  // Decoded; as HttpBinding::variables.
@@ -41,4 +41,4 @@ struct RequestParts {
 absl::Status TranslateRequest(const HttpBinding& binding, const RequestParts& parts,
                               google::protobuf::Message& message);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -20,7 +20,7 @@
 #include "base/string_view.h"
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::EnumDescriptor;
 using google::protobuf::EnumValueDescriptor;
@@ -284,4 +284,4 @@ void AppendScalarJson(const FieldDescriptor& field, const Message& message, int 
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

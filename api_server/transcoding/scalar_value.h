@@ -23,7 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 struct EnumNumber {
   int value;
@@ -53,4 +53,4 @@ void StoreScalar(const google::protobuf::FieldDescriptor& field, ScalarValue val
 void AppendScalarJson(const google::protobuf::FieldDescriptor& field,
                       const google::protobuf::Message& message, int index, std::string& json);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -15,7 +15,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 using google::protobuf::Message;
 using google::protobuf::MessageFactory;
@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<Message>> Transcoder::TranslateRequest(
                                        ->New());
   const RequestParts parts = {route.variable_values, SplitTarget(request.target).query,
                               request.content_type, request.body};
-  RETURN_IF_ERROR(chorus::TranslateRequest(*route.binding, parts, *message));
+  RETURN_IF_ERROR(gateway::TranslateRequest(*route.binding, parts, *message));
   return message;
 }
 
@@ -106,4 +106,4 @@ std::string Transcoder::TranslateResponse(const Route& route, const Message& mes
   return json;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

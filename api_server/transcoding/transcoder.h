@@ -27,7 +27,7 @@
 #include "api_server/transcoding/http_binding.h"
 #include "api_server/transcoding/path_matcher.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // A matched request. Borrows its binding from the transcoder.
 struct Route {
@@ -72,4 +72,4 @@ class Transcoder {
   const PathMatcher matcher_;  // Its ids are indices into bindings_.
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -6,8 +6,8 @@
 
 #include "base/embedded_file.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 std::span<const EmbeddedFile> WebFiles();
 
-}  // namespace chorus
+}  // namespace chorus::gateway

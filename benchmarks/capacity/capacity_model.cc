@@ -22,7 +22,7 @@
 #include "runner_server/scheduler/micro_batcher.h"
 #include "runner_server/scheduler/scheduler.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using nlohmann::json;
@@ -313,7 +313,7 @@ class Graph {
   void AddText(const Replicas& replicas, int prompt_tokens, int new_tokens, Callback done) {
     std::vector<int64_t> loads;
     for (const auto& replica : replicas) loads.push_back(replica->outstanding_tokens);
-    Replica& chosen = *replicas[ChooseReplica(loads, random_())];
+    Replica& chosen = *replicas[gateway::ChooseReplica(loads, random_())];
     const int length = prompt_tokens + new_tokens;
     chosen.outstanding_tokens += length;
     chosen.Add(prompt_tokens, new_tokens, [&chosen, length, done = std::move(done)] {
@@ -334,9 +334,9 @@ class Graph {
 };
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner
 
 int main() {
   const auto question = nlohmann::json::parse(std::cin);
-  std::cout << chorus::Graph(question).Run() << "\n";
+  std::cout << chorus::runner::Graph(question).Run() << "\n";
 }

@@ -17,9 +17,9 @@
 #include "absl/time/time.h"
 #include "base/string_view.h"
 #include "model_store/folder_owner.h"
-#include "model_store/hub/interruptible_wait.h"
+#include "model_store/hub/retry_policy.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -224,4 +224,4 @@ void DownloadFolder::Remove() {
   fs::remove(folder, ignored);  // Unless it holds what is another's.
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

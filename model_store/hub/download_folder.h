@@ -22,7 +22,7 @@
 #include "absl/status/statusor.h"
 #include "model_store/hub/pull_observer.h"
 
-namespace chorus {
+namespace chorus::store {
 
 class DownloadFolder {
  public:
@@ -55,4 +55,4 @@ class DownloadFolder {
   int lock_fd_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -15,7 +15,7 @@
 #include "base/string_view.h"
 #include "model_store/hub/http_url.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr int kMaxRedirects = 5;
@@ -247,4 +247,4 @@ absl::StatusOr<std::unique_ptr<HttpClient>> HttpClient::Create(const Options& op
   return std::make_unique<CurlClient>(options, std::move(endpoint));
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -22,7 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::store {
 
 struct HttpRequest {
   std::string url;
@@ -74,4 +74,4 @@ class HttpClient {
                                            std::stop_token stop) = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

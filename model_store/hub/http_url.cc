@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using Url = std::unique_ptr<CURLU, decltype([](CURLU* url) { curl_url_cleanup(url); })>;
@@ -78,4 +78,4 @@ absl::StatusOr<HttpUrl> ParseEndpoint(const std::string& text) {
   return url;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::store {
 
 struct HttpUrl {
   std::string text;    // Whole and absolute.
@@ -28,4 +28,4 @@ absl::StatusOr<HttpUrl> FollowRedirect(const HttpUrl& base, const std::string& l
 // The endpoint of a hub, without slashes at its end: as ParseHttpUrl, and no query or fragment.
 absl::StatusOr<HttpUrl> ParseEndpoint(const std::string& text);
 
-}  // namespace chorus
+}  // namespace chorus::store

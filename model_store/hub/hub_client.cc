@@ -9,9 +9,9 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/hub/hub_response.h"
-#include "model_store/hub/interruptible_wait.h"
+#include "model_store/hub/retry_policy.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr absl::Duration kListTimeLimit = absl::Minutes(1);
@@ -172,4 +172,4 @@ absl::Status HubClient::BeforeNextTry(RetryPolicy& policy, const absl::Status& e
   return InterruptibleWait(*delay, stop_) ? absl::OkStatus() : absl::CancelledError("stopped");
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -23,7 +23,7 @@
 #include "model_store/hub/pull_observer.h"
 #include "model_store/hub/retry_policy.h"
 
-namespace chorus {
+namespace chorus::store {
 
 class HubClient {
  public:
@@ -62,4 +62,4 @@ class HubClient {
   const std::stop_token stop_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

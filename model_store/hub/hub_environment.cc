@@ -8,7 +8,7 @@
 #include "base/status_macros.h"
 #include "model_store/file_system.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr int64_t kMaxTokenFileBytes = 16 << 10;
@@ -58,4 +58,4 @@ std::string CertificatesFile() {
   return file.empty() ? Variable("SSL_CERT_FILE") : file;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::store {
 
 inline constexpr char kDefaultHubEndpoint[] = "https://huggingface.co";
 
@@ -23,4 +23,4 @@ absl::StatusOr<std::string> ReadHubToken();
 // empty.
 std::string CertificatesFile();
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -8,11 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
+#include "model_store/digest.h"
 #include "model_store/hub/hub_source.h"
 #include "model_store/manifest.h"
-#include "model_store/sha256.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using Json = nlohmann::json;
@@ -145,4 +145,4 @@ absl::StatusOr<std::vector<HubFile>> SelectModelFiles(const HubListing& listing)
   return selected;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

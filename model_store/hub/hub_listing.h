@@ -12,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::store {
 
 inline constexpr int64_t kMaxHubListingBytes = 8 << 20;
 
@@ -41,4 +41,4 @@ absl::StatusOr<HubListing> ParseHubListing(std::string_view json);
 // missing file.
 absl::StatusOr<std::vector<HubFile>> SelectModelFiles(const HubListing& listing);
 
-}  // namespace chorus
+}  // namespace chorus::store

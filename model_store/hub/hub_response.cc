@@ -5,7 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 absl::Status Gated(const HubQuestion& question, const std::string& said) {
@@ -59,4 +59,4 @@ absl::Status JudgeResponse(const HttpResponse& response, const HubQuestion& ques
       absl::StrCat(replied, " for ", question.source.ToString(), said));
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

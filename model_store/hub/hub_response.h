@@ -9,7 +9,7 @@
 #include "model_store/hub/http_url.h"
 #include "model_store/hub/hub_source.h"
 
-namespace chorus {
+namespace chorus::store {
 
 struct HubQuestion {
   const HttpUrl& hub;
@@ -22,4 +22,4 @@ struct HubQuestion {
 // FAILED_PRECONDITION for the rest.
 absl::Status JudgeResponse(const HttpResponse& response, const HubQuestion& question);
 
-}  // namespace chorus
+}  // namespace chorus::store

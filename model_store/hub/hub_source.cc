@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr size_t kMaxPartLength = 96;
@@ -85,4 +85,4 @@ bool IsCommit(std::string_view text) {
          });
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

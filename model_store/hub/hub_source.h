@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::store {
 
 struct HubSource {
   std::string repository;         // "openai-community/gpt2"; a few old ones have no organisation.
@@ -32,4 +32,4 @@ std::optional<HubSource> DefaultHubSource(std::string_view model_name);
 // Whether `text` is a whole commit: 40 lower-case hexadecimal digits.
 bool IsCommit(std::string_view text);
 
-}  // namespace chorus
+}  // namespace chorus::store

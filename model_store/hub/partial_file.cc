@@ -9,11 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "model_store/digest.h"
 #include "model_store/file_system.h"
-#include "model_store/hub/git_blob_hash.h"
-#include "model_store/sha256.h"
 
-namespace chorus {
+namespace chorus::store {
 
 absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Open(const std::filesystem::path& path,
                                                                const HubFile& file) {
@@ -86,4 +85,4 @@ absl::StatusOr<ManifestFile> PartialFile::Finish() {
   return finished;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -16,7 +16,7 @@
 #include "model_store/hub/hub_listing.h"
 #include "model_store/manifest.h"
 
-namespace chorus {
+namespace chorus::store {
 
 class PartialFile {
  public:
@@ -51,4 +51,4 @@ class PartialFile {
   int64_t size_bytes_ = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

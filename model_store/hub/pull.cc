@@ -15,7 +15,7 @@
 #include "model_store/hub/partial_file.h"
 #include "model_store/model_files.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr size_t kShortCommitLength = 12;
@@ -239,4 +239,4 @@ absl::StatusOr<PullResult> Pull(ModelStore& store, const PullOptions& options,
   return Puller(store, options, observer, std::move(stop)).Run();
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -21,7 +21,7 @@
 #include "model_store/model_store.h"
 #include "model_store/tag.h"
 
-namespace chorus {
+namespace chorus::store {
 
 struct PullOptions {
   Tag tag;  // With no version of its own, it gets the first 12 digits of the commit.
@@ -45,4 +45,4 @@ struct PullResult {
 absl::StatusOr<PullResult> Pull(ModelStore& store, const PullOptions& options,
                                 PullObserver& observer, std::stop_token stop);
 
-}  // namespace chorus
+}  // namespace chorus::store

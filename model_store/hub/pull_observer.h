@@ -9,7 +9,7 @@
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::store {
 
 class PullObserver {
  public:
@@ -34,4 +34,4 @@ class PullObserver {
   virtual void OnRetry(std::string_view error, absl::Duration delay) {}
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

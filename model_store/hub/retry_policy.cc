@@ -1,8 +1,10 @@
 #include "model_store/hub/retry_policy.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 
-namespace chorus {
+namespace chorus::store {
 
 std::optional<absl::Duration> RetryPolicy::OnFailure(bool made_progress,
                                                      std::optional<absl::Duration> retry_after,
@@ -16,4 +18,12 @@ std::optional<absl::Duration> RetryPolicy::OnFailure(bool made_progress,
   return delay;
 }
 
-}  // namespace chorus
+bool InterruptibleWait(absl::Duration delay, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, absl::ToChronoNanoseconds(delay), [] { return false; });
+  return !stop.stop_requested();
+}
+
+}  // namespace chorus::store

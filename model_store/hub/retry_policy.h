@@ -2,13 +2,14 @@
 
 // How long to wait before the next try of a download, and when to give up.
 //
-// Pure. Thread safety: none.
+// Thread safety: none; InterruptibleWait may be called by any thread.
 
 #include <optional>
+#include <stop_token>
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::store {
 
 class RetryPolicy {
  public:
@@ -33,4 +34,7 @@ class RetryPolicy {
   int num_failures_ = 0;
 };
 
-}  // namespace chorus
+// Waits for `delay` or until a stop is requested. True unless stopped.
+bool InterruptibleWait(absl::Duration delay, const std::stop_token& stop);
+
+}  // namespace chorus::store

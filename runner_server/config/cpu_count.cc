@@ -14,7 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 namespace fs = std::filesystem;
@@ -134,4 +134,4 @@ std::optional<int> CoresOfCpuMax(std::string_view cpu_max) {
 
 int AvailableCores() { return std::min(AffinityCores(), CgroupCores().value_or(CPU_SETSIZE)); }
 
-}  // namespace chorus
+}  // namespace chorus::runner

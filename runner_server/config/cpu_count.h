@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-namespace chorus {
+namespace chorus::runner {
 
 // The cores of the affinity mask, or fewer where a cgroup's CPU quota is less; at least 1.
 int AvailableCores();
@@ -23,4 +23,4 @@ std::optional<int> CgroupCores(const std::filesystem::path& root = "/");
 // if it sets no limit or cannot be understood.
 std::optional<int> CoresOfCpuMax(std::string_view cpu_max);
 
-}  // namespace chorus
+}  // namespace chorus::runner

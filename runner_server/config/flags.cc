@@ -11,7 +11,7 @@
 #include "runner_server/config/cpu_count.h"
 #include "runner_server/model/dtype.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kMaxCount = 1 << 16;
@@ -116,4 +116,4 @@ absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* cons
   return flags;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 struct RunnerFlags {
   std::string model;                             // Hugging Face directory.
@@ -39,4 +39,4 @@ struct RunnerFlags {
 // been printed.
 absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* const* argv);
 
-}  // namespace chorus
+}  // namespace chorus::runner

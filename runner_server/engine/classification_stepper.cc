@@ -7,11 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/finite.h"
-#include "base/not_finite_error.h"
 #include "base/status_macros.h"
-#include "runner_server/engine/run_model.h"
+#include "runner_server/engine/engine_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 std::vector<double> Softmax(std::span<const float> logits) {
   const double largest = *std::max_element(logits.begin(), logits.end());
@@ -199,4 +198,4 @@ void ClassificationStepper::FailAll(const absl::Status& status) {
   for (const uint64_t id : batcher_->RemoveAll()) Fail(id, status);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

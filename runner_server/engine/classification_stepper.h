@@ -26,7 +26,7 @@
 #include "runner_server/scheduler/micro_batcher.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class ClassificationStepper {
  public:
@@ -124,4 +124,4 @@ using ClassificationEngine = EngineOf<ClassificationStepper>;
 // exp(logit) over the sum of all, in double. `logits` must not be empty.
 std::vector<double> Softmax(std::span<const float> logits);
 
-}  // namespace chorus
+}  // namespace chorus::runner

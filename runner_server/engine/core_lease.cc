@@ -8,9 +8,8 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "runner_server/engine/core_share.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 absl::StatusOr<std::unique_ptr<CoreLease>> CoreLease::Open(const Options& options) {
   const auto error = [&](const char* what) {
@@ -63,4 +62,4 @@ void CoreLease::SetBusyUntil(Clock::time_point time) {
   slots_[slot_].busy_until.store(time.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -16,7 +16,7 @@
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class Engine {
  public:
@@ -55,4 +55,4 @@ class Engine {
   virtual const Tokenizer& tokenizer() const = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -3,12 +3,16 @@
 // What an engine tells of its work, for metrics and logs.
 
 #include <cstdint>
+#include <exception>
+#include <new>
 #include <string_view>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "runner_server/scheduler/step_limit.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // One forward pass and what followed from it.
 struct StepStats {
@@ -62,4 +66,20 @@ class EngineObserver {
   virtual void OnModelError(std::string_view what) = 0;
 };
 
-}  // namespace chorus
+// Runs `forward`. RESOURCE_EXHAUSTED if memory ran out, INTERNAL for anything else it throws; the
+// observer hears the details, which are not the client's business.
+template <typename Forward>
+absl::Status RunModel(EngineObserver& observer, Forward&& forward) {
+  try {
+    std::forward<Forward>(forward)();
+    return absl::OkStatus();
+  } catch (const std::bad_alloc&) {
+    observer.OnModelError("out of memory");
+    return absl::ResourceExhaustedError("the runner has no memory for this batch; retry later");
+  } catch (const std::exception& error) {
+    observer.OnModelError(error.what());
+    return absl::InternalError("the model failed on this batch");
+  }
+}
+
+}  // namespace chorus::runner

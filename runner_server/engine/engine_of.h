@@ -58,7 +58,7 @@
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/scheduler/still_wanted.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // A call that has been accepted.
 template <typename Request, typename Callbacks>
@@ -72,7 +72,7 @@ struct EngineCall {
 
   // CANCELLED or DEADLINE_EXCEEDED once nobody waits for it any more.
   absl::Status CheckStillWanted() const {
-    return chorus::CheckStillWanted(stop, deadline, absl::Now());
+    return runner::CheckStillWanted(stop, deadline, absl::Now());
   }
 };
 
@@ -233,4 +233,4 @@ class EngineOf final : public Engine {
   std::thread engine_thread_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

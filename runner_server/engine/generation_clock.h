@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "proto/chorus/v1/generation.pb.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class GenerationClock {
  public:
@@ -31,11 +31,11 @@ class GenerationClock {
   }
 
   // After the first token. The wall clock may have been set back meanwhile: no time is negative.
-  v1::GenerationTiming timing() const {
+  chorus::v1::GenerationTiming timing() const {
     const auto between = [](absl::Time begin, absl::Time end) {
       return absl::ToDoubleSeconds(std::max(end - begin, absl::ZeroDuration()));
     };
-    v1::GenerationTiming timing;
+    chorus::v1::GenerationTiming timing;
     timing.set_queue_seconds(between(arrived_at_, first_step_at_));
     timing.set_prefill_seconds(between(first_step_at_, first_token_at_));
     timing.set_decode_seconds(between(first_token_at_, last_token_at_));
@@ -54,4 +54,4 @@ class GenerationClock {
   int max_batch_size_ = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -8,14 +8,13 @@
 #include "absl/time/clock.h"
 #include "base/finite.h"
 #include "base/generation_params.h"
-#include "base/not_finite_error.h"
 #include "base/status_macros.h"
-#include "runner_server/engine/run_model.h"
+#include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/stop_string_matcher.h"
 #include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/log_probs.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 namespace {
 
@@ -26,7 +25,7 @@ SlotPool::Options MakeSlots(const LanguageModel& model, int64_t kv_cache_bytes) 
           .block_tokens = block_tokens};
 }
 
-StopStringMatcher MakeMatcher(const v1::GenerationParams& params) {
+StopStringMatcher MakeMatcher(const chorus::v1::GenerationParams& params) {
   return StopStringMatcher(std::vector<std::string>(params.stop().begin(), params.stop().end()));
 }
 
@@ -167,7 +166,7 @@ absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call
   sequence->underway = request.underway();
   sequence->text_index = request.sequence();
   sequence->ticket = std::move(call.ticket);
-  v1::GenerationParams params = DefaultParams();
+  chorus::v1::GenerationParams params = DefaultParams();
   Override(request.params(), params);
   request.mutable_params()->Swap(&params);
   return Arrival{.sequence = std::move(sequence),
@@ -279,7 +278,7 @@ std::span<GenerationStepper::Choice> GenerationStepper::ChooseTokens(
       const auto row = logits.subspan(i * row_size, tokenizer_.vocab_size());
       if (!AllFinite(row)) continue;
       const Sequence& sequence = *choice.sequence;
-      const v1::GenerationParams& params = choice.request->params();
+      const chorus::v1::GenerationParams& params = choice.request->params();
       // The position of a token is the number of those before it.
       const double random = UniformAt(params.seed(), choice.request->branch(),
                                       choice.request->sequence(), sequence.tokens.size());
@@ -292,15 +291,15 @@ std::span<GenerationStepper::Choice> GenerationStepper::ChooseTokens(
   return choices_;
 }
 
-v1::TokenLogprob GenerationStepper::MakeLogprob(std::span<const float> logits, int32_t token,
-                                                uint32_t num_top) const {
+chorus::v1::TokenLogprob GenerationStepper::MakeLogprob(std::span<const float> logits,
+                                                        int32_t token, uint32_t num_top) const {
   const LogProbs logprobs = ComputeLogProbs(logits, token, num_top);
   const auto fill = [this](const LogProb& from, auto& to) {
     to.set_id(from.id);
     to.set_text(ReplaceInvalidUtf8(token_bytes_.token_bytes(from.id)));
     to.set_logprob(from.value);
   };
-  v1::TokenLogprob result;
+  chorus::v1::TokenLogprob result;
   fill(logprobs.chosen, result);
   for (const LogProb& logprob : logprobs.top) fill(logprob, *result.add_top());
   return result;
@@ -318,29 +317,29 @@ void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time no
   if (sequence.stop.stop_requested()) ++stats.num_wasted_tokens;
   if (choice.token == options_.eos_token_id && !generation.request.params().ignore_eos()) {
     generation.text.AppendEnd(std::move(choice.logprob));
-    return Finish(sequence, v1::FINISH_REASON_STOP);
+    return Finish(sequence, chorus::v1::FINISH_REASON_STOP);
   }
   Deliver(generation, generation.text.Append(choice.token, std::move(choice.logprob)));
-  if (generation.text.stopped()) return Finish(sequence, v1::FINISH_REASON_STOP_STRING);
+  if (generation.text.stopped()) return Finish(sequence, chorus::v1::FINISH_REASON_STOP_STRING);
   if (std::ssize(sequence.tokens) >= sequence.max_tokens) {
-    return Finish(sequence, v1::FINISH_REASON_LENGTH);
+    return Finish(sequence, chorus::v1::FINISH_REASON_LENGTH);
   }
-  if (now >= sequence.finish_by) Finish(sequence, v1::FINISH_REASON_DEADLINE);
+  if (now >= sequence.finish_by) Finish(sequence, chorus::v1::FINISH_REASON_DEADLINE);
 }
 
-void GenerationStepper::Deliver(Generation& generation, v1::TextDelta delta) {
+void GenerationStepper::Deliver(Generation& generation, chorus::v1::TextDelta delta) {
   if (delta.num_tokens() > 0) generation.callbacks.on_delta(std::move(delta));
 }
 
-void GenerationStepper::Finish(const Sequence& sequence, v1::FinishReason reason) {
-  v1::GenerationEnd end;
+void GenerationStepper::Finish(const Sequence& sequence, chorus::v1::FinishReason reason) {
+  chorus::v1::GenerationEnd end;
   end.set_reason(reason);
   end.set_prompt_tokens(sequence.num_prompt_tokens);
   end.set_generated_tokens(sequence.num_generated());
   const std::unique_ptr<Generation> generation = Forget(sequence.id);
   Remove(sequence);
   Deliver(*generation, generation->text.Finish());
-  if (generation->text.stopped()) end.set_reason(v1::FINISH_REASON_STOP_STRING);
+  if (generation->text.stopped()) end.set_reason(chorus::v1::FINISH_REASON_STOP_STRING);
   *end.mutable_timing() = generation->clock.timing();
   std::move(generation->callbacks.on_done)(std::move(end));
 }
@@ -384,4 +383,4 @@ std::unique_ptr<GenerationStepper::Generation> GenerationStepper::Forget(uint64_
   return std::move(generations_.extract(id).mapped());
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -36,7 +36,7 @@
 #include "runner_server/tokenizer/detokenizer.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class GenerationStepper {
  public:
@@ -52,8 +52,8 @@ class GenerationStepper {
   // the engine thread; then `on_done` exactly once, on the engine thread, or on the tokenizer
   // thread if the request never got that far.
   struct Callbacks {
-    absl::AnyInvocable<void(v1::TextDelta)> on_delta = [](const v1::TextDelta&) {};
-    absl::AnyInvocable<void(absl::StatusOr<v1::GenerationEnd>) &&> on_done;
+    absl::AnyInvocable<void(chorus::v1::TextDelta)> on_delta = [](const chorus::v1::TextDelta&) {};
+    absl::AnyInvocable<void(absl::StatusOr<chorus::v1::GenerationEnd>) &&> on_done;
   };
   using Call = EngineCall<Request, Callbacks>;
   struct Arrival {
@@ -121,7 +121,7 @@ class GenerationStepper {
     const Sequence* sequence;
     const Request* request;
     int32_t token = -1;  // Stays so where a logit is not finite.
-    std::optional<v1::TokenLogprob> logprob = {};
+    std::optional<chorus::v1::TokenLogprob> logprob = {};
   };
 
   GenerationStepper(std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer,
@@ -134,12 +134,12 @@ class GenerationStepper {
   // The next token of every row that wants logits, in order, each chosen from its part of `logits`.
   std::span<Choice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
   // How likely `token` was and what else was, by the `logits` of its place.
-  v1::TokenLogprob MakeLogprob(std::span<const float> logits, int32_t token,
+  chorus::v1::TokenLogprob MakeLogprob(std::span<const float> logits, int32_t token,
                                uint32_t num_top) const;
   // `now` is when the step ended.
   void Append(Sequence& sequence, Choice& choice, absl::Time now, StepStats& stats);
-  static void Deliver(Generation& generation, v1::TextDelta delta);
-  void Finish(const Sequence& sequence, v1::FinishReason reason);
+  static void Deliver(Generation& generation, chorus::v1::TextDelta delta);
+  void Finish(const Sequence& sequence, chorus::v1::FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
   void Remove(const Sequence& sequence);  // From the scheduler; destroys it.
   void UpdateLoad();
@@ -166,4 +166,4 @@ class GenerationStepper {
 
 using GenerationEngine = EngineOf<GenerationStepper>;
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/generation_params.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 absl::Status CheckLengthLimit(const LengthLimit& limit) {
   if (limit.max_new_tokens == 0 && limit.max_length > static_cast<uint32_t>(limit.context_size)) {
@@ -46,4 +46,4 @@ absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens) {
   return std::min(static_cast<int>(max_length), most);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

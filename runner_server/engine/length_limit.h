@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // What a request asks for, and what the model can do.
 struct LengthLimit {
@@ -28,4 +28,4 @@ absl::Status CheckLengthLimit(const LengthLimit& limit);
 // token.
 absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -14,7 +14,7 @@
 #include <optional>
 #include <utility>
 
-namespace chorus {
+namespace chorus::runner {
 
 template <typename T>
 class Mailbox {
@@ -60,4 +60,4 @@ class Mailbox {
   bool closed_ = false;                // Guarded by mutex_.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

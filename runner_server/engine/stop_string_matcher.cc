@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace chorus {
+namespace chorus::runner {
 
 StopStringMatcher::StopStringMatcher(std::span<const std::string> stop) {
   for (const std::string& text : stop) {
@@ -51,4 +51,4 @@ std::string StopStringMatcher::Append(std::string_view piece) {
 
 std::string StopStringMatcher::Finish() { return std::exchange(held_, {}); }
 
-}  // namespace chorus
+}  // namespace chorus::runner

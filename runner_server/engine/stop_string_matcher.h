@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 class StopStringMatcher {
  public:
@@ -53,4 +53,4 @@ class StopStringMatcher {
   bool stopped_ = false;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

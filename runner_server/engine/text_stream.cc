@@ -2,23 +2,23 @@
 
 #include <utility>
 
-namespace chorus {
+namespace chorus::runner {
 
-void TextStream::AddToken(std::optional<v1::TokenLogprob> logprob) {
+void TextStream::AddToken(std::optional<chorus::v1::TokenLogprob> logprob) {
   if (pieces_.empty() || pieces_.back().whole) pieces_.emplace_back();
   Piece& piece = pieces_.back();
   ++piece.num_tokens;
   if (logprob) piece.logprobs.push_back(*std::move(logprob));
 }
 
-void TextStream::TakePiece(v1::TextDelta& delta) {
+void TextStream::TakePiece(chorus::v1::TextDelta& delta) {
   Piece& piece = pieces_.front();
   delta.set_num_tokens(delta.num_tokens() + piece.num_tokens);
-  for (v1::TokenLogprob& logprob : piece.logprobs) *delta.add_logprobs() = std::move(logprob);
+  for (chorus::v1::TokenLogprob& logprob : piece.logprobs) *delta.add_logprobs() = std::move(logprob);
   pieces_.pop_front();
 }
 
-v1::TextDelta TextStream::Append(int32_t id, std::optional<v1::TokenLogprob> logprob) {
+chorus::v1::TextDelta TextStream::Append(int32_t id, std::optional<chorus::v1::TokenLogprob> logprob) {
   AddToken(std::move(logprob));
   Piece& piece = pieces_.back();
   const std::string text = detokenizer_.Append(id);
@@ -30,7 +30,7 @@ v1::TextDelta TextStream::Append(int32_t id, std::optional<v1::TokenLogprob> log
 
   text_ += stop_strings_.Append(text);
   const size_t released_bytes = delivered_bytes_ + text_.size();
-  v1::TextDelta delta;
+  chorus::v1::TextDelta delta;
   size_t end = delivered_bytes_;
   while (!pieces_.empty() && pieces_.front().whole && pieces_.front().text_end <= released_bytes) {
     end = pieces_.front().text_end;
@@ -42,17 +42,17 @@ v1::TextDelta TextStream::Append(int32_t id, std::optional<v1::TokenLogprob> log
   return delta;
 }
 
-void TextStream::AppendEnd(std::optional<v1::TokenLogprob> logprob) {
+void TextStream::AppendEnd(std::optional<chorus::v1::TokenLogprob> logprob) {
   AddToken(std::move(logprob));
 }
 
-v1::TextDelta TextStream::Finish() {
+chorus::v1::TextDelta TextStream::Finish() {
   text_ += stop_strings_.Append(detokenizer_.Finish());
   text_ += stop_strings_.Finish();
-  v1::TextDelta delta;
+  chorus::v1::TextDelta delta;
   delta.set_text(std::exchange(text_, {}));
   while (!pieces_.empty()) TakePiece(delta);
   return delta;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -22,7 +22,7 @@
 #include "runner_server/engine/stop_string_matcher.h"
 #include "runner_server/tokenizer/detokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class TextStream {
  public:
@@ -32,13 +32,13 @@ class TextStream {
 
   // Takes the next token; gives what may go out by now. Without tokens it is not a delta to
   // deliver, and has no text either: both wait for the next.
-  v1::TextDelta Append(int32_t id, std::optional<v1::TokenLogprob> logprob);
+  chorus::v1::TextDelta Append(int32_t id, std::optional<chorus::v1::TokenLogprob> logprob);
 
   // Takes a token that leaves no text, whatever its bytes: the one that ends the generation.
-  void AppendEnd(std::optional<v1::TokenLogprob> logprob);
+  void AppendEnd(std::optional<chorus::v1::TokenLogprob> logprob);
 
   // What is left, when the text has ended; even this may hold a stop string.
-  v1::TextDelta Finish();
+  chorus::v1::TextDelta Finish();
 
   // Whether the text ended before a stop string.
   bool stopped() const { return stop_strings_.stopped(); }
@@ -49,13 +49,13 @@ class TextStream {
   struct Piece {
     size_t text_end = 0;  // Where its text ends in the stream.
     int num_tokens = 0;
-    std::vector<v1::TokenLogprob> logprobs;
+    std::vector<chorus::v1::TokenLogprob> logprobs;
     bool whole = false;  // The next token begins another.
   };
 
-  void AddToken(std::optional<v1::TokenLogprob> logprob);
+  void AddToken(std::optional<chorus::v1::TokenLogprob> logprob);
   // Moves the first piece's tokens to `delta`.
-  void TakePiece(v1::TextDelta& delta);
+  void TakePiece(chorus::v1::TextDelta& delta);
 
   Detokenizer detokenizer_;
   StopStringMatcher stop_strings_;
@@ -65,4 +65,4 @@ class TextStream {
   size_t delivered_bytes_ = 0;  // and of them, those in deltas.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace chorus {
+namespace chorus::runner {
 
 enum class Activation : uint8_t {
   kNone,
@@ -14,4 +14,4 @@ enum class Activation : uint8_t {
   kGeluErf,   // x/2 (1 + erf(x / sqrt(2))); Hugging Face's "gelu".
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

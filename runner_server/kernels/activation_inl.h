@@ -2,7 +2,7 @@
 
 #include "runner_server/kernels/activation.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // None of these makes a number of what is not finite; where the function itself would, zero times x
@@ -61,4 +61,4 @@ void Activate(Activation activation, float* x, int n) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

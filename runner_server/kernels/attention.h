@@ -18,7 +18,7 @@
 
 #include "runner_server/kernels/precision.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 enum class KvElement : uint8_t { kFloat32, kBfloat16 };
 
@@ -79,4 +79,4 @@ struct StoreKvArgs {
   char* values = nullptr;        // [ValueBlockBytes]
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -4,7 +4,7 @@
 #include "runner_server/kernels/lanes_inl.h"
 #include "runner_server/kernels/quantize_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // A few rows of lanes, such as queries; `stride` in lanes.
@@ -228,4 +228,4 @@ void StoreKv(const StoreKvArgs& args) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

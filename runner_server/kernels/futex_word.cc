@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Long enough to bridge the serial stretches of a forward pass, short against a scheduler's slice.
@@ -82,4 +82,4 @@ void FutexWord::Wake() {
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace chorus {
+namespace chorus::runner {
 
 class alignas(64) FutexWord {
  public:
@@ -45,4 +45,4 @@ class alignas(64) FutexWord {
   std::atomic<bool> has_sleeper_ = false;  // Or one about to sleep; false once it is being woken.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

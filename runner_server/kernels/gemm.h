@@ -17,7 +17,7 @@
 #include "runner_server/kernels/activation.h"
 #include "runner_server/kernels/quantize.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 inline constexpr int kPanelColumns = 64;
 inline constexpr int kGemmBlockRows = 96;  // Rows of one work item.
@@ -51,4 +51,4 @@ struct GemmArgs {
 inline int GemmPanels(int n) { return (n + kPanelColumns - 1) / kPanelColumns; }
 inline int GemmItems(int m, int n) { return GemmPanels(n) * GemmRowBlocks(m); }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -14,7 +14,7 @@
 
 #include "runner_server/kernels/gemm_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kTileRows = 16;
@@ -189,4 +189,4 @@ void AmxGemm(const GemmArgs& args, int first_item, int last_item) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -5,7 +5,7 @@
 #include "runner_server/kernels/lanes_inl.h"
 #include "runner_server/kernels/precision.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // What differs between the precisions. One step takes one 32-bit lane of a panel's column.
@@ -261,4 +261,4 @@ void Gemm(const GemmArgs& args, int first_item, int last_item) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

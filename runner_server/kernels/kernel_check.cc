@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kMostRows = 33;
@@ -104,4 +104,4 @@ bool MultipliesAs(const KernelTable& trusted, const KernelTable& kernels) {
   return true;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #endif
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 struct Found {
@@ -76,4 +76,4 @@ const char* RefusedKernels() { return FoundOnce().refused; }
 
 const KernelTable& Kernels() { return *SupportedKernels()[0]; }
 
-}  // namespace chorus
+}  // namespace chorus::runner

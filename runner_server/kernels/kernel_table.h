@@ -15,7 +15,7 @@
 #include "runner_server/kernels/precision.h"
 #include "runner_server/kernels/quantize.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 struct KernelTable {
   // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2" or "portable".
@@ -51,4 +51,4 @@ extern const KernelTable kAvx512Bf16Kernels;
 extern const KernelTable kAvx512AmxKernels;  // Where Linux has given the tiles only.
 #endif
 
-}  // namespace chorus
+}  // namespace chorus::runner

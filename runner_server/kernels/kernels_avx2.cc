@@ -6,9 +6,9 @@
 // After the vectors they are written with.
 #include "runner_server/kernels/kernels_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 constinit const KernelTable kAvx2Kernels = MakeKernelTable("avx2", false);
 
-}  // namespace chorus
+}  // namespace chorus::runner
 #endif

@@ -8,7 +8,7 @@
 #include "runner_server/kernels/gemm_amx_inl.h"
 #include "runner_server/kernels/kernels_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr KernelTable MakeAmxKernelTable() {
@@ -22,5 +22,5 @@ constexpr KernelTable MakeAmxKernelTable() {
 
 constinit const KernelTable kAvx512AmxKernels = MakeAmxKernelTable();
 
-}  // namespace chorus
+}  // namespace chorus::runner
 #endif

@@ -7,9 +7,9 @@
 // After the vectors they are written with.
 #include "runner_server/kernels/kernels_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 constinit const KernelTable kAvx512Bf16Kernels = MakeKernelTable("avx512_bf16", true);
 
-}  // namespace chorus
+}  // namespace chorus::runner
 #endif

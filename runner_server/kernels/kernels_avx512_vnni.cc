@@ -6,9 +6,9 @@
 // After the vectors they are written with.
 #include "runner_server/kernels/kernels_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 constinit const KernelTable kAvx512VnniKernels = MakeKernelTable("avx512_vnni", false);
 
-}  // namespace chorus
+}  // namespace chorus::runner
 #endif

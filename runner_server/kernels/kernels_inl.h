@@ -8,7 +8,7 @@
 #include "runner_server/kernels/layer_norm_inl.h"
 #include "runner_server/kernels/quantize_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr KernelTable MakeKernelTable(const char* name, bool native_bfloat16) {
@@ -25,4 +25,4 @@ constexpr KernelTable MakeKernelTable(const char* name, bool native_bfloat16) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

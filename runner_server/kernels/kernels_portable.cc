@@ -4,8 +4,8 @@
 // After the vectors they are written with.
 #include "runner_server/kernels/kernels_inl.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 constinit const KernelTable kPortableKernels = MakeKernelTable("portable", false);
 
-}  // namespace chorus
+}  // namespace chorus::runner

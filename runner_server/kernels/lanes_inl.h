@@ -8,7 +8,7 @@
 //   Sum           sixteen sums
 //   MultiplyAdd   c + the products of all elements of each lane
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 struct Float32Arithmetic {
@@ -74,4 +74,4 @@ CHORUS_SIMD_INLINE void AddProducts(const char* a, ptrdiff_t a_stride, const cha
 constexpr ptrdiff_t kVectorBytes = 4 * kLanes;
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -3,7 +3,7 @@
 // out = (x - mean) / sqrt(variance + epsilon) * weight + bias, of one row. The variance is the mean
 // square distance, taken in a second pass: it loses nothing when the mean is large.
 
-namespace chorus {
+namespace chorus::runner {
 
 struct LayerNormArgs {
   const float* x = nullptr;  // [n]
@@ -14,4 +14,4 @@ struct LayerNormArgs {
   float* out = nullptr;  // [n]; may be x.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -2,7 +2,7 @@
 
 #include "runner_server/kernels/layer_norm.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 void LayerNorm(const LayerNormArgs& args) {
@@ -35,4 +35,4 @@ void LayerNorm(const LayerNormArgs& args) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

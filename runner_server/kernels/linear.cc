@@ -4,7 +4,7 @@
 
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 namespace {
 
@@ -97,4 +97,4 @@ void LinearContext::ConvertInput(const Norm* norm, const PackedMatrix& weight, c
   args.a_quantized = quantized_.data();
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include "runner_server/kernels/quantize.h"
 #include "runner_server/kernels/thread_pool.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 struct Norm {
   std::vector<float> weight;  // [hidden]
@@ -58,4 +58,4 @@ class LinearContext {
   std::vector<RowQuantization> quantized_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr size_t kHugePageBytes = size_t{2} << 20;
@@ -75,4 +75,4 @@ MemoryRegion::~MemoryRegion() {
   if (data_ != nullptr) munmap(data_, size_bytes_);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

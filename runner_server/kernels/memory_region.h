@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class MemoryRegion {
  public:
@@ -42,4 +42,4 @@ class MemoryRegion {
   size_t size_bytes_ = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

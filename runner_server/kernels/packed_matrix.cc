@@ -7,7 +7,7 @@
 #include "base/status_macros.h"
 #include "runner_server/kernels/gemm.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr float kLargestInt8 = 127;
@@ -162,4 +162,4 @@ void PackedMatrix::CopyRow(int index, float* row) const {
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

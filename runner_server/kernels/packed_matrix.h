@@ -17,7 +17,7 @@
 #include "runner_server/kernels/precision.h"
 #include "runner_server/kernels/thread_pool.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class PackedMatrix {
  public:
@@ -63,4 +63,4 @@ class PackedMatrix {
   std::vector<int32_t> sums_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

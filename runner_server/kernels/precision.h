@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace chorus {
+namespace chorus::runner {
 
 enum class Precision : uint8_t {
   kFloat32,
@@ -49,4 +49,4 @@ inline uint16_t FloatToBfloat16(float x) {
   return static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace chorus {
+namespace chorus::runner {
 
 // How a row x of fp32 became q of 8 bits: x = scale * (q - zero), nearly.
 struct RowQuantization {
@@ -12,4 +12,4 @@ struct RowQuantization {
   int32_t zero = 0;  // In [0, 255]; the q of 0.0, which is always exact.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -2,7 +2,7 @@
 
 #include "runner_server/kernels/quantize.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 void ToBfloat16(const float* x, int n, uint16_t* out) {
@@ -52,4 +52,4 @@ RowQuantization Quantize(const float* x, int n, uint8_t* out) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -6,7 +6,7 @@
 #include <numbers>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 double ReferenceActivation(Activation activation, double x) {
   switch (activation) {
@@ -133,4 +133,4 @@ void ReferenceAttention(const AttentionArgs& args) {
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

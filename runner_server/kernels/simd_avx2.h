@@ -8,7 +8,7 @@
 
 #define CHORUS_SIMD_INLINE inline __attribute__((always_inline))
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kGemmTileRows = 6;
@@ -164,6 +164,6 @@ CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner
 
 #include "runner_server/kernels/simd_common_inl.h"

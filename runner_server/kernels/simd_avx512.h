@@ -14,7 +14,7 @@
 
 #define CHORUS_SIMD_INLINE inline __attribute__((always_inline))
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Shapes of the register tiles.
@@ -139,6 +139,6 @@ CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner
 
 #include "runner_server/kernels/simd_common_inl.h"

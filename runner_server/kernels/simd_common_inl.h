@@ -2,7 +2,7 @@
 
 // What is the same over every Vec. Included at the end of simd_*.h only.
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kLanes = 16;
@@ -80,4 +80,4 @@ CHORUS_SIMD_INLINE Vec Exp(Vec x) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

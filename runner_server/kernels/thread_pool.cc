@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr uint64_t Pack(uint32_t begin, uint32_t end) { return uint64_t{begin} << 32 | end; }
@@ -80,4 +80,4 @@ void ThreadPool::DoItems(int thread) {
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

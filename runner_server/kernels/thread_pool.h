@@ -17,7 +17,7 @@
 #include "absl/functional/function_ref.h"
 #include "runner_server/kernels/futex_word.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class ThreadPool {
  public:
@@ -63,4 +63,4 @@ class ThreadPool {
   std::vector<std::thread> workers_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -13,7 +13,7 @@
 
 #include "runner_server/kernels/activation.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 enum class NormKind { kLayerNorm, kRmsNorm };
 enum class NormPlace {
@@ -92,4 +92,4 @@ struct Architecture {
   }
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -7,7 +7,7 @@
 #include "base/model_file.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kMaxLabels = 10'000;
@@ -135,4 +135,4 @@ void ConfigReader::RequireMultiple(const char* field, int value, const char* of,
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -16,7 +16,7 @@
 #include "absl/status/status.h"
 #include "runner_server/kernels/activation.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class ConfigReader {
  public:
@@ -53,4 +53,4 @@ class ConfigReader {
   absl::Status status_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -3,7 +3,7 @@
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(std::unique_ptr<Transformer> transformer,
                                                          int num_kv_slots, int64_t max_kv_bytes) {
@@ -80,4 +80,4 @@ void Decoder::Attend(std::span<const Row> rows, int layer, const float* qkv, flo
   });
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

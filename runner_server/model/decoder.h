@@ -15,7 +15,7 @@
 #include "runner_server/model/language_model.h"
 #include "runner_server/model/transformer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class Decoder : public LanguageModel {
  public:
@@ -58,4 +58,4 @@ class Decoder : public LanguageModel {
   std::vector<Scratch> scratch_;  // By thread.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -6,7 +6,7 @@
 #include "base/string_view.h"
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 std::vector<std::string> DtypeNames() {
   std::vector<std::string> names = {"auto"};
@@ -39,4 +39,4 @@ std::string_view DtypeName(Precision precision) {
   return "";
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

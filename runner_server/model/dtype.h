@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/precision.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // "auto", "float32", "bfloat16", "int8", "int8_weight_only".
 std::vector<std::string> DtypeNames();
@@ -22,4 +22,4 @@ absl::StatusOr<Precision> ParseDtype(std::string_view name);
 
 std::string_view DtypeName(Precision precision);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -2,7 +2,7 @@
 
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 std::span<const float> Encoder::Forward(Rows rows) {
   const int padding_id = architecture().padding_id;
@@ -68,4 +68,4 @@ void Encoder::Attend(Rows rows, const float* qkv, float* out) {
   });
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -15,7 +15,7 @@
 #include "runner_server/model/sequence_classifier.h"
 #include "runner_server/model/transformer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class Encoder : public SequenceClassifier {
  public:
@@ -52,4 +52,4 @@ class Encoder : public SequenceClassifier {
   std::vector<Scratch> kv_;       // By thread: one head's keys and values of one row, in blocks.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

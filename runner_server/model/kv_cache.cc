@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int64_t kPageBytes = 4096;
@@ -102,4 +102,4 @@ void KvCache::Release(int slot, int num_kept_tokens) {
   if (kept_bytes < memory.size_bytes() && !memory.Resize(kept_bytes)) throw std::bad_alloc();
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -17,7 +17,7 @@
 #include "runner_server/kernels/attention.h"
 #include "runner_server/kernels/memory_region.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class KvCache {
  public:
@@ -76,4 +76,4 @@ class KvCache {
   std::vector<MemoryRegion> slots_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

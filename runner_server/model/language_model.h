@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-namespace chorus {
+namespace chorus::runner {
 
 class LanguageModel {
  public:
@@ -56,4 +56,4 @@ class LanguageModel {
   virtual void Release(int slot, int num_kept_tokens) = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -20,7 +20,7 @@
 #include "runner_server/model/transformer.h"
 #include "runner_server/weights/safetensors_file.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // What the name of a classifier's architecture ends with, such as that of a BERT.
@@ -129,4 +129,4 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
   return loaded;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -12,7 +12,7 @@
 #include "runner_server/model/language_model.h"
 #include "runner_server/model/sequence_classifier.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 struct ModelOptions {
   Precision precision = Precision::kFloat32;
@@ -36,4 +36,4 @@ struct LoadedModel {
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options);
 
-}  // namespace chorus
+}  // namespace chorus::runner

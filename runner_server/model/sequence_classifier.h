@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 class SequenceClassifier {
  public:
@@ -32,4 +32,4 @@ class SequenceClassifier {
   virtual std::span<const float> Forward(std::span<const std::span<const int32_t>> rows) = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

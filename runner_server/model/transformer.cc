@@ -12,7 +12,7 @@
 #include "base/string_view.h"
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 bool IsLanguageModel(const Architecture& architecture) {
@@ -338,4 +338,4 @@ std::span<const float> Transformer::Logits(std::span<const int> indices) {
   return {logits, size};
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

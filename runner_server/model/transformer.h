@@ -21,7 +21,7 @@
 #include "runner_server/weights/safetensors_file.h"
 #include "runner_server/weights/weight_map.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // INVALID_ARGUMENT says which value of `architecture` is not implemented.
 absl::Status CheckImplemented(const Architecture& architecture);
@@ -101,4 +101,4 @@ class Transformer {
   Scratch x_, qkv_, mixed_, inner_, gathered_, pooled_, logits_;  // By stage.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

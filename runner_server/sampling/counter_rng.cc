@@ -1,6 +1,6 @@
 #include "runner_server/sampling/counter_rng.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr int kNumRounds = 10;
@@ -36,4 +36,4 @@ double UniformAt(uint64_t seed, uint32_t branch, uint32_t sequence, uint64_t pos
   return static_cast<double>(bits) * 0x1.0p-53;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

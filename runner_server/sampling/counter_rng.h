@@ -10,7 +10,7 @@
 #include <array>
 #include <cstdint>
 
-namespace chorus {
+namespace chorus::runner {
 
 using PhiloxCounter = std::array<uint32_t, 4>;
 using PhiloxKey = std::array<uint32_t, 2>;
@@ -21,4 +21,4 @@ PhiloxCounter Philox4x32(PhiloxCounter counter, PhiloxKey key);
 // Uniform in [0, 1), with 53 random bits. `position` is the index of the token in its sequence.
 double UniformAt(uint64_t seed, uint32_t branch, uint32_t sequence, uint64_t position);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Their logits for now. Most tokens are less likely than all of the top, and cost one comparison.
@@ -35,4 +35,4 @@ LogProbs ComputeLogProbs(std::span<const float> logits, int32_t chosen, size_t n
   return result;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 struct LogProb {
   int32_t id = 0;
@@ -24,4 +24,4 @@ struct LogProbs {
 // them. By log-softmax of `logits`, [vocab_size], in double; these must hold `chosen`.
 LogProbs ComputeLogProbs(std::span<const float> logits, int32_t chosen, size_t num_top);
 
-}  // namespace chorus
+}  // namespace chorus::runner

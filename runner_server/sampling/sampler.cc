@@ -9,7 +9,7 @@
 
 #include "base/generation_params.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
@@ -87,7 +87,7 @@ std::span<const float> Sampler::Penalize(std::span<const float> logits,
 
 std::span<const Candidate> Sampler::Filter(std::span<const float> logits,
                                            std::span<const int32_t> tokens,
-                                           const v1::GenerationParams& params) {
+                                           const chorus::v1::GenerationParams& params) {
   logits = Penalize(logits, tokens, params.repetition_penalty());
   const float temperature = static_cast<float>(params.temperature());
   const bool cuts = params.top_k() > 0 && params.top_k() < logits.size();
@@ -159,7 +159,7 @@ void Sampler::KeepMinP(double min_p) {
 }
 
 int32_t Sampler::Sample(std::span<const float> logits, std::span<const int32_t> tokens,
-                        const v1::GenerationParams& params, double random) {
+                        const chorus::v1::GenerationParams& params, double random) {
   if (IsGreedy(params)) return ArgMax(Penalize(logits, tokens, params.repetition_penalty()));
   const std::span<const Candidate> candidates = Filter(logits, tokens, params);
   const double total = std::accumulate(weights_.begin(), weights_.end(), 0.0);
@@ -175,4 +175,4 @@ int32_t Sampler::Sample(std::span<const float> logits, std::span<const int32_t> 
   return drawn;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -19,7 +19,7 @@
 
 #include "proto/chorus/v1/generation.pb.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // A token that may still be drawn.
 struct Candidate {
@@ -34,11 +34,11 @@ class Sampler {
   // [0, 1), decides what is drawn. Where the logits leave nothing to draw from (NaN, infinities),
   // the choice is greedy.
   int32_t Sample(std::span<const float> logits, std::span<const int32_t> tokens,
-                 const v1::GenerationParams& params, double random);
+                 const chorus::v1::GenerationParams& params, double random);
 
   // The tokens that Sample would draw from, in order of id. Valid until the next call.
   std::span<const Candidate> Filter(std::span<const float> logits, std::span<const int32_t> tokens,
-                                    const v1::GenerationParams& params);
+                                    const chorus::v1::GenerationParams& params);
 
  private:
   // `logits` themselves where there is no penalty. Valid until the next call.
@@ -59,4 +59,4 @@ class Sampler {
 // The first index of the largest logit. `logits` must not be empty; NaN is never the largest.
 int32_t ArgMax(std::span<const float> logits);
 
-}  // namespace chorus
+}  // namespace chorus::runner

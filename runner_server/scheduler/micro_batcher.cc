@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "runner_server/scheduler/still_wanted.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 absl::StatusOr<std::unique_ptr<MicroBatcher>> MicroBatcher::Create(const Options& options) {
   if (options.max_batch_tokens < 1) {
@@ -99,4 +99,4 @@ std::vector<uint64_t> MicroBatcher::RemoveAll() {
   return ids;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

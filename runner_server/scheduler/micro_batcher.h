@@ -26,7 +26,7 @@
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/scheduler/step_limit.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // The texts of one call, tokenised.
 struct ClassificationCall {
@@ -104,4 +104,4 @@ class MicroBatcher {
   bool passed_over_ = false;  // The others waited, and had no row in the last batch.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace chorus {
+namespace chorus::runner {
 
 std::vector<int> DealPrefill(const std::vector<int>& num_left, int budget) {
   std::vector<int> shares(num_left.size(), 0);
@@ -21,4 +21,4 @@ std::vector<int> DealPrefill(const std::vector<int>& num_left, int budget) {
   return shares;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 // Tokens for each prompt, given how many each has left (>= 1), oldest first. The oldest come first,
 // as long as they can be finished. The first that cannot gets what is left, of which it gives up to
@@ -17,4 +17,4 @@ namespace chorus {
 // Example: {300, 300, 40, 30}, budget 100: the first gets 60, the third 40, the others none.
 std::vector<int> DealPrefill(const std::vector<int>& num_left, int budget);
 
-}  // namespace chorus
+}  // namespace chorus::runner

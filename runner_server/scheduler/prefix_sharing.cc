@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace chorus {
+namespace chorus::runner {
 
 int CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
   const size_t shorter = std::min(a.size(), b.size());
@@ -34,4 +34,4 @@ PrefixShare FindPrefixShare(const Sequence& sequence,
   return share;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

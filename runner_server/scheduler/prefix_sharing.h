@@ -10,7 +10,7 @@
 
 #include "runner_server/scheduler/sequence.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // Fewer tokens are not worth a copy.
 inline constexpr int kMinSharedTokens = 16;
@@ -31,4 +31,4 @@ int CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b);
 PrefixShare FindPrefixShare(const Sequence& sequence,
                             std::span<const std::unique_ptr<Sequence>> running);
 
-}  // namespace chorus
+}  // namespace chorus::runner

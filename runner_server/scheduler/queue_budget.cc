@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 QueueBudget::Ticket::Ticket(Ticket&& other) noexcept
     : budget_(std::exchange(other.budget_, nullptr)),
@@ -77,4 +77,4 @@ QueueBudget::Usage QueueBudget::usage() const {
           .tokens = rooms_[0].usage.tokens + rooms_[1].usage.tokens};
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -23,7 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class QueueBudget {
  public:
@@ -88,4 +88,4 @@ class QueueBudget {
   Room rooms_[2];  // Of calls underway: the second. Guarded by mutex_.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

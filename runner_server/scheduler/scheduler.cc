@@ -11,7 +11,7 @@
 #include "runner_server/scheduler/prefix_sharing.h"
 #include "runner_server/scheduler/still_wanted.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Share of a predicted time that a newcomer must surely wait: those before it may leave, and the
@@ -279,4 +279,4 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::RemoveAll() {
   return removed;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -35,7 +35,7 @@
 #include "runner_server/scheduler/step_limit.h"
 #include "runner_server/scheduler/step_time_model.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // One sequence's share of a step: its next `num_tokens` uncached tokens.
 struct ScheduledRow {
@@ -153,4 +153,4 @@ class Scheduler {
   std::vector<std::unique_ptr<Sequence>> running_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

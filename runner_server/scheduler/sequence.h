@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "runner_server/scheduler/queue_budget.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 struct Sequence {
   uint64_t id = 0;              // The caller's, unique among live sequences.
@@ -48,4 +48,4 @@ struct Sequence {
   int num_generated() const { return static_cast<int>(tokens.size()) - num_prompt_tokens; }
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // A cap is kept in whole blocks, so that the last block of a sequence counts like any other.
@@ -77,4 +77,4 @@ void SlotPool::ReleaseSurplus(int slot) {
 
 std::vector<SlotPool::Release> SlotPool::TakeReleases() { return std::exchange(releases_, {}); }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -15,7 +15,7 @@
 #include <limits>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 class SlotPool {
  public:
@@ -86,4 +86,4 @@ class SlotPool {
   std::vector<Release> releases_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

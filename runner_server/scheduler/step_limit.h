@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-namespace chorus {
+namespace chorus::runner {
 
 enum class StepLimit {
   kNothing,     // All that there was went along.
@@ -34,4 +34,4 @@ inline constexpr std::string_view StepLimitName(StepLimit limit) {
   return "";
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr double kFreeTokens[] = {0, 4, 8, 16, 32, 64};  // Candidates for T0.
@@ -146,4 +146,4 @@ int StepTimeModel::FittingTokens(StepWork work, int num_cached, int max_tokens,
   return fitting;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

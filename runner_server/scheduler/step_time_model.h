@@ -23,7 +23,7 @@
 
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // What a step has to do.
 struct StepWork {
@@ -75,4 +75,4 @@ class StepTimeModel {
   Fit fit_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // CANCELLED once a stop was requested, DEADLINE_EXCEEDED from `deadline` on, else OK.
 inline absl::Status CheckStillWanted(const std::stop_token& stop, absl::Time deadline,
@@ -20,4 +20,4 @@ inline absl::Status CheckStillWanted(const std::stop_token& stop, absl::Time dea
   return absl::OkStatus();
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -12,9 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "runner_server/service/runner_metrics.h"
+#include "runner_server/metrics/runner_metrics.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // How many calls are being answered.
 class CallCounter {
@@ -67,4 +67,4 @@ class CallRecord {
   absl::StatusCode code_ = absl::StatusCode::kCancelled;  // Unless somebody says otherwise.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -3,9 +3,9 @@
 #include <string>
 #include <utility>
 
-#include "base/grpc_status.h"
+#include "base/grpc/status.h"
 
-namespace chorus {
+namespace chorus::runner {
 ClassifyReactor::ClassifyReactor(const absl::StatusOr<ClassificationEngine*>& engine,
                                  const runner::v1::ClassifyRequest& request,
                                  runner::v1::ClassifyResponse& response, absl::Time deadline,
@@ -46,4 +46,4 @@ void ClassifyReactor::OnCancel() { stop_.request_stop(); }
 
 void ClassifyReactor::OnDone() { delete this; }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -18,7 +18,7 @@
 #include "runner_server/engine/classification_stepper.h"
 #include "runner_server/service/call_record.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class ClassifyReactor final : public grpc::ServerUnaryReactor {
  public:
@@ -43,4 +43,4 @@ class ClassifyReactor final : public grpc::ServerUnaryReactor {
   runner::v1::ClassifyResponse& response_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

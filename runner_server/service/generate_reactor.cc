@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "base/grpc_status.h"
+#include "base/grpc/status.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 GenerateReactor::GenerateReactor(const absl::StatusOr<GenerationEngine*>& engine,
                                  const runner::v1::GenerateRequest& request, absl::Time deadline,
@@ -20,18 +20,18 @@ absl::Status GenerateReactor::Submit(GenerationEngine& engine,
   model_version_ = engine.info().version();
   return engine.Submit(
       request, deadline, stop_.get_token(),
-      {.on_delta = [this](v1::TextDelta delta) { OnDelta(std::move(delta)); },
-       .on_done = [this](absl::StatusOr<v1::GenerationEnd> end) { OnEnd(std::move(end)); }});
+      {.on_delta = [this](chorus::v1::TextDelta delta) { OnDelta(std::move(delta)); },
+       .on_done = [this](absl::StatusOr<chorus::v1::GenerationEnd> end) { OnEnd(std::move(end)); }});
 }
 
-void GenerateReactor::OnDelta(v1::TextDelta delta) {
+void GenerateReactor::OnDelta(chorus::v1::TextDelta delta) {
   Action action;
   {
     const std::lock_guard lock(mutex_);
     if (broken_) return;
     unsent_.mutable_text()->append(delta.text());
     unsent_.set_num_tokens(unsent_.num_tokens() + delta.num_tokens());
-    for (v1::TokenLogprob& logprob : *delta.mutable_logprobs()) {
+    for (chorus::v1::TokenLogprob& logprob : *delta.mutable_logprobs()) {
       *unsent_.add_logprobs() = std::move(logprob);
     }
     action = ChooseNext();
@@ -39,7 +39,7 @@ void GenerateReactor::OnDelta(v1::TextDelta delta) {
   Perform(action);
 }
 
-void GenerateReactor::OnEnd(absl::StatusOr<v1::GenerationEnd> end) {
+void GenerateReactor::OnEnd(absl::StatusOr<chorus::v1::GenerationEnd> end) {
   if (end.ok()) {
     record_.metrics().OnGenerated(*end);
     end->set_model_version(model_version_);
@@ -103,4 +103,4 @@ void GenerateReactor::OnCancel() { stop_.request_stop(); }
 
 void GenerateReactor::OnDone() { delete this; }
 
-}  // namespace chorus
+}  // namespace chorus::runner

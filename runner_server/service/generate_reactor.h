@@ -26,7 +26,7 @@
 #include "runner_server/engine/generation_stepper.h"
 #include "runner_server/service/call_record.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::GenerateResponse> {
  public:
@@ -45,8 +45,8 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
 
   absl::Status Submit(GenerationEngine& engine, const runner::v1::GenerateRequest& request,
                       absl::Time deadline);
-  void OnDelta(v1::TextDelta delta);
-  void OnEnd(absl::StatusOr<v1::GenerationEnd> end);
+  void OnDelta(chorus::v1::TextDelta delta);
+  void OnEnd(absl::StatusOr<chorus::v1::GenerationEnd> end);
 
   // What to send now; fills message_. Called with mutex_ held; Perform without.
   Action ChooseNext();
@@ -57,11 +57,11 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   std::stop_source stop_;
 
   std::mutex mutex_;      // Guards everything below, but for what is in flight.
-  v1::TextDelta unsent_;  // Without tokens: there is nothing to send.
-  std::optional<absl::StatusOr<v1::GenerationEnd>> end_;  // Once the engine has told it.
+  chorus::v1::TextDelta unsent_;  // Without tokens: there is nothing to send.
+  std::optional<absl::StatusOr<chorus::v1::GenerationEnd>> end_;  // Once the engine has told it.
   bool writing_ = false;  // message_ is in flight, or the call is finished.
   bool broken_ = false;   // A write failed: there is nobody to write to.
   runner::v1::GenerateResponse message_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -3,15 +3,15 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "base/grpc_request.h"
-#include "base/grpc_status.h"
+#include "base/grpc/request.h"
+#include "base/grpc/status.h"
 #include "base/status_macros.h"
 #include "runner_server/service/classify_reactor.h"
 #include "runner_server/service/generate_reactor.h"
 #include "runner_server/service/tokenize.h"
 #include "runner_server/service/tokenizer_reactor.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 absl::Time Deadline(const grpc::CallbackServerContext& context) {
@@ -132,13 +132,13 @@ grpc::ServerUnaryReactor* RunnerService::AnswerByTokenizer(
 grpc::ServerUnaryReactor* RunnerService::Tokenize(grpc::CallbackServerContext*,
                                                   const runner::v1::TokenizeRequest* request,
                                                   runner::v1::TokenizeResponse* response) {
-  return AnswerByTokenizer("Tokenize", request, response, &chorus::Tokenize);
+  return AnswerByTokenizer("Tokenize", request, response, &runner::Tokenize);
 }
 
 grpc::ServerUnaryReactor* RunnerService::Detokenize(grpc::CallbackServerContext*,
                                                     const runner::v1::DetokenizeRequest* request,
                                                     runner::v1::DetokenizeResponse* response) {
-  return AnswerByTokenizer("Detokenize", request, response, &chorus::Detokenize);
+  return AnswerByTokenizer("Detokenize", request, response, &runner::Detokenize);
 }
 
 grpc::ServerUnaryReactor* RunnerService::GetLoad(grpc::CallbackServerContext* context,
@@ -160,4 +160,4 @@ grpc::ServerUnaryReactor* RunnerService::GetMetrics(grpc::CallbackServerContext*
   return reactor;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -16,11 +16,11 @@
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 #include "runner_server/engine/engine.h"
 #include "runner_server/engine/engine_of.h"
+#include "runner_server/metrics/runner_metrics.h"
 #include "runner_server/service/call_record.h"
-#include "runner_server/service/runner_metrics.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class RunnerService final : public runner::v1::RunnerService::CallbackService {
  public:
@@ -84,4 +84,4 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   WorkerPool tokenizer_thread_{1};
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequest& request,
                       runner::v1::TokenizeResponse& response) {
@@ -72,4 +72,4 @@ absl::Status Detokenize(const Tokenizer& tokenizer, const runner::v1::Detokenize
   return absl::OkStatus();
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

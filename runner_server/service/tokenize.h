@@ -11,7 +11,7 @@
 #include "proto/chorus/runner/v1/runner.pb.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 inline constexpr size_t kMaxTokenizedBytes = size_t{1} << 20;
 inline constexpr int kMaxDetokenizedIds = 1 << 20;
@@ -32,4 +32,4 @@ absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequ
 absl::Status Detokenize(const Tokenizer& tokenizer, const runner::v1::DetokenizeRequest& request,
                         runner::v1::DetokenizeResponse& response);
 
-}  // namespace chorus
+}  // namespace chorus::runner

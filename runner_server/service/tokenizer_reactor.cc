@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "base/grpc_status.h"
+#include "base/grpc/status.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 TokenizerReactor::TokenizerReactor(std::string_view method, Answer answer, WorkerPool& thread,
                                    RunnerMetrics& metrics, CallCounter& counter)
@@ -22,4 +22,4 @@ void TokenizerReactor::End(const absl::Status& status) {
   Finish(ToGrpcStatus(status));
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

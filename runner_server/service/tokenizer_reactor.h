@@ -17,7 +17,7 @@
 #include "base/worker_pool.h"
 #include "runner_server/service/call_record.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class TokenizerReactor final : public grpc::ServerUnaryReactor {
  public:
@@ -40,4 +40,4 @@ class TokenizerReactor final : public grpc::ServerUnaryReactor {
   std::atomic<bool> cancelled_ = false;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

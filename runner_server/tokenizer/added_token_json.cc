@@ -7,7 +7,7 @@
 #include "base/status_macros.h"
 #include "runner_server/tokenizer/json_fields.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 absl::StatusOr<AddedToken> AddedTokenFromJson(const nlohmann::json& object, std::string what) {
   const JsonFields fields(object, std::move(what));
@@ -24,4 +24,4 @@ absl::StatusOr<AddedToken> AddedTokenFromJson(const nlohmann::json& object, std:
                     normalized.value_or(!special.value_or(false)), lstrip.value_or(false)};
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,10 +11,10 @@
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // The id is that of field "id", 0 if there is none. `what` begins the errors, INVALID_ARGUMENT;
 // "rstrip" and "single_word" are refused by name.
 absl::StatusOr<AddedToken> AddedTokenFromJson(const nlohmann::json& object, std::string what);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -3,7 +3,7 @@
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // The size of `text` without the white space at its end.
@@ -53,4 +53,4 @@ void AddedTokenMatcher::Split(std::string_view text, bool split_special_tokens,
   if (begin < text.size()) visit(text.substr(begin), std::nullopt);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

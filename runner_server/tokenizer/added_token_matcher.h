@@ -15,7 +15,7 @@
 #include "runner_server/tokenizer/byte_trie.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class AddedTokenMatcher {
  public:
@@ -40,4 +40,4 @@ class AddedTokenMatcher {
   ByteTrie trie_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

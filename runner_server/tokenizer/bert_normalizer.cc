@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 std::u32string BertNormalizer::Clean(std::string_view text) const {
   std::u32string clean;
@@ -55,4 +55,4 @@ std::vector<BertNormalizer::Origin> BertNormalizer::Origins(std::string_view tex
   return origins;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

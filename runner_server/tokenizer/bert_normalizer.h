@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 class BertNormalizer {
  public:
@@ -46,4 +46,4 @@ class BertNormalizer {
   const Options options_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

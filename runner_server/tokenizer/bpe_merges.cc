@@ -4,7 +4,7 @@
 #include <array>
 #include <functional>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Up to here looking at every pair beats a heap.
@@ -94,4 +94,4 @@ void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids) const {
   ids.resize(num_left);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

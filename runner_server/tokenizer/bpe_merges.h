@@ -11,7 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class BpeMerges {
  public:
@@ -45,4 +45,4 @@ class BpeMerges {
   absl::flat_hash_map<uint64_t, Merge> merges_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Latin-1 without its controls, spaces and the soft hyphen.
@@ -58,4 +58,4 @@ std::string SpelledBytes(std::string_view token) {
   return bytes;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace chorus {
+namespace chorus::runner {
 
 // The character each byte is written as, in UTF-8.
 const std::array<std::string, 256>& ByteAlphabet();
@@ -19,4 +19,4 @@ const std::array<std::string, 256>& ByteAlphabet();
 // Hugging Face's decoder has it. `token` is UTF-8.
 std::string SpelledBytes(std::string_view token);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -15,7 +15,7 @@
 #include "runner_server/tokenizer/pre_tokens.h"
 #include "runner_server/tokenizer/unicode.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Whether the token is a single character, or reads as special ones do.
@@ -201,4 +201,4 @@ void ByteLevelBpe::EncodeOrdinary(std::string_view text, std::vector<int32_t>& i
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -23,7 +23,7 @@
 #include "runner_server/tokenizer/tokenizer.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class ByteLevelBpe : public Tokenizer, public TokenBytes {
  public:
@@ -111,4 +111,4 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   std::vector<bool> is_special_;      // By id.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -1,6 +1,6 @@
 #include "runner_server/tokenizer/byte_trie.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 void ByteTrie::Insert(std::string_view key, int32_t value) {
   uint32_t node = 0;
@@ -25,4 +25,4 @@ ByteTrie::Match ByteTrie::LongestPrefix(std::string_view text) const {
   return match;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

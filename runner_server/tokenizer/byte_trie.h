@@ -12,7 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class ByteTrie {
  public:
@@ -38,4 +38,4 @@ class ByteTrie {
   std::vector<int32_t> values_ = {-1};                // By node, -1 where no key ends; 0 the root.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

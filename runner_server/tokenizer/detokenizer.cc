@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr std::string_view kReplacement = "\uFFFD";
@@ -40,4 +40,4 @@ std::string Detokenizer::Finish() {
   return std::string(std::exchange(open_, {}).empty() ? std::string_view() : kReplacement);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 // The bytes behind each token id of a byte-level vocabulary.
 class TokenBytes {
@@ -44,4 +44,4 @@ class Detokenizer {
   std::string open_;  // Bytes of a character that has begun, at most 3.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

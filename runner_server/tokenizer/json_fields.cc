@@ -7,7 +7,7 @@
 #include "base/model_file.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using nlohmann::json;
@@ -71,4 +71,4 @@ absl::Status JsonFields::RequireUnset(std::initializer_list<std::string_view> ke
   return absl::OkStatus();
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class JsonFields {
  public:
@@ -47,4 +47,4 @@ class JsonFields {
   const std::string what_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -18,7 +18,7 @@
 #include "runner_server/tokenizer/tokenizer_json.h"
 #include "runner_server/tokenizer/vocabulary_files.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 bool Exists(const std::filesystem::path& path) {
@@ -196,4 +196,4 @@ absl::StatusOr<std::unique_ptr<WordPiece>> LoadWordPiece(const std::filesystem::
   return pieces;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -19,7 +19,7 @@
 #include "runner_server/tokenizer/byte_level_bpe.h"
 #include "runner_server/tokenizer/word_piece.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // GPT-2's, which frames no text.
 absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadByteLevelBpe(const std::filesystem::path& folder);
@@ -30,4 +30,4 @@ absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadRobertaBpe(const std::filesyst
 // BERT's and DistilBERT's.
 absl::StatusOr<std::unique_ptr<WordPiece>> LoadWordPiece(const std::filesystem::path& folder);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr uint8_t kRunTraits = kIsLetter | kIsNumber | kIsSpace;
@@ -55,4 +55,4 @@ size_t FirstPreTokenSize(std::string_view text) {
   return trait == kIsSpace ? SpaceSize(text) : RunEnd(text, begin, trait);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

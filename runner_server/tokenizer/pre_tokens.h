@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace chorus {
+namespace chorus::runner {
 
 // The size in bytes of the first pre-token, at least 1. `text` is UTF-8 and not empty; the
 // pre-token depends on all that follows it, so give the whole rest.
@@ -20,4 +20,4 @@ namespace chorus {
 // Example: "I'll  go" -> "I", "'ll", " ", " go".
 size_t FirstPreTokenSize(std::string_view text);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 // A token and the bytes of the text that it stands for.
 struct TokenSpan {
@@ -55,4 +55,4 @@ class Tokenizer {
   virtual const TokenBytes* bytes() const = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -17,7 +17,7 @@
 #include "runner_server/tokenizer/added_token_json.h"
 #include "runner_server/tokenizer/json_fields.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using nlohmann::json;
@@ -158,4 +158,4 @@ absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path&
   return config;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

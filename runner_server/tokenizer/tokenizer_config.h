@@ -16,7 +16,7 @@
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 struct TokenizerConfig {
   std::string tokenizer_class;  // "BertTokenizer"; empty if not said.
@@ -41,4 +41,4 @@ struct TokenizerConfig {
 absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder,
                                                     bool mask_strips_left = false);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -16,7 +16,7 @@
 #include "runner_server/tokenizer/json_fields.h"
 #include "runner_server/tokenizer/vocabulary_files.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using nlohmann::json;
@@ -268,4 +268,4 @@ absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::p
   return definition;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

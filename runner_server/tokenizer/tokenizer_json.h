@@ -14,7 +14,7 @@
 #include "runner_server/tokenizer/byte_level_bpe.h"
 #include "runner_server/tokenizer/word_piece.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // `trim_offsets` overrules what a post-processor says of it.
 absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(
@@ -22,4 +22,4 @@ absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(
 
 absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::path& path);
 
-}  // namespace chorus
+}  // namespace chorus::runner

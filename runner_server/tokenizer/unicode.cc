@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode_tables.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr char32_t kEnd = 0x110000;
@@ -176,4 +176,4 @@ void AppendUtf8(char32_t c, std::string& out) {
   continuation(0);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace chorus {
+namespace chorus::runner {
 
 enum CharacterTrait : uint8_t {
   kIsLetter = 1,            // \p{L}
@@ -38,4 +38,4 @@ std::u32string DecodeUtf8All(std::string_view text);
 
 void AppendUtf8(char32_t c, std::string& out);
 
-}  // namespace chorus
+}  // namespace chorus::runner

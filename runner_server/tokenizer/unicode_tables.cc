@@ -3,7 +3,7 @@
 
 #include "runner_server/tokenizer/unicode_tables.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // clang-format off
 
@@ -352,4 +352,4 @@ const std::span<const LowerCaseRun> kLowerCase(kLowerCaseRows);
 
 // clang-format on
 
-}  // namespace chorus
+}  // namespace chorus::runner

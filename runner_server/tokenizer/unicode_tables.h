@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace chorus {
+namespace chorus::runner {
 
 struct CodePointRange {
   char32_t first;
@@ -45,4 +45,4 @@ extern const std::span<const CombiningRange> kReorderedKeptMarks;
 // All that have one character as their lower case; U+0130 alone has two.
 extern const std::span<const LowerCaseRun> kLowerCase;
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -8,7 +8,7 @@
 #include "base/string_view.h"
 #include "base/utf8.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 absl::Status CheckToken(std::string_view token, size_t id) {
@@ -103,4 +103,4 @@ absl::StatusOr<int32_t> Vocabulary::Require(std::string_view token,
                                                  "\" (", AbslView(purpose), ")"));
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

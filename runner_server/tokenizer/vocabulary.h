@@ -13,7 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // A token that is found in the text as it stands, before (or beside) what the model's rules make of
 // the rest. Hugging Face calls all of these "added", those that the vocabulary has already as well.
@@ -66,4 +66,4 @@ class Vocabulary {
   int32_t size_ = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

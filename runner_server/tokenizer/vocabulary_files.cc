@@ -10,7 +10,7 @@
 #include "base/string_view.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // The next line without its end; `rest` loses both. nullopt if no line end is left.
@@ -94,4 +94,4 @@ absl::StatusOr<std::vector<std::string>> ReadVocabTxt(const std::filesystem::pat
   return tokens;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // The object {"token": id, ...} as tokens by id. `what` begins the errors. INVALID_ARGUMENT unless
 // the ids are 0 to n - 1, each once.
@@ -35,4 +35,4 @@ absl::StatusOr<MergesTxt> ReadMergesTxt(const std::filesystem::path& path);
 // vocab.txt: one token a line, the first has id 0.
 absl::StatusOr<std::vector<std::string>> ReadVocabTxt(const std::filesystem::path& path);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "runner_server/tokenizer/unicode.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // The first word at or after the start of `text`, which then loses it: a punctuation mark, or what
@@ -194,4 +194,4 @@ void WordPiece::EncodeWord(std::string_view word, std::vector<int32_t>& ids) con
   ids.push_back(unknown_id_);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -23,7 +23,7 @@
 #include "runner_server/tokenizer/tokenizer.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class WordPiece : public Tokenizer {
  public:
@@ -94,4 +94,4 @@ class WordPiece : public Tokenizer {
   AddedTokenMatcher normalized_matcher_;  // then at the normalized text between what it found.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

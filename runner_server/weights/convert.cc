@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Branch-free, so that the compiler makes vectors of it. The half's exponent and mantissa, moved to
@@ -38,4 +38,4 @@ void ConvertToFloat(DType dtype, std::string_view data, size_t first, size_t cou
   }
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

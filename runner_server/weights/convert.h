@@ -9,7 +9,7 @@
 
 #include "runner_server/weights/safetensors_header.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // Whether ConvertToFloat reads this type: F32, F16 and BF16.
 bool IsConvertible(DType dtype);
@@ -18,4 +18,4 @@ bool IsConvertible(DType dtype);
 // `dtype`, which must be convertible, at any alignment; first + count must lie in it.
 void ConvertToFloat(DType dtype, std::string_view data, size_t first, size_t count, float* out);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 absl::Status Annotate(const std::filesystem::path& path, const absl::Status& status) {
@@ -57,4 +57,4 @@ SafetensorsFile::~SafetensorsFile() {
   if (bytes_ != nullptr) munmap(const_cast<char*>(bytes_), size_);
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

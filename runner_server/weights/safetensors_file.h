@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "runner_server/weights/safetensors_header.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class SafetensorsFile {
  public:
@@ -42,4 +42,4 @@ class SafetensorsFile {
   SafetensorsHeader header_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 struct DTypeRow {
@@ -258,4 +258,4 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view bytes)
   return header;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

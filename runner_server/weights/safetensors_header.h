@@ -16,7 +16,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // Every type of the format. Only kF32, kF16 and kBF16 can be read as weights; the others are known
 // so that a tensor which is ignored may have them.
@@ -63,4 +63,4 @@ inline constexpr uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 // rule is broken, where and by which value.
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view bytes);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -13,7 +13,7 @@
 #include "base/string_view.h"
 #include "runner_server/weights/convert.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Tensors that one error names: in a model whose training diverged it is all of them.
@@ -158,4 +158,4 @@ const WeightView* WeightMap::Find(const std::string& name) const {
   return found == views_.end() ? nullptr : &found->second;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -21,7 +21,7 @@
 #include "absl/status/statusor.h"
 #include "runner_server/weights/safetensors_file.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // One tensor a model asks for.
 struct WeightSpec {
@@ -87,4 +87,4 @@ class WeightMap {
 // Exposed for tests.
 bool MatchesNamePattern(std::string_view pattern, std::string_view name);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "api_server/config_watch.h"
 #include "config/yaml_proto.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::ElementsAre;
@@ -366,4 +366,4 @@ TEST(MakeConfig, TakesTheTutorialsGraph) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

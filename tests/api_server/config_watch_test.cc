@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::ElementsAre;
@@ -78,4 +78,4 @@ TEST(ConfigWatch, DoesWhatIsAskedAtTheNextLookThatSeesSomething) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -7,7 +7,7 @@
 
 #include "tests/base/parse_proto.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 class GraphMetricsTest : public testing::Test {
@@ -65,4 +65,4 @@ TEST_F(GraphMetricsTest, TheGatewaysStageIsWhatTheRunnersStagesLeave) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kOwn[] =
@@ -44,4 +44,4 @@ TEST(MergeMetricsPages, PutsAFamilysSamplesTogetherAndTellsReplicasApart) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -12,7 +12,7 @@
 #include "api_server/web/web_files.h"
 #include "base/string_view.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -99,4 +99,4 @@ TEST_F(PagesTest, AreSmallAndLoadNothingFromElsewhere) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -6,7 +6,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::AllOf;
@@ -38,4 +38,4 @@ TEST_F(ReloadMetricsTest, TellWhetherTheLastReloadWentWell) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -11,7 +11,7 @@
 
 #include "tests/fakes/puppet_runner_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::AllOf;
@@ -31,4 +31,4 @@ TEST(ReplicaMetricsTest, TellsOfTheReplicasThereAreBesideTheRegistry) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -22,7 +22,7 @@
 #include "tests/api_server/front/socket_client.h"
 #include "tests/fakes/fake_runner.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::AllOf;
@@ -457,4 +457,4 @@ TEST_F(ServerTest, ServesNoReflectionWhereItIsOff) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
 namespace chorus {
 namespace {

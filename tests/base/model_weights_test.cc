@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
 namespace chorus {
 namespace {

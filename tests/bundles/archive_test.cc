@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "tests/bundles/tar_writer.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
 namespace chorus {
 namespace {

@@ -39,7 +39,7 @@ class BundleArchiveTest : public ::testing::Test {
   }
   void ExpectNothingImported() {
     EXPECT_TRUE(BundleStore(other_).List().bundles.empty());
-    EXPECT_TRUE(ModelStore(other_).List().models.empty());
+    EXPECT_TRUE(store::ModelStore(other_).List().models.empty());
     EXPECT_TRUE(fs::is_empty(other_ / "bundles/.tmp"));
   }
 
@@ -55,7 +55,7 @@ TEST_F(BundleArchiveTest, ImportGivesExactlyWhatWasExported) {
   ASSERT_TRUE(bundle.ok()) << bundle.status();
   EXPECT_EQ(FormatYaml(*bundle), FormatYaml(home_.bundle()));
   EXPECT_TRUE(BundleStore(other_).Verify(*bundle).ok());
-  EXPECT_TRUE(VerifyPinnedModels(*bundle, ModelStore(other_)).ok());
+  EXPECT_TRUE(VerifyPinnedModels(*bundle, store::ModelStore(other_)).ok());
   EXPECT_EQ(BundleStore(other_).Find({"sample", "latest"})->version, "v1");
   EXPECT_TRUE(ImportBundle(*file, other_).ok());  // Again changes nothing.
   EXPECT_TRUE(fs::is_empty(other_ / "bundles/.tmp"));
@@ -69,7 +69,7 @@ TEST_F(BundleArchiveTest, ExportsIntoAFolder) {
 }
 
 TEST_F(BundleArchiveTest, ExportsNothingThatHasChanged) {
-  PutFile(ModelStore(home_.path()).Directory({"gpt2", "m1"}) / "model.safetensors", "x");
+  PutFile(store::ModelStore(home_.path()).Directory({"gpt2", "m1"}) / "model.safetensors", "x");
   EXPECT_TRUE(
       absl::IsDataLoss(ExportBundle(home_.bundle(), home_.path(), temp_ / "x.tar.gz").status()));
   EXPECT_FALSE(fs::exists(temp_ / "x.tar.gz"));
@@ -103,7 +103,7 @@ TEST_F(BundleArchiveTest, RefusesAManifestThatAgreesWithAChangedModelOnly) {
   // Another model with a right manifest of its own, under the pinned tag.
   PutFile(temp_ / "model/model.safetensors", "others");
   ASSERT_TRUE(
-      ModelStore(home_.path()).Save({"gpt2", "m1"}, temp_ / "model", {.replace = true}).ok());
+      store::ModelStore(home_.path()).Save({"gpt2", "m1"}, temp_ / "model", {.replace = true}).ok());
   const absl::Status status = Import(MakeTar(Entries()));
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("is not the model that sample:v1 pins"));

@@ -88,7 +88,7 @@ TEST_F(BundleStoreTest, DeathAtAnyStepOfASaveLeavesNoBundleOrAWholeOne) {
     const fs::path home = temp_ / ("home" + std::to_string(fail_at));
     const pid_t child = fork();
     if (child == 0) {
-      FailingFileSystem disk(fail_at, 0);
+      store::FailingFileSystem disk(fail_at, 0);
       _exit(BundleStore(home, disk).Save(home_.bundle(), home_.content()).ok() ? 0 : 1);
     }
     int result = 0;

@@ -25,7 +25,7 @@ TEST(ParseBundle, ReadsWhatIsWritten) {
   ASSERT_TRUE(bundle.ok()) << bundle.status();
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(*bundle, home.bundle()));
   EXPECT_EQ(TagOf(*bundle).ToString(), "sample:v1");
-  EXPECT_EQ(TagOf(bundle->models(1)), (Tag{"bert", "m1"}));
+  EXPECT_EQ(TagOf(bundle->models(1)), (store::Tag{"bert", "m1"}));
   EXPECT_THAT(RunnersOf(*bundle), ElementsAre("gpt2", "bert"));
   EXPECT_EQ(SizeOf(bundle->models(0).files()), 38 + 7);
 }

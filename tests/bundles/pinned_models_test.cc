@@ -21,7 +21,7 @@ class PinnedModelsTest : public ::testing::Test {
   PinnedModelsTest() { home_.Save(); }
 
   fs::path Weights(const fs::path& home) {
-    return ModelStore(home).Directory({"gpt2", "m1"}) / "model.safetensors";
+    return store::ModelStore(home).Directory({"gpt2", "m1"}) / "model.safetensors";
   }
 
   const TempDirectory temp_;
@@ -30,12 +30,12 @@ class PinnedModelsTest : public ::testing::Test {
 };
 
 TEST_F(PinnedModelsTest, TakesWhatWasPinned) {
-  EXPECT_TRUE(VerifyPinnedModels(home_.bundle(), ModelStore(home_.path())).ok());
+  EXPECT_TRUE(VerifyPinnedModels(home_.bundle(), store::ModelStore(home_.path())).ok());
 }
 
 TEST_F(PinnedModelsTest, RefusesAChangedFile) {
   PutFile(Weights(home_.path()), "WEIGHTS");
-  const absl::Status status = VerifyPinnedModels(home_.bundle(), ModelStore(home_.path()));
+  const absl::Status status = VerifyPinnedModels(home_.bundle(), store::ModelStore(home_.path()));
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("gpt2:m1"), HasSubstr("model.safetensors has changed"),
@@ -45,8 +45,8 @@ TEST_F(PinnedModelsTest, RefusesAChangedFile) {
 TEST_F(PinnedModelsTest, RefusesAnotherModelUnderTheTag) {
   PutFile(temp_ / "model/model.safetensors", "others");
   ASSERT_TRUE(
-      ModelStore(home_.path()).Save({"gpt2", "m1"}, temp_ / "model", {.replace = true}).ok());
-  const absl::Status status = VerifyPinnedModels(home_.bundle(), ModelStore(home_.path()));
+      store::ModelStore(home_.path()).Save({"gpt2", "m1"}, temp_ / "model", {.replace = true}).ok());
+  const absl::Status status = VerifyPinnedModels(home_.bundle(), store::ModelStore(home_.path()));
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("gpt2:m1 is not the model that sample:v1 pins; these files differ: "
@@ -54,8 +54,8 @@ TEST_F(PinnedModelsTest, RefusesAnotherModelUnderTheTag) {
 }
 
 TEST_F(PinnedModelsTest, RefusesAMissingModel) {
-  ASSERT_TRUE(ModelStore(home_.path()).Delete({"bert", "m1"}).ok());
-  const absl::Status status = VerifyPinnedModels(home_.bundle(), ModelStore(home_.path()));
+  ASSERT_TRUE(store::ModelStore(home_.path()).Delete({"bert", "m1"}).ok());
+  const absl::Status status = VerifyPinnedModels(home_.bundle(), store::ModelStore(home_.path()));
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("no model bert:m1"), HasSubstr("sample:v1 needs it")));
@@ -64,13 +64,13 @@ TEST_F(PinnedModelsTest, RefusesAMissingModel) {
 TEST_F(PinnedModelsTest, CopiesABundleWithItsModels) {
   ASSERT_TRUE(CopyBundle(home_.bundle(), home_.path(), other_).ok());
   EXPECT_TRUE(BundleStore(other_).Verify(home_.bundle()).ok());
-  EXPECT_TRUE(VerifyPinnedModels(home_.bundle(), ModelStore(other_)).ok());
+  EXPECT_TRUE(VerifyPinnedModels(home_.bundle(), store::ModelStore(other_)).ok());
   EXPECT_TRUE(CopyBundle(home_.bundle(), home_.path(), other_).ok());  // Again changes nothing.
 }
 
 TEST_F(PinnedModelsTest, DoesNotReplaceWhatIsThere) {
   PutFile(temp_ / "theirs/config.json", "{}");
-  ASSERT_TRUE(ModelStore(other_).Save({"gpt2", "m1"}, temp_ / "theirs").ok());
+  ASSERT_TRUE(store::ModelStore(other_).Save({"gpt2", "m1"}, temp_ / "theirs").ok());
   const absl::Status status = CopyBundle(home_.bundle(), home_.path(), other_);
   EXPECT_TRUE(absl::IsAlreadyExists(status));
   EXPECT_THAT(std::string(status.message()),
@@ -92,13 +92,13 @@ TEST_F(PinnedModelsTest, AnErrorAtAnyStepOfACopyLeavesNoBundle) {
   for (int fail_at = 0;; ++fail_at) {
     ASSERT_LT(fail_at, 200);
     const fs::path other = temp_ / ("other" + std::to_string(fail_at));
-    FailingFileSystem disk(fail_at, ENOSPC);
+    store::FailingFileSystem disk(fail_at, ENOSPC);
     const absl::Status status = CopyBundle(home_.bundle(), home_.path(), other, disk);
     const BundleList list = BundleStore(other).List();
     EXPECT_TRUE(list.problems.empty());
     // A bundle that is there has its models.
     for (const auto& bundle : list.bundles) {
-      EXPECT_TRUE(VerifyPinnedModels(bundle, ModelStore(other)).ok()) << fail_at;
+      EXPECT_TRUE(VerifyPinnedModels(bundle, store::ModelStore(other)).ok()) << fail_at;
     }
     if (!disk.failed()) {
       EXPECT_TRUE(status.ok()) << status;

@@ -8,13 +8,13 @@
 #include "bundles/bundle_store.h"
 #include "model_store/file_system.h"
 #include "model_store/model_store.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
 namespace chorus {
 
 inline config::v1::BundleFile DescribeFile(const std::filesystem::path& directory,
                                            const std::string& name) {
-  const FileDigest digest = DigestFile(directory / name).value();
+  const store::FileDigest digest = store::DigestFile(directory / name).value();
   config::v1::BundleFile file;
   file.set_name(name);
   file.set_size_bytes(digest.size_bytes);
@@ -29,7 +29,7 @@ class SampleHome {
     const std::filesystem::path model = folder / "model";
     PutFile(model / "config.json", R"({"architectures": ["GPT2LMHeadModel"]})");
     PutFile(model / "model.safetensors", "weights");
-    ModelStore models(path_);
+    store::ModelStore models(path_);
     PutFile(content_ / "graph.yaml", "name: g\nnodes:\n- {name: a, generate: {runner: gpt2}}\n");
     PutFile(content_ / "include/a/b.txt", "included");
     bundle_.set_name("sample");

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
 namespace chorus {
 namespace {

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "cli/serve_plan.h"
-#include "cli/socket_directory.h"
-#include "tests/model_store/temp_directory.h"
+#include "cli/serve/serve_plan.h"
+#include "cli/serve/socket_directory.h"
+#include "tests/base/temp_directory.h"
 
 namespace chorus {
 namespace {
@@ -64,7 +64,7 @@ TEST(CreateSocketDirectory, IsInTmpdirWhereSocketsFitThere) {
   for (const auto& c : kCases) {
     if (!c.tmpdir.empty() && c.tmpdir[0] == '/') fs::create_directories(c.tmpdir);
     ::setenv("TMPDIR", c.tmpdir.c_str(), 1);
-    const absl::StatusOr<ScratchDirectory> directory = CreateSocketDirectory();
+    const absl::StatusOr<store::ScratchDirectory> directory = CreateSocketDirectory();
     ASSERT_TRUE(directory.ok()) << directory.status();
     EXPECT_EQ(directory->path().parent_path(), c.parent) << c.tmpdir;
     EXPECT_TRUE(FitsSocketPath(directory->path()));

@@ -14,7 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "base/grpc_status.h"
+#include "base/grpc/status.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 
 namespace chorus {

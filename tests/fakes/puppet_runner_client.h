@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "api_server/runners/runner_client.h"
+#include "api_server/graph/runner_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 class PuppetRunnerClient : public RunnerClient {
  public:
@@ -141,4 +141,4 @@ class PuppetRunnerClient : public RunnerClient {
   ModelKind model_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

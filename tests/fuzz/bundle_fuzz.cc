@@ -20,7 +20,7 @@ void CheckChorusfile(std::string_view text) {
     FUZZ_ASSERT(absl::IsInvalidArgument(chorusfile.status()));
     return;
   }
-  FUZZ_ASSERT(IsValidTagPart(chorusfile->spec.service()));
+  FUZZ_ASSERT(store::IsValidTagPart(chorusfile->spec.service()));
   const std::string yaml = FormatYaml(chorusfile->spec);
   const auto again = ParseChorusfile(yaml, "f");
   FUZZ_ASSERT(again.ok() && FormatYaml(again->spec) == yaml);
@@ -35,13 +35,13 @@ void CheckBundle(std::string_view text) {
     FUZZ_ASSERT(absl::IsInvalidArgument(bundle.status()));
     return;
   }
-  FUZZ_ASSERT(ValidateTag(TagOf(*bundle)).ok());
+  FUZZ_ASSERT(store::ValidateTag(TagOf(*bundle)).ok());
   for (const auto& file : bundle->files()) {
     FUZZ_ASSERT(("/" + file.name() + "/").find("/../") == std::string::npos);
     FUZZ_ASSERT(file.name()[0] != '/');
   }
   for (const auto& model : bundle->models()) {
-    FUZZ_ASSERT(ValidateTag(TagOf(model)).ok());
+    FUZZ_ASSERT(store::ValidateTag(TagOf(model)).ok());
     for (const auto& file : model.files()) {
       FUZZ_ASSERT(file.name().find('/') == std::string::npos);
     }

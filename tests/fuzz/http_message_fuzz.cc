@@ -8,7 +8,7 @@
 #include "api_server/transcoding/http_status.h"
 #include "tests/fuzz/fuzz_target.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr HeadLimits kLimits = {.max_bytes = 400, .max_fields = 6, .max_target_bytes = 60};
@@ -66,15 +66,15 @@ Outcome Read(std::string_view wire, size_t piece) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway
 
 // The same bytes are the same request however they are cut, and an error is one of HTTP's.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view wire(reinterpret_cast<const char*>(data), size);
-  const chorus::Outcome whole = chorus::Read(wire, std::max<size_t>(size, 1));
+  const chorus::gateway::Outcome whole = chorus::gateway::Read(wire, std::max<size_t>(size, 1));
   FUZZ_ASSERT(whole.http_status == 0 || whole.http_status == 200 ||
               (whole.http_status >= 400 && whole.http_status <= 505));
-  FUZZ_ASSERT(chorus::Read(wire, 1) == whole);
-  FUZZ_ASSERT(chorus::Read(wire, 7) == whole);
+  FUZZ_ASSERT(chorus::gateway::Read(wire, 1) == whole);
+  FUZZ_ASSERT(chorus::gateway::Read(wire, 7) == whole);
   return 0;
 }

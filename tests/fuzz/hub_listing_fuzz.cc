@@ -5,36 +5,36 @@
 #include <string>
 #include <string_view>
 
+#include "model_store/digest.h"
 #include "model_store/hub/hub_listing.h"
 #include "model_store/hub/hub_source.h"
 #include "model_store/manifest.h"
-#include "model_store/sha256.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace chorus {
 namespace {
 
-void CheckFile(const HubFile& file) {
-  FUZZ_ASSERT(IsPlainFileName(file.name));
+void CheckFile(const store::HubFile& file) {
+  FUZZ_ASSERT(store::IsPlainFileName(file.name));
   FUZZ_ASSERT(file.size_bytes >= 0 && file.size_bytes <= int64_t{1} << 42);
   FUZZ_ASSERT(file.sha256.empty() != file.git_sha1.empty());
-  FUZZ_ASSERT(file.sha256.empty() || IsSha256(file.sha256));
-  FUZZ_ASSERT(file.git_sha1.empty() || IsCommit(file.git_sha1));
+  FUZZ_ASSERT(file.sha256.empty() || store::IsSha256(file.sha256));
+  FUZZ_ASSERT(file.git_sha1.empty() || store::IsCommit(file.git_sha1));
 }
 
 void CheckListing(std::string_view text) {
-  const auto listing = ParseHubListing(text);
+  const auto listing = store::ParseHubListing(text);
   if (!listing.ok()) {
     FUZZ_ASSERT(absl::IsInvalidArgument(listing.status()));
     return;
   }
-  FUZZ_ASSERT(IsCommit(listing->commit));
+  FUZZ_ASSERT(store::IsCommit(listing->commit));
   std::set<std::string> names;
-  for (const HubFile& file : listing->files) {
+  for (const store::HubFile& file : listing->files) {
     CheckFile(file);
     FUZZ_ASSERT(names.insert(file.name).second);
   }
-  const auto files = SelectModelFiles(*listing);
+  const auto files = store::SelectModelFiles(*listing);
   if (!files.ok()) {
     FUZZ_ASSERT(absl::IsFailedPrecondition(files.status()));
     return;

@@ -11,7 +11,7 @@
 #include "api_server/transcoding/path_matcher.h"
 #include "tests/fuzz/fuzz_target.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using Kind = HttpTemplate::Segment::Kind;
@@ -66,10 +66,11 @@ void MatchOwnPath(const PathMatcher& matcher, const HttpTemplate& http_template)
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace chorus;
+  using namespace chorus::gateway;
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   const auto parsed = HttpTemplate::Parse(TakeLine(rest));
   PathMatcherBuilder builder;

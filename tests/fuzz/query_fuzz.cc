@@ -12,9 +12,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view query(reinterpret_cast<const char*>(data), size);
   chorus::testing::Everything message;
   const absl::Status status =
-      chorus::ParseQuery(query, chorus::GetTestBinding("GET /search"), message);
+      chorus::gateway::ParseQuery(query, chorus::gateway::GetTestBinding("GET /search"), message);
   if (status.ok()) {
-    chorus::CheckRoundTrip(message);
+    chorus::gateway::CheckRoundTrip(message);
   } else {
     FUZZ_ASSERT(status.code() == absl::StatusCode::kInvalidArgument);
   }

@@ -14,7 +14,7 @@
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/round_trip.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 const Transcoder& GetTranscoder() {
@@ -39,13 +39,14 @@ absl::Status Run(std::string_view input) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const absl::Status status = chorus::Run({reinterpret_cast<const char*>(data), size});
+  const absl::Status status = chorus::gateway::Run({reinterpret_cast<const char*>(data), size});
   if (!status.ok()) {
-    FUZZ_ASSERT(chorus::HttpStatus(status) >= 400 && chorus::HttpStatus(status) < 500);
-    FUZZ_ASSERT(chorus::CheckJson(chorus::ErrorJson(status)).ok());
+    FUZZ_ASSERT(chorus::gateway::HttpStatus(status) >= 400 &&
+                chorus::gateway::HttpStatus(status) < 500);
+    FUZZ_ASSERT(chorus::gateway::CheckJson(chorus::gateway::ErrorJson(status)).ok());
   }
   return 0;
 }

@@ -9,7 +9,7 @@
 #include "api_server/transcoding/message_to_json.h"
 #include "tests/fuzz/fuzz_target.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 void CheckRoundTrip(const google::protobuf::Message& message) {
   std::string json;
@@ -23,4 +23,4 @@ void CheckRoundTrip(const google::protobuf::Message& message) {
   FUZZ_ASSERT(google::protobuf::util::MessageDifferencer::Equals(message, *again));
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -4,9 +4,9 @@
 
 #include <google/protobuf/message.h>
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Aborts when that is not so.
 void CheckRoundTrip(const google::protobuf::Message& message);
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -78,7 +78,7 @@ class GatewayLimitsTest : public ::testing::Test {
   }
 
   int Get(const std::string& path) const {
-    return SocketClient(http_port_)
+    return gateway::SocketClient(http_port_)
         .Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
         .status;
   }
@@ -211,7 +211,7 @@ TEST_F(GatewayLimitsTest, WantOfDescriptorsIsToldOnceAndPasses) {
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
   ASSERT_EQ(prlimit(gateway_->pid(), RLIMIT_NOFILE, &none, nullptr), 0);
-  SocketClient client(http_port_);
+  gateway::SocketClient client(http_port_);
   const std::string words = "cannot accept HTTP connections";
   ASSERT_NE(gateway_->WaitForLine(words, kStartPatience), "");
   // It tries again ten times a second, and says nothing of it.

@@ -192,7 +192,7 @@ TEST_F(GatewayTest, AThousandCallsThatLeaveAtRandomLeaveNothingBehind) {
       while (num_left-- > 0) {
         const auto stay = std::chrono::microseconds(random() % 30'000);
         if (t % 2 == 0) {
-          SocketClient client(port);
+          gateway::SocketClient client(port);
           client.Send(head + body);
           std::this_thread::sleep_for(stay);
           random() % 2 == 0 ? client.Close() : client.Reset();

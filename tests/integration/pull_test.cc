@@ -30,7 +30,7 @@ class PullTest : public ::testing::Test {
   }
 
   const std::string dir_ = MakeTempDir();
-  ScriptedHub hub_;
+  store::ScriptedHub hub_;
 };
 
 TEST_F(PullTest, APulledModelAnswersAsItsOriginalDoes) {
@@ -62,9 +62,9 @@ TEST_F(PullTest, PullsThroughAProxyAndAsksItsRunnerWithoutOne) {
   hub_.SetModel("openai-community/gpt2", std::filesystem::path("models/demo/gpt2"));
   // What a proxy is asked for has its server's name.
   static constexpr std::string_view kHub = "http://hub.invalid";
-  hub_.SetHook([this](const HubRequest& request) -> std::optional<HubResponse> {
-    if (!request.target.starts_with(kHub)) return HubResponse{.status = 502};
-    HubRequest inner = request;
+  hub_.SetHook([this](const store::HubRequest& request) -> std::optional<store::HubResponse> {
+    if (!request.target.starts_with(kHub)) return store::HubResponse{.status = 502};
+    store::HubRequest inner = request;
     inner.target.erase(0, kHub.size());
     return hub_.Answer(inner);
   });

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -101,4 +101,4 @@ TEST(InstallDemoModels, GoesOnAfterAFailureAndReportsIt) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "model_store/file_system.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 
 // Does the real thing until operation number `fail_at`, counted from 0; that one writes half of
 // what it should and then returns `error`, or, when that is 0, ends the process.
@@ -56,4 +56,4 @@ class FailingFileSystem : public FileSystem {
   int num_operations_ = 0;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

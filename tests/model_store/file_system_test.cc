@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <string>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
 namespace {
 bool knows_flags = true;
@@ -30,7 +30,7 @@ extern "C" int renameat2(int from_fd, const char* from, int to_fd, const char* t
   return static_cast<int>(::syscall(SYS_renameat2, from_fd, from, to_fd, to, flags));
 }
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::HasSubstr;
@@ -128,4 +128,4 @@ TEST(FileSystem, ReportsAWriteThatFails) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "absl/time/clock.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -120,4 +120,4 @@ TEST(FolderOwner, WhatCannotBeAskedIsAbandonedWhenNothingInItChanges) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

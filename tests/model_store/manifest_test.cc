@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::HasSubstr;
@@ -98,4 +98,4 @@ TEST(Manifest, RefusesWhatIsNoObject) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -12,9 +12,9 @@
 
 #include "model_store/model_store.h"
 #include "tests/model_store/failing_file_system.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -194,4 +194,4 @@ TEST_F(ModelStoreCrashTest, RacingReplacersLeaveAWholeModel) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -281,4 +281,4 @@ TEST(ModelStoreDefaultHome, ComesFromTheEnvironment) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -10,9 +10,9 @@
 #include <optional>
 #include <utility>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -121,4 +121,4 @@ TEST(ScratchDirectory, NeedsItsParent) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::HasSubstr;
@@ -69,4 +69,4 @@ TEST(Tag, PrintsAsItParses) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -10,9 +10,9 @@
 #include <string>
 
 #include "tests/model_store/failing_file_system.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -136,4 +136,4 @@ TEST_F(VersionStoreTest, SaysWhyItCannotDelete) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -11,11 +11,11 @@
 
 #include "runner_server/engine/classification_stepper.h"
 #include "runner_server/engine/mailbox.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 #include "tests/runner_server/engine/recording_observer.h"
 #include "tests/runner_server/model/golden.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::AllOf;
@@ -146,4 +146,4 @@ TEST_F(ModelHostTest, RefusesMergesThatWereCutShort) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -22,16 +22,15 @@
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 #include "runner_server/engine/mailbox.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
-#include "tests/runner_server/service/http_get.h"
+#include "tests/runner_server/metrics/http_get.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-namespace v1 = runner::v1;
 
 constexpr int kServing = 1;  // Of grpc.health.v1.HealthCheckResponse.ServingStatus.
 constexpr int kNotServing = 2;
@@ -56,7 +55,7 @@ class RunnerServerTest : public ::testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
-    stub_ = v1::RunnerService::NewStub(channel_);
+    stub_ = runner::v1::RunnerService::NewStub(channel_);
   }
 
   void Serve(const RunnerFlags& flags) {
@@ -89,11 +88,11 @@ class RunnerServerTest : public ::testing::Test {
     grpc::Status status;
   };
 
-  Generated Generate(const v1::GenerateRequest& request) {
+  Generated Generate(const runner::v1::GenerateRequest& request) {
     grpc::ClientContext context;
     auto reader = stub_->Generate(&context, request);
     Generated generated;
-    v1::GenerateResponse response;
+    runner::v1::GenerateResponse response;
     while (reader->Read(&response)) {
       generated.text += response.delta().text();
       if (response.has_finished()) generated.finished = response.finished();
@@ -104,11 +103,11 @@ class RunnerServerTest : public ::testing::Test {
 
   std::unique_ptr<RunnerServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::RunnerService::Stub> stub_;
+  std::unique_ptr<runner::v1::RunnerService::Stub> stub_;
 };
 
-v1::GenerateRequest SampledRequest(const std::string& text, uint64_t seed) {
-  v1::GenerateRequest request;
+runner::v1::GenerateRequest SampledRequest(const std::string& text, uint64_t seed) {
+  runner::v1::GenerateRequest request;
   request.set_text(text);
   request.mutable_params()->set_max_length(60);
   chorus::v1::GenerationParams& sampling = *request.mutable_params();
@@ -153,10 +152,11 @@ TEST_F(RunnerServerTest, WritesHuggingFacesGreedyTexts) {
   std::vector<std::thread> callers;
   for (size_t i = 0; i < golden.size(); ++i) {
     callers.emplace_back([&, i] {
-      v1::GenerateRequest request;
+      runner::v1::GenerateRequest request;
       request.mutable_params()->set_do_sample(false);
       request.set_text(decode(golden[i]["ids"]));
-      request.mutable_params()->set_max_new_tokens(static_cast<uint32_t>(golden[i]["new_ids"].size()));
+      request.mutable_params()->set_max_new_tokens(
+          static_cast<uint32_t>(golden[i]["new_ids"].size()));
       generated[i] = Generate(request);
     });
   }
@@ -242,7 +242,7 @@ TEST_F(RunnerServerTest, ContinuesTheEmptyText) {
 
 TEST_F(RunnerServerTest, TellsBothNumbersOfAPromptThatIsTooLong) {
   Serve(Flags("distilgpt2"));
-  v1::GenerateRequest request = SampledRequest("one two three four five", 1);
+  runner::v1::GenerateRequest request = SampledRequest("one two three four five", 1);
   request.mutable_params()->set_max_length(3);
   const Generated generated = Generate(request);
   EXPECT_EQ(generated.status.error_code(), grpc::INVALID_ARGUMENT);
@@ -254,10 +254,10 @@ TEST_F(RunnerServerTest, ClassifiesAsHuggingFaceDoes) {
   std::ifstream file("tests/testdata/models/bert-sst2.json");
   const nlohmann::json golden = nlohmann::json::parse(file)["rows"][0];
   grpc::ClientContext context;
-  v1::ClassifyRequest request;
+  runner::v1::ClassifyRequest request;
   request.add_texts("it's a charming and often affecting journey.");  // The golden's first row.
   request.add_texts(std::string(5000, 'z') + " bad");
-  v1::ClassifyResponse response;
+  runner::v1::ClassifyResponse response;
   ASSERT_TRUE(stub_->Classify(&context, request, &response).ok());
   EXPECT_THAT(response.labels(), ElementsAre("NEGATIVE", "POSITIVE"));
   ASSERT_EQ(response.results_size(), 2);
@@ -273,11 +273,11 @@ TEST_F(RunnerServerTest, ClassifiesAsHuggingFaceDoes) {
 TEST_F(RunnerServerTest, CutsTextsAtTheContext) {
   Serve(Flags("bert-sst2"));
   grpc::ClientContext context;
-  v1::ClassifyRequest request;
+  runner::v1::ClassifyRequest request;
   std::string text;
   for (int i = 0; i < 2000; ++i) text += "bad ";
   request.add_texts(text);
-  v1::ClassifyResponse response;
+  runner::v1::ClassifyResponse response;
   ASSERT_TRUE(stub_->Classify(&context, request, &response).ok());
   EXPECT_EQ(response.results(0).num_tokens(), 512u);
 }
@@ -327,13 +327,13 @@ TEST_F(RunnerServerTest, ListensOnAUnixSocket) {
 
 TEST_F(RunnerServerTest, DrainsWhatItHasAccepted) {
   Serve(Flags("gpt2"));
-  v1::GenerateRequest request = SampledRequest("Once upon a time", 5);
+  runner::v1::GenerateRequest request = SampledRequest("Once upon a time", 5);
   request.mutable_params()->set_max_length(256);
   constexpr int kRequests = 8;
   std::deque<Generated> generated(kRequests);
   std::deque<grpc::ClientContext> contexts(kRequests);
-  std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> readers;
-  v1::GenerateResponse response;
+  std::vector<std::unique_ptr<grpc::ClientReader<runner::v1::GenerateResponse>>> readers;
+  runner::v1::GenerateResponse response;
   for (grpc::ClientContext& context : contexts) {
     readers.push_back(stub_->Generate(&context, request));
     ASSERT_TRUE(readers.back()->Read(&response));  // Accepted, and running.
@@ -352,12 +352,12 @@ TEST_F(RunnerServerTest, EndsTheRestWhenTheDrainIsOver) {
   RunnerFlags flags = Flags("gpt2-medium");
   flags.max_sequences = 1;
   Serve(flags);
-  v1::GenerateRequest request = SampledRequest("Once upon a time", 5);
+  runner::v1::GenerateRequest request = SampledRequest("Once upon a time", 5);
   request.mutable_params()->set_max_length(256);
   constexpr int kRequests = 30;  // Far more than can run in the time.
   std::deque<grpc::ClientContext> contexts(kRequests);
-  std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> readers;
-  v1::GenerateResponse response;
+  std::vector<std::unique_ptr<grpc::ClientReader<runner::v1::GenerateResponse>>> readers;
+  runner::v1::GenerateResponse response;
   for (grpc::ClientContext& context : contexts) {
     readers.push_back(stub_->Generate(&context, request));
     // The first runs before the others come: which of several comes first, gRPC does not say.
@@ -378,4 +378,4 @@ TEST_F(RunnerServerTest, EndsTheRestWhenTheDrainIsOver) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -2,7 +2,7 @@
 // computes it.
 #include "runner_server/model/architectures/table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 Architecture ReadBertBody(ConfigReader& config, const std::string& prefix) {
   Architecture bert;
@@ -48,4 +48,4 @@ Architecture ReadBert(ConfigReader& config) {
   return bert;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -2,7 +2,7 @@
 // DistilBertForSequenceClassification computes it: BERT without token types, under other names.
 #include "runner_server/model/architectures/table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 Architecture ReadDistilBert(ConfigReader& config) {
   Architecture bert;
@@ -38,4 +38,4 @@ Architecture ReadDistilBert(ConfigReader& config) {
   return bert;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

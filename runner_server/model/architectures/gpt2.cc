@@ -2,7 +2,7 @@
 // Face's GPT2LMHeadModel computes it.
 #include "runner_server/model/architectures/table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 Architecture ReadGpt2(ConfigReader& config) {
   Architecture gpt2;
@@ -44,4 +44,4 @@ Architecture ReadGpt2(ConfigReader& config) {
   return gpt2;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

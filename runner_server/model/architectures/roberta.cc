@@ -2,7 +2,7 @@
 // computes it: BERT but for where positions begin, and for the head, which is on <s> itself.
 #include "runner_server/model/architectures/table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 Architecture ReadRoberta(ConfigReader& config) {
   Architecture roberta = ReadBertBody(config, "roberta.");
@@ -20,4 +20,4 @@ Architecture ReadRoberta(ConfigReader& config) {
   return roberta;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -2,7 +2,7 @@
 
 #include "runner_server/tokenizer/load_tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // A loader as the table has it.
@@ -32,4 +32,4 @@ ClassificationHead ReadClassificationHead(ConfigReader& config) {
   return head;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -18,7 +18,7 @@
 #include "runner_server/model/config_reader.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 struct ArchitectureRow {
   std::string_view name;        // In config.json's "architectures", such as "GPT2LMHeadModel".
@@ -41,4 +41,4 @@ ClassificationHead ReadClassificationHead(ConfigReader& config);
 // BERT up to its head, the names of its weights behind `prefix`, such as "bert.".
 Architecture ReadBertBody(ConfigReader& config, const std::string& prefix);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -122,4 +122,4 @@ TEST_F(AccessLogTest, EndsThoughNobodyReads) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

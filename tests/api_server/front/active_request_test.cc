@@ -9,7 +9,7 @@
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -109,4 +109,4 @@ TEST(CallFieldsTest, PassesOnATraceparentThatIsOne) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

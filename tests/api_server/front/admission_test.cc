@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -71,4 +71,4 @@ TEST(AdmissionTest, NeverLetsMoreInThanTheBound) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

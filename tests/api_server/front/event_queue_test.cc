@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::ElementsAre;
@@ -125,4 +125,4 @@ TEST(EventQueue, LosesNothingBetweenThreads) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kServerSentEvents[] = "text/event-stream";
@@ -95,4 +95,4 @@ TEST(EventStream, TellsErrorsAsTheyMayBeSeen) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -14,7 +14,7 @@
 #include "tests/base/parse_proto.h"
 #include "tests/fakes/puppet_runner_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // The graph has two generators, "gpt2" and "distilgpt2", and the classifier "bert".
 class FrontFixture : public testing::Test {
@@ -64,4 +64,4 @@ class FrontFixture : public testing::Test {
   InferenceHandler handler_{executor_, admission_, metrics_};
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

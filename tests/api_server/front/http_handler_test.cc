@@ -8,7 +8,7 @@
 
 #include "api_server/transcoding/http_status.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // Has one path, which takes one method, and says its own name.
@@ -91,4 +91,4 @@ TEST_F(FindRouteTest, AnswersOptions) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -25,7 +25,7 @@
 #include "base/socket_address.h"
 #include "tests/api_server/front/socket_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::EndsWith;
@@ -881,4 +881,4 @@ TEST_F(HttpServerTest, ServesManyConnectionsWithCompletionsFromOtherThreads) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -19,7 +19,7 @@
 #include "tests/api_server/front/front_fixture.h"
 #include "tests/base/parse_proto.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::DoubleEq;
@@ -635,4 +635,4 @@ TEST_F(InferenceHandlerTest, ClosedAdmissionIsUnavailable) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -72,4 +72,4 @@ TEST(PageHandlerTest, TakesGetAndHeadOfItsPathsOnly) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

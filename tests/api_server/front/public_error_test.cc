@@ -7,10 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/transcoding/http_status.h"
-#include "base/not_finite_error.h"
+#include "base/finite.h"
 #include "google/rpc/error_details.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -109,4 +109,4 @@ TEST(PublicErrorTest, SaysWhenToComeAgainAndWhatThePathTakes) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -50,4 +50,4 @@ TEST(ReplyHeadTest, CodesWithoutAReasonGetOne) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -8,7 +8,7 @@
 
 #include "api_server/transcoding/http_status.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -175,4 +175,4 @@ TEST(RequestBodyTest, RefusesEndlessChunkHeaderAndTrailer) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -8,7 +8,7 @@
 
 #include "prometheus/text_serializer.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -60,4 +60,4 @@ TEST_F(RequestMetricsTest, ReasonsOfRefusalArePresentFromTheStart) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

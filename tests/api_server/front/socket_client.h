@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-namespace chorus {
+namespace chorus::gateway {
 
 class SocketClient {
  public:
@@ -125,4 +125,4 @@ class SocketClient {
   std::string received_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::gateway

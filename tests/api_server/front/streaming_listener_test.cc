@@ -16,7 +16,7 @@
 #include "api_server/graph/executor.h"
 #include "tests/fakes/puppet_runner_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 constexpr char kPrompt[] = "Once é";
@@ -154,4 +154,4 @@ TEST(StreamingListenerTest, TheEventsOfAnIndexPutTogetherAreTheReplysText) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -14,7 +14,7 @@
 #include "base/worker_pool.h"
 #include "tests/api_server/front/front_fixture.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
@@ -271,4 +271,4 @@ TEST_F(TranscodingHandlerTest, StartsOnlyWithEveryMethodImplemented) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

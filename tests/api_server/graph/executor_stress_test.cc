@@ -19,7 +19,7 @@
 #include "api_server/graph/executor.h"
 #include "tests/base/parse_proto.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // A few threads that take the tasks in any order.
@@ -278,4 +278,4 @@ TEST(ExecutorStress, DestructorWaitsForRuns) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -19,7 +19,7 @@
 #include "tests/base/parse_proto.h"
 #include "tests/fakes/puppet_runner_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::Contains;
@@ -872,4 +872,4 @@ TEST_F(ExecutorTest, ListsUnhealthyRunners) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::ElementsAre;
@@ -266,4 +266,4 @@ TEST(Graph, SaysWhenThereIsNoRunnerAtAll) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 const absl::Time kStart = absl::UnixEpoch() + absl::Hours(1000);
@@ -96,4 +96,4 @@ TEST(NodeStatsTest, CountsCallsOfManyThreads) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 #include "tests/base/parse_proto.h"
 #include "tests/fakes/puppet_runner_client.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::ElementsAre;
@@ -148,4 +148,4 @@ TEST(ClassifyOperation, AsksForAScoreOfTheText) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

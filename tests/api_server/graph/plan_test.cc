@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 
 namespace {
 
@@ -107,4 +107,4 @@ TEST(Plan, HandsOutEveryStepOnceInEveryOrder) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

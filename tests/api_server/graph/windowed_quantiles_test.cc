@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 const absl::Time kStart = absl::UnixEpoch() + absl::Hours(1000);
@@ -56,4 +56,4 @@ TEST(WindowedQuantilesTest, DoesNotGoBackInTime) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

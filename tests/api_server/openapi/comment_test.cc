@@ -7,7 +7,7 @@
 #include "google/api/annotations.pb.h"
 #include "tests/api_server/openapi/test_protos.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::ElementsAre;
@@ -110,4 +110,4 @@ TEST(CommentTest, ReadsErrorsUnderALongerHeading) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -8,7 +8,7 @@
 #include "api_server/pages.h"
 #include "proto/chorus/v1/inference.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using nlohmann::json;
@@ -113,4 +113,4 @@ TEST(InferenceDocumentTest, DescribesEverySchema) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -8,7 +8,7 @@
 
 #include "tests/api_server/openapi/test_protos.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using nlohmann::json;
@@ -144,4 +144,4 @@ TEST(OpenApiDocumentErrors, SayWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

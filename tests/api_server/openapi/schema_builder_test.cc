@@ -5,7 +5,7 @@
 
 #include "tests/api_server/openapi/test_protos.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using Json = SchemaBuilder::Json;
@@ -90,4 +90,4 @@ TEST_F(SchemaBuilderTest, SaysThatOneofsAreOne) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

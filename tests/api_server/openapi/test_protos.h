@@ -11,7 +11,7 @@
 #include "api_server/openapi/comment.h"
 #include "base/embedded_file.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 // Descriptor sets, named "schema_builder_test.binpb" and so on.
 std::span<const EmbeddedFile> TestProtos();
@@ -28,4 +28,4 @@ inline const google::protobuf::FileDescriptor& LoadProto(const std::string& stem
   return *proto;
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

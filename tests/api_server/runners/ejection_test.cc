@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 const absl::Time kStart = absl::UnixEpoch() + absl::Hours(1000);
@@ -60,4 +60,4 @@ TEST(Ejection, DoesNotCountTheFailuresOfCallsBegunBefore) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

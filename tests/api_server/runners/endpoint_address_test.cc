@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 TEST(CheckEndpointAddress, TakesHostAndPortOrASocket) {
@@ -68,4 +68,4 @@ TEST(ResolveEndpoint, SaysWhichNameIsUnknown) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

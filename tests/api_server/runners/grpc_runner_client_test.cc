@@ -22,7 +22,7 @@
 #include "tests/base/parse_proto.h"
 #include "tests/fakes/fake_runner.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::ElementsAre;
@@ -626,4 +626,4 @@ TEST(GrpcRunnerClient, RefusesWhatIsNoEndpoint) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 TEST(ChooseReplica, TakesTheOnlyOne) {
@@ -38,4 +38,4 @@ TEST(ChooseReplica, SpreadsOverEquals) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

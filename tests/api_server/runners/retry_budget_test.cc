@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 const absl::Time kStart = absl::UnixEpoch() + absl::Hours(1000);
@@ -34,4 +34,4 @@ TEST(RetryBudget, ForgetsCallsAndRetriesAfterTenSeconds) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

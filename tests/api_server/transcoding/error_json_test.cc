@@ -6,7 +6,7 @@
 #include "absl/strings/cord.h"
 #include "api_server/transcoding/http_status.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 TEST(ErrorJson, SaysTheHttpCodeTheStatusCarries) {
@@ -37,4 +37,4 @@ TEST(ErrorJson, WritesTheDetails) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -13,7 +13,7 @@
 #include "tests/api_server/transcoding/test_bindings.h"
 #include "tests/api_server/transcoding/test_service.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using google::protobuf::DescriptorPool;
@@ -126,4 +126,4 @@ TEST(GetHttpBindings, NamesTheMethodAndWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

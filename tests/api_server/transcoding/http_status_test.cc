@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 TEST(HttpStatus, MapsEveryCode) {
@@ -40,4 +40,4 @@ TEST(MethodNotAllowedError, ListsTheMethods) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "tests/api_server/transcoding/status_matchers.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 // "v1/*/**|name@1-3m|verb": segments, variables with their range (m: several segments), verb.
@@ -116,4 +116,4 @@ TEST(HttpTemplate, SaysWhatIsWrongAndWhere) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 #include "tests/api_server/transcoding/status_matchers.h"
 #include "tests/api_server/transcoding/test_service.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using testing::Everything;
@@ -198,4 +198,4 @@ TEST(CheckJson, IsAsStrictWithoutAMessage) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

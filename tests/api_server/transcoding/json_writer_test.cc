@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 TEST(AppendJsonString, EscapesOnlyWhatJsonMust) {
@@ -67,4 +67,4 @@ TEST(AppendJsonNumber, ReadsBackTheSame) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,7 +10,7 @@
 
 #include "tests/api_server/transcoding/test_service.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using testing::Book;
@@ -96,4 +96,4 @@ TEST(AppendMessageJson, IsReadBackByProtobuf) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

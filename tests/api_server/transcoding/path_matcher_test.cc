@@ -7,7 +7,7 @@
 
 #include "tests/api_server/transcoding/status_matchers.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using testing::ElementsAre;
@@ -245,4 +245,4 @@ TEST(PathMatcher, StaysLinearOnManyTemplatesAndLongPaths) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -7,7 +7,7 @@
 
 #include "tests/api_server/transcoding/status_matchers.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 TEST(PercentEncoding, DecodesEachKind) {
@@ -42,4 +42,4 @@ TEST(PercentEncoding, RefusesBadEscapes) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

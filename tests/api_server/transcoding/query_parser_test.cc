@@ -11,7 +11,7 @@
 #include "tests/api_server/transcoding/test_bindings.h"
 #include "tests/api_server/transcoding/test_service.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using ::testing::AllOf;
@@ -250,4 +250,4 @@ TEST(GetQueryParameters, FollowsMessagesOnce) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

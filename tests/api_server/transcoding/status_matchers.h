@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 inline const absl::Status& GetStatus(const absl::Status& status) { return status; }
 template <typename T>
@@ -36,4 +36,4 @@ auto IsInvalid(Message message) {
   return StatusIs(absl::StatusCode::kInvalidArgument, message);
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -7,7 +7,7 @@
 
 #include "tests/api_server/transcoding/test_service.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 
 const HttpBinding& GetTestBinding(std::string_view name) {
   static const auto& kBindings = *new std::vector<HttpBinding>(
@@ -19,4 +19,4 @@ const HttpBinding& GetTestBinding(std::string_view name) {
   std::abort();
 }
 
-}  // namespace chorus
+}  // namespace chorus::gateway

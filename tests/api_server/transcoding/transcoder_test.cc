@@ -11,7 +11,7 @@
 #include "tests/api_server/transcoding/status_matchers.h"
 #include "tests/api_server/transcoding/test_service.pb.h"
 
-namespace chorus {
+namespace chorus::gateway {
 namespace {
 
 using google::protobuf::Message;
@@ -236,4 +236,4 @@ TEST(Transcoder, NamesBothMethodsOfOneRoute) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gateway

@@ -10,9 +10,9 @@
 #include <optional>
 #include <stop_token>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 namespace fs = std::filesystem;
@@ -160,4 +160,4 @@ TEST_F(DownloadFolderTest, SaysThatItCannotBeMade) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -9,9 +9,9 @@
 #include <thread>
 
 #include "tests/model_store/hub/scripted_hub.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::AllOf;
@@ -253,4 +253,4 @@ TEST_F(HttpClientTest, RefusesATokenThatCouldEndItsHeader) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::HasSubstr;
@@ -60,4 +60,4 @@ TEST(HttpUrl, AnEndpointHasNoSlashAtItsEndAndNoQuery) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -7,9 +7,9 @@
 #include <map>
 #include <string>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::HasSubstr;
@@ -74,4 +74,4 @@ TEST_F(HubEnvironmentTest, KnowsOtherHubsAndCertificates) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::ElementsAre;
@@ -121,4 +121,4 @@ TEST(HubListing, SaysWhyARepositoryCannotBeUsed) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

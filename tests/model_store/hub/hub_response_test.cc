@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::HasSubstr;
@@ -67,4 +67,4 @@ TEST(JudgeResponse, SaysWhatToDo) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

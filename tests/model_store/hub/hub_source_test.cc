@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 TEST(HubSource, IsARepositoryAndARevision) {
@@ -61,4 +61,4 @@ TEST(HubSource, TellsCommitsFromBranches) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <string>
 
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::HasSubstr;
@@ -108,4 +108,4 @@ TEST_F(PartialFileTest, SaysThatTheDiskIsFull) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

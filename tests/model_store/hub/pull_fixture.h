@@ -16,12 +16,12 @@
 #include <utility>
 #include <vector>
 
+#include "model_store/digest.h"
 #include "model_store/hub/pull.h"
-#include "model_store/sha256.h"
+#include "tests/base/temp_directory.h"
 #include "tests/model_store/hub/scripted_hub.h"
-#include "tests/model_store/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 
 inline constexpr char kRepository[] = "my-org/my-gpt2";
 inline const Tag kTag{"mine", "v1"};
@@ -107,4 +107,4 @@ class PullFixture : public ::testing::Test {
   std::stop_source stop_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -13,7 +13,7 @@
 
 #include "tests/model_store/hub/pull_fixture.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::AllOf;
@@ -196,4 +196,4 @@ TEST_F(PullTest, TwoAtOnceFetchItOnce) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

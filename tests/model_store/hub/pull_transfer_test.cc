@@ -10,7 +10,7 @@
 #include "model_store/hub/pull.h"
 #include "tests/model_store/hub/pull_fixture.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 using ::testing::AllOf;
@@ -247,4 +247,4 @@ TEST_F(PullTransferTest, AStopLeavesTheStoreAsItWas) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

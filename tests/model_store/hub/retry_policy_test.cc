@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 constexpr RetryPolicy::Options kOptions{.max_failures = 5,
@@ -44,4 +44,4 @@ TEST(RetryPolicy, KeepsToWhatTheServerAsksForUpToALimit) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::store

@@ -12,12 +12,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "model_store/hub/git_blob_hash.h"
-#include "model_store/sha256.h"
+#include "model_store/digest.h"
+#include "tests/base/temp_directory.h"
 #include "tests/model_store/hub/tls_certificate.h"
-#include "tests/model_store/temp_directory.h"
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 std::string Sha256Of(std::string_view text) {
@@ -240,4 +239,4 @@ HubResponse ScriptedHub::Respond(const HubRequest& request) {
   return Answer(request);
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

@@ -21,7 +21,7 @@
 
 struct ssl_ctx_st;
 
-namespace chorus {
+namespace chorus::store {
 
 struct HubRequest {
   std::string target;
@@ -104,4 +104,4 @@ class ScriptedHub {
   std::thread acceptor_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::store

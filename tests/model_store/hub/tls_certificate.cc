@@ -7,7 +7,7 @@
 
 #include <cstdlib>
 
-namespace chorus {
+namespace chorus::store {
 namespace {
 
 void Require(bool ok) {
@@ -59,4 +59,4 @@ SSL_CTX* MakeTlsContext(std::string& certificate_pem) {
   return context;
 }
 
-}  // namespace chorus
+}  // namespace chorus::store

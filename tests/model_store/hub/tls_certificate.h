@@ -6,10 +6,10 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::store {
 
 // A server's context with a new key and a self-signed certificate for 127.0.0.1, which is also put
 // into `certificate` as PEM. The caller frees it.
 SSL_CTX* MakeTlsContext(std::string& certificate);
 
-}  // namespace chorus
+}  // namespace chorus::store

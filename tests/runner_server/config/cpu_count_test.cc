@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 TEST(CoresOfCpuMax, UnderstandsTheFile) {
@@ -136,4 +136,4 @@ TEST(AvailableCores, IsAtLeastOneAndAtMostTheMachines) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::HasSubstr;
@@ -135,4 +135,4 @@ TEST(ParseFlags, PrintsHelp) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

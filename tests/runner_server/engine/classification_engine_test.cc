@@ -15,7 +15,7 @@
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -295,4 +295,4 @@ TEST_F(ClassificationEngineTest, AnswersEveryCallerOnceUnderChurn) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

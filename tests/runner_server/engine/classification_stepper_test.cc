@@ -15,7 +15,7 @@
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::DoubleEq;
@@ -220,4 +220,4 @@ TEST_F(ClassificationStepperTest, FailAllEndsEverything) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -18,7 +18,7 @@
 #include "tests/runner_server/engine/generation_reply.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr char kModel[] = "models/demo/gpt2";
@@ -113,4 +113,4 @@ TEST_F(DemoModelTest, WritesTheSameTextsWhateverHappensToThem) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

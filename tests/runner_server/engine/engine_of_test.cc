@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
-#include "tests/model_store/temp_directory.h"
+#include "tests/base/temp_directory.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -113,4 +113,4 @@ TEST_F(EngineOfTest, TellsWhatItsOwnerAndItsStepperSay) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -13,7 +13,7 @@
 
 #include "runner_server/model/sequence_classifier.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class FakeClassifier final : public SequenceClassifier {
  public:
@@ -49,4 +49,4 @@ class FakeClassifier final : public SequenceClassifier {
   std::vector<float> out_;  // [rows, 2]
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

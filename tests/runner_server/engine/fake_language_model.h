@@ -13,7 +13,7 @@
 
 #include "runner_server/model/language_model.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // The logits after a token are a function of all the tokens in the slot, and nothing else.
 class FakeLanguageModel final : public LanguageModel {
@@ -115,4 +115,4 @@ inline FakeLanguageModel::Logits Script(size_t prompt_size, std::vector<int32_t>
   };
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

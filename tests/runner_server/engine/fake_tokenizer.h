@@ -13,7 +13,7 @@
 #include "runner_server/tokenizer/detokenizer.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 class FakeTokenizer final : public Tokenizer, public TokenBytes {
  public:
@@ -66,4 +66,4 @@ class FakeTokenizer final : public Tokenizer, public TokenBytes {
   static constexpr std::string_view kBytes = "?abcdefghijklmnopqrstuvwxyz \xF0\x9F\x99\x82";
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

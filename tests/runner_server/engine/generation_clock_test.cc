@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 absl::Time At(int seconds) { return absl::UnixEpoch() + absl::Seconds(seconds); }
@@ -16,7 +16,7 @@ TEST(GenerationClock, TellsWhereTheTimeWent) {
   clock.OnToken(At(112));
   clock.OnStep(At(112), 3);
   clock.OnToken(At(117));
-  const v1::GenerationTiming timing = clock.timing();
+  const chorus::v1::GenerationTiming timing = clock.timing();
   EXPECT_EQ(timing.queue_seconds(), 3);
   EXPECT_EQ(timing.prefill_seconds(), 7);
   EXPECT_EQ(timing.decode_seconds(), 7);
@@ -36,11 +36,11 @@ TEST(GenerationClock, KnowsNoNegativeTimes) {
   clock.OnStep(At(90), 1);
   clock.OnToken(At(80));
   clock.OnToken(At(70));
-  const v1::GenerationTiming timing = clock.timing();
+  const chorus::v1::GenerationTiming timing = clock.timing();
   EXPECT_EQ(timing.queue_seconds(), 0);
   EXPECT_EQ(timing.prefill_seconds(), 0);
   EXPECT_EQ(timing.decode_seconds(), 0);
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -18,7 +18,7 @@
 #include "tests/runner_server/engine/generation_reply.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::Contains;
@@ -31,7 +31,7 @@ runner::v1::GenerateRequest Request(const std::string& text, const std::string& 
   runner::v1::GenerateRequest request;
   request.set_text(text);
   request.mutable_params()->set_do_sample(false);
-  request.mutable_params()->MergeFrom(ParseProto<v1::GenerationParams>(params));
+  request.mutable_params()->MergeFrom(ParseProto<chorus::v1::GenerationParams>(params));
   return request;
 }
 
@@ -77,7 +77,7 @@ TEST_F(GenerationEngineTest, WritesAText) {
   ASSERT_TRUE(Submit(Request("ab"), reply).ok());
   reply.Wait();
   EXPECT_EQ(reply.text, "cat");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP);
   EXPECT_NE(reply.thread, std::this_thread::get_id());
 }
 
@@ -87,7 +87,7 @@ TEST_F(GenerationEngineTest, PassesOnWhatATextIsToBe) {
   ASSERT_TRUE(Submit(Request("ab", "stop: 'te' ignore_eos: true logprobs: 1"), reply).ok());
   reply.Wait();
   EXPECT_EQ(reply.text, "ca");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP_STRING);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP_STRING);
   EXPECT_EQ(reply.logprobs.size(), 5u);
 }
 
@@ -104,7 +104,7 @@ TEST_F(GenerationEngineTest, CountsTheTimeInTheQueue) {
   const absl::Time released = absl::Now();
   LetAllStepsRun();
   second.Wait();
-  const v1::GenerationTiming& timing = second.result->timing();
+  const chorus::v1::GenerationTiming& timing = second.result->timing();
   EXPECT_GE(timing.queue_seconds(), absl::ToDoubleSeconds(released - submitted));
   EXPECT_LE(timing.queue_seconds() + timing.prefill_seconds() + timing.decode_seconds(),
             absl::ToDoubleSeconds(absl::Now() - before));
@@ -139,7 +139,7 @@ TEST_F(GenerationEngineTest, EndsWhereTheRequestSays) {
     ASSERT_TRUE(Submit(Request("ab", c.params), reply).ok());
     reply.Wait();
     EXPECT_EQ(reply.result->generated_tokens(), c.num_generated);
-    EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
+    EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
   }
 }
 
@@ -274,7 +274,7 @@ TEST_F(GenerationEngineTest, StopsDecodingWhenCancelled) {
   std::stop_source stop;
   Mailbox<bool> first_delta;
   GenerationStepper::Callbacks callbacks = reply.callbacks();
-  callbacks.on_delta = [&](const v1::TextDelta&) {
+  callbacks.on_delta = [&](const chorus::v1::TextDelta&) {
     bool came = true;
     first_delta.TryPush(came);
   };
@@ -378,4 +378,4 @@ TEST_F(GenerationEngineTest, AnswersEveryCallerOnceUnderChurn) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -18,14 +18,14 @@
 #include "runner_server/engine/generation_stepper.h"
 #include "runner_server/engine/mailbox.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // Read after done(), or after Wait() where the engine has threads. Must outlive the callbacks.
 class GenerationReply {
  public:
   GenerationStepper::Callbacks callbacks() {
     return {.on_delta =
-                [this](v1::TextDelta delta) {
+                [this](chorus::v1::TextDelta delta) {
                   EXPECT_FALSE(done_) << "a delta after the end";
                   EXPECT_FALSE(has_last_) << "a delta after one without text";
                   has_last_ = delta.text().empty();
@@ -35,14 +35,14 @@ class GenerationReply {
                     EXPECT_EQ(static_cast<uint32_t>(delta.logprobs_size()), delta.num_tokens());
                   }
                   text += delta.text();
-                  for (const v1::TokenLogprob& logprob : delta.logprobs()) {
+                  for (const chorus::v1::TokenLogprob& logprob : delta.logprobs()) {
                     logprobs.push_back(logprob);
                   }
                   num_delta_tokens += delta.num_tokens();
                   ++num_deltas;
                 },
             .on_done =
-                [this](absl::StatusOr<v1::GenerationEnd> done) {
+                [this](absl::StatusOr<chorus::v1::GenerationEnd> done) {
                   EXPECT_FALSE(done_.exchange(true)) << "ended twice";
                   thread = std::this_thread::get_id();
                   result = std::move(done);
@@ -60,8 +60,8 @@ class GenerationReply {
   std::string text;
   int num_deltas = 0;
   uint32_t num_delta_tokens = 0;
-  std::vector<v1::TokenLogprob> logprobs;
-  absl::StatusOr<v1::GenerationEnd> result;
+  std::vector<chorus::v1::TokenLogprob> logprobs;
+  absl::StatusOr<chorus::v1::GenerationEnd> result;
   std::thread::id thread;  // That ended it.
 
  private:
@@ -70,4 +70,4 @@ class GenerationReply {
   Mailbox<bool> end_;
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -26,7 +26,7 @@
 #include "tests/runner_server/engine/generation_reply.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::Contains;
@@ -67,7 +67,7 @@ class GenerationStepperTest : public ::testing::Test {
     runner::v1::GenerateRequest request;
     *request.mutable_params() = DefaultParams();
     request.mutable_params()->set_do_sample(false);
-    Override(ParseProto<v1::GenerationParams>(params), *request.mutable_params());
+    Override(ParseProto<chorus::v1::GenerationParams>(params), *request.mutable_params());
     return request;
   }
 
@@ -97,7 +97,7 @@ TEST_F(GenerationStepperTest, ContinuesThePromptUntilTheEnd) {
   Add(MakeSequence("ab", 20), reply);
   RunAll();
   EXPECT_EQ(reply.text, "cat");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP);
   EXPECT_EQ(reply.result->prompt_tokens(), 2u);
   EXPECT_EQ(reply.result->generated_tokens(), 4u);  // The end counts.
   EXPECT_EQ(reply.num_deltas, 4);                   // A delta a token.
@@ -109,7 +109,7 @@ TEST_F(GenerationStepperTest, StopsAtTheLengthLimit) {
   Add(MakeSequence("ab", 5), reply);
   RunAll();
   EXPECT_EQ(reply.text, "aaa");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
   EXPECT_EQ(reply.result->generated_tokens(), 3u);
 }
 
@@ -136,7 +136,7 @@ TEST_F(GenerationStepperTest, ReplacesACharacterThatTheEndCutsOff) {
   Add(MakeSequence("z", 4), reply);
   RunAll();
   EXPECT_EQ(reply.text, "a\uFFFD");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
 }
 
 TEST_F(GenerationStepperTest, StopsBeforeAStopStringAcrossTokens) {
@@ -145,7 +145,7 @@ TEST_F(GenerationStepperTest, StopsBeforeAStopStringAcrossTokens) {
   Add(MakeSequence("ab", 20), reply, "stop: 'xyz' stop: 'tte'");
   RunAll();
   EXPECT_EQ(reply.text, "ca");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP_STRING);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP_STRING);
   EXPECT_EQ(reply.result->generated_tokens(), 5u);  // Those of the stop string count.
 }
 
@@ -156,9 +156,9 @@ TEST_F(GenerationStepperTest, DeliversTheBeginningOfAStopStringAtAnotherEnd) {
   Add(MakeSequence("ab", 5), by_length, "stop: 'ats'");
   RunAll();
   EXPECT_EQ(by_eos.text, "cat");
-  EXPECT_EQ(by_eos.result->reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(by_eos.result->reason(), chorus::v1::FINISH_REASON_STOP);
   EXPECT_EQ(by_length.text, "cat");
-  EXPECT_EQ(by_length.result->reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(by_length.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
 }
 
 TEST_F(GenerationStepperTest, PrefersTheStopStringToTheLengthItIsCompleteAt) {
@@ -167,7 +167,7 @@ TEST_F(GenerationStepperTest, PrefersTheStopStringToTheLengthItIsCompleteAt) {
   Add(MakeSequence("ab", 5), reply, "stop: 't'");
   RunAll();
   EXPECT_EQ(reply.text, "ca");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_STOP_STRING);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP_STRING);
 }
 
 TEST_F(GenerationStepperTest, LooksForStopStringsInNewTextOnly) {
@@ -184,7 +184,7 @@ TEST_F(GenerationStepperTest, TakesTheEndForATokenWithoutTextWhenItIsIgnored) {
   Add(MakeSequence("ab", 7), reply, "ignore_eos: true");
   RunAll();
   EXPECT_EQ(reply.text, "cat");
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
   EXPECT_EQ(reply.result->generated_tokens(), 5u);
   EXPECT_EQ(reply.num_deltas, 3);
 }
@@ -199,12 +199,12 @@ TEST_F(GenerationStepperTest, CountsEveryTokenHoweverATextEnds) {
   });
   const std::vector<std::vector<std::string>> stops = {
       {}, {"\uFFFD"}, {"a"}, {"qx", "zz"}, {"\uFFFD\uFFFD\uFFFD", "b\uFFFD"}};
-  std::map<v1::FinishReason, int> num_ends;
+  std::map<chorus::v1::FinishReason, int> num_ends;
   for (uint64_t seed = 0; seed < 600; ++seed) {
     auto sequence = MakeSequence("ab", 3 + static_cast<int>(seed % 30));
     sequence->finish_by = kNow + absl::Seconds(seed % 7 == 0 ? 5 : 1000);
     runner::v1::GenerateRequest request = Request("do_sample: true top_k: 0 logprobs: 1");
-    v1::GenerationParams& params = *request.mutable_params();
+    chorus::v1::GenerationParams& params = *request.mutable_params();
     params.set_seed(seed);
     params.set_ignore_eos(seed % 4 == 0);
     for (const std::string& stop : stops[seed % stops.size()]) params.add_stop(stop);
@@ -216,9 +216,9 @@ TEST_F(GenerationStepperTest, CountsEveryTokenHoweverATextEnds) {
     EXPECT_EQ(reply.num_delta_tokens, reply.result->generated_tokens()) << seed;
     ++num_ends[reply.result->reason()];
   }
-  for (const v1::FinishReason reason :
-       {v1::FINISH_REASON_STOP, v1::FINISH_REASON_LENGTH, v1::FINISH_REASON_STOP_STRING,
-        v1::FINISH_REASON_DEADLINE}) {
+  for (const chorus::v1::FinishReason reason :
+       {chorus::v1::FINISH_REASON_STOP, chorus::v1::FINISH_REASON_LENGTH, chorus::v1::FINISH_REASON_STOP_STRING,
+        chorus::v1::FINISH_REASON_DEADLINE}) {
     EXPECT_GT(num_ends[reason], 10) << static_cast<int>(reason);
   }
 }
@@ -231,7 +231,7 @@ TEST_F(GenerationStepperTest, TellsHowLikelyTheTokensOfTheEndWere) {
   RunAll();
   const auto ids = [](const GenerationReply& reply) {
     std::vector<int32_t> ids;
-    for (const v1::TokenLogprob& logprob : reply.logprobs) {
+    for (const chorus::v1::TokenLogprob& logprob : reply.logprobs) {
       ids.push_back(static_cast<int32_t>(logprob.id()));
     }
     return ids;
@@ -305,9 +305,9 @@ struct Written {
         num_generated_tokens(reply.result->generated_tokens()),
         num_delta_tokens(reply.num_delta_tokens),
         reason(reply.result->reason()) {
-    for (const v1::TokenLogprob& logprob : reply.logprobs) {
+    for (const chorus::v1::TokenLogprob& logprob : reply.logprobs) {
       logprobs.push_back(logprob.logprob());
-      for (const v1::TopLogprob& top : logprob.top()) logprobs.push_back(top.logprob());
+      for (const chorus::v1::TopLogprob& top : logprob.top()) logprobs.push_back(top.logprob());
     }
   }
   bool operator==(const Written&) const = default;
@@ -315,7 +315,7 @@ struct Written {
   std::string text;
   uint32_t num_generated_tokens;
   uint32_t num_delta_tokens;
-  v1::FinishReason reason;
+  chorus::v1::FinishReason reason;
   std::vector<double> logprobs;
 };
 
@@ -331,7 +331,7 @@ std::vector<RandomRequest> MakeRandomRequests(int count) {
     }
     const int max_tokens = static_cast<int>(prompt.size()) + 1 + pick(30);
     runner::v1::GenerateRequest request;
-    v1::GenerationParams& params = *request.mutable_params();
+    chorus::v1::GenerationParams& params = *request.mutable_params();
     for (int s = pick(3); s > 0; --s)
       params.add_stop(std::string(1, static_cast<char>('a' + pick(26))));
     params.set_do_sample(pick(4) > 0);
@@ -365,8 +365,8 @@ TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
     RunAll();
     alone.emplace_back(reply);
   }
-  for (const v1::FinishReason reason :
-       {v1::FINISH_REASON_STOP, v1::FINISH_REASON_LENGTH, v1::FINISH_REASON_STOP_STRING}) {
+  for (const chorus::v1::FinishReason reason :
+       {chorus::v1::FINISH_REASON_STOP, chorus::v1::FINISH_REASON_LENGTH, chorus::v1::FINISH_REASON_STOP_STRING}) {
     EXPECT_THAT(alone, Contains(Field(&Written::reason, reason)));
   }
   struct Case {
@@ -480,7 +480,7 @@ TEST_F(GenerationStepperTest, FinishesATextThatMayTakeNoLonger) {
   stepper_->Step(kNow);
   stepper_->Step(kNow + absl::Seconds(1));
   ASSERT_TRUE(reply.result.ok()) << reply.result.status();
-  EXPECT_EQ(reply.result->reason(), v1::FINISH_REASON_DEADLINE);
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_DEADLINE);
   EXPECT_EQ(reply.text, "aa");
   EXPECT_FALSE(stepper_->HasWork());
 }
@@ -626,7 +626,7 @@ TEST_F(GenerationStepperTest, TellsATextItsTimesAndCompany) {
   const absl::Time end = absl::Now();
   // Three of the first's prompt and one of the second's; the rest of that; two tokens of it alone.
   EXPECT_THAT(model_->batch_sizes, ElementsAre(2, 1, 1, 1));
-  const v1::GenerationTiming& timing = second.result->timing();
+  const chorus::v1::GenerationTiming& timing = second.result->timing();
   const double queue = timing.queue_seconds();
   const double prefill_end = queue + timing.prefill_seconds();
   const auto seconds = [](absl::Duration duration) { return absl::ToDoubleSeconds(duration); };
@@ -712,4 +712,4 @@ TEST_F(GenerationStepperTest, RunsModelAndSamplersOnAsManyThreadsAsItIsTold) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

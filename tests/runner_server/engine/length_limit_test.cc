@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr uint32_t kHuge = std::numeric_limits<uint32_t>::max();
@@ -83,4 +83,4 @@ TEST(MaxTokens, RefusesAPromptThatLeavesNoRoom) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

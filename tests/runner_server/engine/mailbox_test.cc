@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -52,4 +52,4 @@ TEST(Mailbox, WakesAWaitingOwner) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -10,7 +10,7 @@
 
 #include "runner_server/engine/engine_observer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // Thread safety: as EngineObserver asks; read the members once the engine has ended, or in tests
 // without threads.
@@ -35,4 +35,4 @@ class RecordingObserver final : public EngineObserver {
   std::mutex mutex_;  // Guards rejected.
 };
 
-}  // namespace chorus
+}  // namespace chorus::runner

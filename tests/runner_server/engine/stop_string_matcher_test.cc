@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -146,4 +146,4 @@ TEST(StopStringMatcher, TakesLinearTimeForTextThatNearlyMatches) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

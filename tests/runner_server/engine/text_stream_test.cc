@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -35,19 +35,19 @@ std::vector<Delta> Deltas(const std::vector<std::string>& tokens,
   const FakeBytes bytes(tokens);
   TextStream stream(bytes, StopStringMatcher(stop));
   std::vector<Delta> deltas;
-  const auto take = [&](const v1::TextDelta& delta) {
+  const auto take = [&](const chorus::v1::TextDelta& delta) {
     EXPECT_EQ(delta.num_tokens(), static_cast<uint32_t>(delta.logprobs_size()));
     if (delta.num_tokens() == 0) {
       EXPECT_EQ(delta.text(), "");
       return;
     }
     Delta& taken = deltas.emplace_back(Delta{.text = delta.text(), .ids = {}});
-    for (const v1::TokenLogprob& logprob : delta.logprobs()) {
+    for (const chorus::v1::TokenLogprob& logprob : delta.logprobs()) {
       taken.ids.push_back(static_cast<int32_t>(logprob.id()));
     }
   };
   const auto logprob = [](size_t id) {
-    v1::TokenLogprob logprob;
+    chorus::v1::TokenLogprob logprob;
     logprob.set_id(static_cast<uint32_t>(id));
     return logprob;
   };
@@ -119,7 +119,7 @@ TEST(TextStream, StopsEvenAtWhatTheEndMakesOfAnOpenCharacter) {
   TextStream stream(bytes, StopStringMatcher(stop));
   EXPECT_EQ(stream.Append(0, std::nullopt).num_tokens(), 0u);
   EXPECT_FALSE(stream.stopped());
-  const v1::TextDelta last = stream.Finish();
+  const chorus::v1::TextDelta last = stream.Finish();
   EXPECT_EQ(last.text(), "a");
   EXPECT_EQ(last.num_tokens(), 1u);
   EXPECT_TRUE(stream.stopped());
@@ -128,10 +128,10 @@ TEST(TextStream, StopsEvenAtWhatTheEndMakesOfAnOpenCharacter) {
 TEST(TextStream, CountsTokensWithoutLogProbabilities) {
   const FakeBytes bytes({"a"});
   TextStream stream(bytes, StopStringMatcher());
-  const v1::TextDelta delta = stream.Append(0, std::nullopt);
+  const chorus::v1::TextDelta delta = stream.Append(0, std::nullopt);
   EXPECT_EQ(delta.num_tokens(), 1u);
   EXPECT_THAT(delta.logprobs(), IsEmpty());
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

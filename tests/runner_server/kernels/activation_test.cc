@@ -9,7 +9,7 @@
 #include "runner_server/kernels/reference_kernels.h"
 #include "tests/runner_server/kernels/kernel_test.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ActivationTest = KernelTest;
@@ -79,4 +79,4 @@ TEST_P(ActivationTest, TouchesOnlyItsElements) {
 CHORUS_FOR_ALL_KERNELS(ActivationTest);
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -12,7 +12,7 @@
 #include "runner_server/kernels/reference_kernels.h"
 #include "tests/runner_server/kernels/kernel_test.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Keys and values as store_kv puts them, and what they were.
@@ -192,4 +192,4 @@ INSTANTIATE_TEST_SUITE_P(CpuPaths, AttentionTest,
                          });
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Far longer than a waiter spins.
@@ -82,4 +82,4 @@ TEST(FutexWordTest, LosesNoWakeUp) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

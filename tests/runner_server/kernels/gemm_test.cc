@@ -15,7 +15,7 @@
 #include "runner_server/kernels/reference_kernels.h"
 #include "tests/runner_server/kernels/kernel_test.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // A set of kernels and a precision.
@@ -348,4 +348,4 @@ TEST(KernelTableTest, RefusesNoSetForItsProducts) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

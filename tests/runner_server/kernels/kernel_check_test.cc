@@ -5,7 +5,7 @@
 
 #include "tests/runner_server/kernels/kernel_test.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 class KernelCheckTest : public KernelTest {};
@@ -58,4 +58,4 @@ TEST(WrongKernelsTest, OtherBitsForFewRowsInBfloat16AreFound) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // What no kernel may make a number of.
@@ -49,4 +49,4 @@ inline std::vector<const KernelTable*> AllSupportedKernels() {
   INSTANTIATE_TEST_SUITE_P(CpuPaths, suite, testing::ValuesIn(AllSupportedKernels()), \
                            [](const auto& info) { return std::string(info.param->name); })
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -9,7 +9,7 @@
 #include "runner_server/kernels/reference_kernels.h"
 #include "tests/runner_server/kernels/kernel_test.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using LayerNormTest = KernelTest;
@@ -82,4 +82,4 @@ TEST_P(LayerNormTest, WorksInPlace) {
 CHORUS_FOR_ALL_KERNELS(LayerNormTest);
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

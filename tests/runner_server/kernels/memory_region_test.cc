@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Paging = MemoryRegion::Paging;
@@ -82,4 +82,4 @@ TEST(MemoryRegionTest, MovesAndEmpties) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

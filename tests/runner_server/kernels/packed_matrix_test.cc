@@ -11,7 +11,7 @@
 #include "runner_server/kernels/gemm.h"
 #include "runner_server/kernels/linear.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Within bf16's 8 bits, so that every element tells, in every precision, where it came from.
@@ -132,4 +132,4 @@ TEST(PackedInt8Test, KeepsAColumnOfZeros) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include "runner_server/kernels/precision.h"
 #include "tests/runner_server/kernels/kernel_test.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using QuantizeTest = KernelTest;
@@ -111,4 +111,4 @@ TEST_P(QuantizeTest, RoundsTiesToEvenAndKeepsWhatIsNotANumber) {
 CHORUS_FOR_ALL_KERNELS(QuantizeTest);
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 TEST(ThreadPoolTest, DoesEveryItemOnce) {
@@ -154,4 +154,4 @@ TEST(ThreadPoolTest, EndsWhileSomeThreadsHaveNeverBeenActive) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

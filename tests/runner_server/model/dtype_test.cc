@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 TEST(ParseDtype, ReadsEveryNameItGives) {
@@ -34,4 +34,4 @@ TEST(ParseDtype, ListsTheNamesItTakes) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

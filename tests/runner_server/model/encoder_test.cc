@@ -16,7 +16,7 @@
 #include "runner_server/model/load_model.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -179,4 +179,4 @@ INSTANTIATE_TEST_SUITE_P(Precisions, EncoderTest, testing::ValuesIn(kPrecisions)
                          [](const auto& info) { return std::string(DtypeName(info.param)); });
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -10,7 +10,7 @@
 #include "runner_server/weights/weight_map.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 const char kFolder[] = "tests/testdata/models/";
@@ -63,4 +63,4 @@ void ExpectLogits(const Golden& golden, size_t index, std::span<const float> log
       << "case " << index;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 
 #include "runner_server/weights/safetensors_file.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // Golden data of one model, tests/testdata/models/NAME.{json,safetensors}. Throws where it is
 // broken.
@@ -38,4 +38,4 @@ double LogitsDistance(const Golden& golden, size_t index, std::span<const float>
 // the same likeliest token.
 void ExpectLogits(const Golden& golden, size_t index, std::span<const float> logits);
 
-}  // namespace chorus
+}  // namespace chorus::runner

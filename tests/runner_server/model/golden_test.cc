@@ -14,7 +14,7 @@
 #include "runner_server/model/load_model.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Ids = std::vector<int32_t>;
@@ -226,4 +226,4 @@ INSTANTIATE_TEST_SUITE_P(Precisions, NarrowGoldenTest,
                          });
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "runner_server/kernels/kernel_table.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // What a query gets that attends to token `position` of a head, and to nothing else by any weight
@@ -230,4 +230,4 @@ TEST(KvCacheLimitTest, TakesAddressesForItsCapOnly) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

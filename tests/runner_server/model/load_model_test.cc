@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using testing::AllOf;
@@ -289,4 +289,4 @@ TEST_F(LoadModelTest, RefusesMoreSlotsThanThereAreAddresses) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <stdexcept>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 uint16_t ToHalf(float value) {
@@ -167,4 +167,4 @@ std::vector<TestTensor> RandomBert(const nlohmann::json& config) {
   return builder.tensors;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

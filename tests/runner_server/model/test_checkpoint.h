@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 
 // A directory under the test's temporary folder, removed with all in it on destruction.
 class TemporaryDirectory {
@@ -44,4 +44,4 @@ TestTensor RandomTensor(const std::string& name, const std::vector<uint64_t>& sh
 std::vector<TestTensor> RandomGpt2(const nlohmann::json& config);
 std::vector<TestTensor> RandomBert(const nlohmann::json& config);
 
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using testing::HasSubstr;
@@ -63,4 +63,4 @@ TEST(CheckImplemented, RefusesEveryOtherValueByName) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -5,7 +5,7 @@
 
 #include <set>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::AllOf;
@@ -63,4 +63,4 @@ TEST(UniformAt, IsUniform) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include <numeric>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::AllOf;
@@ -91,4 +91,4 @@ TEST(ComputeLogProbs, SurvivesLogitsThatAreNone) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

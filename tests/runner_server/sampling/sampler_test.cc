@@ -17,7 +17,7 @@
 #include "runner_server/sampling/counter_rng.h"
 #include "tests/base/parse_proto.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -27,7 +27,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 std::vector<int32_t> KeptIds(Sampler& sampler, const std::vector<float>& logits,
-                             const v1::GenerationParams& params,
+                             const chorus::v1::GenerationParams& params,
                              const std::vector<int32_t>& tokens = {}) {
   std::vector<int32_t> ids;
   for (const Candidate& candidate : sampler.Filter(logits, tokens, params)) {
@@ -37,15 +37,15 @@ std::vector<int32_t> KeptIds(Sampler& sampler, const std::vector<float>& logits,
 }
 
 // Given as text, on top of the defaults.
-v1::GenerationParams Params(const std::string& text) {
-  v1::GenerationParams params = DefaultParams();
-  Override(ParseProto<v1::GenerationParams>(text), params);
+chorus::v1::GenerationParams Params(const std::string& text) {
+  chorus::v1::GenerationParams params = DefaultParams();
+  Override(ParseProto<chorus::v1::GenerationParams>(text), params);
   return params;
 }
 
 // The choice at `position`, after so many tokens 0.
 int32_t SampleAt(Sampler& sampler, const std::vector<float>& logits,
-                 const v1::GenerationParams& params, size_t position, uint32_t branch = 0,
+                 const chorus::v1::GenerationParams& params, size_t position, uint32_t branch = 0,
                  uint32_t sequence = 0) {
   static const std::vector<int32_t> zeros(100000);
   return sampler.Sample(logits, std::span(zeros).first(position), params,
@@ -120,7 +120,7 @@ TEST(SamplerFilter, KeepsWhatHuggingFaceKeeps) {
     const auto& row = golden["rows"][c["row"].get<size_t>()];
     const std::vector<float> logits = GoldenLogits(row);
     const auto tokens = row["tokens"].get<std::vector<int32_t>>();
-    v1::GenerationParams params = Params("do_sample: false");
+    chorus::v1::GenerationParams params = Params("do_sample: false");
     params.set_repetition_penalty(c["repetition_penalty"]);
     params.set_temperature(c["temperature"]);
     params.set_top_k(c["top_k"]);
@@ -136,7 +136,7 @@ TEST(SamplerFilter, KeepsWhatHuggingFaceKeeps) {
 TEST(Sampler, PenalizesEachTokenOnceAndOnlyThose) {
   Sampler sampler;
   const std::vector<float> logits = {4, 3, -1, -1.5f};
-  const v1::GenerationParams params = Params("do_sample: false repetition_penalty: 1.6");
+  const chorus::v1::GenerationParams params = Params("do_sample: false repetition_penalty: 1.6");
   EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{0}, params, 0), 1);
   EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{0, 1}, params, 0), 0);
   EXPECT_EQ(sampler.Sample(logits, std::vector<int32_t>{0, 1, 0, 0}, params, 0), 0);
@@ -198,7 +198,7 @@ TEST(SamplerFilter, TopPStopsWhereTheSumIsReached) {
 TEST(Sampler, DrawsInProportionToTheProbabilities) {
   Sampler sampler;
   const std::vector<float> logits = {0, 1, 2, -1, 0.5f, 1.5f};
-  const v1::GenerationParams params = Params("temperature: 1.3 top_k: 0 seed: 5");
+  const chorus::v1::GenerationParams params = Params("temperature: 1.3 top_k: 0 seed: 5");
   constexpr int kDraws = 30000;
   std::vector<int> counts(logits.size());
   for (int position = 0; position < kDraws; ++position) {
@@ -219,7 +219,7 @@ TEST(Sampler, DrawsInProportionToWhatAllTheCutsLeave) {
   for (const double weight : {4, 16, 8, 2, 1, 8, 2}) {
     logits.push_back(static_cast<float>(2 * std::log(weight)));
   }
-  const v1::GenerationParams params =
+  const chorus::v1::GenerationParams params =
       Params("temperature: 2 top_k: 5 top_p: 0.94 min_p: 0.2 seed: 12");
   const std::vector<double> probabilities = {4 / 36.0, 16 / 36.0, 8 / 36.0, 0, 0, 8 / 36.0, 0};
   constexpr int kDraws = 30000;
@@ -233,7 +233,7 @@ TEST(Sampler, DrawsInProportionToWhatAllTheCutsLeave) {
 TEST(Sampler, DrawsOnlyWhatTheFilterKeeps) {
   Sampler sampler;
   const std::vector<float> logits = MakeLogits(500, 3);
-  const v1::GenerationParams params = Params("top_k: 20 top_p: 0.8 seed: 9");
+  const chorus::v1::GenerationParams params = Params("top_k: 20 top_p: 0.8 seed: 9");
   const std::vector<int32_t> kept = KeptIds(sampler, logits, params);
   std::vector<bool> drawn(logits.size());
   for (uint64_t position = 0; position < 2000; ++position) {
@@ -248,7 +248,7 @@ TEST(Sampler, DrawsOnlyWhatTheFilterKeeps) {
 TEST(Sampler, DependsOnSeedBranchSequenceAndPositionAlone) {
   const std::vector<float> logits = MakeLogits(1000, 4);
   const auto draw = [&](uint64_t seed, uint32_t branch, uint32_t sequence, Sampler& sampler) {
-    v1::GenerationParams params = DefaultParams();
+    chorus::v1::GenerationParams params = DefaultParams();
     params.set_seed(seed);
     std::vector<int32_t> ids;
     for (uint64_t position = 0; position < 32; ++position) {
@@ -288,4 +288,4 @@ TEST(Sampler, SurvivesLogitsThatLeaveNothingToDraw) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

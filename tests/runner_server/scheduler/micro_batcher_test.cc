@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -250,4 +250,4 @@ TEST(MicroBatcherProperty, HoldsItsInvariants) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <random>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 TEST(DealPrefill, DealsAsTheTableSays) {
@@ -66,4 +66,4 @@ TEST(DealPrefillProperty, HoldsItsPromises) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

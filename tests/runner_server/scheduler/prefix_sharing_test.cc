@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // `num_tokens` tokens that differ from those of other kinds from the `num_common`th on.
@@ -74,4 +74,4 @@ TEST(FindPrefixShare, DecidesAsTheTableSays) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using Ticket = QueueBudget::Ticket;
@@ -126,4 +126,4 @@ TEST(QueueBudget, CountsRightFromManyThreads) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

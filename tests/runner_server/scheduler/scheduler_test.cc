@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -764,4 +764,4 @@ INSTANTIATE_TEST_SUITE_P(All, SchedulerProperty,
                                            Sizes{8, 200, 1000, 16, absl::Milliseconds(50)}));
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

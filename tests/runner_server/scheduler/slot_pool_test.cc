@@ -7,7 +7,7 @@
 #include <map>
 #include <random>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -151,4 +151,4 @@ TEST(SlotPoolProperty, KeepsToTheCap) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

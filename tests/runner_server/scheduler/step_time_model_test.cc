@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <random>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 constexpr absl::Duration kForever = absl::InfiniteDuration();
@@ -161,4 +161,4 @@ TEST(StepTimeModel, TellsHowManyTokensFit) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

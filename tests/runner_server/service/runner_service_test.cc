@@ -27,14 +27,13 @@
 #include "tests/runner_server/engine/fake_language_model.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
-namespace v1 = runner::v1;
 
 // The service over fake models, called through gRPC.
 class RunnerServiceTest : public ::testing::Test {
@@ -51,7 +50,7 @@ class RunnerServiceTest : public ::testing::Test {
     arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     channel_ = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
                                          grpc::InsecureChannelCredentials(), arguments);
-    stub_ = v1::RunnerService::NewStub(channel_);
+    stub_ = runner::v1::RunnerService::NewStub(channel_);
   }
 
   void TearDown() override {
@@ -81,8 +80,8 @@ class RunnerServiceTest : public ::testing::Test {
         Engine::Options{.info = Info("BertForSequenceClassification", "int8")}));
   }
 
-  static v1::GetModelInfoResponse Info(const char* architecture, const char* dtype) {
-    v1::GetModelInfoResponse info;
+  static runner::v1::GetModelInfoResponse Info(const char* architecture, const char* dtype) {
+    runner::v1::GetModelInfoResponse info;
     info.set_name("fake");
     info.set_version("7");
     info.set_architecture(architecture);
@@ -104,14 +103,14 @@ class RunnerServiceTest : public ::testing::Test {
     grpc::Status status;
   };
 
-  Generated Generate(const v1::GenerateRequest& request) {
+  Generated Generate(const runner::v1::GenerateRequest& request) {
     grpc::ClientContext context;
     return Read(*stub_->Generate(&context, request));
   }
 
-  static Generated Read(grpc::ClientReader<v1::GenerateResponse>& reader) {
+  static Generated Read(grpc::ClientReader<runner::v1::GenerateResponse>& reader) {
     Generated generated;
-    v1::GenerateResponse response;
+    runner::v1::GenerateResponse response;
     while (reader.Read(&response)) {
       EXPECT_FALSE(generated.finished.reason()) << "more after the end";
       if (response.has_delta()) {
@@ -131,24 +130,24 @@ class RunnerServiceTest : public ::testing::Test {
     return generated;
   }
 
-  std::pair<grpc::Status, v1::TokenizeResponse> Tokenize(const std::string& text) {
-    v1::TokenizeRequest request;
+  std::pair<grpc::Status, runner::v1::TokenizeResponse> Tokenize(const std::string& text) {
+    runner::v1::TokenizeRequest request;
     request.set_text(text);
     return Tokenize(request);
   }
 
-  std::pair<grpc::Status, v1::TokenizeResponse> Tokenize(const v1::TokenizeRequest& request) {
+  std::pair<grpc::Status, runner::v1::TokenizeResponse> Tokenize(const runner::v1::TokenizeRequest& request) {
     grpc::ClientContext context;
-    v1::TokenizeResponse response;
+    runner::v1::TokenizeResponse response;
     grpc::Status status = stub_->Tokenize(&context, request, &response);
     return {std::move(status), std::move(response)};
   }
 
   std::pair<grpc::Status, std::string> Detokenize(const std::vector<uint32_t>& ids) {
     grpc::ClientContext context;
-    v1::DetokenizeRequest request;
+    runner::v1::DetokenizeRequest request;
     request.mutable_ids()->Add(ids.begin(), ids.end());
-    v1::DetokenizeResponse response;
+    runner::v1::DetokenizeResponse response;
     grpc::Status status = stub_->Detokenize(&context, request, &response);
     return {std::move(status), response.text()};
   }
@@ -178,18 +177,18 @@ class RunnerServiceTest : public ::testing::Test {
   RunnerService service_{metrics_};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::RunnerService::Stub> stub_;
+  std::unique_ptr<runner::v1::RunnerService::Stub> stub_;
 };
 
-v1::GenerateRequest GreedyRequest(const std::string& text) {
-  v1::GenerateRequest request;
+runner::v1::GenerateRequest GreedyRequest(const std::string& text) {
+  runner::v1::GenerateRequest request;
   request.set_text(text);
   request.mutable_params()->set_do_sample(false);
   return request;
 }
 
-v1::GenerateRequest EndlessRequest(const std::string& text) {
-  v1::GenerateRequest request = GreedyRequest(text);
+runner::v1::GenerateRequest EndlessRequest(const std::string& text) {
+  runner::v1::GenerateRequest request = GreedyRequest(text);
   request.mutable_params()->set_max_new_tokens(std::numeric_limits<int32_t>::max());
   return request;
 }
@@ -197,9 +196,9 @@ v1::GenerateRequest EndlessRequest(const std::string& text) {
 TEST_F(RunnerServiceTest, IsUnavailableWhileLoading) {
   EXPECT_EQ(Generate(GreedyRequest("a")).status.error_code(), grpc::UNAVAILABLE);
   grpc::ClientContext classify, info, load;
-  v1::ClassifyResponse classified;
-  v1::GetModelInfoResponse model;
-  v1::GetLoadResponse busy;
+  runner::v1::ClassifyResponse classified;
+  runner::v1::GetModelInfoResponse model;
+  runner::v1::GetLoadResponse busy;
   EXPECT_EQ(stub_->Classify(&classify, {}, &classified).error_code(), grpc::UNAVAILABLE);
   EXPECT_EQ(stub_->GetModelInfo(&info, {}, &model).error_code(), grpc::UNAVAILABLE);
   EXPECT_EQ(Tokenize("a").first.error_code(), grpc::UNAVAILABLE);
@@ -210,7 +209,7 @@ TEST_F(RunnerServiceTest, IsUnavailableWhileLoading) {
 
 TEST_F(RunnerServiceTest, TellsItsMetricsEvenWhileLoading) {
   grpc::ClientContext context;
-  v1::GetMetricsResponse metrics;
+  runner::v1::GetMetricsResponse metrics;
   ASSERT_TRUE(stub_->GetMetrics(&context, {}, &metrics).ok());
   EXPECT_EQ(metrics.text(), metrics_.ToText());
   EXPECT_THAT(metrics.text(), HasSubstr("\nchorus_generated_tokens_total{model="));
@@ -230,7 +229,7 @@ TEST_F(RunnerServiceTest, StreamsAText) {
 
 TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
   ServeGenerator(HashLogits);
-  v1::GenerateRequest request;
+  runner::v1::GenerateRequest request;
   request.set_text("hello");
   request.mutable_params()->set_max_new_tokens(20);
   request.mutable_params()->set_do_sample(true);
@@ -241,22 +240,22 @@ TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
   const std::string text = Generate(request).text;
   EXPECT_EQ(Generate(request).text, text);
   const auto changed = [&](auto change) {
-    v1::GenerateRequest other = request;
+    runner::v1::GenerateRequest other = request;
     change(other);
     return Generate(other).text;
   };
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_seed(2); }), text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.set_branch(2); }), text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_temperature(50); }), text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_top_k(1); }), text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_top_p(0.01); }), text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_do_sample(false); }),
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_seed(2); }), text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.set_branch(2); }), text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_temperature(50); }), text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_top_k(1); }), text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_top_p(0.01); }), text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_do_sample(false); }),
             text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.set_sequence(2); }), text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_min_p(1); }), text);
-  EXPECT_NE(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(3); }),
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.set_sequence(2); }), text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_min_p(1); }), text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(3); }),
             text);
-  EXPECT_EQ(changed([](v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(1); }),
+  EXPECT_EQ(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(1); }),
             text);
   request.mutable_params()->clear_max_new_tokens();
   request.mutable_params()->set_max_length(7);
@@ -265,7 +264,7 @@ TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
 
 TEST_F(RunnerServiceTest, EndsATextBeforeAStopString) {
   ServeGenerator(Script(2, {3, FakeTokenizer::kEnd, 1, 20, 5}));
-  v1::GenerateRequest request = GreedyRequest("ab");
+  runner::v1::GenerateRequest request = GreedyRequest("ab");
   request.mutable_params()->set_ignore_eos(true);
   request.mutable_params()->add_stop("xyz");
   request.mutable_params()->add_stop("te");
@@ -283,7 +282,7 @@ TEST_F(RunnerServiceTest, TellsHowLikelyTokensWere) {
     logits[1] = std::log(3.f);
     logits[FakeTokenizer::kSmile] = 0;
   });
-  v1::GenerateRequest request = GreedyRequest("a");
+  runner::v1::GenerateRequest request = GreedyRequest("a");
   request.mutable_params()->set_max_new_tokens(3);
   request.mutable_params()->set_logprobs(2);
   const Generated generated = Generate(request);
@@ -305,7 +304,7 @@ TEST_F(RunnerServiceTest, TellsHowLikelyTokensWere) {
 
 TEST_F(RunnerServiceTest, TellsWhereTheTimeWent) {
   ServeGenerator(Script(1, {1}));
-  v1::GenerateRequest request = GreedyRequest("a");
+  runner::v1::GenerateRequest request = GreedyRequest("a");
   request.mutable_params()->set_max_new_tokens(5);
   const absl::Time before = absl::Now();
   const chorus::v1::GenerationTiming timing = Generate(request).finished.timing();
@@ -320,7 +319,7 @@ TEST_F(RunnerServiceTest, TellsWhereTheTimeWent) {
 
 TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
   ServeGenerator(HashLogits);
-  v1::GenerateRequest request = GreedyRequest("a");
+  runner::v1::GenerateRequest request = GreedyRequest("a");
   request.mutable_params()->set_max_length(65);
   Generated generated = Generate(request);
   EXPECT_EQ(generated.status.error_code(), grpc::INVALID_ARGUMENT);
@@ -345,9 +344,9 @@ TEST_F(RunnerServiceTest, RefusesBadParametersByName) {
 TEST_F(RunnerServiceTest, SaysWhatTheModelIsWhenAskedForAnotherTask) {
   ServeGenerator(HashLogits);
   grpc::ClientContext context;
-  v1::ClassifyRequest request;
+  runner::v1::ClassifyRequest request;
   request.add_texts("a");
-  v1::ClassifyResponse response;
+  runner::v1::ClassifyResponse response;
   const grpc::Status status = stub_->Classify(&context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(),
@@ -364,9 +363,9 @@ TEST_F(RunnerServiceTest, AClassifierDoesNotGenerate) {
 TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
   ServeClassifier();
   grpc::ClientContext context;
-  v1::ClassifyRequest request;
+  runner::v1::ClassifyRequest request;
   for (const char* text : {"aaaa", "z", "aa"}) request.add_texts(text);
-  v1::ClassifyResponse response;
+  runner::v1::ClassifyResponse response;
   ASSERT_TRUE(stub_->Classify(&context, request, &response).ok());
   EXPECT_THAT(response.labels(), ElementsAre("LENGTH", "SUM"));
   ASSERT_EQ(response.results_size(), 3);
@@ -381,9 +380,9 @@ TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
 
 TEST_F(RunnerServiceTest, TellsOfTextsThatWereCutAndCountsThem) {
   ServeClassifier();
-  v1::ClassifyRequest request;
+  runner::v1::ClassifyRequest request;
   for (const size_t size : {16, 17, 40}) request.add_texts(std::string(size, 'a'));
-  v1::ClassifyResponse response;
+  runner::v1::ClassifyResponse response;
   grpc::ClientContext context, refusing, split;
   ASSERT_TRUE(stub_->Classify(&context, request, &response).ok());
   EXPECT_EQ(response.results(0).text_tokens(), 16u);
@@ -399,12 +398,12 @@ TEST_F(RunnerServiceTest, TellsOfTextsThatWereCutAndCountsThem) {
 
 TEST_F(RunnerServiceTest, ReadsSpecialTokensAsCharactersWhereTheRequestSaysSo) {
   ServeClassifier();
-  v1::TokenizeRequest tokenize;
+  runner::v1::TokenizeRequest tokenize;
   tokenize.set_text("a?");
-  v1::TokenizeResponse tokens;
-  v1::ClassifyRequest classify;
+  runner::v1::TokenizeResponse tokens;
+  runner::v1::ClassifyRequest classify;
   classify.add_texts("a?");
-  v1::ClassifyResponse special, split;
+  runner::v1::ClassifyResponse special, split;
   grpc::ClientContext tokenize_special, tokenize_split, classify_special, classify_split;
   ASSERT_TRUE(stub_->Tokenize(&tokenize_special, tokenize, &tokens).ok());
   EXPECT_EQ(tokens.tokens(1).id(), FakeTokenizer::kEnd);
@@ -419,7 +418,7 @@ TEST_F(RunnerServiceTest, ReadsSpecialTokensAsCharactersWhereTheRequestSaysSo) {
 
 TEST_F(RunnerServiceTest, GeneratesFromSpecialTokensReadAsCharacters) {
   ServeGenerator(HashLogits);
-  v1::GenerateRequest request = GreedyRequest("a?");
+  runner::v1::GenerateRequest request = GreedyRequest("a?");
   const std::string special = Generate(request).text;
   request.mutable_params()->set_split_special_tokens(true);
   const std::string split = Generate(request).text;
@@ -486,7 +485,7 @@ TEST_F(RunnerServiceTest, BoundsWhatItTokenizes) {
 
 TEST_F(RunnerServiceTest, TokensComeInPagesAndAsIds) {
   ServeClassifier();
-  v1::TokenizeRequest request;
+  runner::v1::TokenizeRequest request;
   request.set_text("abcde");
   struct Case {
     uint32_t offset;
@@ -518,7 +517,7 @@ TEST_F(RunnerServiceTest, TokensComeInPagesAndAsIds) {
 
 TEST_F(RunnerServiceTest, TheLargestLegalRepliesPassWithDefaultClients) {
   ServeClassifier();
-  v1::TokenizeRequest request;
+  runner::v1::TokenizeRequest request;
   for (size_t i = 0; i < kMaxTokenizedBytes / 4; ++i) *request.mutable_text() += "🙂";
   auto [status, too_many] = Tokenize(request);
   EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
@@ -558,8 +557,8 @@ TEST_F(RunnerServiceTest, SaysWhatIsWrongWithBytesThatAreNoRequest) {
 
 TEST_F(RunnerServiceTest, BoundsTheTextsOfACall) {
   ServeClassifier();
-  v1::ClassifyRequest request;
-  v1::ClassifyResponse response;
+  runner::v1::ClassifyRequest request;
+  runner::v1::ClassifyResponse response;
   grpc::ClientContext none, most, over;
   EXPECT_EQ(stub_->Classify(&none, request, &response).error_message(),
             "texts must hold 1 to 1024 texts: 0");
@@ -576,22 +575,22 @@ TEST_F(RunnerServiceTest, TellsModelAndLoad) {
   hold_model_ = true;
   ServeGenerator(Script(1, {1}), {.num_slots = 1});
   grpc::ClientContext info;
-  v1::GetModelInfoResponse model;
+  runner::v1::GetModelInfoResponse model;
   ASSERT_TRUE(stub_->GetModelInfo(&info, {}, &model).ok());
   EXPECT_EQ(model.name(), "fake");
   EXPECT_EQ(model.version(), "7");
-  EXPECT_EQ(model.task(), v1::TASK_GENERATE);
+  EXPECT_EQ(model.task(), runner::v1::TASK_GENERATE);
   EXPECT_EQ(model.architecture(), "GPT2LMHeadModel");
   EXPECT_EQ(model.dtype(), "float32");
   EXPECT_TRUE(model.batch_invariant());
   EXPECT_EQ(model.context_size(), 64u);
   EXPECT_EQ(model.vocab_size(), 32u);
 
-  v1::GenerateRequest request = GreedyRequest("a");
+  runner::v1::GenerateRequest request = GreedyRequest("a");
   request.mutable_params()->set_max_length(10);
   std::thread running([&] { Generate(request); });
   std::thread waiting([&] { Generate(request); });
-  v1::GetLoadResponse load;
+  runner::v1::GetLoadResponse load;
   do {
     grpc::ClientContext context;
     ASSERT_TRUE(stub_->GetLoad(&context, {}, &load).ok());
@@ -606,9 +605,9 @@ TEST_F(RunnerServiceTest, TellsModelAndLoad) {
 TEST_F(RunnerServiceTest, TellsThatABatchMayChangeAText) {
   ServeClassifier();
   grpc::ClientContext info;
-  v1::GetModelInfoResponse model;
+  runner::v1::GetModelInfoResponse model;
   ASSERT_TRUE(stub_->GetModelInfo(&info, {}, &model).ok());
-  EXPECT_EQ(model.task(), v1::TASK_CLASSIFY);
+  EXPECT_EQ(model.task(), runner::v1::TASK_CLASSIFY);
   EXPECT_FALSE(model.batch_invariant());
 }
 
@@ -617,7 +616,7 @@ TEST_F(RunnerServiceTest, StopsWhenTheCallerLeaves) {
                  {.max_tokens = std::numeric_limits<int64_t>::max()});
   grpc::ClientContext context;
   auto reader = stub_->Generate(&context, EndlessRequest("a"));
-  v1::GenerateResponse response;
+  runner::v1::GenerateResponse response;
   ASSERT_TRUE(reader->Read(&response));
   context.TryCancel();
   EXPECT_EQ(Read(*reader).status.error_code(), grpc::CANCELLED);
@@ -655,7 +654,7 @@ TEST_F(RunnerServiceTest, GathersLogProbabilitiesWithTheText) {
   constexpr int kTokens = 20000;
   ServeGenerator(Script(1, {1}), {.context_size = kTokens});
   grpc::ClientContext context;
-  v1::GenerateRequest request = EndlessRequest("a");
+  runner::v1::GenerateRequest request = EndlessRequest("a");
   request.mutable_params()->set_logprobs(1);
   auto reader = stub_->Generate(&context, request);
   while (engine_->load().running_sequences() == 0) std::this_thread::yield();
@@ -670,7 +669,7 @@ TEST_F(RunnerServiceTest, GathersLogProbabilitiesWithTheText) {
 TEST_F(RunnerServiceTest, RefusesWhatTheQueueDoesNotHold) {
   hold_model_ = true;
   ServeGenerator(Script(1, {1}), {.num_slots = 1}, {.max_calls = 1});
-  const v1::GenerateRequest request = GreedyRequest("a");
+  const runner::v1::GenerateRequest request = GreedyRequest("a");
   grpc::ClientContext first_context, second_context;
   auto first = stub_->Generate(&first_context, request);
   while (engine_->load().running_sequences() == 0) std::this_thread::yield();
@@ -685,4 +684,4 @@ TEST_F(RunnerServiceTest, RefusesWhatTheQueueDoesNotHold) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -7,7 +7,7 @@
 
 #include "runner_server/engine/mailbox.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::HasSubstr;
@@ -64,4 +64,4 @@ TEST_F(TokenizerReactorTest, DoesNothingForACallerWhoHasLeft) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

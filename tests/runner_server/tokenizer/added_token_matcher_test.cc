@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAreArray;
@@ -80,4 +80,4 @@ TEST(AddedTokenMatcher, WithoutTokensGivesTheTextWhole) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

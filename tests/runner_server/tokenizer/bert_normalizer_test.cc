@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -89,4 +89,4 @@ TEST(BertNormalizer, TellsWhichCharacterEachByteComesFrom) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -97,4 +97,4 @@ TEST(BpeMerges, EqualsTheDefinitionForShortAndLongWords) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

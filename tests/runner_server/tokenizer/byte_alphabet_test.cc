@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 TEST(ByteAlphabet, WritesPrintableBytesAsThemselves) {
@@ -41,4 +41,4 @@ TEST(SpelledBytes, LeavesTokensOfAnotherAlphabetAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -14,7 +14,7 @@
 #include "runner_server/tokenizer/load_tokenizer.h"
 #include "tests/runner_server/tokenizer/golden_file.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -201,4 +201,4 @@ TEST(ByteLevelBpe, EncodesPathologicalMebibytesInBoundedTime) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -85,4 +85,4 @@ TEST(ReplaceInvalidUtf8, LeavesOnlyWholeCharacters) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -15,7 +15,7 @@
 
 #include "runner_server/tokenizer/tokenizer.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 inline constexpr char kTokenizerData[] = "tests/testdata/tokenizer/";
 
@@ -113,4 +113,4 @@ inline void PrintTo(const TokenSpan& span, std::ostream* out) {
   *out << span.id << " [" << span.begin << ", " << span.end << ")";
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

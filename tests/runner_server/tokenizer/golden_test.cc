@@ -20,7 +20,7 @@
 #include "runner_server/tokenizer/unicode.h"
 #include "tests/runner_server/tokenizer/golden_file.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAreArray;
@@ -389,4 +389,4 @@ TEST(TokenizerGolden, TakesEveryCharacterForWhatHuggingFaceDoes) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

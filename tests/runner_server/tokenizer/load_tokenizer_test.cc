@@ -17,7 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "tests/runner_server/tokenizer/golden_file.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using nlohmann::json;
@@ -479,4 +479,4 @@ TEST_F(BrokenFolderTest, RefusesVocabTxtWithoutTheUnknownToken) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAreArray;
@@ -54,4 +54,4 @@ TEST(FirstPreTokenSize, CutsAsThePatternSays) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 
 #include "tests/runner_server/tokenizer/golden_file.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using ::testing::ElementsAre;
@@ -149,4 +149,4 @@ TEST(WordPiece, RefusesAMissingSpecialToken) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

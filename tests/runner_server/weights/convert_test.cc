@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 // Every 16-bit pattern, one byte off any alignment.
@@ -73,4 +73,4 @@ TEST(IsConvertibleTest, HoldsForTheThreeFloatTypes) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace chorus {
+namespace chorus::runner {
 
 inline std::string LittleEndian(uint64_t value) {
   std::string bytes;
@@ -24,4 +24,4 @@ inline void WriteBytes(const std::string& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-}  // namespace chorus
+}  // namespace chorus::runner

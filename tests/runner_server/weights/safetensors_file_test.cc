@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "tests/runner_server/weights/safetensors_bytes.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using testing::HasSubstr;
@@ -66,4 +66,4 @@ TEST_F(SafetensorsFileTest, SaysWhichFileAndWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "tests/runner_server/weights/safetensors_bytes.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using testing::ElementsAre;
@@ -232,4 +232,4 @@ TEST(ParseSafetensorsHeader, SurvivesRandomDamage) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "tests/runner_server/weights/safetensors_bytes.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using testing::AllOf;
@@ -101,4 +101,4 @@ TEST(MatchesNamePattern, KnowsNumbersAndRests) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

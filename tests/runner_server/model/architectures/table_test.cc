@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
-namespace chorus {
+namespace chorus::runner {
 namespace {
 
 using nlohmann::json;
@@ -212,4 +212,4 @@ TEST(ReadBert, RefusesByName) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::runner

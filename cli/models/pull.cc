@@ -1,0 +1,78 @@
+#include "model_store/hub/pull.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "base/signal_stop.h"
+#include "base/status_macros.h"
+#include "cli/models/models.h"
+#include "cli/models/pull_progress.h"
+#include "cli/monotonic_clock.h"
+#include "cli/table.h"
+#include "model_store/hub/hub_environment.h"
+#include "model_store/hub/hub_source.h"
+#include "model_store/model_store.h"
+
+namespace chorus {
+namespace {
+
+absl::StatusOr<store::HubSource> ChooseSource(const PullModelOptions& options,
+                                              const store::Tag& tag) {
+  if (!options.from.empty()) return store::ParseHubSource(options.from);
+  const std::optional<store::HubSource> source = store::DefaultHubSource(tag.name);
+  if (source) return *source;
+  return absl::InvalidArgumentError(
+      absl::StrCat("which model is ", tag.name, "? Give it with --from ORG/NAME"));
+}
+
+absl::StatusOr<store::PullOptions> ReadOptions(const PullModelOptions& options) {
+  store::PullOptions pull;
+  ASSIGN_OR_RETURN(pull.tag, store::ParseTag(options.tag));
+  ASSIGN_OR_RETURN(pull.source, ChooseSource(options, pull.tag));
+  pull.sha256_pins = options.sha256_pins;
+  store::HttpClient::Options& http = pull.hub.http;
+  http.endpoint = options.endpoint.empty() ? store::HubEndpoint() : options.endpoint;
+  http.ca_file = store::CertificatesFile();
+  http.user_agent = "chorus/" + options.chorus_version;
+  ASSIGN_OR_RETURN(http.token, store::ReadHubToken());
+  return pull;
+}
+
+std::string Describe(const store::PullResult& result) {
+  const store::Manifest& model = result.manifest;
+  const std::string source =
+      model.source ? absl::StrCat(model.source->repository, "@", model.source->commit) : "";
+  if (result.was_there) return absl::StrCat(model.tag.ToString(), " is there already: ", source);
+  return absl::StrCat("Pulled ", model.tag.ToString(), ": ", FormatSize(model.size_bytes()),
+                      " from ", source);
+}
+
+}  // namespace
+
+absl::StatusOr<int> PullModel(const PullModelOptions& options) {
+  ASSIGN_OR_RETURN(const store::PullOptions pull, ReadOptions(options));
+  ASSIGN_OR_RETURN(const std::filesystem::path home, store::ModelStore::DefaultHome());
+  store::ModelStore store(
+      home);  // Without the demo models: this one may be all that a volume is to hold.
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL raises it when a server has gone.
+  ASSIGN_OR_RETURN(const std::unique_ptr<SignalStop> stop, SignalStop::Create());
+  absl::StatusOr<store::PullResult> result;
+  {
+    PullProgress progress(std::cerr, ::isatty(STDERR_FILENO) == 1, MonotonicNow);
+    result = Pull(store, pull, progress, stop->token());
+  }
+  if (absl::IsCancelled(result.status()) && stop->signal() != 0) {
+    std::cerr << "chorus: stopped; the next pull goes on from here" << std::endl;
+    return 128 + stop->signal();
+  }
+  RETURN_IF_ERROR(result.status());
+  if (std::cout << Describe(*result) << std::endl) return 0;
+  return absl::UnavailableError("cannot write to standard output");
+}
+
+}  // namespace chorus

@@ -1,0 +1,118 @@
+#include "cli/serve/serve_plan.h"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace chorus {
+namespace {
+
+constexpr int kGatewayStopStage = 0;
+constexpr int kRunnerStopStage = 1;
+constexpr size_t kLeaseBytes = 64;  // Of a runner, in its --core_lease file.
+constexpr size_t kLongestSocketName = sizeof("/runner-9999.sock");
+
+ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, int replica,
+                     size_t index, const std::filesystem::path& core_lease_file) {
+  const std::string stem = absl::StrCat("runner-", index);
+  const std::filesystem::path socket = settings.directory / (stem + ".sock");
+  const std::filesystem::path ports = settings.directory / (stem + ".ports");
+  ChildSpec spec;
+  spec.child = {
+      .name = runner.num_replicas == 1 ? runner.name : absl::StrCat(runner.name, "/", replica),
+      .stop_stage = kRunnerStopStage,
+      .essential = !settings.keep_going,
+      .advice = kKeepGoingAdvice};
+  spec.made_files = {socket, ports};
+  spec.argv = {settings.runner_program,
+               "--model",
+               runner.model_directory,
+               "--name",
+               runner.name,
+               "--version",
+               runner.version,
+               "--address",
+               "unix:" + socket.native(),
+               "--metrics_address",
+               "",
+               "--drain_timeout",
+               absl::FormatDuration(settings.drain_timeout),
+               "--ports_file",
+               ports};
+  const std::optional<int> threads =
+      settings.num_threads ? settings.num_threads : runner.num_threads;
+  if (threads) {
+    spec.argv.insert(spec.argv.end(), {"--threads", std::to_string(*threads)});
+  } else {
+    spec.argv.insert(spec.argv.end(),
+                     {"--core_lease", core_lease_file, "--core_lease_slot", std::to_string(index)});
+  }
+  for (const std::vector<std::string>& flags : {runner.flags, settings.runner_flags}) {
+    spec.argv.insert(spec.argv.end(), flags.begin(), flags.end());
+  }
+  return spec;
+}
+
+}  // namespace
+
+ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners) {
+  ServePlan plan;
+  plan.gateway_config_file = settings.directory / "gateway.yaml";
+  plan.gateway_ports_file = settings.directory / "gateway.ports";
+  plan.core_lease_file = settings.directory / "core_lease";
+  plan.gateway_config = "runners:\n";
+  // None needs escapes: names match [A-Za-z0-9._-]+, and see FitsSocketPath.
+  const auto endpoint = [](const std::filesystem::path& socket) {
+    return absl::StrCat("\"unix:", socket.native(), "\"");
+  };
+  for (const RunnerSpec& runner : runners) {
+    std::vector<std::string> endpoints;
+    for (int replica = 0; replica < runner.num_replicas; ++replica) {
+      plan.children.push_back(
+          MakeRunner(settings, runner, replica, plan.children.size(), plan.core_lease_file));
+      endpoints.push_back(endpoint(plan.children.back().made_files[0]));
+    }
+    if (endpoints.empty()) endpoints.push_back(endpoint(settings.directory / "nobody.sock"));
+    absl::StrAppend(&plan.gateway_config, "  - name: \"", runner.name, "\"\n    endpoints: [",
+                    absl::StrJoin(endpoints, ", "), "]\n");
+  }
+  plan.core_lease.assign(kLeaseBytes * plan.children.size(), '\0');
+  ChildSpec gateway;
+  gateway.child = {.name = "api_server", .stop_stage = kGatewayStopStage, .essential = true};
+  gateway.made_files = {plan.gateway_ports_file};
+  gateway.argv = {settings.gateway_program,
+                  "--config",
+                  plan.gateway_config_file,
+                  "--graph",
+                  settings.graph_file,
+                  "--http_address",
+                  settings.http_address,
+                  "--grpc_address",
+                  settings.grpc_address,
+                  "--ports_file",
+                  plan.gateway_ports_file,
+                  "--drain_timeout",
+                  absl::FormatDuration(settings.drain_timeout),
+                  "--runner_metrics"};
+  if (!settings.access_log) gateway.argv.push_back("--no-access_log");
+  plan.children.push_back(std::move(gateway));
+  return plan;
+}
+
+bool FitsSocketPath(const std::filesystem::path& directory) {
+  const std::string& path = directory.native();
+  return directory.is_absolute() &&
+         path.size() + kLongestSocketName <= sizeof(sockaddr_un::sun_path) &&
+         std::all_of(path.begin(), path.end(), [](char c) {
+           return absl::ascii_isalnum(c) ||
+                  std::string_view("/._-").find(c) != std::string_view::npos;
+         });
+}
+
+}  // namespace chorus

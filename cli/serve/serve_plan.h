@@ -1,0 +1,61 @@
+#pragma once
+
+// Turns what `chorus serve` is to run into child processes: one runner_server a replica of a model,
+// listening on a unix socket in a private folder, and the api_server that calls them.
+//
+// Pure. Thread safety: free functions without state.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "cli/serve/supervision_plan.h"
+
+namespace chorus {
+
+// What may be done about a model that cannot be loaded.
+inline constexpr char kKeepGoingAdvice[] = "--keep_going serves the other models nevertheless";
+
+// One model to serve.
+struct RunnerSpec {
+  std::string name;     // As the graph names it.
+  std::string version;  // In the store; empty for a folder.
+  std::filesystem::path model_directory;
+  int num_replicas = 1;            // Processes that serve it. 0: its model cannot be served, and
+                                   // the gateway finds nobody where it should be.
+  std::optional<int> num_threads;  // Of each replica, unless ServeSettings has some.
+  std::vector<std::string> flags;  // Further ones of its runner_server: "--dtype", "int8".
+};
+
+struct ServeSettings {
+  std::string http_address;  // "127.0.0.1:3000"
+  std::string grpc_address;
+  std::filesystem::path graph_file;
+  std::optional<int> num_threads;         // Of each runner. Unset: they share cores by a lease.
+  std::vector<std::string> runner_flags;  // Further ones of each runner: "--dtype", "int8".
+  absl::Duration drain_timeout;
+  bool access_log = true;   // The gateway's line a call.
+  bool keep_going = false;  // Also when a runner cannot load its model at the start.
+  std::filesystem::path runner_program;
+  std::filesystem::path gateway_program;
+  std::filesystem::path directory;  // Private and short; see FitsSocketPath.
+};
+
+struct ServePlan {
+  std::vector<ChildSpec> children;  // The runners, then the gateway; the gateway stops first.
+  std::string gateway_config;       // YAML, to be written to the next before the start.
+  std::filesystem::path gateway_config_file;
+  std::filesystem::path gateway_ports_file;
+  std::string core_lease;  // To be written to the next before the start.
+  std::filesystem::path core_lease_file;
+};
+
+ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners);
+
+// Whether sockets in `directory` have paths that bind(2) and gRPC's "unix:" addresses take: short
+// enough, and no characters that a URI would have to escape.
+bool FitsSocketPath(const std::filesystem::path& directory);
+
+}  // namespace chorus
