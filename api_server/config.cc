@@ -15,11 +15,14 @@
 #include "base/command_words.h"
 #include "base/duration_buckets.h"
 #include "base/host_port.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "config/yaml_proto.h"
 
 namespace chorus::gateway {
 namespace {
+
+constexpr int64_t kMaxFileBytes = 16 << 20;
 
 bool IsRunnerName(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -225,7 +228,7 @@ absl::StatusOr<Config> MakeConfig(const config::v1::Gateway& gateway,
 ConfigFiles ReadConfigFiles(const Flags& flags) {
   ConfigFiles files;
   for (const std::string& path : PathsOf(flags)) {
-    absl::StatusOr<std::string> text = ReadTextFile(path);
+    absl::StatusOr<std::string> text = ReadFileOrPipe(path, kMaxFileBytes);
     if (!text.ok()) {
       files.status = std::move(text).status();
       break;

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/json_reader.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
@@ -21,31 +20,10 @@ namespace {
 
 using nlohmann::json;
 
-// A tokenizer.json has about ten levels.
+// Several times the largest tokenizer.json there is, which has about ten levels.
+constexpr int64_t kMaxFileBytes = 64 << 20;
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxShownBytes = 80;
-
-absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    return absl::NotFoundError(absl::StrFormat("%s: no such file", path.string()));
-  }
-  if (!std::filesystem::is_regular_file(status)) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: not a file", path.string()));
-  }
-  const uint64_t size = std::filesystem::file_size(path, error);
-  if (!error && size > kMaxModelFileBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: larger than %d bytes: %d", path.string(), kMaxModelFileBytes, size));
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(error ? 0 : size, '\0');
-  if (error || !file.read(bytes.data(), static_cast<std::streamsize>(size))) {
-    return absl::UnavailableError(absl::StrFormat("%s: cannot be read", path.string()));
-  }
-  return bytes;
-}
 
 void NormalizeLineEnds(std::string& text) {
   size_t out = 0;
@@ -156,7 +134,7 @@ class ValueMaker : public JsonReader {
 }  // namespace
 
 absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+  ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxFileBytes));
   NormalizeLineEnds(text);
   if (const size_t bad = FindInvalidUtf8(text); bad != std::string_view::npos) {
     const int64_t line =
@@ -168,7 +146,7 @@ absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path) {
 }
 
 absl::StatusOr<json> ReadModelJson(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
   absl::StatusOr<json> value = ParseModelJson(text);
   if (!value.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path.string(), ": ", value.status().message()));

@@ -3,12 +3,10 @@
 // Reads the small files of a model folder. They are untrusted: sizes and depths are bounded, text
 // is checked to be UTF-8, and no exception comes out.
 //
-// Errors begin with the path. NOT_FOUND if there is no such file, INVALID_ARGUMENT if it is not
-// what it should be, UNAVAILABLE if it cannot be read.
+// Errors begin with the path: read_file.h's, and INVALID_ARGUMENT if it is not what it should be.
 //
 // Thread safety: free functions without state.
 
-#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -18,9 +16,6 @@
 #include "absl/status/statusor.h"
 
 namespace chorus {
-
-// Several times the largest known tokenizer.json.
-inline constexpr uint64_t kMaxModelFileBytes = uint64_t{64} << 20;
 
 // Reads text as Python does: every kind of line end becomes '\n'.
 absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path);

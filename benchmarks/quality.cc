@@ -13,7 +13,6 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
 #include "runner_server/kernels/precision.h"
@@ -60,6 +60,8 @@ struct Bounds {
   double accuracy;            // Below float32's, as a share of the sentences.
   double probability_change;  // Of any label of any sentence.
 };
+
+constexpr int64_t kMaxTextBytes = int64_t{1} << 30;
 
 // A few times what the demo models cost, so that a kernel that loses bits or a scale that is off
 // breaks them; a model of another kind may rightly cost more.
@@ -243,18 +245,12 @@ class Report {
   bool within_bounds_ = true;
 };
 
-absl::StatusOr<std::string> ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 // As many windows of `length` ids, evenly spread over the texts, as predict at most `max_tokens`.
 absl::StatusOr<std::vector<Ids>> ReadWindows(const Flags& flags, const Tokenizer& tokenizer,
                                              size_t length) {
   Ids ids;
   for (const std::string& path : flags.texts) {
-    ASSIGN_OR_RETURN(const std::string text, ReadText(path));
+    ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTextBytes));
     const Ids more = tokenizer.Encode(text, /*split_special_tokens=*/false);
     ids.insert(ids.end(), more.begin(), more.end());
   }
@@ -314,7 +310,7 @@ struct LabelledSentence {
 absl::StatusOr<std::vector<LabelledSentence>> ReadSentences(const std::string& path,
                                                             const Tokenizer& tokenizer,
                                                             const SequenceClassifier& model) {
-  ASSIGN_OR_RETURN(const std::string text, ReadText(path));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTextBytes));
   std::vector<LabelledSentence> sentences;
   for (size_t begin = text.find('\n') + 1, end; begin < text.size(); begin = end + 1) {
     end = std::min(text.find('\n', begin), text.size());

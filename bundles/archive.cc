@@ -17,6 +17,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/file_system.h"
@@ -63,7 +64,7 @@ absl::Status WriteFileEntry(archive* a, const ArchiveFile& file, absl::Time time
   archive_entry_set_mtime(entry.get(), absl::ToUnixSeconds(time), 0);
   if (archive_write_header(a, entry.get()) != ARCHIVE_OK) return WriteError(a, target);
   int64_t written = 0;
-  RETURN_IF_ERROR(store::ReadPieces(file.path, [&](std::string_view piece) -> absl::Status {
+  RETURN_IF_ERROR(ReadPieces(file.path, [&](std::string_view piece) -> absl::Status {
     // Takes no more than the header's size.
     const la_ssize_t n = archive_write_data(a, piece.data(), piece.size());
     if (n < 0) return WriteError(a, target);
@@ -242,7 +243,8 @@ absl::Status WriteArchive(const std::vector<ArchiveFile>& files, absl::Time time
   }
   const fs::path folder = fs::absolute(archive).parent_path();
   store::ScratchDirectory::SweepStale(folder, kPartPrefix);
-  ASSIGN_OR_RETURN(const store::ScratchDirectory scratch, store::ScratchDirectory::Create(folder, kPartPrefix));
+  ASSIGN_OR_RETURN(const store::ScratchDirectory scratch,
+                   store::ScratchDirectory::Create(folder, kPartPrefix));
   const fs::path part = scratch.path() / "archive";
   RETURN_IF_ERROR(WriteAll(files, time, part));
   RETURN_IF_ERROR(SyncFile(part));

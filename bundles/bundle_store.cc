@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "config/yaml_writer.h"
 
@@ -83,7 +84,7 @@ absl::StatusOr<Bundle> BundleStore::Get(const store::Tag& tag) const {
                                             "; delete it and build or import it again"));
   };
   const fs::path file = Directory(exact) / kBundleFileName;
-  const absl::StatusOr<std::string> text = store::ReadFile(file, kMaxBundleFileBytes);
+  const absl::StatusOr<std::string> text = ReadFile(file, kMaxBundleFileBytes);
   if (!text.ok()) return broken(text.status());
   absl::StatusOr<Bundle> bundle = ParseBundle(*text, file.native());
   if (!bundle.ok()) return broken(bundle.status());
@@ -96,7 +97,8 @@ absl::StatusOr<Bundle> BundleStore::Get(const store::Tag& tag) const {
 absl::Status BundleStore::Verify(const Bundle& bundle) const {
   google::protobuf::RepeatedPtrField<BundleFile> found;
   for (const BundleFile& file : bundle.files()) {
-    const absl::StatusOr<store::FileDigest> digest = store::DigestFile(Directory(TagOf(bundle)) / file.name());
+    const absl::StatusOr<store::FileDigest> digest =
+        store::DigestFile(Directory(TagOf(bundle)) / file.name());
     if (!digest.ok()) continue;
     BundleFile& entry = *found.Add();
     entry.set_name(file.name());

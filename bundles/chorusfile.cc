@@ -11,10 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "bundles/labels.h"
-#include "model_store/file_system.h"
 #include "model_store/tag.h"
 
 namespace chorus {
@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<std::string>> FilesBelow(const fs::path& directory) {
 }  // namespace
 
 absl::StatusOr<Chorusfile> ReadChorusfile(const fs::path& path) {
-  const absl::StatusOr<std::string> text = store::ReadFile(path, kMaxChorusfileBytes);
+  const absl::StatusOr<std::string> text = ReadFile(path, kMaxChorusfileBytes);
   if (absl::IsNotFound(text.status())) {
     return absl::NotFoundError(absl::StrCat(
         "there is no ", path.native(),

@@ -4,9 +4,9 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "config/yaml_proto.h"
-#include "model_store/file_system.h"
 #include "model_store/tag.h"
 #include "proto/chorus/config/v1/graph.pb.h"
 
@@ -18,7 +18,7 @@ constexpr int64_t kMaxGraphBytes = 1 << 20;
 }  // namespace
 
 absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(const std::string text, store::ReadFile(path, kMaxGraphBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxGraphBytes));
   config::v1::Graph graph;
   YamlPlaces places;
   RETURN_IF_ERROR(ParseYaml(text, path.native(), graph, &places));

@@ -3,15 +3,12 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <map>
-#include <memory>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -363,20 +360,6 @@ absl::Status ParseYaml(std::string_view yaml, std::string_view file, Message& me
     places->places_ = reader.TakePlaces();
   }
   return reader.status();
-}
-
-absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
-  std::string text;
-  char buffer[4096];
-  while (const size_t size = std::fread(buffer, 1, sizeof(buffer), file.get())) {
-    text.append(buffer, size);
-  }
-  if (std::ferror(file.get()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
-  }
-  return text;
 }
 
 }  // namespace chorus

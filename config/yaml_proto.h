@@ -52,7 +52,4 @@ class YamlPlaces {
 absl::Status ParseYaml(std::string_view yaml, std::string_view file,
                        google::protobuf::Message& message, YamlPlaces* places = nullptr);
 
-// The content of the file. Errors, such as NOT_FOUND or PERMISSION_DENIED, name it.
-absl::StatusOr<std::string> ReadTextFile(const std::string& path);
-
 }  // namespace chorus

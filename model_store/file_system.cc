@@ -8,17 +8,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/digest.h"
 
 namespace chorus::store {
 namespace {
-
-constexpr size_t kBufferBytes = 1 << 20;
 
 absl::Status Error(std::string_view what, const std::filesystem::path& path, int error = errno) {
   return absl::ErrnoToStatus(error, absl::StrCat("cannot ", AbslView(what), " ", path.native()));
@@ -137,36 +135,6 @@ class RealFileSystem : public FileSystem {
 FileSystem& FileSystem::Real() {
   static auto* const kReal = new RealFileSystem;
   return *kReal;
-}
-
-absl::Status ReadPieces(const std::filesystem::path& path,
-                        absl::FunctionRef<absl::Status(std::string_view)> sink) {
-  Fd file(path, O_RDONLY | O_NONBLOCK);  // So that a FIFO opens at once.
-  if (!file.ok()) return Error("open", path);
-  struct stat info;
-  if (::fstat(file.get(), &info) != 0) return Error("examine", path);
-  if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat("not a regular file: ", path.native()));
-  }
-  std::vector<char> buffer(kBufferBytes);
-  for (;;) {
-    const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error("read", path);
-    if (n == 0) return absl::OkStatus();
-    RETURN_IF_ERROR(sink({buffer.data(), static_cast<size_t>(n)}));
-  }
-}
-
-absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t max_bytes) {
-  std::string contents;
-  RETURN_IF_ERROR(ReadPieces(path, [&](std::string_view piece) {
-    contents += piece;
-    if (static_cast<int64_t>(contents.size()) <= max_bytes) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat(path.native(), " must have at most ", max_bytes, " bytes"));
-  }));
-  return contents;
 }
 
 absl::StatusOr<FileDigest> DigestFile(const std::filesystem::path& path) {

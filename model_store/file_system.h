@@ -12,7 +12,6 @@
 #include <string>
 #include <string_view>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -52,15 +51,6 @@ class FileSystem {
   virtual absl::Status Rename(const std::filesystem::path& from, const std::filesystem::path& to,
                               RenameMode mode) = 0;
 };
-
-// Reads a file of at most `max_bytes`; INVALID_ARGUMENT for a larger one, since folders are
-// untrusted.
-absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t max_bytes);
-
-// Passes a regular file to `sink` in pieces; an error of `sink` ends the reading. A FIFO or the
-// like is refused without waiting.
-absl::Status ReadPieces(const std::filesystem::path& path,
-                        absl::FunctionRef<absl::Status(std::string_view piece)> sink);
 
 absl::StatusOr<FileDigest> DigestFile(const std::filesystem::path& path);
 

@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/model_weights.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/model_files.h"

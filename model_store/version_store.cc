@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/near_name.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 
 namespace chorus::store {

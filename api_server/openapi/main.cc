@@ -5,30 +5,30 @@
 
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <string>
 
 #include "absl/status/status.h"
 #include "api_server/openapi/comment.h"
 #include "api_server/openapi/openapi_document.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 
 namespace chorus::gateway {
 namespace {
 
-std::string Read(const char* path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
+constexpr int64_t kMaxFileBytes = 16 << 20;
 
 absl::Status Make(char** arguments) {
+  ASSIGN_OR_RETURN(const std::string base, ReadFile(arguments[2], kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string examples, ReadFile(arguments[3], kMaxFileBytes));
+  ASSIGN_OR_RETURN(const std::string descriptors, ReadFile(arguments[4], kMaxFileBytes));
   google::protobuf::DescriptorPool pool;
-  const google::protobuf::FileDescriptor* file = LoadCommentedProto(Read(arguments[4]), pool);
+  const google::protobuf::FileDescriptor* file = LoadCommentedProto(descriptors, pool);
   if (file == nullptr) return absl::InvalidArgumentError("the descriptors are broken");
   ASSIGN_OR_RETURN(const std::string document,
                    MakeOpenApiDocument({.service = file->FindServiceByName("InferenceService"),
-                                        .base = Read(arguments[2]),
-                                        .examples = Read(arguments[3]),
+                                        .base = base,
+                                        .examples = examples,
                                         .version = arguments[1]}));
   std::ofstream out(arguments[5], std::ios::binary);
   if (out << document << std::flush) return absl::OkStatus();

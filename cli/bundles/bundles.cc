@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_archive.h"
 #include "bundles/bundle_store.h"
@@ -96,7 +97,7 @@ absl::Status GetBundle(const std::string& tag, const std::string& output) {
   if (output == "json") return PrintJson(bundle);
   const std::filesystem::path directory = store.Directory(TagOf(bundle));
   if (output == "path") return Print(directory.native() + "\n");
-  ASSIGN_OR_RETURN(const std::string yaml, store::ReadFile(directory / kBundleFileName, 16 << 20));
+  ASSIGN_OR_RETURN(const std::string yaml, ReadFile(directory / kBundleFileName, 16 << 20));
   return Print(yaml);
 }
 

@@ -1,22 +1,26 @@
 #include "cli/serve/gateway_watch.h"
 
-#include <fstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_split.h"
+#include "base/read_file.h"
 
 namespace chorus {
 namespace {
 
 constexpr int kHttpOk = 200;
+constexpr int64_t kMaxPortsFileBytes = 4096;
 
 }  // namespace
 
 std::optional<GatewayAddresses> ReadPortsFile(const std::filesystem::path& path) {
   std::optional<SocketAddress> http, grpc;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
+  const std::vector<std::string> lines =
+      absl::StrSplit(ReadFile(path, kMaxPortsFileBytes).value_or(""), '\n');
+  for (const std::string& line : lines) {
     const size_t equals = line.find('=');
     if (equals == std::string::npos) continue;
     const absl::StatusOr<HostPort> host_port = HostPort::Parse(line.substr(equals + 1));

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/read_file.h"
 #include "base/string_view.h"
 
 namespace chorus::runner {
@@ -19,10 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string ReadFile(const fs::path& path) {
-  std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), {});  // Empty if it cannot be read.
-}
+// Empty if it cannot be read.
+std::string Text(const fs::path& path) { return ReadFile(path, 16 << 20).value_or(""); }
 
 // A hierarchy of cgroups that has the CPU controller, as a line of /proc/self/mountinfo names it.
 struct CpuHierarchy {
@@ -90,9 +87,9 @@ fs::path FolderBelowMount(const CpuHierarchy& hierarchy, const std::string& grou
 }
 
 std::optional<int> LimitOf(const fs::path& folder, bool is_v2) {
-  if (is_v2) return CoresOfCpuMax(ReadFile(folder / "cpu.max"));
-  return CoresOfCpuMax(absl::StrCat(ReadFile(folder / "cpu.cfs_quota_us"), " ",
-                                    ReadFile(folder / "cpu.cfs_period_us")));
+  if (is_v2) return CoresOfCpuMax(Text(folder / "cpu.max"));
+  return CoresOfCpuMax(
+      absl::StrCat(Text(folder / "cpu.cfs_quota_us"), " ", Text(folder / "cpu.cfs_period_us")));
 }
 
 int AffinityCores() {
@@ -104,9 +101,9 @@ int AffinityCores() {
 }  // namespace
 
 std::optional<int> CgroupCores(const fs::path& root) {
-  const std::string groups = ReadFile(root / "proc/self/cgroup");
+  const std::string groups = Text(root / "proc/self/cgroup");
   std::optional<int> cores;
-  for (const CpuHierarchy& hierarchy : CpuHierarchies(ReadFile(root / "proc/self/mountinfo"))) {
+  for (const CpuHierarchy& hierarchy : CpuHierarchies(Text(root / "proc/self/mountinfo"))) {
     const fs::path mount_point = root / hierarchy.mount_point.relative_path();
     // A limit holds for everything below it, so each folder up to the mount point counts.
     fs::path below = FolderBelowMount(hierarchy, GroupIn(hierarchy, groups));

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/config_watch.h"
+#include "base/read_file.h"
 #include "config/yaml_proto.h"
 #include "tests/base/temp_directory.h"
 
@@ -348,7 +349,7 @@ TEST(MakeConfig, TakesTheTutorialsGraph) {
   }
   const std::string path = "examples/graphs/inference_graph.yaml";
   config::v1::Graph file;
-  ASSERT_TRUE(ParseYaml(ReadTextFile(path).value(), path, file).ok());
+  ASSERT_TRUE(ParseYaml(ReadFile(path, 1 << 20).value(), path, file).ok());
   const auto config = MakeConfig(gateway, {file});
   ASSERT_TRUE(config.ok()) << config.status();
   const Graph& graph = *config->graphs[0];

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/read_file.h"
 #include "proto/chorus/config/v1/chorusfile.pb.h"
 #include "proto/chorus/config/v1/gateway.pb.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
@@ -310,22 +311,14 @@ TEST(ParseYaml, StopsListingAfterTwentyMistakes) {
   EXPECT_THAT(error, testing::EndsWith("\nand there is more"));
 }
 
-TEST(ReadTextFile, ReadsTheExample) {
+TEST(ParseYaml, ReadsTheExample) {
   const std::string path = "examples/graphs/inference_graph.yaml";
-  const absl::StatusOr<std::string> text = ReadTextFile(path);
+  const absl::StatusOr<std::string> text = ReadFile(path, 1 << 20);
   ASSERT_TRUE(text.ok()) << text.status();
   config::v1::Graph graph;
   const absl::Status status = ParseYaml(*text, path, graph);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_EQ(graph.name(), "inference_graph");
-}
-
-TEST(ReadTextFile, SaysWhyItCannotOpen) {
-  const absl::Status status = ReadTextFile("/nonexistent/graph.yaml").status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("/nonexistent/graph.yaml"));
-  // A folder opens, but does not read.
-  EXPECT_FALSE(ReadTextFile("examples").ok());
 }
 
 }  // namespace

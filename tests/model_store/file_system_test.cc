@@ -63,7 +63,6 @@ TEST(FileSystem, RefusesWhatIsNoRegularFileWithoutWaitingForIt) {
   const TempDirectory temp;
   ASSERT_EQ(mkfifo((temp / "fifo").c_str(), 0600), 0);
   EXPECT_TRUE(absl::IsInvalidArgument(Disk().CopyFile(temp / "fifo", temp / "to").status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(ReadFile(temp.path(), 10).status()));
 }
 
 class RenameTest : public ::testing::TestWithParam<bool> {
@@ -99,14 +98,6 @@ TEST(FileSystem, CreateDirectoryTakesOneThatIsThere) {
   PutFile(temp / "file", "");
   EXPECT_TRUE(absl::IsAlreadyExists(Disk().CreateDirectory(temp / "file")));
   EXPECT_FALSE(Disk().CreateDirectory(temp / "file/folder").ok());
-}
-
-TEST(FileSystem, ReadsUpToItsBound) {
-  const TempDirectory temp;
-  PutFile(temp / "file", "12345");
-  EXPECT_EQ(*ReadFile(temp / "file", 5), "12345");
-  EXPECT_TRUE(absl::IsInvalidArgument(ReadFile(temp / "file", 4).status()));
-  EXPECT_TRUE(absl::IsNotFound(ReadFile(temp / "absent", 5).status()));
 }
 
 // The kernel refuses the write half-way, as it does on a full disk.
