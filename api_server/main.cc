@@ -2,18 +2,15 @@
 
 #include <glog/logging.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
-#include <optional>
+#include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,7 +22,7 @@
 #include "base/grpc/health_check.h"
 #include "base/grpc/log.h"
 #include "base/ports_file.h"
-#include "base/signal_fd.h"
+#include "base/signals.h"
 #include "base/status_macros.h"
 
 namespace chorus::gateway {
@@ -33,61 +30,6 @@ namespace {
 
 // Between two looks at the configuration files; a change is taken at the second that sees it.
 constexpr absl::Duration kLookEvery = absl::Seconds(1);
-
-// SIGTERM, SIGINT and SIGHUP, blocked in this thread and those it starts, and waited for instead.
-// Where SIGHUP is ignored it stays so.
-class Signals {
- public:
-  Signals() {
-    sigemptyset(&stop_);
-    sigaddset(&stop_, SIGTERM);
-    sigaddset(&stop_, SIGINT);
-    all_ = stop_;
-    if (!HangupIsIgnored()) sigaddset(&all_, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &all_, nullptr);
-    signal(SIGPIPE, SIG_IGN);
-  }
-
-  // The next of the three; none when `patience` is over.
-  std::optional<int> Wait(absl::Duration patience) const {
-    const timespec time = absl::ToTimespec(patience);
-    const int number = sigtimedwait(&all_, nullptr, &time);
-    if (number < 0) return std::nullopt;
-    return number;
-  }
-
-  // The next of the first two.
-  int WaitForStop() const {
-    int number = 0;
-    sigwait(&stop_, &number);
-    return number;
-  }
-
- private:
-  sigset_t stop_;
-  sigset_t all_;
-};
-
-// While this lives, a signal ends the process where it stands.
-class Impatience {
- public:
-  explicit Impatience(const Signals& signals)
-      : thread_([this, &signals] {
-          const int number = signals.WaitForStop();
-          if (over_) return;
-          LOG(WARNING) << "stopping at once signal=" << number;
-          std::_Exit(128 + number);
-        }) {}
-  ~Impatience() {
-    over_ = true;
-    pthread_kill(thread_.native_handle(), SIGTERM);
-    thread_.join();
-  }
-
- private:
-  std::atomic<bool> over_ = false;
-  std::thread thread_;
-};
 
 // As many descriptors as the system allows: a shell's 1,024 are fewer than the connections that are
 // allowed, and gRPC 1.51 accepts none any more once it has met the end of them.
@@ -107,14 +49,16 @@ void KeepLittleFreeMemory() {
 
 // Reloads the server when the files of `flags` change, which said `files` when it was started, and
 // upon SIGHUP. Returns the signal to stop by.
-int Watch(const Flags& flags, ConfigFiles files, const Signals& signals, Server& server) {
+int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server& server) {
   const bool can_read_again = CanReadAgain(flags);
   ConfigWatch watch(std::move(files));
   while (true) {
-    const std::optional<int> number = signals.Wait(kLookEvery);
-    if (number.has_value() && *number != SIGHUP) return *number;
+    const timespec patience = absl::ToTimespec(kLookEvery);
+    const int number = sigtimedwait(&signals, nullptr, &patience);  // -1 when that is over.
+    const bool asked = number == SIGHUP;
+    if (number > 0 && !asked) return number;
     if (!can_read_again) {
-      LOG_IF(WARNING, number.has_value()) << "the configuration is no file that can be read again";
+      LOG_IF(WARNING, asked) << "the configuration is no file that can be read again";
       continue;
     }
     ConfigFiles now = ReadConfigFiles(flags);
@@ -122,11 +66,11 @@ int Watch(const Flags& flags, ConfigFiles files, const Signals& signals, Server&
       LOG_EVERY_T(WARNING, 60) << "did not look at the configuration files, and will again: "
                                << now.status.message();
     }
-    if (watch.See(now, /*asked=*/number.has_value())) server.Reload(ParseConfig(flags, now));
+    if (watch.See(now, asked)) server.Reload(ParseConfig(flags, now));
   }
 }
 
-absl::Status Run(const Flags& flags, const Signals& signals) {
+absl::Status Run(const Flags& flags, const sigset_t& signals) {
   ConfigFiles files = ReadConfigFiles(flags);
   ASSIGN_OR_RETURN(const Config config, ParseConfig(flags, files));
   if (flags.print_openapi) {
@@ -155,7 +99,11 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
   }
   const int number = Watch(flags, std::move(files), signals, *server);
   LOG(INFO) << "stopping signal=" << number;
-  const Impatience impatience(signals);
+  const SignalStop at_once([] {});  // There is nothing to load again for.
+  const std::stop_callback end(at_once.token(), [&] {
+    LOG(WARNING) << "stopping at once signal=" << at_once.signal();
+    std::_Exit(128 + at_once.signal());
+  });
   server->Drain();
   server.reset();
   return absl::OkStatus();
@@ -164,7 +112,9 @@ absl::Status Run(const Flags& flags, const Signals& signals) {
 int Main(int argc, char** argv) {
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
-  const Signals signals;  // Before any thread is started.
+  const sigset_t signals =
+      BlockSignals({SIGINT, SIGTERM, SIGHUP});  // Before any thread is started.
+  signal(SIGPIPE, SIG_IGN);
   LogGrpcSparingly();
   auto flags = ParseFlags(argc, argv);
   if (flags.ok() && !flags->has_value()) return 0;

@@ -14,7 +14,7 @@
 #include "absl/time/clock.h"
 #include "base/grpc/health_check.h"
 #include "base/grpc/log.h"
-#include "base/signal_stop.h"
+#include "base/signals.h"
 #include "runner_server/config/flags.h"
 #include "runner_server/server.h"
 
@@ -35,23 +35,22 @@ void SpareAddresses() {
 
 // Serves until a signal, then drains. Leaves the server to its caller.
 int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
-  const absl::StatusOr<std::unique_ptr<SignalStop>> stop = SignalStop::Create(
+  const SignalStop stop(
       [] { LOG(INFO) << "event=hangup: a runner has nothing to load again, and serves on"; });
-  if (!stop.ok()) return Fail(stop.status());
   absl::StatusOr<std::unique_ptr<RunnerServer>> listening = RunnerServer::Listen(flags);
   if (!listening.ok()) return Fail(listening.status());
   server = *std::move(listening);
   {
     // Loading may take minutes. Until it is done nothing is served, so there is nothing to drain.
-    const std::stop_callback end((*stop)->token(), [&] {
-      LOG(INFO) << "event=stopped model=" << flags.name << " signal=" << (*stop)->signal()
+    const std::stop_callback end(stop.token(), [&] {
+      LOG(INFO) << "event=stopped model=" << flags.name << " signal=" << stop.signal()
                 << ": it was still loading";
       std::_Exit(0);
     });
     if (const absl::Status loaded = server->Load(); !loaded.ok()) return Fail(loaded);
   }
 
-  const int signal = (*stop)->Wait();
+  const int signal = stop.Wait();
   LOG(INFO) << "event=signal number=" << signal;
   server->SetNotReady();
   absl::SleepFor(flags.drain_delay);  // Still serving, while balancers take notice.

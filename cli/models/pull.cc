@@ -5,10 +5,9 @@
 
 #include <filesystem>
 #include <iostream>
-#include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "base/signal_stop.h"
+#include "base/signals.h"
 #include "base/status_macros.h"
 #include "cli/models/models.h"
 #include "cli/models/pull_progress.h"
@@ -57,18 +56,18 @@ std::string Describe(const store::PullResult& result) {
 absl::StatusOr<int> PullModel(const PullModelOptions& options) {
   ASSIGN_OR_RETURN(const store::PullOptions pull, ReadOptions(options));
   ASSIGN_OR_RETURN(const std::filesystem::path home, store::ModelStore::DefaultHome());
-  store::ModelStore store(
-      home);  // Without the demo models: this one may be all that a volume is to hold.
+  // Without the demo models: this one may be all that a volume is to hold.
+  store::ModelStore store(home);
   ::signal(SIGPIPE, SIG_IGN);  // OpenSSL raises it when a server has gone.
-  ASSIGN_OR_RETURN(const std::unique_ptr<SignalStop> stop, SignalStop::Create());
+  const SignalStop stop;
   absl::StatusOr<store::PullResult> result;
   {
     PullProgress progress(std::cerr, ::isatty(STDERR_FILENO) == 1, MonotonicNow);
-    result = Pull(store, pull, progress, stop->token());
+    result = Pull(store, pull, progress, stop.token());
   }
-  if (absl::IsCancelled(result.status()) && stop->signal() != 0) {
+  if (absl::IsCancelled(result.status()) && stop.signal() != 0) {
     std::cerr << "chorus: stopped; the next pull goes on from here" << std::endl;
-    return 128 + stop->signal();
+    return 128 + stop.signal();
   }
   RETURN_IF_ERROR(result.status());
   if (std::cout << Describe(*result) << std::endl) return 0;

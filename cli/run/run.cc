@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,7 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "base/signal_fd.h"
+#include "base/signals.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "cli/demo_store.h"
@@ -34,7 +33,8 @@ namespace {
 constexpr char kFolderModelName[] = "model";
 constexpr char kPrompt[] = "> ";
 
-absl::StatusOr<store::ResolvedModel> FindModel(const std::string& text, const Installation& installation) {
+absl::StatusOr<store::ResolvedModel> FindModel(const std::string& text,
+                                               const Installation& installation) {
   ASSIGN_OR_RETURN(const store::ModelStore store, OpenStoreWithDemoModels(installation));
   ASSIGN_OR_RETURN(store::ResolvedModel model, ResolveModel(store, text));
   if (model.tag) RETURN_IF_ERROR(store.Verify(*model.tag));
@@ -42,8 +42,8 @@ absl::StatusOr<store::ResolvedModel> FindModel(const std::string& text, const In
 }
 
 std::vector<std::string> RunnerCommand(const std::filesystem::path& program,
-                                       const store::ResolvedModel& model, const std::string& address,
-                                       const RunOptions& options) {
+                                       const store::ResolvedModel& model,
+                                       const std::string& address, const RunOptions& options) {
   std::vector<std::string> command = {program,
                                       "--model",
                                       model.directory,
@@ -167,11 +167,8 @@ class Interlocutor {
         return Event::kRunnerEnded;
       }
       if (entries[1].revents != 0) {
-        signalfd_siginfo info;
-        if (::read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
-          signal_ = static_cast<int>(info.ssi_signo);
-          return Event::kSignal;
-        }
+        signal_ = NextSignal(signal_fd_);
+        return Event::kSignal;
       }
       if (entries[0].revents != 0) return Event::kReadable;
     }

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/host_port.h"
 #include "base/ports_file.h"
-#include "base/signal_fd.h"
+#include "base/signals.h"
 #include "base/socket_address.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
@@ -235,7 +235,7 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
 }  // namespace
 
 absl::StatusOr<int> Serve(const ServeOptions& options) {
-  HoldSignals({SIGHUP});  // A reload that is asked for before there is a gateway ends nothing.
+  BlockSignals({SIGHUP});  // A reload that is asked for before there is a gateway ends nothing.
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   ASSIGN_OR_RETURN(ServeSettings settings, MakeSettings(options, installation));
   ASSIGN_OR_RETURN(const Work work, options.bundle.empty()

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/signal_fd.h"
+#include "base/signals.h"
 #include "base/string_view.h"
 #include "cli/monotonic_clock.h"
 
@@ -35,7 +34,7 @@ std::string Prefix(const std::string& name, size_t index, bool color) {
 }
 
 // A descriptor that reports the signals the supervisor acts on; they interrupt nothing any more.
-absl::StatusOr<int> BlockSignals() {
+absl::StatusOr<int> WatchSignals() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGCHLD, SIG_DFL);  // Ignored, it would keep children from being waited for.
   return SignalFd({SIGINT, SIGTERM, SIGHUP, SIGCHLD});
@@ -73,7 +72,7 @@ Supervisor::Supervisor(Options options)
 }
 
 int Supervisor::Run() {
-  const absl::StatusOr<int> signal_fd = BlockSignals();
+  const absl::StatusOr<int> signal_fd = WatchSignals();
   if (!signal_fd.ok()) {
     Say(StdView(signal_fd.status().message()));
     log_.Flush(kFlushPatience);
@@ -171,14 +170,13 @@ void Supervisor::ReapExited() {
 }
 
 void Supervisor::ReadSignals() {
-  signalfd_siginfo info;
-  while (::read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
-    if (info.ssi_signo == SIGCHLD) continue;
-    if (info.ssi_signo == SIGHUP && !HasHungUp(terminal_fd_)) {
+  while (const int signal = NextSignal(signal_fd_)) {
+    if (signal == SIGCHLD) continue;
+    if (signal == SIGHUP && !HasHungUp(terminal_fd_)) {
       OnHangup();
       continue;
     }
-    Do(plan_.OnStopSignal(static_cast<int>(info.ssi_signo), MonotonicNow()));
+    Do(plan_.OnStopSignal(signal, MonotonicNow()));
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "base/ports_file.h"
+#include "base/signals.h"
 #include "tests/fakes/fake_runner.h"
 
 namespace {
@@ -58,11 +59,7 @@ int main(int argc, char** argv) {
   }
 
   // Before any thread is started, so that all inherit it.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const sigset_t signals = chorus::BlockSignals({SIGINT, SIGTERM});
 
   auto runner = chorus::FakeRunner::Start(std::move(options));
   if (!runner.ok()) {

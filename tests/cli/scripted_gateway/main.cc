@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +16,7 @@
 #include <regex>
 #include <string>
 
-#include "base/signal_fd.h"
+#include "base/signals.h"
 #include "base/socket_address.h"
 
 namespace {
@@ -87,9 +86,9 @@ int main(int argc, char** argv) {
     pollfd entries[] = {{http_fd, POLLIN, 0}, {signal_fd, POLLIN, 0}};
     poll(entries, 2, -1);
     if (entries[0].revents != 0) Answer(accept(http_fd, nullptr, nullptr), RunnersAreReady(config));
-    signalfd_siginfo info;
-    if (entries[1].revents == 0 || read(signal_fd, &info, sizeof(info)) != sizeof(info)) continue;
-    if (info.ssi_signo != SIGHUP) break;
+    const int signal = chorus::NextSignal(signal_fd);
+    if (signal == 0) continue;
+    if (signal != SIGHUP) break;
     std::cout << "reloaded" << std::endl;
   }
   std::cout << "drained" << std::endl;

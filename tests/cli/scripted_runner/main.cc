@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "base/signals.h"
 #include "tests/cli/scripted_runner/scripted_runner_service.h"
 
 int main(int argc, char** argv) {
@@ -19,10 +20,7 @@ int main(int argc, char** argv) {
     std::cerr << "cannot load " << flags["--model"] << ": it is broken" << std::endl;
     return 1;
   }
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const sigset_t signals = chorus::BlockSignals({SIGTERM});
   chorus::ScriptedRunnerService service(
       /*classifies=*/flags["--model"].find("bert") != std::string::npos, /*num_unavailable=*/2);
   grpc::ServerBuilder builder;
