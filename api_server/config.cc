@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api_server/runners/endpoint_address.h"
 #include "base/command_words.h"
 #include "base/duration_buckets.h"
 #include "base/host_port.h"
+#include "base/names.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "config/yaml_proto.h"
@@ -24,19 +24,13 @@ namespace {
 
 constexpr int64_t kMaxFileBytes = 16 << 20;
 
-bool IsRunnerName(const std::string& name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
-}
-
 // Makes a Config of the protos, and gathers what is wrong with them.
 class Maker {
  public:
   void AddRunner(const config::v1::Runner& runner) {
     const std::string prefix = absl::StrCat("runner \"", runner.name(), "\": ");
-    if (!IsRunnerName(runner.name())) {
-      Error(prefix, "name must match [A-Za-z0-9._-]{1,64}: \"", runner.name(), "\"");
+    if (!IsName(runner.name())) {
+      Error(prefix, "name must match ", kNameRule, ": \"", runner.name(), "\"");
     }
     if (!names_.insert(runner.name()).second) Error(prefix, "name must be unique");
     if (runner.endpoints().empty()) Error(prefix, "endpoints must name at least one replica");

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/names.h"
 #include "base/string_view.h"
 
 namespace chorus {
@@ -17,12 +18,6 @@ namespace {
 bool IsIpv6(std::string_view host) {
   in6_addr address;
   return inet_pton(AF_INET6, std::string(host.substr(0, host.find('%'))).c_str(), &address) == 1;
-}
-
-bool IsName(std::string_view host) {
-  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
-  });
 }
 
 template <typename... Parts>
@@ -50,7 +45,7 @@ absl::StatusOr<HostPort> HostPort::Parse(std::string_view text) {
   if (in_brackets) host = text.substr(1, bracket - 1);
   const bool is_host =
       in_brackets ? IsIpv6(host) && (colon == std::string_view::npos || colon == bracket + 1)
-                  : IsName(host);
+                  : HasNameCharacters(host);
   if (!is_host) {
     return Error(text, "must be HOST:PORT, such as 127.0.0.1:3000, [::1]:3000 or localhost:3000");
   }

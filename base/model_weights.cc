@@ -1,13 +1,12 @@
 #include "base/model_weights.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <system_error>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/names.h"
 #include "base/string_view.h"
 
 namespace chorus {
@@ -60,11 +59,7 @@ std::optional<Found> FindOtherForm(const fs::path& folder) {
 }
 
 // Whether an untrusted name may become a part of a command.
-bool IsPlain(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
-}
+bool IsPlain(std::string_view name) { return !name.empty() && HasNameCharacters(name); }
 
 }  // namespace
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "base/names.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "bundles/labels.h"
@@ -47,8 +48,8 @@ class Checker {
   Checker(const Bundle& bundle, const YamlPlaces& places) : bundle_(bundle), places_(places) {}
 
   absl::Status Check() const {
-    if (!store::IsValidTagPart(bundle_.name())) return BadTag("name", bundle_.name());
-    if (!store::IsValidTagPart(bundle_.version()) || TagOf(bundle_).is_latest()) {
+    if (!IsFileName(bundle_.name())) return BadTag("name", bundle_.name());
+    if (!IsFileName(bundle_.version()) || TagOf(bundle_).is_latest()) {
       return BadTag("version", bundle_.version());
     }
     absl::Time ignored;
@@ -65,9 +66,8 @@ class Checker {
 
  private:
   absl::Status BadTag(const std::string& path, const std::string& value) const {
-    return places_.Error(
-        path, absl::StrCat("must match [A-Za-z0-9][A-Za-z0-9._-]{0,63} and not be latest: \"",
-                           absl::CEscape(value), "\""));
+    return places_.Error(path, absl::StrCat("must match ", kFileNameRule, " and not be latest: \"",
+                                            absl::CEscape(value), "\""));
   }
 
   absl::Status CheckModels() const {
@@ -76,7 +76,7 @@ class Checker {
     for (int i = 0; i < bundle_.models_size(); ++i) {
       const PinnedModel& model = bundle_.models(i);
       const std::string path = absl::StrCat("models[", i, "]");
-      if (!store::IsValidTagPart(model.runner())) return BadTag(path + ".runner", model.runner());
+      if (!IsFileName(model.runner())) return BadTag(path + ".runner", model.runner());
       if (!runners.insert(model.runner()).second) {
         return places_.Error(path + ".runner", "has a model already: " + model.runner());
       }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/names.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
@@ -93,10 +94,9 @@ absl::StatusOr<Chorusfile> ParseChorusfile(std::string_view text, std::string_vi
   config::v1::Chorusfile& spec = chorusfile.spec;
   const YamlPlaces& places = chorusfile.places;
   RETURN_IF_ERROR(ParseYaml(text, file, spec, &chorusfile.places));
-  if (!store::IsValidTagPart(spec.service())) {
-    return places.Error("service", absl::StrCat("must name the bundle and match "
-                                                "[A-Za-z0-9][A-Za-z0-9._-]{0,63}: \"",
-                                                absl::CEscape(spec.service()), "\""));
+  if (!IsFileName(spec.service())) {
+    return places.Error("service", absl::StrCat("must name the bundle and match ", kFileNameRule,
+                                                ": \"", absl::CEscape(spec.service()), "\""));
   }
   if (spec.graph().empty()) return places.Error("graph", "must name the graph file");
   RETURN_IF_ERROR(CheckLabels(spec.labels(), places));

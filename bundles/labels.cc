@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/names.h"
 
 namespace chorus {
 namespace {
@@ -16,10 +17,7 @@ constexpr size_t kMaxValueBytes = 1024;
 
 bool IsKey(const std::string& text) {
   return !text.empty() && text.size() <= kMaxKeyBytes && absl::ascii_isalnum(text[0]) &&
-         std::ranges::all_of(text, [](char c) {
-           return absl::ascii_isalnum(c) ||
-                  std::string_view("._/-").find(c) != std::string_view::npos;
-         });
+         HasNameCharacters(text, "/");
 }
 
 bool IsValue(const std::string& text) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/names.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "config/yaml_proto.h"
@@ -28,11 +29,10 @@ absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
     if (node.kind_case() == config::v1::Node::KIND_NOT_SET) continue;
     const bool generates = node.has_generate();
     const std::string& runner = generates ? node.generate().runner() : node.classify().runner();
-    if (!store::IsValidTagPart(runner)) {
+    if (!IsFileName(runner)) {
       return places.Error(
           absl::StrCat("nodes[", i, "].", generates ? "generate" : "classify", ".runner"),
-          absl::StrCat("must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}: \"", absl::CEscape(runner),
-                       "\""));
+          absl::StrCat("must match ", kFileNameRule, ": \"", absl::CEscape(runner), "\""));
     }
     summary.nodes.push_back({node.name(), runner, generates ? "generate" : "classify"});
     if (std::count(summary.runners.begin(), summary.runners.end(), runner) == 0) {

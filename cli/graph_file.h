@@ -25,7 +25,7 @@ struct GraphSummary {
 };
 
 // NOT_FOUND when there is no such file; INVALID_ARGUMENT, with file and line, when it is no
-// chorus.config.v1.Graph, or when a runner's name may not be one ([A-Za-z0-9][A-Za-z0-9._-]{0,63}).
+// chorus.config.v1.Graph, or when a runner's name is no file's (IsFileName).
 absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path);
 
 // INVALID_ARGUMENT names the node for which the model of `runner`, of that task and architecture,

@@ -10,6 +10,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "base/names.h"
 #include "google/protobuf/descriptor.h"
 
 namespace chorus {
@@ -26,9 +27,7 @@ bool IsPlainText(const std::string& text) {
   for (const char* word : {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}) {
     if (lower == word) return false;
   }
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(c) || std::string_view("._-/").find(c) != std::string_view::npos;
-  });
+  return HasNameCharacters(text, "/");
 }
 
 class Writer {

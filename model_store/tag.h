@@ -2,8 +2,7 @@
 
 // The name of one model in the store: "name:version", or "name" alone for its latest version.
 //
-// Both parts match [A-Za-z0-9][A-Za-z0-9._-]{0,63}, so that each is a safe file name: no slash, no
-// "..", nothing hidden. "latest" stands for the version last saved.
+// Each part IsFileName. "latest" is no version of its own; it stands for the one last saved.
 //
 // Thread safety: a value.
 
@@ -35,8 +34,5 @@ absl::StatusOr<Tag> ParseTag(std::string_view text);
 
 // INVALID_ARGUMENT unless both parts match; for tags that did not come from ParseTag.
 absl::Status ValidateTag(const Tag& tag);
-
-// Whether `text` may be a model's name or version.
-bool IsValidTagPart(std::string_view text);
 
 }  // namespace chorus::store

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/names.h"
 #include "base/near_name.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
@@ -45,7 +46,7 @@ std::vector<std::string> SubfolderNames(const fs::path& directory) {
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     std::string name = it->path().filename().native();
-    if (it->is_directory(ignored) && IsValidTagPart(name)) names.push_back(std::move(name));
+    if (it->is_directory(ignored) && IsFileName(name)) names.push_back(std::move(name));
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -197,7 +198,7 @@ absl::StatusOr<Tag> VersionStore::ResolveLatest(const Tag& tag) const {
   if (absl::IsNotFound(text.status())) return NotFound(tag);
   RETURN_IF_ERROR(text.status());
   Tag exact{tag.name, std::string(absl::StripAsciiWhitespace(*text))};
-  if (!IsValidTagPart(exact.version) || exact.is_latest()) {
+  if (!IsFileName(exact.version) || exact.is_latest()) {
     return absl::DataLossError(absl::StrCat((root_ / tag.name / kLatestFileName).native(),
                                             " must name a version: \"",
                                             absl::CEscape(exact.version), "\""));

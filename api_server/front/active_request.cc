@@ -6,15 +6,14 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/names.h"
 #include "glog/logging.h"
 
 namespace chorus::gateway {
 namespace {
 
 bool IsRequestId(std::string_view text) {
-  return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
+  return !text.empty() && text.size() <= 128 && HasNameCharacters(text);
 }
 
 std::string MakeRequestId() {

@@ -6,21 +6,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/names.h"
 
 namespace chorus::gateway {
 namespace {
-
-constexpr size_t kMaxNameLength = 64;
-
-bool IsName(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxNameLength &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_' || c == '-';
-         });
-}
 
 std::string Quoted(std::string_view text) {
   return absl::StrCat("\"", absl::string_view(text.data(), text.size()), "\"");
@@ -63,12 +54,12 @@ class Checker {
 
   void CheckNames() {
     if (!IsName(config_.name())) {
-      Error("name must match [a-z0-9_-]{1,64}: ", Quoted(config_.name()));
+      Error("name must match ", kNameRule, ": ", Quoted(config_.name()));
     }
     if (specs_.empty()) Error("nodes must not be empty");
     for (const NodeSpec& node : specs_) {
       if (!IsName(node.name)) {
-        NodeError(node, "name must match [a-z0-9_-]{1,64}: ", Quoted(node.name));
+        NodeError(node, "name must match ", kNameRule, ": ", Quoted(node.name));
       }
       if (!nodes_.emplace(node.name, &node).second) {
         NodeError(node, "name must be unique in the graph: ", Quoted(node.name));

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "api_server/transcoding/field_path.h"
 #include "api_server/transcoding/percent_encoding.h"
+#include "base/names.h"
 #include "base/near_name.h"
 #include "base/quote.h"
 #include "base/status_macros.h"
@@ -32,10 +33,7 @@ bool IsMessage(const FieldDescriptor& field) {
 
 // A name as programs give them to the entries of a dictionary.
 bool IsIdentifier(std::string_view text) {
-  return !text.empty() && !absl::ascii_isdigit(text[0]) &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isalnum(c) || c == '_' || c == '-' || c == '.';
-         });
+  return !text.empty() && !absl::ascii_isdigit(text[0]) && HasNameCharacters(text);
 }
 
 bool IsPathVariable(const FieldPath& path, const HttpBinding& binding) {

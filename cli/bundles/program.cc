@@ -6,15 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "base/names.h"
 #include "base/status_macros.h"
 
 namespace chorus {
@@ -84,10 +83,7 @@ absl::StatusOr<int> RunProgram(const std::vector<std::string>& argv) {
 std::string FormatCommand(const std::vector<std::string>& argv) {
   std::vector<std::string> words;
   for (const std::string& argument : argv) {
-    const bool is_plain = !argument.empty() && std::ranges::all_of(argument, [](char c) {
-      return absl::ascii_isalnum(c) ||
-             std::string_view("_-./:=,@%+").find(c) != std::string_view::npos;
-    });
+    const bool is_plain = !argument.empty() && HasNameCharacters(argument, "/:=,@%+");
     words.push_back(is_plain
                         ? argument
                         : absl::StrCat("'", absl::StrReplaceAll(argument, {{"'", "'\\''"}}), "'"));

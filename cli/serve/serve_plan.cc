@@ -2,13 +2,12 @@
 
 #include <sys/un.h>
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/names.h"
 
 namespace chorus {
 namespace {
@@ -109,10 +108,7 @@ bool FitsSocketPath(const std::filesystem::path& directory) {
   const std::string& path = directory.native();
   return directory.is_absolute() &&
          path.size() + kLongestSocketName <= sizeof(sockaddr_un::sun_path) &&
-         std::all_of(path.begin(), path.end(), [](char c) {
-           return absl::ascii_isalnum(c) ||
-                  std::string_view("/._-").find(c) != std::string_view::npos;
-         });
+         HasNameCharacters(path, "/");
 }
 
 }  // namespace chorus

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "base/names.h"
 #include "base/string_view.h"
 
 namespace chorus::store {
@@ -29,12 +30,9 @@ constexpr DefaultSource kDefaultSources[] = {
     {"bert-base-uncased-classification", "textattack/bert-base-uncased-SST-2", "refs/pr/2"},
 };
 
-bool IsNameCharacter(char c) { return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-'; }
-
 // The hub's own rule for each half of a repository's name.
 bool IsRepositoryPart(std::string_view part) {
-  return !part.empty() && part.size() <= kMaxPartLength &&
-         std::all_of(part.begin(), part.end(), IsNameCharacter) &&
+  return !part.empty() && part.size() <= kMaxPartLength && HasNameCharacters(part) &&
          absl::ascii_isalnum(part.front()) && part.back() != '-' && part.back() != '.' &&
          part.find("..") == std::string_view::npos && part.find("--") == std::string_view::npos;
 }
@@ -46,9 +44,7 @@ bool IsRepository(std::string_view text) {
 }
 
 bool IsRevision(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxRevisionLength &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return IsNameCharacter(c) || c == '/'; }) &&
+  return !text.empty() && text.size() <= kMaxRevisionLength && HasNameCharacters(text, "/") &&
          text.front() != '/' && text.front() != '.' && text.back() != '/' &&
          text.find("..") == std::string_view::npos && text.find("//") == std::string_view::npos;
 }

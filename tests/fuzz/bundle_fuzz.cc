@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/names.h"
 #include "bundles/bundle.h"
 #include "bundles/chorusfile.h"
 #include "config/yaml_writer.h"
@@ -20,7 +21,7 @@ void CheckChorusfile(std::string_view text) {
     FUZZ_ASSERT(absl::IsInvalidArgument(chorusfile.status()));
     return;
   }
-  FUZZ_ASSERT(store::IsValidTagPart(chorusfile->spec.service()));
+  FUZZ_ASSERT(IsFileName(chorusfile->spec.service()));
   const std::string yaml = FormatYaml(chorusfile->spec);
   const auto again = ParseChorusfile(yaml, "f");
   FUZZ_ASSERT(again.ok() && FormatYaml(again->spec) == yaml);

@@ -108,6 +108,16 @@ TEST(Graph, KnowsTheTextsOfTheReply) {
   EXPECT_EQ((*graph)->output_of(1), 0);
 }
 
+TEST(Graph, AndItsNodesMayBeNamedAsRunnersAre) {
+  config::v1::Graph config = ValidGraph();
+  config.set_name("Graph.v2");
+  config.mutable_nodes(2)->set_name("B.1");
+  ClassifyOf(config, 0).set_inputs(0, "B.1");
+  const auto graph = Create(config);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ((*graph)->name(), "Graph.v2");
+}
+
 struct Rule {
   std::string name;
   std::function<void(config::v1::Graph&)> break_it;
@@ -132,11 +142,11 @@ INSTANTIATE_TEST_SUITE_P(
     Graph, GraphRule,
     testing::ValuesIn(std::vector<Rule>{
         {"NamesTheGraph", [](config::v1::Graph& s) { s.set_name(""); },
-         R"(graph "": name must match [a-z0-9_-]{1,64}: "")"},
-        {"GraphNameIsLowerCase", [](config::v1::Graph& s) { s.set_name("G"); },
-         R"(graph "G": name must match [a-z0-9_-]{1,64}: "G")"},
+         R"(graph "": name must match [A-Za-z0-9._-]{1,64}: "")"},
+        {"GraphNameHasNoSlash", [](config::v1::Graph& s) { s.set_name("G/1"); },
+         R"(graph "G/1": name must match [A-Za-z0-9._-]{1,64}: "G/1")"},
         {"GraphNameIsShort", [](config::v1::Graph& s) { s.set_name(std::string(65, 'x')); },
-         "graph \"" + std::string(65, 'x') + "\": name must match [a-z0-9_-]{1,64}: \"" +
+         "graph \"" + std::string(65, 'x') + "\": name must match [A-Za-z0-9._-]{1,64}: \"" +
              std::string(65, 'x') + "\""},
         {"NamesNodes",
          [](config::v1::Graph& s) {
@@ -144,7 +154,7 @@ INSTANTIATE_TEST_SUITE_P(
            ClassifyOf(s, 0).set_inputs(1, "a b");
            GenerateOf(s, 2).set_input("a b");
          },
-         R"(graph "g": node "a b": name must match [a-z0-9_-]{1,64}: "a b")"},
+         R"(graph "g": node "a b": name must match [A-Za-z0-9._-]{1,64}: "a b")"},
         {"NamesAreUnique", [](config::v1::Graph& s) { *s.add_nodes() = GenerateNode("a"); },
          R"(graph "g": node "a": name must be unique in the graph: "a")"},
         {"KindIsSet", [](config::v1::Graph& s) { s.mutable_nodes(1)->clear_kind(); },
@@ -247,7 +257,7 @@ TEST(Graph, RejectsGraphWithoutNodes) {
 
 TEST(Graph, TellsAllThatIsWrongAtOnce) {
   config::v1::Graph config = ValidGraph();
-  config.set_name("G");
+  config.set_name("no graph");
   config.set_output("nothing");
   GenerateOf(config, 1).set_temperature(-1);
   GenerateOf(config, 1).set_max_length(0);
