@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/dtypes.h"
 #include "base/status_macros.h"
 
 namespace chorus {
@@ -13,7 +14,6 @@ namespace {
 using ::chorus::config::v1::Resources;
 using ResourcesMap = google::protobuf::Map<std::string, Resources>;
 
-constexpr const char* kDtypes[] = {"auto", "float32", "bfloat16", "int8", "int8_weight_only"};
 constexpr uint32_t kMaxThreads = 1024;
 constexpr uint32_t kMaxReplicas = 64;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 50;
@@ -44,8 +44,6 @@ absl::Status CheckOne(const std::string& path, const Resources& one, const YamlP
 }
 
 }  // namespace
-
-std::span<const char* const> Dtypes() { return kDtypes; }
 
 absl::Status CheckResources(const ResourcesMap& resources, std::span<const std::string> runners,
                             const YamlPlaces& places) {

@@ -15,9 +15,6 @@
 
 namespace chorus {
 
-// What runner_server's --dtype takes.
-std::span<const char* const> Dtypes();
-
 // INVALID_ARGUMENT, with the position, for the first value out of range or runner not in `runners`.
 absl::Status CheckResources(
     const google::protobuf::Map<std::string, config::v1::Resources>& resources,

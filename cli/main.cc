@@ -16,7 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 #include "base/command_words.h"
-#include "bundles/resources.h"
+#include "base/dtypes.h"
 #include "cli/bundles/bundles.h"
 #include "cli/command_line.h"
 #include "cli/completion.h"
@@ -28,8 +28,6 @@ namespace chorus {
 namespace {
 
 constexpr int kWrongUsage = 2;
-
-std::vector<std::string> DtypeNames() { return {Dtypes().begin(), Dtypes().end()}; }
 
 std::string ParseDuration(const std::string& text, absl::Duration& duration) {
   if (absl::ParseDuration(text, &duration) && duration >= absl::ZeroDuration() &&
@@ -96,7 +94,7 @@ void AddServe(CLI::App& app, int& exit_status) {
   pass_on("--dtype",
           "In what the runners keep weights and multiply them; without it bfloat16 where the CPU "
           "has it, else float32")
-      ->check(CLI::IsMember(DtypeNames()));
+      ->check(CLI::IsMember(kDtypes));
   pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
   pass_on("--kv_cache_bytes",
           "Memory the KV cache of a runner may use; without it --max_sequences times the model's "
@@ -205,7 +203,7 @@ void AddRun(CLI::App& app, int& exit_status) {
       ->check(Quiet(CLI::IsMember({"text", "json"})));
   verb->add_option("--dtype", options.dtype, "In what the weights are kept and multiplied")
       ->capture_default_str()
-      ->check(CLI::IsMember(DtypeNames()));
+      ->check(CLI::IsMember(kDtypes));
   verb->add_option("--threads", options.num_threads, "Compute threads; without it one a core")
       ->check(Between(1, 1024));
   verb->add_flag("--verbose", options.verbose, "Show the runner's log");

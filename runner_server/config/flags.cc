@@ -6,10 +6,10 @@
 #include <limits>
 
 #include "base/command_words.h"
+#include "base/dtypes.h"
 #include "base/host_port.h"
 #include "base/status_macros.h"
 #include "runner_server/config/cpu_count.h"
-#include "runner_server/model/dtype.h"
 
 namespace chorus::runner {
 namespace {
@@ -41,7 +41,7 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
                  "Prometheus: HOST:PORT (port 0: any); empty: off");
   app.add_option("--dtype", flags.dtype,
                  "In what the weights are kept and multiplied; auto: bfloat16 where the CPU has it")
-      ->check(CLI::IsMember(DtypeNames()));
+      ->check(CLI::IsMember(kDtypes));
   app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
       ->check(CLI::Range(0, kMaxCount));
   app.add_option(

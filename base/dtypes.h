@@ -1,0 +1,12 @@
+#pragma once
+
+#include <array>
+
+namespace chorus {
+
+// What --dtype takes, and chorusfile.yaml and the API: what the CPU does best, and the precisions
+// in their order (Precision).
+inline constexpr std::array<const char*, 5> kDtypes = {"auto", "float32", "bfloat16", "int8",
+                                                       "int8_weight_only"};
+
+}  // namespace chorus
