@@ -186,7 +186,7 @@ class Generator : public Replica {
   Work Begin(absl::Time now) override {
     step_ = scheduler_->Schedule(now);
     most_kv_tokens = std::max(most_kv_tokens, slots_.num_needed_tokens());
-    Work work = {.tokens = step_.num_tokens, .num_choosing = 0};
+    Work work = {.tokens = step_.stats.num_tokens, .num_choosing = 0};
     for (const auto& [sequence, num_tokens, wants_logits] : step_.rows) {
       work.num_choosing += wants_logits;
       if (sequence->is_decoding()) work.keys += std::ssize(sequence->tokens);

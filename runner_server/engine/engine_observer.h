@@ -2,7 +2,6 @@
 
 // What an engine tells of its work, for metrics and logs.
 
-#include <cstdint>
 #include <exception>
 #include <new>
 #include <string_view>
@@ -10,33 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "runner_server/scheduler/step_limit.h"
+#include "runner_server/scheduler/step_stats.h"
 
 namespace chorus::runner {
-
-// One forward pass and what followed from it.
-struct StepStats {
-  int num_rows = 0;              // Sequences in the batch.
-  int num_tokens = 0;            // That went through the model.
-  int num_prompt_tokens = 0;     // Of them, those of prompts, or run again after a preemption.
-  int num_generated_tokens = 0;  // Chosen after the pass; 0 for a classifier.
-  int num_wasted_tokens = 0;     // Of them, those whose caller had left by then.
-  absl::Duration duration;       // Of the whole step.
-
-  // Why it held what it held. Zero for a classifier, but for the limit.
-  StepLimit limited_by = StepLimit::kNothing;
-  int num_decode_rows = 0;
-  int num_shared_tokens = 0;    // Copied from another sequence's KV cache instead of being run.
-  int num_awaiting_prefix = 0;  // Prompts that held back because an older one will spare them work.
-  int num_preempted = 0;        // Sequences that gave their slot up.
-  int num_running = 0;          // Holders of KV slots, and
-  int num_waiting = 0;          // those without, as the step began.
-  int64_t num_kv_tokens = 0;    // That running sequences need memory for.
-  absl::Duration predicted;     // What the step was expected to take; zero: nothing was.
-
-  // Something had to wait for the next step.
-  bool full() const { return limited_by != StepLimit::kNothing; }
-};
 
 // Why a request was turned away before it ran.
 enum class RejectReason {

@@ -193,7 +193,6 @@ void GenerationStepper::Step(absl::Time now) {
   for (DroppedSequence& dropped : step.dropped) EndDropped(std::move(dropped));
   if (step.rows.empty()) return;
 
-  StepStats stats = MakeStats(step);
   const absl::StatusOr<std::span<const float>> logits = Forward(step);
   if (!logits.ok()) {
     for (const ScheduledRow& row : step.rows) Fail(*row.sequence, logits.status());
@@ -204,29 +203,14 @@ void GenerationStepper::Step(absl::Time now) {
   for (const ScheduledRow& row : step.rows) {
     row.sequence->num_cached += row.num_tokens;
     GenerationClock& clock = generations_.at(row.sequence->id)->clock;
-    clock.OnStep(started_at, stats.num_rows);
+    clock.OnStep(started_at, step.stats.num_rows);
     if (!row.wants_logits) continue;
     clock.OnToken(chosen_at);
-    Append(*row.sequence, *choice++, now + (chosen_at - started_at), stats);
+    Append(*row.sequence, *choice++, now + (chosen_at - started_at), step.stats);
   }
-  stats.duration = absl::Now() - started_at;
-  scheduler_->Observe(step, stats.duration);
-  observer_.OnStep(stats);
-}
-
-StepStats GenerationStepper::MakeStats(const ScheduledStep& step) const {
-  return {.num_rows = static_cast<int>(step.rows.size()),
-          .num_tokens = step.num_tokens,
-          .num_prompt_tokens = step.num_prefill_tokens,
-          .limited_by = step.limited_by,
-          .num_decode_rows = step.num_decode_rows,
-          .num_shared_tokens = step.num_copied_tokens,
-          .num_awaiting_prefix = step.num_awaiting_prefix,
-          .num_preempted = step.num_preempted,
-          .num_running = scheduler_->num_running(),
-          .num_waiting = scheduler_->num_waiting(),
-          .num_kv_tokens = slots_.num_needed_tokens(),
-          .predicted = step.predicted};
+  step.stats.duration = absl::Now() - started_at;
+  scheduler_->Observe(step, step.stats.duration);
+  observer_.OnStep(step.stats);
 }
 
 void GenerationStepper::EndDropped(DroppedSequence dropped) {

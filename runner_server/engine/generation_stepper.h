@@ -129,13 +129,12 @@ class GenerationStepper {
 
   LengthLimit LimitOf(const Request& request) const;
   void EndDropped(DroppedSequence dropped);
-  StepStats MakeStats(const ScheduledStep& step) const;
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
   // The next token of every row that wants logits, in order, each chosen from its part of `logits`.
   std::span<Choice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
   // How likely `token` was and what else was, by the `logits` of its place.
   chorus::v1::TokenLogprob MakeLogprob(std::span<const float> logits, int32_t token,
-                               uint32_t num_top) const;
+                                       uint32_t num_top) const;
   // `now` is when the step ended.
   void Append(Sequence& sequence, Choice& choice, absl::Time now, StepStats& stats);
   static void Deliver(Generation& generation, chorus::v1::TextDelta delta);

@@ -24,7 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "runner_server/scheduler/queue_budget.h"
-#include "runner_server/scheduler/step_limit.h"
+#include "runner_server/scheduler/step_stats.h"
 
 namespace chorus::runner {
 

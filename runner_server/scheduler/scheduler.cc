@@ -63,15 +63,19 @@ ScheduledStep Scheduler::Schedule(absl::Time now) {
   AdmitArrivals(now, step);
   AddDecodes(step);
   // What has just given its slot up is first in line, and there is no room for it.
-  if (step.num_preempted == 0) StartWaiting();
+  if (step.stats.num_preempted == 0) StartWaiting();
   AddPrefills(step);
-  if (step.num_preempted > 0) {
-    step.limited_by = StepLimit::kKvBytes;
-  } else if (!step.full() && !waiting_.empty()) {
-    step.limited_by = slots_.CanAllocate() ? StepLimit::kKvBytes : StepLimit::kSlots;
+  if (step.stats.num_preempted > 0) {
+    step.stats.limited_by = StepLimit::kKvBytes;
+  } else if (!step.stats.full() && !waiting_.empty()) {
+    step.stats.limited_by = slots_.CanAllocate() ? StepLimit::kKvBytes : StepLimit::kSlots;
   }
   step.releases = slots_.TakeReleases();
-  step.predicted = step_times_.Predict(step.work()).value_or(absl::ZeroDuration());
+  step.stats.num_rows = static_cast<int>(step.rows.size());
+  step.stats.num_running = num_running();
+  step.stats.num_waiting = num_waiting();
+  step.stats.num_kv_tokens = slots_.num_needed_tokens();
+  step.stats.predicted = step_times_.Predict(step.work()).value_or(absl::ZeroDuration());
   return step;
 }
 
@@ -168,7 +172,7 @@ void Scheduler::AddDecodes(ScheduledStep& step) {
       if (i == running_.size()) return;
     }
     AddRow(sequence, 1, step);
-    ++step.num_decode_rows;
+    ++step.stats.num_decode_rows;
   }
 }
 
@@ -180,7 +184,7 @@ void Scheduler::PreemptYoungest(ScheduledStep& step) {
   youngest->num_cached = 0;
   ++youngest->num_preemptions;
   waiting_.push_front(std::move(youngest));
-  ++step.num_preempted;
+  ++step.stats.num_preempted;
 }
 
 // Beside others a sequence starts only if it leaves each a block to grow by, and itself, or it
@@ -214,37 +218,38 @@ void Scheduler::AddPrefills(ScheduledStep& step) {
     PrefixShare share;
     if (sequence->num_cached == 0) share = FindPrefixShare(*sequence, running_);
     if (share.worth_waiting) {
-      ++step.num_awaiting_prefix;
+      ++step.stats.num_awaiting_prefix;
       continue;
     }
     prompts.push_back({*sequence, share});
     num_left.push_back(sequence->num_uncached() - share.num_tokens);
   }
   if (prompts.empty()) return;
-  const int room = options_.max_step_tokens - step.num_tokens;
+  const int room = options_.max_step_tokens - step.stats.num_tokens;
   const Prompt& oldest = prompts[0];
   const int budget =
       PrefillBudget(step, oldest.sequence.num_cached + oldest.share.num_tokens, room);
   const std::vector<int> shares = DealPrefill(num_left, budget);
   for (size_t i = 0; i < prompts.size(); ++i) {
     if (shares[i] < num_left[i]) {
-      step.limited_by = budget < room ? StepLimit::kTargetTime : StepLimit::kTokens;
+      step.stats.limited_by = budget < room ? StepLimit::kTargetTime : StepLimit::kTokens;
     }
     if (shares[i] == 0) continue;
     auto& [sequence, share] = prompts[i];
     if (share.from != nullptr) {
       step.copies.push_back({share.from->slot, sequence.slot, share.num_tokens});
-      step.num_copied_tokens += share.num_tokens;
+      step.stats.num_shared_tokens += share.num_tokens;
       sequence.num_cached = share.num_tokens;
     }
     sequence.ticket.Release();
     AddRow(sequence, shares[i], step);
-    step.num_prefill_tokens += shares[i];
+    step.stats.num_prompt_tokens += shares[i];
   }
 }
 
 int Scheduler::PrefillBudget(const ScheduledStep& step, int num_cached, int room) const {
-  if (step.num_decode_rows == 0 || options_.target_step_time == absl::ZeroDuration()) return room;
+  if (step.stats.num_decode_rows == 0 || options_.target_step_time == absl::ZeroDuration())
+    return room;
   const int fitting =
       step_times_.FittingTokens(step.work(), num_cached, room, options_.target_step_time);
   return std::max(fitting, std::min(room, kMinPrefillTokens));
@@ -255,7 +260,7 @@ void Scheduler::AddRow(Sequence& sequence, int num_tokens, ScheduledStep& step) 
   step.rows.push_back({&sequence, num_tokens, num_tokens == sequence.num_uncached()});
   StepWork work = step.work();
   work.Add(sequence.num_cached, num_tokens);
-  step.num_tokens = static_cast<int>(work.num_tokens);
+  step.stats.num_tokens = static_cast<int>(work.num_tokens);
   step.num_attended = work.num_attended;
 }
 

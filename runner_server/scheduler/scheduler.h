@@ -32,7 +32,7 @@
 #include "absl/time/time.h"
 #include "runner_server/scheduler/sequence.h"
 #include "runner_server/scheduler/slot_pool.h"
-#include "runner_server/scheduler/step_limit.h"
+#include "runner_server/scheduler/step_stats.h"
 #include "runner_server/scheduler/step_time_model.h"
 
 namespace chorus::runner {
@@ -62,21 +62,10 @@ struct ScheduledStep {
   std::vector<PrefixCopy> copies;        // Their sequences count them as cached already.
   std::vector<ScheduledRow> rows;        // Those that decode first.
   std::vector<DroppedSequence> dropped;  // Left waiting_ or running_; their slots are free again.
-
-  // Why it holds what it holds.
-  int num_tokens = 0;  // Of all rows.
   int64_t num_attended = 0;
-  int num_decode_rows = 0;
-  int num_prefill_tokens = 0;  // Of prompts, and of what is run once more after a preemption.
-  int num_copied_tokens = 0;
-  int num_preempted = 0;
-  int num_awaiting_prefix = 0;  // Prompts that an older one's prefill will spare theirs.
-  StepLimit limited_by = StepLimit::kNothing;
-  absl::Duration predicted;  // How long it will take; zero while that is not known.
+  StepStats stats;  // What is known before it is run.
 
-  // Something had to wait for the next step.
-  bool full() const { return limited_by != StepLimit::kNothing; }
-  StepWork work() const { return {num_tokens, num_attended}; }
+  StepWork work() const { return {stats.num_tokens, num_attended}; }
 };
 
 class Scheduler {

@@ -83,7 +83,7 @@ TEST(Scheduler, HasNothingToDoAtFirst) {
   EXPECT_FALSE(f.scheduler->HasWork());
   const ScheduledStep step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(step.rows, IsEmpty());
-  EXPECT_FALSE(step.full());
+  EXPECT_FALSE(step.stats.full());
 }
 
 TEST(Scheduler, PrefillsThenDecodesATokenAStep) {
@@ -129,7 +129,7 @@ TEST(Scheduler, StartsTheNextWhenASlotIsFreed) {
   f.scheduler->Add(MakeSequence(2, 2));
   const ScheduledStep step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(Rows(step), ElementsAre(Row{1, 2, true}));
-  EXPECT_EQ(step.limited_by, StepLimit::kSlots);
+  EXPECT_EQ(step.stats.limited_by, StepLimit::kSlots);
   EXPECT_EQ(f.scheduler->num_waiting(), 1);
   Finish(step);
   EXPECT_EQ(f.scheduler->Remove(*step.rows[0].sequence)->id, 1u);
@@ -184,11 +184,11 @@ TEST(Scheduler, SaysWhetherAnythingHadToWait) {
   Fixture f(2, 4);
   f.scheduler->Add(MakeSequence(1, 4));
   ScheduledStep step = f.scheduler->Schedule(kNow);
-  EXPECT_FALSE(step.full());  // The budget is used up, but nobody waits.
+  EXPECT_FALSE(step.stats.full());  // The budget is used up, but nobody waits.
   Finish(step);
   f.scheduler->Add(MakeSequence(2, 5));
   step = f.scheduler->Schedule(kNow);
-  EXPECT_EQ(step.limited_by, StepLimit::kTokens);
+  EXPECT_EQ(step.stats.limited_by, StepLimit::kTokens);
 }
 
 TEST(Scheduler, DropsTheCancelledWhereverTheyAre) {
@@ -272,7 +272,7 @@ TEST(SchedulerMemory, StartsNoMoreThanFit) {
   for (uint64_t id = 1; id <= 3; ++id) f.scheduler->Add(MakeSequence(id, 25, 60));
   const ScheduledStep step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(Rows(step), ElementsAre(Row{1, 25, true}, Row{2, 25, true}));
-  EXPECT_EQ(step.limited_by, StepLimit::kKvBytes);
+  EXPECT_EQ(step.stats.limited_by, StepLimit::kKvBytes);
   EXPECT_EQ(f.slots.num_needed_tokens(), 50);
 }
 
@@ -294,8 +294,8 @@ TEST(SchedulerMemory, PreemptsTheYoungestAndRunsItAgain) {
   }
   ScheduledStep step = f.scheduler->Schedule(kNow);  // 64 are.
   EXPECT_THAT(Rows(step), ElementsAre(Row{1, 1, true}));
-  EXPECT_EQ(step.num_preempted, 1);
-  EXPECT_EQ(step.limited_by, StepLimit::kKvBytes);
+  EXPECT_EQ(step.stats.num_preempted, 1);
+  EXPECT_EQ(step.stats.limited_by, StepLimit::kKvBytes);
   EXPECT_EQ(f.slots.num_allocated(), 1);
   EXPECT_EQ(f.scheduler->num_waiting(), 1);
   const Sequence& first = *step.rows[0].sequence;
@@ -305,10 +305,10 @@ TEST(SchedulerMemory, PreemptsTheYoungestAndRunsItAgain) {
   f.scheduler->Remove(first);
   step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(Rows(step), ElementsAre(Row{2, 33, true}, Row{3, 2, true}));  // 29 and 4 new ones.
-  EXPECT_EQ(step.num_prefill_tokens, 35);
+  EXPECT_EQ(step.stats.num_prompt_tokens, 35);
   EXPECT_EQ(step.rows[0].sequence->num_generated(), 4);
   EXPECT_EQ(step.rows[0].sequence->num_preemptions, 1);
-  EXPECT_FALSE(step.full());
+  EXPECT_FALSE(step.stats.full());
   Finish(step);
   EXPECT_THAT(f.Step(), ElementsAre(Row{2, 1, true}, Row{3, 1, true}));
 }
@@ -318,7 +318,7 @@ TEST(SchedulerMemory, RunsThePreemptedInChunks) {
   f.scheduler->Add(MakeSequence(1, 29, 60));
   f.scheduler->Add(MakeSequence(2, 29, 60));
   ScheduledStep step = f.scheduler->Schedule(kNow);
-  while (step.num_preempted == 0) {
+  while (step.stats.num_preempted == 0) {
     Finish(step);
     step = f.scheduler->Schedule(kNow);
   }
@@ -387,7 +387,7 @@ TEST(SchedulerPrefixes, CopiesWhatARunningTextHas) {
   EXPECT_EQ(step.copies[0].from_slot, step.rows[0].sequence->slot);
   EXPECT_EQ(step.copies[0].to_slot, step.rows[1].sequence->slot);
   EXPECT_EQ(step.copies[0].num_tokens, 25);
-  EXPECT_EQ(step.num_copied_tokens, 25);
+  EXPECT_EQ(step.stats.num_shared_tokens, 25);
   EXPECT_EQ(step.rows[1].sequence->num_cached, 25);
 }
 
@@ -411,7 +411,7 @@ TEST(SchedulerPrefixes, LongEqualPromptsWaitForTheFirst) {
   f.scheduler->Add(MakeSequence(4, 30));  // Another's.
   ScheduledStep step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(Rows(step), ElementsAre(Row{1, 98, false}, Row{4, 30, true}));
-  EXPECT_EQ(step.num_awaiting_prefix, 2);
+  EXPECT_EQ(step.stats.num_awaiting_prefix, 2);
   Finish(step);
   step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(Rows(step), ElementsAre(Row{4, 1, true}, Row{1, 102, true}));
@@ -419,7 +419,7 @@ TEST(SchedulerPrefixes, LongEqualPromptsWaitForTheFirst) {
   step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(Rows(step),
               ElementsAre(Row{1, 1, true}, Row{4, 1, true}, Row{2, 1, true}, Row{3, 1, true}));
-  EXPECT_EQ(step.num_copied_tokens, 2 * 199);
+  EXPECT_EQ(step.stats.num_shared_tokens, 2 * 199);
 }
 
 TEST(SchedulerPrefixes, DoNotWaitForOneThatIsGone) {
@@ -445,7 +445,7 @@ TEST(Scheduler, FinishesShortPromptsBesideManyLongOnes) {
 void Teach(Scheduler& scheduler) {
   for (int num_tokens = 1; num_tokens < 200; ++num_tokens) {
     ScheduledStep step;
-    step.num_tokens = num_tokens;
+    step.stats.num_tokens = num_tokens;
     step.num_attended = 50;
     scheduler.Observe(step, absl::Milliseconds(5 + num_tokens));
   }
@@ -457,14 +457,14 @@ TEST(SchedulerTime, PrefillsAsMuchAsTheTargetAllows) {
   f.scheduler->Add(MakeSequence(1, 100));
   ScheduledStep step = f.scheduler->Schedule(kNow);
   EXPECT_THAT(Rows(step), ElementsAre(Row{1, 100, true}));  // Nobody waits for a next token.
-  EXPECT_NEAR(absl::ToDoubleMilliseconds(step.predicted), 105, 3);
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(step.stats.predicted), 105, 3);
   Finish(step);
   f.scheduler->Add(MakeSequence(2, 120));
   step = f.scheduler->Schedule(kNow);
   ASSERT_EQ(step.rows.size(), 2u);
   EXPECT_NEAR(step.rows[1].num_tokens, 49, 3);
-  EXPECT_EQ(step.limited_by, StepLimit::kTargetTime);
-  EXPECT_LE(step.predicted, absl::Milliseconds(55));
+  EXPECT_EQ(step.stats.limited_by, StepLimit::kTargetTime);
+  EXPECT_LE(step.stats.predicted, absl::Milliseconds(55));
   Finish(step);
 }
 
@@ -615,7 +615,7 @@ class SchedulerProperty : public ::testing::TestWithParam<Sizes> {
       slots_[copy.to_slot].assign(from.begin(), from.begin() + copy.num_tokens);
       num_copied += copy.num_tokens;
     }
-    EXPECT_EQ(num_copied, step.num_copied_tokens);
+    EXPECT_EQ(num_copied, step.stats.num_shared_tokens);
     for (const ScheduledRow& row : step.rows) {
       Sequence& sequence = *row.sequence;
       std::vector<int32_t>& held = slots_[sequence.slot];
@@ -657,13 +657,13 @@ class SchedulerProperty : public ::testing::TestWithParam<Sizes> {
       }
       work.Add(row.sequence->num_cached, row.num_tokens);
     }
-    EXPECT_EQ(work.num_tokens, step.num_tokens);
+    EXPECT_EQ(work.num_tokens, step.stats.num_tokens);
     EXPECT_EQ(work.num_attended, step.num_attended);
-    EXPECT_EQ(num_decode_rows, step.num_decode_rows);
-    EXPECT_EQ(num_prefill_tokens, step.num_prefill_tokens);
-    EXPECT_LE(step.num_tokens, GetParam().max_step_tokens);
-    num_copied_ += step.num_copied_tokens;
-    num_preempted_ += step.num_preempted;
+    EXPECT_EQ(num_decode_rows, step.stats.num_decode_rows);
+    EXPECT_EQ(num_prefill_tokens, step.stats.num_prompt_tokens);
+    EXPECT_LE(step.stats.num_tokens, GetParam().max_step_tokens);
+    num_copied_ += step.stats.num_shared_tokens;
+    num_preempted_ += step.stats.num_preempted;
   }
 
   // Older ones run, younger ones wait; the oldest gets on.
@@ -680,13 +680,13 @@ class SchedulerProperty : public ::testing::TestWithParam<Sizes> {
       }));
     }
     if (seen_waiting) {
-      EXPECT_TRUE(step.full());
+      EXPECT_TRUE(step.stats.full());
     }
-    if (step.limited_by == StepLimit::kSlots) {
+    if (step.stats.limited_by == StepLimit::kSlots) {
       EXPECT_FALSE(f_.slots.CanAllocate());
     }
-    if (step.limited_by == StepLimit::kTokens) {
-      EXPECT_EQ(step.num_tokens, GetParam().max_step_tokens);
+    if (step.stats.limited_by == StepLimit::kTokens) {
+      EXPECT_EQ(step.stats.num_tokens, GetParam().max_step_tokens);
     }
   }
 
@@ -720,7 +720,7 @@ class SchedulerProperty : public ::testing::TestWithParam<Sizes> {
     CheckRows(step);
     CheckOrder(step);
     Run(step);
-    f_.scheduler->Observe(step, absl::Milliseconds(1 + step.num_tokens));
+    f_.scheduler->Observe(step, absl::Milliseconds(1 + step.stats.num_tokens));
     EndThoseDone(step);
   }
 
