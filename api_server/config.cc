@@ -24,7 +24,7 @@ namespace {
 
 constexpr int64_t kMaxFileBytes = 16 << 20;
 
-// Makes a Config of the protos, and gathers what is wrong with them.
+// Makes a Config from the protos, and collects their errors.
 class Maker {
  public:
   void AddRunner(const config::v1::Runner& runner) {

@@ -1,4 +1,4 @@
-// api_server: the gateway. See server.h for what it is made of and how it ends.
+// api_server, the gateway. server.h describes its parts and its shutdown.
 
 #include <glog/logging.h>
 #include <malloc.h>
@@ -28,11 +28,11 @@
 namespace chorus::gateway {
 namespace {
 
-// Between two looks at the configuration files; a change is taken at the second that sees it.
+// Between polls of the configuration files; a change is taken at the second poll that sees it.
 constexpr absl::Duration kLookEvery = absl::Seconds(1);
 
-// As many descriptors as the system allows: a shell's 1,024 are fewer than the connections that are
-// allowed, and gRPC 1.51 accepts none any more once it has met the end of them.
+// Raises the descriptor limit to the maximum: a shell's 1,024 are fewer than max_connections, and
+// gRPC 1.51 stops accepting for good once it runs out.
 void RaiseDescriptorLimit() {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -40,15 +40,15 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// What large replies took is given back when it is freed. By itself glibc learns from each to keep
-// more, up to 64 MiB for each of a dozen threads, which malloc_trim does not touch.
+// Returns the memory of large replies when it is freed. By default glibc adapts its thresholds and
+// keeps up to 64 MiB for each thread, which malloc_trim does not release.
 void KeepLittleFreeMemory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
-// Reloads the server when the files of `flags` change, which said `files` when it was started, and
-// upon SIGHUP. Returns the signal to stop by.
+// Reloads the server when the files of `flags`, initially `files`, change, and on SIGHUP. Returns
+// the signal that stops it.
 int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server& server) {
   const bool can_read_again = CanReadAgain(flags);
   ConfigWatch watch(std::move(files));

@@ -30,12 +30,12 @@
 namespace chorus::gateway {
 namespace {
 
-// What remains after the calls have ended: replies on their way out.
+// For replies still being sent after the calls have ended.
 constexpr absl::Duration kFlushTime = absl::Seconds(1);
 // That write large replies; also how many are in memory as messages and as JSON at once.
 constexpr int kNumWorkers = 2;
 constexpr int kNumReaders = 1;  // Of large HTTP requests.
-// For a runner to tell its metrics; well below the time that scrapers have, by default ten seconds.
+// For a runner to return its metrics; well below Prometheus' default scrape timeout of ten seconds.
 constexpr absl::Duration kRunnerMetricsTimeout = absl::Seconds(1);
 // A gRPC message may carry a little more than an HTTP body of the same text.
 constexpr int kMessageOverheadBytes = 64 << 10;
@@ -53,7 +53,7 @@ void SetConnections(const GrpcConnections& options, grpc::ServerBuilder& builder
   };
   set(GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_age);
   set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, options.max_age_grace);
-  // Left alone gRPC would ping after two hours.
+  // gRPC's default is two hours.
   const bool pings = options.keepalive_time > absl::ZeroDuration();
   set(GRPC_ARG_KEEPALIVE_TIME_MS, pings ? options.keepalive_time : absl::InfiniteDuration());
   set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout);
@@ -64,8 +64,8 @@ void SetConnections(const GrpcConnections& options, grpc::ServerBuilder& builder
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
 }
 
-// Serves reflection, or not. Linking gRPC's plugin is enough for it to join every server of the
-// process, so it is taken out where it is not wanted.
+// Linking gRPC's reflection plugin adds it to every server of the process, so it is removed where
+// it is not wanted.
 class ReflectionOption final : public grpc::ServerBuilderOption {
  public:
   explicit ReflectionOption(bool wanted) : wanted_(wanted) {}
@@ -107,7 +107,7 @@ absl::Status Server::Create() {
   RETURN_IF_ERROR(CreateExecutor());
   handler_ = std::make_unique<InferenceHandler>(*executor_, admission_, metrics_);
   handler_->Register(methods_);
-  // HTTP binds first and serves last, so that a port that is taken is found before any call is.
+  // HTTP binds first and serves last, so that a taken port is found before any call is accepted.
   RETURN_IF_ERROR(CreateHttp());
   RETURN_IF_ERROR(CreateGrpc());
   health_.Attach(*executor_, runners_, *grpc_server_->GetHealthCheckService());
@@ -175,7 +175,7 @@ absl::Status Server::CreateGrpc() {
   builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcListener> listener,
                    GrpcListener::Add(options_.grpc_address, builder));
-  // Without this a second server on the port would take half of its calls, silently.
+  // Otherwise a second server on the port would silently take half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits.max_body_bytes) +
                                    kMessageOverheadBytes);

@@ -6,8 +6,8 @@
 // Memory: after a second without work the pool returns free memory to the system, since glibc keeps
 // it while anything above it on the heap is in use.
 //
-// Thread safety: Run may be called from any thread. Guarantees: tasks start in the order of Run,
-// and every task runs.
+// Thread safety: Run may be called from any thread.
+// Guarantees: tasks start in the order of Run, and every task runs.
 
 #include <condition_variable>
 #include <cstddef>

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From nothing to the first answer: benchmarks/first_answer.sh [REPOSITORY] clones it into a new folder, runs ./dev serve there
-# with an empty compiler cache and an empty store, and asks the README's first request until it is answered. Prints how long
-# that took, by the clock and in seconds of a core. Debian packages that are there already cost nothing: where they are to
-# count, run it in a bare root (deploy/debian_root.sh).
+# From nothing to the first answer: benchmarks/first_answer.sh [REPOSITORY] clones it into a new folder, runs ./dev
+# serve there with an empty compiler cache and an empty store, and asks the README's first request until it is answered.
+# Prints how long that took, by the clock and in seconds of a core. Debian packages that are there already cost nothing:
+# where they are to count, run it in a bare root (deploy/debian_root.sh).
 set -euo pipefail
 from=${1:-$(dirname "$(readlink -f "$0")")/..}
 folder=$(mktemp -d)

@@ -3,8 +3,8 @@
 
 usage: table.py [--all] FILE.jsonl ...
 
-A row is one piece of work on one model. Chorus in a precision stands beside the fastest peer of the same class: bf16 and
-float32 beside any peer of 16 or 32 bits, int8 beside any of 8. The last column is Chorus's rate over that peer's.
+A row is one piece of work on one model. Chorus in a precision stands beside the fastest peer of the same class: bf16
+and float32 beside any peer of 16 or 32 bits, int8 beside any of 8. The last column is Chorus's rate over that peer's.
 With --all every engine has a column, at the best of its precisions in the class.
 """
 import json

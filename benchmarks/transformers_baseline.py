@@ -1,4 +1,5 @@
-"""Hugging Face transformers on the work of runner_load: greedy, 123 new tokens after "I have an idea!", batched by hand.
+"""Hugging Face transformers on the work of runner_load: greedy, 123 new tokens after "I have an idea!", batched by
+hand.
 
 usage: transformers_baseline.py MODEL_DIR --threads N --batches 1,8,32
 Prints one JSON line a batch size, the median of `--runs` runs after a warm-up. Float32, as Chorus computes.

@@ -16,7 +16,8 @@ using ::chorus::config::v1::PinnedModel;
 
 // The names of the files in which the store's model is not the pinned one; empty when it is.
 // NOT_FOUND, and DATA_LOSS when the store's model is not even what its manifest says.
-absl::StatusOr<std::string> DifferenceInStore(const PinnedModel& model, const store::ModelStore& models) {
+absl::StatusOr<std::string> DifferenceInStore(const PinnedModel& model,
+                                              const store::ModelStore& models) {
   ASSIGN_OR_RETURN(const store::Manifest manifest, models.Get(TagOf(model)));
   std::string changed = Difference(model.files(), PinModel(model.runner(), manifest).files());
   if (changed.empty()) RETURN_IF_ERROR(models.Verify(manifest.tag));
@@ -57,7 +58,8 @@ absl::Status VerifyPinnedModels(const Bundle& bundle, const store::ModelStore& m
   return absl::OkStatus();
 }
 
-absl::Status CopyPinnedModel(const PinnedModel& model, const store::ModelStore& from, store::ModelStore& to) {
+absl::Status CopyPinnedModel(const PinnedModel& model, const store::ModelStore& from,
+                             store::ModelStore& to) {
   const store::Tag tag = TagOf(model);
   const absl::Status saved =
       to.Save(tag, from.Directory(tag), {.set_latest = store::SetLatest::kIfAbsent}).status();

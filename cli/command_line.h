@@ -13,18 +13,17 @@
 
 namespace chorus {
 
-// The exit status: the result's, or 1 after its message has been written to stderr.
+// The exit status: the result's, or 1 after writing its error to stderr.
 int Report(const absl::StatusOr<int>& result);
 int Report(const absl::Status& status);
 
 // Asks on the terminal. True if the answer begins with y or Y; the end of the input is a no.
 bool Confirm(const std::string& question);
 
-// A check that the help does not describe: its option's own text does.
+// `validator` without its text in the help.
 inline CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
 
-// Also refuses what CLI11 would take for another number of `T`, if that is an integer: it wraps a
-// negative one, and clamps one of too many digits.
+// A range check that also refuses integers that CLI11 would wrap (negative) or clamp (overflow).
 template <typename T>
 CLI::Validator Between(T low, T high) {
   const auto check = [low, high, range = CLI::Range(low, high)](const std::string& text) {

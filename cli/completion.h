@@ -1,7 +1,6 @@
 #pragma once
 
-// Scripts by which a shell completes a command line, made from the declaration of its verbs and
-// flags.
+// Shell completion scripts, generated from the declared verbs and flags.
 //
 // Thread safety: free functions without state.
 

@@ -20,7 +20,8 @@ absl::StatusOr<store::ModelStore> OpenStoreWithDemoModels(const Installation& in
   return store;
 }
 
-absl::StatusOr<store::ResolvedModel> ResolveModel(const store::ModelStore& store, std::string_view text) {
+absl::StatusOr<store::ResolvedModel> ResolveModel(const store::ModelStore& store,
+                                                  std::string_view text) {
   absl::StatusOr<store::ResolvedModel> model = store.Resolve(text);
   if (!absl::IsNotFound(model.status()) || !store::IsDemoModel(text.substr(0, text.find(':')))) {
     return model;

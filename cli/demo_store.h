@@ -1,6 +1,6 @@
 #pragma once
 
-// The store as the verbs see it: with the demo models in it.
+// Opens the model store with the demo models in it.
 //
 // Thread safety: as ModelStore.
 
@@ -12,12 +12,12 @@
 
 namespace chorus {
 
-// Opens the user's store and installs the demo models it has never had, where Chorus was installed
-// with them. That they cannot be saved is only said on stderr: other models may be all the user
-// wants. Fails when there is no home for a store.
+// Opens the user's store and saves the installed demo models that it has never had. If that fails
+// it only warns on stderr, since other models may suffice. Fails without a home for the store.
 absl::StatusOr<store::ModelStore> OpenStoreWithDemoModels(const Installation& installation);
 
-// As ModelStore::Resolve; where a demo model was deleted, the error says how it comes back.
-absl::StatusOr<store::ResolvedModel> ResolveModel(const store::ModelStore& store, std::string_view text);
+// As ModelStore::Resolve; for a deleted demo model the error says how to restore it.
+absl::StatusOr<store::ResolvedModel> ResolveModel(const store::ModelStore& store,
+                                                  std::string_view text);
 
 }  // namespace chorus

@@ -1,7 +1,7 @@
 #pragma once
 
-// What `chorus serve` needs of a graph file: which runners to start. The gateway, which also reads
-// the file, checks all the rest of it.
+// The part of a graph file that `chorus serve` needs: the runners to start. The gateway checks the
+// rest.
 //
 // Thread safety: free function without state.
 
@@ -24,12 +24,12 @@ struct GraphSummary {
   std::vector<Node> nodes;           // Likewise.
 };
 
-// NOT_FOUND when there is no such file; INVALID_ARGUMENT, with file and line, when it is no
-// chorus.config.v1.Graph, or when a runner's name is no file's (IsFileName).
+// NOT_FOUND; INVALID_ARGUMENT, with file and line, if it is no chorus.config.v1.Graph or a runner's
+// name is not IsFileName.
 absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path);
 
-// INVALID_ARGUMENT names the node for which the model of `runner`, of that task and architecture,
-// is of the wrong kind. A model whose task is not known (empty) passes.
+// INVALID_ARGUMENT names a node whose task differs from `task`, that of the model of `runner`. An
+// empty (unknown) task passes.
 absl::Status CheckTask(const GraphSummary& graph, const std::string& runner,
                        const std::string& task, const std::string& architecture);
 

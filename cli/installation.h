@@ -1,7 +1,7 @@
 #pragma once
 
-// Where the pieces of Chorus lie: the other programs beside this one, data in ../share/chorus or,
-// when run from a build tree, in the source tree.
+// Locates Chorus's files: programs beside this one, data in ../share/chorus or, in a build tree, in
+// the source tree.
 //
 // Thread safety: immutable.
 
@@ -23,7 +23,7 @@ class Installation {
   // `binaries` holds the programs; `source` is the source tree they were built from.
   Installation(std::filesystem::path binaries, std::filesystem::path source);
 
-  // The path of a program such as "runner_server". NOT_FOUND says where it was looked for.
+  // The path of a program such as "runner_server". NOT_FOUND says where it looked.
   absl::StatusOr<std::filesystem::path> Program(std::string_view name) const;
 
   // The path of a data file or folder such as kDefaultGraph. NOT_FOUND likewise.

@@ -1,6 +1,6 @@
 #pragma once
 
-// A clock that no one sets, and its use with poll(2).
+// The monotonic clock, and timeouts for poll(2).
 //
 // Thread safety: free functions without state.
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the root folder of a bare Debian bookworm with debootstrap, as root: debian_root.sh ROOT [PACKAGE,...]. The packages
-# come from where this machine takes its own.
+# Makes the root folder of a bare Debian bookworm with debootstrap, as root: debian_root.sh ROOT [PACKAGE,...]. The
+# packages come from where this machine takes its own.
 set -eu
 root=$1
 [ "$(id -u)" = 0 ] || { echo "debian_root.sh: debootstrap needs root" >&2; exit 1; }

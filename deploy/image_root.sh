@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the root folder of an image: image_root.sh ROOT PROGRAM... puts the programs of /usr/local/bin into ROOT, with the
-# libraries they load and what these read: certificates, the user's name, and how host names are looked up.
+# Makes the root folder of an image: image_root.sh ROOT PROGRAM... puts the programs of /usr/local/bin into ROOT, with
+# the libraries they load and what these read: certificates, the user's name, and how host names are looked up.
 set -eu
 root=$1; shift
 libraries=usr/lib/x86_64-linux-gnu

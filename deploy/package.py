@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Packs what ./dev install made as a tarball, a .deb and a Python wheel, each with every library that it needs besides glibc.
+"""Packs what ./dev install made as a tarball, a .deb and a Python wheel, each with every library that it needs besides
+glibc.
 
-The three hold the same tree: bin/, lib/ with the libraries, which programs look for beside bin/ wherever it lies, and share/
-with the demo models, the graphs and the libraries' licences. What of glibc they need is read from their symbols and asked for
-in the .deb's Depends and in the wheel's tag. SOURCE_DATE_EPOCH, where set, dates every file.
+The three hold the same tree: bin/, lib/ with the libraries, which programs look for beside bin/ wherever it lies, and
+share/ with the demo models, the graphs and the libraries' licences. What of glibc they need is read from their symbols
+and asked for in the .deb's Depends and in the wheel's tag. SOURCE_DATE_EPOCH, where set, dates every file.
 """
 import argparse
 import base64

@@ -4,8 +4,8 @@
 // When an operation returns OK its data is on the disk; the name of a new file is durable once its
 // folder has been synced.
 //
-// Errors: absl::ErrnoToStatus's code (RESOURCE_EXHAUSTED for a full disk), with the path. Thread
-// safety: Real() has no state and may be used from any thread.
+// Errors: absl::ErrnoToStatus's code (RESOURCE_EXHAUSTED for a full disk), with the path.
+// Thread safety: Real() has no state and may be used from any thread.
 
 #include <cstdint>
 #include <filesystem>

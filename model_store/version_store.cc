@@ -22,7 +22,7 @@ constexpr char kScratchFolder[] = ".tmp";
 constexpr char kScratchPrefix[] = "save-";
 constexpr int64_t kMaxLatestBytes = 256;
 
-// Says what to do about errors that are the disk's and not the caller's.
+// Adds advice to disk errors.
 absl::Status Advise(const absl::Status& status, const std::string& what, const fs::path& root) {
   std::string advice;
   switch (status.code()) {
@@ -168,7 +168,7 @@ absl::Status VersionStore::Remove(const Tag& tag, const fs::path& scratch) {
     RETURN_IF_ERROR(file_system_.Rename(folder / kLatestFileName, scratch / kLatestFileName,
                                         RenameMode::kReplace));
   }
-  // From here on the scratch folder has it, and takes it along.
+  // From here on it is removed with the scratch folder.
   RETURN_IF_ERROR(file_system_.Rename(Directory(tag), scratch / "version", RenameMode::kNoReplace));
   RETURN_IF_ERROR(file_system_.SyncDirectory(folder));
   std::error_code ignored;  // Somebody else may have saved another version meanwhile.

@@ -32,7 +32,7 @@ absl::Status CheckVocabularySize(const std::filesystem::path& directory, int num
       "short, or is another model's; fetch its files again"));
 }
 
-// What runs a loaded model, whichever it is: an overload each.
+// Creates the engine of a loaded model, an overload for each kind.
 
 absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
     std::unique_ptr<LanguageModel> model, const LoadedModel& loaded, const Tokenizer& tokenizer,

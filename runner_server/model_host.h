@@ -1,8 +1,8 @@
 #pragma once
 
-// A model from a Hugging Face directory, with its tokenizer and its engine, ready to serve.
+// Owns a model from a Hugging Face directory with its tokenizer and engine.
 //
-// Thread safety: as the engine's.
+// Thread safety: Load and destruction by one thread; engine() as Engine.
 
 #include <cstdint>
 #include <filesystem>
@@ -39,13 +39,13 @@ class ModelHost {
   };
 
   // Loads and warms up; blocks until the engine has run once. `observer` must outlive the host.
-  // RESOURCE_EXHAUSTED without memory or threads; other errors are those of LoadModel,
-  // the tokenizer's loader and CoreLease::Open, or the engine's; INVALID_ARGUMENT with
-  // both numbers where the vocabulary is smaller than the model's embedding by more than padding.
+  // RESOURCE_EXHAUSTED without memory or threads; INVALID_ARGUMENT, with both numbers, if the
+  // vocabulary is smaller than the model's embedding by more than padding; else the errors of
+  // LoadModel, the tokenizer's loader, CoreLease::Open and the engine.
   static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
                                                          EngineObserver& observer);
 
-  // Lives as long as this.
+  // Owned by this.
   Engine& engine() { return *engine_; }
 
  private:

@@ -20,11 +20,11 @@ namespace chorus::runner {
 namespace {
 
 constexpr int kKeepaliveMs = 2000;
-// Time for the last messages of ended calls to leave.
+// For the last messages of ended calls.
 constexpr absl::Duration kFlushTimeout = absl::Seconds(2);
 
-// A stopped process keeps its TCP alive, so both sides ping; and a second process on the port must
-// fail loudly.
+// A stopped process keeps its TCP connections, so both sides ping; and a second process on the port
+// must fail.
 void SetChannelArguments(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
@@ -161,7 +161,7 @@ void RunnerServer::Drain(absl::Duration timeout) {
     host_->engine().Join();
   }
   service_.WaitIdle(kFlushTimeout);
-  // What is left are health watches, which never end by themselves.
+  // Only health watches are left, which do not end by themselves.
   server_->Shutdown(absl::ToChronoTime(absl::Now()));
   server_->Wait();
   server_ = nullptr;

@@ -1,13 +1,12 @@
 #pragma once
 
-// Puts the parts of a runner together, and takes them apart in order.
+// Assembles a runner from its parts, and shuts it down in order.
 //
-// Start: listen (NOT_SERVING, so that who watches sees the runner load) → load and warm up →
-// SERVING. Shutdown: not ready → keep serving for the drain delay → accept nothing more → wait for
-// accepted requests, at most the drain timeout → fail the rest → end the engine's threads → end the
-// calls' streams → stop listening → destroy.
+// Start: listen (NOT_SERVING) → load and warm up → SERVING. Shutdown: not ready → keep serving for
+// the drain delay → refuse new requests → wait for accepted ones, at most the drain timeout → fail
+// the rest → join the engine's threads → end the calls' streams → stop listening → destroy.
 //
-// Thread safety: none; one thread calls it all.
+// Thread safety: none; all methods by one thread.
 
 #include <grpcpp/server.h>
 
@@ -27,20 +26,21 @@ namespace chorus::runner {
 
 class RunnerServer {
  public:
-  // Listens and writes the ports file. UNAVAILABLE says which address cannot be had, or why the
-  // file cannot be written.
+  // Listens and writes the ports file. UNAVAILABLE names the address that cannot be listened on, or
+  // why the file cannot be written.
   static absl::StatusOr<std::unique_ptr<RunnerServer>> Listen(const RunnerFlags& flags);
 
   // Stops without a drain.
   ~RunnerServer();
 
-  // Loads the model, runs it once and begins to serve. The error says what is wrong with the model.
+  // Loads the model, warms it up and begins to serve. Blocks. Errors as ModelHost::Load.
   absl::Status Load();
 
-  // Reports not ready and goes on serving, until BeginDrain.
+  // Reports not ready and goes on serving, until Drain.
   void SetNotReady();
 
   // Refuses new requests, waits for accepted ones at most `timeout`, fails the rest, and stops.
+  // Blocks.
   void Drain(absl::Duration timeout);
 
   // Where the server listens, with the port it was given.

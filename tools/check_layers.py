@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every #include keeps to the layers of Chorus. Prints each breach as file:line and exits 1 if there is one.
+"""Checks that every #include keeps to the layers of Chorus. Prints each breach as file:line and exits 1 if there is
+one.
 
 The longest folder of LAYERS that a file lies in decides. `ours` are the folders (or single headers) of this tree it may
 include besides its own and base/; `libraries` the outside libraries it may include besides the standard library, POSIX

@@ -15,7 +15,7 @@
 namespace chorus::gateway {
 namespace {
 
-constexpr size_t kMaxMethodBytes = 16;  // A client may invent one.
+constexpr size_t kMaxMethodBytes = 16;  // Clients may send any.
 constexpr int kPollMs = 100;
 
 std::string Now() {
@@ -34,8 +34,8 @@ void AppendText(const char* name, std::string_view text, std::string& line) {
   if (!text.empty()) absl::StrAppend(&line, " ", name, "=", AbslView(text));
 }
 
-// As many whole lines as a pipe takes at once, so that other writers' come between lines only; a
-// line that is longer by itself.
+// Whole lines up to what a pipe writes atomically, so that other writers' output falls between
+// lines; or one longer line.
 std::string_view FirstPiece(std::string_view lines) {
   if (lines.size() <= PIPE_BUF) return lines;
   size_t end = lines.rfind('\n', PIPE_BUF - 1);
@@ -92,7 +92,7 @@ void AccessLog::Run() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;  // Closing, and all is written.
+    if (waiting_.empty()) return;  // Closing, and everything is written.
     std::string lines = std::exchange(waiting_, {});
     if (const uint64_t dropped = std::exchange(num_dropped_, 0); dropped > 0) {
       absl::StrAppend(&lines, "access time=", Now(), " dropped_lines=", dropped,
@@ -115,7 +115,7 @@ bool AccessLog::WriteOut(std::string_view lines) {
     const std::string_view piece = FirstPiece(lines);
     const ssize_t written = write(fd_, piece.data(), piece.size());
     if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (written < 0) return true;  // There is no reader, and nobody to tell.
+    if (written < 0) return true;  // The reader is gone.
     lines.remove_prefix(static_cast<size_t>(written));
   }
   return true;

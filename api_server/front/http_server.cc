@@ -34,7 +34,7 @@ using boost::system::error_code;
 
 namespace {
 
-// How long to leave off accepting when the system has no descriptor or memory left.
+// Pause in accepting when the system is out of descriptors or memory.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 constexpr int kMaxTries = 16;  // For a port that is free at all addresses.
@@ -88,7 +88,7 @@ class HttpServer::Impl {
     absl::Status status;
     for (int i = 0; i < kMaxTries; ++i) {
       status = ListenAt(host_port);
-      // Of several addresses with a port that is free at the first, another may have none such.
+      // The port that is free at the first address may be taken at another.
       if (host_port.port != 0 || !absl::IsAlreadyExists(status)) break;
     }
     return status;
@@ -131,14 +131,14 @@ class HttpServer::Impl {
   }
 
  private:
-  // Of one of the addresses that are listened on.
+  // For one of the listening addresses.
   struct Listener {
     explicit Listener(asio::io_context& io) : acceptor(io), timer(io) {}
     tcp::acceptor acceptor;
-    asio::steady_timer timer;  // Until it is accepted again.
+    asio::steady_timer timer;  // Ends a pause in accepting.
   };
 
-  // An event loop with its thread. All but `thread` and `work` is used by that thread alone.
+  // An event loop and its thread, which alone uses all members but `thread` and `work`.
   struct Loop {
     std::shared_ptr<asio::io_context> io = std::make_shared<asio::io_context>(1);
     asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(*io);
@@ -154,7 +154,7 @@ class HttpServer::Impl {
     void AbortAll() {
       for (const auto& session : Alive()) session->Abort(ShutDownError());
     }
-    // Holds them, for closing one may end it.
+    // Copies the pointers, since closing a session may destroy it.
     std::vector<std::shared_ptr<HttpSession>> Alive() const {
       std::vector<std::shared_ptr<HttpSession>> alive;
       for (HttpSession* session : sessions) {
@@ -164,7 +164,7 @@ class HttpServer::Impl {
     }
   };
 
-  // Runs `task` on each loop's thread, without waiting. Nothing when never started.
+  // Posts `task` to each loop's thread. No effect before Start.
   template <typename Task>
   void ForEachLoop(Task task) {
     for (auto& loop : loops_) {
@@ -172,7 +172,7 @@ class HttpServer::Impl {
     }
   }
 
-  // Once this has returned no connection will be added to any loop but those posted already.
+  // After this no connection is added to a loop except those posted already.
   void StopAccepting() {
     if (!loops_[0]->thread.joinable()) return;
     std::promise<void> stopped;

@@ -11,8 +11,9 @@
 // does the end of input, since a client that closes only its sending direction cannot be told from
 // one that died (docs/decisions/0019); it gets 499.
 //
-// Shutdown: Drain(), then destruction, after which no callback runs. What is still in progress when
-// the server is destroyed is cancelled; its late completions are dropped.
+// Thread safety: Start(), Drain() and destruction by one thread, not an I/O thread.
+// Shutdown: Drain(), then destruction, after which no callback runs. Requests still in progress are
+// cancelled; their late completions are dropped.
 
 #include <cstddef>
 #include <cstdint>

@@ -23,7 +23,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t kReadBytes = 16 << 10;
-// Browsers lose an error event that comes in one burst with the end of its connection.
+// Browsers may lose an error event that arrives together with the end of the connection (decision
+// 10).
 constexpr absl::Duration kErrorEventLead = absl::Milliseconds(20);
 constexpr std::string_view kProtocol = "http";
 
@@ -77,7 +78,7 @@ void HttpSession::Cut(const absl::Status& why) {
       if (received_.empty()) return Close();
       return SendErrorAndClose(why);
     case State::kContinue:
-      exchange_.route.refusal = why;  // Sent when what is being written is.
+      exchange_.route.refusal = why;  // Sent after the current write.
       return;
     case State::kBody:
       return SendErrorAndClose(why);
@@ -113,7 +114,7 @@ void HttpSession::Abort(const absl::Status& why) {
 void HttpSession::Read() {
   if (reading_) return;
   reading_ = true;
-  // Waits without a buffer, so that an idle connection holds none.
+  // Waits without a buffer, so that idle connections hold none.
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](error_code error) {
     self->reading_ = false;
     self->OnReadable(error);
@@ -149,7 +150,7 @@ void HttpSession::OnClientGone() {
   const bool is_last_write =
       state_ == State::kWriting || (state_ == State::kStreamWriting && streaming_->end.has_value());
   if (is_last_write) {
-    close_after_ = true;  // It may still be reading; the write says.
+    close_after_ = true;  // The client may still read; the write will tell.
     return;
   }
   Abort(absl::CancelledError("the client has left"));
@@ -264,7 +265,7 @@ void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
   if (!body.ok()) return SendErrorAndClose(body.status());
   exchange_.body = *std::move(body);
   const bool client_waits = exchange_.head.expects_continue && exchange_.head.has_body();
-  // Whether the body of a refused request comes nevertheless is the client's choice.
+  // The client may send a refused request's body nevertheless.
   if (client_waits && !refusal.ok()) return SendErrorAndClose(refusal);
   if (client_waits && received_.empty()) return SendContinue();
   state_ = State::kBody;
@@ -291,8 +292,8 @@ void HttpSession::Handle() {
   const Call& call = exchange_.active->call();
   exchange_.head.request.body = exchange_.body->Take();
   Arm(call.deadline - absl::Now());
-  // The completion does not keep the session: a client that left is forgotten at once. It does keep
-  // the event loop, which it may find stopped.
+  // The completion does not own the session, so that a client that left is forgotten at once. It
+  // owns the event loop, which may have stopped.
   auto done = [io = io_, weak = weak_from_this(), number = exchange_number_,
                notes = call.notes](HttpReply reply) {
     notes->ForEachField([&](const char* name, const std::string& value) {
@@ -302,7 +303,7 @@ void HttpSession::Handle() {
       if (const auto self = weak.lock()) self->OnReply(number, std::move(reply));
     });
   };
-  // A copy of what the reply needs of the request stays.
+  // Keeps a copy of what the reply needs.
   HttpRequest request = std::move(exchange_.head.request);
   exchange_.head.request = {.method = request.method, .minor_version = request.minor_version};
   const absl::Status status =
@@ -321,7 +322,7 @@ void HttpSession::SendErrorAndClose(const absl::Status& error) {
 }
 
 void HttpSession::SendError(const absl::Status& error) {
-  if (exchange_.active == nullptr) {  // Not even the head was right.
+  if (exchange_.active == nullptr) {  // The head was malformed.
     exchange_.route.handler = handlers_.back().get();
     exchange_.active = std::make_unique<ActiveRequest>(
         rules_, kOtherEndpoint, /*is_call=*/true, ActiveRequest::Origin{.protocol = kProtocol});
@@ -384,7 +385,7 @@ void HttpSession::AwaitEvents() {
 void HttpSession::OnEvents(uint64_t exchange_number) {
   if (exchange_number != exchange_number_ || !streaming_.has_value()) return;
   streaming_->awaiting = false;
-  if (state_ != State::kStreaming) return;  // They are taken when the heartbeat is written.
+  if (state_ != State::kStreaming) return;  // Taken after the heartbeat is written.
   HttpStream::Piece piece = streaming_->reply.stream->Take();
   const bool failed = piece.end.has_value() && !piece.end->ok();
   if (failed && piece.bytes.empty()) return FailStream(*piece.end);
@@ -410,7 +411,7 @@ void HttpSession::WriteStream(std::string bytes) {
   const int minor_version = exchange_.head.request.minor_version;
   reply_head_.clear();
   if (!std::exchange(streaming_->head_sent, true)) {
-    // Only its end tells HTTP/1.0 where the body ends.
+    // For HTTP/1.0 the end of the connection delimits the body.
     if (IsLastReply() || minor_version == 0) close_after_ = true;
     reply_head_ = FormatReplyHead(reply, {.request_id = exchange_.active->call().request_id,
                                           .minor_version = minor_version,
@@ -441,7 +442,7 @@ void HttpSession::OnStreamWritten(error_code error) {
   const bool failed = !end.ok();
   exchange_.active->Finish(HttpStatus(end), streaming_->num_bytes);
   streaming_.reset();
-  if (failed) {  // A chunked body without its last chunk is one that has failed.
+  if (failed) {  // A missing last chunk tells the client of the failure.
     state_ = State::kStreamFailed;
     return Arm(kErrorEventLead);
   }

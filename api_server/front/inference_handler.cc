@@ -28,7 +28,7 @@ absl::Status CheckText(const std::string& field, std::string_view text) {
   return FieldError(field, absl::StrCat("must be UTF-8; it is not at byte ", bad));
 }
 
-// Takes what the generating requests share, and checks it.
+// Moves the common part out of a generating request, and checks it.
 template <typename Request>
 absl::StatusOr<RunRequest> TakeRun(Request& request) {
   RETURN_IF_ERROR(CheckText("text", request.text()));
@@ -55,7 +55,7 @@ absl::Status CheckTexts(const v1::ClassifyRequest& request) {
   return absl::OkStatus();
 }
 
-// The two requests agree in all fields that they both have.
+// Common fields have the same numbers and types.
 v1::RunGraphRequest ForTutorialGraph(const v1::ClassifyGeneratedTextsRequest& request) {
   v1::RunGraphRequest run;
   CHECK(run.ParseFromString(request.SerializeAsString()));
@@ -70,8 +70,8 @@ CallContext ToContext(Call call) {
           .traceparent = std::move(call.traceparent)};
 }
 
-// The completion of a call that has a permit: gives it back, then replies with the error, or with
-// what `make` makes of the result.
+// The completion of an admitted call: releases the permit, then replies with the error or with
+// make(result).
 template <typename Result, typename Response, typename Make>
 Executor::Done<Result> Reply(Admission::Permit permit, InferenceHandler::Done<Response> done,
                              Make make) {
@@ -83,7 +83,7 @@ Executor::Done<Result> Reply(Admission::Permit permit, InferenceHandler::Done<Re
   };
 }
 
-// The completion of a streamed run: gives the permit back and closes the stream.
+// The completion of a streamed run: releases the permit and ends the stream.
 Executor::Done<std::vector<GraphResult>> EndStream(Admission::Permit permit,
                                                    std::shared_ptr<EventQueue> events,
                                                    std::shared_ptr<StreamingListener> listener,

@@ -16,7 +16,7 @@
 namespace chorus::gateway {
 namespace {
 
-// What GenerateResponse and GeneratedText have both.
+// Fills the common fields of GenerateResponse and GeneratedText.
 template <typename Proto>
 void FillText(GraphResult& result, const v1::GenerateRequest& request, Proto& proto) {
   const bool echo = !request.has_echo() || request.echo();

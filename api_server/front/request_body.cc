@@ -20,8 +20,8 @@ absl::Status Malformed(std::string_view what) {
                                      absl::string_view(what.data(), what.size())));
 }
 
-// Takes chunk extensions apart: *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ),
-// where BWS is any number of blanks (RFC 9112, 7.1.1); so none may be last.
+// Parses chunk extensions: *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), where
+// BWS is any number of blanks (RFC 9112, 7.1.1); so none may be last.
 class ExtensionParser {
  public:
   explicit ExtensionParser(std::string_view text) : rest_(text) {}
@@ -167,7 +167,7 @@ absl::Status RequestBody::TakeFraming(char c) {
 absl::Status RequestBody::TakeSizeDigit(char c) {
   const int digit = absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10;
   num_remaining_ = num_remaining_ * 16 + digit;
-  // Stops long before the number could overflow.
+  // Stops before the number can overflow.
   return body_.size() + num_remaining_ > max_bytes_ ? TooLarge(max_bytes_) : absl::OkStatus();
 }
 

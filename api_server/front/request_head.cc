@@ -31,8 +31,8 @@ bool IsFieldValue(std::string_view text) {
                      [](char c) { return c == '\t' || (!absl::ascii_iscntrl(c)); });
 }
 
-// What may stand in a URI as it is (RFC 3986): no space, no control, nothing above ASCII, and not
-// the delimiters that browsers would encode.
+// Characters allowed raw in a URI (RFC 3986): no space, no control, no non-ASCII, and no delimiters
+// that browsers encode.
 bool IsTargetChar(char c) {
   return absl::ascii_isgraph(c) && std::string_view("\"#<>\\^`{|}").find(c) == std::string::npos;
 }
@@ -105,7 +105,7 @@ absl::StatusOr<const std::string*> FindSingle(const HttpRequest& request, std::s
   return found;
 }
 
-// "http://host/path?query" to "/path?query"; the Host field says the rest.
+// "http://host/path?query" to "/path?query"; Host has the rest.
 absl::Status CutAbsoluteForm(std::string& target) {
   const size_t scheme_end = target.find("://");
   const std::string_view scheme = std::string_view(target).substr(0, scheme_end);
@@ -158,7 +158,7 @@ absl::Status ParseRequestLine(std::string_view line, const HeadLimits& limits,
   return CutAbsoluteForm(request.target);
 }
 
-// How long the body is: the part that smuggling works on.
+// The framing of the body, which request smuggling attacks.
 absl::Status FillFraming(RequestHead& head) {
   ASSIGN_OR_RETURN(const std::string* length, FindSingle(head.request, "Content-Length"));
   ASSIGN_OR_RETURN(const std::string* coding, FindSingle(head.request, "Transfer-Encoding"));

@@ -12,7 +12,7 @@
 namespace chorus::gateway {
 namespace {
 
-// What a model is, and what a node does with one.
+// Names of a model's kind, and of a node's task.
 const char* NameOf(ModelTask task) {
   return task == ModelTask::kClassify ? "a classifier" : "a generator";
 }
@@ -20,7 +20,7 @@ const char* UseOf(ModelTask task) {
   return task == ModelTask::kClassify ? "classifies" : "generates";
 }
 
-// About what a token with its log-probability takes.
+// Approximate bytes of a token with its log-probability.
 constexpr size_t kTokenLogprobBytes = 72;
 
 // The entry of that name, or NOT_FOUND with those there are.
@@ -35,7 +35,7 @@ absl::StatusOr<typename Map::mapped_type> FindNamed(const Map& map, const std::s
                                           names.empty() ? "none" : absl::StrJoin(names, ", ")));
 }
 
-// About how much there is to write out.
+// Approximate size of the reply.
 size_t NumBytes(const std::vector<GraphResult>& texts) {
   size_t num_bytes = 0;
   for (const GraphResult& text : texts) {
@@ -211,7 +211,7 @@ void Executor::AddWrongModels(const Graph& graph, std::vector<std::string>& wron
     const auto replica = std::find_if(
         status.replicas.begin(), status.replicas.end(),
         [&](const auto& replica) { return replica.healthy && !replica.model.suits(task); });
-    if (replica == status.replicas.end()) continue;  // It has gone meanwhile.
+    if (replica == status.replicas.end()) continue;  // Gone meanwhile.
     wrong.push_back(absl::StrCat("graph \"", graph.name(), "\": node \"", node.name, "\" ",
                                  UseOf(task), ", but the model of its runner \"", node.runner,
                                  "\" is ", NameOf(replica->model.task), " (",

@@ -19,7 +19,7 @@ std::string Quoted(std::string_view text) {
 
 bool Writes(const NodeSpec& node) { return node.operation->result() == Operation::Result::kText; }
 
-// Checks a graph's nodes, rule by rule, and gathers what is wrong.
+// Checks a graph's nodes rule by rule, and collects the errors.
 class Checker {
  public:
   Checker(const config::v1::Graph& config, const std::vector<NodeSpec>& specs,
@@ -30,7 +30,7 @@ class Checker {
     CheckNames();
     for (const NodeSpec& node : specs_) CheckNode(node);
     CheckOutput();
-    // Paths are followed only where every name means something.
+    // Paths are followed only if every name is known.
     if (errors_.empty()) CheckCycles();
     if (errors_.empty()) CheckUse();
     if (errors_.empty()) return absl::OkStatus();
@@ -104,8 +104,8 @@ class Checker {
     }
   }
 
-  // The reply is what one classify node says of its inputs. With CheckUse, for nobody takes what it
-  // says, it is the only one.
+  // The output is a classify node. By CheckUse it is the only one, since no node takes a score as
+  // an input.
   void CheckOutput() {
     const NodeSpec* output = Find(config_.output());
     if (output == nullptr) {
@@ -116,8 +116,7 @@ class Checker {
     }
   }
 
-  // Extends `path` from its end along inputs until it is back at its beginning; false if it never
-  // is.
+  // Extends `path` along inputs to a cycle through its first node; false if there is none.
   bool LeadsBack(std::vector<std::string>& path, absl::flat_hash_set<std::string>& seen) const {
     const std::vector<std::string>& inputs = Find(path.back())->inputs;
     for (const std::string& input : inputs) {
@@ -142,7 +141,7 @@ class Checker {
     }
   }
 
-  // Every text must count: a node whose work nobody reads is a mistake in the file.
+  // A node whose text nobody uses is an error.
   void CheckUse() {
     absl::flat_hash_set<std::string> used = {config_.output()};
     for (std::vector<std::string> open = {config_.output()}; !open.empty();) {

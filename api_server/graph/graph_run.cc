@@ -9,13 +9,13 @@
 namespace chorus::gateway {
 namespace {
 
-// What a reply takes on its way, of the time that is left.
+// Bounds of the time reserved for sending the reply.
 constexpr absl::Duration kLeastWay = absl::Milliseconds(5);
 constexpr absl::Duration kMostWay = absl::Milliseconds(50);
-// The runner then says that there is no time for a token.
+// With it the runner reports that there is no time for a token.
 constexpr absl::Duration kLeastTime = absl::Milliseconds(1);
 
-// Payloads of a node's error.
+// Status payloads that name a node.
 constexpr char kNodeUrl[] = "chorus/node";
 constexpr char kStageUrl[] = "chorus/stage";
 
@@ -53,7 +53,7 @@ void GraphRun::Start() {
   for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {
     for (const int step : plans_[sequence].Start()) calls.push_back(&call_of(step, sequence));
   }
-  // Before the first call goes out: it may end on another thread while the second starts.
+  // Before the first launch, since a call may end on another thread while the next one starts.
   num_open_steps_ = static_cast<int>(calls.size());
   for (Call* call : calls) Launch(*call);
 }
@@ -62,7 +62,7 @@ void GraphRun::Launch(Call& call) {
   call.began_at = (*options_.clock)();
   if (NodeStats* stats = stats_of(call.step->node)) call.counted = stats->Begin(call.began_at);
   if (node_of(call).writes()) BeginText(call);
-  RunnerClient::OnRestart on_restart;  // Not once somebody may have seen the text.
+  RunnerClient::OnRestart on_restart;  // Null if the text may have been seen.
   if (options_.listener == nullptr || options_.listener->may_restart()) {
     on_restart = [self = shared_from_this(), &call] { self->OnRestart(call); };
   }
@@ -184,12 +184,12 @@ void GraphRun::OnEnd(Call& call, const absl::Status& status) {
   if (finished) Finish();
 }
 
-// Runs once, when no step is open, so nothing else touches the run any more.
+// Called once, when no step is open, so nothing else accesses the run.
 void GraphRun::Finish() {
   caller_stop_.reset();
   auto done = std::exchange(options_.done, nullptr);
   std::vector<std::pair<GraphResult*, absl::Status>> texts;
-  bool any = false;  // That could be had.
+  bool any = false;  // Without error.
   if (error_.ok() || options_.request.partial) {
     for (const int node : options_.graph->outputs()) {
       for (int sequence = 0; sequence < options_.num_sequences; ++sequence) {

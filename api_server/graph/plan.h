@@ -3,8 +3,8 @@
 // Bookkeeping of one run of a graph: which steps are ready, which have ended. Starts nothing
 // itself.
 //
-// Thread safety: none; guarded by its run's mutex. The graph must outlive the plan. Invariant: each
-// step is handed out once, after the steps it depends on have completed.
+// Thread safety: none; guarded by its run's mutex. The graph must outlive the plan.
+// Invariant: each step is handed out once, after the steps it depends on have completed.
 
 #include <vector>
 

@@ -32,7 +32,7 @@ ModelTask FromProto(pb::Task task) {
 
 grpc::ChannelArguments ChannelArgs(int max_message_bytes) {
   grpc::ChannelArguments args = DirectChannelArguments();
-  args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // Whether to try again is the gateway's to decide.
+  args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // The gateway retries itself.
   // A runner that returns is found within a second; gRPC's own backoff grows to two minutes.
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // Also how long one attempt may take.

@@ -32,12 +32,12 @@ constexpr UnaryMethod<pb::TokenizeRequest, pb::TokenizeResponse> kTokenize = &As
 constexpr UnaryMethod<pb::DetokenizeRequest, pb::DetokenizeResponse> kDetokenize =
     &Async::Detokenize;
 
-constexpr int kMaxAttempts = 2;  // A prompt that kills runners meets no more than these.
+constexpr int kMaxAttempts = 2;  // Bounds the runners that a bad prompt can kill.
 
-// About how many tokens a text of that many bytes has.
+// Approximate tokens of a text of that many bytes.
 int64_t EstimateTokens(size_t num_bytes) { return static_cast<int64_t>(num_bytes / 4) + 1; }
 
-// About how many a generation works on.
+// Approximate tokens of a generation.
 int64_t EstimateTokens(const pb::GenerateRequest& request) {
   v1::GenerationParams params = DefaultParams();
   Override(request.params(), params);
@@ -45,7 +45,7 @@ int64_t EstimateTokens(const pb::GenerateRequest& request) {
          (params.has_max_new_tokens() ? params.max_new_tokens() : params.max_length());
 }
 
-// What a runner may not say; INTERNAL.
+// INTERNAL, for a violation of the protocol.
 absl::Status CheckEnd(const v1::GenerationEnd& end) {
   if (end.reason() != v1::FINISH_REASON_UNSPECIFIED && v1::FinishReason_IsValid(end.reason())) {
     return absl::OkStatus();
@@ -76,15 +76,15 @@ absl::StatusOr<pb::ClassifyResponse> Checked(absl::StatusOr<pb::ClassifyResponse
   return reply;
 }
 
-// Whether gRPC, here or in the runner, has refused a message for its size. It says so with the code
-// that a runner's full queue has, but trying again never helps.
+// Whether gRPC, here or in the runner, has refused a message for its size. It uses the code of a
+// full queue, but a retry never helps.
 bool IsTooLarge(const absl::Status& status) {
   return absl::IsResourceExhausted(status) &&
          absl::StrContains(status.message(), "message larger than max");
 }
 
-// What the two kinds of call share: replica, context, cancellation and the error's meaning. It
-// deletes itself when the call has ended.
+// The common part of both kinds of call: replica, context, cancellation and interpretation of
+// errors. Deletes itself when the call has ended.
 class Call {
  public:
   Call(ReplicaSet& replicas, Endpoint::Lease lease, ModelTask task, int64_t tokens,
@@ -110,11 +110,11 @@ class Call {
   pb::RunnerService::Stub& stub() { return lease_->stub(); }
   void Spend(int64_t tokens) { lease_.Spend(tokens); }
 
-  // What an attempt's end means; said once for each.
+  // Reports and translates the end of an attempt. Once for each.
   absl::Status Outcome(const grpc::Status& grpc_status) {
     absl::Status status = FromGrpcStatus(grpc_status);
     if (absl::IsCancelled(status) && !call_.stop.stop_requested() && !shutdown_.stop_requested()) {
-      // Nobody here asked for it: a runner that goes away cancels what it is at.
+      // Not requested here: a runner that stops cancels its calls.
       status = absl::UnavailableError("the runner has cancelled the call");
     }
     if (IsTooLarge(status)) {
@@ -127,8 +127,8 @@ class Call {
     return status;
   }
 
-  // Whether the call, an attempt of which has ended with `status`, is to be tried again; all is
-  // then prepared for it.
+  // Whether to retry the call after an attempt that ended with `status`; if so, prepares the next
+  // attempt.
   bool TryElsewhere(const absl::Status& status) {
     if (!absl::IsUnavailable(status) || num_attempts_ == kMaxAttempts ||
         call_.stop.stop_requested() || shutdown_.stop_requested()) {
@@ -158,7 +158,7 @@ class Call {
     }
     if (!call_.request_id.empty()) context_->AddMetadata("x-request-id", call_.request_id);
     if (!call_.traceparent.empty()) context_->AddMetadata("traceparent", call_.traceparent);
-    // Cancelling before the call has started is remembered until it does.
+    // A cancellation before the call has started takes effect when it does.
     on_caller_.emplace(call_.stop, Cancel{&*context_});
     on_shutdown_.emplace(shutdown_, Cancel{&*context_});
   }
@@ -294,7 +294,7 @@ class UnaryCall final : private Call {
   RunnerClient::Done<Response> done_;
 };
 
-// Tells `done` of `status` on a thread of gRPC's: a completion must not come from inside the call.
+// Calls `done` on a gRPC thread, since completions must not run inline.
 template <typename Done>
 void FailSoon(absl::Status status, InFlight::Ticket ticket, Done done) {
   struct Pending {
@@ -382,7 +382,7 @@ void GrpcRunnerClient::Classify(pb::ClassifyRequest request, CallContext context
                                                         std::move(context), std::move(on_reply));
 }
 
-// Tokenizing is no work for the model, and weighs nothing.
+// Tokenizing is no work for the model and counts no tokens.
 void GrpcRunnerClient::Tokenize(pb::TokenizeRequest request, CallContext context,
                                 Done<pb::TokenizeResponse> done) {
   StartUnary(kTokenize, std::move(request), ModelTask::kUnknown, /*tokens=*/0, std::move(context),

@@ -115,7 +115,7 @@ bool ReplicaSet::RetireLocked(Predicate gone) {
   return true;
 }
 
-// Not under the lock: an endpoint's end waits for its watch, whose callback may want it.
+// Not under the lock: destroying an endpoint waits for its watch, whose callback may take it.
 void ReplicaSet::DestroyIdle() {
   std::vector<std::unique_ptr<Endpoint>> idle;
   std::lock_guard lock(mutex_);

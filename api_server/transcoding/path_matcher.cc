@@ -74,8 +74,8 @@ absl::StatusOr<std::string> VariableValue(const std::vector<PathSegment>& path, 
 
 }  // namespace
 
-// One walk over the trie for one path and verb. It goes on after a template that has the path but
-// not the method: another may have both.
+// A search of the trie for one path and verb. Continues after a template that has the path but not
+// the method, since another may have both.
 class PathMatcher::Search {
  public:
   Search(std::string_view http_method, std::string_view verb, const std::vector<PathSegment>& path)

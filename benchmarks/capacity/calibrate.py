@@ -3,9 +3,10 @@
 
 usage: calibrate.py --models DIR --profile profile.json [--dtype int8] [--threads 1] [--build BUILD_DIR]
 
-DIR holds the folders gpt2, distilgpt2, gpt2-medium and bert-base-uncased (../peers/make_models.py makes them at real size
-with random weights, which speed does not depend on). Each model's steps are timed alone, and beside another model that
-keeps another core busy: a generator beside the classifier, and that beside gpt2. Have nothing else running. It takes some minutes.
+DIR holds the folders gpt2, distilgpt2, gpt2-medium and bert-base-uncased (../peers/make_models.py makes them at real
+size with random weights, which speed does not depend on). Each model's steps are timed alone, and beside another model
+that keeps another core busy: a generator beside the classifier, and that beside gpt2. Have nothing else running. It
+takes some minutes.
 """
 import argparse
 import asyncio
@@ -64,7 +65,8 @@ def seconds_of(step):
 
 
 def fit(samples):
-    """({tokens: seconds}, seconds a key) of (tokens, keys, seconds): one slope for all, and what is left of each size."""
+    """({tokens: seconds}, seconds a key) of (tokens, keys, seconds): one slope for all, and what is left of each
+    size."""
     groups = collections.defaultdict(list)
     for tokens, keys, seconds in samples:
         groups[tokens].append((keys, seconds))

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How many replicas of each runner a rate of requests needs, so that replies keep a bound on their time.
 
-usage: plan.py --profile profile.json --rate 1000 [--p95 8] [--prompt_tokens 5-40] [--new_tokens 16-123] [--build BUILD_DIR]
+usage: plan.py --profile profile.json --rate 1000 [--p95 8] [--prompt_tokens 5-40] [--new_tokens 16-123]
+  [--build BUILD_DIR]
 
-Finds the highest utilisation, the same for all runners, at which a simulation of the graph keeps the bound, and prints a
-Markdown table: replicas, cores and memory of each, and the gateways. Each replica has as many cores as the profile has threads,
-on machines whose other cores are busy too. A simulated second of 1,000 requests takes about a quarter of a second. BUILD_DIR has
-been built: ./dev build capacity_model.
+Finds the highest utilisation, the same for all runners, at which a simulation of the graph keeps the bound, and prints
+a Markdown table: replicas, cores and memory of each, and the gateways. Each replica has as many cores as the profile
+has threads, on machines whose other cores are busy too. A simulated second of 1,000 requests takes about a quarter of a
+second. BUILD_DIR has been built: ./dev build capacity_model.
 """
 import argparse
 import dataclasses
@@ -25,7 +26,8 @@ MIB = 1 << 20
 
 
 def work_per_request(profile, name, args):
-    """Seconds of a replica that a request takes when its runner is full: of many at once, and the other runners for nothing."""
+    """Seconds of a replica that a request takes when its runner is full: of many at once, and the other runners for
+    nothing."""
     nothing = [0.0] * len(KNOTS)
     models = {each: model if each == name else dataclasses.replace(model, seconds=nothing, choosing=nothing, per_key=0.0)
               for each, model in profile.models.items()}

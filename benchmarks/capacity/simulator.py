@@ -1,4 +1,5 @@
-"""A graph under load, as build/bin/capacity_model simulates it, and the requests that come to it. Time is in seconds."""
+"""A graph under load, as build/bin/capacity_model simulates it, and the requests that come to it. Time is in
+seconds."""
 import dataclasses
 import json
 import subprocess
@@ -20,8 +21,8 @@ class Outcome:
 
 
 def simulate(build, profile, replicas, requests, shared_cores=0, max_sequences=32):
-    """`replicas`: how many of each runner. `shared_cores`: of the one machine on which all of them and the gateway are; with
-    none each has cores of its own, on machines whose other cores are busy, and there are gateways enough."""
+    """`replicas`: how many of each runner. `shared_cores`: of the one machine on which all of them and the gateway are;
+    with none each has cores of its own, on machines whose other cores are busy, and there are gateways enough."""
     question = {"profile": dataclasses.asdict(profile), "knots": KNOTS, "replicas": replicas, "shared_cores": shared_cores,
                 "max_sequences": max_sequences, "requests": [dataclasses.astuple(request) for request in requests]}
     answer = subprocess.run([build / "bin/capacity_model"], input=json.dumps(question), stdout=subprocess.PIPE, text=True,
@@ -34,8 +35,8 @@ def quantile(values, q):
 
 
 def poisson(rate, seconds, prompt_tokens, new_tokens, random):
-    """Requests of many people who know nothing of each other: `rate` a second, evenly distributed over ranges of tokens,
-    ends included."""
+    """Requests of many people who know nothing of each other: `rate` a second, evenly distributed over ranges of
+    tokens, ends included."""
     requests, now = [], random.expovariate(rate)
     while now < seconds:
         requests.append(Request(now, random.randint(*prompt_tokens), random.randint(*new_tokens)))

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Holds the capacity model against the real processes: the same requests at the same times, at several loads.
 
-usage: validate.py --models DIR --profile profile.json [--generator gpt2-generation] [--loads 0.3,0.6,0.85] [--build BUILD_DIR]
+usage: validate.py --models DIR --profile profile.json [--generator gpt2-generation] [--loads 0.3,0.6,0.85]
+  [--build BUILD_DIR]
 
-DIR is that of calibrate.py, and this the machine the profile is of. The graph has one generator and the classifier, so that on
-two cores each has one, as pods with whole cores have; the gateway takes what little it needs of both. Loads are parts of the
-rate at which a runner is busy all the time. Prints a Markdown table. Have nothing else running.
+DIR is that of calibrate.py, and this the machine the profile is of. The graph has one generator and the classifier, so
+that on two cores each has one, as pods with whole cores have; the gateway takes what little it needs of both. Loads are
+parts of the rate at which a runner is busy all the time. Prints a Markdown table. Have nothing else running.
 """
 import argparse
 import asyncio

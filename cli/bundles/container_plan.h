@@ -1,6 +1,6 @@
 #pragma once
 
-// The images of a bundle: what `docker build` is told for each.
+// Plans the images of a bundle: the input of `docker build` for each.
 //
 // Pure. Thread safety: free functions without state.
 
@@ -38,7 +38,7 @@ struct ContainerImage {
   std::vector<std::string> build_command;
 };
 
-// INVALID_ARGUMENT when a name that comes from the bundle is none that docker takes.
+// INVALID_ARGUMENT if docker does not accept a name from the bundle.
 absl::StatusOr<std::vector<ContainerImage>> MakeContainerPlan(const config::v1::Bundle& bundle,
                                                               const ContainerSettings& settings);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// How `chorus models` shows models to people and to programs.
+// Formats models for `chorus models`, as text and as JSON.
 //
 // Pure. Thread safety: free functions without state.
 
@@ -12,7 +12,7 @@
 
 namespace chorus {
 
-// A table with the columns TAG, SIZE, ARCHITECTURE and CREATED (UTC), its heading always there.
+// A table with the columns TAG, SIZE, ARCHITECTURE and CREATED (UTC), and a heading.
 std::string FormatModelTable(const std::vector<store::Manifest>& models);
 
 // A JSON array of {"tag", "size_bytes", "task", "architecture", "created"}.

@@ -31,7 +31,7 @@ struct DeleteModelOptions {
 // FAILED_PRECONDITION names the bundles that pin the model.
 absl::Status DeleteModel(const DeleteModelOptions& options);
 
-// Brings the demo models back that were deleted. NOT_FOUND where Chorus was installed without them.
+// Restores deleted demo models. NOT_FOUND if Chorus was installed without them.
 absl::Status RestoreModels();
 
 // A model of a Hugging Face hub into the store.

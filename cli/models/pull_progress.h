@@ -1,7 +1,7 @@
 #pragma once
 
-// Shows how a pull goes on: on a terminal one line a file that counts up, elsewhere whole lines,
-// few of them.
+// Shows the progress of a pull: on a terminal a counting line for each file, elsewhere a few whole
+// lines.
 //
 // Thread safety: none.
 
@@ -16,7 +16,7 @@ namespace chorus {
 
 class PullProgress : public store::PullObserver {
  public:
-  // `now` is a clock that no one sets. `out` must outlive this.
+  // `now` is a monotonic clock. `out` must outlive this.
   PullProgress(std::ostream& out, bool terminal, std::function<absl::Duration()> now);
   ~PullProgress() override;  // Ends a line that was begun.
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// One answer of one model: what to ask, and how it is printed.
+// Asks a model once and prints its answer.
 //
 // Thread safety: free function without state.
 
@@ -15,20 +15,20 @@
 
 namespace chorus {
 
-// What all texts are asked with.
+// Options for all texts.
 struct AnswerOptions {
-  v1::GenerationParams params;  // What the command line gives.
-  bool json = false;            // How the answer is printed.
+  v1::GenerationParams params;  // From the command line.
+  bool json = false;            // Output format.
 };
 
-// Waits for the runner's model, then writes its answer to `text` (UTF-8) piece by piece: a
-// generator's text, prompt first, and a line end, for each of its texts; a classifier's likeliest
-// label and its probability, and on stderr that the text was longer than it reads. With `json`,
-// when it is whole, one line: the object that the API's :generate gives, or a result of :classify.
-// `write` returns false when nobody reads any more, which ends the call.
+// Blocks until the runner's model is ready, then writes its answer to `text` (UTF-8) in pieces:
+// each of a generator's texts, prompt first, with a line end; or a classifier's likeliest label and
+// its probability, and on stderr that the text was truncated. With `json` one line when complete:
+// the reply of the API's :generate, or a result of :classify. `write` returns false to end the
+// call.
 //
-// INVALID_ARGUMENT when a classifier is given generation parameters, or several texts are asked for
-// without sampling; else the runner's errors, and CANCELLED after a stop.
+// INVALID_ARGUMENT for generation parameters to a classifier, or several texts without sampling;
+// else the runner's errors, and CANCELLED after a stop.
 absl::Status PrintAnswer(RunnerSession& session, const std::string& text,
                          const AnswerOptions& options,
                          const std::function<bool(std::string_view)>& write, std::stop_token stop);

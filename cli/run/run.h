@@ -1,6 +1,8 @@
 #pragma once
 
-// `chorus run`: answers of one model, from a runner started for it alone.
+// `chorus run`: asks one model, in a runner started for it.
+//
+// Thread safety: none; takes over signals, so call it before other threads start.
 
 #include <optional>
 #include <string>
@@ -19,9 +21,9 @@ struct RunOptions {
   bool verbose = false;            // Shows the runner's log.
 };
 
-// The exit status (0, or 128 + signal when interrupted); or what went wrong. On the terminal, what
-// goes wrong with one text is said and the next one asked for; the end of the input ends it, and
-// Ctrl-C the text that is being written, or else all of it.
+// The exit status (0, or 128 + signal when interrupted) or the error. On a terminal, an error of
+// one text is printed and the next text read, until the end of input; Ctrl-C ends the text being
+// written, or else the program.
 absl::StatusOr<int> Run(const RunOptions& options);
 
 }  // namespace chorus

@@ -1,9 +1,9 @@
 #pragma once
 
-// A conversation with one runner over chorus.runner.v1, in blocking calls.
+// A blocking client of one runner over chorus.runner.v1.
 //
-// Every call ends soon after a stop is requested, with CANCELLED; none has another time limit.
-// Errors are the runner's, as runner.proto lists them.
+// Calls end with CANCELLED soon after a stop; there is no other time limit. Errors are the
+// runner's, listed in runner.proto.
 //
 // Thread safety: calls from one thread; the stop from any.
 
@@ -21,17 +21,17 @@ namespace chorus {
 
 class RunnerSession {
  public:
-  // `address` as gRPC takes it, such as "unix:/tmp/x.sock". Nothing need listen there yet.
+  // `address` is gRPC's, such as "unix:/tmp/x.sock". The server need not listen yet.
   explicit RunnerSession(const std::string& address);
 
-  // Waits until the runner has loaded its model, and says which.
+  // Blocks until the runner has loaded its model; returns its description.
   absl::StatusOr<runner::v1::GetModelInfoResponse> WaitUntilReady(std::stop_token stop);
 
-  // Hands each piece of new text to `on_text`, on this thread; when that returns false the call is
+  // Passes each piece of new text to `on_text`, on this thread; if that returns false the call is
   // cancelled.
-  absl::StatusOr<v1::GenerationEnd> Generate(
-      const runner::v1::GenerateRequest& request,
-      const std::function<bool(std::string_view)>& on_text, std::stop_token stop);
+  absl::StatusOr<v1::GenerationEnd> Generate(const runner::v1::GenerateRequest& request,
+                                             const std::function<bool(std::string_view)>& on_text,
+                                             std::stop_token stop);
 
   absl::StatusOr<runner::v1::ClassifyResponse> Classify(const runner::v1::ClassifyRequest& request,
                                                         std::stop_token stop);

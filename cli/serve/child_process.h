@@ -1,13 +1,12 @@
 #pragma once
 
-// A process of ours: started with its output in a pipe, signalled, waited for.
+// A child process with its output in a pipe.
 //
-// It cannot outlive its parent: the kernel kills it when the thread that started it ends, however
-// that ends, also if that happens while it is being started. It leads a process group of its own,
-// so that a terminal's Ctrl-C does not reach it, and what it may have started dies with it. Its
-// standard input is /dev/null; its signal mask and dispositions are the defaults.
+// The kernel kills it when the thread that started it ends, however and whenever that happens. It
+// leads its own process group, so that a terminal's Ctrl-C does not reach it and its children die
+// with it. Its standard input is /dev/null; signal mask and dispositions are the defaults.
 //
-// Thread safety: none. Start it from a thread that lives as long as it should.
+// Thread safety: none. Start it on a thread that lives as long as the child must.
 
 #include <sys/types.h>
 
@@ -22,8 +21,8 @@ namespace chorus {
 
 class ChildProcess {
  public:
-  // `argv[0]` is the path of the executable. If that cannot be run, the child says so in its output
-  // and exits with 127. RESOURCE_EXHAUSTED and the like when no process or pipe can be made.
+  // `argv[0]` is the path of the executable. If it cannot be run, the child says so in its output
+  // and exits with 127. RESOURCE_EXHAUSTED and the like if fork or pipe fails.
   static absl::StatusOr<ChildProcess> Start(const std::vector<std::string>& argv);
 
   ChildProcess(ChildProcess&& other) noexcept;
@@ -38,7 +37,7 @@ class ChildProcess {
   // To its whole group. No effect once it has been waited for.
   void Signal(int signal);
 
-  // How it ended, once it has; from then on always the same. Does not block.
+  // How it ended, once it has. Does not block.
   std::optional<ChildExit> TryWait();
 
   // The same, but blocks until it has ended.

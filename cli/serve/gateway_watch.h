@@ -1,7 +1,7 @@
 #pragma once
 
-// Finds out when the gateway is ready: reads the addresses it listens on from its ports file, then
-// asks GET /readyz until that answers 200 (which it does when all runners are ready too).
+// Detects when the gateway is ready: reads its addresses from its ports file, then polls GET
+// /readyz until it answers 200, which requires ready runners.
 //
 // Driven by a poll loop; never blocks. Thread safety: none.
 
@@ -15,14 +15,13 @@
 
 namespace chorus {
 
-// What the gateway listens on.
+// The gateway's addresses.
 struct GatewayAddresses {
   SocketAddress http;
   SocketAddress grpc;
 };
 
-// A ports file has the lines "http=HOST:PORT" and "grpc=HOST:PORT". Unset when there is no such
-// file, or one of the lines is missing.
+// Reads the lines "http=HOST:PORT" and "grpc=HOST:PORT". Unset if the file or a line is missing.
 std::optional<GatewayAddresses> ReadPortsFile(const std::filesystem::path& path);
 
 class GatewayWatch {
@@ -35,13 +34,13 @@ class GatewayWatch {
 
   explicit GatewayWatch(Options options) : options_(std::move(options)) {}
 
-  // The gateway was started (again): looks afresh.
+  // The gateway was (re)started: begins watching.
   void Begin(absl::Duration now);
 
-  // The gateway has ended: stops looking.
+  // The gateway has ended: stops watching.
   void End();
 
-  // Call on every turn of the loop. The addresses, once after each Begin, when it is ready.
+  // Call on every iteration. Returns the addresses once after each Begin, when it is ready.
   std::optional<GatewayAddresses> Advance(absl::Duration now);
 
   // Call when poll reports anything on probe_fd().

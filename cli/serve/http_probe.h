@@ -1,6 +1,6 @@
 #pragma once
 
-// One HTTP GET whose body does not matter, made from a poll loop without blocking it.
+// One non-blocking HTTP GET for a poll loop; ignores the body.
 //
 // Thread safety: none.
 
@@ -26,8 +26,8 @@ class HttpProbe {
   int fd() const { return fd_; }
   int16_t events() const;
 
-  // Call when poll reports anything on fd(). The status code once it is there, 0 if there will be
-  // none; then the probe has done its work.
+  // Call when poll reports anything on fd(). The status code once known, or 0 on failure; the probe
+  // is then done.
   std::optional<int> OnEvent();
 
  private:

@@ -1,9 +1,9 @@
 #pragma once
 
-// Cuts a child's output, which comes in pieces, into lines and puts its name before each.
+// Splits a child's output into lines and prefixes each.
 //
-// A line without an end waits for it, up to 16 KiB; a longer one goes out in parts, so that no
-// child makes the supervisor's memory grow.
+// An incomplete line is kept up to 16 KiB; a longer one is emitted in parts, so that memory is
+// bounded.
 //
 // Thread safety: none.
 
@@ -22,7 +22,7 @@ class LinePrefixer {
   // The lines that `bytes` completes, each ending in '\n'. A '\r' before it is dropped.
   std::string Append(std::string_view bytes);
 
-  // The line that has no end, if there is one. Call when the output has ended.
+  // The incomplete last line, if any. Call at the end of the output.
   std::string Finish();
 
   // The last line that was not blank, without prefix.

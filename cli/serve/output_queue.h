@@ -1,11 +1,11 @@
 #pragma once
 
-// Text on its way to a terminal, pipe or file that may be slow, stopped or gone, written from a
-// poll loop without holding it up. At most 1 MiB waits; whole pieces beyond that are dropped and
-// counted. Once the reader is gone everything is dropped silently.
+// Buffers output to a terminal, pipe or file that may be slow or gone, for a poll loop that must
+// not block. At most 1 MiB waits; further pieces are dropped and counted. Once the reader is gone
+// everything is dropped.
 //
-// The descriptor is left in blocking mode (it is shared with the shell): a write happens only when
-// poll says so, and is no longer than what poll promises.
+// The descriptor stays in blocking mode, since it is shared with the shell: a write happens only
+// when poll allows it, and is no longer than poll guarantees.
 //
 // Thread safety: none.
 

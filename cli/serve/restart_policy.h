@@ -1,7 +1,6 @@
 #pragma once
 
-// When to start a child again that has exited: soon at first, then ever later while it keeps
-// failing.
+// Decides when to restart a child that has exited, with exponential backoff.
 //
 // Pure: no clock, no processes. Thread safety: none.
 
@@ -21,13 +20,13 @@ class RestartPolicy {
   struct Options {
     absl::Duration initial_backoff = absl::Milliseconds(500);
     absl::Duration max_backoff = absl::Seconds(10);
-    absl::Duration healthy_after = absl::Seconds(30);  // A run this long wipes the slate.
+    absl::Duration healthy_after = absl::Seconds(30);  // A run this long resets the backoff.
     int tries_before_report = 3;
   };
   struct Decision {
     absl::Duration delay;       // Until the next start.
-    int num_failed_starts = 0;  // Quick exits by the child's own choice (not by a signal) in a row.
-    bool report = false;  // True once a row, at `tries_before_report`: it cannot start, say so.
+    int num_failed_starts = 0;  // Consecutive quick exits not by a signal.
+    bool report = false;        // True once, at `tries_before_report`: report that it cannot start.
   };
 
   explicit RestartPolicy(const Options& options) : options_(options) {}

@@ -30,7 +30,7 @@
 namespace chorus {
 namespace {
 
-// What a child may take beyond its drain timeout to flush and end.
+// Time beyond its drain timeout for a child to exit.
 constexpr absl::Duration kStopReserve = absl::Seconds(5);
 
 // Splits "RUNNER=MODEL" and checks that the graph has each runner.
@@ -53,8 +53,8 @@ absl::StatusOr<std::map<std::string, std::string>> ParseModels(
   return by_runner;
 }
 
-// `fault` is what is wrong with the runner's model, if anything is. With --keep_going it is only
-// said, and the runner not started.
+// `fault` is the error of the runner's model, if any. With --keep_going it is only printed, and the
+// runner is not started.
 absl::Status SetAside(const absl::Status& fault, const ServeOptions& options, RunnerSpec& runner) {
   if (fault.ok()) return fault;
   if (!options.keep_going) {
@@ -96,8 +96,7 @@ absl::StatusOr<std::vector<RunnerSpec>> FindModels(const ServeOptions& options,
   return runners;
 }
 
-// Whether each model that is served does what the graph asks of it, as far as its config.json
-// tells.
+// Checks that each served model has the task its graph needs, by its config.json.
 absl::Status CheckTasks(const GraphSummary& graph, const std::vector<RunnerSpec>& runners) {
   for (const RunnerSpec& runner : runners) {
     if (runner.num_replicas == 0) continue;
@@ -112,7 +111,7 @@ absl::Status CheckTasks(const GraphSummary& graph, const std::vector<RunnerSpec>
   return absl::OkStatus();
 }
 
-// What is to be served.
+// Collects what to serve.
 struct Work {
   GraphSummary graph;
   std::filesystem::path graph_file;
@@ -144,7 +143,7 @@ std::vector<std::string> FlagsBesides(const std::vector<std::string>& given,
   return flags;
 }
 
-// Exactly what the bundle pins: nothing is taken from elsewhere.
+// Only what the bundle pins.
 absl::StatusOr<Work> FindBundle(const ServeOptions& options) {
   ASSIGN_OR_RETURN(const std::filesystem::path home, store::ModelStore::DefaultHome());
   ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(options.bundle));
@@ -166,8 +165,8 @@ absl::StatusOr<Work> FindBundle(const ServeOptions& options) {
   return work;
 }
 
-// A taken port or an address of another machine is found here rather than by a child that fails
-// again and again. A name stays one where it has several addresses.
+// Detects a taken port or a foreign address here, rather than in a child that fails repeatedly. A
+// name with several addresses stays a name.
 absl::StatusOr<std::string> FreeAddress(const std::string& host, int port, const char* flag) {
   const bool is_bare_ipv6 = !host.starts_with('[') && std::count(host.begin(), host.end(), ':') > 1;
   const absl::StatusOr<HostPort> host_port = HostPort::Parse(
@@ -235,7 +234,7 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
 }  // namespace
 
 absl::StatusOr<int> Serve(const ServeOptions& options) {
-  BlockSignals({SIGHUP});  // A reload that is asked for before there is a gateway ends nothing.
+  BlockSignals({SIGHUP});  // So that a SIGHUP before there is a gateway ends nothing.
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   ASSIGN_OR_RETURN(ServeSettings settings, MakeSettings(options, installation));
   ASSIGN_OR_RETURN(const Work work, options.bundle.empty()

@@ -1,6 +1,8 @@
 #pragma once
 
-// `chorus serve`: the graph on this machine, as supervised child processes.
+// `chorus serve`: runs a graph on this machine as supervised child processes.
+//
+// Thread safety: none; takes over signals and forks, so no other thread may run.
 
 #include <filesystem>
 #include <optional>
@@ -24,10 +26,10 @@ struct ServeOptions {
   std::vector<std::string> runner_flags;  // For each runner: "--dtype", "int8".
   absl::Duration drain_timeout = absl::Seconds(30);
   bool access_log = true;   // A line a call.
-  bool keep_going = false;  // Without the models that cannot be loaded, if there are such.
+  bool keep_going = false;  // Serve also if some models cannot be loaded.
 };
 
-// The exit status, once stopped; or what kept it from starting.
+// Blocks. The exit status, once stopped, or why it could not start.
 absl::StatusOr<int> Serve(const ServeOptions& options);
 
 }  // namespace chorus

@@ -1,7 +1,7 @@
 #pragma once
 
-// Turns what `chorus serve` is to run into child processes: one runner_server a replica of a model,
-// listening on a unix socket in a private folder, and the api_server that calls them.
+// Plans the child processes of `chorus serve`: a runner_server for each replica of a model, on a
+// unix socket in a private folder, and the api_server.
 //
 // Pure. Thread safety: free functions without state.
 
@@ -15,7 +15,7 @@
 
 namespace chorus {
 
-// What may be done about a model that cannot be loaded.
+// Advice for a model that cannot be loaded.
 inline constexpr char kKeepGoingAdvice[] = "--keep_going serves the other models nevertheless";
 
 // One model to serve.
@@ -54,8 +54,8 @@ struct ServePlan {
 
 ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners);
 
-// Whether sockets in `directory` have paths that bind(2) and gRPC's "unix:" addresses take: short
-// enough, and no characters that a URI would have to escape.
+// Whether bind(2) and gRPC's "unix:" addresses accept socket paths in `directory`: short enough,
+// and without characters that a URI must escape.
 bool FitsSocketPath(const std::filesystem::path& directory);
 
 }  // namespace chorus

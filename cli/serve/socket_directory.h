@@ -9,8 +9,7 @@
 
 namespace chorus {
 
-// In $TMPDIR if sockets' paths fit there, else in /tmp; removes what earlier runs left when they
-// were killed. The error says what could not be made.
+// Creates it in $TMPDIR if socket paths fit there, else in /tmp. Removes folders of killed runs.
 absl::StatusOr<store::ScratchDirectory> CreateSocketDirectory();
 
 }  // namespace chorus

@@ -1,14 +1,12 @@
 #pragma once
 
-// Decides what a supervisor does with its children: which to start, when to start one again, in
-// what order to stop them, and when to lose patience. The supervisor tells it what happened and
-// does what it answers.
+// Decides what a supervisor does with its children: starts, restarts, the order of stopping, and
+// kills. The supervisor reports events and carries out the actions.
 //
-// Stopping goes by stages: those of the lowest stage are told to end (SIGTERM) and waited for, then
-// those of the next. A stage that takes longer than `stop_timeout` is killed. A second signal kills
-// all of them at once.
+// Stopping goes by stages: the children of the lowest stage get SIGTERM and are waited for, then
+// those of the next. After `stop_timeout` a stage is killed. A second signal kills all at once.
 //
-// Pure: no clock, no processes; `now` is any clock that does not go back.
+// Pure: no clock, no processes; `now` is a monotonic clock.
 // Thread safety: none.
 // Invariants: (1) a child has at most one process. (2) Once stopping has begun nothing is started.
 
@@ -27,9 +25,9 @@ class SupervisionPlan {
   struct Child {
     std::string name;
     int stop_stage = 0;
-    bool essential = false;  // If it gives up (exits by itself, not with 0) before OnReady, all
-                             // stop: what it was given is wrong, and trying again would not help.
-    std::string advice;      // Told the user then, after what it last said. Empty: nothing.
+    bool essential = false;  // If it exits by itself, not with 0, before OnReady, all stop: its
+                             // arguments are wrong.
+    std::string advice;      // Shown to the user then, after its last line. May be empty.
   };
   struct Options {
     RestartPolicy::Options restart;
@@ -51,24 +49,23 @@ class SupervisionPlan {
 
   SupervisionPlan(std::vector<Child> children, const Options& options);
 
-  // What is due now: starts, the next stage, the end of patience. Call at first, after every event,
-  // and when next_deadline() comes.
+  // The actions due now. Call first, after every event, and at next_deadline().
   Actions Advance(absl::Duration now);
 
-  // The process of a kStart has ended, or could not be made. `last_line` is the last it printed.
+  // The process of a kStart has ended, or could not be created. `last_line` is its last output.
   Actions OnExit(size_t child, const ChildExit& exit, std::string_view last_line,
                  absl::Duration now);
 
-  // The whole works: from now on no exit is a mistake in the configuration.
+  // All are ready: later exits are not configuration errors.
   void OnReady() { was_ready_ = true; }
 
-  // The user wants to stop: at first gently, the second time at once.
+  // A stop signal: the first drains, the second kills.
   Actions OnStopSignal(int signal, absl::Duration now);
 
-  // InfiniteDuration when only events matter.
+  // InfiniteDuration if there is none.
   absl::Duration next_deadline() const;
 
-  // Stopping has begun and no process is left.
+  // Whether stopping has begun and no process is left.
   bool finished() const;
   bool stopping() const { return mode_ != Mode::kServing; }
 

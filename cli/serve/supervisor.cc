@@ -140,7 +140,7 @@ std::vector<std::string> Supervisor::Argv(size_t index) const {
 
 void Supervisor::ReadOutput(Child& child) {
   char buffer[16 << 10];
-  // A bounded number of pieces, so that a child that never stops talking does not keep the loop.
+  // Bounded, so that a child with endless output does not block the loop.
   for (int i = 0; i < 16 && !child.output_ended; ++i) {
     const ssize_t n = ::read(child.process->output_fd(), buffer, sizeof(buffer));
     if (n < 0 && errno == EINTR) continue;
@@ -183,7 +183,7 @@ void Supervisor::ReadSignals() {
 void Supervisor::OnHangup() {
   if (!watch_ || plan_.stopping()) return;
   std::optional<ChildProcess>& gateway = children_[options_.gateway->child].process;
-  // One that does not listen yet may not know the signal, and reads its files by itself.
+  // Before it listens it may not handle the signal yet, and reads its files anyway.
   if (!gateway || !ReadPortsFile(options_.gateway->watch.ports_file)) return;
   Say("reloading");
   gateway->Signal(SIGHUP);

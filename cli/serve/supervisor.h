@@ -1,16 +1,16 @@
 #pragma once
 
-// Runs child processes until told to stop: does what SupervisionPlan decides, in one poll loop on
-// one thread.
+// Runs child processes as SupervisionPlan decides, in one poll loop on one thread.
 //
-// * Each child's output goes to `log_fd`, line by line, with "[name] " before it.
-// * A child that ends is started again; SIGINT and SIGTERM drain, a second one kills.
-// * SIGHUP goes on to the gateway, which reloads upon it; but when the terminal that this was
-//   started from has hung up, it drains. Where it is ignored (nohup) it stays so.
-// * No child outlives the supervisor, even when that is killed (see ChildProcess).
+// * Each child's output goes to `log_fd`, line by line, prefixed with "[name] ".
+// * A child that ends is restarted; SIGINT and SIGTERM drain, a second one kills.
+// * SIGHUP is passed to the gateway, which reloads; but if the terminal has hung up, it drains. If
+// it
+//   was ignored at the start (nohup), it stays so.
+// * No child outlives the supervisor, even if that is killed (see ChildProcess).
 //
-// Thread safety: none. Run() takes over SIGINT, SIGTERM, SIGHUP, SIGCHLD and SIGPIPE of the
-// process, so there is one of these a process, and no other thread.
+// Thread safety: none. Run() takes over SIGINT, SIGTERM, SIGHUP, SIGCHLD and SIGPIPE: one
+// supervisor in a process without other threads.
 
 #include <functional>
 #include <optional>
@@ -29,13 +29,13 @@ namespace chorus {
 
 class Supervisor {
  public:
-  // The child that answers /readyz for all.
+  // The child that answers /readyz.
   struct Gateway {
     size_t child;  // Index in `children`.
     GatewayWatch::Options watch;
     // Printed to `out_fd` each time the gateway has become ready.
     std::function<std::string(const GatewayAddresses&)> greeting;
-    // Its argv once it has listened somewhere, to be started there again. Null: as at first.
+    // Its argv for restarts on the same addresses. Null: as at first.
     std::function<std::vector<std::string>(const GatewayAddresses&)> argv_again;
   };
   struct Options {
@@ -49,7 +49,7 @@ class Supervisor {
 
   explicit Supervisor(Options options);
 
-  // Returns when all children have ended, with the exit status for the process.
+  // Blocks until all children have ended; returns the process's exit status.
   int Run();
 
  private:
@@ -75,14 +75,14 @@ class Supervisor {
   SupervisionPlan plan_;
   std::vector<Child> children_;
   std::optional<GatewayWatch> watch_;
-  std::optional<GatewayAddresses> addresses_;  // Where the gateway has listened, if it has.
+  std::optional<GatewayAddresses> addresses_;  // The gateway's last addresses.
   OutputQueue out_;
   OutputQueue log_;
   int signal_fd_ = -1;
-  int terminal_fd_ = -1;  // A standard stream that was a terminal at the start; -1: none was.
+  int terminal_fd_ = -1;  // A standard stream that is a terminal; -1: none.
 };
 
-// Whether names in a log on `fd` should be coloured: a terminal, and NO_COLOR is not set.
+// Whether to colour names on `fd`: it is a terminal, and NO_COLOR is unset.
 bool WantsColor(int fd);
 
 }  // namespace chorus

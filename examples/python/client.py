@@ -3,8 +3,8 @@
 
 usage: client.py unary|stream|cancel [ADDRESS] [PROMPT]
 
-ADDRESS is HOST:PORT of the gRPC API (localhost:50051). The modules it imports are made of the protos by make_modules.sh.
-http_client.py does the same over HTTP and needs nothing but Python.
+ADDRESS is HOST:PORT of the gRPC API (localhost:50051). The modules it imports are made of the protos by
+make_modules.sh. http_client.py does the same over HTTP and needs nothing but Python.
 """
 import sys
 

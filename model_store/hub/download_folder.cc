@@ -95,8 +95,8 @@ Lock TryLock(const fs::path& path) {
 
 // --- What was left. ---
 
-// Gives what a pull that is over has left in `folder` the name `own`; the fullest where there are
-// several, and the others go. A rename lets exactly one process have each.
+// Renames the folder left by a dead pull in `folder` to `own`: the fullest if there are several;
+// removes the others. The rename lets exactly one process win.
 bool TakeOver(const fs::path& folder, const fs::path& own) {
   std::vector<fs::path> left;
   for (const fs::path& part : FoldersIn(folder)) {
@@ -117,8 +117,8 @@ bool TakeOver(const fs::path& folder, const fs::path& own) {
   return taken;
 }
 
-// Copies into `own` what has come to processes that cannot be asked whether they live. What one of
-// them writes meanwhile may be torn: a file counts when its hash is right.
+// Copies into `own` the files of processes that may be alive elsewhere. Copies may be torn; a file
+// counts only if its hash is right.
 void CopyFromOthers(const fs::path& folder, const fs::path& own, std::stop_token stop) {
   std::vector<fs::path> others;
   for (const fs::path& part : FoldersIn(folder)) {
@@ -156,7 +156,7 @@ bool IsStale(const fs::path& folder) {
 void SweepStale(const fs::path& parent) {
   for (const fs::path& folder : FoldersIn(parent)) {
     if (!IsStale(folder)) continue;
-    // Out of the way first: who has opened it meanwhile gets it back.
+    // Renamed first; restored if another process has opened it meanwhile.
     const fs::path stale = parent / NameOwnedFolder(kStalePrefix);
     if (::rename(folder.c_str(), stale.c_str()) != 0) continue;
     std::error_code ignored;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr absl::Duration kListTimeLimit = absl::Minutes(1);
 
-// Less than this is no progress: a server that gives a byte a try is given up as well.
+// Less does not count as progress, so that a server that sends a byte each time is given up.
 constexpr int64_t kProgressBytes = 1 << 20;
 
 class TextSink : public HttpBodySink {

@@ -3,9 +3,10 @@
 // A client of a Hugging Face hub: lists a revision's files and fetches them. Transient failures are
 // retried, and interrupted downloads resumed.
 //
-// Thread safety: none; the calls block. Errors: UNAUTHENTICATED (token missing or not accepted),
-// PERMISSION_DENIED (gated), NOT_FOUND, UNAVAILABLE after the last retry, CANCELLED soon after a
-// stop, and HttpClient's; the message says what to do.
+// Thread safety: none; the calls block.
+// Errors: UNAUTHENTICATED (token missing or not accepted), PERMISSION_DENIED (gated), NOT_FOUND,
+// UNAVAILABLE after the last retry, CANCELLED soon after a stop, and HttpClient's; the message says
+// what to do.
 
 #include <memory>
 #include <optional>

@@ -10,17 +10,16 @@
 
 namespace chorus::runner {
 
-// The cores of the affinity mask, or fewer where a cgroup's CPU quota is less; at least 1.
+// The cores of the affinity mask, or of a cgroup's CPU quota if fewer; at least 1.
 int AvailableCores();
 
-// The least that the CPU quotas of this process's cgroups allow, those of the groups around them
-// included: of cgroup v1, v2 or both. Nothing if none sets a limit. `root` is the root of the file
-// system, below which /proc/self and the hierarchies lie where they are mounted.
+// The smallest CPU quota of this process's cgroups and their ancestors, of cgroup v1 and v2. Unset
+// without a limit. `root` is the root of the file system with /proc/self and the cgroup mounts.
 std::optional<int> CgroupCores(const std::filesystem::path& root = "/");
 
-// The cores that a cgroup v2 cpu.max file allows, "QUOTA PERIOD" or "max PERIOD", or v1's
-// cpu.cfs_quota_us and cpu.cfs_period_us one after the other: rounded down but at least 1. Nothing
-// if it sets no limit or cannot be understood.
+// The cores that a cgroup v2 cpu.max file ("QUOTA PERIOD" or "max PERIOD"), or v1's
+// cpu.cfs_quota_us and cpu.cfs_period_us concatenated, allow: rounded down, at least 1. Unset
+// without a limit or if malformed.
 std::optional<int> CoresOfCpuMax(std::string_view cpu_max);
 
 }  // namespace chorus::runner

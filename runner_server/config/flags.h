@@ -17,10 +17,10 @@ struct RunnerFlags {
   std::string model;                             // Hugging Face directory.
   std::string name;                              // Default: the directory's own name.
   std::string version;                           // Label for GetModelInfo and metrics.
-  std::string address = "0.0.0.0:50061";         // Or unix:/path. Port 0: any that is free.
-  std::string metrics_address = "0.0.0.0:9061";  // Empty: no metrics are served.
+  std::string address = "0.0.0.0:50061";         // Or unix:/path. Port 0: any free one.
+  std::string metrics_address = "0.0.0.0:9061";  // Empty: off.
   std::string dtype = "auto";                    // See model/dtype.h.
-  int threads = 0;                               // 0: all cores this process may use.
+  int threads = 0;                               // 0: AvailableCores().
   std::string core_lease;                        // See engine/core_lease.h. Empty: none.
   int core_lease_slot = 0;
   int max_sequences = 32;
@@ -32,11 +32,10 @@ struct RunnerFlags {
   absl::Duration drain_delay = absl::ZeroDuration();
   absl::Duration drain_timeout = absl::Seconds(30);
   std::string ports_file;    // Empty: none.
-  std::string check_health;  // A server to ask how it is, instead of being one. Empty: be one.
+  std::string check_health;  // The server whose health to check instead of serving. Empty: serve.
 };
 
-// INVALID_ARGUMENT names the flag that is wrong. Nothing if --help was asked for, which has then
-// been printed.
+// Nothing after --help, which has been printed. INVALID_ARGUMENT names the wrong flag.
 absl::StatusOr<std::optional<RunnerFlags>> ParseFlags(int argc, const char* const* argv);
 
 }  // namespace chorus::runner

@@ -2,7 +2,7 @@
 
 // Runs the classifications of one model, a batch at a time: form → forward → publish.
 //
-// Thread safety: as EngineOf asks; num_running() is any thread's too.
+// Thread safety: as EngineOf requires; num_running() may be called from any thread.
 // Invariant: calls_ holds exactly the calls with rows in the batcher, between steps.
 
 #include <algorithm>
@@ -34,27 +34,27 @@ class ClassificationStepper {
 
   struct Options {
     MicroBatcher::Options batch;
-    int max_text_tokens = INT_MAX;  // Where that is less than the model's context. >= 2.
+    int max_text_tokens = INT_MAX;  // Caps the model's context. >= 2.
   };
   using Request = runner::v1::ClassifyRequest;
-  // Called exactly once, without any lock held, on the engine thread, or on the tokenizer thread if
-  // the call never got that far. Must not block.
+  // Called exactly once, without a lock held, on the engine thread, or on the tokenizer thread if
+  // the call ended there. Must not block.
   struct Callbacks {
     absl::AnyInvocable<void(absl::StatusOr<runner::v1::ClassifyResponse>) &&> on_done;
   };
   using Call = EngineCall<Request, Callbacks>;
   struct Arrival {
     ClassificationCall call;
-    std::vector<int> text_tokens;  // Of each row's text, before it was cut.
+    std::vector<int> text_tokens;  // Of each row's text, before truncation.
     Callbacks callbacks;
-    absl::Time arrived_at = absl::InfiniteFuture();  // By default just now.
+    absl::Time arrived_at = absl::InfiniteFuture();  // Set by Prepare.
   };
 
   static constexpr std::string_view kWhat = "a classifier, which implements Classify";
   static constexpr bool kManyTexts = true;
 
   // `tokenizer` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that is
-  // out of range, or says where model and tokenizer do not fit together.
+  // out of range, or how model and tokenizer do not match.
   static absl::StatusOr<std::unique_ptr<ClassificationStepper>> Create(
       std::unique_ptr<SequenceClassifier> model, const Tokenizer& tokenizer,
       EngineObserver& observer, const Options& options);
@@ -66,16 +66,16 @@ class ClassificationStepper {
   void FillInfo(runner::v1::GetModelInfoResponse& info) const;
   void FillLoad(runner::v1::GetLoadResponse& load) const;
 
-  // Each text is cut at the context. INVALID_ARGUMENT if it is not to be cut and would be.
+  // Truncates each text to the context. INVALID_ARGUMENT if the request forbids that.
   absl::StatusOr<Arrival> Prepare(Call& call) const;
 
   void Add(Arrival arrival);
   bool HasWork() const { return batcher_->HasWork(); }
   void set_num_threads(int num_threads) { model_->set_num_threads(num_threads); }
 
-  // Ends what nobody wants any more, then runs one forward pass. If the model throws, the calls
-  // with rows in that pass end with the error; one with a row whose logits are not finite ends with
-  // INTERNAL, which names the text.
+  // Drops cancelled and expired calls, then runs one forward pass. If the model throws, the calls
+  // with rows in that pass end with the error; a call with a row whose logits are not finite ends
+  // with INTERNAL, which names the text.
   void Step(absl::Time now);
 
   void FailAll(const absl::Status& status);
@@ -99,14 +99,14 @@ class ClassificationStepper {
         observer_(observer),
         context_size_(std::min(model_->context_size(), options.max_text_tokens)) {}
 
-  // Appends the tokens of a text to `arrival`, cut.
+  // Appends a text's truncated tokens to `arrival`.
   absl::Status AddText(const Request& request, int index, Arrival& arrival) const;
-  // Notes in whose calls a batch that began at `now` has rows.
+  // Records the begin of the calls with rows in `batch`.
   void Begin(const Batch& batch, absl::Time now);
   absl::StatusOr<std::span<const float>> Forward(const Batch& batch);
-  // Unless the call has ended.
+  // Ignored if the call has ended.
   void Publish(const BatchRow& row, std::span<const float> logits);
-  void Fail(uint64_t id, const absl::Status& status);  // If the call has not ended yet.
+  void Fail(uint64_t id, const absl::Status& status);  // Ignored if the call has ended.
 
   const std::unique_ptr<SequenceClassifier> model_;
   const Tokenizer& tokenizer_;
@@ -121,7 +121,7 @@ class ClassificationStepper {
 
 using ClassificationEngine = EngineOf<ClassificationStepper>;
 
-// exp(logit) over the sum of all, in double. `logits` must not be empty.
+// Softmax in double precision. `logits` must not be empty.
 std::vector<double> Softmax(std::span<const float> logits);
 
 }  // namespace chorus::runner

@@ -1,13 +1,13 @@
 #pragma once
 
-// Lets the runners of one machine share its cores without a word: each says in a file that all have
-// mapped until when it will be busy, and sees there who else is.
+// Shares a machine's cores among its runners without messages: in a file that all map, each writes
+// until when it is busy and reads who else is.
 //
-// The file has kSlotBytes for each runner, zero at first; whoever starts the runners makes it.
-// Nothing blocks and nobody has to give anything back: a runner that ends, however it ends, is soon
-// no longer busy.
+// The file has kSlotBytes for each runner, initially zero; the process that starts the runners
+// creates it. Nothing blocks and nothing is released: a runner that ends, however, soon stops being
+// busy.
 //
-// Thread safety: none; the engine thread owns it. Any number of processes may share the file.
+// Thread safety: none; used by the engine thread. Any number of processes may share the file.
 
 #include <algorithm>
 #include <atomic>
@@ -23,8 +23,7 @@
 namespace chorus::runner {
 
 // The threads of a runner while `num_busy` runners compute, itself included: the cores are dealt
-// out in turn, by `rank` among the busy ones (in [0, num_busy)). Who would get none gets one all
-// the same.
+// round-robin by `rank` among the busy ones, in [0, num_busy). At least 1.
 //
 // Example: 8 cores, 3 busy -> 3, 3, 2. 2 cores, 4 busy -> 1, 1, 1, 1. One alone -> all.
 constexpr int CoreShare(int num_cores, int num_busy, int rank) {
@@ -37,29 +36,29 @@ class CoreLease {
   using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC: all processes read the same one.
 
   static constexpr size_t kSlotBytes = 64;  // A cache line.
-  // A runner counts as busy this long after a step, so that shares do not change with every gap
-  // between two steps.
+  // A runner stays busy this long after a step, so that shares do not change with every gap between
+  // steps.
   static constexpr Clock::duration kLinger = std::chrono::milliseconds(2);
-  // A runner counts as busy this long after a step has begun, should it never end.
+  // A runner is busy at most this long after a step has begun.
   static constexpr Clock::duration kLongestStep = std::chrono::seconds(10);
 
   struct Options {
     std::filesystem::path file;
-    int slot = 0;       // In the file, this runner's alone. >= 0.
-    int num_cores = 1;  // That the runners share. >= 1.
+    int slot = 0;       // This runner's slot in the file. >= 0.
+    int num_cores = 1;  // Shared by the runners. >= 1.
   };
-  // INVALID_ARGUMENT if the file has no such slot; or why it cannot be opened or mapped.
+  // INVALID_ARGUMENT if the file has no such slot; else the error of open or mmap.
   static absl::StatusOr<std::unique_ptr<CoreLease>> Open(const Options& options);
 
   CoreLease(const CoreLease&) = delete;
   CoreLease& operator=(const CoreLease&) = delete;
   ~CoreLease();  // No longer busy.
 
-  // A step begins: this runner is busy. Says how many threads the step is to run on, in [1,
-  // num_cores]; see CoreShare.
+  // Marks this runner busy. Returns the number of threads for the step, in [1, num_cores]; see
+  // CoreShare.
   int BeginStep(Clock::time_point now);
 
-  // The step has ended: from kLinger on this runner is no longer busy, unless the next begins.
+  // The step has ended: the runner is busy for kLinger more.
   void EndStep(Clock::time_point now);
 
  private:

@@ -1,11 +1,10 @@
 #pragma once
 
-// Runs the calls of one model, many at a time. This is what all engines have in common; EngineOf
-// is what can be called.
+// Runs the calls of one model, many at a time. The untyped interface of all engines; EngineOf adds
+// Submit.
 //
-// Thread safety: Drain, load, info and tokenizer may be called at once from any thread; WarmUp,
-// Join and the destructor by one, which must not be one of the engine's (no callback may call
-// them).
+// Thread safety: Drain, load, info, what and tokenizer may be called from any thread; WarmUp, Join
+// and the destructor by one thread, never from a callback.
 
 #include <string_view>
 
@@ -23,35 +22,32 @@ class Engine {
   struct Options {
     // Name, version, architecture and dtype; the stepper adds the rest.
     runner::v1::GetModelInfoResponse info;
-    QueueBudget::Options queue;  // What may wait to be run.
-    // Says how many threads each step runs on; must outlive the engine. Null: the stepper is left
-    // as it is.
+    QueueBudget::Options queue;  // Bounds the queue.
+    // Sets the number of threads of each step; must outlive the engine. Null: unchanged.
     CoreLease* core_lease = nullptr;
   };
 
-  virtual ~Engine() = default;  // Fails what has been accepted and has not ended.
+  virtual ~Engine() = default;  // Fails calls that have not ended.
 
-  // Runs one small call through both threads and waits for it, so that the first caller finds warm
-  // memory.
+  // Runs one small call through both threads and waits for it, to touch memory first. Blocks.
   virtual absl::Status WarmUp() = 0;
 
-  // Accepts nothing more; lets accepted calls run until `until`, then fails them with UNAVAILABLE.
-  // Does not wait. A later call may bring the end nearer.
+  // Refuses new calls; lets accepted ones run until `until`, then fails them with UNAVAILABLE. Does
+  // not block. A further call may only move `until` earlier.
   virtual void Drain(absl::Time until) = 0;
 
-  // After Drain: waits until every callback has returned and the threads have ended.
+  // Call after Drain: blocks until every callback has returned and the threads have ended.
   virtual void Join() = 0;
 
-  // How busy it is. A snapshot.
+  // A snapshot of the load.
   virtual runner::v1::GetLoadResponse load() const = 0;
 
-  // What model this is.
+  // Describes the model.
   virtual const runner::v1::GetModelInfoResponse& info() const = 0;
 
-  // What that does, such as "a generator, which implements Generate".
+  // What the model does, such as "a generator, which implements Generate".
   virtual std::string_view what() const = 0;
 
-  // Makes texts into tokens.
   virtual const Tokenizer& tokenizer() const = 0;
 };
 

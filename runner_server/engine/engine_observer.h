@@ -1,6 +1,6 @@
 #pragma once
 
-// What an engine tells of its work, for metrics and logs.
+// Receives an engine's events, for metrics and logs.
 
 #include <exception>
 #include <new>
@@ -18,26 +18,26 @@ enum class RejectReason {
   kQueue,     // Too many sequences wait.
   kTokens,    // Too many tokens wait.
   kDraining,  // The engine is shutting down.
-  kDeadline,  // Its deadline passed before its turn came, or surely would.
+  kDeadline,  // Its deadline passed, or surely would, before its turn.
 };
 
 // Thread safety: OnStep and OnCancelled are called by the engine thread, the others by any thread,
-// several at once. None may block.
+// several at once. Must not block.
 class EngineObserver {
  public:
   virtual ~EngineObserver() = default;
 
   virtual void OnStep(const StepStats& stats) = 0;
 
-  // A running generation was cancelled this long before its KV slot became free.
+  // The KV slot of a cancelled generation was freed `until_freed` after the cancellation.
   virtual void OnCancelled(absl::Duration until_freed) = 0;
 
   virtual void OnRejected(RejectReason reason) = 0;
 
-  // A logit was not finite; the generation, or the call, that it was of failed.
+  // A generation or call failed because a logit was not finite.
   virtual void OnNotFinite() = 0;
 
-  // The model threw in a forward pass; the requests of that batch failed. `what` names no texts.
+  // The model threw in a forward pass; the requests of that batch failed. `what` contains no texts.
   virtual void OnModelError(std::string_view what) = 0;
 };
 

@@ -1,16 +1,18 @@
 #pragma once
 
-// The engine that runs a Stepper: the queue, two threads, and what lies between them.
+// The engine that runs a Stepper: a queue and two threads.
 //
 //   Submit ─▶ calls ─▶ tokenizer thread: Prepare ─▶ arrivals ─▶ engine thread: Add, Step, Add …
 //
-// The engine thread sleeps only when there is no work, and then only until something arrives; every
-// step takes in what has arrived meanwhile.
+// The engine thread sleeps only while there is no work; every step takes in what has arrived
+// meanwhile.
 //
-// Shutdown order: no more calls → the tokenizer thread passes on what it has and ends → the engine
-// thread finishes it, or fails it from the drain's end on → it ends.
+// Shutdown order: no more calls → the tokenizer thread passes on its calls and ends → the engine
+// thread finishes them, or fails them once the drain's time is over, and ends.
 //
-// A Stepper is what is run, and owns the model. It must offer:
+// Thread safety: as Engine; Submit may be called from any thread.
+//
+// A Stepper owns the model. It must offer:
 //   Request, Callbacks;   // Of Callbacks `on_done` takes an error too, the others may stay unset.
 //   Call;                 // EngineCall<Request, Callbacks>.
 //   Arrival;              // A call, tokenised.
@@ -60,17 +62,17 @@
 
 namespace chorus::runner {
 
-// A call that has been accepted.
+// An accepted call.
 template <typename Request, typename Callbacks>
 struct EngineCall {
   Request request;
   Callbacks callbacks;
   absl::Time deadline = absl::InfiniteFuture();
   std::stop_token stop;
-  absl::Time arrived_at = absl::InfiniteFuture();  // By default just now.
+  absl::Time arrived_at = absl::InfiniteFuture();  // Set by Submit.
   QueueBudget::Ticket ticket;
 
-  // CANCELLED or DEADLINE_EXCEEDED once nobody waits for it any more.
+  // CANCELLED or DEADLINE_EXCEEDED once nobody waits for it.
   absl::Status CheckStillWanted() const {
     return runner::CheckStillWanted(stop, deadline, absl::Now());
   }
@@ -96,14 +98,13 @@ class EngineOf final : public Engine {
     Join();
   }
 
-  // Accepts a call; Stepper::Callbacks says how they are called. Never blocks. After an error none
-  // is called:
+  // Accepts a call; Stepper::Callbacks says how they are called. Never blocks. After an error no
+  // callback is called:
   // * INVALID_ARGUMENT: a parameter is out of range; the message names it.
   // * RESOURCE_EXHAUSTED: too much waits already.
   // * UNAVAILABLE: draining.
-  // * CANCELLED, DEADLINE_EXCEEDED: it comes too late.
-  // The same codes may reach `on_done` later. The deadline and `stop` are looked at before a text
-  // is tokenised and before a step. May be called at once from any thread.
+  // * CANCELLED, DEADLINE_EXCEEDED: it comes too late. The same codes may reach `on_done` later.
+  //   Deadline and `stop` are checked before a text is tokenised and before each step.
   absl::Status Submit(typename Stepper::Request request, absl::Time deadline, std::stop_token stop,
                       typename Stepper::Callbacks callbacks) {
     RETURN_IF_ERROR(stepper_->Check(request));
@@ -164,7 +165,7 @@ class EngineOf final : public Engine {
   using Call = typename Stepper::Call;
   using Arrival = typename Stepper::Arrival;
 
-  // A call of many texts counts for half of the tokens at most, that others find room beside it.
+  // A call of many texts counts at most half of the tokens, so that others find room.
   static QueueBudget::Options ForOthersToo(QueueBudget::Options options) {
     if (Stepper::kManyTexts) {
       options.max_tokens_of_call = std::max(int64_t{1}, options.max_tokens / 2);
@@ -176,7 +177,7 @@ class EngineOf final : public Engine {
     return absl::UnavailableError("the runner is shutting down; retry at another one");
   }
 
-  // Tells the observer why a call is turned away, if it is: `exhausted` where it has no room.
+  // Reports a rejection to the observer; `exhausted` is the reason for RESOURCE_EXHAUSTED.
   absl::Status Count(absl::Status status, RejectReason exhausted) {
     if (absl::IsDeadlineExceeded(status)) observer_.OnRejected(RejectReason::kDeadline);
     if (absl::IsResourceExhausted(status)) observer_.OnRejected(exhausted);
@@ -189,7 +190,7 @@ class EngineOf final : public Engine {
       if (status.ok()) {
         absl::StatusOr<Arrival> arrival = stepper_->Prepare(*call);
         status = arrival.status();
-        if (arrival.ok()) arrivals_.TryPush(*arrival);  // Closed by this thread alone.
+        if (arrival.ok()) arrivals_.TryPush(*arrival);  // Only this thread closes it.
       }
       if (status.ok()) continue;
       call->ticket.Release();
@@ -203,7 +204,7 @@ class EngineOf final : public Engine {
       for (Arrival& arrival : arrivals_.TakeAll(/*wait=*/!stepper_->HasWork())) {
         stepper_->Add(std::move(arrival));
       }
-      if (!stepper_->HasWork()) return;  // Waited, and nothing came: closed.
+      if (!stepper_->HasWork()) return;  // Closed and empty.
       const absl::Time now = absl::Now();
       if (absl::ToUnixNanos(now) >= drained_at_nanos_.load()) {
         stepper_->FailAll(ShuttingDown());
@@ -222,12 +223,12 @@ class EngineOf final : public Engine {
 
   EngineObserver& observer_;
   runner::v1::GetModelInfoResponse info_;
-  CoreLease* const core_lease_;  // The engine thread's; null: none.
-  QueueBudget budget_;           // Before what has tickets of it.
+  CoreLease* const core_lease_;  // Used by the engine thread; may be null.
+  QueueBudget budget_;           // Outlives its tickets in the members below.
   const std::unique_ptr<Stepper> stepper_;
   Mailbox<Call> calls_;
   Mailbox<Arrival> arrivals_;
-  // From then on calls are failed.
+  // Then remaining calls are failed.
   std::atomic<int64_t> drained_at_nanos_ = std::numeric_limits<int64_t>::max();
   std::thread tokenizer_thread_;
   std::thread engine_thread_;

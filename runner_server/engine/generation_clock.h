@@ -1,6 +1,6 @@
 #pragma once
 
-// Measures where the time of one generation goes.
+// Measures the timing of one generation.
 //
 // Thread safety: none; one for each generation, used by one thread at a time.
 
@@ -16,7 +16,7 @@ class GenerationClock {
  public:
   explicit GenerationClock(absl::Time arrived_at) : arrived_at_(arrived_at) {}
 
-  // A step of `batch_size` sequences, this one among them, which began at `started_at`.
+  // A step of `batch_size` sequences, this one included.
   void OnStep(absl::Time started_at, int batch_size) {
     if (num_steps_ == 0) first_step_at_ = started_at;
     ++num_steps_;
@@ -24,13 +24,13 @@ class GenerationClock {
     max_batch_size_ = std::max(max_batch_size_, batch_size);
   }
 
-  // A new token, chosen at `now`, in the step told last.
+  // A token chosen at `now` in the last step.
   void OnToken(absl::Time now) {
     if (first_token_at_ == absl::InfinitePast()) first_token_at_ = now;
     last_token_at_ = now;
   }
 
-  // After the first token. The wall clock may have been set back meanwhile: no time is negative.
+  // Call after the first token. Never negative, also if the wall clock was set back.
   chorus::v1::GenerationTiming timing() const {
     const auto between = [](absl::Time begin, absl::Time end) {
       return absl::ToDoubleSeconds(std::max(end - begin, absl::ZeroDuration()));

@@ -35,7 +35,7 @@ class GenerationStepper::StopClock {
  public:
   explicit StopClock(const std::stop_token& stop) : callback_(stop, Record{stopped_at_nanos_}) {}
 
-  // Zero also while the one who requests the stop is just about to record it.
+  // Also zero while the requester of the stop is about to record it.
   absl::Duration SinceStop() const {
     const int64_t nanos = stopped_at_nanos_.load();
     return nanos == 0 ? absl::ZeroDuration() : absl::Now() - absl::FromUnixNanos(nanos);
@@ -82,7 +82,7 @@ absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
         absl::StrCat("eos_token_id must be below ", vocab_size, ": ", options.eos_token_id));
   }
   const auto [bytes_per_token, block_tokens] = model->kv_memory();
-  // A prompt and a new token at least.
+  // At least a prompt and a new token.
   const int64_t least_bytes = bytes_per_token * std::max(block_tokens, 2);
   if (options.kv_cache_bytes != 0 && options.kv_cache_bytes < least_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -2,8 +2,8 @@
 
 // Runs the generations of one model, a step at a time: schedule → forward → sample → publish.
 //
-// Thread safety: as EngineOf asks. Any thread may ask num_running(), kv_used_ratio() and
-// kv_capacity() too.
+// Thread safety: as EngineOf requires; num_running(), kv_used_ratio() and kv_capacity() may be
+// called from any thread.
 //
 // Invariants: (1) generations_ holds exactly what the scheduler holds. (2) A generation's KV slot
 // is free before its on_done is called. (3) A text does not depend on what else runs.
@@ -42,15 +42,15 @@ class GenerationStepper {
  public:
   struct Options {
     Scheduler::Options schedule;
-    int64_t kv_cache_bytes = 0;  // That may be committed; 0: as much as the model's slots can hold.
-    int num_threads = 1;         // That choose tokens. >= 1.
-    int32_t bos_token_id = -1;   // -1: the model has none; an empty text is then refused.
-    int32_t eos_token_id = -1;   // -1: the model has none; texts then end by length.
+    int64_t kv_cache_bytes = 0;  // Cap on committed memory; 0: the capacity of the model's slots.
+    int num_threads = 1;         // For sampling. >= 1.
+    int32_t bos_token_id = -1;   // -1: none; an empty text is refused.
+    int32_t eos_token_id = -1;   // -1: none; texts end by length.
   };
   using Request = runner::v1::GenerateRequest;
-  // Both are called without any lock held, and must not block. `on_delta` any number of times, on
-  // the engine thread; then `on_done` exactly once, on the engine thread, or on the tokenizer
-  // thread if the request never got that far.
+  // Called without a lock held; must not block. `on_delta` any number of times, on the engine
+  // thread; then `on_done` exactly once, on the engine thread, or on the tokenizer thread if the
+  // call ended there.
   struct Callbacks {
     absl::AnyInvocable<void(chorus::v1::TextDelta)> on_delta = [](const chorus::v1::TextDelta&) {};
     absl::AnyInvocable<void(absl::StatusOr<chorus::v1::GenerationEnd>) &&> on_done;
@@ -58,17 +58,16 @@ class GenerationStepper {
   using Call = EngineCall<Request, Callbacks>;
   struct Arrival {
     std::unique_ptr<Sequence> sequence;
-    Request request;  // With every parameter that has a default.
+    Request request;  // With all defaults set.
     Callbacks callbacks;
-    absl::Time arrived_at = absl::InfiniteFuture();  // By default just now.
+    absl::Time arrived_at = absl::InfiniteFuture();  // Set by Prepare.
   };
 
   static constexpr std::string_view kWhat = "a generator, which implements Generate";
   static constexpr bool kManyTexts = false;
 
   // `tokenizer` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that is
-  // out of range, or says where model and tokenizer do not fit together; INTERNAL if the tokenizer
-  // has no bytes.
+  // out of range, or how model and tokenizer do not match; INTERNAL if the tokenizer has no bytes.
   static absl::StatusOr<std::unique_ptr<GenerationStepper>> Create(
       std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer, EngineObserver& observer,
       const Options& options);
@@ -87,7 +86,7 @@ class GenerationStepper {
   bool HasWork() const { return scheduler_->HasWork(); }
   void set_num_threads(int num_threads);
 
-  // Ends what nobody wants any more, then runs one forward pass. If the model throws, the
+  // Drops cancelled and expired generations, then runs one forward pass. If the model throws, the
   // generations of that pass end with the error; those whose logits are not finite end with
   // INTERNAL.
   void Step(absl::Time now);
@@ -95,17 +94,17 @@ class GenerationStepper {
   void FailAll(const absl::Status& status);
 
   int num_running() const { return num_running_.load(std::memory_order_relaxed); }
-  // Share in use, 0 to 1: of the KV slots, or of the memory under a cap, whichever is more.
+  // Share in use, in [0, 1]: of the KV slots or of the capped memory, whichever is larger.
   double kv_used_ratio() const;
-  // Most tokens of one sequence that the KV cache has memory for.
+  // Most tokens of one sequence that fit the KV cache.
   int kv_capacity() const;
 
  private:
-  // Remembers when a stop was requested.
+  // Records when a stop was requested.
   class StopClock;
 
   struct Generation {
-    // Takes all that `arrival` has but the sequence.
+    // Moves everything but the sequence from `arrival`.
     Generation(Arrival& arrival, const TokenBytes& token_bytes);
     ~Generation();
 
@@ -120,7 +119,7 @@ class GenerationStepper {
   struct Choice {
     const Sequence* sequence;
     const Request* request;
-    int32_t token = -1;  // Stays so where a logit is not finite.
+    int32_t token = -1;  // If a logit is not finite.
     std::optional<chorus::v1::TokenLogprob> logprob = {};
   };
 
@@ -130,12 +129,12 @@ class GenerationStepper {
   LengthLimit LimitOf(const Request& request) const;
   void EndDropped(DroppedSequence dropped);
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
-  // The next token of every row that wants logits, in order, each chosen from its part of `logits`.
+  // Chooses the next token of every row that wants logits, in order.
   std::span<Choice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
-  // How likely `token` was and what else was, by the `logits` of its place.
+  // The log-probabilities of `token` and of the `num_top` likeliest.
   chorus::v1::TokenLogprob MakeLogprob(std::span<const float> logits, int32_t token,
                                        uint32_t num_top) const;
-  // `now` is when the step ended.
+  // `now` is the end of the step.
   void Append(Sequence& sequence, Choice& choice, absl::Time now, StepStats& stats);
   static void Deliver(Generation& generation, chorus::v1::TextDelta delta);
   void Finish(const Sequence& sequence, chorus::v1::FinishReason reason);
@@ -151,12 +150,12 @@ class GenerationStepper {
   const Options options_;
   SlotPool slots_;
   std::unique_ptr<Scheduler> scheduler_;
-  ThreadPool pool_;                // Chooses tokens.
-  std::vector<Sampler> samplers_;  // By its thread.
+  ThreadPool pool_;                // For sampling.
+  std::vector<Sampler> samplers_;  // By thread of pool_.
   uint64_t next_id_ = 1;
   // By sequence id.
   std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;
-  // Of the current step, and what comes next in those that have logits.
+  // Of the current step.
   std::vector<LanguageModel::Row> rows_;
   std::vector<Choice> choices_;
   std::atomic<int> num_running_ = 0;

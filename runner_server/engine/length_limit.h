@@ -1,6 +1,6 @@
 #pragma once
 
-// How long a text may become: Hugging Face's max_length and max_new_tokens.
+// The maximum length of a text: Hugging Face's max_length and max_new_tokens.
 //
 // Thread safety: free functions without state.
 
@@ -12,20 +12,19 @@
 
 namespace chorus::runner {
 
-// What a request asks for, and what the model can do.
+// The limits of request and model.
 struct LengthLimit {
-  uint32_t max_length = 0;      // Prompt and new tokens together. 0: 128, or the context if less.
-  uint32_t max_new_tokens = 0;  // 0: none. Wins over max_length.
+  uint32_t max_length = 0;      // Prompt and new tokens. 0: 128, or the context if less.
+  uint32_t max_new_tokens = 0;  // 0: unset. Takes precedence over max_length.
   int context_size = 0;         // Most tokens of one sequence.
-  int kv_capacity = std::numeric_limits<int>::max();  // Most that the KV cache has memory for.
+  int kv_capacity = std::numeric_limits<int>::max();  // Of one sequence.
 };
 
-// INVALID_ARGUMENT if max_length counts and is over the model's context. Knows no prompt yet.
+// INVALID_ARGUMENT if max_length applies and exceeds the context. Without the prompt.
 absl::Status CheckLengthLimit(const LengthLimit& limit);
 
-// The most tokens of the whole sequence, more than the prompt's, at most the context and what the
-// KV cache has memory for. INVALID_ARGUMENT, with both numbers, if the prompt leaves no room for a
-// token.
+// The maximum tokens of the sequence: more than the prompt's, at most the context and kv_capacity.
+// INVALID_ARGUMENT, with both numbers, if the prompt leaves no room for a token.
 absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens);
 
 }  // namespace chorus::runner

@@ -1,10 +1,9 @@
 #pragma once
 
-// Hands items from any thread to one owner thread, which sleeps while there are none.
+// A queue from any thread to one owner thread, which sleeps while it is empty.
 //
-// Thread safety: all methods may be called at once from any thread.
-// Guarantees: items are taken once, in the order in which they were pushed; none is lost, also when
-// the mailbox is closed.
+// Thread safety: all methods may be called from any thread.
+// Guarantees: items are taken once, in the order they were pushed; closing loses none.
 //
 //   while (std::optional<Job> job = mailbox.Take()) Run(*std::move(job));  // Until Close().
 
@@ -19,24 +18,24 @@ namespace chorus::runner {
 template <typename T>
 class Mailbox {
  public:
-  // False, and `item` stays as it is, once the mailbox is closed. Bounds nothing: who pushes holds
-  // a ticket of a QueueBudget.
+  // False, and `item` is unchanged, once the mailbox is closed. Unbounded: callers hold a
+  // QueueBudget ticket.
   bool TryPush(T& item) {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
     items_.push_back(std::move(item));
-    not_empty_.notify_one();  // Locked: who takes the last item may then destroy the mailbox.
+    not_empty_.notify_one();  // Under the lock: the taker of the last item may destroy the mailbox.
     return true;
   }
 
-  // No more pushes; what is inside can still be taken.
+  // Refuses further pushes; remaining items can be taken.
   void Close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     not_empty_.notify_all();
   }
 
-  // The oldest item; waits for one. Nothing once the mailbox is closed and empty.
+  // The oldest item; blocks while there is none. Nothing once closed and empty.
   std::optional<T> Take() {
     std::unique_lock lock(mutex_);
     not_empty_.wait(lock, [this] { return !items_.empty() || closed_; });
@@ -46,7 +45,7 @@ class Mailbox {
     return item;
   }
 
-  // All items. With `wait`, at least one, unless the mailbox is closed and empty.
+  // All items. With `wait`, blocks for at least one, unless closed and empty.
   std::deque<T> TakeAll(bool wait) {
     std::unique_lock lock(mutex_);
     if (wait) not_empty_.wait(lock, [this] { return !items_.empty() || closed_; });

@@ -14,11 +14,13 @@ void TextStream::AddToken(std::optional<chorus::v1::TokenLogprob> logprob) {
 void TextStream::TakePiece(chorus::v1::TextDelta& delta) {
   Piece& piece = pieces_.front();
   delta.set_num_tokens(delta.num_tokens() + piece.num_tokens);
-  for (chorus::v1::TokenLogprob& logprob : piece.logprobs) *delta.add_logprobs() = std::move(logprob);
+  for (chorus::v1::TokenLogprob& logprob : piece.logprobs)
+    *delta.add_logprobs() = std::move(logprob);
   pieces_.pop_front();
 }
 
-chorus::v1::TextDelta TextStream::Append(int32_t id, std::optional<chorus::v1::TokenLogprob> logprob) {
+chorus::v1::TextDelta TextStream::Append(int32_t id,
+                                         std::optional<chorus::v1::TokenLogprob> logprob) {
   AddToken(std::move(logprob));
   Piece& piece = pieces_.back();
   const std::string text = detokenizer_.Append(id);

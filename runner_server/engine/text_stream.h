@@ -1,14 +1,13 @@
 #pragma once
 
-// Turns the tokens of one generation into the deltas that go out: whole characters, no part of a
-// stop string, and with each text the tokens it is of.
+// Turns the tokens of one generation into deltas: whole characters, no part of a stop string, and
+// with each text its tokens.
 //
-// Every token of the generation is in one delta, with its log-probability: those that have a text
-// in the one that brings it, all of it; those that have none with the next that has, or in the
-// last. What a stop string takes of the text takes no token: those of its text are in the last
-// delta too, with what is left of their text.
+// Every token is in exactly one delta, with its log-probability: a token with text in the delta
+// that completes its text, a token without in the next delta with text or the last. Tokens whose
+// text a stop string cuts off are in the last delta, with the rest of their text.
 //
-// Thread safety: none; one for each generation, used by one thread at a time.
+// Thread safety: none; one for each generation.
 
 #include <cstddef>
 #include <cstdint>
@@ -30,27 +29,27 @@ class TextStream {
   TextStream(const TokenBytes& token_bytes, StopStringMatcher stop_strings)
       : detokenizer_(token_bytes), stop_strings_(std::move(stop_strings)) {}
 
-  // Takes the next token; gives what may go out by now. Without tokens it is not a delta to
-  // deliver, and has no text either: both wait for the next.
+  // Takes the next token; returns what may be sent. A delta without tokens is empty and not to be
+  // sent.
   chorus::v1::TextDelta Append(int32_t id, std::optional<chorus::v1::TokenLogprob> logprob);
 
-  // Takes a token that leaves no text, whatever its bytes: the one that ends the generation.
+  // Takes the token that ends the generation, which has no text.
   void AppendEnd(std::optional<chorus::v1::TokenLogprob> logprob);
 
-  // What is left, when the text has ended; even this may hold a stop string.
+  // The rest, when the text has ended; may still contain a stop string.
   chorus::v1::TextDelta Finish();
 
-  // Whether the text ended before a stop string.
+  // Whether a stop string ended the text.
   bool stopped() const { return stop_strings_.stopped(); }
 
  private:
-  // Neighbouring tokens whose text goes out together: characters lie across them, or only the last
-  // has a text.
+  // Neighbouring tokens whose text is sent together, because characters span them or only the last
+  // has text.
   struct Piece {
     size_t text_end = 0;  // Where its text ends in the stream.
     int num_tokens = 0;
     std::vector<chorus::v1::TokenLogprob> logprobs;
-    bool whole = false;  // The next token begins another.
+    bool whole = false;  // Complete: the next token begins another.
   };
 
   void AddToken(std::optional<chorus::v1::TokenLogprob> logprob);
@@ -59,8 +58,8 @@ class TextStream {
 
   Detokenizer detokenizer_;
   StopStringMatcher stop_strings_;
-  std::deque<Piece> pieces_;    // In no delta yet; only the last may lack its end.
-  std::string text_;            // No part of a stop string, and in no delta yet.
+  std::deque<Piece> pieces_;    // Not yet sent; only the last may be incomplete.
+  std::string text_;            // Free of stop strings, not yet sent.
   size_t decoded_bytes_ = 0;    // Of the stream so far,
   size_t delivered_bytes_ = 0;  // and of them, those in deltas.
 };

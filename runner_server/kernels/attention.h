@@ -2,16 +2,16 @@
 
 // Softmax attention of one head: queries over the keys and values of one sequence.
 //
-// Layout: keys and values come in blocks of 16 tokens, so that 16 scores come from whole vectors. A
-// block is made of lanes of 32 bits, v = 1 element of fp32 or 2 of bf16 each:
+// Layout: keys and values lie in blocks of 16 tokens, so that 16 scores fill whole vectors. A block
+// consists of 32-bit lanes of v elements, v = 1 for fp32 and 2 for bf16:
 //   keys    [ceil(head_size / v)][16][v]   dimensions of a key side by side
 //   values  [16 / v][head_size, padded][v] tokens side by side
-// Where a lane has a dimension or a token too many it holds a finite number there.
+// Padding elements of a lane hold finite numbers.
 //
 // In bf16 the queries and the weights after the softmax are rounded to bf16 too; sums are fp32.
 //
-// Batch invariance: what a query gets depends on its number of keys and on those keys and values
-// alone, to the bit; neither on the other queries of the call nor on what lies behind its last key.
+// Batch invariance: a query's result depends, to the bit, only on its keys and values; neither on
+// the other queries of the call nor on what follows its last key.
 
 #include <cstddef>
 #include <cstdint>
@@ -22,15 +22,15 @@ namespace chorus::runner {
 
 enum class KvElement : uint8_t { kFloat32, kBfloat16 };
 
-// What a model with weights of this precision attends in.
+// The KV precision of a model with weights of this precision.
 inline constexpr KvElement KvElementOf(Precision precision) {
   return precision == Precision::kFloat32 ? KvElement::kFloat32 : KvElement::kBfloat16;
 }
 
 inline constexpr int kKeyBlock = 16;
-inline constexpr int kMaxQueryTile = 4;  // Queries a kernel may treat together.
+inline constexpr int kMaxQueryTile = 4;  // Most queries that a kernel computes together.
 
-// Elements in a value's row at least; the padding is read, and what is read of it is thrown away.
+// Elements allocated for a value's row. Padding is read and ignored.
 inline constexpr int PaddedHeadSize(int head_size) { return (head_size + 15) / 16 * 16; }
 inline constexpr int PaddedKeys(int num_keys) { return (num_keys + 15) / 16 * 16; }
 
@@ -43,7 +43,7 @@ inline constexpr ptrdiff_t ValueBlockBytes(KvElement element, int head_size) {
   return ptrdiff_t{element == KvElement::kBfloat16 ? 2 : 4} * kKeyBlock * PaddedHeadSize(head_size);
 }
 
-// Floats of scratch that a call needs whose last query sees `num_keys`.
+// Floats of scratch for a call whose last query sees `num_keys`.
 inline constexpr size_t AttentionScratchSize(int head_size, int num_keys) {
   return static_cast<size_t>(kMaxQueryTile) *
          (PaddedKeys(num_keys) * 3 / 2 + PaddedHeadSize(head_size) / 2);
@@ -68,7 +68,7 @@ struct AttentionArgs {
   ptrdiff_t out_stride = 0;
 };
 
-// Where a token's key and value go: one head's part of the block that has the token's position.
+// Stores a token's key and value into one head's part of its block.
 struct StoreKvArgs {
   KvElement element = KvElement::kFloat32;
   int head_size = 0;

@@ -3,13 +3,12 @@
 // C = residual + activation(A B + bias), B packed in panels of 64 columns.
 //
 // Layout of B: [ceil(N / 64)][ceil(K / v)][64][v], where v = 1, 2, 4 elements of fp32, bf16, int8
-// fill 32 bits; columns past N and rows past K are zero. A panel is read straight through, so a
-// product of few rows runs at the speed of memory.
+// fill 32 bits; columns past N and rows past K are zero. A panel is read sequentially, so a product
+// of few rows runs at memory bandwidth.
 //
 // Batch invariance: every element of C is one chain of multiply-adds over k = 0 ... K-1, whatever M
-// is and wherever the row lies; a row's result is the same to the bit in any company. On AMX bf16
-// has chains of another shape (gemm_amx_inl.h), for every M too. In int8 the sums are integers and
-// exact.
+// and the row's index, so a row's result does not depend on other rows, to the bit. On AMX bf16 has
+// chains of another shape (gemm_amx_inl.h), for every M too. In int8 the sums are exact integers.
 
 #include <cstddef>
 #include <cstdint>
@@ -41,8 +40,7 @@ struct GemmArgs {
   ptrdiff_t c_stride = 0;           // Elements from row to row, >= n.
 };
 
-// Work is dealt out in items, one panel by up to kGemmBlockRows rows; items of a panel are
-// neighbours.
+// Work is divided into items, one panel by up to kGemmBlockRows rows; a panel's items are adjacent.
 // (Inlined even without optimisation: the kernels' files may not define it for others;
 // simd_avx512.h.)
 [[gnu::always_inline]] inline int GemmRowBlocks(int m) {

@@ -1,14 +1,14 @@
 #pragma once
 
-// A check at start, for kernels that were tested on no such CPU but an emulated one.
+// A check at start, for kernels that were only tested on an emulated CPU.
 
 #include "runner_server/kernels/kernel_table.h"
 
 namespace chorus::runner {
 
-// Whether `kernels` multiply in bf16 and int8 as `trusted` do, over a few shapes that end inside
-// and at the end of tiles: in int8 to the bit, in bf16 nearly, and there a row alone has the bits
-// that it has in company. Both must run on this CPU. Takes less than a millisecond with AVX-512.
+// Whether the bf16 and int8 products of `kernels` match those of `trusted` over a few shapes with
+// whole and partial tiles: int8 to the bit; bf16 approximately, and a row alone to the bit as among
+// others. Both must run on this CPU. Takes less than a millisecond with AVX-512.
 bool MultipliesAs(const KernelTable& trusted, const KernelTable& kernels);
 
 }  // namespace chorus::runner

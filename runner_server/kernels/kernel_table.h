@@ -1,10 +1,10 @@
 #pragma once
 
-// The compute kernels, one set for each instruction set the build knows. The CPU's best is chosen
-// once; every set is tested against the references over shapes that fit nothing.
+// The compute kernels, one set for each instruction set. The best that the CPU supports is chosen
+// once; every set is tested against the references over odd shapes.
 //
-// What is not finite is never made a number again: a row with a NaN or an infinity in it, or one
-// that overflows on the way, gives NaN or infinities, so that the model's logits tell.
+// Non-finite values propagate: a row with a NaN or an infinity, or one that overflows, gives NaN or
+// infinities, so that the logits reveal it.
 //
 // Thread safety: constants.
 
@@ -20,12 +20,12 @@ namespace chorus::runner {
 struct KernelTable {
   // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2" or "portable".
   const char* name;
-  bool native_bfloat16;  // The CPU multiplies bf16 itself.
+  bool native_bfloat16;  // The CPU has bf16 multiplication.
   // Items [first_item, last_item) of GemmItems(m, n), by Precision.
   void (*gemm[kNumPrecisions])(const GemmArgs& args, int first_item, int last_item);
-  // x, [n], to nearest; a zero follows where n is odd.
+  // x, [n], to nearest; padded with a zero if n is odd.
   void (*to_bfloat16)(const float* x, int n, uint16_t* out);
-  // x, [n], to 8 bits, each within half a scale.
+  // x, [n], to 8 bits, within half a scale.
   RowQuantization (*quantize)(const float* x, int n, uint8_t* out);
   void (*layer_norm)(const LayerNormArgs& args);
   void (*attention)(const AttentionArgs& args);
@@ -33,13 +33,13 @@ struct KernelTable {
   void (*activate)(Activation activation, float* x, int n);  // In place.
 };
 
-// The best set this CPU runs.
+// The best set that this CPU supports. Chosen at the first call.
 const KernelTable& Kernels();
 
-// Every set this CPU runs, best first; null-terminated.
+// Every set that this CPU supports, best first; null-terminated.
 const KernelTable* const* SupportedKernels();
 
-// A set that the CPU has the instructions of, but that is not used, and why; null for none.
+// The set that the CPU supports but that is refused, and why; null if none.
 const char* RefusedKernels();
 
 extern const KernelTable kPortableKernels;
@@ -48,7 +48,7 @@ extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Bf16Kernels;
-extern const KernelTable kAvx512AmxKernels;  // Where Linux has given the tiles only.
+extern const KernelTable kAvx512AmxKernels;  // Only if Linux grants the tiles.
 #endif
 
 }  // namespace chorus::runner

@@ -1,7 +1,7 @@
 #pragma once
 
-// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, of one row. The variance is the mean
-// square distance, taken in a second pass: it loses nothing when the mean is large.
+// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, of one row. The variance is computed
+// in a second pass, which is accurate for a large mean.
 
 namespace chorus::runner {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A linear layer as the models call it: packed weights, a bias, and what is fused behind them.
+// A linear layer: packed weights, bias, and fused epilogues.
 
 #include <cstdint>
 #include <vector>
@@ -24,8 +24,8 @@ struct Linear {
   std::vector<float> bias;  // [out]; empty for none.
 };
 
-// The threads that linear layers share their work over, and the memory in which they put their
-// input into the weights' precision. Buffers grow to the largest input seen and stay.
+// The threads and buffers of a model's linear layers. Buffers hold inputs in the weights'
+// precision, grow to the largest input seen, and stay.
 //
 // Thread safety: none; one for each model, used by its owner.
 class LinearContext {
@@ -36,7 +36,7 @@ class LinearContext {
   ThreadPool& pool() { return pool_; }
 
   // y = residual + activation(x W^T + bias). x is [m, in], y [m, out]; `residual`, [m, out], may be
-  // y itself or null for none. Rows do not influence each other.
+  // y itself or null for none. Rows are independent.
   void Apply(const Linear& linear, const float* x, int m, float* y,
              Activation activation = Activation::kNone, const float* residual = nullptr);
   // y = activation(norm(x) W^T + bias).
@@ -49,7 +49,7 @@ class LinearContext {
  private:
   void Multiply(const Norm* norm, const Linear& linear, const float* x, int m, float* y,
                 Activation activation, const float* residual);
-  // Points args at x, normalised unless `norm` is null, in the precision of the weights.
+  // Points args at x in the weights' precision, normalised unless `norm` is null.
   void ConvertInput(const Norm* norm, const PackedMatrix& weight, const float* x, GemmArgs& args);
 
   ThreadPool pool_;

@@ -1,6 +1,6 @@
 #pragma once
 
-// Zeroed memory straight from the kernel, unmapped on destruction.
+// Zeroed memory mapped from the kernel, unmapped on destruction.
 //
 // Thread safety: that of a plain array.
 
@@ -13,8 +13,8 @@ namespace chorus::runner {
 class MemoryRegion {
  public:
   enum class Paging {
-    kHuge,  // In huge pages where there are any: for what is read straight through, as weights are.
-    kLazy,  // Committed page by page as it is first written: for what may never be, as a KV cache.
+    kHuge,  // In huge pages if available: for data read sequentially, such as weights.
+    kLazy,  // Committed page by page on first write, such as a KV cache.
   };
 
   MemoryRegion() = default;
@@ -25,9 +25,8 @@ class MemoryRegion {
   MemoryRegion& operator=(MemoryRegion&& other) noexcept;
   ~MemoryRegion();
 
-  // Makes it `size_bytes` long, which may move it; what is kept keeps its contents, added pages
-  // are zeroed. Only of kLazy regions, and of empty ones, which become kLazy. False, and nothing
-  // changes, if the kernel refuses.
+  // Resizes, perhaps moving the region; keeps contents and zeroes added pages. Only for kLazy
+  // regions and empty ones, which become kLazy. False, and nothing changes, if the kernel refuses.
   bool Resize(size_t size_bytes);
 
   // Aligned to a page (4096 bytes) at least.

@@ -1,10 +1,10 @@
 #pragma once
 
-// The weights of a linear layer, y = W x, in the panels that gemm.h reads.
+// The weights of a linear layer, y = W x, in the panel layout of gemm.h.
 //
-// W is [out, in]; panel p holds outputs 64 p to 64 p + 63 as [ceil(in / v)][64][v], what lies past
-// the last output or input zero. In the int8 precisions an output's weights are its scale times
-// integers in [-127, 127]; the scale makes the largest of them 127.
+// W is [out, in]; panel p holds outputs 64 p to 64 p + 63 as [ceil(in / v)][64][v], zero-padded. In
+// the int8 precisions an output's weights are its scale times integers in [-127, 127], the largest
+// being 127.
 // Thread safety: immutable once made.
 
 #include <cstddef>
@@ -21,15 +21,15 @@ namespace chorus::runner {
 
 class PackedMatrix {
  public:
-  // Writes `count` stored elements from `first` on, in row-major order, to `out`. Called from the
-  // pool's threads at once.
+  // Writes `count` stored elements from `first` on, in row-major order, to `out`. Called by the
+  // pool's threads concurrently.
   using Reader = absl::FunctionRef<void(size_t first, size_t count, float* out)>;
 
   PackedMatrix() = default;
-  // From a stored [out, in], as a Linear or an embedding has it. RESOURCE_EXHAUSTED without memory.
+  // From a stored [out, in], as of a Linear or an embedding. RESOURCE_EXHAUSTED without memory.
   static absl::StatusOr<PackedMatrix> FromRows(Precision precision, int out, int in, Reader read,
                                                ThreadPool& pool);
-  // From a stored [in, out], as GPT-2's Conv1D has it.
+  // From a stored [in, out], as of GPT-2's Conv1D.
   static absl::StatusOr<PackedMatrix> FromColumns(Precision precision, int out, int in, Reader read,
                                                   ThreadPool& pool);
 
@@ -37,7 +37,7 @@ class PackedMatrix {
   int out() const { return out_; }
   int in() const { return in_; }
   const void* panels() const { return memory_.data(); }
-  // [panels * 64] each; null in precisions without.
+  // [panels * 64] each; null if the precision has none.
   const float* column_scales() const { return scales_.empty() ? nullptr : scales_.data(); }
   const int32_t* column_sums() const { return sums_.empty() ? nullptr : sums_.data(); }
 

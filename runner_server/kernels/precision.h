@@ -1,8 +1,8 @@
 #pragma once
 
-// In what a runner keeps its weights, and with what it multiplies them. Everything between the
-// linear layers (residual stream, norms, softmax, logits) is fp32 in every precision, but for the
-// keys and values of attention: bf16 in all but kFloat32 (KvElementOf).
+// The precision of weights and of the activations they multiply. Everything between linear layers
+// (residual stream, norms, softmax, logits) is fp32, except keys and values: bf16 in all but
+// kFloat32 (KvElementOf).
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@ enum class Precision : uint8_t {
   kFloat32,
   kBfloat16,        // Weights and activations in bf16; sums in fp32.
   kInt8,            // Weights in int8, a scale a column; activations in 8 bits, a scale a row.
-  kInt8WeightOnly,  // The same weights times fp32 activations: closer, and slower from 8 rows on.
+  kInt8WeightOnly,  // The same weights, fp32 activations: more accurate, slower from 8 rows on.
 };
 
 inline constexpr int kNumPrecisions = 4;
@@ -24,12 +24,12 @@ inline constexpr Precision kPrecisions[kNumPrecisions] = {
 inline constexpr size_t WeightBytes(Precision precision) {
   return precision == Precision::kFloat32 ? 4 : precision == Precision::kBfloat16 ? 2 : 1;
 }
-// How many rows of K lie in one 32-bit lane of a panel.
+// Rows of K in one 32-bit lane of a panel.
 inline constexpr int WeightsPerLane(Precision precision) {
   return static_cast<int>(4 / WeightBytes(precision));
 }
 
-// The largest weight that is finite in it: what rounds to an infinite bf16 is not.
+// The largest fp32 weight that stays finite in this precision.
 inline constexpr float LargestWeight(Precision precision) {
   return precision == Precision::kBfloat16 ? 0x1.fefffep127f : 0x1.fffffep127f;
 }

@@ -1,15 +1,15 @@
 #pragma once
 
-// Activations as the narrow GEMMs take them, a row at a time.
+// Quantization of activations, row by row, for the int8 GEMM.
 
 #include <cstdint>
 
 namespace chorus::runner {
 
-// How a row x of fp32 became q of 8 bits: x = scale * (q - zero), nearly.
+// Maps a row x of fp32 to 8-bit q: x ~ scale * (q - zero).
 struct RowQuantization {
-  float scale = 1;   // NaN where x, or its range, is not finite: then no product of it is a number.
-  int32_t zero = 0;  // In [0, 255]; the q of 0.0, which is always exact.
+  float scale = 1;   // NaN if x or its range is not finite, so that all products are NaN.
+  int32_t zero = 0;  // In [0, 255]; the q of 0.0, which is exact.
 };
 
 }  // namespace chorus::runner

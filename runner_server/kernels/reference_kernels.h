@@ -1,6 +1,6 @@
 #pragma once
 
-// What the kernels compute, said plainly and in double precision; for tests.
+// Reference implementations of the kernels in double precision, for tests.
 
 #include "runner_server/kernels/attention.h"
 #include "runner_server/kernels/gemm.h"

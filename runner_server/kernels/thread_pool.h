@@ -1,13 +1,12 @@
 #pragma once
 
-// Fork and join for kernels: a few threads that meet many times a millisecond.
+// Fork and join for kernels: a few threads that synchronise many times a millisecond.
 //
-// A worker that has run out of work spins for some microseconds, since within a forward pass the
-// next piece comes at once, and then sleeps on a futex, so that an idle model costs nothing. Nor
-// does a thread that is not to take part: each has a futex of its own.
-// Nor does Run wait for a thread that the machine has not let begin: the others do its work.
+// A worker without work spins for some microseconds, since within a forward pass the next job comes
+// at once, then sleeps on a futex of its own, so that idle models and inactive threads cost
+// nothing. Run does not wait for a thread that is not scheduled: the others do its work.
 //
-// Thread safety: all methods are for one thread at a time, the model's owner.
+// Thread safety: all methods by one thread at a time, the pool's owner.
 
 #include <atomic>
 #include <cstdint>
@@ -33,18 +32,17 @@ class ThreadPool {
 
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // How many of them, the calling one included, the next Runs use; all at first. In [1,
-  // num_threads()]. The others sleep on.
+  // Number of threads, the calling one included, that Run uses; initially all. In [1,
+  // num_threads()].
   void set_num_active_threads(int num_threads) { num_active_ = num_threads; }
 
   // Does [0, num_items) and returns when all are done. Each active thread has a contiguous share,
-  // of which it takes half of what is left at a time, from the front; one that has done its own
-  // helps others from the back: a thread that the machine holds up holds nobody up, but by
-  // the items it is at. `work` must not throw.
+  // of which it takes half of the rest at a time from the front; a thread that has finished its own
+  // steals from the back of others. `work` must not throw.
   void Run(int num_items, Work work);
 
  private:
-  // Items [begin, end) of a job, begin in the upper half: what is left of a thread's share.
+  // The rest of a thread's share, items [begin, end); begin in the upper half.
   struct alignas(64) Share {
     std::atomic<uint64_t> range = 0;
   };
@@ -57,9 +55,9 @@ class ThreadPool {
   const Work* work_ = nullptr;
 
   std::atomic<bool> stopping_ = false;
-  std::vector<FutexWord> num_jobs_;  // By thread: how many it was to take part in, or to stop.
-  FutexWord num_inside_;             // Threads inside the job; zero: it is over, none may enter.
-  std::vector<Share> shares_;        // By thread.
+  std::vector<FutexWord> num_jobs_;  // By thread: jobs it takes part in, and the stop.
+  FutexWord num_inside_;       // Threads inside the job; at zero it is over and none may enter.
+  std::vector<Share> shares_;  // By thread.
   std::vector<std::thread> workers_;
 };
 

@@ -1,9 +1,8 @@
 #pragma once
 
-// Why the last batches held what they held: a ring of the engine's steps. Numbers only; nothing of
-// prompts or texts ever gets here.
+// A ring of the engine's last steps, which shows what limited each batch. Numbers only, no texts.
 //
-// Thread safety: all methods may be called at once from any thread.
+// Thread safety: all methods may be called from any thread.
 
 #include <cstdint>
 #include <mutex>
@@ -17,14 +16,14 @@ namespace chorus::runner {
 
 class BatcherTrace {
  public:
-  static constexpr int kNumSteps = 256;  // Older ones are forgotten.
+  static constexpr int kNumSteps = 256;
 
   BatcherTrace() { steps_.reserve(kNumSteps); }
 
   // A step has ended, at `now`.
   void Record(const StepStats& stats, absl::Time now);
 
-  // {"steps": [...]}, the oldest first; docs/batching.md says what the fields mean.
+  // {"steps": [...]}, oldest first; docs/batching.md explains the fields.
   std::string ToJson() const;
 
  private:

@@ -1,11 +1,9 @@
 #pragma once
 
-// The runner's Prometheus metrics, and the trace of its last batches. The bentoml_ ones keep the
-// names and labels that BentoML 1.1 gives its runners, so that dashboards made for it go on
-// working.
+// The runner's Prometheus metrics, and the trace of its last batches. The bentoml_ ones have the
+// names and labels of BentoML 1.1's runners, for existing dashboards.
 //
-// Thread safety: all methods may be called at once from any thread. None blocks for longer than it
-// takes to count.
+// Thread safety: all methods may be called from any thread. Only SetLoad may block.
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -33,7 +31,7 @@ class RunnerMetrics final : public EngineObserver {
   RunnerMetrics(const std::string& name, const std::string& version);
   ~RunnerMetrics() override;
 
-  // EngineObserver. Model errors go to the log; logits that are not finite too, once a minute.
+  // EngineObserver. Model errors are logged; non-finite logits too, once a minute.
   void OnStep(const StepStats& stats) override;
   void OnCancelled(absl::Duration until_freed) override;
   void OnRejected(RejectReason reason) override;
@@ -44,14 +42,14 @@ class RunnerMetrics final : public EngineObserver {
   void OnCallBegin(std::string_view method);
   void OnCallEnd(std::string_view method, absl::StatusCode code, absl::Duration duration);
 
-  // A text has ended well.
+  // A text has succeeded.
   void OnGenerated(const chorus::v1::GenerationEnd& end);
 
-  // So many texts were classified by their beginning alone.
+  // `num_texts` texts were truncated.
   void OnTruncated(int num_texts);
 
-  // Asked for the load at every scrape from now on, by the scraping thread; null for none. Waits
-  // for a scrape that is under way, so that what an older `load` used may then be destroyed.
+  // `load` is called at every scrape, by the scraping thread; may be null. Blocks for a scrape in
+  // progress, so that what an older `load` used may then be destroyed.
   void SetLoad(std::function<runner::v1::GetLoadResponse()> load);
 
   // All metrics in Prometheus' text format.
@@ -61,7 +59,7 @@ class RunnerMetrics final : public EngineObserver {
   const BatcherTrace& trace() const { return trace_; }
 
  private:
-  class LoadCollector;  // The registry, with the load gauges brought up to date.
+  class LoadCollector;  // The registry with current load gauges.
 
   prometheus::Labels WithMethod(std::string_view method) const;
 

@@ -1,9 +1,9 @@
 #pragma once
 
-// Serves a few pages over HTTP, for scrapers and operators: /metrics and the like. A page is made
-// afresh for every GET; other methods are answered 405, other paths 404.
+// Serves a few pages over HTTP (civetweb), such as /metrics. A page is generated for every GET;
+// other methods get 405, other paths 404.
 //
-// Thread safety: none but for port(); pages are made on two threads of its own, at once.
+// Thread safety: none except port(). Pages are generated on two threads of its own, concurrently.
 
 #include <functional>
 #include <memory>
@@ -22,16 +22,15 @@ class StatusPages {
   struct Page {
     std::string path;  // Such as "/metrics".
     std::string content_type;
-    std::function<std::string()> make;  // Called by several threads at once.
+    std::function<std::string()> make;  // May be called concurrently.
   };
 
-  // Listens on `address`, HOST:PORT; port 0 is any that is free. Of IPv4 alone, also where the host
-  // is a name of both families. INVALID_ARGUMENT when that is no such address; when it cannot be
-  // listened on, as SocketAddress::CheckFree().
+  // Listens on `address`, HOST:PORT; port 0 is any free one. IPv4 only, also if the host is a name.
+  // INVALID_ARGUMENT for a malformed address, else the errors of SocketAddress::CheckFree().
   static absl::StatusOr<std::unique_ptr<StatusPages>> Listen(const std::string& address,
                                                              std::vector<Page> pages);
 
-  // Waits for pages being made; takes up to two seconds.
+  // Waits for pages in progress; takes up to two seconds.
   ~StatusPages();
 
   int port() const;

@@ -1,10 +1,10 @@
 #pragma once
 
-// A transformer as a value: its sizes, what its blocks are made of, the head at its end, and the
-// names of its weights in a checkpoint. architectures/NAME.cc makes one of a config.json; Decoder
-// and Encoder run it.
+// Describes a transformer: its sizes, the parts of its blocks, its head, and the names of its
+// weights in a checkpoint. architectures/NAME.cc reads it from a config.json; Decoder and Encoder
+// run it. Plain values.
 //
-// Not every value is implemented; CheckImplemented (transformer.h) refuses the others by name.
+// CheckImplemented (transformer.h) refuses values that are not implemented.
 
 #include <cmath>
 #include <string>
@@ -40,19 +40,19 @@ struct ClassificationHead {
 
 // A norm or linear layer X has the tensors X.weight and X.bias, an embedding X.weight.
 struct WeightNames {
-  std::string optional_prefix;  // That all but a language model's head may come with.
+  std::string optional_prefix;  // Optional prefix of all names except a language model's head.
   std::string token_embedding;
   std::string position_embedding;
   std::string token_type_embedding;  // Empty: none. Its first row is added to every token.
   std::string embedding_norm;        // Empty: none.
-  std::string layers;                // "h": what follows is named "h.0." and so on.
+  std::string layers;                // "h": the names below follow "h.0." and so on.
   std::vector<std::string> qkv;      // One for all three, or one each.
   std::string attention_out;
   std::string attention_norm;
   std::string inner;  // The MLP's first,
   std::string outer;  // and second.
   std::string mlp_norm;
-  std::string final_norm;             // Where norms come before their sublayer.
+  std::string final_norm;             // With kBeforeSublayer.
   std::string pooler;                 // A classifier's first linear layer.
   std::string head;                   // A classifier's last, or a language model's head.
   std::vector<std::string> ignored;   // Not read; patterns as WeightMap's.
@@ -70,8 +70,8 @@ struct Architecture {
   int num_token_types = 0;  // 0: no embedding of them.
 
   Positions positions = Positions::kLearned;
-  // Positions count from padding_id + 1. A token of this id has it for its position, and is not
-  // counted. -1: every token counts, from 0.
+  // Positions count from padding_id + 1. A token of this id has position padding_id and is not
+  // counted. -1: positions count from 0.
   int padding_id = -1;
 
   NormKind norm = NormKind::kLayerNorm;

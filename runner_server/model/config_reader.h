@@ -1,10 +1,10 @@
 #pragma once
 
 // Reads fields of a Hugging Face config.json with Hugging Face's defaults, and refuses by name what
-// Chorus does not implement, rather than computing something else.
+// is not implemented.
 //
-// The first fault is kept: getters after it return their default, and status() tells. So a caller
-// reads every field and asks once.
+// The first error is kept in status(), and later getters return their default: read every field,
+// then check once.
 // Thread safety: none.
 
 #include <cstdint>
@@ -34,16 +34,16 @@ class ConfigReader {
   std::vector<std::string> Strings(const char* field);  // A list of strings; empty if missing.
   // A token id below vocab_size, or -1 for null. Missing means the default.
   int TokenId(const char* field, int fallback, int vocab_size);
-  // "id2label": {"0": "NEGATIVE", ...}, every index from 0 once. Missing: "LABEL_0" ... as many as
-  // "num_labels" says (2 by default).
+  // "id2label": {"0": "NEGATIVE", ...}, every index from 0 once. If missing, "LABEL_0" and so on,
+  // "num_labels" of them (default 2).
   std::vector<std::string> Labels();
   Activation ActivationFunction(const char* field, std::string_view fallback);
   // Refuses a value other than `only`.
   void RequireBool(const char* field, bool only);
   void RequireString(const char* field, std::string_view only);
-  // Refuses a `value` of `field` that `divisor`, of the field `of`, does not divide.
+  // Refuses a `value` of `field` that is no multiple of `divisor`, the value of field `of`.
   void RequireMultiple(const char* field, int value, const char* of, int divisor);
-  // `what` must say the field and the rule.
+  // `what` names the field and the rule.
   void Refuse(std::string_view what, std::string_view value);
 
  private:

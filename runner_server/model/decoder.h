@@ -1,7 +1,6 @@
 #pragma once
 
-// Runs an Architecture with a language model's head: a token attends to itself and to those before
-// it, whose keys and values are in a KV cache.
+// Runs an Architecture with a language model's head: causal attention over a KV cache.
 //
 // Thread safety: as LanguageModel; threads of its own run inside Forward alone.
 
@@ -50,8 +49,8 @@ class Decoder : public LanguageModel {
   const int num_slots_;
   KvCache cache_;
 
-  // Of the pass: the tokens of all rows, end to end, each row's first among them, and those whose
-  // logits are wanted.
+  // Of the current pass: the tokens of all rows, concatenated; the indices of each row's first
+  // token and of those whose logits are wanted.
   std::vector<Transformer::Token> tokens_;
   std::vector<int> first_tokens_;
   std::vector<int> wanted_tokens_;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Runs an Architecture with a classifier's head: every token of a row attends to all of them, and
-// the first one's vector is what the head reads.
+// Runs an Architecture with a classifier's head: full attention within a row; the head reads the
+// first token.
 //
 // Thread safety: as SequenceClassifier; threads of its own run inside Forward alone.
 
@@ -45,7 +45,8 @@ class Encoder : public SequenceClassifier {
   const std::unique_ptr<Transformer> transformer_;
   const KvElement kv_element_;
 
-  // Of the pass: the tokens of all rows, end to end, and each row's first among them.
+  // Of the current pass: the tokens of all rows, concatenated, and the indices of each row's first
+  // token.
   std::vector<Transformer::Token> tokens_;
   std::vector<int> first_tokens_;
   std::vector<Scratch> scratch_;  // By thread.

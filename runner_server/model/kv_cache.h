@@ -2,12 +2,12 @@
 
 // Keys and values of past tokens: a fixed number of slots, one sequence each, contiguous per slot.
 //
-// A slot's addresses begin as its whole context, or under a cap as none: then they follow its
-// sequence, which may move them. Memory is committed page by page as tokens are written, so a slot
-// costs what its longest sequence since the last Release has used. Within a slot:
-// [block of 16 tokens][layer][head]{keys | values}, laid out as attention.h reads them.
-// Thread safety: different (slot, layer, head) may be stored and bound at once; Reserve and Release
-// by one thread, with none of the others under way.
+// A slot's address range is its whole context, or, under a cap, grows with its sequence and may
+// move. Memory is committed page by page as tokens are written, so a slot costs what its longest
+// sequence since the last Release used. Within a slot: [block of 16 tokens][layer][head]{keys |
+// values}, laid out as attention.h reads them.
+// Thread safety: different (slot, layer, head) may be stored, bound and copied concurrently;
+// Reserve and Release by one thread, with no other call in progress.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,15 +28,15 @@ class KvCache {
     int head_size = 0;
     int context_size = 0;  // Most tokens of a slot.
     KvElement element = KvElement::kFloat32;
-    int64_t max_bytes = 0;  // Of all slots' tokens, which the caller keeps to. 0: no cap.
+    int64_t max_bytes = 0;  // Cap on all slots, kept to by the caller. 0: none.
   };
 
-  // RESOURCE_EXHAUSTED if the kernel refuses addresses for every slot's context, or for `max_bytes`
-  // and a quarter where that is less; names the flags that take less.
+  // RESOURCE_EXHAUSTED, naming the flags to reduce, if the kernel refuses addresses for every
+  // slot's context, or for 1.25 times `max_bytes` if that is less.
   static absl::StatusOr<KvCache> Create(const Shape& shape);
 
-  // Makes addresses for the first `num_tokens` tokens of a slot. Required before these are stored,
-  // copied to or bound. Throws std::bad_alloc if the kernel refuses, which it can only under a cap.
+  // Reserves addresses for the first `num_tokens` tokens of a slot, before they are stored, copied
+  // to or bound. Throws std::bad_alloc if the kernel refuses, which happens only under a cap.
   void Reserve(int slot, int num_tokens);
 
   // Writes the key and the value, [head_size] each, of the token at `position`; those of a sequence
@@ -48,15 +48,15 @@ class KvCache {
   void Bind(int slot, int layer, int head, AttentionArgs& args) const;
 
   int64_t bytes_per_token() const;
-  // The least number of tokens that end where a page ends, or a whole slot: n tokens commit at most
-  // the bytes of n, rounded up to this.
+  // The granularity of commits: n tokens commit at most the bytes of n rounded up to a multiple of
+  // this.
   int block_tokens() const;
 
-  // Copies one layer's keys and values of the first `num_tokens` tokens. What follows them in the
-  // last block comes along, and counts for nothing.
+  // Copies one layer's keys and values of the first `num_tokens` tokens, in whole blocks; the rest
+  // of the last block is ignored.
   void CopyPrefix(int from_slot, int to_slot, int layer, int num_tokens) const;
 
-  // Gives back the memory and the addresses of `slot` beyond its first `num_kept_tokens` tokens.
+  // Returns memory and addresses of `slot` beyond its first `num_kept_tokens` tokens to the system.
   void Release(int slot, int num_kept_tokens);
 
  private:

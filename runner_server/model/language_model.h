@@ -18,7 +18,7 @@ class LanguageModel {
     int start;  // Position of tokens[0]: the number of tokens the slot already holds.
     std::span<const int32_t>
         tokens;         // At least 1; start + tokens.size() <= context_size(); ids < vocab_size().
-    bool wants_logits;  // Whether the logits after the last token are wanted.
+    bool wants_logits;  // For the last token.
   };
 
   // What the tokens of a slot cost.
@@ -38,21 +38,21 @@ class LanguageModel {
   // split over passes, to the bit.
   virtual bool batch_invariant() const = 0;
 
-  // How many threads the calls that follow use, the calling one included; in [1, as many as the
-  // model was made with], which is what it starts with. No result depends on it.
+  // Number of threads of the following calls, the calling one included: from 1 to the number it was
+  // created with, the initial value. Does not affect results.
   virtual void set_num_threads(int num_threads) = 0;
 
   // Appends each row's tokens to its slot. Returns logits, [rows with wants_logits, vocab_size], in
   // the rows' order, valid until the next call.
   virtual std::span<const float> Forward(std::span<const Row> rows) = 0;
 
-  // Makes `to_slot` hold the first `num_tokens` tokens of `from_slot`, which must hold as many, and
-  // nothing else; to the bit as if they had been run there.
+  // Makes `to_slot` hold exactly the first `num_tokens` tokens of `from_slot`, to the bit as if
+  // they had been run there.
   virtual void CopyPrefix(int from_slot, int to_slot, int num_tokens) = 0;
 
-  // Gives back to the system the memory that `slot` has committed beyond its first
-  // `num_kept_tokens`; what it held there is forgotten. Otherwise a slot keeps the memory of its
-  // longest sequence so far, since a first touch costs.
+  // Returns memory of `slot` beyond its first `num_kept_tokens` to the system, discarding the
+  // tokens there. Otherwise a slot keeps the memory of its longest sequence, since a first touch
+  // costs.
   virtual void Release(int slot, int num_kept_tokens) = 0;
 };
 

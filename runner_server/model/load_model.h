@@ -1,6 +1,7 @@
 #pragma once
 
 // Loads a model from a Hugging Face directory.
+// Thread safety: a free function without state.
 
 #include <filesystem>
 #include <memory>
@@ -18,7 +19,7 @@ struct ModelOptions {
   Precision precision = Precision::kFloat32;
   int num_threads = 1;       // Compute threads, the caller's included. >= 1.
   int num_kv_slots = 32;     // Sequences a generator can hold at once. >= 1.
-  int64_t max_kv_bytes = 0;  // Of a generator's KV cache. 0: what its slots can hold.
+  int64_t max_kv_bytes = 0;  // Cap on a generator's KV cache. 0: none.
 };
 
 struct LoadedModel {
@@ -29,10 +30,9 @@ struct LoadedModel {
 };
 
 // Reads config.json and model.safetensors in `directory`. NOT_FOUND names a missing file;
-// INVALID_ARGUMENT says what in which file is wrong (architecture not known, tensors missing,
-// unexpected, of the wrong shape or with values that are not finite in the precision, each named);
-// FAILED_PRECONDITION for a model without the classification head of its kind, and for weights in
-// another form, and says what to do.
+// INVALID_ARGUMENT names the file and what is wrong (unknown architecture; missing, unexpected,
+// misshapen or non-finite tensors); FAILED_PRECONDITION, which says what to do, for a missing
+// classification head and for weights in another format.
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A model that gives each token sequence one logit a label.
+// A model that gives each token sequence one logit for each label.
 //
 // Thread safety: none; the engine thread owns it. The implementation may use threads of its own
 // inside a call.
@@ -23,8 +23,8 @@ class SequenceClassifier {
   // Whether a row's logits do not depend on the other rows of a pass, to the bit.
   virtual bool batch_invariant() const = 0;
 
-  // How many threads the calls that follow use, the calling one included; in [1, as many as the
-  // model was made with], which is what it starts with. No result depends on it.
+  // Number of threads of the following calls, the calling one included: from 1 to the number it was
+  // created with, the initial value. Does not affect results.
   virtual void set_num_threads(int num_threads) = 0;
 
   // `rows` are token sequences with specials, each 1 to context_size() long; no padding. Returns

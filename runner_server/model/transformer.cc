@@ -317,7 +317,7 @@ std::span<const float> Transformer::Logits(std::span<const int> indices) {
   if (indices.empty()) return {};
   const size_t hidden = architecture_.hidden_size;
   const int count = static_cast<int>(indices.size());
-  const float* x = x_.Get(0);  // As Run left it.
+  const float* x = x_.Get(0);                       // As Run left it.
   float* gathered = gathered_.Get(count * hidden);  // [indices, hidden]
   for (int i = 0; i < count; ++i) {
     std::memcpy(gathered + i * hidden, x + indices[i] * hidden, hidden * sizeof(float));

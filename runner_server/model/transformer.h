@@ -1,12 +1,11 @@
 #pragma once
 
-// The weights of an Architecture, and all of its forward pass but the attention: embedding, layers,
-// head. Decoder and Encoder, which differ in where keys and values are and which of them a token
-// sees, are made of it.
+// The weights of an Architecture and its forward pass except attention: embedding, layers, head.
+// Decoder and Encoder add the attention.
 //
-// Rows of any length are laid end to end; nothing is padded. What becomes of a token depends on it
-// and on what `attend` gives it, to the bit, not on the others of the pass nor on the threads.
-// Thread safety: none; threads of its own run inside the calls alone.
+// Rows of any length are concatenated without padding. A token's result depends, to the bit, only
+// on the token and on what `attend` gives it, not on the other tokens or the threads.
+// Thread safety: none; its own threads run only inside calls.
 
 #include <cstdint>
 #include <memory>
@@ -26,7 +25,7 @@ namespace chorus::runner {
 // INVALID_ARGUMENT says which value of `architecture` is not implemented.
 absl::Status CheckImplemented(const Architecture& architecture);
 
-// Buffers of a forward pass: grow to the largest pass seen and stay; contents are not kept.
+// A buffer that grows to the largest size asked for. Contents are not kept.
 class Scratch {
  public:
   float* Get(size_t size) {
@@ -47,9 +46,9 @@ class Transformer {
   // Attention of all heads in a layer: `qkv` is [tokens, q | k | v], `out` [tokens, hidden].
   using Attend = absl::FunctionRef<void(int layer, const float* qkv, float* out)>;
 
-  // `architecture` must be implemented; num_threads >= 1. Copies the weights; `file` may be closed
-  // afterwards. INVALID_ARGUMENT lists the tensors that do not fit; RESOURCE_EXHAUSTED without
-  // memory.
+  // `architecture` must pass CheckImplemented; num_threads >= 1. Copies the weights; `file` may be
+  // closed afterwards. INVALID_ARGUMENT lists the tensors that do not match; RESOURCE_EXHAUSTED
+  // without memory.
   static absl::StatusOr<std::unique_ptr<Transformer>> Load(const Architecture& architecture,
                                                            const SafetensorsFile& file,
                                                            Precision precision, int num_threads);
@@ -58,11 +57,11 @@ class Transformer {
   Precision precision() const { return precision_; }
   ThreadPool& pool() { return linear_.pool(); }
 
-  // Runs tokens through all layers. At least 1.
+  // Runs at least 1 token through all layers.
   void Run(std::span<const Token> tokens, Attend attend);
 
-  // The head's logits for these of the tokens that ran last, [indices, vocab or labels], valid
-  // until the next call.
+  // The head's logits for tokens of the last Run, [indices, vocab or labels], valid until the next
+  // call.
   std::span<const float> Logits(std::span<const int> indices);
 
  private:
@@ -88,14 +87,14 @@ class Transformer {
   const Architecture architecture_;
   const Precision precision_;
   LinearContext linear_;
-  // The token embedding: a language model's is packed, since it is the head too when tied.
+  // The token embedding; a language model's is packed, since a tied head shares it.
   Linear packed_embedding_;              // [hidden] -> [vocab]
   std::vector<float> token_embedding_;   // [vocab, hidden]
   std::vector<float> other_embeddings_;  // [positions, hidden], the first token type's added.
   Norm embedding_norm_;
   std::vector<Layer> layers_;
   Norm final_norm_;
-  Linear pooler_;  // fp32 in every precision, as a classifier's head: they cost nothing.
+  Linear pooler_;  // fp32 in every precision, as a classifier's head; both are cheap.
   Linear head_;    // Empty when tied.
 
   Scratch x_, qkv_, mixed_, inner_, gathered_, pooled_, logits_;  // By stage.

@@ -1,6 +1,6 @@
 #pragma once
 
-// How likely tokens are, by the softmax of logits as the model gives them.
+// Log-probabilities of tokens, by softmax of the unmodified logits.
 //
 // Thread safety: a free function without state.
 
@@ -20,8 +20,8 @@ struct LogProbs {
   std::vector<LogProb> top;  // Likeliest first, of equal ones the lower id.
 };
 
-// Of token `chosen` and of the `num_top` likeliest, or of as many as there are; NaN is never among
-// them. By log-softmax of `logits`, [vocab_size], in double; these must hold `chosen`.
+// For `chosen`, an index into `logits`, [vocab_size], and the `num_top` likeliest (or all); never
+// NaN. Computed in double precision.
 LogProbs ComputeLogProbs(std::span<const float> logits, int32_t chosen, size_t num_top);
 
 }  // namespace chorus::runner

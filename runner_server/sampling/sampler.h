@@ -3,15 +3,14 @@
 // Chooses the next token from a row of logits, as Hugging Face's generate() does: the repetition
 // penalty, then greedy, or temperature, top_k, top_p and min_p in this order and one draw.
 //
-// The penalty falls once on each token of the sequence. top_k keeps every token whose score ties
-// with the k-th; top_p keeps the smallest set of the likeliest tokens whose probabilities reach
-// top_p, at least one; min_p compares with the likeliest, which it keeps. The draw inverts the
-// cumulative distribution in order of token id.
+// The penalty applies once to each distinct token of the sequence. top_k keeps all ties with the
+// k-th; top_p keeps the smallest set of likeliest tokens whose probabilities reach top_p, at least
+// one; min_p is relative to the likeliest, which it keeps. The draw inverts the cumulative
+// distribution in order of token id.
 //
 // Every field of `params` that has a default is set, and in range (base/generation_params.h).
 //
-// Thread safety: none; keeps its working memory from call to call. The result depends on the
-// arguments alone.
+// Thread safety: none; reuses its buffers. The result depends only on the arguments.
 
 #include <cstdint>
 #include <span>
@@ -29,10 +28,9 @@ struct Candidate {
 
 class Sampler {
  public:
-  // The id of the next token. `logits`, [vocab_size], must not be empty. `tokens` are all that the
-  // sequence has, the prompt's first; ids that have no logit are never penalized. `random`, in
-  // [0, 1), decides what is drawn. Where the logits leave nothing to draw from (NaN, infinities),
-  // the choice is greedy.
+  // The id of the next token. `logits`, [vocab_size], must not be empty. `tokens` are the whole
+  // sequence, prompt included; ids without a logit are ignored. `random` is in [0, 1). Greedy if
+  // the logits leave nothing to draw from (NaN, infinities).
   int32_t Sample(std::span<const float> logits, std::span<const int32_t> tokens,
                  const chorus::v1::GenerationParams& params, double random);
 
@@ -41,7 +39,7 @@ class Sampler {
                                     const chorus::v1::GenerationParams& params);
 
  private:
-  // `logits` themselves where there is no penalty. Valid until the next call.
+  // Returns `logits` if there is no penalty. Valid until the next call.
   std::span<const float> Penalize(std::span<const float> logits, std::span<const int32_t> tokens,
                                   double repetition_penalty);
   // The k-th largest of `logits` (1 <= k < logits.size()), counted with repetition.

@@ -1,18 +1,16 @@
 #pragma once
 
-// Forms batches of texts to classify under a token budget. There is no wait timer: whenever the
-// model is free, what has gathered meanwhile is the next batch.
+// Forms batches of texts to classify under a token budget. There is no batching timer: whenever the
+// model is free, the rows that have arrived form the next batch.
 //
-// Calls take turns, a row each, so that a call of one text is not held up by a call of a thousand,
-// and none starves: a call that waits moves one place forward with every row taken. Calls underway,
-// which are a step of a run that runners have worked for already, have turns before all others,
-// lest that work be lost; but where the others had no row in a batch, they have the first of the
-// next.
+// Calls take turns, a row each, so that a call of one text does not wait for a call of a thousand,
+// and none starves. Calls underway, a step of a run for which runners have worked already, come
+// first, so that that work is not lost; but if the others had no row in a batch, they have the
+// first of the next.
 //
 // Thread safety: none; owned and called by the engine thread only.
 // Invariants: (1) each row added is handed out once, or its call is dropped. (2) The rows of a call
-// are handed out in order. (3) A batch is never empty while HasWork(), once what is no longer
-// wanted has been dropped.
+// are handed out in order. (3) A batch is never empty while HasWork(), after drops.
 
 #include <cstdint>
 #include <deque>
@@ -30,12 +28,12 @@ namespace chorus::runner {
 
 // The texts of one call, tokenised.
 struct ClassificationCall {
-  uint64_t id = 0;                         // The caller's, unique among live calls.
+  uint64_t id = 0;                         // Chosen by the caller, unique among live calls.
   std::vector<std::vector<int32_t>> rows;  // At least 1, each at least 1 token.
   absl::Time deadline = absl::InfiniteFuture();
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released row by row as they enter batches.
-  bool underway = false;       // Its turns come before those of calls that are not.
+  bool underway = false;       // See above.
 };
 
 struct BatchRow {
@@ -51,9 +49,9 @@ struct DroppedCall {
 
 struct Batch {
   std::vector<BatchRow> rows;                  // Shortest first.
-  std::vector<DroppedCall> dropped;            // Calls with rows left that will not be handed out.
+  std::vector<DroppedCall> dropped;            // Calls whose remaining rows are not handed out.
   int num_tokens = 0;                          // Of all rows.
-  StepLimit limited_by = StepLimit::kNothing;  // Why something had to wait for the next batch.
+  StepLimit limited_by = StepLimit::kNothing;  // Why rows wait for the next batch.
 };
 
 class MicroBatcher {
@@ -68,16 +66,16 @@ class MicroBatcher {
 
   void Add(ClassificationCall call);
 
-  // Calls that are cancelled, or whose deadline is not after `now`, are dropped first.
+  // The next batch. First drops calls that are cancelled or whose deadline is not after `now`.
   //
   // Example: calls A with rows of 4, 4 and 4 tokens and B with one of 2, budget 10: {B0, A0, A1},
   // then {A2}.
   Batch Form(absl::Time now);
 
-  // Forgets the rows of a call that wait, if there are any.
+  // Removes the waiting rows of a call, if any.
   void Remove(uint64_t id);
 
-  // Forgets every row that waits; gives the ids of their calls, in the order of their turns.
+  // Removes all waiting rows; returns the ids of their calls in order of turn.
   std::vector<uint64_t> RemoveAll();
 
   bool HasWork() const { return !underway_.empty() || !others_.empty(); }
@@ -93,7 +91,7 @@ class MicroBatcher {
   explicit MicroBatcher(const Options& options) : options_(options) {}
 
   void DropUnwanted(absl::Time now, Batch& batch);
-  // The queue whose first call has the next turn. There is work.
+  // The queue whose first call has the next turn. Requires HasWork().
   Queue& NextQueue(const Batch& batch);
   void TakeRow(WaitingCall& waiting, Batch& batch) const;
 
@@ -101,7 +99,7 @@ class MicroBatcher {
   // Each call has a row left.
   Queue underway_;
   Queue others_;
-  bool passed_over_ = false;  // The others waited, and had no row in the last batch.
+  bool passed_over_ = false;  // others_ waited and had no row in the last batch.
 };
 
 }  // namespace chorus::runner

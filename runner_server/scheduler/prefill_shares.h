@@ -1,6 +1,6 @@
 #pragma once
 
-// Deals out the prefill tokens of one step.
+// Divides the prefill tokens of one step among prompts.
 //
 // Thread safety: a free function without state.
 
@@ -8,11 +8,11 @@
 
 namespace chorus::runner {
 
-// Tokens for each prompt, given how many each has left (>= 1), oldest first. The oldest come first,
-// as long as they can be finished. The first that cannot gets what is left, of which it gives up to
-// half to younger ones that can: so a long prompt runs at half speed at worst, and a short one does
-// not wait for all the long ones before it. At most one prompt is left unfinished with a share, and
-// all of `budget` is dealt out where there is use for it.
+// Tokens for each prompt, given how many each has left (>= 1), oldest first. The oldest come first
+// while they can be finished. The first that cannot gets the rest, up to half of which goes to
+// younger ones that can be finished: a long prompt runs at half speed at worst, and a short one
+// does not wait for all long ones before it. At most one prompt with a share stays unfinished;
+// `budget` is used up if possible.
 //
 // Example: {300, 300, 40, 30}, budget 100: the first gets 60, the third 40, the others none.
 std::vector<int> DealPrefill(const std::vector<int>& num_left, int budget);

@@ -1,19 +1,18 @@
 #pragma once
 
-// Bounds what waits for the engine, in calls and in tokens, so that overload is refused at the door
-// and memory stays within limits.
+// Bounds what waits for the engine, in calls and in tokens, so that overload is refused early and
+// memory is bounded.
 //
-// A call of many texts is one call. Its tokens count, but no more of them than
-// max_tokens_of_call, so that one call however large leaves room for others.
+// A call of many texts is one call; at most max_tokens_of_call of its tokens count, so that a large
+// call leaves room for others.
 //
-// Calls that are a step of a run which runners have worked for already have room of their own, as
-// many tokens again: they are not refused because newcomers fill the queue, and what was computed
-// for them is not lost. Their number is bounded where their runs began.
+// Calls underway, a step of a run for which runners have worked already, have room of their own, as
+// many tokens again, so that newcomers do not cause that work to be lost. Their number is bounded
+// where their runs began.
 //
-// Thread safety: all methods may be called at once from any thread; each ticket by one thread at a
-// time.
-// Invariant: the usage is the sum of what live tickets hold. What runs is not queued: a ticket is
-// released when its sequence is first scheduled.
+// Thread safety: all methods may be called from any thread; each ticket by one thread at a time.
+// Invariant: the usage is the sum over live tickets. A ticket is released when its sequence is
+// first scheduled.
 
 #include <algorithm>
 #include <cstdint>
@@ -28,8 +27,8 @@ namespace chorus::runner {
 class QueueBudget {
  public:
   struct Options {
-    int64_t max_calls = 256;       // >= 1. Not of those underway.
-    int64_t max_tokens = 1 << 18;  // >= 1. Of a generation, its prompt and the most new tokens.
+    int64_t max_calls = 256;       // >= 1. Without those underway.
+    int64_t max_tokens = 1 << 18;  // >= 1. A generation counts prompt and maximum new tokens.
     int64_t max_tokens_of_call = std::numeric_limits<int64_t>::max();  // >= 1.
   };
   struct Usage {
@@ -45,11 +44,11 @@ class QueueBudget {
     Ticket& operator=(Ticket&& other) noexcept;
     ~Ticket() { Release(); }
 
-    // Adds tokens, once they have been counted. RESOURCE_EXHAUSTED, and nothing changes, if they do
-    // not fit; beside no other tokens any number fits.
+    // Adds tokens, once counted. RESOURCE_EXHAUSTED, and nothing changes, if they do not fit; into
+    // an empty queue any number fits.
     absl::Status AddTokens(int64_t num_tokens);
 
-    // Gives back a part, which the ticket must hold, or all that is left.
+    // Releases a part, which the ticket must hold, or all.
     void Release(Usage part);
     void Release();
 
@@ -65,27 +64,27 @@ class QueueBudget {
 
   explicit QueueBudget(const Options& options) : options_(options) {}
 
-  // For one call. RESOURCE_EXHAUSTED if as many wait as may.
+  // A ticket for one call. RESOURCE_EXHAUSTED if the queue is full.
   absl::StatusOr<Ticket> Enter(int64_t num_sequences, bool underway = false);
 
   Usage usage() const;
 
  private:
-  // What waits in one of the two.
+  // The usage of one room.
   struct Room {
     int64_t calls = 0;
     int64_t counted_tokens = 0;
     Usage usage;
   };
 
-  // How much of a call's tokens count.
+  // The counted part of a call's tokens.
   int64_t Counted(int64_t tokens) const { return std::min(tokens, options_.max_tokens_of_call); }
-  // A ticket's share of a room, from `before` to `after`. Under the lock.
+  // Changes a ticket's share of a room. Requires mutex_.
   void Change(Room& room, const Usage& before, const Usage& after) const;
 
   const Options options_;
   mutable std::mutex mutex_;
-  Room rooms_[2];  // Of calls underway: the second. Guarded by mutex_.
+  Room rooms_[2];  // The second for calls underway. Guarded by mutex_.
 };
 
 }  // namespace chorus::runner

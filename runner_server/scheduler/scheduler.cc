@@ -14,8 +14,8 @@
 namespace chorus::runner {
 namespace {
 
-// Share of a predicted time that a newcomer must surely wait: those before it may leave, and the
-// machine's neighbours too.
+// Share of a predicted time that a newcomer surely waits, since those before it may leave and the
+// machine may get faster.
 constexpr double kCertainty = 0.5;
 
 constexpr int kMostPassed = 64;
@@ -62,7 +62,7 @@ ScheduledStep Scheduler::Schedule(absl::Time now) {
   DropUnwanted(now, step);
   AdmitArrivals(now, step);
   AddDecodes(step);
-  // What has just given its slot up is first in line, and there is no room for it.
+  // The sequence just preempted is first in line, and there is no room for it.
   if (step.stats.num_preempted == 0) StartWaiting();
   AddPrefills(step);
   if (step.stats.num_preempted > 0) {
@@ -140,9 +140,8 @@ absl::Status Scheduler::CheckInTime(const Sequence& sequence, absl::Time now) co
                    absl::FormatDuration(predicted), "; retry later or elsewhere"));
 }
 
-// Counts only what is sure to come first: not the wait for a slot, since what holds one may end any
-// time, nor the decoding beside the prefill; nor, for a prompt short enough to pass long ones,
-// those.
+// Counts only certain work: not the wait for a slot, since texts may end any time, nor the decoding
+// beside the prefill, nor long prompts that a short one passes.
 absl::Duration Scheduler::TimeToFirstToken(const Sequence& sequence) const {
   const int most_that_passes = options_.max_step_tokens / 2;
   const bool passes = sequence.num_unshared <= most_that_passes;
@@ -187,8 +186,8 @@ void Scheduler::PreemptYoungest(ScheduledStep& step) {
   ++step.stats.num_preempted;
 }
 
-// Beside others a sequence starts only if it leaves each a block to grow by, and itself, or it
-// would soon have to give up what it had just computed.
+// Beside others a sequence starts only if a block for each, itself included, is left to grow, or it
+// would soon be preempted.
 bool Scheduler::CanStartNext() const {
   if (waiting_.empty() || !slots_.CanAllocate()) return false;
   return running_.empty() ||

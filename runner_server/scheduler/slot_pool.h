@@ -1,15 +1,15 @@
 #pragma once
 
-// Deals out the KV slots of a model, by number, and counts the memory behind them, in tokens; the
-// memory itself is the model's.
+// Allocates the KV slots of a model, by number, and accounts for their memory, in tokens. The model
+// owns the memory.
 //
 // A slot commits memory as its sequence grows and keeps it when the sequence ends, since a first
-// touch costs. Once all may not commit more, what no sequence needs is released: first that of free
-// slots, the longest unused first, then what an earlier, longer sequence has left behind.
+// touch costs. At the cap, unneeded memory is released: first that of free slots, least recently
+// used first, then the surplus of slots in use.
 //
-// Thread safety: none; the engine thread owns it.
-// Invariants: (1) a slot is either free or allocated, never both, never dealt twice. (2) A slot has
-// committed at least what its sequence needs. (3) What is committed in all is at most the cap.
+// Thread safety: none; used by the engine thread.
+// Invariants: (1) a slot is either free or allocated. (2) A slot has committed at least what its
+// sequence needs. (3) What is committed in all is at most the cap.
 
 #include <cstdint>
 #include <limits>
@@ -23,13 +23,13 @@ class SlotPool {
 
   struct Options {
     int num_slots = 1;            // >= 1.
-    int64_t max_tokens = kNoCap;  // That may be committed in all. >= block_tokens.
+    int64_t max_tokens = kNoCap;  // Cap on the total committed. >= block_tokens.
     int block_tokens = 1;         // Committed at a time. >= 1.
   };
-  // Memory to give back before the next forward pass.
+  // Memory to release before the next forward pass.
   struct Release {
     int slot;
-    int64_t num_kept_tokens;  // What the slot goes on holding.
+    int64_t num_kept_tokens;  // Tokens the slot keeps.
     bool operator==(const Release&) const = default;
   };
 
@@ -39,27 +39,27 @@ class SlotPool {
 
   bool CanAllocate() const { return !free_.empty(); }
 
-  // The slot freed last, whose memory is warm; at first, the lowest. Requires CanAllocate().
+  // The slot freed last, whose memory is warm; initially the lowest. Requires CanAllocate().
   int Allocate();
 
-  // `slot` must be allocated. What it has committed stays so.
+  // `slot` must be allocated. Its memory stays committed.
   void Free(int slot);
 
   // Whether one more sequence of `num_tokens` tokens would leave `num_spare_blocks` free under the
   // cap.
   bool CanCommit(int64_t num_tokens, int num_spare_blocks) const;
 
-  // Makes room for an allocated slot to hold `num_tokens` tokens. False, and nothing changes, if
-  // the cap is in the way even when all that nobody needs is released.
+  // Commits memory for `num_tokens` tokens of an allocated slot. False, and nothing changes, if the
+  // cap does not allow it even after releasing all unneeded memory.
   bool TryCommit(int slot, int64_t num_tokens);
 
-  // What TryCommit has released since the last call, to be carried out in this order.
+  // Releases by TryCommit since the last call, to be carried out in order.
   std::vector<Release> TakeReleases();
 
   int num_slots() const { return static_cast<int>(slots_.size()); }
   int num_allocated() const { return num_slots() - static_cast<int>(free_.size()); }
   int block_tokens() const { return options_.block_tokens; }
-  // Most tokens that one sequence can have cached, were it alone.
+  // Most tokens that a single sequence can have cached.
   int64_t max_tokens() const { return options_.max_tokens; }
   int64_t num_needed_tokens() const { return num_needed_; }        // By allocated slots.
   int64_t num_committed_tokens() const { return num_committed_; }  // By all.
@@ -74,7 +74,7 @@ class SlotPool {
   int64_t InBlocks(int64_t num_tokens) const {
     return (num_tokens + options_.block_tokens - 1) / options_.block_tokens * options_.block_tokens;
   }
-  // Releases what nobody needs, until `num_tokens` more fit.
+  // Releases unneeded memory until `num_tokens` more fit.
   void MakeRoom(int64_t num_tokens);
   void ReleaseSurplus(int slot);
 

@@ -11,11 +11,12 @@
 
 namespace chorus::runner {
 
+// What limited a step.
 enum class StepLimit {
-  kNothing,     // All that there was went along.
-  kSlots,       // Something waits for a place among the sequences of a batch.
-  kTokens,      // The most tokens of one step.
-  kTargetTime,  // The step would have taken longer than it should.
+  kNothing,     // Everything was included.
+  kSlots,       // The number of sequences.
+  kTokens,      // max_step_tokens.
+  kTargetTime,  // The target step time.
   kKvBytes,     // The cap on the KV cache's memory.
 };
 inline constexpr int kNumStepLimits = 5;
@@ -37,25 +38,25 @@ inline constexpr std::string_view StepLimitName(StepLimit limit) {
   return "";
 }
 
-// One forward pass and what followed from it.
+// One step: a forward pass and its results.
 struct StepStats {
   int num_rows = 0;              // Sequences in the batch.
-  int num_tokens = 0;            // That went through the model.
-  int num_prompt_tokens = 0;     // Of them, those of prompts, or run again after a preemption.
+  int num_tokens = 0;            // Run through the model.
+  int num_prompt_tokens = 0;     // Of these, of prompts or recomputed after a preemption.
   int num_generated_tokens = 0;  // Chosen after the pass; 0 for a classifier.
-  int num_wasted_tokens = 0;     // Of them, those whose caller had left by then.
+  int num_wasted_tokens = 0;     // Of these, those whose caller had left.
   absl::Duration duration;       // Of the whole step.
 
-  // Why it held what it held. Zero for a classifier, but for the limit.
+  // Composition of the step. Zero for a classifier, except limited_by.
   StepLimit limited_by = StepLimit::kNothing;
   int num_decode_rows = 0;
-  int num_shared_tokens = 0;    // Copied from another sequence's KV cache instead of being run.
-  int num_awaiting_prefix = 0;  // Prompts that held back because an older one will spare them work.
-  int num_preempted = 0;        // Sequences that gave their slot up.
-  int num_running = 0;          // Holders of KV slots, and
-  int num_waiting = 0;          // those without, as the step began.
-  int64_t num_kv_tokens = 0;    // That running sequences need memory for.
-  absl::Duration predicted;     // What the step was expected to take; zero: nothing was.
+  int num_shared_tokens = 0;    // Copied from another sequence's KV cache instead of run.
+  int num_awaiting_prefix = 0;  // Prompts waiting for an older one's shared prefix.
+  int num_preempted = 0;        // Sequences that lost their slot.
+  int num_running = 0;          // Sequences with a KV slot, and
+  int num_waiting = 0;          // without, at the step's begin.
+  int64_t num_kv_tokens = 0;    // Needed by running sequences.
+  absl::Duration predicted;     // Of the step; zero if unknown.
 
   // Something had to wait for the next step.
   bool full() const { return limited_by != StepLimit::kNothing; }

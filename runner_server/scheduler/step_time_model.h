@@ -1,19 +1,18 @@
 #pragma once
 
-// Predicts how long a step takes, from the steps that were:
+// Predicts the duration of a step from past steps:
 //
 //   t = a + b * max(tokens - T0, 0) + c * attended
 //
-// a: reading the weights once; b: a token's arithmetic, which hides behind that reading up to T0
-// tokens; c: a key that a query attends to. None is below zero.
+// a: reading the weights once; b: a token's arithmetic, hidden behind that reading up to T0 tokens;
+// c: a key that a query attends to. All >= 0.
 //
-// Steps are gathered by size, each size with a running mean, so that a thousand decode steps do not
-// make it forget what a prefill costs. A mean follows what is new, and sizes not seen for long
-// weigh less and less, so the fit follows a machine whose neighbours come and go; a step that took
-// far longer than its size usually does counts as a few times the usual at most. Errors count by
-// ratio: a decode step is to be predicted as well as a prefill a hundred times its length.
+// Steps are binned by size, each bin with a running mean, so that many decode steps do not outweigh
+// rare prefills. Means follow recent steps and old bins fade, so that the fit adapts to a changing
+// machine; outliers are clipped to a few times the usual. Errors are relative: a decode step is
+// predicted as well as a prefill a hundred times as long.
 //
-// Thread safety: none; the engine thread owns it.
+// Thread safety: none; used by the engine thread.
 
 #include <array>
 #include <cstdint>
@@ -25,7 +24,7 @@
 
 namespace chorus::runner {
 
-// What a step has to do.
+// The work of a step.
 struct StepWork {
   int64_t num_tokens = 0;
   int64_t num_attended = 0;  // Keys attended to, summed over the tokens' queries.
@@ -39,7 +38,7 @@ struct StepWork {
 
 class StepTimeModel {
  public:
-  // Steps before the first prediction: the first few touch memory for the first time.
+  // Steps before the first prediction; the first ones touch memory for the first time.
   static constexpr int kMinSteps = 16;
 
   void Observe(const StepWork& work, absl::Duration duration);
@@ -47,8 +46,8 @@ class StepTimeModel {
   // Nothing until kMinSteps steps were observed.
   std::optional<absl::Duration> Predict(const StepWork& work) const;
 
-  // How many tokens of a sequence that has `num_cached`, at most `max_tokens`, can be added to
-  // `work` so that the step takes `target` at most. All of them while nothing can be predicted.
+  // How many tokens, at most `max_tokens`, of a sequence with `num_cached` can be added to `work`
+  // within `target`. `max_tokens` while there is no prediction.
   int FittingTokens(StepWork work, int num_cached, int max_tokens, absl::Duration target) const;
 
  private:
@@ -57,7 +56,7 @@ class StepTimeModel {
     double tokens = 0;  // These three are running means.
     double attended = 0;
     double seconds = 0;
-    double weight = 0;  // Steps in them, the old ones faded; as of last_step.
+    double weight = 0;  // Number of steps, faded, as of last_step.
     int64_t last_step = 0;
   };
   struct Fit {

@@ -1,7 +1,6 @@
 #pragma once
 
-// Whether anyone still waits for a piece of work. Asked on arrival, when a batch forms and between
-// decode steps.
+// Checks whether a caller still waits: on arrival, when a batch forms, and between decode steps.
 //
 // Thread safety: a free function without state.
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The beginning and the end of one call, for metrics and for the drain.
+// Records begin and end of calls, for metrics and for the drain.
 //
 // Thread safety: CallCounter's methods may be called at once from any thread; a CallRecord by one
 // thread at a time.
@@ -16,7 +16,7 @@
 
 namespace chorus::runner {
 
-// How many calls are being answered.
+// Counts the calls in progress.
 class CallCounter {
  public:
   void Begin() {
@@ -27,7 +27,7 @@ class CallCounter {
     const std::lock_guard lock(mutex_);
     if (--num_calls_ == 0) idle_.notify_all();
   }
-  // Waits until there is none. False if `timeout` passed first.
+  // Blocks until there is none. False if `timeout` passed first.
   bool WaitIdle(absl::Duration timeout) {
     std::unique_lock lock(mutex_);
     return idle_.wait_for(lock, absl::ToChronoNanoseconds(timeout),
@@ -64,7 +64,7 @@ class CallRecord {
   RunnerMetrics& metrics_;
   CallCounter& counter_;
   const absl::Time began_at_;
-  absl::StatusCode code_ = absl::StatusCode::kCancelled;  // Unless somebody says otherwise.
+  absl::StatusCode code_ = absl::StatusCode::kCancelled;  // Unless set.
 };
 
 }  // namespace chorus::runner

@@ -2,10 +2,10 @@
 
 // One Classify call.
 //
-// Lifetime: owns itself. gRPC calls OnDone when all is over; the call is finished only after the
-// engine's on_done, or without it.
+// Lifetime: owns itself, until gRPC calls OnDone. The call is finished after the engine's on_done,
+// or if it was not submitted.
 //
-// Thread safety: the reactions are gRPC's to call; the engine's callback comes from its threads.
+// Thread safety: gRPC calls the reactions; the engine's callback comes from its threads.
 
 #include <grpcpp/support/server_callback.h>
 
@@ -22,8 +22,8 @@ namespace chorus::runner {
 
 class ClassifyReactor final : public grpc::ServerUnaryReactor {
  public:
-  // Submits `request` to the engine, or ends the call with the engine's error. `response`,
-  // `metrics` and `counter` must outlive the call, `engine` the classification.
+  // Submits `request` to the engine, or ends the call with its error. `response`, `metrics` and
+  // `counter` must outlive the call, `engine` the classification.
   ClassifyReactor(const absl::StatusOr<ClassificationEngine*>& engine,
                   const runner::v1::ClassifyRequest& request,
                   runner::v1::ClassifyResponse& response, absl::Time deadline,

@@ -21,7 +21,8 @@ absl::Status GenerateReactor::Submit(GenerationEngine& engine,
   return engine.Submit(
       request, deadline, stop_.get_token(),
       {.on_delta = [this](chorus::v1::TextDelta delta) { OnDelta(std::move(delta)); },
-       .on_done = [this](absl::StatusOr<chorus::v1::GenerationEnd> end) { OnEnd(std::move(end)); }});
+       .on_done =
+           [this](absl::StatusOr<chorus::v1::GenerationEnd> end) { OnEnd(std::move(end)); }});
 }
 
 void GenerateReactor::OnDelta(chorus::v1::TextDelta delta) {

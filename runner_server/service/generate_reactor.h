@@ -2,15 +2,14 @@
 
 // One Generate call: streams the text of a generation to its caller.
 //
-// One write is in flight at a time; text that comes meanwhile is gathered and goes out as one
-// message, so a slow reader costs a buffer of at most one text and its log-probabilities, and no
-// one else waits for it. When
+// One write is in flight at a time; text that comes meanwhile is coalesced into one message, so a
+// slow reader costs a buffer of at most one text and its log-probabilities, and delays nobody. When
 // the caller leaves, the generation is stopped.
 //
-// Lifetime: owns itself. gRPC calls OnDone when all is over, and every callback of the engine comes
-// before that: the call is finished only after the engine's on_done.
+// Lifetime: owns itself, until gRPC calls OnDone. The call is finished only after the engine's
+// on_done, so all callbacks come before.
 //
-// Thread safety: the reactions are gRPC's to call; the engine's callbacks come from its threads.
+// Thread safety: gRPC calls the reactions; the engine's callbacks come from its threads.
 
 #include <grpcpp/support/server_callback.h>
 
@@ -30,8 +29,8 @@ namespace chorus::runner {
 
 class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::GenerateResponse> {
  public:
-  // Submits `request` to the engine, or ends the call with the engine's error. `metrics` and
-  // `counter` must outlive the call, `engine` the generation.
+  // Submits `request` to the engine, or ends the call with its error. `metrics` and `counter` must
+  // outlive the call, `engine` the generation.
   GenerateReactor(const absl::StatusOr<GenerationEngine*>& engine,
                   const runner::v1::GenerateRequest& request, absl::Time deadline,
                   RunnerMetrics& metrics, CallCounter& counter);
@@ -48,7 +47,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   void OnDelta(chorus::v1::TextDelta delta);
   void OnEnd(absl::StatusOr<chorus::v1::GenerationEnd> end);
 
-  // What to send now; fills message_. Called with mutex_ held; Perform without.
+  // What to send now; fills message_. Requires mutex_; Perform requires it not held.
   Action ChooseNext();
   void Perform(Action action);
 
@@ -56,11 +55,11 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   std::string model_version_;
   std::stop_source stop_;
 
-  std::mutex mutex_;      // Guards everything below, but for what is in flight.
-  chorus::v1::TextDelta unsent_;  // Without tokens: there is nothing to send.
-  std::optional<absl::StatusOr<chorus::v1::GenerationEnd>> end_;  // Once the engine has told it.
+  std::mutex mutex_;              // Guards everything below, except message_ in flight.
+  chorus::v1::TextDelta unsent_;  // Without tokens there is nothing to send.
+  std::optional<absl::StatusOr<chorus::v1::GenerationEnd>> end_;  // Set by the engine.
   bool writing_ = false;  // message_ is in flight, or the call is finished.
-  bool broken_ = false;   // A write failed: there is nobody to write to.
+  bool broken_ = false;   // A write failed.
   runner::v1::GenerateResponse message_;
 };
 

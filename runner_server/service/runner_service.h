@@ -1,10 +1,11 @@
 #pragma once
 
-// chorus.runner.v1 over one engine. Registered before its model is loaded: until SetEngine every
-// method but GetMetrics answers UNAVAILABLE. A request that does not parse gets INVALID_ARGUMENT.
+// Implements chorus.runner.v1 over one engine. Registered before the model is loaded: until
+// SetEngine every method but GetMetrics returns UNAVAILABLE. A request that does not parse gets
+// INVALID_ARGUMENT.
 //
-// Thread safety: the methods are gRPC's to call, from its threads; they never block. SetEngine and
-// WaitIdle may be called beside them.
+// Thread safety: gRPC calls the RPC methods from its threads; they never block. SetEngine and
+// WaitIdle may be called concurrently.
 
 #include <grpcpp/support/server_callback.h>
 
@@ -27,11 +28,11 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   // `metrics` must outlive the service.
   explicit RunnerService(RunnerMetrics& metrics);
 
-  // Begins to serve the model of `engine`, which must outlive the gRPC server. At most once.
+  // Begins to serve `engine`, which must outlive the gRPC server. At most once.
   void SetEngine(Engine& engine) { engine_.store(&engine, std::memory_order_release); }
 
-  // Waits until no call but those that only ask for the state is being answered. False if `timeout`
-  // passed first.
+  // Blocks until no call is in progress, except calls for the state. False if `timeout` passed
+  // first.
   bool WaitIdle(absl::Duration timeout) { return calls_.WaitIdle(timeout); }
 
   grpc::ServerWriteReactor<runner::v1::GenerateResponse>* Generate(
@@ -56,7 +57,7 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
                                        runner::v1::GetMetricsResponse* response) override;
 
  private:
-  // Has `method` called where the request parses, and the call refused where it does not.
+  // Routes requests that parse to `method`, and refuses others.
   template <typename Request, typename Response>
   void Check(const char* name,
              grpc::ServerUnaryReactor* (RunnerService::*method)(grpc::CallbackServerContext*,
@@ -67,10 +68,10 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
 
   // UNAVAILABLE while loading.
   absl::StatusOr<Engine*> LoadedEngine() const;
-  // Also INVALID_ARGUMENT if the model does something else.
+  // Also INVALID_ARGUMENT if the model has another task.
   template <typename Stepper>
   absl::StatusOr<EngineOf<Stepper>*> EngineFor(const char* method) const;
-  // Begins a call that `answer(tokenizer, *request, *response)` answers; UNAVAILABLE while loading.
+  // Runs `answer(tokenizer, *request, *response)` on tokenizer_thread_; UNAVAILABLE while loading.
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* AnswerByTokenizer(const char* method, const Request* request,
                                               Response* response,
@@ -80,7 +81,7 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   RunnerMetrics& metrics_;
   CallCounter calls_;
   std::atomic<Engine*> engine_ = nullptr;
-  // One: tokenizing keeps neither gRPC's threads nor the engine's queue waiting.
+  // Keeps tokenizing off gRPC's threads and the engine's queue.
   WorkerPool tokenizer_thread_{1};
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// What Tokenize and Detokenize answer. The bounds keep every reply, the gateway's too, within the 4
-// MiB that gRPC clients take by default.
+// Implements Tokenize and Detokenize. The bounds keep every reply, also the gateway's, within gRPC
+// clients' default limit of 4 MiB.
 //
 // Thread safety: free functions without state.
 
@@ -15,20 +15,20 @@ namespace chorus::runner {
 
 inline constexpr size_t kMaxTokenizedBytes = size_t{1} << 20;
 inline constexpr int kMaxDetokenizedIds = 1 << 20;
-// With their pieces: 20 bytes of numbers and tags each, 8 that a piece may grow by where it begins
-// and ends within characters, and the text thrice, for a normalizer may take characters apart. Ids
-// alone take at most 3 bytes each, and there are no more than the text has bytes.
+// With pieces: 20 bytes of numbers and tags each, 8 by which a piece may grow when it splits
+// characters, and three times the text, since a normalizer may decompose characters. Ids alone take
+// at most 3 bytes each, and there are no more than bytes in the text.
 inline constexpr size_t kMaxTokensWithPieces = 1 << 15;
-// Thrice what can be tokenized, for each of its bytes may be a token, and by itself a U+FFFD.
+// Three times the tokenizable text: each of its bytes may be a token that alone is U+FFFD.
 inline constexpr size_t kMaxDetokenizedBytes = 3 * kMaxTokenizedBytes;
 
-// INVALID_ARGUMENT: the text is not UTF-8, or longer than kMaxTokenizedBytes; or more than
-// kMaxTokensWithPieces are asked for, and the message says how to have them all the same.
+// INVALID_ARGUMENT: the text is not UTF-8 or longer than kMaxTokenizedBytes, or more than
+// kMaxTokensWithPieces are requested; the message says how to get them.
 absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequest& request,
                       runner::v1::TokenizeResponse& response);
 
-// INVALID_ARGUMENT: an id that is not in the vocabulary, more than kMaxDetokenizedIds, or a text of
-// more than kMaxDetokenizedBytes.
+// INVALID_ARGUMENT: an id outside the vocabulary, more than kMaxDetokenizedIds, or a text of more
+// than kMaxDetokenizedBytes.
 absl::Status Detokenize(const Tokenizer& tokenizer, const runner::v1::DetokenizeRequest& request,
                         runner::v1::DetokenizeResponse& response);
 

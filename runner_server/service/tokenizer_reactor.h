@@ -2,10 +2,9 @@
 
 // One Tokenize or Detokenize call.
 //
-// Lifetime: owns itself. gRPC calls OnDone when all is over, which is after the tokenizer thread
-// has had its turn.
+// Lifetime: owns itself, until gRPC calls OnDone, after the tokenizer thread has run it.
 //
-// Thread safety: the reactions are gRPC's to call.
+// Thread safety: gRPC calls the reactions; `answer` runs on the tokenizer thread.
 
 #include <grpcpp/support/server_callback.h>
 
@@ -21,11 +20,11 @@ namespace chorus::runner {
 
 class TokenizerReactor final : public grpc::ServerUnaryReactor {
  public:
-  // Fills the response, or says what is wrong with the request.
+  // Fills the response, or returns the error.
   using Answer = absl::AnyInvocable<absl::Status() &&>;
 
-  // Ends the call with what `answer` returns on `thread`; the caller having left meanwhile, without
-  // asking it. `method` is as CallRecord's, and `metrics` and `counter` must outlive the call.
+  // Runs `answer` on `thread` and ends the call with its result; not run if the caller has left.
+  // `method` is as CallRecord's; `metrics` and `counter` must outlive the call.
   TokenizerReactor(std::string_view method, Answer answer, WorkerPool& thread,
                    RunnerMetrics& metrics, CallCounter& counter);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The one door through which libtorch enters. libtorch defines LOG and CHECK macros that clash with
-// glog's: a file that includes this one must not include glog, nor anything that does.
+// The only include of libtorch. Its LOG and CHECK macros clash with glog's: a file that includes
+// this must not include glog, directly or indirectly.
 
 #include <ATen/ATen.h>

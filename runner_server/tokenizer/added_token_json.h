@@ -13,8 +13,8 @@
 
 namespace chorus::runner {
 
-// The id is that of field "id", 0 if there is none. `what` begins the errors, INVALID_ARGUMENT;
-// "rstrip" and "single_word" are refused by name.
+// The id is field "id", or 0. INVALID_ARGUMENT begins with `what`; "rstrip" and "single_word" are
+// refused.
 absl::StatusOr<AddedToken> AddedTokenFromJson(const nlohmann::json& object, std::string what);
 
 }  // namespace chorus::runner

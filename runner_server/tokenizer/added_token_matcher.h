@@ -1,9 +1,9 @@
 #pragma once
 
-// Finds added tokens where they stand in a text, from left to right, of those that begin at the
-// same place the longest. Those that are special can be left as the text they are.
+// Finds added tokens in a text: leftmost first, then longest. Special ones can be treated as plain
+// text.
 //
-// Thread safety: const methods may be called at once from any thread.
+// Thread safety: const methods may be called from any thread.
 
 #include <bitset>
 #include <cstdint>
@@ -19,16 +19,17 @@ namespace chorus::runner {
 
 class AddedTokenMatcher {
  public:
-  // `token.content` must not be empty. `found_as` is how the text spells it, by default so.
+  // `token.content` must not be empty. `found_as` is its spelling in the text, by default the
+  // content.
   void Add(const AddedToken& token) { Add(token, token.content); }
   void Add(const AddedToken& token, std::string_view found_as);
 
-  // Takes a piece of the text: an added token and its id, with the white space it takes, or what
-  // lies between them and no id.
+  // Receives a piece of the text: an added token, with the white space it takes, and its id; or
+  // text between them, without id.
   using Visitor = absl::FunctionRef<void(std::string_view piece, std::optional<int32_t> id)>;
 
-  // Visits all of the text in order, empty pieces left out. With `split_special_tokens` a special
-  // token is a part of the piece around it, and no other is looked for inside it.
+  // Visits the whole text in order, except empty pieces. With `split_special_tokens` a special
+  // token belongs to the surrounding text, and no other is looked for inside it.
   //
   // Example: with <e> = 7, "a<e>b<e" -> ("a", none), ("<e>", 7), ("b<e", none).
   void Split(std::string_view text, bool split_special_tokens, Visitor visit) const;

@@ -1,7 +1,6 @@
 #pragma once
 
-// What BERT's "basic tokenization" does to the text before it is cut into words, as Hugging Face's
-// BertNormalizer has it.
+// The normalization of BERT's "basic tokenization", equal to Hugging Face's BertNormalizer.
 //
 // Thread safety: immutable; all methods may be called at once from any thread.
 
@@ -16,7 +15,7 @@ namespace chorus::runner {
 class BertNormalizer {
  public:
   struct Options {
-    bool clean_text = true;             // Controls go, every white space becomes " ".
+    bool clean_text = true;             // Removes controls; white space becomes " ".
     bool handle_chinese_chars = true;   // Spaces around each ideograph.
     std::optional<bool> strip_accents;  // NFD without nonspacing marks. By default as lowercase.
     bool lowercase = true;              // Character by character.
@@ -24,20 +23,19 @@ class BertNormalizer {
 
   explicit BertNormalizer(const Options& options) : options_(options) {}
 
-  // `text` is UTF-8; so is what comes back.
+  // `text` and the result are UTF-8.
   //
   // Example: "Élan\t東京" -> "elan  東  京 ".
   std::string Normalize(std::string_view text) const;
 
-  // A character of the text, as its bytes [begin, end).
+  // The bytes [begin, end) of a character of the text.
   struct Origin {
     size_t begin;
     size_t end;
   };
 
-  // For each byte of Normalize(text), the character it comes from. What a character becomes does
-  // not depend on those around it; only marks that stay and change places may be told of each
-  // other.
+  // For each byte of Normalize(text), the character it comes from. Characters are normalized
+  // independently; only remaining marks that are reordered may be attributed to each other.
   std::vector<Origin> Origins(std::string_view text) const;
 
  private:

@@ -1,9 +1,9 @@
 #pragma once
 
-// The merges of byte-pair encoding: which two neighbours become one, and which pair comes first.
+// The ranked merges of byte-pair encoding.
 // Source: Sennrich, Haddow, Birch, "Neural Machine Translation of Rare Words with Subword Units".
 //
-// Thread safety: const methods may be called at once from any thread.
+// Thread safety: const methods may be called from any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,12 +15,11 @@ namespace chorus::runner {
 
 class BpeMerges {
  public:
-  // Ranks are given in the order of calls, the first the best. False if the pair has a rank
-  // already.
+  // Ranks follow the order of calls, best first. False if the pair exists already.
   bool Add(int32_t left, int32_t right, int32_t merged);
 
-  // Merges the best pair, of equal ones the leftmost, until none is left. O(n log n), for the short
-  // words of ordinary text much less.
+  // Merges the best pair, the leftmost of equals, until none is left. O(n log n); faster for short
+  // words.
   void Apply(std::vector<int32_t>& ids) const;
 
   void Reserve(size_t num_merges) { merges_.reserve(num_merges); }

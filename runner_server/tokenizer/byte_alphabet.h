@@ -15,8 +15,8 @@ namespace chorus::runner {
 // The character each byte is written as, in UTF-8.
 const std::array<std::string, 256>& ByteAlphabet();
 
-// The bytes that `token` spells; `token` itself if it has a character of another alphabet, as
-// Hugging Face's decoder has it. `token` is UTF-8.
+// The bytes that `token`, UTF-8, spells; `token` itself if it has a character outside the alphabet,
+// as in Hugging Face's decoder.
 std::string SpelledBytes(std::string_view token);
 
 }  // namespace chorus::runner

@@ -1,10 +1,10 @@
 #pragma once
 
 // GPT-2's tokenizer: byte-pair encoding of the bytes of pre-tokens, equal to Hugging Face's
-// GPT2TokenizerFast to the id. Every text can be encoded, and decodes to itself. RoBERTa's is the
-// same with a frame around every text, equal to RobertaTokenizerFast.
+// GPT2TokenizerFast to the id. Every text can be encoded, and decodes to itself. With a frame
+// around every text it is RoBERTa's, equal to RobertaTokenizerFast.
 //
-// Thread safety: immutable; all methods may be called at once from any thread.
+// Thread safety: immutable; all methods may be called from any thread.
 
 #include <array>
 #include <climits>
@@ -28,31 +28,31 @@ namespace chorus::runner {
 class ByteLevelBpe : public Tokenizer, public TokenBytes {
  public:
   struct Definition {
-    std::vector<std::string> tokens;  // By id, spelled in GPT-2's alphabet of bytes.
+    std::vector<std::string> tokens;  // By id, spelled in byte_alphabet.h's alphabet.
     std::vector<std::pair<std::string, std::string>> merges;  // The best first.
-    std::string unread_merge;  // A last "left right" that transformers does not read; it still
-                               // explains why no other merge makes its token.
+    std::string unread_merge;  // A last "left right" that transformers does not read; its token
+                               // needs no other merge.
     std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
-    bool add_prefix_space = false;         // Text that does not begin with a space is given one.
+    bool add_prefix_space = false;         // Prepends a space to text without one.
     std::string eos_token = "<|endoftext|>";
-    std::string first_token;  // These two frame every text; both empty: none does.
+    std::string first_token;  // Frame every text; both empty for no frame.
     std::string last_token;
-    bool trims_spans = false;  // Spans leave out the white space a token begins or ends with.
+    bool trims_spans = false;  // Spans exclude a token's outer white space.
     int model_max_length = INT_MAX;
   };
 
-  // INVALID_ARGUMENT names the token that is missing or the merge that is wrong. All 256 bytes must
-  // have a token, so that no text is unknown. Every token of several characters must be made by a
-  // merge, be an added one, or look as special ones do ("<pad>", "[MASK]"): trainers make no
-  // others, and so tell merges that have been cut short.
+  // INVALID_ARGUMENT names the missing token or the wrong merge. All 256 bytes must have a token,
+  // so that every text can be encoded. Every token of several characters must result from a merge,
+  // be an added one, or look like a special one ("<pad>", "[MASK]"); other tokens mean that the
+  // merges are truncated.
   static absl::StatusOr<std::unique_ptr<ByteLevelBpe>> Create(Definition definition);
 
   std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
 
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
-  // The spans follow one another without a gap, unless they are trimmed, and may cut characters
-  // apart. A prefix space that the text does not have is in none.
+  // Spans are contiguous unless trimmed, and may split characters. An added prefix space is in
+  // none.
   std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
                                          bool split_special_tokens) const override;
 
@@ -66,7 +66,7 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
     return is_special_[id] ? std::string_view() : bytes_[id];
   }
 
-  // Ends a text; GPT-2 was trained to begin one with it too.
+  // Ends a text; GPT-2's training data also begin with it.
   int32_t eos_id() const { return eos_id_; }
 
  private:
@@ -82,10 +82,10 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   void SetBytes();
   void SetMatchers();
 
-  // Takes the white space that `token`, which `span` is of, begins and ends with out of the span.
+  // Excludes the outer white space of `token` from its `span`.
   void Trim(std::string_view token, bool is_added, TokenSpan& span) const;
 
-  // Visits added tokens and what lies between them, in order.
+  // Visits added tokens and the text between them, in order.
   void VisitPieces(std::string_view text, bool split_special_tokens,
                    AddedTokenMatcher::Visitor visit) const;
 
@@ -105,8 +105,8 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   int32_t last_id_ = -1;
   std::array<int32_t, 256> byte_ids_;
   BpeMerges merges_;
-  AddedTokenMatcher first_matcher_;   // Tokens that are not normalized come first,
-  AddedTokenMatcher second_matcher_;  // the others in what is between them.
+  AddedTokenMatcher first_matcher_;   // For tokens that are not normalized, applied first,
+  AddedTokenMatcher second_matcher_;  // for the others, in the text between.
   std::vector<std::string> bytes_;    // By id.
   std::vector<bool> is_special_;      // By id.
 };

@@ -1,9 +1,9 @@
 #pragma once
 
-// A set of byte strings with a number each, which finds the longest of them that a text begins
-// with in time proportional to its length.
+// A map from byte strings to numbers that finds the longest key a text begins with, in time linear
+// in the key's length.
 //
-// Thread safety: const methods may be called at once from any thread.
+// Thread safety: const methods may be called from any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,7 @@ class ByteTrie {
     int32_t value = -1;
   };
 
-  // `key` must not be empty, `value` not negative. A key inserted again takes the new value.
+  // `key` must not be empty, `value` not negative. Replaces the value of an existing key.
   void Insert(std::string_view key, int32_t value);
 
   // The longest key that `text` begins with.

@@ -1,10 +1,9 @@
 #pragma once
 
-// Turns a stream of token ids back into text, so that what has been emitted is always valid UTF-8
-// and the emissions together equal the decoding of the whole (bad bytes become U+FFFD as in
-// Python's errors="replace").
+// Turns a stream of token ids into text. Every piece is valid UTF-8, and the pieces together equal
+// the decoding of the whole (bad bytes become U+FFFD as in Python's errors="replace").
 //
-// Thread safety: none; one per sequence, used by one thread.
+// Thread safety: none; one for each sequence.
 
 #include <cstdint>
 #include <string>
@@ -17,12 +16,11 @@ namespace chorus::runner {
 class TokenBytes {
  public:
   virtual ~TokenBytes() = default;
-  // Empty for special tokens, which leave no text. `id` must be in the vocabulary. The view lives
-  // as long as this.
+  // Empty for special tokens. `id` must be in the vocabulary. The view is owned by this.
   virtual std::string_view token_bytes(int32_t id) const = 0;
 };
 
-// `bytes`, with every bad one as U+FFFD.
+// `bytes`, with invalid ones as U+FFFD.
 std::string ReplaceInvalidUtf8(std::string_view bytes);
 
 class Detokenizer {
@@ -30,18 +28,18 @@ class Detokenizer {
   // `bytes` must outlive the detokenizer.
   explicit Detokenizer(const TokenBytes& bytes) : bytes_(bytes) {}
 
-  // Text that is complete after this token; empty while a character is still open.
+  // The text completed by this token; empty while a character is incomplete.
   std::string Append(int32_t id);
 
-  // Whether a character has begun and is not complete.
+  // Whether a character is incomplete.
   bool is_open() const { return !open_.empty(); }
 
-  // What is left open at the end, as U+FFFD; empty if nothing is.
+  // An incomplete character at the end, as U+FFFD; else empty.
   std::string Finish();
 
  private:
   const TokenBytes& bytes_;
-  std::string open_;  // Bytes of a character that has begun, at most 3.
+  std::string open_;  // Bytes of an incomplete character, at most 3.
 };
 
 }  // namespace chorus::runner

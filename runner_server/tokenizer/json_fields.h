@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads the fields of a JSON object that a tokenizer's settings consist of, and refuses by name
-// what Chorus does not implement.
+// Reads the fields of a JSON object with tokenizer settings, and refuses by name what is not
+// implemented.
 //
 // Thread safety: none.
 
@@ -18,8 +18,8 @@ namespace chorus::runner {
 
 class JsonFields {
  public:
-  // `object` must outlive this; `what`, such as "tokenizer.json: model", begins the errors, all of
-  // which are INVALID_ARGUMENT. A value that is not an object has no fields.
+  // `object` must outlive this. All errors are INVALID_ARGUMENT and begin with `what`, such as
+  // "tokenizer.json: model". A value that is not an object has no fields.
   JsonFields(const nlohmann::json& object, std::string what) : object_(object), what_(what) {}
 
   // nullopt if absent or null.

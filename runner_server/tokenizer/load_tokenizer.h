@@ -1,14 +1,13 @@
 #pragma once
 
-// Tokenizers from a folder of Hugging Face's layout, as transformers' AutoTokenizer makes them:
-// tokenizer.json if there is one, else vocab.json and merges.txt, or vocab.txt; and
-// tokenizer_config.json over what they say.
+// Loads tokenizers from a Hugging Face folder, as transformers' AutoTokenizer: from tokenizer.json,
+// else vocab.json and merges.txt, or vocab.txt, with the settings of tokenizer_config.json on top.
 //
-// A special token that is in none of the files has no id, and is left out (transformers gives it
-// one behind the model's last embedding); where it is needed, it is missed by name.
+// A special token in none of the files has no id and is left out (transformers gives it one beyond
+// the model's embedding); if it is needed, an error names it.
 //
 // Errors: NOT_FOUND names the files that are missing. INVALID_ARGUMENT begins with the file or
-// folder and says what is malformed in it, or what it asks for that Chorus does not implement.
+// folder, for what is malformed or not implemented.
 //
 // Thread safety: free functions without state.
 
@@ -21,7 +20,7 @@
 
 namespace chorus::runner {
 
-// GPT-2's, which frames no text.
+// GPT-2's, without a frame.
 absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadByteLevelBpe(const std::filesystem::path& folder);
 
 // RoBERTa's.

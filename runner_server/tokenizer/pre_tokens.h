@@ -1,6 +1,6 @@
 #pragma once
 
-// Cuts text into pre-tokens as GPT-2 does, by hand what its regular expression says:
+// Splits text into GPT-2's pre-tokens, a hand-written matcher of its regular expression:
 //
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //
@@ -14,8 +14,8 @@
 
 namespace chorus::runner {
 
-// The size in bytes of the first pre-token, at least 1. `text` is UTF-8 and not empty; the
-// pre-token depends on all that follows it, so give the whole rest.
+// The size in bytes of the first pre-token, at least 1. `text` is the whole rest of the text, UTF-8
+// and not empty, since the pre-token depends on what follows.
 //
 // Example: "I'll  go" -> "I", "'ll", " ", " go".
 size_t FirstPreTokenSize(std::string_view text);

@@ -2,7 +2,7 @@
 
 // Turns text into token ids and back, equal to Hugging Face's tokenizers to the id.
 //
-// Thread safety: immutable after construction; all methods may be called at once from any thread.
+// Thread safety: immutable after construction; all methods may be called from any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace chorus::runner {
 
-// A token and the bytes of the text that it stands for.
+// A token and its bytes [begin, end) in the text.
 struct TokenSpan {
   int32_t id = 0;
   size_t begin = 0;
@@ -27,31 +27,31 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // All tokens of `text`, which is UTF-8 (the caller has checked), and those special ones that the
-  // model frames a text with. A special token that the text spells out, such as "[SEP]", becomes
-  // its id; with `split_special_tokens` it is read as the characters it is.
+  // The tokens of `text`, valid UTF-8, with the model's frame of special tokens. A special token
+  // spelled out in the text, such as "[SEP]", becomes its id; with `split_special_tokens` it is
+  // plain text.
   virtual std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const = 0;
 
-  // Cuts what Encode gave to `max_tokens`, at least 2: the end of the text goes, not its frame.
+  // Truncates Encode's result to `max_tokens`, at least 2: removes the end of the text, not the
+  // frame.
   virtual void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const = 0;
 
-  // As Encode, without the tokens that frame the text. What belongs to no token, such as white
-  // space or an accent that is left out, is between them.
+  // As Encode, without the frame. Text that belongs to no token, such as white space or a removed
+  // accent, lies between spans.
   virtual std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
                                                  bool split_special_tokens) const = 0;
 
-  // The text of tokens, special ones included, as valid UTF-8. Ids must be in the vocabulary.
+  // The text of tokens, special ones included, as valid UTF-8. Ids must be in [0, vocab_size()).
   virtual std::string Decode(std::span<const int32_t> ids) const = 0;
 
   // Ids are in [0, vocab_size()).
   virtual int32_t vocab_size() const = 0;
 
-  // Most tokens of a text that the model was trained to read, however large its context is: what
-  // transformers cuts texts at. INT_MAX where nothing says.
+  // The length at which transformers truncates texts, which may be less than the model's context.
+  // INT_MAX if unknown.
   virtual int model_max_length() const = 0;
 
-  // The bytes behind each id, which a model that generates needs; null where tokens are words, and
-  // not bytes. Lives as long as this.
+  // The bytes of each id, which generation needs; null if tokens are not bytes. Owned by this.
   virtual const TokenBytes* bytes() const = 0;
 };
 

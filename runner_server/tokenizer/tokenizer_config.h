@@ -1,9 +1,9 @@
 #pragma once
 
-// What a model folder says about its tokenizer beside the vocabulary: tokenizer_config.json and, in
-// folders of older make, special_tokens_map.json and added_tokens.json. Read as transformers does.
+// A tokenizer's settings besides the vocabulary: tokenizer_config.json and, in older folders,
+// special_tokens_map.json and added_tokens.json, read as by transformers.
 //
-// Errors are those of base/model_file.h; files that are not there are as good as empty.
+// Errors are those of base/model_file.h; missing files count as empty.
 //
 // Thread safety: free function without state.
 
@@ -37,7 +37,7 @@ struct TokenizerConfig {
   std::vector<AddedToken> added_tokens;  // With ids.
 };
 
-// With `mask_strips_left` a "mask_token" that is only a string takes the white space before it.
+// With `mask_strips_left` a "mask_token" given as a string has lstrip.
 absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder,
                                                     bool mask_strips_left = false);
 

@@ -1,9 +1,8 @@
 #pragma once
 
-// tokenizer.json, the file in which Hugging Face's tokenizers keep all of a tokenizer. It can hold
-// many kinds; Chorus takes those of GPT-2, BERT and
-// RoBERTa and refuses by name whatever else one asks for.
-// "truncation" and "padding" are the caller's matter, as they are in transformers.
+// Reads tokenizer.json, Hugging Face's self-contained tokenizer file, of the kinds of GPT-2, BERT
+// and RoBERTa; refuses other components by name. Ignores "truncation" and "padding", as
+// transformers does.
 //
 // Errors are those of base/model_file.h. Thread safety: free functions without state.
 
@@ -16,7 +15,7 @@
 
 namespace chorus::runner {
 
-// `trim_offsets` overrules what a post-processor says of it.
+// `trim_offsets` overrides the post-processor's.
 absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(
     const std::filesystem::path& path, std::optional<bool> trim_offsets = std::nullopt);
 

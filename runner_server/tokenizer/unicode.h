@@ -1,8 +1,8 @@
 #pragma once
 
-// Characters as Hugging Face's tokenizers see them. Their parts follow different versions of
-// Unicode, so the answers come from tables asked of the library itself (unicode_tables.h), and only
-// what Unicode promises never to change (decompositions, combining classes) from utf8proc.
+// Character classes of Hugging Face's tokenizers. Their components follow different Unicode
+// versions, so the classes come from tables generated from the library (unicode_tables.h); only
+// what Unicode guarantees never to change (decompositions, combining classes) comes from utf8proc.
 //
 // Thread safety: free functions without state.
 
@@ -27,13 +27,13 @@ uint8_t CharacterTraits(char32_t c);
 
 inline bool HasTrait(char32_t c, CharacterTrait trait) { return CharacterTraits(c) & trait; }
 
-// Lower case of a single character, whatever stands around it. U+0130 becomes "i", U+0307.
+// Appends the context-free lower case of a character. U+0130 becomes "i", U+0307.
 void AppendLowerCase(char32_t c, std::u32string& out);
 
 // The canonical decomposition (NFD) without its nonspacing marks: "Crème" -> "Creme".
 std::u32string StripAccents(std::u32string_view text);
 
-// `text` must be UTF-8; what is not becomes U+FFFD.
+// Invalid UTF-8 becomes U+FFFD.
 std::u32string DecodeUtf8All(std::string_view text);
 
 void AppendUtf8(char32_t c, std::string& out);

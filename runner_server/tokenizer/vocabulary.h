@@ -1,8 +1,8 @@
 #pragma once
 
-// The tokens of a model and their ids, checked once for both kinds of tokenizer.
+// The tokens of a model and their ids, validated, for both kinds of tokenizer.
 //
-// Thread safety: const methods may be called at once from any thread.
+// Thread safety: immutable; all methods may be called from any thread.
 
 #include <cstdint>
 #include <optional>
@@ -15,34 +15,34 @@
 
 namespace chorus::runner {
 
-// A token that is found in the text as it stands, before (or beside) what the model's rules make of
-// the rest. Hugging Face calls all of these "added", those that the vocabulary has already as well.
+// A token matched literally in the text before the model's rules apply (Hugging Face's "added"
+// tokens, also those in the model's vocabulary).
 struct AddedToken {
   std::string content;
   int32_t id = 0;
-  bool special = false;     // Leaves no text when decoded.
-  bool normalized = false;  // Looked for in the normalized text, in its own normalized form.
+  bool special = false;     // Has no text when decoded.
+  bool normalized = false;  // Matched in normalized form in the normalized text.
   bool lstrip = false;      // Takes the white space before it.
 };
 
 class Vocabulary {
  public:
-  // What no real vocabulary comes near.
+  // Far above real vocabularies.
   static constexpr size_t kMaxTokens = 1 << 20;
   static constexpr size_t kMaxTokenBytes = 1024;
 
   // `tokens` are the model's own by id; of equal ones the last counts. An added token has the id of
-  // its equal among them, or one of those that follow theirs without a gap. Of added tokens with
-  // equal content the first counts. INVALID_ARGUMENT names the token that breaks this.
+  // the equal model token, or one of the ids that follow the model's without a gap. Of equal added
+  // tokens the first counts. INVALID_ARGUMENT names the token that violates this.
   static absl::StatusOr<Vocabulary> Create(std::vector<std::string> tokens,
                                            std::vector<AddedToken> added_tokens);
 
   std::optional<int32_t> Find(std::string_view token) const;
 
-  // Find(), or INVALID_ARGUMENT that says it is missing and what it is for.
+  // Find(), or INVALID_ARGUMENT that names the token and its purpose.
   absl::StatusOr<int32_t> Require(std::string_view token, std::string_view purpose) const;
 
-  // The token with this id, which must be in [0, size()).
+  // `id` must be in [0, size()).
   const std::string& token(int32_t id) const {
     const auto index = static_cast<size_t>(id);
     return index < tokens_.size() ? tokens_[index] : more_tokens_[index - tokens_.size()];

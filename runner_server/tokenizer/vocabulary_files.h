@@ -1,7 +1,7 @@
 #pragma once
 
-// The vocabulary files that models came with before tokenizer.json, read as transformers reads
-// them. Errors are those of base/model_file.h.
+// The vocabulary files from before tokenizer.json, read as by transformers. Errors are those of
+// base/model_file.h.
 //
 // Thread safety: free functions without state.
 
@@ -16,7 +16,7 @@
 
 namespace chorus::runner {
 
-// The object {"token": id, ...} as tokens by id. `what` begins the errors. INVALID_ARGUMENT unless
+// The object {"token": id, ...} as tokens by id. INVALID_ARGUMENT, beginning with `what`, unless
 // the ids are 0 to n - 1, each once.
 absl::StatusOr<std::vector<std::string>> TokensById(const nlohmann::json& ids,
                                                     std::string_view what);
@@ -26,10 +26,10 @@ absl::StatusOr<std::vector<std::string>> ReadVocabJson(const std::filesystem::pa
 
 struct MergesTxt {
   std::vector<std::pair<std::string, std::string>> merges;  // The best first.
-  std::string rest;  // What follows the last line end; it is no merge, nor is it in transformers.
+  std::string rest;  // Text after the last line end, which is no merge, as in transformers.
 };
 
-// merges.txt: after a first line, which says the version, one "left right" a line.
+// merges.txt: a version line, then one "left right" a line.
 absl::StatusOr<MergesTxt> ReadMergesTxt(const std::filesystem::path& path);
 
 // vocab.txt: one token a line, the first has id 0.

@@ -1,9 +1,9 @@
 #pragma once
 
-// BERT's tokenizer: normalization, words, then the longest pieces of the vocabulary from the left,
-// equal to Hugging Face's BertTokenizerFast to the id.
+// BERT's tokenizer: normalization, words, then greedy longest pieces from the left, equal to
+// Hugging Face's BertTokenizerFast to the id.
 //
-// Thread safety: immutable; all methods may be called at once from any thread.
+// Thread safety: immutable; all methods may be called from any thread.
 
 #include <climits>
 #include <cstdint>
@@ -31,9 +31,9 @@ class WordPiece : public Tokenizer {
     std::vector<std::string> tokens;       // By id.
     std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
     BertNormalizer::Options normalizer;
-    // What the contents of normalized added tokens go through; by default the same.
+    // For the contents of normalized added tokens; by default `normalizer`.
     std::optional<BertNormalizer::Options> added_token_normalizer;
-    std::string continuing_prefix = "##";  // Of pieces that do not begin a word.
+    std::string continuing_prefix = "##";  // Marks pieces that do not begin a word.
     size_t max_characters_per_word = 100;  // A longer word is unknown.
     std::string unknown_token = "[UNK]";
     std::string first_token = "[CLS]";
@@ -47,14 +47,14 @@ class WordPiece : public Tokenizer {
   // [CLS], the pieces, [SEP].
   std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
 
-  // The first pieces stay, and [CLS] and [SEP].
+  // Keeps the first pieces, [CLS] and [SEP].
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
-  // Spans hold whole characters; an unknown word has one.
+  // Spans hold whole characters; an unknown word is one span.
   std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
                                          bool split_special_tokens) const override;
 
-  // Words with spaces between them, but for punctuation that clings to the word before.
+  // Words separated by spaces, except before punctuation.
   std::string Decode(std::span<const int32_t> ids) const override;
 
   int32_t vocab_size() const override { return vocabulary_.size(); }
@@ -72,11 +72,11 @@ class WordPiece : public Tokenizer {
   void SetTries();
   void SetMatchers(const BertNormalizer& added_token_normalizer);
 
-  // These append ids.
+  // Append ids.
   void EncodeNormalized(std::string_view text, std::vector<int32_t>& ids) const;
   void EncodeWord(std::string_view word, std::vector<int32_t>& ids) const;
 
-  // Called with an id and the part of `normalized` that it stands for.
+  // Called with an id and its part of `normalized`.
   using SpanVisitor = absl::FunctionRef<void(int32_t id, std::string_view part)>;
   void VisitSpans(std::string_view normalized, bool split_special_tokens, SpanVisitor visit) const;
 
@@ -90,8 +90,8 @@ class WordPiece : public Tokenizer {
   int32_t last_id_ = 0;
   ByteTrie beginnings_;                   // Pieces that begin a word,
   ByteTrie continuations_;                // and the others, without their prefix.
-  AddedTokenMatcher raw_matcher_;         // Looks at the text,
-  AddedTokenMatcher normalized_matcher_;  // then at the normalized text between what it found.
+  AddedTokenMatcher raw_matcher_;         // Applied to the text,
+  AddedTokenMatcher normalized_matcher_;  // then to the normalized text between matches.
 };
 
 }  // namespace chorus::runner

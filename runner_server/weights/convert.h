@@ -1,6 +1,6 @@
 #pragma once
 
-// Weights of any stored type as fp32; each stored value has exactly one fp32 value.
+// Converts stored weights to fp32, exactly.
 //
 // Thread safety: a function without state.
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A safetensors file mapped into memory. Unmapped on destruction, so the views must not outlive it.
+// A memory-mapped safetensors file. Views must not outlive it.
 //
 // Thread safety: immutable once open.
 
@@ -16,8 +16,8 @@ namespace chorus::runner {
 
 class SafetensorsFile {
  public:
-  // NOT_FOUND if there is no such file, PERMISSION_DENIED if it may not be read, INVALID_ARGUMENT
-  // if its header breaks a rule; each message begins with the path.
+  // NOT_FOUND, PERMISSION_DENIED, or INVALID_ARGUMENT for an invalid header; messages begin with
+  // the path.
   static absl::StatusOr<SafetensorsFile> Open(const std::filesystem::path& path);
 
   SafetensorsFile(SafetensorsFile&& other) noexcept;
@@ -27,7 +27,7 @@ class SafetensorsFile {
   const std::filesystem::path& path() const { return path_; }
   const std::vector<TensorInfo>& tensors() const { return header_.tensors; }
 
-  // The bytes of one of tensors(); not aligned to anything.
+  // The bytes of one of tensors(); unaligned.
   std::string_view Data(const TensorInfo& tensor) const {
     return {bytes_ + header_.data_start + tensor.begin, tensor.end - tensor.begin};
   }

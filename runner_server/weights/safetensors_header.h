@@ -1,10 +1,10 @@
 #pragma once
 
-// The header of a safetensors file: names, types, shapes and places of its tensors.
+// The header of a safetensors file: names, types, shapes and offsets of its tensors.
 //
 // The format (https://github.com/huggingface/safetensors, "Format"): 8 bytes little-endian N, then
 // N bytes of JSON, then the data. The JSON is one object, name -> {dtype, shape, data_offsets}, and
-// an optional "__metadata__" of strings. A file comes from anywhere, so nothing in it is believed.
+// an optional "__metadata__" of strings. Files are untrusted.
 //
 // Thread safety: plain values and a function without state.
 
@@ -18,8 +18,8 @@
 
 namespace chorus::runner {
 
-// Every type of the format. Only kF32, kF16 and kBF16 can be read as weights; the others are known
-// so that a tensor which is ignored may have them.
+// Every type of the format. Only kF32, kF16 and kBF16 can be read as weights; ignored tensors may
+// have any.
 enum class DType {
   kBool,
   kU8,
@@ -38,7 +38,7 @@ enum class DType {
   kU64,
 };
 
-std::string_view DTypeName(DType dtype);  // As the file spells it, such as "BF16".
+std::string_view DTypeName(DType dtype);  // As in the file, such as "BF16".
 size_t DTypeSizeBytes(DType dtype);
 
 struct TensorInfo {
@@ -54,13 +54,12 @@ struct SafetensorsHeader {
   uint64_t data_start = 0;          // Bytes from the start of the file.
 };
 
-// Largest header that is read; the format's own limit.
+// The format's limit.
 inline constexpr uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 
-// Reads the header at the start of `bytes`, the whole file. After OK, the tensors' ranges lie in
-// the file, follow each other without gap or overlap, cover it to the end, and are each as long as
-// shape and type say; no name occurs twice. Alignment is not promised. INVALID_ARGUMENT says which
-// rule is broken, where and by which value.
+// Parses the header of `bytes`, the whole file. After OK, the tensors' ranges cover the data
+// without gap or overlap and match shape and type, and names are unique. Alignment is not
+// guaranteed. INVALID_ARGUMENT says which rule is broken, where, by which value.
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view bytes);
 
 }  // namespace chorus::runner

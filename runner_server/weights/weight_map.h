@@ -1,12 +1,10 @@
 #pragma once
 
-// The tensors of a file under the names a model knows them by, checked as a whole before any is
-// read: what is missing, unexpected, of the wrong shape or of a type we do not read comes in one
-// error, so that a person mends a checkpoint once. Values are checked as they are read, since to
-// read them twice takes long: CheckValues has that error.
+// A file's tensors under the model's names. Create checks all tensors at once: one error lists
+// those that are missing, unexpected, or of a wrong shape or type. Values are checked as they are
+// read, to read them only once; CheckValues returns that error.
 //
-// Thread safety: all methods may be called at once from any thread. Views live as long as file and
-// map.
+// Thread safety: all methods may be called from any thread. Views must not outlive file or map.
 
 #include <atomic>
 #include <cstddef>
@@ -27,7 +25,7 @@ namespace chorus::runner {
 struct WeightSpec {
   std::string name;
   std::vector<uint64_t> shape;
-  std::vector<std::string> aliases;  // Other names it goes by; at most one of all in a file.
+  std::vector<std::string> aliases;  // Alternative names; a file may have only one.
   bool optional = false;             // May be missing.
 };
 
@@ -41,14 +39,14 @@ class WeightView {
   const std::vector<uint64_t>& shape() const { return info_->shape; }
   size_t size() const { return data_.size() / DTypeSizeBytes(info_->dtype); }
 
-  // Writes elements [first, first + count), in row-major order, as fp32. Those beyond `largest` are
-  // too large for where they go, and are counted for CheckValues, as those that are not finite are.
+  // Writes elements [first, first + count), in row-major order, as fp32. Counts values that are not
+  // finite or beyond `largest`, for CheckValues.
   void Read(size_t first, size_t count, float* out,
             float largest = std::numeric_limits<float>::max()) const;
   std::vector<float> ReadAll() const;
 
   uint64_t num_not_finite() const { return unusable_->num_not_finite; }  // Of those read.
-  uint64_t num_too_large() const { return unusable_->num_too_large; }    // Finite, but for that.
+  uint64_t num_too_large() const { return unusable_->num_too_large; }  // Finite, beyond `largest`.
 
  private:
   struct Unusable {
@@ -63,20 +61,19 @@ class WeightView {
 
 class WeightMap {
  public:
-  // `ignored` are patterns of names that may be there and are not read: '#' stands for a decimal
-  // number, '*' for any text. INVALID_ARGUMENT lists every fault of `file`, which must outlive the
-  // map.
+  // `ignored` are patterns of names to skip: '#' matches a decimal number, '*' any text.
+  // INVALID_ARGUMENT lists every error of `file`, which must outlive the map.
   static absl::StatusOr<WeightMap> Create(const SafetensorsFile& file,
                                           const std::vector<WeightSpec>& specs,
                                           const std::vector<std::string>& ignored);
 
   // Null if `name`, a spec's, is optional and missing.
   const WeightView* Find(const std::string& name) const;
-  // `name` must be that of a spec which is not optional.
+  // `name` must be that of a required spec.
   const WeightView& at(const std::string& name) const { return views_.at(name); }
 
-  // After all has been read: INVALID_ARGUMENT names the tensors with values that cannot be used,
-  // and says how many each has and what to do.
+  // Call after all reads: INVALID_ARGUMENT lists the tensors with unusable values, their number,
+  // and what to do.
   absl::Status CheckValues() const;
 
  private:

@@ -7,7 +7,8 @@
 
 namespace chorus {
 
-// A message in protobuf's text format: ParseProto<v1::GenerationParams>("top_k: 3 temperature: 0.5").
+// A message in protobuf's text format: ParseProto<v1::GenerationParams>("top_k: 3 temperature:
+// 0.5").
 template <typename Message>
 Message ParseProto(const std::string& text) {
   Message message;

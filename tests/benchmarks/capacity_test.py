@@ -80,8 +80,8 @@ class GeneratorTest(unittest.TestCase):
         self.assertAlmostEqual(ends[-1], 0.20)
 
     def test_long_prompts_are_cut_where_others_decode(self):
-        # Steps of n tokens take n ms, which the scheduler has learnt by the time the long prompt comes. Beside a text that
-        # decodes 99 of its tokens are the most in a step, so that it has five, each of which decodes a token too.
+        # Steps of n tokens take n ms, which the scheduler has learnt by the time the long prompt comes. Beside a text
+        # that decodes 99 of its tokens are the most in a step, so that it has five, each of which decodes a token too.
         costs = model(0.0, per_token=0.001)
         short = [(0.03 * i, 8 * i, 1) for i in range(1, 9)]
         *_, long = self.ends(costs, [(0, 1, 2000), *short, (1, 400, 1)])

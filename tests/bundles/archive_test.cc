@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "tests/bundles/tar_writer.h"
 #include "tests/base/temp_directory.h"
+#include "tests/bundles/tar_writer.h"
 
 namespace chorus {
 namespace {

@@ -102,8 +102,9 @@ TEST_F(BundleArchiveTest, RefusesAChangedByteInAnyFile) {
 TEST_F(BundleArchiveTest, RefusesAManifestThatAgreesWithAChangedModelOnly) {
   // Another model with a right manifest of its own, under the pinned tag.
   PutFile(temp_ / "model/model.safetensors", "others");
-  ASSERT_TRUE(
-      store::ModelStore(home_.path()).Save({"gpt2", "m1"}, temp_ / "model", {.replace = true}).ok());
+  ASSERT_TRUE(store::ModelStore(home_.path())
+                  .Save({"gpt2", "m1"}, temp_ / "model", {.replace = true})
+                  .ok());
   const absl::Status status = Import(MakeTar(Entries()));
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("is not the model that sample:v1 pins"));

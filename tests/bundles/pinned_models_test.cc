@@ -44,8 +44,9 @@ TEST_F(PinnedModelsTest, RefusesAChangedFile) {
 
 TEST_F(PinnedModelsTest, RefusesAnotherModelUnderTheTag) {
   PutFile(temp_ / "model/model.safetensors", "others");
-  ASSERT_TRUE(
-      store::ModelStore(home_.path()).Save({"gpt2", "m1"}, temp_ / "model", {.replace = true}).ok());
+  ASSERT_TRUE(store::ModelStore(home_.path())
+                  .Save({"gpt2", "m1"}, temp_ / "model", {.replace = true})
+                  .ok());
   const absl::Status status = VerifyPinnedModels(home_.bundle(), store::ModelStore(home_.path()));
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_THAT(std::string(status.message()),

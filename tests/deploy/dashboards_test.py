@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Every query of every dashboard, and every rule of Prometheus, is valid and asks for metrics and labels that exist; and
-every panel says what it shows."""
+"""Every query of every dashboard, and every rule of Prometheus, is valid and asks for metrics and labels that exist;
+and every panel says what it shows."""
 
 import json
 import pathlib

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes kubernetes_schemas.json: of Kubernetes' OpenAPI v3, the schemas of the kinds that deploy/kubernetes uses, with all
-that they refer to, without the descriptions.
+"""Writes kubernetes_schemas.json: of Kubernetes' OpenAPI v3, the schemas of the kinds that deploy/kubernetes uses, with
+all that they refer to, without the descriptions.
 
 usage: make_kubernetes_schemas.py KUBECTL [ARGUMENT...]
 

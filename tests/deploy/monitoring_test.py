@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""deploy/prometheus on a running gateway and two runners: a real Prometheus finds them, its rules evaluate, no alert fires,
-and every query of the dashboards has an answer.
+"""deploy/prometheus on a running gateway and two runners: a real Prometheus finds them, its rules evaluate, no alert
+fires, and every query of the dashboards has an answer.
 
 usage: monitoring_test.py --bin FOLDER
 """

@@ -1,4 +1,5 @@
-"""What PromQL expressions ask for: metrics, with their labels. Syntax is promtool's to check; this reads what is right."""
+"""What PromQL expressions ask for: metrics, with their labels. Syntax is promtool's to check; this reads what is
+right."""
 
 import re
 from typing import NamedTuple

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Builds and runs the containers for real, and shows what they promise: ./dev docker-test [--twice] [--keep] [--compose PROGRAM] [STEP...]
+"""Builds and runs the containers for real, and shows what they promise: ./dev docker-test [--twice] [--keep] [--compose
+PROGRAM] [STEP...]
 
-Needs Docker's engine: one that runs already, or, as root, dockerd, which is then started for this alone. Prints a transcript;
-the first promise that does not hold ends it with exit status 1. --twice also builds the images a second time, without any
-cache, and compares every file. --keep leaves the engine and the containers running. Steps: build, up, scale, kill, stop,
-bundle, start; without any, all.
+Needs Docker's engine: one that runs already, or, as root, dockerd, which is then started for this alone. Prints a
+transcript; the first promise that does not hold ends it with exit status 1. --twice also builds the images a second
+time, without any cache, and compares every file. --keep leaves the engine and the containers running. Steps: build, up,
+scale, kill, stop, bundle, start; without any, all.
 """
 import argparse
 import collections

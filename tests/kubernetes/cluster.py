@@ -1,7 +1,8 @@
 """A real Kubernetes of one node, in namespaces of its own.
 
 It runs in network, mount and process namespaces that only this test is in (k8s_test.py enters them), so its addresses,
-firewall rules and mounts are seen by nothing else, and all of it is gone when its first process ends, however that ends.
+firewall rules and mounts are seen by nothing else, and all of it is gone when its first process ends, however that
+ends.
 """
 import json
 import os

@@ -9,7 +9,8 @@ import urllib.parse
 
 
 class Hub:
-    """Serves `models`, the folder of each repository's files by the repository's name, at whatever revision is asked for."""
+    """Serves `models`, the folder of each repository's files by the repository's name, at whatever revision is asked
+    for."""
 
     def __init__(self, address, certificate, key, models):
         self.fetched = []  # Each reply that gave a file: (client's address, repository, commit, file).

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Runs deploy/kubernetes on a real cluster of one node, made here, and shows what it promises: ./dev k8s-test [--keep] [STEP...]
+"""Runs deploy/kubernetes on a real cluster of one node, made here, and shows what it promises: ./dev k8s-test [--keep]
+[STEP...]
 
-Needs root. Builds Kubernetes from its Go module and the images with Docker, which takes long the first time, and keeps both in
-build/kubernetes. Prints a transcript; the first promise that does not hold ends it with exit status 1. --keep leaves
-the cluster running until Ctrl-C, and tells how to enter it. Steps, after the cluster is up and the demo overlay applied:
-policies, scale, kill, roll, graph, bad, production; without any, all.
+Needs root. Builds Kubernetes from its Go module and the images with Docker, which takes long the first time, and keeps
+both in build/kubernetes. Prints a transcript; the first promise that does not hold ends it with exit status 1. --keep
+leaves the cluster running until Ctrl-C, and tells how to enter it. Steps, after the cluster is up and the demo overlay
+applied: policies, scale, kill, roll, graph, bad, production; without any, all.
 """
 import argparse
 import contextlib
@@ -28,7 +29,8 @@ from docker_test import ROOT, run, say, wait_until  # noqa: E402
 
 STEPS = {"policies": policies.policies, "scale": steps.scale, "kill": steps.kill, "roll": steps.roll, "graph": steps.graph,
          "bad": steps.bad, "production": production.production}
-# Images that the manifests name, and the program that build.sh makes of the same version, for where no registry is reached.
+# Images that the manifests name, and the program that build.sh makes of the same version, for where no registry is
+# reached.
 STAND_INS = {
     "prom/prometheus:v3.5.0": "prometheus",
     "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0": "adapter",

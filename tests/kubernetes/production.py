@@ -1,4 +1,5 @@
-"""The production overlay in place of the demo's: each runner's model comes from a hub, checked, before the runner starts."""
+"""The production overlay in place of the demo's: each runner's model comes from a hub, checked, before the runner
+starts."""
 import hashlib
 import json
 import time

@@ -1,4 +1,5 @@
-"""What the demo overlay promises, step by step. Each takes the cluster and ends the test where a promise does not hold."""
+"""What the demo overlay promises, step by step. Each takes the cluster and ends the test where a promise does not
+hold."""
 import collections
 import json
 import os

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "model_store/model_store.h"
-#include "tests/model_store/failing_file_system.h"
 #include "tests/base/temp_directory.h"
+#include "tests/model_store/failing_file_system.h"
 
 namespace chorus::store {
 namespace {

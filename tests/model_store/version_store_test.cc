@@ -9,8 +9,8 @@
 #include <chrono>
 #include <string>
 
-#include "tests/model_store/failing_file_system.h"
 #include "tests/base/temp_directory.h"
+#include "tests/model_store/failing_file_system.h"
 
 namespace chorus::store {
 namespace {

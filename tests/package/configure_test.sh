@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What ./dev serve builds: configure_test.sh PROTOS [CMAKE_ARGUMENT...] shows that the programs are configured without libtorch,
-# GoogleTest and benchmark, and that ./dev test, which adds the tests to the same folder, builds none of it again.
+# What ./dev serve builds: configure_test.sh PROTOS [CMAKE_ARGUMENT...] shows that the programs are configured without
+# libtorch, GoogleTest and benchmark, and that ./dev test, which adds the tests to the same folder, builds none of it
+# again.
 set -euo pipefail
 source=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 protos=$1; shift

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Uses the packages of ./dev package in bare Debian roots: package_test.py --packages FOLDER [--root FOLDER] [STEP...]
 
-Needs root, debootstrap and Debian's mirror. Each step begins with a root that has nothing of Chorus, nor of its libraries:
-bookworm as debootstrap --variant=minbase makes it, and for the wheel Python's venv besides. What is installed there answers
-the README's first request. Prints a transcript; the first promise that does not hold ends it with exit status 1. --root keeps
-the roots in a folder for the next run. Steps: tarball, deb, wheel; without any, all.
+Needs root, debootstrap and Debian's mirror. Each step begins with a root that has nothing of Chorus, nor of its
+libraries: bookworm as debootstrap --variant=minbase makes it, and for the wheel Python's venv besides. What is
+installed there answers the README's first request. Prints a transcript; the first promise that does not hold ends it
+with exit status 1. --root keeps the roots in a folder for the next run. Steps: tarball, deb, wheel; without any, all.
 
-Ubuntu's mirror may be out of reach: of Ubuntu the test shows that its glibc is new enough for what the packages ask for.
+Ubuntu's mirror may be out of reach: of Ubuntu the test shows that its glibc is new enough for what the packages ask
+for.
 """
 import argparse
 import contextlib

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What can be shown of a package without root: wheel_test.sh BUILD VERSION makes the wheel of the programs in the build folder,
-# installs it into a folder of its own, and shows that the programs run there on the libraries packed with them.
+# What can be shown of a package without root: wheel_test.sh BUILD VERSION makes the wheel of the programs in the build
+# folder, installs it into a folder of its own, and shows that the programs run there on the libraries packed with them.
 set -euo pipefail
 build=$1 version=$2
 source=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)

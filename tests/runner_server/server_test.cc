@@ -31,7 +31,6 @@ using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-
 constexpr int kServing = 1;  // Of grpc.health.v1.HealthCheckResponse.ServingStatus.
 constexpr int kNotServing = 2;
 

@@ -4,8 +4,9 @@
     python3 -m venv venv && venv/bin/pip install -r tools/golden/requirements.txt
     venv/bin/python tools/golden/make_model_golden.py --sst2_dev dev.tsv
 
-writes (with --only NAME... just those), for each model, tests/testdata/models/NAME.json (inputs and token ids) and NAME.safetensors (logits).
-`dev.tsv` is the dev split of SST-2 (GLUE): a header, then sentence TAB label. The prompts are cut from it too.
+writes (with --only NAME... just those), for each model, tests/testdata/models/NAME.json (inputs and token ids) and
+NAME.safetensors (logits). `dev.tsv` is the dev split of SST-2 (GLUE): a header, then sentence TAB label. The prompts
+are cut from it too.
 
 The real-width models have weights that both sides make by themselves, from a hash of tensor name and element
 number: see `random_tensor` here and RandomTensor in tests/runner_server/model/random_checkpoint.cc.

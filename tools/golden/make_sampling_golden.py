@@ -1,4 +1,5 @@
-"""Writes tests/testdata/sampling/: what Hugging Face's logits processors and torch's log_softmax make of rows of logits.
+"""Writes tests/testdata/sampling/: what Hugging Face's logits processors and torch's log_softmax make of rows of
+logits.
 
   filter.json     which tokens the processors leave to draw from, and the likeliest of them
   logprobs.json   log-probabilities of tokens, by log_softmax in float64

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Writes model folders whose tokenizers transformers 5 has saved, and what its AutoTokenizer makes of them.
 
-Run from the root of the tree, after make_tokenizer_golden.py, whose folders it reads, in an environment of its own, since
-the other makers take an older transformers:
+Run from the root of the tree, after make_tokenizer_golden.py, whose folders it reads, in an environment of its own,
+since the other makers take an older transformers:
 
     pip install transformers==5.24.0 tokenizers==0.23.3
     python3 tools/golden/make_transformers5_golden.py
 
-tests/testdata/tokenizer/folders/{bpe,bert,roberta}_saved5*: what save_pretrained writes, with config.json, expected.json,
-spans.json and split.json as the other makers write them.
+tests/testdata/tokenizer/folders/{bpe,bert,roberta}_saved5*: what save_pretrained writes, with config.json,
+expected.json, spans.json and split.json as the other makers write them.
 """
 
 import json

@@ -1,11 +1,10 @@
 #pragma once
 
-// The architectures that Chorus knows: what config.json calls each, how an Architecture is read
-// from it, and which tokenizer it takes. To add one: a file NAME.cc beside this with its reader,
-// the reader's declaration here, and a row in table.cc.
+// The supported architectures: name in config.json, reader, and tokenizer. To add one: a reader in
+// NAME.cc beside this file, its declaration here, and a row in table.cc.
 //
-// A reader reads every field, missing ones with Hugging Face's defaults, and leaves faults to
-// ConfigReader::status(). Thread safety: free functions without state.
+// A reader reads every field, with Hugging Face's defaults; errors are in ConfigReader::status().
+// Thread safety: free functions without state.
 
 #include <filesystem>
 #include <memory>

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "tests/cli/line_reader.h"
 #include "tests/base/temp_directory.h"
+#include "tests/cli/line_reader.h"
 
 namespace chorus {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "tests/base/parse_proto.h"
-#include "tests/cli/scripted_runner/scripted_runner_service.h"
 #include "tests/base/temp_directory.h"
+#include "tests/cli/scripted_runner/scripted_runner_service.h"
 
 namespace chorus {
 namespace {

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "tests/cli/loopback_server.h"
 #include "tests/base/temp_directory.h"
+#include "tests/cli/loopback_server.h"
 
 namespace chorus {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <thread>
 
-#include "tests/model_store/hub/scripted_hub.h"
 #include "tests/base/temp_directory.h"
+#include "tests/model_store/hub/scripted_hub.h"
 
 namespace chorus::store {
 namespace {

@@ -217,8 +217,8 @@ TEST_F(GenerationStepperTest, CountsEveryTokenHoweverATextEnds) {
     ++num_ends[reply.result->reason()];
   }
   for (const chorus::v1::FinishReason reason :
-       {chorus::v1::FINISH_REASON_STOP, chorus::v1::FINISH_REASON_LENGTH, chorus::v1::FINISH_REASON_STOP_STRING,
-        chorus::v1::FINISH_REASON_DEADLINE}) {
+       {chorus::v1::FINISH_REASON_STOP, chorus::v1::FINISH_REASON_LENGTH,
+        chorus::v1::FINISH_REASON_STOP_STRING, chorus::v1::FINISH_REASON_DEADLINE}) {
     EXPECT_GT(num_ends[reason], 10) << static_cast<int>(reason);
   }
 }
@@ -366,7 +366,8 @@ TEST_F(GenerationStepperTest, WritesTheSameTextWhateverTheCompany) {
     alone.emplace_back(reply);
   }
   for (const chorus::v1::FinishReason reason :
-       {chorus::v1::FINISH_REASON_STOP, chorus::v1::FINISH_REASON_LENGTH, chorus::v1::FINISH_REASON_STOP_STRING}) {
+       {chorus::v1::FINISH_REASON_STOP, chorus::v1::FINISH_REASON_LENGTH,
+        chorus::v1::FINISH_REASON_STOP_STRING}) {
     EXPECT_THAT(alone, Contains(Field(&Written::reason, reason)));
   }
   struct Case {

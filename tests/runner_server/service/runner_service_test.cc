@@ -34,7 +34,6 @@ using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
-
 // The service over fake models, called through gRPC.
 class RunnerServiceTest : public ::testing::Test {
  protected:
@@ -136,7 +135,8 @@ class RunnerServiceTest : public ::testing::Test {
     return Tokenize(request);
   }
 
-  std::pair<grpc::Status, runner::v1::TokenizeResponse> Tokenize(const runner::v1::TokenizeRequest& request) {
+  std::pair<grpc::Status, runner::v1::TokenizeResponse> Tokenize(
+      const runner::v1::TokenizeRequest& request) {
     grpc::ClientContext context;
     runner::v1::TokenizeResponse response;
     grpc::Status status = stub_->Tokenize(&context, request, &response);
@@ -246,16 +246,26 @@ TEST_F(RunnerServiceTest, PassesEveryParameterOn) {
   };
   EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_seed(2); }), text);
   EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.set_branch(2); }), text);
-  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_temperature(50); }), text);
-  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_top_k(1); }), text);
-  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_top_p(0.01); }), text);
-  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_do_sample(false); }),
+  EXPECT_NE(
+      changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_temperature(50); }),
+      text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_top_k(1); }),
             text);
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_top_p(0.01); }),
+            text);
+  EXPECT_NE(
+      changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_do_sample(false); }),
+      text);
   EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.set_sequence(2); }), text);
-  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_min_p(1); }), text);
-  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(3); }),
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_min_p(1); }),
             text);
-  EXPECT_EQ(changed([](runner::v1::GenerateRequest& r) { r.mutable_params()->set_repetition_penalty(1); }),
+  EXPECT_NE(changed([](runner::v1::GenerateRequest& r) {
+              r.mutable_params()->set_repetition_penalty(3);
+            }),
+            text);
+  EXPECT_EQ(changed([](runner::v1::GenerateRequest& r) {
+              r.mutable_params()->set_repetition_penalty(1);
+            }),
             text);
   request.mutable_params()->clear_max_new_tokens();
   request.mutable_params()->set_max_length(7);
