@@ -9,7 +9,8 @@ from service import is_ready, objects, process_of
 
 # Who is asked to connect, to what; each at a port where something listens.
 REACHES = {
-    "a pod of another namespace": {"gateway:3000", "gateway:50051", "dns:53", "kubernetes:443"},  # The last two are not ours.
+    # The last two are not ours.
+    "a pod of another namespace": {"gateway:3000", "gateway:50051", "dns:53", "kubernetes:443"},
     "gateway": {"runner-bert:50061", "dns:53"},
     "runner-gpt2": set(),
     "prometheus": {"gateway:3000", "runner-bert:9061", "dns:53", "kubernetes:443"},
