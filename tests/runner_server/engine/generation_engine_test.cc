@@ -225,9 +225,9 @@ TEST_F(GenerationEngineTest, TellsItsLoad) {
   hold_model_ = true;
   Make(Script(1, {1}), {.num_slots = 2});
   std::deque<GenerationReply> replies(3);
-  for (GenerationReply& reply : replies) {
-    ASSERT_TRUE(Submit(Request("z", "max_length: 10"), reply).ok());
-  }
+  const auto submit = [&](int i) {
+    ASSERT_TRUE(Submit(Request("z", "max_length: 10"), replies[i]).ok());
+  };
   const auto wait_for = [&](uint32_t running, uint64_t queued_tokens) {
     runner::v1::GetLoadResponse load;
     do {
@@ -235,7 +235,11 @@ TEST_F(GenerationEngineTest, TellsItsLoad) {
     } while (load.running_sequences() != running || load.queued_tokens() != queued_tokens);
     return load;
   };
-  wait_for(1, 20);  // All three have been tokenized.
+  submit(0);
+  wait_for(1, 0);
+  submit(1);
+  submit(2);
+  wait_for(1, 20);  // Both have been tokenized.
   for (int step = 0; step < 2; ++step) LetOneStepRun();
   const runner::v1::GetLoadResponse load = wait_for(2, 10);
   EXPECT_EQ(load.queued_sequences(), 1u);
