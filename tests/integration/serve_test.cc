@@ -88,7 +88,7 @@ struct Reply {
 // Runs curl with these arguments; the code is 0 if there was no answer.
 Reply Curl(const std::string& arguments) {
   const ShellResult result =
-      Shell("curl -s --max-time 60 -w '\\n%{http_code}' " + arguments + " 2>/dev/null");
+      Shell("curl -s --max-time 300 -w '\\n%{http_code}' " + arguments + " 2>/dev/null");
   const size_t newline = result.out.rfind('\n');
   return {std::stoi(result.out.substr(newline + 1)), result.out.substr(0, newline)};
 }
