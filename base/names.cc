@@ -7,7 +7,7 @@
 namespace chorus {
 
 bool IsName(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && HasNameCharacters(text);
+  return text.size() <= 64 && text.find_first_not_of('.') != text.npos && HasNameCharacters(text);
 }
 
 bool IsFileName(std::string_view text) { return IsName(text) && absl::ascii_isalnum(text[0]); }

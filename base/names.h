@@ -9,9 +9,10 @@
 namespace chorus {
 
 // The rules, as messages write them.
-inline constexpr char kNameRule[] = "[A-Za-z0-9._-]{1,64}";
+inline constexpr char kNameRule[] = "[A-Za-z0-9._-]{1,64}, not dots alone";
 inline constexpr char kFileNameRule[] = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}";
 
+// Also a segment of a path, where "." and ".." are others.
 bool IsName(std::string_view text);
 
 // Of what becomes a file or a word of a command: a name that is not hidden, "..", or a flag.

@@ -6,6 +6,8 @@
 // blocked: call before other threads are started. SIGHUP is left alone where the process was
 // started to ignore it, as by nohup(1). (The system does not ignore a signal that is blocked,
 // whatever its disposition.)
+//
+// Thread safety: SignalStop's methods may be called from any thread; one thread reads a SignalFd.
 
 #include <signal.h>
 
@@ -19,7 +21,7 @@
 
 namespace chorus {
 
-// Those of `signals` that are now blocked, and come to sigwait(3) or a later SignalFd.
+// Blocks `signals`; returns those blocked, which come to sigwait(3) or a later SignalFd.
 sigset_t BlockSignals(std::initializer_list<int> signals);
 
 // A descriptor, which the caller closes, that can be read while NextSignal has one of `signals`.

@@ -191,7 +191,7 @@ TEST(MakeConfig, RefusesWhatIsWrong) {
   for (const Case& c : std::vector<Case>{
            {"limits: {}", "runners must name at least one runner"},
            {"runners: [{name: 'a b', endpoints: ['h:1']}]",
-            "runner \"a b\": name must match [A-Za-z0-9._-]{1,64}: \"a b\""},
+            "runner \"a b\": name must match [A-Za-z0-9._-]{1,64}, not dots alone: \"a b\""},
            {"runners: [{name: a, endpoints: ['h:1']}, {name: a, endpoints: ['h:2']}]",
             "runner \"a\": name must be unique"},
            {"runners: [{name: a}]", "runner \"a\": endpoints must name at least one replica"},

@@ -12,9 +12,10 @@ TEST(IsName, TakesWhatItsRuleSays) {
                                   std::string("A"), std::string(64, 'x')}) {
     EXPECT_TRUE(IsName(name)) << name;
   }
-  for (const std::string& name : {std::string(), std::string("a b"), std::string("a/b"),
-                                  std::string("a:b"), std::string("a\n"), std::string("a\0b", 3),
-                                  std::string("\xC3\xA9"), std::string(65, 'x')}) {
+  for (const std::string& name :
+       {std::string(), std::string("a b"), std::string("a/b"), std::string("a:b"),
+        std::string("a\n"), std::string("a\0b", 3), std::string("\xC3\xA9"), std::string(65, 'x'),
+        std::string("."), std::string("..")}) {
     EXPECT_FALSE(IsName(name)) << name;
   }
 }

@@ -142,19 +142,20 @@ INSTANTIATE_TEST_SUITE_P(
     Graph, GraphRule,
     testing::ValuesIn(std::vector<Rule>{
         {"NamesTheGraph", [](config::v1::Graph& s) { s.set_name(""); },
-         R"(graph "": name must match [A-Za-z0-9._-]{1,64}: "")"},
+         R"(graph "": name must match [A-Za-z0-9._-]{1,64}, not dots alone: "")"},
         {"GraphNameHasNoSlash", [](config::v1::Graph& s) { s.set_name("G/1"); },
-         R"(graph "G/1": name must match [A-Za-z0-9._-]{1,64}: "G/1")"},
+         R"(graph "G/1": name must match [A-Za-z0-9._-]{1,64}, not dots alone: "G/1")"},
         {"GraphNameIsShort", [](config::v1::Graph& s) { s.set_name(std::string(65, 'x')); },
-         "graph \"" + std::string(65, 'x') + "\": name must match [A-Za-z0-9._-]{1,64}: \"" +
-             std::string(65, 'x') + "\""},
+         "graph \"" + std::string(65, 'x') +
+             "\": name must match [A-Za-z0-9._-]{1,64}, not dots alone: \"" + std::string(65, 'x') +
+             "\""},
         {"NamesNodes",
          [](config::v1::Graph& s) {
            s.mutable_nodes(1)->set_name("a b");
            ClassifyOf(s, 0).set_inputs(1, "a b");
            GenerateOf(s, 2).set_input("a b");
          },
-         R"(graph "g": node "a b": name must match [A-Za-z0-9._-]{1,64}: "a b")"},
+         R"(graph "g": node "a b": name must match [A-Za-z0-9._-]{1,64}, not dots alone: "a b")"},
         {"NamesAreUnique", [](config::v1::Graph& s) { *s.add_nodes() = GenerateNode("a"); },
          R"(graph "g": node "a": name must be unique in the graph: "a")"},
         {"KindIsSet", [](config::v1::Graph& s) { s.mutable_nodes(1)->clear_kind(); },

@@ -12,7 +12,7 @@
 #   MEMORY    (environment) MiB of the emulated machine; 1024 if not set
 #
 # Needs Debian's isolinux, syslinux-common, xorriso, cpio and busybox-static. Exits as the program did. Example:
-#   amx_in_bochs.sh bochs/bochs vmlinuz build/tests/tests.runner_server.kernels.gemm_test --gtest_filter='*amx*:KernelTable*'
+#   amx_in_bochs.sh bochs/bochs vmlinuz build/tests/tests.runner_server.kernels --gtest_filter='*amx*:KernelTable*'
 set -euo pipefail
 [ $# -ge 3 ] || { sed -n '2,/^set/{/^#/p}' "$0"; exit 2; }
 bochs=$(realpath "$1"); kernel=$(realpath "$2"); program=$(realpath "$3"); shift 3
