@@ -17,9 +17,6 @@ namespace chorus {
 int Report(const absl::StatusOr<int>& result);
 int Report(const absl::Status& status);
 
-// Asks on the terminal. True if the answer begins with y or Y; the end of the input is a no.
-bool Confirm(const std::string& question);
-
 // `validator` without its text in the help.
 inline CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
 

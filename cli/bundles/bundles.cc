@@ -12,7 +12,7 @@
 #include "base/status_macros.h"
 #include "bundles/bundle_archive.h"
 #include "bundles/bundle_store.h"
-#include "cli/command_line.h"
+#include "cli/confirm.h"
 #include "cli/table.h"
 #include "model_store/model_store.h"
 

@@ -2,12 +2,15 @@
 
 // The verbs on bundles: build, list, get, delete, export, import and containerize.
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 
 #include "absl/status/status.h"
 #include "cli/bundles/container_plan.h"
+
+namespace CLI {
+class App;
+}
 
 namespace chorus {
 

@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
-#include "cli/command_line.h"
+#include "cli/confirm.h"
 #include "cli/demo_store.h"
 #include "cli/installation.h"
 #include "cli/models/model_table.h"

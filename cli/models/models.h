@@ -2,12 +2,15 @@
 
 // `chorus models`: the models in the store.
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+namespace CLI {
+class App;
+}
 
 namespace chorus {
 

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/utf8.h"
 #include "runner_server/tokenizer/unicode_tables.h"
 
 namespace chorus::runner {
@@ -141,17 +140,6 @@ std::u32string StripAccents(std::u32string_view text) {
     for (utf8proc_ssize_t i = 0; i < num_parts; ++i) stripper.Append(parts[i]);
   }
   return std::move(stripper).Finish();
-}
-
-std::u32string DecodeUtf8All(std::string_view text) {
-  std::u32string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const Utf8Step step = DecodeUtf8(text);
-    out.push_back(step.code_point);
-    text.remove_prefix(step.num_bytes);
-  }
-  return out;
 }
 
 void AppendUtf8(char32_t c, std::string& out) {

@@ -33,9 +33,6 @@ void AppendLowerCase(char32_t c, std::u32string& out);
 // The canonical decomposition (NFD) without its nonspacing marks: "Crème" -> "Creme".
 std::u32string StripAccents(std::u32string_view text);
 
-// Invalid UTF-8 becomes U+FFFD.
-std::u32string DecodeUtf8All(std::string_view text);
-
 void AppendUtf8(char32_t c, std::string& out);
 
 }  // namespace chorus::runner
