@@ -161,7 +161,7 @@ void AmxItem(const GemmArgs& args, FinishFunction finish, int panel, int row_beg
       // Past the last panel it fetches in vain, and harms nothing.
       const Prefetch prefetch =
           num_tiles == 1 ? Prefetch{block + kAmxFetchAheadBytes, kPanelStepBytes / 64}
-                         : PrefetchOfTile(next, MinInt(steps, next_steps), tile, num_tiles);
+                         : PrefetchOfPass(next, MinInt(steps, next_steps), tile - 1, num_tiles - 1);
       AmxTile<kPrecision>(a + first * a_stride + first_step * ptrdiff_t{4}, a_stride, block, steps,
                           shape_steps, first_step == 0, prefetch, tile_sums);
       if (last_block) {

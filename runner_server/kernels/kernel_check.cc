@@ -10,10 +10,11 @@ namespace {
 constexpr int kMostRows = 33;
 constexpr int kColumns = 65;  // Two panels.
 
-// A and B of a product in one precision. In bf16 their elements are from [-1, 1].
+// A and B of a product in one precision. In bf16 their elements are from [-1, 1]; in int8 those of
+// B are from [-64, 63] where pairs are bounded.
 class Product {
  public:
-  Product(Precision precision, int k) : precision_(precision), k_(k) {
+  Product(Precision precision, int k, bool bound_pairs = false) : precision_(precision), k_(k) {
     const int per_lane = WeightsPerLane(precision);
     const size_t steps = (k + per_lane - 1) / per_lane;
     const size_t num_columns = size_t{kPanelColumns} * GemmPanels(kColumns);
@@ -24,7 +25,10 @@ class Product {
     sums_.assign(num_columns, 0);
     quantized_.assign(kMostRows, {.scale = 1.0f / 128});
     for (uint32_t& lane : a_) lane = RandomLane();
-    for (uint32_t& lane : panels_) lane = RandomLane();
+    for (uint32_t& lane : panels_) {
+      lane = RandomLane();
+      if (bound_pairs) lane = (lane & 0x7F7F7F7F) | (lane & 0x40404040) << 1;
+    }
     // Rows of B past k are zero, so that what A has there counts for nothing.
     const int past = static_cast<int>(row_elements_) - k;
     for (int panel = 0; panel < GemmPanels(kColumns); ++panel) {
@@ -83,7 +87,8 @@ bool SameBits(const std::vector<float>& a, const float* b) {
 
 bool MultipliesAs(const KernelTable& trusted, const KernelTable& kernels) {
   for (const int k : {64, 203, 601}) {
-    const Product int8(Precision::kInt8, k), bf16(Precision::kBfloat16, k);
+    const Product int8(Precision::kInt8, k, trusted.saturates_pairs || kernels.saturates_pairs),
+        bf16(Precision::kBfloat16, k);
     for (const int m : {1, 16, kMostRows}) {
       const std::vector<float> expected = int8.Multiply(trusted, 0, m);
       if (!SameBits(int8.Multiply(kernels, 0, m), expected.data())) return false;

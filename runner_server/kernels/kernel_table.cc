@@ -14,7 +14,7 @@ namespace chorus::runner {
 namespace {
 
 struct Found {
-  std::array<const KernelTable*, 7> supported{};  // The last is null.
+  std::array<const KernelTable*, 8> supported{};  // The last is null.
   const char* refused = nullptr;
 };
 
@@ -25,6 +25,13 @@ bool CpuHasAmx() {
   unsigned a, b, c, d;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kBfloat16) != 0 && (d & kTile) != 0 &&
          (d & kInt8) != 0;
+}
+
+// VPDPBUSD on 256 bits for CPUs without AVX-512.
+bool CpuHasAvxVnni() {
+  constexpr unsigned kAvxVnni = 1u << 4;
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnni) != 0;
 }
 
 // Linux lends the registers of AMX's tiles only to a process that has asked, for all its threads.
@@ -57,6 +64,7 @@ Found FindSupported() {
   if (bf16) found.supported[count++] = &kAvx512Bf16Kernels;
   if (vnni) found.supported[count++] = &kAvx512VnniKernels;
   if (avx512) found.supported[count++] = &kAvx512Kernels;
+  if (avx2 && CpuHasAvxVnni()) found.supported[count++] = &kAvx2VnniKernels;
   if (avx2) found.supported[count++] = &kAvx2Kernels;
 #endif
   found.supported[count] = &kPortableKernels;

@@ -18,9 +18,13 @@
 namespace chorus::runner {
 
 struct KernelTable {
-  // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2" or "portable".
+  // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2" or
+  // "portable".
   const char* name;
   bool native_bfloat16;  // The CPU has bf16 multiplication.
+  // The int8 product of two neighbours of a column, of K 2i and 2i + 1, with two of a row saturates
+  // in 16 bits where the magnitudes of the two add up to more than 128 (255 * 128 < 2^15).
+  bool saturates_pairs;
   // Items [first_item, last_item) of GemmItems(m, n), by Precision.
   void (*gemm[kNumPrecisions])(const GemmArgs& args, int first_item, int last_item);
   // x, [n], to nearest; padded with a zero if n is odd.
@@ -45,6 +49,7 @@ const char* RefusedKernels();
 extern const KernelTable kPortableKernels;
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx2VnniKernels;
 extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Bf16Kernels;

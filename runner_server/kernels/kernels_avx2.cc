@@ -8,7 +8,7 @@
 
 namespace chorus::runner {
 
-constinit const KernelTable kAvx2Kernels = MakeKernelTable("avx2", false);
+constinit const KernelTable kAvx2Kernels = MakeKernelTable("avx2");
 
 }  // namespace chorus::runner
 #endif

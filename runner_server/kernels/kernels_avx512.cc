@@ -9,7 +9,7 @@
 
 namespace chorus::runner {
 
-constinit const KernelTable kAvx512Kernels = MakeKernelTable("avx512", false);
+constinit const KernelTable kAvx512Kernels = MakeKernelTable("avx512");
 
 }  // namespace chorus::runner
 #endif

@@ -12,7 +12,7 @@ namespace chorus::runner {
 namespace {
 
 constexpr KernelTable MakeAmxKernelTable() {
-  KernelTable table = MakeKernelTable("avx512_amx", true);
+  KernelTable table = MakeKernelTable("avx512_amx");
   table.gemm[static_cast<int>(Precision::kBfloat16)] = AmxGemm<Precision::kBfloat16>;
   table.gemm[static_cast<int>(Precision::kInt8)] = AmxGemm<Precision::kInt8>;
   return table;

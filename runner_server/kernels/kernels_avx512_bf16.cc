@@ -9,7 +9,7 @@
 
 namespace chorus::runner {
 
-constinit const KernelTable kAvx512Bf16Kernels = MakeKernelTable("avx512_bf16", true);
+constinit const KernelTable kAvx512Bf16Kernels = MakeKernelTable("avx512_bf16");
 
 }  // namespace chorus::runner
 #endif

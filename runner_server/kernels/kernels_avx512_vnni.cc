@@ -8,7 +8,7 @@
 
 namespace chorus::runner {
 
-constinit const KernelTable kAvx512VnniKernels = MakeKernelTable("avx512_vnni", false);
+constinit const KernelTable kAvx512VnniKernels = MakeKernelTable("avx512_vnni");
 
 }  // namespace chorus::runner
 #endif

@@ -11,9 +11,10 @@
 namespace chorus::runner {
 namespace {
 
-constexpr KernelTable MakeKernelTable(const char* name, bool native_bfloat16) {
+constexpr KernelTable MakeKernelTable(const char* name) {
   return {name,
-          native_bfloat16,
+          kMultipliesBfloat16,
+          kSaturatesPairs,
           {Gemm<Precision::kFloat32>, Gemm<Precision::kBfloat16>, Gemm<Precision::kInt8>,
            Gemm<Precision::kInt8WeightOnly>},
           ToBfloat16,

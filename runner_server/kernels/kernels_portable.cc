@@ -6,6 +6,6 @@
 
 namespace chorus::runner {
 
-constinit const KernelTable kPortableKernels = MakeKernelTable("portable", false);
+constinit const KernelTable kPortableKernels = MakeKernelTable("portable");
 
 }  // namespace chorus::runner

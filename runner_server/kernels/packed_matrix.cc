@@ -23,7 +23,7 @@ int32_t RoundToInt(float x) {
 }  // namespace
 
 absl::StatusOr<PackedMatrix> PackedMatrix::Make(Precision precision, int out, int in, Gather gather,
-                                                ThreadPool& pool) {
+                                                ThreadPool& pool, const KernelTable& kernels) {
   PackedMatrix matrix;
   matrix.precision_ = precision;
   matrix.out_ = out;
@@ -38,6 +38,7 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Make(Precision precision, int out, in
   const size_t num_columns = static_cast<size_t>(num_panels) * kPanelColumns;
   if (is_int8) matrix.scales_.resize(num_columns);
   if (precision == Precision::kInt8) matrix.sums_.resize(num_columns);
+  const bool bound_pairs = precision == Precision::kInt8 && kernels.saturates_pairs;
   pool.Run(num_panels, [&](int, int begin, int end) {
     if (precision == Precision::kFloat32) {  // A panel is what is gathered.
       for (int p = begin; p < end; ++p) gather(p, reinterpret_cast<float*>(matrix.Panel(p)));
@@ -48,7 +49,7 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Make(Precision precision, int out, in
       std::fill(weights.begin(), weights.end(), 0.0f);
       gather(p, weights.data());
       if (is_int8) {
-        matrix.PackInt8(weights.data(), p);
+        matrix.PackInt8(weights.data(), p, bound_pairs);
       } else {
         matrix.PackBfloat16(weights.data(), p);
       }
@@ -58,7 +59,8 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Make(Precision precision, int out, in
 }
 
 absl::StatusOr<PackedMatrix> PackedMatrix::FromRows(Precision precision, int out, int in,
-                                                    Reader read, ThreadPool& pool) {
+                                                    Reader read, ThreadPool& pool,
+                                                    const KernelTable& kernels) {
   const auto gather = [&](int panel, float* weights) {
     // Sixteen rows at a time: each of their elements side by side fills a cache line.
     constexpr int kRows = 16;
@@ -76,11 +78,12 @@ absl::StatusOr<PackedMatrix> PackedMatrix::FromRows(Precision precision, int out
       }
     }
   };
-  return Make(precision, out, in, gather, pool);
+  return Make(precision, out, in, gather, pool, kernels);
 }
 
 absl::StatusOr<PackedMatrix> PackedMatrix::FromColumns(Precision precision, int out, int in,
-                                                       Reader read, ThreadPool& pool) {
+                                                       Reader read, ThreadPool& pool,
+                                                       const KernelTable& kernels) {
   const auto gather = [&](int panel, float* weights) {
     const int first = panel * kPanelColumns;
     const int count = std::min(kPanelColumns, out - first);
@@ -89,7 +92,7 @@ absl::StatusOr<PackedMatrix> PackedMatrix::FromColumns(Precision precision, int 
            weights + static_cast<size_t>(i) * kPanelColumns);
     }
   };
-  return Make(precision, out, in, gather, pool);
+  return Make(precision, out, in, gather, pool, kernels);
 }
 
 size_t PackedMatrix::panel_bytes() const {
@@ -107,11 +110,16 @@ void PackedMatrix::PackBfloat16(const float* weights, int panel) {
   }
 }
 
-void PackedMatrix::PackInt8(const float* weights, int panel) {
+void PackedMatrix::PackInt8(const float* weights, int panel, bool bound_pairs) {
+  // A scale makes 127 of the largest magnitude, or of the largest sum of a pair's: rounded, they
+  // add up to 128 at most.
   float largest[kPanelColumns] = {}, inverse[kPanelColumns];
   for (int i = 0; i < in_; ++i) {
+    const float* row = weights + static_cast<size_t>(i) * kPanelColumns;
+    const float* first = bound_pairs && i % 2 != 0 ? row - kPanelColumns : nullptr;
     for (int column = 0; column < kPanelColumns; ++column) {
-      const float magnitude = std::abs(weights[static_cast<size_t>(i) * kPanelColumns + column]);
+      const float magnitude =
+          std::abs(row[column]) + (first == nullptr ? 0 : std::abs(first[column]));
       largest[column] = magnitude > largest[column] ? magnitude : largest[column];
     }
   }

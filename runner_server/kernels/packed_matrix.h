@@ -4,7 +4,8 @@
 //
 // W is [out, in]; panel p holds outputs 64 p to 64 p + 63 as [ceil(in / v)][64][v], zero-padded. In
 // the int8 precisions an output's weights are its scale times integers in [-127, 127], the largest
-// being 127.
+// being 127. For kInt8 kernels that saturate pairs, the largest two neighbours, 2i and 2i + 1, have
+// magnitudes that add up to 126 to 128 instead.
 // Thread safety: immutable once made.
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "runner_server/kernels/kernel_table.h"
 #include "runner_server/kernels/memory_region.h"
 #include "runner_server/kernels/precision.h"
 #include "runner_server/kernels/thread_pool.h"
@@ -28,10 +30,12 @@ class PackedMatrix {
   PackedMatrix() = default;
   // From a stored [out, in], as of a Linear or an embedding. RESOURCE_EXHAUSTED without memory.
   static absl::StatusOr<PackedMatrix> FromRows(Precision precision, int out, int in, Reader read,
-                                               ThreadPool& pool);
+                                               ThreadPool& pool,
+                                               const KernelTable& kernels = Kernels());
   // From a stored [in, out], as of GPT-2's Conv1D.
   static absl::StatusOr<PackedMatrix> FromColumns(Precision precision, int out, int in, Reader read,
-                                                  ThreadPool& pool);
+                                                  ThreadPool& pool,
+                                                  const KernelTable& kernels = Kernels());
 
   Precision precision() const { return precision_; }
   int out() const { return out_; }
@@ -49,11 +53,11 @@ class PackedMatrix {
   using Gather = absl::FunctionRef<void(int panel, float* weights)>;
 
   static absl::StatusOr<PackedMatrix> Make(Precision precision, int out, int in, Gather gather,
-                                           ThreadPool& pool);
+                                           ThreadPool& pool, const KernelTable& kernels);
   size_t panel_bytes() const;
   char* Panel(int panel) const { return memory_.data() + panel * panel_bytes(); }
   void PackBfloat16(const float* weights, int panel);
-  void PackInt8(const float* weights, int panel);
+  void PackInt8(const float* weights, int panel, bool bound_pairs);
 
   Precision precision_ = Precision::kFloat32;
   int out_ = 0;

@@ -12,7 +12,16 @@ namespace chorus::runner {
 namespace {
 
 constexpr int kGemmTileRows = 6;
-constexpr int kGemmTileVectors = 1;
+// Of columns. A row alone takes a panel as it lies in memory; six rows by one vector fill the
+// registers.
+constexpr int GemmTileVectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+constexpr bool kMultipliesBfloat16 = false;
+constexpr int kExpandAboveRows = 8;
+#if defined(__AVXVNNI__)
+constexpr bool kSaturatesPairs = false;
+#else
+constexpr bool kSaturatesPairs = true;
+#endif
 constexpr int kAttentionTileQueries = 2;
 constexpr int kAttentionTileVectors = 2;
 
@@ -152,12 +161,14 @@ CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(lo, hi));
 }
 CHORUS_SIMD_INLINE __m256i DotBytesHalf(__m256i a, __m256i b, __m256i c) {
-  const __m256i a_even = _mm256_and_si256(a, _mm256_set1_epi16(0xFF));
-  const __m256i a_odd = _mm256_srli_epi16(a, 8);
-  const __m256i b_even = _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8);
-  const __m256i b_odd = _mm256_srai_epi16(b, 8);
-  return _mm256_add_epi32(
-      c, _mm256_add_epi32(_mm256_madd_epi16(a_even, b_even), _mm256_madd_epi16(a_odd, b_odd)));
+#if defined(__AVXVNNI__)
+  return _mm256_dpbusd_avx_epi32(c, a, b);
+#else
+  const __m256i pairs = _mm256_maddubs_epi16(a, b);  // Saturates, but for kSaturatesPairs.
+  c = _mm256_add_epi32(c, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  __asm__("" : "+x"(c));  // The compiler may not regroup sums: that takes more registers.
+  return c;
+#endif
 }
 CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
   return {DotBytesHalf(a.lo, b.lo, c.lo), DotBytesHalf(a.hi, b.hi, c.hi)};

@@ -19,7 +19,19 @@ namespace {
 
 // Shapes of the register tiles.
 constexpr int kGemmTileRows = 6;
-constexpr int kGemmTileVectors = 4;       // Of columns: a whole panel.
+// Of columns: a whole panel.
+constexpr int GemmTileVectors(int /*rows*/) { return 4; }
+constexpr int kExpandAboveRows = 6;
+#if defined(__AVX512BF16__)
+constexpr bool kMultipliesBfloat16 = true;
+#else
+constexpr bool kMultipliesBfloat16 = false;
+#endif
+#if defined(__AVX512VNNI__)
+constexpr bool kSaturatesPairs = false;
+#else
+constexpr bool kSaturatesPairs = true;
+#endif
 constexpr int kAttentionTileQueries = 4;  // At most kMaxQueryTile.
 constexpr int kAttentionTileVectors = 4;  // Key blocks of one query, or vectors of a value row.
 
@@ -124,17 +136,14 @@ CHORUS_SIMD_INLINE void StoreHalves(uint16_t* p, IntVec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
 }
 
-// c + the products of the four bytes of each lane, those of a unsigned, those of b signed.
+// c + the products of the four bytes of each lane, those of a unsigned, those of b signed. Without
+// VNNI sums of two saturate: kSaturatesPairs.
 CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
 #if defined(__AVX512VNNI__)
   return {_mm512_dpbusd_epi32(c.v, a.v, b.v)};
 #else
-  const __m512i a_even = _mm512_and_si512(a.v, _mm512_set1_epi16(0xFF));
-  const __m512i a_odd = _mm512_srli_epi16(a.v, 8);
-  const __m512i b_even = _mm512_srai_epi16(_mm512_slli_epi16(b.v, 8), 8);
-  const __m512i b_odd = _mm512_srai_epi16(b.v, 8);
-  return {_mm512_add_epi32(
-      c.v, _mm512_add_epi32(_mm512_madd_epi16(a_even, b_even), _mm512_madd_epi16(a_odd, b_odd)))};
+  const __m512i pairs = _mm512_maddubs_epi16(a.v, b.v);
+  return {_mm512_add_epi32(c.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
 #endif
 }
 

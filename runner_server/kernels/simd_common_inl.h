@@ -24,6 +24,13 @@ CHORUS_SIMD_INLINE Vec LoadFirst(const float* p, int count) {
   return Load(lanes);
 }
 
+CHORUS_SIMD_INLINE IntVec LoadIntsFirst(const char* p, int count) {
+  if (count >= kLanes) return LoadInts(p);
+  int32_t lanes[kLanes] = {};
+  for (int i = 0; i < count; ++i) __builtin_memcpy(&lanes[i], p + ptrdiff_t{4} * i, 4);
+  return LoadInts(lanes);
+}
+
 // Lanes past `count` (1 to 16) are not written.
 CHORUS_SIMD_INLINE void StoreFirst(float* p, Vec a, int count) {
   if (count >= kLanes) return Store(p, a);

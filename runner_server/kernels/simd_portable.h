@@ -13,7 +13,10 @@ namespace {
 
 #define CHORUS_SIMD_FEW_REGISTERS 1
 constexpr int kGemmTileRows = 2;
-constexpr int kGemmTileVectors = 1;
+constexpr int GemmTileVectors(int /*rows*/) { return 1; }
+constexpr int kExpandAboveRows = 2;
+constexpr bool kMultipliesBfloat16 = false;
+constexpr bool kSaturatesPairs = false;
 constexpr int kAttentionTileQueries = 1;
 constexpr int kAttentionTileVectors = 2;
 
