@@ -11,8 +11,9 @@ namespace chorus::runner {
 // part of a region far larger than the caches.
 double ReadBandwidth(ThreadPool& pool);
 
-// Additions and multiplications a second of the pool's threads together, with the widest dot
-// product instruction of that precision this CPU has, operands in registers.
+// Additions and multiplications a second of the pool's threads together, by the instructions that
+// the chosen kernels have for that precision, operands in registers. In int8 without VNNI they are
+// three, that make exact sums of 8-bit products.
 double PeakOperations(Precision precision, ThreadPool& pool);
 
 }  // namespace chorus::runner

@@ -92,8 +92,8 @@ void AddServe(CLI::App& app, int& exit_status) {
         description);
   };
   pass_on("--dtype",
-          "In what the runners keep weights and multiply them; without it bfloat16 where the CPU "
-          "has it, else float32")
+          "In what the runners keep weights and multiply them; without it bfloat16, on old CPUs "
+          "float32")
       ->check(CLI::IsMember(kDtypes));
   pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
   pass_on("--kv_cache_bytes",

@@ -132,8 +132,8 @@ absl::Status RunnerServer::Load() {
   }
   LOG(INFO) << "event=serving model=" << flags_.name
             << " architecture=" << engine.info().architecture()
-            << " dtype=" << engine.info().dtype() << " kernels=" << Kernels().name
-            << " threads=" << flags_.threads
+            << " dtype=" << engine.info().dtype() << " dtype_flag=" << flags_.dtype
+            << " kernels=" << Kernels().name << " threads=" << flags_.threads
             << " load_seconds=" << absl::ToDoubleSeconds(absl::Now() - began_at);
   return absl::OkStatus();
 }

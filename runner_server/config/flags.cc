@@ -40,7 +40,7 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.add_option("--metrics_address", flags.metrics_address,
                  "Prometheus: HOST:PORT (port 0: any); empty: off");
   app.add_option("--dtype", flags.dtype,
-                 "In what the weights are kept and multiplied; auto: bfloat16 where the CPU has it")
+                 "In what the weights are kept and multiplied; auto: bfloat16, on old CPUs float32")
       ->check(CLI::IsMember(kDtypes));
   app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
       ->check(CLI::Range(0, kMaxCount));

@@ -61,9 +61,10 @@ CHORUS_SIMD_INLINE void ScoreBlocks(const AttentionArgs& args, LaneRows q, int b
 template <typename L, int kQueries>
 CHORUS_SIMD_INLINE void Scores(const AttentionArgs& args, LaneRows q, int num_blocks, float* scores,
                                ptrdiff_t score_stride) {
+  constexpr int kBlocks = AttentionTileVectors(kQueries);
   int block = 0;
-  for (; block + kAttentionTileVectors <= num_blocks; block += kAttentionTileVectors) {
-    ScoreBlocks<L, kQueries, kAttentionTileVectors>(args, q, block, scores, score_stride);
+  for (; block + kBlocks <= num_blocks; block += kBlocks) {
+    ScoreBlocks<L, kQueries, kBlocks>(args, q, block, scores, score_stride);
   }
   for (; block < num_blocks; ++block) {
     ScoreBlocks<L, kQueries, 1>(args, q, block, scores, score_stride);
@@ -159,10 +160,10 @@ void QueryTile(const AttentionArgs& args, const float* q, int num_keys, float* o
   }
   const LaneRows weights =
       ToLanes<L, kQueries>(scores, score_stride, num_keys, more, narrow_weights, score_stride / 2);
+  constexpr int kVectors = AttentionTileVectors(kQueries);
   int column = 0;
-  for (; column + kAttentionTileVectors * kLanes <= args.head_size;
-       column += kAttentionTileVectors * kLanes) {
-    Mix<L, kQueries, kAttentionTileVectors>(args, weights, inverse_sums, num_keys, column, out);
+  for (; column + kVectors * kLanes <= args.head_size; column += kVectors * kLanes) {
+    Mix<L, kQueries, kVectors>(args, weights, inverse_sums, num_keys, column, out);
   }
   for (; column < args.head_size; column += kLanes) {
     Mix<L, kQueries, 1>(args, weights, inverse_sums, num_keys, column, out);

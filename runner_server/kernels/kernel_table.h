@@ -21,7 +21,8 @@ struct KernelTable {
   // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2" or
   // "portable".
   const char* name;
-  bool native_bfloat16;  // The CPU has bf16 multiplication.
+  // What --dtype auto takes: the fastest precision that costs no quality (docs/quality.md).
+  Precision auto_precision;
   // The int8 product of two neighbours of a column, of K 2i and 2i + 1, with two of a row saturates
   // in 16 bits where the magnitudes of the two add up to more than 128 (255 * 128 < 2^15).
   bool saturates_pairs;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr KernelTable MakeKernelTable(const char* name) {
   return {name,
-          kMultipliesBfloat16,
+          kAutoPrecision,
           kSaturatesPairs,
           {Gemm<Precision::kFloat32>, Gemm<Precision::kBfloat16>, Gemm<Precision::kInt8>,
            Gemm<Precision::kInt8WeightOnly>},

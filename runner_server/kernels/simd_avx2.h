@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "runner_server/kernels/precision.h"
+
 #define CHORUS_SIMD_INLINE inline __attribute__((always_inline))
 
 namespace chorus::runner {
@@ -16,14 +18,15 @@ constexpr int kGemmTileRows = 6;
 // registers.
 constexpr int GemmTileVectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 constexpr bool kMultipliesBfloat16 = false;
+constexpr Precision kAutoPrecision = Precision::kBfloat16;  // Half to read, as fast to multiply.
 constexpr int kExpandAboveRows = 8;
 #if defined(__AVXVNNI__)
 constexpr bool kSaturatesPairs = false;
 #else
 constexpr bool kSaturatesPairs = true;
 #endif
-constexpr int kAttentionTileQueries = 2;
-constexpr int kAttentionTileVectors = 2;
+constexpr int kAttentionTileQueries = 4;
+constexpr int AttentionTileVectors(int queries) { return queries == 1 ? 4 : 1; }
 
 struct Vec {
   __m256 lo, hi;

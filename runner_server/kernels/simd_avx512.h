@@ -12,6 +12,8 @@
 
 #include <cstdint>
 
+#include "runner_server/kernels/precision.h"
+
 #define CHORUS_SIMD_INLINE inline __attribute__((always_inline))
 
 namespace chorus::runner {
@@ -22,6 +24,7 @@ constexpr int kGemmTileRows = 6;
 // Of columns: a whole panel.
 constexpr int GemmTileVectors(int /*rows*/) { return 4; }
 constexpr int kExpandAboveRows = 6;
+constexpr Precision kAutoPrecision = Precision::kBfloat16;  // Emulated, it is half to read.
 #if defined(__AVX512BF16__)
 constexpr bool kMultipliesBfloat16 = true;
 #else
@@ -33,7 +36,8 @@ constexpr bool kSaturatesPairs = false;
 constexpr bool kSaturatesPairs = true;
 #endif
 constexpr int kAttentionTileQueries = 4;  // At most kMaxQueryTile.
-constexpr int kAttentionTileVectors = 4;  // Key blocks of one query, or vectors of a value row.
+// Key blocks of so many queries, or vectors of a value row.
+constexpr int AttentionTileVectors(int /*queries*/) { return 4; }
 
 struct Vec {
   __m512 v;

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "runner_server/kernels/precision.h"
+
 #define CHORUS_SIMD_INLINE inline __attribute__((always_inline))
 
 namespace chorus::runner {
@@ -14,11 +16,12 @@ namespace {
 #define CHORUS_SIMD_FEW_REGISTERS 1
 constexpr int kGemmTileRows = 2;
 constexpr int GemmTileVectors(int /*rows*/) { return 1; }
-constexpr int kExpandAboveRows = 2;
+constexpr int kExpandAboveRows = 8;
 constexpr bool kMultipliesBfloat16 = false;
+constexpr Precision kAutoPrecision = Precision::kFloat32;
 constexpr bool kSaturatesPairs = false;
 constexpr int kAttentionTileQueries = 1;
-constexpr int kAttentionTileVectors = 2;
+constexpr int AttentionTileVectors(int /*queries*/) { return 2; }
 
 typedef float Float4 __attribute__((vector_size(16)));
 typedef int32_t Int4 __attribute__((vector_size(16)));

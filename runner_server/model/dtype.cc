@@ -12,9 +12,7 @@ namespace chorus::runner {
 static_assert(kDtypes.size() == 1 + kNumPrecisions);
 
 absl::StatusOr<Precision> ParseDtype(std::string_view name) {
-  if (name == kDtypes[0]) {
-    return Kernels().native_bfloat16 ? Precision::kBfloat16 : Precision::kFloat32;
-  }
+  if (name == kDtypes[0]) return Kernels().auto_precision;
   for (const Precision precision : kPrecisions) {
     if (name == DtypeName(precision)) return precision;
   }

@@ -11,8 +11,8 @@
 
 namespace chorus::runner {
 
-// Of one of kDtypes; "auto" is bfloat16 where the CPU multiplies it, else float32. INVALID_ARGUMENT
-// lists them.
+// Of one of kDtypes; "auto" is what is fastest with this CPU's kernels and costs no quality.
+// INVALID_ARGUMENT lists them.
 absl::StatusOr<Precision> ParseDtype(std::string_view name);
 
 std::string_view DtypeName(Precision precision);
