@@ -5,6 +5,8 @@
 // A generator decodes 123 tokens after a prompt of --prompt at each batch size, the likeliest each
 // time, and prefills prompts of each length. A classifier classifies batches of texts of each
 // length. The first run of each is not counted; then the median of --runs counts.
+//
+// With --turns it is asked for its runs instead, so that several engines can take turns (run.py).
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <variant>
@@ -46,6 +49,7 @@ struct Flags {
   std::vector<int> lengths = {16, 128, 512};       // Of texts to classify,
   std::vector<int> classify_batches = {1, 8, 32};  // so many at a time,
   bool mixed = false;                              // the i-th of n i/n as long.
+  bool turns = false;
 };
 
 Ids MakeIds(int length, int seed, int vocab_size) {
@@ -54,15 +58,22 @@ Ids MakeIds(int length, int seed, int vocab_size) {
   return ids;
 }
 
+double SecondsOf(const std::function<void()>& work) {
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 double MedianSeconds(int runs, const std::function<void()>& work) {
+  work();
   std::vector<double> seconds;
-  for (int run = 0; run <= runs; ++run) {
-    const auto start = Clock::now();
-    work();
-    if (run > 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
+  for (int run = 0; run < runs; ++run) seconds.push_back(SecondsOf(work));
+  return Median(seconds);
 }
 
 double RssMib() {
@@ -94,66 +105,135 @@ class Report {
   const std::string dtype_;
 };
 
-// One text after another takes a slot; returns when each has kNewTokens.
-void Decode(LanguageModel& model, int batch, const Flags& flags, ThreadPool& pool,
-            std::vector<Sampler>& samplers) {
-  std::vector<Ids> texts;
-  for (int i = 0; i < batch; ++i) texts.push_back(MakeIds(flags.prompt, i, model.vocab_size()));
-  chorus::v1::GenerationParams params = DefaultParams();
-  params.set_do_sample(flags.sample);
-  int held = 0;
-  for (int step = 0; step < kNewTokens; ++step) {
-    std::vector<LanguageModel::Row> rows;
-    for (int i = 0; i < batch; ++i) {
-      rows.push_back({.slot = i,
-                      .start = held,
-                      .tokens = std::span(texts[i]).subspan(held),
-                      .wants_logits = true});
+// The runs that can be asked of a model.
+class Bench {
+ public:
+  Bench(const Flags& flags, LoadedModel& loaded)
+      : flags_(flags), pool_(flags.threads), samplers_(flags.threads) {
+    if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
+      generator_ = generator->get();
+    } else {
+      classifier_ = std::get<std::unique_ptr<SequenceClassifier>>(loaded.model).get();
     }
-    held = static_cast<int>(texts[0].size());
-    const std::span<const float> logits = model.Forward(rows);
-    const size_t vocab_size = model.vocab_size();
-    pool.Run(batch, [&](int thread, int begin, int end) {
-      for (int i = begin; i < end; ++i) {
-        const double random = UniformAt(0, static_cast<uint32_t>(i), 0, texts[i].size());
-        texts[i].push_back(samplers[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
-                                                   texts[i], params, random));
-      }
-    });
   }
-}
 
-void MeasureGenerator(const Flags& flags, LanguageModel& model, const Report& report) {
-  ThreadPool pool(flags.threads);  // As an engine's.
-  std::vector<Sampler> samplers(flags.threads);
-  for (const int batch : flags.batches) {
-    const double seconds =
-        MedianSeconds(flags.runs, [&] { Decode(model, batch, flags, pool, samplers); });
-    report.Print("decode", flags.prompt, batch, seconds, "tok_s", batch * kNewTokens);
+  bool generates() const { return generator_ != nullptr; }
+  int context_size() const {
+    return generates() ? generator_->context_size() : classifier_->context_size();
   }
-  for (const int length : flags.prefills) {
-    if (length > model.context_size()) continue;
-    const Ids ids = MakeIds(length, 1, model.vocab_size());
-    const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
-    const double seconds = MedianSeconds(flags.runs, [&] { model.Forward({&row, 1}); });
-    report.Print("prefill", length, 1, seconds, "tok_s", length);
-  }
-}
 
-void MeasureClassifier(const Flags& flags, SequenceClassifier& model, const Report& report) {
-  for (const int length : flags.lengths) {
-    if (length > model.context_size()) continue;
-    for (const int batch : flags.classify_batches) {
-      std::vector<Ids> texts;
+  // `batch` texts take a slot each, and get `new_tokens` tokens each.
+  void Decode(int new_tokens, int batch) {
+    std::vector<Ids> texts;
+    for (int i = 0; i < batch; ++i) texts.push_back(Tokens(flags_.prompt, i));
+    chorus::v1::GenerationParams params = DefaultParams();
+    params.set_do_sample(flags_.sample);
+    int held = 0;
+    for (int step = 0; step < new_tokens; ++step) {
+      std::vector<LanguageModel::Row> rows;
       for (int i = 0; i < batch; ++i) {
-        const int size = flags.mixed ? std::max(2, length * (i + 1) / batch) : length;
-        texts.push_back(MakeIds(size, i, model.vocab_size()));
+        rows.push_back({.slot = i,
+                        .start = held,
+                        .tokens = std::span(texts[i]).subspan(held),
+                        .wants_logits = true});
       }
-      const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
-      const double seconds = MedianSeconds(flags.runs, [&] { model.Forward(rows); });
+      held = static_cast<int>(texts[0].size());
+      const std::span<const float> logits = generator_->Forward(rows);
+      const size_t vocab_size = generator_->vocab_size();
+      pool_.Run(batch, [&](int thread, int begin, int end) {
+        for (int i = begin; i < end; ++i) {
+          const double random = UniformAt(0, static_cast<uint32_t>(i), 0, texts[i].size());
+          texts[i].push_back(samplers_[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
+                                                      texts[i], params, random));
+        }
+      });
+    }
+  }
+
+  void Prefill(int length) {
+    const Ids ids = Tokens(length, 1);
+    const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
+    generator_->Forward({&row, 1});
+  }
+
+  void Classify(int length, int batch) {
+    std::vector<Ids> texts;
+    for (int i = 0; i < batch; ++i) {
+      const int size = flags_.mixed ? std::max(2, length * (i + 1) / batch) : length;
+      texts.push_back(Tokens(size, i));
+    }
+    const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
+    classifier_->Forward(rows);
+  }
+
+ private:
+  Ids Tokens(int length, int seed) const {
+    return MakeIds(length, seed,
+                   generates() ? generator_->vocab_size() : classifier_->vocab_size());
+  }
+
+  const Flags& flags_;
+  LanguageModel* generator_ = nullptr;  // One of both.
+  SequenceClassifier* classifier_ = nullptr;
+  ThreadPool pool_;  // As an engine's.
+  std::vector<Sampler> samplers_;
+};
+
+void MeasureAll(const Flags& flags, Bench& bench, const Report& report) {
+  if (bench.generates()) {
+    for (const int batch : flags.batches) {
+      const double seconds = MedianSeconds(flags.runs, [&] { bench.Decode(kNewTokens, batch); });
+      report.Print("decode", flags.prompt, batch, seconds, "tok_s", batch * kNewTokens);
+    }
+    for (const int length : flags.prefills) {
+      if (length > bench.context_size()) continue;
+      const double seconds = MedianSeconds(flags.runs, [&] { bench.Prefill(length); });
+      report.Print("prefill", length, 1, seconds, "tok_s", length);
+    }
+    return;
+  }
+  for (const int length : flags.lengths) {
+    if (length > bench.context_size()) continue;
+    for (const int batch : flags.classify_batches) {
+      const double seconds = MedianSeconds(flags.runs, [&] { bench.Classify(length, batch); });
       report.Print("classify", length, batch, seconds, "seq_s", batch);
     }
   }
+}
+
+// Reads lines "WHAT LENGTH BATCH SECONDS", WHAT being decode (LENGTH new tokens), prefill or
+// classify: that is run until SECONDS have passed, once at least, and the median is printed.
+int TakeTurns(const Flags& flags, Bench& bench) {
+  const int num_slots = *std::max_element(flags.batches.begin(), flags.batches.end());
+  std::string what;
+  int length;
+  int batch;
+  double at_least;
+  while (std::cin >> what >> length >> batch >> at_least) {
+    std::function<void()> work;
+    if (bench.generates() && what == "decode" && batch <= num_slots) {
+      work = [&] { bench.Decode(length, batch); };
+    } else if (bench.generates() && what == "prefill") {
+      work = [&] { bench.Prefill(length); };
+    } else if (!bench.generates() && what == "classify") {
+      work = [&] { bench.Classify(length, batch); };
+    }
+    const int tokens = what == "decode" ? flags.prompt + length : length;
+    if (!work || length < 1 || batch < 1 || tokens > bench.context_size()) {
+      std::fprintf(stderr, "engine: no such work for this model: %s %d %d\n", what.c_str(), length,
+                   batch);
+      return 1;
+    }
+    std::vector<double> seconds;
+    double total = 0;
+    do {
+      seconds.push_back(SecondsOf(work));
+      total += seconds.back();
+    } while (total < at_least);
+    std::printf("{\"seconds\": %.6f, \"runs\": %zu}\n", Median(seconds), seconds.size());
+    std::fflush(stdout);
+  }
+  return 0;
 }
 
 absl::StatusOr<LoadedModel> Load(const Flags& flags, const std::string& dtype, int num_slots) {
@@ -178,6 +258,7 @@ int Main(int argc, char** argv) {
   app.add_option("--lengths", flags.lengths, "Of texts to classify")->delimiter(',');
   app.add_option("--classify_batches", flags.classify_batches)->delimiter(',');
   app.add_flag("--mixed", flags.mixed, "Classify texts of mixed lengths");
+  app.add_flag("--turns", flags.turns, "Read from standard input what to run");
   CLI11_PARSE(app, argc, argv);
   const int num_slots = *std::max_element(flags.batches.begin(), flags.batches.end());
   for (const std::string& dtype : flags.dtypes) {
@@ -190,12 +271,9 @@ int Main(int argc, char** argv) {
     const Report report(flags, std::string(DtypeName(ParseDtype(dtype).value())));
     report.Print("load", 0, 1, std::chrono::duration<double>(Clock::now() - start).count(),
                  "models_s", 1);
-    if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded->model)) {
-      MeasureGenerator(flags, **generator, report);
-    } else {
-      MeasureClassifier(flags, *std::get<std::unique_ptr<SequenceClassifier>>(loaded->model),
-                        report);
-    }
+    Bench bench(flags, *loaded);
+    if (flags.turns) return TakeTurns(flags, bench);
+    MeasureAll(flags, bench, report);
   }
   return 0;
 }

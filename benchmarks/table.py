@@ -1,89 +1,108 @@
-#!/usr/bin/env python3
-"""Makes one Markdown table of what benchmarks/engine and benchmarks/peers/run.py measured.
+"""The tables of what benchmarks/run.py measured: Chorus beside its peers, in Markdown.
 
-usage: table.py [--all] FILE.jsonl ...
-
-A row is one piece of work on one model. Chorus in a precision stands beside the fastest peer of the same class: bf16
-and float32 beside any peer of 16 or 32 bits, int8 beside any of 8. The last column is Chorus's rate over that peer's.
-With --all every engine has a column, at the best of its precisions in the class.
+A row is one piece of work on one model in one class of weights: 16 or 32 bits, or 8. An engine stands for itself at the
+fastest of its precisions in the class, and a peer that is faster than Chorus stays where it is.
 """
-import json
-import pathlib
-import sys
+import collections
 
-NARROW = ("int8", "int8-fp32", "int8-bf16", "int8_weight_only", "q8_0")
-UNITS = ("tok_s", "seq_s", "req_s")
-ORDER = {"decode": 0, "prefill": 1, "classify": 2, "graph": 3}
-
-
-def read(files):
-    """{(model, what, length, batch): [(engine, precision, rate, unit)]}"""
-    work = {}
-    for file in files:
-        for line in map(json.loads, pathlib.Path(file).read_text().splitlines()):
-            unit = next((unit for unit in UNITS if unit in line), None)
-            if unit is None or line.get("what") not in ORDER:
-                continue
-            key = (pathlib.Path(line["model"]).name, line["what"], line.get("length", 0) or 0, line.get("batch", 1))
-            if line["what"] == "decode":
-                key = (*key[:2], 0, key[3])
-            precision = line.get("precision", line.get("dtype"))
-            work.setdefault(key, []).append((line["engine"], precision, line[unit], unit))
-    return work
+Work = collections.namedtuple("Work", "what length batch")  # `length` is of the new tokens, the prompt or a text.
+KINDS = ("decode", "prefill", "classify", "graph")
+BITS = {"float32": 32, "fp32": 32, "f32": 32, "bfloat16": 16, "bf16": 16, "f16": 16,
+        "int8": 8, "int8-fp32": 8, "int8-bf16": 8, "q8_0": 8}
+CLASSES = {"16 or 32 bits": (32, 16), "8 bits": (8,)}
+CHORUS = "chorus"
 
 
-def describe(what, length, batch):
-    if what == "decode":
-        return f"decode, {batch} at once"
-    if what == "prefill":
-        return f"prefill, {length} tokens"
-    if what == "graph":
-        return f"graph, {batch} at once"
-    return f"classify, {batch} of {length} tokens"
+def amount(work):
+    """What a run of the work makes: new tokens, prompt tokens, texts or requests."""
+    return work.batch * (work.length if work.what in ("decode", "prefill") else 1)
+
+
+def describe(work):
+    return {"decode": f"decode, {work.batch} at once", "prefill": f"prefill, {work.length} tokens",
+            "classify": f"classify, {work.batch} of {work.length} tokens",
+            "graph": f"whole graph, {work.batch} at once"}[work.what]
 
 
 def show(rate):
-    return f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 10 else f"{rate:.2f}"
+    return f"{rate:.{0 if rate >= 100 else 1 if rate >= 10 else 2 if rate >= 1 else 3}f}"
 
 
-def all_engines(work):
-    """The lines of the table with a column an engine."""
-    engines = sorted({each[0] for measured in work.values() for each in measured}, key=lambda name: (name != "chorus", name))
-    yield "| model | work | weights | " + " | ".join(engines) + " |"
-    yield "|---" * (3 + len(engines)) + "|"
-    for key in sorted(work, key=lambda key: (key[0], ORDER[key[1]], key[2], key[3])):
-        for narrow in (False, True):
-            rates = {}
-            for engine, precision, rate, _ in work[key]:
-                if (precision in NARROW) == narrow and rate > rates.get(engine, (0, ""))[0]:
-                    rates[engine] = (rate, precision)
-            if not rates:
-                continue
-            cells = [f"{show(rates[each][0])} {rates[each][1]}" if each in rates else "" for each in engines]
-            yield f"| {key[0]} | {describe(*key[1:])} | {'8 bits' if narrow else '16 or 32'} | {' | '.join(cells)} |"
+def work_of(line):
+    return Work(line["what"], line["length"], line["batch"])
 
 
-def rows(work):
-    for key in sorted(work, key=lambda key: (key[0], ORDER[key[1]], key[2], key[3])):
-        for narrow in (False, True):
-            measured = [each for each in work[key] if (each[1] in NARROW) == narrow]
-            ours = max((each for each in measured if each[0] == "chorus"), key=lambda each: each[2], default=None)
-            peer = max((each for each in measured if each[0] != "chorus"), key=lambda each: each[2], default=None)
+def group(lines):
+    """{(model, work): its lines}, in the order of the tables."""
+    groups = {}
+    for line in sorted(lines, key=lambda line: (line["model"] == "graph", line["model"], KINDS.index(line["what"]),
+                                                line["length"], line["batch"])):
+        groups.setdefault((line["model"], work_of(line)), []).append(line)
+    return groups
+
+
+def fastest(lines, bits):
+    """{engine: its line with the highest rate} among the lines of weights of so many bits."""
+    best = {}
+    for line in lines:
+        held = best.get(line["engine"])
+        if BITS[line["precision"]] in bits and (held is None or line["rate"] > held["rate"]):
+            best[line["engine"]] = line
+    return best
+
+
+def markdown(head, rows):
+    return ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def beside_fastest_peer(lines):
+    """Chorus, the fastest peer, and Chorus's rate over that peer's."""
+    rows = []
+    for (model, work), measured in group(lines).items():
+        for bits in CLASSES.values():
+            best = fastest(measured, bits)
+            ours = best.pop(CHORUS, None)
+            peer = max(best.values(), key=lambda line: line["rate"], default=None)
             if ours is None or peer is None:
                 continue
-            yield (f"| {key[0]} | {describe(*key[1:])} | {ours[1]} | {show(ours[2])} | {peer[0]} {peer[1]} | "
-                   f"{show(peer[2])} | {ours[2] / peer[2]:.2f} |")
+            rows.append((model, describe(work), ours["precision"], show(ours["rate"]),
+                         f"{peer['engine']} {peer['precision']}", show(peer["rate"]),
+                         f"{ours['rate'] / peer['rate']:.2f}"))
+    return markdown(("model", "work", "Chorus in", "rate", "fastest peer", "its rate", "ratio"), rows)
 
 
-def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    if sys.argv[1] == "--all":
-        print("\n".join(all_engines(read(sys.argv[2:]))))
-        return
-    print("| model | work | Chorus in | rate | fastest peer | its rate | ratio |\n|---|---|---|---|---|---|---|")
-    print("\n".join(rows(read(sys.argv[1:]))))
+def engines_of(lines):
+    return sorted({line["engine"] for line in lines}, key=lambda name: (name != CHORUS, name))
 
 
-if __name__ == "__main__":
-    main()
+def every_engine(lines):
+    """A column an engine; a row for each width of weights, so that every precision class of an engine shows."""
+    engines = engines_of(lines)
+    rows = []
+    for (model, work), measured in group(lines).items():
+        for bits in (32, 16, 8):
+            best = fastest(measured, (bits,))
+            if best:
+                cells = [f"{show(best[name]['rate'])} {best[name]['precision']}" if name in best else ""
+                         for name in engines]
+                rows.append((model, describe(work), str(bits), *cells))
+    return markdown(("model", "work", "bits", *engines), rows)
+
+
+def memory(lines):
+    """A column an engine: the most MiB that it held at a model, in each width of weights."""
+    engines = engines_of(lines)
+    most = {}
+    for line in lines:
+        key = (line["model"], BITS[line["precision"]])
+        held = most.setdefault(key, {})
+        held.setdefault(line["engine"], {}).setdefault(line["precision"], []).append(line["rss_mib"])
+    rows = []
+    for (model, bits), held in sorted(most.items(), key=lambda each: (each[0][0] == "graph", each[0][0], -each[0][1])):
+        cells = []
+        for name in engines:
+            precisions = {precision: max(values) for precision, values in held.get(name, {}).items()}
+            least = min(precisions, key=precisions.get, default=None)
+            cells.append(f"{precisions[least]:.0f} {least}" if least else "")
+        rows.append((model, str(bits), *cells))
+    return markdown(("model", "bits", *engines), rows)

@@ -2,7 +2,7 @@
 """BentoML: the inference graph of its tutorial, served over HTTP.
 
 BentoML makes one runner process a model, each with as many threads as the machine has cores: --threads does not change
-that. The memory is that of all its processes.
+that.
 """
 import atexit
 import concurrent.futures

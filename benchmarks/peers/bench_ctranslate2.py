@@ -27,8 +27,8 @@ class Generator:
                                             sampling_topk=1, include_prompt_in_result=False)
         return [result.sequences_ids[0] for result in results]
 
-    def decode(self, batch):
-        return self.run([common.PROMPT] * batch, common.NEW_TOKENS)
+    def decode(self, batch, new_tokens):
+        return self.run([common.PROMPT] * batch, new_tokens)
 
     def prefill(self, ids):
         self.run([ids], 1)

@@ -95,11 +95,11 @@ class Generator(Model):
         super().__init__(args)
         self.vocabulary = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
 
-    def decode(self, batch):
+    def decode(self, batch, new_tokens):
         context = self.context_for(batch, common.MAX_LENGTH)
         context.run(llama_cpp.llama_decode, [common.PROMPT] * batch)
         steps = [context.next_tokens(batch, self.vocabulary)]
-        for position in range(len(common.PROMPT), common.MAX_LENGTH - 1):
+        for position in range(len(common.PROMPT), len(common.PROMPT) + new_tokens - 1):
             context.run(llama_cpp.llama_decode, [[token] for token in steps[-1]], position)
             steps.append(context.next_tokens(batch, self.vocabulary))
         return list(zip(*steps))

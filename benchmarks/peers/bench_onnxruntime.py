@@ -39,9 +39,9 @@ class Generator:
         logits, *present = self.session.run_with_ort_values(self.outputs, values)
         return logits, present
 
-    def decode(self, batch):
+    def decode(self, batch, new_tokens):
         ids, length, past, steps = np.array([common.PROMPT] * batch), 0, None, []
-        while len(steps) < common.NEW_TOKENS:
+        while len(steps) < new_tokens:
             logits, past = self.step(ids, length, past)
             length += ids.shape[1]
             ids = logits.numpy()[:, -1:].argmax(-1)

@@ -4,6 +4,8 @@
 The whole graph is three pipelines and the classifier in one process: requests that come at once are one ready-made
 batch, which the models take one after another, each with all threads.
 """
+import sys
+
 import numpy as np
 import openvino
 import openvino_genai
@@ -19,6 +21,9 @@ def folder(model, precision):
 
 
 def properties(args):
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if HINTS[args.precision] == "bf16" and "BF16" not in capabilities:
+        sys.exit("OpenVINO has no bfloat16 on this CPU, and computes in float32 instead")
     return {"INFERENCE_PRECISION_HINT": HINTS[args.precision], "INFERENCE_NUM_THREADS": args.threads,
             "PERFORMANCE_HINT": "LATENCY"}
 
@@ -37,8 +42,8 @@ class Generator:
         inputs = openvino_genai.TokenizedInputs(openvino.Tensor(ids), openvino.Tensor(np.ones_like(ids)))
         return self.pipeline.generate(inputs, generation(new_tokens, do_sample=False)).tokens
 
-    def decode(self, batch):
-        return self.run([common.PROMPT] * batch, common.NEW_TOKENS)
+    def decode(self, batch, new_tokens):
+        return self.run([common.PROMPT] * batch, new_tokens)
 
     def prefill(self, ids):
         self.run([ids], 1)

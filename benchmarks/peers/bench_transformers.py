@@ -22,10 +22,10 @@ class Generator:
     def __init__(self, args):
         self.model = load(transformers.AutoModelForCausalLM, args)
 
-    def decode(self, batch):
+    def decode(self, batch, new_tokens):
         ids = torch.tensor([common.PROMPT] * batch)
         made = self.model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, pad_token_id=0,
-                                   min_new_tokens=common.NEW_TOKENS, max_new_tokens=common.NEW_TOKENS)
+                                   min_new_tokens=new_tokens, max_new_tokens=new_tokens)
         return made[:, len(common.PROMPT):].tolist()
 
     def prefill(self, ids):

@@ -2,12 +2,12 @@
 # Makes what the peer benchmarks run on; `setup.sh --help` says how.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
-peers=${PEERS_DIR:-${TMPDIR:-/tmp}/peers}
+peers=${PEERS_DIR:-$PWD/../../build/peers}
 python=${PYTHON:-python3.11}
 export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PIP_DISABLE_PIP_VERSION_CHECK=1
 all_peers="openvino bentoml llamacpp ctranslate2 onnxruntime transformers"
-generators="gpt2 distilgpt2 gpt2-medium"
 classifier=bert-base-uncased
+models=${MODELS:-gpt2 distilgpt2 gpt2-medium $classifier}
 llama_cpp_python=0.3.36
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
@@ -15,9 +15,10 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 help() {
   cat <<EOF
 usage: setup.sh [PEER...]
-Makes the environments and the models of the peers (all: $all_peers).
+Makes the environments and the models of the peers (all: $all_peers), and, as "plot", what draws.
 What is there already is kept, so an interrupted set-up goes on where it stopped.
   PEERS_DIR  where everything goes: $peers
+  MODELS     of which models: $models
   PYTHON     a Python 3.11 to make the environments with: $python
 EOF
 }
@@ -55,11 +56,11 @@ environment() {
 # run PEER PROGRAM ARGUMENTS...: runs a program of the peer's environment.
 run() { local bin=$peers/venvs/$1/bin; shift; PATH=$bin:$PATH "$@"; }
 
-models() {
+make_models() {
   environment torch
   environment transformers torch
   local model
-  for model in $generators $classifier; do
+  for model in $models; do
     make "models/$model" run transformers python make_models.py "$model"
   done
 }
@@ -69,7 +70,7 @@ task() { [ "$1" = "$classifier" ] && echo text-classification || echo text-gener
 setup_openvino() {
   environment openvino torch
   local model weights
-  for model in $generators $classifier; do
+  for model in $models; do
     for weights in fp32 int8; do
       make "openvino/$weights/$model" run openvino optimum-cli export openvino --model "$peers/models/$model" \
         --task "$(task "$model")" --weight-format "$weights"
@@ -91,7 +92,7 @@ setup_llamacpp() {
     -DGGML_NATIVE=ON -DLLAMA_CURL=OFF -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
     -DLLAMA_BUILD_TESTS=OFF
   quietly cmake --build "$sources/build" --target llama --parallel "$(nproc)"
-  for model in $generators $classifier; do
+  for model in $models; do
     for type in f32 f16 bf16 q8_0; do
       make "gguf/$model-$type.gguf" run llamacpp python "$sources/vendor/llama.cpp/convert_hf_to_gguf.py" \
         "$peers/models/$model" --outtype "$type" --outfile
@@ -110,7 +111,7 @@ llama_sources() {
 setup_ctranslate2() {
   environment ctranslate2 torch
   local model
-  for model in $generators $classifier; do
+  for model in $models; do
     make "ctranslate2/$model" run ctranslate2 ct2-transformers-converter --model "$peers/models/$model" --output_dir
   done
 }
@@ -118,7 +119,7 @@ setup_ctranslate2() {
 setup_onnxruntime() {
   environment onnxruntime torch
   local model
-  for model in $generators $classifier; do
+  for model in $models; do
     make "onnx/fp32/$model" run onnxruntime optimum-cli export onnx --model "$peers/models/$model" \
       --task "$(task "$model")"
     make "onnx/int8/$model" run onnxruntime python quantize_onnx.py "$peers/onnx/fp32/$model"
@@ -127,11 +128,13 @@ setup_onnxruntime() {
 
 setup_transformers() { :; }  # Made with the models.
 
+setup_plot() { environment plot; }
+
 case ${1:-} in -h|--help) help; exit ;; esac
 for peer in "$@"; do
-  [[ " $all_peers " == *" $peer "* ]] || { help >&2; echo "setup.sh: no such peer: $peer" >&2; exit 1; }
+  [[ " $all_peers plot " == *" $peer "* ]] || { help >&2; echo "setup.sh: no such peer: $peer" >&2; exit 1; }
 done
-models
+make_models
 read -ra wanted <<<"${*:-$all_peers}"
 for peer in "${wanted[@]}"; do setup_"$peer"; done
 say "all is ready in $peers"
