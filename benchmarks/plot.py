@@ -33,8 +33,11 @@ def bars(groups, panels, unit, title, path):
     if not panels:
         path.unlink(missing_ok=True)  # Of an earlier run.
         return
-    figure, axes = plt.subplots(2, len(panels), figsize=(max(7, 3.2 * len(panels)), 5.4), squeeze=False)
-    for row, (words, bits) in enumerate(reversed(table.CLASSES.items())):
+    classes = [(words, bits) for words, bits in reversed(table.CLASSES.items())
+               if any(table.fastest(groups[key], bits) for _, keys in panels for _, key in keys)]
+    figure, axes = plt.subplots(len(classes), len(panels), squeeze=False,
+                                figsize=(max(7, 3.2 * len(panels)), 0.8 + 2.3 * len(classes)))
+    for row, (words, bits) in enumerate(classes):
         for axis, (name, keys) in zip(axes[row], panels):
             best = [table.fastest(groups[key], bits) for _, key in keys]
             engines = [engine for engine in COLOURS if any(engine in each for each in best)]
@@ -47,9 +50,10 @@ def bars(groups, panels, unit, title, path):
             axis.set_title(f"{name}, weights of {words}", fontsize=9, loc="left")
             axis.set_ylabel(unit if axis is axes[row][0] else "")
     handles = {label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels())}
-    figure.legend(handles.values(), handles.keys(), loc="upper right", ncols=len(handles), frameon=False)
-    figure.suptitle(title, x=0.01, y=0.93, ha="left", fontsize=11)
-    figure.tight_layout(rect=(0, 0, 1, 0.96))
+    figure.legend(handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(0, 0.95), ncols=len(handles),
+                  frameon=False)
+    figure.suptitle(title, x=0.01, y=0.99, va="top", ha="left", fontsize=11)
+    figure.tight_layout(rect=(0, 0, 1, 0.93))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -37,7 +37,7 @@ GENERATION = "decode:1,decode:8,decode:32,prefill:512"
 GRAPH = "graph:1,graph:8,graph:32"
 FULL = {"models": ",".join(MODELS), "turns": 5, "max_seconds": 120.0,
         "work": f"{GENERATION},classify:1x16,classify:8x16,classify:1x128,classify:8x128,{GRAPH}"}
-QUICK = {"models": "gpt2,bert-base-uncased,graph", "turns": 3, "max_seconds": 25.0,
+QUICK = {"models": "gpt2,bert-base-uncased,graph", "turns": 3, "max_seconds": 15.0,
          "work": f"{GENERATION},classify:1x16,classify:1x128,classify:8x128,{GRAPH}"}
 DTYPES = ("float32", "bfloat16", "int8")  # Chorus's.
 PEER_NAMES = [name for name in common.PEERS if name != "bentoml"]  # Which alone takes hours for the whole graph.

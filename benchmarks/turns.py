@@ -11,9 +11,13 @@ import tempfile
 import threading
 import time
 
+import table
+
 SETTLE_SECONDS = 0.2  # Threads of an engine that spin after its turn have gone to sleep by then.
 TURN_SECONDS = 0.25   # A turn repeats short work for so long, and counts the median.
 WARM_UP_TOKENS = 8    # Of a text to decode.
+SLOW_WARM_UP = 4
+SLOW_TURN = 1.5
 READY_SECONDS = 600
 TURN_LIMIT_SECONDS = 900
 
@@ -105,13 +109,20 @@ class Engine:
 class Rotation:
     """Takes engines through pieces of work in turns.
 
-    `on_failure(engine, reason)` is called for an engine that ends; the others go on without it.
+    `on_drop(engine, reason)` is called for an engine that ends, or is far too slow; the others go on without it.
     """
 
-    def __init__(self, engines, num_turns, max_seconds, on_failure):
+    keeps_all = ("chorus",)  # The engines whose precisions are all measured, however slow.
+
+    def __init__(self, engines, num_turns, max_seconds, on_drop):
         self.engines, self.num_turns, self.max_seconds = list(engines), num_turns, max_seconds
-        self.on_failure = on_failure
+        self.on_drop = on_drop
         self.worked = self.own = self.stolen = 0  # In ticks, while an engine had its turn.
+
+    def drop(self, engine, reason):
+        self.engines.remove(engine)
+        self.on_drop(engine, reason)
+        engine.close()
 
     def try_run(self, engine, work, at_least):
         """The seconds of one turn, or None if the engine ended."""
@@ -121,31 +132,46 @@ class Rotation:
             seconds = engine.run(work, at_least)
             (worked_now, stolen_now), own_now = machine_ticks(), ticks_of(engine.process.pid)
         except (EngineFailed, OSError) as error:
-            self.engines.remove(engine)
-            self.on_failure(engine, str(error))
-            engine.close()
+            self.drop(engine, str(error))
             return None
         self.worked += worked_now - worked
         self.own += own_now - own
         self.stolen += stolen_now - stolen
         return seconds
 
-    def measure(self, work, keeps_all=("chorus",)):
+    def warm_up(self, work):
+        """The engines that are ready for turns at `work`. A peer's precision that is SLOW_WARM_UP times as slow as
+        another of the same peer, twice, is dropped."""
+        short = {"decode": work._replace(length=WARM_UP_TOKENS), "graph": work._replace(batch=1)}.get(work.what, work)
+        taken = {engine: self.try_run(engine, short, 0) for engine in list(self.engines)}
+        taken = {engine: seconds for engine, seconds in taken.items() if seconds is not None}
+        for engine in list(taken):
+            if self.slowness(engine, taken) > SLOW_WARM_UP:
+                taken[engine] = self.try_run(engine, short, 0)
+                if taken[engine] is None:
+                    del taken[engine]
+                elif (times := self.slowness(engine, taken)) > SLOW_WARM_UP:
+                    del taken[engine]
+                    self.drop(engine, f"{table.describe(work)}: {times:.0f} times as slow as another of its precisions")
+        return list(taken)
+
+    def slowness(self, engine, taken):
+        """How many times the seconds of the fastest precision of the same peer; 1 for Chorus, whose precisions all
+        have their turns."""
+        if engine.name in self.keeps_all:
+            return 1
+        return taken[engine] / min(seconds for each, seconds in taken.items() if each.name == engine.name)
+
+    def measure(self, work):
         """{engine: the seconds of its turns}. An engine has fewer turns than num_turns once they took max_seconds. A
-        precision that is slower than another of the same engine by half has one turn, but for those of `keeps_all`."""
-        warm_up = work._replace(length=WARM_UP_TOKENS) if work.what == "decode" else work
-        for engine in list(self.engines):
-            self.try_run(engine, warm_up if work.what != "graph" else work._replace(batch=1), 0)
-        seconds = {engine: [] for engine in self.engines}
+        peer's precision that is SLOW_TURN times as slow as another of the same peer has one turn."""
+        seconds = {engine: [] for engine in self.warm_up(work)}
         for turn in range(self.num_turns):
-            best = {}
+            if turn == 1:
+                first = {engine: measured[0] for engine, measured in seconds.items() if measured}
+                once = [engine for engine in first if self.slowness(engine, first) > SLOW_TURN]
             for engine, measured in seconds.items():
-                if measured:
-                    best[engine.name] = min(measured[0], best.get(engine.name, measured[0]))
-            for engine in list(self.engines):
-                measured = seconds[engine]
-                slow = turn == 1 and engine.name not in keeps_all and measured[0] > 1.5 * best[engine.name]
-                if slow or (measured and sum(measured) >= self.max_seconds) or len(measured) < turn:
+                if len(measured) < turn or sum(measured) >= self.max_seconds or (turn > 0 and engine in once):
                     continue
                 taken = self.try_run(engine, work, TURN_SECONDS)
                 if taken is not None:

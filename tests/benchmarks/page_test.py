@@ -128,7 +128,7 @@ class TurnsTest(unittest.TestCase):
                 command = [sys.executable, "-c", FAKE, log.name, f"{name} {precision}", seconds]
                 started.append(turns.Engine(name, precision, command))
             rotation = turns.Rotation(started, num_turns, max_seconds,
-                                      lambda engine, why: failed.append((engine.name, why)))
+                                      lambda engine, why: failed.append((f"{engine.name} {engine.precision}", why)))
             measured = rotation.measure(table.Work("decode", 123, 8))
             for engine in rotation.engines:
                 engine.close()
@@ -147,6 +147,12 @@ class TurnsTest(unittest.TestCase):
         self.assertEqual({name: len(seconds) for name, seconds in measured.items()},
                          {"chorus float32": 3, "chorus bfloat16": 3, "a fp32": 3, "a bf16": 1, "b fp32": 3})
 
+    def test_a_peers_far_slower_precision_is_left_out(self):
+        measured, _, skipped = self.rotate(("a", "fp32", "2"), ("a", "bf16", "10"), ("chorus", "float32", "1"),
+                                           ("chorus", "bfloat16", "9"), num_turns=1)
+        self.assertEqual(list(measured), ["a fp32", "chorus float32", "chorus bfloat16"])
+        self.assertEqual(skipped, [("a bf16", "decode, 8 at once: 5 times as slow as another of its precisions")])
+
     def test_an_engine_has_no_turn_past_its_time(self):
         measured, _, _ = self.rotate(("chorus", "int8", "1"), ("a", "int8", "60"), num_turns=4)
         self.assertEqual({name: len(seconds) for name, seconds in measured.items()}, {"chorus int8": 4, "a int8": 2})
@@ -154,7 +160,7 @@ class TurnsTest(unittest.TestCase):
     def test_the_others_go_on_without_one_that_ends(self):
         measured, _, failed = self.rotate(("chorus", "int8", "1"), ("a", "int8", "dies"))
         self.assertEqual(measured, {"chorus int8": [1.0] * 3})
-        self.assertEqual(failed, [("a", "out of order")])
+        self.assertEqual(failed, [("a int8", "out of order")])
 
     def test_an_engine_that_does_not_start_tells_why(self):
         with self.assertRaisesRegex(turns.EngineFailed, "no such file"):
