@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "base/command_words.h"
 #include "base/dtypes.h"
+#include "cli/bench/bench.h"
 #include "cli/bundles/bundles.h"
 #include "cli/command_line.h"
 #include "cli/completion.h"
@@ -275,6 +276,7 @@ int Main(int argc, char** argv) {
       "  chorus build\n  chorus help serve");
   AddServe(app, exit_status);
   AddRun(app, exit_status);
+  bench::AddBenchVerbs(app, exit_status);
   AddModelVerbs(app, exit_status);
   AddBundleVerbs(app, exit_status);
   AddCompletion(app, exit_status);

@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "base/grpc/status.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
+#include "tests/fakes/slots.h"
 
 namespace chorus {
 namespace {
@@ -63,9 +64,13 @@ class Record {
 // One Generate call: token by token, then the end.
 class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateResponse> {
  public:
-  GenerateReactor(const FakeRunner::Script& script, Record& record)
-      : script_(script), record_(record) {
-    Continue();
+  GenerateReactor(const FakeRunner::Script& script, Record& record, Slots<GenerateReactor>& slots)
+      : script_(script), record_(record), slots_(slots) {
+    const SlotEntry entry = slots_.Enter(this);
+    if (entry == SlotEntry::kServed) Serve();
+    if (entry == SlotEntry::kRefused) {
+      Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
+    }
   }
 
  private:
@@ -76,15 +81,25 @@ class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateRespon
 
   void OnCancel() override {
     record_.NoteCancelled();
+    if (slots_.Remove(this)) {
+      return Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client has left"));
+    }
     std::lock_guard lock(mutex_);
     cancelled_ = true;
     if (alarm_.has_value()) alarm_->Cancel();
   }
 
   void OnDone() override {
+    GenerateReactor* const next = served_ ? slots_.Leave() : nullptr;
+    if (next != nullptr) next->Serve();
     // The alarm's callback and OnCancel have come back: Finish came after the one, and gRPC waits
     // for the other.
     delete this;
+  }
+
+  void Serve() {
+    served_ = true;
+    Continue();
   }
 
   // The next token, after its delay.
@@ -133,6 +148,8 @@ class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateRespon
 
   const FakeRunner::Script& script_;
   Record& record_;
+  Slots<GenerateReactor>& slots_;
+  bool served_ = false;
   size_t next_ = 0;
   int num_finished_ = 0;
   pb::GenerateResponse response_;
@@ -174,7 +191,7 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
   grpc::ServerWriteReactor<pb::GenerateResponse>* Generate(
       grpc::CallbackServerContext* context, const pb::GenerateRequest* request) override {
     record_.Note(*context, *request);
-    return new GenerateReactor(script_, record_);
+    return new GenerateReactor(script_, record_, slots_);
   }
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
@@ -218,6 +235,7 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
  private:
   const Script script_;
   Record record_;
+  Slots<GenerateReactor> slots_{script_.max_active, script_.max_waiting};
 };
 
 absl::StatusOr<std::unique_ptr<FakeRunner>> FakeRunner::Start(Options options) {

@@ -24,6 +24,8 @@ class FakeRunner {
   struct Script {
     std::vector<std::string> tokens;  // One message each; then `finished` with STOP.
     absl::Duration token_delay;       // Before each token, and before a Classify's answer.
+    int max_active = 0;               // Generates served at once, the others wait; 0: no bound.
+    int max_waiting = 0;              // Of those; more are refused with RESOURCE_EXHAUSTED.
     int num_finished = 1;             // 0 and 2 break the protocol.
     absl::Status error;               // What ends the call; a Generate's tokens come before it.
     std::vector<std::string> labels = {"NEGATIVE", "POSITIVE"};

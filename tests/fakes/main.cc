@@ -37,6 +37,10 @@ int main(int argc, char** argv) {
   app.add_option("--repeat_tokens", repeat, "How often it streams them")
       ->check(CLI::Range(0, 1000000));
   app.add_option("--token_delay", delay, "Wait before each token and each classification: 10ms");
+  app.add_option("--max_active", options.script.max_active,
+                 "Generations served at once, so that it has a capacity; 0: no bound");
+  app.add_option("--max_waiting", options.script.max_waiting,
+                 "Of the others; those after them get RESOURCE_EXHAUSTED");
   app.add_option("--fail_code", fail_code, "Status that ends every call, such as UNAVAILABLE");
   app.add_option("--fail_message", fail_message, "Its message");
   app.add_option("--labels", options.script.labels, "The classifier's labels");

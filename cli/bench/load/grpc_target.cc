@@ -1,0 +1,298 @@
+#include "cli/bench/load/grpc_target.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <grpcpp/grpcpp.h>
+
+#include <boost/asio/post.hpp>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/grpc/connection.h"
+#include "cli/monotonic_clock.h"
+#include "proto/chorus/v1/inference.grpc.pb.h"
+
+namespace chorus::bench {
+namespace {
+
+using Stub = v1::InferenceService::StubInterface;
+using Async = Stub::async_interface;
+
+Outcome OutcomeOf(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::OK:
+      return Outcome::kOk;
+    case grpc::StatusCode::UNAVAILABLE:  // Also gRPC's own, where there is no server.
+      return absl::StartsWith(status.error_message(), "failed to connect") ? Outcome::kFailed
+                                                                           : Outcome::kRefused;
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return Outcome::kRefused;
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return Outcome::kTimedOut;
+    default:
+      return Outcome::kFailed;
+  }
+}
+
+// New tokens of a whole reply, as far as it tells.
+uint32_t TokensOf(const v1::RunGraphResponse& response) {
+  uint32_t count = 0;
+  for (const v1::ScoredText& text : response.results()) count += text.timing().generated_tokens();
+  return count;
+}
+uint32_t TokensOf(const v1::GenerateResponse& response) {
+  uint32_t count = response.generated_tokens();
+  for (const v1::GeneratedText& other : response.others()) count += other.generated_tokens();
+  return count;
+}
+uint32_t TokensOf(const v1::ClassifyResponse&) { return 0; }
+
+void Fill(const Call& call, v1::ClassifyRequest& request) { request.add_texts(call.text); }
+
+template <typename Request>
+void Fill(const Call& call, Request& request) {
+  request.set_text(call.text);
+  if (!request.has_seed()) request.set_seed(call.seed);
+  if (!call.output_tokens) return;
+  if (!request.has_max_new_tokens()) request.set_max_new_tokens(*call.output_tokens);
+  if (!request.has_ignore_eos()) request.set_ignore_eos(true);
+}
+
+// "Name: value" as metadata.
+void AddHeaders(const std::vector<std::string>& headers, grpc::ClientContext& context) {
+  for (const std::string& header : headers) {
+    const size_t colon = header.find(':');
+    context.AddMetadata(
+        absl::AsciiStrToLower(header.substr(0, colon)),
+        std::string(absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1))));
+  }
+}
+
+// One call in progress. Gone once `finished` has been called.
+class ActiveCall {
+ public:
+  using Finished = absl::AnyInvocable<void(ActiveCall&) &&>;  // On a thread of gRPC's.
+
+  virtual ~ActiveCall() = default;
+
+  CallRecord record;
+  Target::Done done;
+  grpc::ClientContext context;
+  Finished finished;
+  bool cancelled = false;  // Of the io_context's thread.
+
+ protected:
+  void End(const grpc::Status& status) {
+    record.end = MonotonicNow();
+    record.outcome = OutcomeOf(status);
+    static const char* const kNames[] = {"OK",
+                                         "CANCELLED",
+                                         "UNKNOWN",
+                                         "INVALID_ARGUMENT",
+                                         "DEADLINE_EXCEEDED",
+                                         "NOT_FOUND",
+                                         "ALREADY_EXISTS",
+                                         "PERMISSION_DENIED",
+                                         "RESOURCE_EXHAUSTED",
+                                         "FAILED_PRECONDITION",
+                                         "ABORTED",
+                                         "OUT_OF_RANGE",
+                                         "UNIMPLEMENTED",
+                                         "INTERNAL",
+                                         "UNAVAILABLE",
+                                         "DATA_LOSS",
+                                         "UNAUTHENTICATED"};
+    const auto code = static_cast<size_t>(status.error_code());
+    record.status = code < std::size(kNames) ? kNames[code] : absl::StrCat(code);
+    if (!status.ok()) record.message = status.error_message();
+    std::move(finished)(*this);
+  }
+};
+
+template <typename Request, typename Response>
+class WholeCall final : public ActiveCall {
+ public:
+  using Method = void (Async::*)(grpc::ClientContext*, const Request*, Response*,
+                                 std::function<void(grpc::Status)>);
+
+  Request request;
+
+  void Start(Stub& stub, Method method) {
+    (stub.async()->*method)(&context, &request, &response_, [this](const grpc::Status& status) {
+      if (status.ok()) record.num_tokens = TokensOf(response_);
+      End(status);
+    });
+  }
+
+ private:
+  Response response_;
+};
+
+template <typename Request>
+class StreamedCall final : public ActiveCall, public grpc::ClientReadReactor<v1::StreamEvent> {
+ public:
+  using Method = void (Async::*)(grpc::ClientContext*, const Request*,
+                                 grpc::ClientReadReactor<v1::StreamEvent>*);
+
+  explicit StreamedCall(std::string name) : name_(std::move(name)) {}
+
+  Request request;
+
+  void Start(Stub& stub, Method method) {
+    (stub.async()->*method)(&context, &request, this);
+    StartRead(&event_);
+    StartCall();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    const absl::Duration now = MonotonicNow();
+    if (event_.has_token()) {
+      const v1::TokenEvent& token = event_.token();
+      record.OnTokens(Branch(token), token.index(), token.num_tokens(), now);
+    } else if (event_.has_score()) {
+      record.OnScore(Branch(event_.score()), event_.score().index(), now);
+    }
+    StartRead(&event_);
+  }
+
+  void OnDone(const grpc::Status& status) override { End(status); }
+
+ private:
+  template <typename Event>
+  const std::string& Branch(const Event& event) const {
+    return event.has_branch() ? event.branch() : name_;
+  }
+
+  const std::string name_;
+  v1::StreamEvent event_;
+};
+
+template <typename Request, typename Whole>
+class GrpcTarget final : public Target {
+ public:
+  using WholeMethod = typename Whole::Method;
+  using StreamMethod = typename StreamedCall<Request>::Method;
+
+  GrpcTarget(boost::asio::io_context& io, const Question& question, Request request,
+             WholeMethod whole, StreamMethod stream)
+      : io_(io),
+        question_(question),
+        request_(std::move(request)),
+        whole_(whole),
+        stream_(question.protocol == Protocol::kGrpcStream ? stream : nullptr) {}
+
+  void Connect(const std::string& address, int num_connections) {
+    for (int i = 0; i < num_connections; ++i) {
+      grpc::ChannelArguments arguments = DirectChannelArguments();
+      arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // Else all share a connection.
+      arguments.SetMaxReceiveMessageSize(-1);
+      stubs_.push_back(v1::InferenceService::NewStub(
+          grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
+    }
+  }
+
+  void Send(Call call, absl::Duration due, Done done) override {
+    Stub& stub = *stubs_[next_stub_++ % stubs_.size()];
+    if (stream_ != nullptr) {
+      Start(std::make_unique<StreamedCall<Request>>(question_.name), stub, stream_, call, due,
+            std::move(done));
+    } else {
+      Start(std::make_unique<Whole>(), stub, whole_, call, due, std::move(done));
+    }
+  }
+
+  // Their deadlines end them.
+  void Expire(absl::Duration) override {}
+
+  void Cancel() override {
+    for (const auto& [_, active] : active_) {
+      active->cancelled = true;
+      active->context.TryCancel();
+    }
+  }
+
+ private:
+  template <typename Active, typename Method>
+  void Start(std::unique_ptr<Active> made, Stub& stub, Method method, const Call& call,
+             absl::Duration due, Done done) {
+    Active& active = *made;
+    active_.emplace(&active, std::move(made));
+    active.record.due = due;
+    active.record.sent = MonotonicNow();
+    active.done = std::move(done);
+    active.finished = [this](ActiveCall& ended) {
+      boost::asio::post(io_, [this, &ended] { OnFinished(ended); });
+    };
+    active.context.set_deadline(absl::ToChronoTime(absl::Now() + question_.timeout));
+    AddHeaders(question_.headers, active.context);
+    active.request = request_;
+    Fill(call, active.request);
+    active.Start(stub, method);
+  }
+
+  void OnFinished(ActiveCall& ended) {
+    const auto node = active_.extract(&ended);
+    if (ended.cancelled) ended.record.Fail(Outcome::kUnfinished, "unfinished", "");
+    std::move(ended.done)(std::move(ended.record));
+  }
+
+  boost::asio::io_context& io_;
+  const Question question_;
+  const Request request_;  // What all share.
+  const WholeMethod whole_;
+  const StreamMethod stream_;  // Null where replies are whole.
+  std::vector<std::unique_ptr<Stub>> stubs_;
+  size_t next_stub_ = 0;
+  absl::flat_hash_map<ActiveCall*, std::unique_ptr<ActiveCall>> active_;
+};
+
+template <typename Request, typename Response>
+absl::StatusOr<std::unique_ptr<Target>> Make(boost::asio::io_context& io, const Question& question,
+                                             const ServerUrl& url, int num_connections,
+                                             void (Request::*set_name)(const std::string&),
+                                             typename WholeCall<Request, Response>::Method whole,
+                                             typename StreamedCall<Request>::Method stream) {
+  Request request;
+  const auto parsed =
+      google::protobuf::util::JsonStringToMessage(question.parameters.dump(), &request);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--set: ", std::string(parsed.message().data(), parsed.message().size())));
+  }
+  (request.*set_name)(question.name);
+  auto target = std::make_unique<GrpcTarget<Request, WholeCall<Request, Response>>>(
+      io, question, std::move(request), whole, stream);
+  target->Connect(url.host_port.ToString(), num_connections);
+  return target;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Target>> MakeGrpcTarget(boost::asio::io_context& io,
+                                                       const Question& question,
+                                                       const ServerUrl& url, int num_connections) {
+  switch (question.subject) {
+    case Subject::kGraph:
+      return Make<v1::RunGraphRequest, v1::RunGraphResponse>(
+          io, question, url, num_connections, &v1::RunGraphRequest::set_graph<const std::string&>,
+          &Async::RunGraph, &Async::StreamRunGraph);
+    case Subject::kGenerator:
+      return Make<v1::GenerateRequest, v1::GenerateResponse>(
+          io, question, url, num_connections, &v1::GenerateRequest::set_model<const std::string&>,
+          &Async::Generate, &Async::StreamGenerate);
+    case Subject::kClassifier:
+      return Make<v1::ClassifyRequest, v1::ClassifyResponse>(
+          io, question, url, num_connections, &v1::ClassifyRequest::set_model<const std::string&>,
+          &Async::Classify, nullptr);
+  }
+  return absl::InternalError("no such subject");
+}
+
+}  // namespace chorus::bench

@@ -1,0 +1,231 @@
+#include "cli/bench/load/http_dialect.h"
+
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+
+namespace chorus::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kMaxBodyBytes = 64 << 20;
+constexpr size_t kMaxMessageBytes = 300;
+
+std::string PathOf(const Question& question) {
+  switch (question.protocol) {
+    case Protocol::kOpenAi:
+      return "/completions";
+    case Protocol::kOpenAiChat:
+      return "/chat/completions";
+    default:
+      break;
+  }
+  const bool is_stream = question.protocol == Protocol::kSse;
+  switch (question.subject) {
+    case Subject::kGraph:
+      return absl::StrCat("/v1/graphs/", question.name, is_stream ? ":streamRun" : ":run");
+    case Subject::kGenerator:
+      return absl::StrCat("/v1/models/", question.name,
+                          is_stream ? ":streamGenerate" : ":generate");
+    case Subject::kClassifier:
+      return absl::StrCat("/v1/models/", question.name, ":classify");
+  }
+  return "";
+}
+
+std::string_view AcceptOf(Protocol protocol) {
+  return protocol == Protocol::kHttp ? "application/json" : "text/event-stream";
+}
+
+std::string HeadOf(const Question& question, const ServerUrl& url) {
+  const std::string prefix = url.path.empty() && IsOpenAi(question.protocol) ? "/v1" : url.path;
+  std::string head = absl::StrCat(
+      "POST ", prefix, PathOf(question), " HTTP/1.1\r\nHost: ", url.host_port.ToString(),
+      "\r\nContent-Type: application/json\r\nAccept: ", std::string(AcceptOf(question.protocol)),
+      "\r\n");
+  if (IsOpenAi(question.protocol)) {
+    if (const char* key = std::getenv("OPENAI_API_KEY"); key != nullptr && *key != '\0') {
+      absl::StrAppend(&head, "Authorization: Bearer ", key, "\r\n");
+    }
+  } else {
+    absl::StrAppend(&head, "X-Request-Timeout-Ms: ", absl::ToInt64Milliseconds(question.timeout),
+                    "\r\n");
+  }
+  for (const std::string& header : question.headers) absl::StrAppend(&head, header, "\r\n");
+  return head + "Content-Length: ";
+}
+
+uint32_t Unsigned(const Json& json, const char* key) {
+  const auto it = json.find(key);
+  return it != json.end() && it->is_number_unsigned() ? it->get<uint32_t>() : 0;
+}
+
+// Where the key has none: the name of the model, which has no branches.
+std::string Text(const Json& json, const char* key, const std::string& otherwise) {
+  const auto it = json.find(key);
+  return it != json.end() && it->is_string() ? it->get<std::string>() : otherwise;
+}
+
+// New tokens of a whole reply, as far as it tells: a model's does, a graph's with `explain`.
+uint32_t TokensOf(const Json& json) {
+  uint32_t count = 0;
+  if (json.is_array()) {
+    for (const Json& each : json) count += TokensOf(each);
+  }
+  if (!json.is_object()) return count;
+  if (json.contains("results")) return TokensOf(json["results"]);
+  if (json.contains("others")) count += TokensOf(json["others"]);
+  if (json.contains("generated_tokens")) return count + Unsigned(json, "generated_tokens");
+  if (json.contains("timing")) count += TokensOf(json["timing"]);
+  return count;
+}
+
+}  // namespace
+
+HttpDialect::HttpDialect(const Question& question, const ServerUrl& url)
+    : protocol_(question.protocol),
+      subject_(question.subject),
+      name_(question.name),
+      constant_(Json::object()),
+      head_(HeadOf(question, url)) {
+  if (IsOpenAi(protocol_)) {
+    constant_["model"] = question.name;
+    constant_["stream"] = true;
+    constant_["stream_options"] = {{"include_usage", true}};
+  }
+  constant_.update(question.parameters);
+}
+
+std::string HttpDialect::Request(const Call& call) const {
+  const std::string body = Body(call);
+  return absl::StrCat(head_, body.size(), "\r\n\r\n", body);
+}
+
+// The parameters of the command line win.
+std::string HttpDialect::Body(const Call& call) const {
+  Json body = constant_;
+  const auto set = [&](const char* key, Json value) {
+    if (!body.contains(key)) body[key] = std::move(value);
+  };
+  if (protocol_ == Protocol::kOpenAiChat) {
+    set("messages", Json::array({{{"role", "user"}, {"content", call.text}}}));
+  } else if (subject_ == Subject::kClassifier) {
+    body["texts"] = Json::array({call.text});
+  } else {
+    body[protocol_ == Protocol::kOpenAi ? "prompt" : "text"] = call.text;
+  }
+  if (subject_ != Subject::kClassifier) {
+    set("seed", call.seed);
+    if (call.output_tokens) {
+      set(IsOpenAi(protocol_) ? "max_tokens" : "max_new_tokens", *call.output_tokens);
+      set("ignore_eos", true);
+    }
+  }
+  return body.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void ReplyReader::Begin(CallRecord& record) {
+  record_ = &record;
+  events_.Reset();
+  body_.clear();
+  is_done_ = false;
+  usage_tokens_ = 0;
+}
+
+void ReplyReader::OnBody(int code, std::string_view bytes, absl::Duration now) {
+  if (code != 200 || !is_stream()) {
+    if (body_.size() < kMaxBodyBytes) body_ += bytes;
+    return;
+  }
+  events_.Append(bytes, [&](std::string_view event, std::string_view data) {
+    if (IsOpenAi(dialect_.protocol())) {
+      OnOpenAiEvent(data, now);
+    } else {
+      OnChorusEvent(event, data, now);
+    }
+  });
+}
+
+void ReplyReader::OnChorusEvent(std::string_view event, std::string_view data, absl::Duration now) {
+  const Json json = Json::parse(data, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return;
+  const std::string branch = Text(json, "branch", dialect_.name());
+  if (event == "token") {
+    record_->OnTokens(branch, Unsigned(json, "index"), Unsigned(json, "num_tokens"), now);
+  } else if (event == "score") {
+    record_->OnScore(branch, Unsigned(json, "index"), now);
+  } else if (event == "done") {
+    is_done_ = true;
+  } else if (event == "error") {
+    const int code = static_cast<int>(Unsigned(json, "code"));
+    record_->Fail(OutcomeOfHttp(code), absl::StrCat(code, " in a stream"),
+                  Text(json, "message", "").substr(0, kMaxMessageBytes));
+  }
+}
+
+// A piece of text is taken for a token, as the servers send them; `usage` then tells how many it
+// were in all.
+void ReplyReader::OnOpenAiEvent(std::string_view data, absl::Duration now) {
+  if (data == "[DONE]") {
+    is_done_ = true;
+    return;
+  }
+  const Json json = Json::parse(data, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return;
+  if (json.contains("error")) {
+    const Json& error = json["error"];
+    record_->Fail(
+        Outcome::kFailed, "error in a stream",
+        Text(error.is_object() ? error : json, "message", "").substr(0, kMaxMessageBytes));
+    return;
+  }
+  if (json.contains("usage") && json["usage"].is_object()) {
+    usage_tokens_ = Unsigned(json["usage"], "completion_tokens");
+  }
+  if (!json.contains("choices") || !json["choices"].is_array()) return;
+  for (const Json& choice : json["choices"]) {
+    if (!choice.is_object()) continue;
+    const bool is_chat = choice.contains("delta") && choice["delta"].is_object();
+    const std::string text =
+        is_chat ? Text(choice["delta"], "content", "") : Text(choice, "text", "");
+    if (!text.empty()) record_->OnTokens(dialect_.name(), Unsigned(choice, "index"), 1, now);
+  }
+}
+
+void ReplyReader::OnEnd(int code) {
+  const bool has_failed = !record_->status.empty();  // In its stream.
+  if (code != 200) {
+    OnError(code);
+  } else if (is_stream() && !has_failed && !is_done_) {
+    record_->Fail(Outcome::kFailed, "200, cut", "the stream ended before its time");
+  } else if (is_stream() && !has_failed) {
+    if (usage_tokens_ > 0) record_->num_tokens = usage_tokens_;
+    record_->outcome = Outcome::kOk;
+    record_->status = "200";
+  } else if (!is_stream()) {
+    OnWhole();
+  }
+}
+
+void ReplyReader::OnWhole() {
+  const Json json = Json::parse(body_, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) {
+    record_->Fail(Outcome::kFailed, "200, no JSON", "the reply is no JSON");
+    return;
+  }
+  record_->num_tokens = TokensOf(json);
+  record_->outcome = Outcome::kOk;
+  record_->status = "200";
+}
+
+void ReplyReader::OnError(int code) {
+  const Json json = Json::parse(body_, nullptr, /*allow_exceptions=*/false);
+  std::string message;
+  if (json.is_object() && json.contains("error") && json["error"].is_object()) {
+    message = Text(json["error"], "message", "");
+  }
+  record_->Fail(OutcomeOfHttp(code), absl::StrCat(code), message.substr(0, kMaxMessageBytes));
+}
+
+}  // namespace chorus::bench

@@ -1,0 +1,58 @@
+#pragma once
+
+// What a load asks of whom, and how.
+//
+// Thread safety: values.
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/host_port.h"
+
+namespace chorus::bench {
+
+enum class Protocol {
+  kHttp,        // A JSON object; the whole reply.
+  kSse,         // The same, streamed as server-sent events.
+  kGrpc,        // chorus.v1.InferenceService; the whole reply.
+  kGrpcStream,  // The same, streamed.
+  kOpenAi,      // POST /v1/completions, streamed.
+  kOpenAiChat,  // POST /v1/chat/completions, streamed.
+};
+
+// By their names on the command line, "http" and so on, in the order above.
+inline constexpr std::string_view kProtocols[] = {"http",        "sse",    "grpc",
+                                                  "grpc-stream", "openai", "openai-chat"};
+
+inline bool IsGrpc(Protocol protocol) {
+  return protocol == Protocol::kGrpc || protocol == Protocol::kGrpcStream;
+}
+inline bool IsOpenAi(Protocol protocol) {
+  return protocol == Protocol::kOpenAi || protocol == Protocol::kOpenAiChat;
+}
+
+enum class Subject { kGraph, kGenerator, kClassifier };
+
+struct Question {
+  Protocol protocol = Protocol::kHttp;
+  Subject subject = Subject::kGraph;  // Of OpenAI's protocols a generator.
+  std::string name = "inference_graph";
+  nlohmann::ordered_json parameters = nlohmann::ordered_json::object();  // Of each request.
+  std::vector<std::string> headers;                                      // "Name: value".
+  absl::Duration timeout = absl::Seconds(60);  // Of a call; told to Chorus.
+};
+
+// Where a server is.
+struct ServerUrl {
+  HostPort host_port;
+  std::string path;  // Before that of each request, such as "/v1"; no slash at its end.
+
+  // "http://127.0.0.1:3000", or "127.0.0.1:50051". INVALID_ARGUMENT quotes the text.
+  static absl::StatusOr<ServerUrl> Parse(const std::string& text);
+};
+
+}  // namespace chorus::bench

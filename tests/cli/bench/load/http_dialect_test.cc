@@ -1,0 +1,185 @@
+#include "cli/bench/load/http_dialect.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+namespace chorus::bench {
+namespace {
+
+using Json = nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string Request(const Question& question, const Call& call = {.text = "Once", .seed = 7},
+                    const std::string& url = "http://127.0.0.1:3000") {
+  return HttpDialect(question, *ServerUrl::Parse(url)).Request(call);
+}
+
+Json Body(const std::string& request) {
+  return Json::parse(request.substr(request.find("\r\n\r\n") + 4));
+}
+
+TEST(HttpDialect, AsksAGraph) {
+  const std::string request = Request({.timeout = absl::Seconds(5)});
+  EXPECT_THAT(request, StartsWith("POST /v1/graphs/inference_graph:run HTTP/1.1\r\n"));
+  EXPECT_THAT(request, HasSubstr("\r\nHost: 127.0.0.1:3000\r\n"));
+  EXPECT_THAT(request, HasSubstr("\r\nX-Request-Timeout-Ms: 5000\r\n"));
+  EXPECT_THAT(request, HasSubstr("\r\nContent-Length: 24\r\n"));
+  EXPECT_EQ(Body(request), Json::parse(R"({"text": "Once", "seed": 7})"));
+}
+
+TEST(HttpDialect, AsksModels) {
+  Question question{.protocol = Protocol::kSse, .subject = Subject::kGenerator, .name = "gpt2"};
+  question.headers = {"X-Team: a"};
+  const std::string request = Request(question, {.text = "Once", .output_tokens = 9, .seed = 7});
+  EXPECT_THAT(request, StartsWith("POST /v1/models/gpt2:streamGenerate HTTP/1.1\r\n"));
+  EXPECT_THAT(request, HasSubstr("\r\nAccept: text/event-stream\r\n"));
+  EXPECT_THAT(request, HasSubstr("\r\nX-Team: a\r\n"));
+  EXPECT_EQ(Body(request),
+            Json::parse(R"({"text": "Once", "seed": 7, "max_new_tokens": 9, "ignore_eos": true})"));
+  const std::string classify =
+      Request({.subject = Subject::kClassifier, .name = "bert"}, {.text = "Once"});
+  EXPECT_THAT(classify, StartsWith("POST /v1/models/bert:classify HTTP/1.1\r\n"));
+  EXPECT_EQ(Body(classify), Json::parse(R"({"texts": ["Once"]})"));
+}
+
+TEST(HttpDialect, AsksOpenAiServers) {
+  Question question{.protocol = Protocol::kOpenAi, .subject = Subject::kGenerator, .name = "gpt2"};
+  const Call call{.text = "Once", .output_tokens = 9, .seed = 7};
+  setenv("OPENAI_API_KEY", "sk-1", 1);
+  const std::string request = Request(question, call);
+  unsetenv("OPENAI_API_KEY");
+  EXPECT_THAT(request, StartsWith("POST /v1/completions HTTP/1.1\r\n"));
+  EXPECT_THAT(request, HasSubstr("\r\nAuthorization: Bearer sk-1\r\n"));
+  EXPECT_THAT(request, Not(HasSubstr("X-Request-Timeout-Ms")));
+  EXPECT_EQ(Body(request), Json::parse(R"({"model": "gpt2", "prompt": "Once", "max_tokens": 9,
+      "stream": true, "stream_options": {"include_usage": true}, "seed": 7, "ignore_eos": true})"));
+  question.protocol = Protocol::kOpenAiChat;
+  const std::string chat = Request(question, call, "http://127.0.0.1:1/openai");
+  EXPECT_THAT(chat, StartsWith("POST /openai/chat/completions HTTP/1.1\r\n"));
+  EXPECT_THAT(chat, Not(HasSubstr("Authorization")));
+  EXPECT_EQ(Body(chat)["messages"], Json::parse(R"([{"role": "user", "content": "Once"}])"));
+}
+
+TEST(HttpDialect, ParametersWin) {
+  Question question;
+  question.parameters = {{"seed", 1}, {"ignore_eos", false}, {"temperature", 0}};
+  EXPECT_EQ(Body(Request(question, {.text = "a\xff", .output_tokens = 9, .seed = 7})),
+            Json::parse(R"({"text": "a\ufffd", "seed": 1, "ignore_eos": false, "temperature": 0,
+                            "max_new_tokens": 9})"));
+}
+
+class ReplyReaderTest : public ::testing::Test {
+ protected:
+  // What comes of a reply whose body comes in pieces, a second apart.
+  CallRecord Read(Protocol protocol, int code, const std::vector<std::string>& pieces) {
+    const HttpDialect dialect({.protocol = protocol, .name = "gpt2"},
+                              *ServerUrl::Parse("http://127.0.0.1:1"));
+    ReplyReader reader(dialect);
+    CallRecord record;
+    reader.Begin(record);
+    for (size_t i = 0; i < pieces.size(); ++i) reader.OnBody(code, pieces[i], absl::Seconds(i + 1));
+    reader.OnEnd(code);
+    return record;
+  }
+};
+
+TEST_F(ReplyReaderTest, TimesAStreamOfChorus) {
+  const CallRecord record = Read(
+      Protocol::kSse, 200,
+      {"event: token\ndata: {\"index\":1,\"branch\":\"b\",\"text\":\" I\",\"num_tok",
+       "ens\":1}\n\n", "event: token\ndata: {\"index\":1,\"branch\":\"b\",\"num_tokens\":2}\n\n",
+       "event: score\ndata: {\"index\":1,\"branch\":\"b\",\"score\":0.5}\n\n",
+       "event: done\ndata: {\"generated_tokens\":3}\n\n"});
+  EXPECT_EQ(record.outcome, Outcome::kOk);
+  EXPECT_EQ(record.status, "200");
+  ASSERT_EQ(record.texts.size(), 1u);
+  EXPECT_EQ(record.texts[0].branch, "b");
+  EXPECT_EQ(record.texts[0].first_token, absl::Seconds(2));
+  EXPECT_EQ(record.texts[0].last_token, absl::Seconds(3));
+  EXPECT_EQ(record.texts[0].scored, absl::Seconds(4));
+  EXPECT_EQ(record.num_tokens, 3u);
+}
+
+TEST_F(ReplyReaderTest, AnErrorInAStreamIsTheOutcome) {
+  const CallRecord record = Read(
+      Protocol::kSse, 200,
+      {"event: error\ndata: {\"code\":503,\"status\":\"UNAVAILABLE\",\"message\":\"gone\"}\n\n"});
+  EXPECT_EQ(record.outcome, Outcome::kRefused);
+  EXPECT_EQ(record.status, "503 in a stream");
+  EXPECT_EQ(record.message, "gone");
+}
+
+TEST_F(ReplyReaderTest, AStreamThatIsCutHasFailed) {
+  const CallRecord record =
+      Read(Protocol::kSse, 200, {"event: token\ndata: {\"num_tokens\":1}\n\n"});
+  EXPECT_EQ(record.outcome, Outcome::kFailed);
+  EXPECT_EQ(record.status, "200, cut");
+}
+
+TEST_F(ReplyReaderTest, TimesAStreamOfOpenAi) {
+  const CallRecord record =
+      Read(Protocol::kOpenAi, 200,
+           {"data: {\"choices\":[{\"index\":0,\"text\":\" I\"}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"text\":\" am\"}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"length\"}]}\n\n"
+            "data: {\"choices\":[],\"usage\":{\"completion_tokens\":3}}\n\ndata: [DONE]\n\n"});
+  EXPECT_EQ(record.outcome, Outcome::kOk);
+  ASSERT_EQ(record.texts.size(), 1u);
+  EXPECT_EQ(record.texts[0].branch, "gpt2");
+  EXPECT_EQ(record.texts[0].first_token, absl::Seconds(1));
+  EXPECT_EQ(record.texts[0].last_token, absl::Seconds(2));
+  EXPECT_EQ(record.num_tokens, 3u);  // As it says, in two pieces.
+}
+
+TEST_F(ReplyReaderTest, TimesAChatOfOpenAi) {
+  const CallRecord record =
+      Read(Protocol::kOpenAiChat, 200,
+           {"data: "
+            "{\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"I\"}}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{}}],\"usage\":null}\n\ndata: [DONE]\n\n"});
+  EXPECT_EQ(record.outcome, Outcome::kOk);
+  ASSERT_EQ(record.texts.size(), 1u);
+  EXPECT_EQ(record.texts[0].first_token, absl::Seconds(2));
+  EXPECT_EQ(record.num_tokens, 1u);
+}
+
+TEST_F(ReplyReaderTest, AnErrorInAStreamOfOpenAiHasFailed) {
+  const CallRecord record =
+      Read(Protocol::kOpenAi, 200, {"data: {\"error\":{\"message\":\"out of memory\"}}\n\n"});
+  EXPECT_EQ(record.outcome, Outcome::kFailed);
+  EXPECT_EQ(record.message, "out of memory");
+}
+
+TEST_F(ReplyReaderTest, CountsTheTokensAReplyTells) {
+  EXPECT_EQ(Read(Protocol::kHttp, 200,
+                 {"{\"generated\":\"a\",\"gener",
+                  "ated_tokens\":5,"
+                  "\"others\":[{\"generated_tokens\":2}]}"})
+                .num_tokens,
+            7u);
+  EXPECT_EQ(Read(Protocol::kHttp, 200,
+                 {"{\"results\":[{\"timing\":{\"generated_tokens\":4}},"
+                  "{\"generated\":\"a\"}]}"})
+                .num_tokens,
+            4u);
+  EXPECT_EQ(Read(Protocol::kHttp, 200, {"[]"}).outcome, Outcome::kOk);
+}
+
+TEST_F(ReplyReaderTest, AReplyThatIsNoJsonHasFailed) {
+  EXPECT_EQ(Read(Protocol::kHttp, 200, {"<html>"}).status, "200, no JSON");
+}
+
+TEST_F(ReplyReaderTest, ErrorsHaveTheServersWords) {
+  const CallRecord record = Read(Protocol::kSse, 429, {"{\"error\":{\"message\":\"full\"}}"});
+  EXPECT_EQ(record.outcome, Outcome::kRefused);
+  EXPECT_EQ(record.status, "429");
+  EXPECT_EQ(record.message, "full");
+  EXPECT_EQ(Read(Protocol::kHttp, 500, {"oops"}).message, "");
+}
+
+}  // namespace
+}  // namespace chorus::bench
