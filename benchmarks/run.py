@@ -133,7 +133,7 @@ class Run:
 
     def fail(self, engine, model, precision, why):
         self.failed.append({"engine": engine, "model": model, "precision": precision, "why": why})
-        self.say(f"{engine} {precision} is left out at {model}: {why}")
+        self.say(f"left out: {engine}, precision {precision}, model {model}: {why}")
 
     def set_up(self):
         """The peers that are ready."""
@@ -145,7 +145,8 @@ class Run:
         ready = []
         for peer in self.args.peers:
             if subprocess.run([PEERS / "setup.sh", peer], env=env).returncode:
-                self.fail(peer, "all", "", "could not be set up (its words are in the run's)")
+                words = (self.args.peers_dir / "setup.log").read_text().split("\n")
+                self.fail(peer, "all", "all", "could not be set up: " + next(filter(None, reversed(words)), "")[:200])
             else:
                 ready.append(peer)
         return ready

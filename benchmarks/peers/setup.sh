@@ -46,7 +46,7 @@ environment() {
   ! cmp -s "requirements-$1.txt" "$folder/made-by.txt" || return 0
   say "installing $folder"
   rm -rf "$folder"
-  "$python" -m venv "$folder"
+  quietly "$python" -m venv "$folder"
   [ -z "$base" ] || echo "$peers"/venvs/"$base"/lib/python*/site-packages \
     >"$(echo "$folder"/lib/python*/site-packages)/$base.pth"
   quietly "$folder/bin/pip" install --no-cache-dir --requirement "requirements-$1.txt"
