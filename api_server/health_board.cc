@@ -9,10 +9,12 @@
 namespace chorus::gateway {
 
 void HealthBoard::Attach(const Executor& executor, const Executor::Runners& runners,
+                         std::vector<std::string> services,
                          grpc::HealthCheckServiceInterface& service) {
   std::lock_guard lock(mutex_);
   executor_ = &executor;
   runners_ = &runners;
+  services_ = std::move(services);
   service_ = &service;
   service_->SetServingStatus("liveness", true);
   UpdateLocked();
@@ -50,7 +52,7 @@ void HealthBoard::UpdateLocked() {
   ready = ready && wrong_models_.empty();
   service_->SetServingStatus("readiness", ready);
   service_->SetServingStatus("", ready);
-  service_->SetServingStatus("chorus.v1.InferenceService", ready);
+  for (const std::string& name : services_) service_->SetServingStatus(name, ready);
 }
 
 void HealthBoard::NoteLocked(std::vector<std::string> wrong_models) {

@@ -5,8 +5,8 @@
 //   "liveness"   always SERVING
 //   "readiness"  SERVING when every runner has a healthy replica whose model has the task that the
 //                graphs need, and the server is not draining
-//   "chorus.v1.InferenceService"  as readiness
-//   NAME         of each runner: SERVING when it has a healthy replica
+//   SERVICE      of each that the gateway serves, such as "chorus.v1.InferenceService": as
+//   readiness NAME         of each runner: SERVING when it has a healthy replica
 // Models with another task are logged when they are found, and when they are gone.
 //
 // Thread safety: all methods may be called from any thread.
@@ -25,10 +25,10 @@ namespace chorus::gateway {
 
 class HealthBoard {
  public:
-  // Begins to report on `runners`, which are `executor`'s, to `service`; all must live until
-  // Detach().
+  // Begins to report on `runners`, which are `executor`'s, and on the services of these full names,
+  // to `service`; all must live until Detach().
   void Attach(const Executor& executor, const Executor::Runners& runners,
-              grpc::HealthCheckServiceInterface& service);
+              std::vector<std::string> services, grpc::HealthCheckServiceInterface& service);
   void Detach();
 
   // Call when a runner's health or the graphs may have changed. No effect before Attach and after
@@ -46,6 +46,7 @@ class HealthBoard {
   std::mutex mutex_;
   const Executor* executor_ = nullptr;  // Guarded by mutex_, as the following.
   const Executor::Runners* runners_ = nullptr;
+  std::vector<std::string> services_;
   std::vector<std::string> wrong_models_;
   grpc::HealthCheckServiceInterface* service_ = nullptr;
   bool draining_ = false;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -110,7 +111,9 @@ absl::Status Server::Create() {
   // HTTP binds first and serves last, so that a taken port is found before any call is accepted.
   RETURN_IF_ERROR(CreateHttp());
   RETURN_IF_ERROR(CreateGrpc());
-  health_.Attach(*executor_, runners_, *grpc_server_->GetHealthCheckService());
+  std::vector<std::string> services;
+  for (const auto* service : methods_.services()) services.push_back(service->full_name());
+  health_.Attach(*executor_, runners_, std::move(services), *grpc_server_->GetHealthCheckService());
   http_server_->Start();
   return absl::OkStatus();
 }

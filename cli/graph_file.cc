@@ -1,12 +1,17 @@
 #include "cli/graph_file.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
 #include <algorithm>
+#include <string_view>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/names.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 #include "config/yaml_proto.h"
 #include "model_store/tag.h"
 #include "proto/chorus/config/v1/graph.pb.h"
@@ -15,6 +20,19 @@ namespace chorus {
 namespace {
 
 constexpr int64_t kMaxGraphBytes = 1 << 20;
+
+// What models do, by the field of chorus.config.v1.Node that asks for it. Another kind of node
+// takes any model.
+constexpr struct Task {
+  std::string_view name, verb, model;
+} kTasks[] = {{"generate", "generates", "a generator"}, {"classify", "classifies", "a classifier"}};
+
+const Task* FindTask(std::string_view name) {
+  for (const Task& task : kTasks) {
+    if (task.name == name) return &task;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -26,15 +44,18 @@ absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
   GraphSummary summary{.name = graph.name()};
   for (int i = 0; i < graph.nodes_size(); ++i) {
     const config::v1::Node& node = graph.nodes(i);
-    if (node.kind_case() == config::v1::Node::KIND_NOT_SET) continue;
-    const bool generates = node.has_generate();
-    const std::string& runner = generates ? node.generate().runner() : node.classify().runner();
+    const auto* kind = node.GetReflection()->GetOneofFieldDescriptor(
+        node, node.GetDescriptor()->FindOneofByName("kind"));
+    if (kind == nullptr) continue;
+    const google::protobuf::Message& message = node.GetReflection()->GetMessage(node, kind);
+    const std::string runner = message.GetReflection()->GetString(
+        message, message.GetDescriptor()->FindFieldByName("runner"));
     if (!IsFileName(runner)) {
       return places.Error(
-          absl::StrCat("nodes[", i, "].", generates ? "generate" : "classify", ".runner"),
+          absl::StrCat("nodes[", i, "].", kind->name(), ".runner"),
           absl::StrCat("must match ", kFileNameRule, ": \"", absl::CEscape(runner), "\""));
     }
-    summary.nodes.push_back({node.name(), runner, generates ? "generate" : "classify"});
+    summary.nodes.push_back({node.name(), runner, kind->name()});
     if (std::count(summary.runners.begin(), summary.runners.end(), runner) == 0) {
       summary.runners.push_back(runner);
     }
@@ -45,14 +66,15 @@ absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
 
 absl::Status CheckTask(const GraphSummary& graph, const std::string& runner,
                        const std::string& task, const std::string& architecture) {
-  if (task.empty()) return absl::OkStatus();
+  const Task* has = FindTask(task);
+  if (has == nullptr) return absl::OkStatus();
   for (const GraphSummary::Node& node : graph.nodes) {
-    if (node.runner != runner || node.task == task) continue;
-    const bool generates = node.task == "generate";
-    return absl::InvalidArgumentError(absl::StrCat(
-        "graph \"", graph.name, "\": node \"", node.name, "\" ",
-        generates ? "generates" : "classifies", ", but the model of its runner \"", runner,
-        "\" is ", generates ? "a classifier" : "a generator", " (", architecture, ")"));
+    const Task* wants = FindTask(node.kind);
+    if (node.runner != runner || wants == nullptr || wants == has) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("graph \"", graph.name, "\": node \"", node.name, "\" ", AbslView(wants->verb),
+                     ", but the model of its runner \"", runner, "\" is ", AbslView(has->model),
+                     " (", architecture, ")"));
   }
   return absl::OkStatus();
 }

@@ -17,7 +17,7 @@ struct GraphSummary {
   struct Node {
     std::string name;
     std::string runner;
-    std::string task;  // "generate" or "classify"
+    std::string kind;  // Its field of chorus.config.v1.Node, such as "generate".
   };
   std::string name;
   std::vector<std::string> runners;  // Each once, in the order of the file.
@@ -28,8 +28,8 @@ struct GraphSummary {
 // name is not IsFileName.
 absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path);
 
-// INVALID_ARGUMENT names a node whose task differs from `task`, that of the model of `runner`. An
-// empty (unknown) task passes.
+// INVALID_ARGUMENT names a node whose kind is another task than `task`, that of the model of
+// `runner`. An empty (unknown) task passes.
 absl::Status CheckTask(const GraphSummary& graph, const std::string& runner,
                        const std::string& task, const std::string& architecture);
 

@@ -41,7 +41,7 @@ LAYERS = {
     "model_store/hub": (("model_store",), ("json", "openssl", "curl")),
     "bundles": (("config", "model_store", "proto/chorus/config/v1"), ("archive", "protobuf")),
     "api_server": (
-        ("api_server", "base/grpc", "config", "proto/chorus", "proto/grpc", "proto/inference"),
+        ("api_server", "base/grpc", "config", "proto/chorus", "proto/grpc"),
         ("grpc", "protobuf", "google.api", "flags", "metrics", "glog"),
     ),
     "api_server/transcoding": ((), ("protobuf", "google.api")),

@@ -37,11 +37,12 @@ output: score
 }
 
 TEST(CheckTask, NamesTheNodeWhoseRunnerHasAModelOfTheWrongKind) {
-  const GraphSummary graph = {
-      .name = "g",
-      .runners = {"writer", "scorer"},
-      .nodes = {
-          {"a", "writer", "generate"}, {"b", "writer", "generate"}, {"s", "scorer", "classify"}}};
+  const GraphSummary graph = {.name = "g",
+                              .runners = {"writer", "scorer"},
+                              .nodes = {{"a", "writer", "generate"},
+                                        {"b", "writer", "generate"},
+                                        {"s", "scorer", "classify"},
+                                        {"o", "writer", "another kind"}}};  // Takes any model.
   EXPECT_TRUE(CheckTask(graph, "writer", "generate", "GPT2LMHeadModel").ok());
   EXPECT_TRUE(CheckTask(graph, "scorer", "classify", "BertForSequenceClassification").ok());
   EXPECT_TRUE(CheckTask(graph, "writer", "", "T5Model").ok());  // The runner refuses it.
