@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
-# Runs a program on an emulated CPU with AMX: Linux in Bochs, which has a Sapphire Rapids. For machines without such a
-# CPU; no part of ./dev test, since Debian has no Bochs 3. docs/decisions/0013-amx.md tells what was run.
+# Runs a program on an emulated CPU: Linux in Bochs, whose models have sets of instructions that the machine at hand
+# lacks. No part of ./dev test, since Debian has no Bochs 3. docs/decisions/0013-amx.md and 0032-avx2.md
+# tell what was run.
 #
-#   tests/runner_server/kernels/amx_in_bochs.sh BOCHS KERNEL PROGRAM [ARGUMENTS]
+#   tests/runner_server/kernels/kernels_in_bochs.sh BOCHS KERNEL CPU PROGRAM [ARGUMENTS]
 #
 #   BOCHS     the sources of Bochs 3 (the folder of `configure`), built on the first run
 #   KERNEL    a kernel of Linux 5.16 or newer, as Debian's linux-image-cloud-amd64 has it in /boot
+#   CPU       a model of Bochs: corei7_skylake_x (avx512), corei7_icelake_u (avx512_vnni), arrow_lake (avx2_vnni),
+#             sapphire_rapids (avx512_amx and all below it)
 #   PROGRAM   a test, or another program that needs nothing but its libraries and the paths of FILES
 #   FILES     (environment) files and folders of this tree that the program reads, by their paths from its root
-#   WORK      (environment) where Bochs is built and its files lie; /tmp/amx_in_bochs if not set
+#   WORK      (environment) where Bochs is built and its files lie; /tmp/kernels_in_bochs if not set. Runs that go on
+#             at once need different CPUs, or different WORK
 #   MEMORY    (environment) MiB of the emulated machine; 1024 if not set
 #
 # Needs Debian's isolinux, syslinux-common, xorriso, cpio and busybox-static. Exits as the program did. Example:
-#   amx_in_bochs.sh bochs/bochs vmlinuz build/tests/tests.runner_server.kernels --gtest_filter='*amx*:KernelTable*'
+#   kernels_in_bochs.sh bochs/bochs vmlinuz arrow_lake build/tests/tests.runner_server.kernels --gtest_filter='*vnni*'
 set -euo pipefail
-[ $# -ge 3 ] || { sed -n '2,/^set/{/^#/p}' "$0"; exit 2; }
-bochs=$(realpath "$1"); kernel=$(realpath "$2"); program=$(realpath "$3"); shift 3
+[ $# -ge 4 ] || { sed -n '2,/^set/{/^#/p}' "$0"; exit 2; }
+bochs=$(realpath "$1"); kernel=$(realpath "$2"); cpu_model=$3; program=$(realpath "$4"); shift 4
 tree=$(realpath "$(dirname "$0")/../../..")
-work=${WORK:-/tmp/amx_in_bochs}
+work=${WORK:-/tmp/kernels_in_bochs}
 mkdir -p "$work/bochs"
 
 # What Bochs 3.0 lacks. Linux gives tiles only where it can make a thread's first use of them a fault (extended feature
@@ -60,14 +64,14 @@ if [ ! -x "$work/bochs/bochs" ]; then
   echo "building Bochs (its words are in $work/build.log)"
   cp -r "$bochs" "$work/source"
   complete_bochs "$work/source/cpu"
-  (cd "$work/bochs" &&
+  (cd "$work/bochs" && export CFLAGS=-O2 CXXFLAGS=-O2 &&
     ../source/configure --enable-x86-64 --enable-cpu-level=6 --enable-avx --enable-evex --enable-amx \
       --enable-protection-keys --enable-all-optimizations --with-nogui --disable-docbook &&
     make -j "$(nproc)") >"$work/build.log" 2>&1
 fi
 
 # The root file system: the program, its libraries, its files, and an init that runs it.
-root=$work/root; iso=$work/iso
+run=$work/$cpu_model; root=$run/root; iso=$run/iso
 rm -rf "$root" "$iso"
 mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/tree" "$iso"
 cp "$(command -v busybox)" "$root/bin/busybox"
@@ -78,7 +82,7 @@ cat >"$root/init" <<INIT
 #!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev
-/bin/busybox grep -o -w -E 'amx_[a-z0-9]*|avx512_bf16' /proc/cpuinfo | /bin/busybox tr '\n' ' '
+/bin/busybox grep -o -w -E 'amx_[a-z0-9]*|avx2|avx_vnni|avx512[a-z0-9_]*' /proc/cpuinfo | /bin/busybox tr '\n' ' '
 cd /tree
 export TMPDIR=/tmp HOME=/tmp
 /bin/program$(printf ' %q' "$@")
@@ -99,23 +103,23 @@ label linux
   kernel linux
   append initrd=initrd console=ttyS0 clearcpuid=580 quiet panic=-1 mitigations=off
 CFG
-xorriso -as mkisofs -quiet -o "$work/disk.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 \
+xorriso -as mkisofs -quiet -o "$run/disk.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 \
   -boot-info-table "$iso"
 
-cat >"$work/bochsrc" <<RC
-cpu: model=sapphire_rapids, count=1, ips=200000000, reset_on_triple_fault=0
+cat >"$run/bochsrc" <<RC
+cpu: model=$cpu_model, count=1, ips=200000000, reset_on_triple_fault=0
 memory: guest=${MEMORY:-1024}, host=${MEMORY:-1024}
 romimage: file=$bochs/bios/BIOS-bochs-latest
 vgaromimage: file=$bochs/bios/VGABIOS-lgpl/VGABIOS-lgpl-latest.bin
-ata0-master: type=cdrom, path=$work/disk.iso, status=inserted
+ata0-master: type=cdrom, path=$run/disk.iso, status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev=$work/serial.txt
+com1: enabled=1, mode=file, dev=$run/serial.txt
 display_library: nogui
 clock: sync=none
-log: $work/bochs.log
+log: $run/bochs.log
 panic: action=fatal
 RC
-: >"$work/serial.txt"
-"$work/bochs/bochs" -q -f "$work/bochsrc" >"$work/bochs.out" 2>&1 </dev/null || true
-tr -d '\r' <"$work/serial.txt"
-exit "$(tr -d '\r' <"$work/serial.txt" | sed -n 's/^exit status //p' | grep . || echo 1)"
+: >"$run/serial.txt"
+"$work/bochs/bochs" -q -f "$run/bochsrc" >"$run/bochs.out" 2>&1 </dev/null || true
+tr -d '\r' <"$run/serial.txt"
+exit "$(tr -d '\r' <"$run/serial.txt" | sed -n 's/^exit status //p' | grep . || echo 1)"
