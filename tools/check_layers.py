@@ -28,7 +28,7 @@ LIBRARIES = [
     ("curl", r"^curl/"),
     ("metrics", r"^(prometheus/|civetweb\.h)"),
     ("glog", r"^glog/"),
-    ("intrinsics", r"^(immintrin|x86intrin|cpuid)\.h$"),
+    ("intrinsics", r"^(immintrin|x86intrin|cpuid|arm_neon|sys/auxv|asm/hwcap)\.h$"),
 ]
 
 # folder: (ours, libraries)

@@ -3,8 +3,8 @@
 // C = residual + activation(A B + bias), B packed in panels of 64 columns.
 //
 // Layout of B: [ceil(N / 64)][ceil(K / v)][64][v], where v = 1, 2, 4 elements of fp32, bf16, int8
-// fill 32 bits; columns past N and rows past K are zero. A panel is read sequentially, so a product
-// of few rows runs at memory bandwidth.
+// fill 32 bits; columns past N and rows past K are zero, and no int8 is -128. A panel is read
+// sequentially, so a product of few rows runs at memory bandwidth.
 //
 // Batch invariance: every element of C is one chain of multiply-adds over k = 0 ... K-1, whatever M
 // and the row's index, so a row's result does not depend on other rows, to the bit. On AMX bf16 has

@@ -84,7 +84,8 @@ struct Format<Precision::kInt8> : LaneFormat<Int8Arithmetic> {
   // sum over k of scale_row (a - zero) times scale_column b.
   static CHORUS_SIMD_INLINE Vec Value(const GemmArgs& args, int row, int column, Sum sum) {
     const RowQuantization& quantized = args.a_quantized[row];
-    const IntVec of_zero = MulInts(SetInts(quantized.zero), LoadInts(args.column_sums + column));
+    const IntVec zero = SetInts(quantized.zero - kByteOffset);
+    const IntVec of_zero = MulInts(zero, LoadInts(args.column_sums + column));
     const Vec scale = Mul(Set1(quantized.scale), Load(args.column_scales + column));
     return Mul(ToFloats(SubInts(sum, of_zero)), scale);
   }

@@ -1,5 +1,6 @@
 #include "runner_server/kernels/kernel_check.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -23,18 +24,20 @@ class Product {
     panels_.resize(num_columns * steps);
     scales_.assign(num_columns, 1.0f / 128);
     sums_.assign(num_columns, 0);
-    quantized_.assign(kMostRows, {.scale = 1.0f / 128});
+    quantized_.assign(kMostRows, {.scale = 1.0f / 128, .zero = 77});
     for (uint32_t& lane : a_) lane = RandomLane();
     for (uint32_t& lane : panels_) {
       lane = RandomLane();
       if (bound_pairs) lane = (lane & 0x7F7F7F7F) | (lane & 0x40404040) << 1;
     }
+    if (precision == Precision::kInt8) AvoidLeastInt8();
     // Rows of B past k are zero, so that what A has there counts for nothing.
     const int past = static_cast<int>(row_elements_) - k;
     for (int panel = 0; panel < GemmPanels(kColumns); ++panel) {
       uint32_t* last = &panels_[((panel + 1) * steps - 1) * kPanelColumns];
       for (int column = 0; column < kPanelColumns; ++column) last[column] >>= past * 32 / per_lane;
     }
+    if (precision == Precision::kInt8) AddColumnsUp(steps);
   }
 
   // Rows [first, first + m) of C, [m, kColumns].
@@ -66,6 +69,21 @@ class Product {
       return uint32_t{FloatToBfloat16(mantissa / static_cast<float>(128 << (random >> 8 & 7)))};
     };
     return element(bits) | element(bits >> 11) << 16;
+  }
+
+  void AvoidLeastInt8() {
+    auto* bytes = reinterpret_cast<int8_t*>(panels_.data());
+    std::replace(bytes, bytes + panels_.size() * sizeof(uint32_t), int8_t{-128}, int8_t{-127});
+  }
+  void AddColumnsUp(size_t steps) {
+    for (size_t lane = 0; lane < panels_.size(); ++lane) {
+      int8_t weights[4];
+      std::memcpy(weights, &panels_[lane], sizeof(weights));
+      const size_t panel = lane / kPanelColumns / steps;
+      for (const int weight : weights) {
+        sums_[panel * kPanelColumns + lane % kPanelColumns] += weight;
+      }
+    }
   }
 
   Precision precision_;

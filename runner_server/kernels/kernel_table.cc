@@ -8,6 +8,9 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace chorus::runner {
@@ -16,6 +19,14 @@ namespace {
 struct Found {
   std::array<const KernelTable*, 8> supported{};  // The last is null.
   const char* refused = nullptr;
+  size_t count = 0;
+
+  void Add(const KernelTable& kernels) { supported[count++] = &kernels; }
+  // For what was tested on an emulated CPU alone. `refusal` is said if the products are wrong.
+  void AddIfRight(const KernelTable& trusted, const KernelTable& kernels, const char* refusal) {
+    if (MultipliesAs(trusted, kernels)) return Add(kernels);
+    if (refused == nullptr) refused = refusal;
+  }
 };
 
 #if defined(__x86_64__)
@@ -44,7 +55,6 @@ bool RequestTileRegisters() {
 
 Found FindSupported() {
   Found found;
-  size_t count = 0;
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
@@ -55,19 +65,27 @@ Found FindSupported() {
   if (bf16 && CpuHasAmx()) {
     if (!RequestTileRegisters()) {
       found.refused = "avx512_amx: the system does not give the registers";
-    } else if (!MultipliesAs(kAvx512Bf16Kernels, kAvx512AmxKernels)) {
-      found.refused = "avx512_amx: wrong products";
     } else {
-      found.supported[count++] = &kAvx512AmxKernels;
+      found.AddIfRight(kAvx512Bf16Kernels, kAvx512AmxKernels, "avx512_amx: wrong products");
     }
   }
-  if (bf16) found.supported[count++] = &kAvx512Bf16Kernels;
-  if (vnni) found.supported[count++] = &kAvx512VnniKernels;
-  if (avx512) found.supported[count++] = &kAvx512Kernels;
-  if (avx2 && CpuHasAvxVnni()) found.supported[count++] = &kAvx2VnniKernels;
-  if (avx2) found.supported[count++] = &kAvx2Kernels;
+  if (bf16) found.Add(kAvx512Bf16Kernels);
+  if (vnni) found.Add(kAvx512VnniKernels);
+  if (avx512) found.Add(kAvx512Kernels);
+  if (avx2 && CpuHasAvxVnni()) found.Add(kAvx2VnniKernels);
+  if (avx2) found.Add(kAvx2Kernels);
+#elif defined(__aarch64__)
+  const bool dotprod = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  const unsigned long bf16 = HWCAP2_BF16 | HWCAP2_I8MM;
+  if (dotprod && (getauxval(AT_HWCAP2) & bf16) == bf16) {
+    found.AddIfRight(kNeonKernels, kNeonBf16Kernels, "neon_bf16: wrong products");
+  }
+  if (dotprod) {
+    found.AddIfRight(kNeonKernels, kNeonDotprodKernels, "neon_dotprod: wrong products");
+  }
+  found.AddIfRight(kPortableKernels, kNeonKernels, "neon: wrong products");
 #endif
-  found.supported[count] = &kPortableKernels;
+  found.Add(kPortableKernels);
   return found;
 }
 

@@ -18,8 +18,8 @@
 namespace chorus::runner {
 
 struct KernelTable {
-  // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni", "avx2" or
-  // "portable".
+  // "avx512_amx", "avx512_bf16", "avx512_vnni", "avx512", "avx2_vnni" or "avx2"; "neon_bf16",
+  // "neon_dotprod" or "neon"; "portable".
   const char* name;
   // What --dtype auto takes: the fastest precision that costs no quality (docs/quality.md).
   Precision auto_precision;
@@ -44,7 +44,7 @@ const KernelTable& Kernels();
 // Every set that this CPU supports, best first; null-terminated.
 const KernelTable* const* SupportedKernels();
 
-// The set that the CPU supports but that is refused, and why; null if none.
+// The best set that the CPU supports but that is refused, and why; null if none.
 const char* RefusedKernels();
 
 extern const KernelTable kPortableKernels;
@@ -55,6 +55,10 @@ extern const KernelTable kAvx512Kernels;
 extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Bf16Kernels;
 extern const KernelTable kAvx512AmxKernels;  // Only if Linux grants the tiles.
+#elif defined(__aarch64__)
+extern const KernelTable kNeonKernels;
+extern const KernelTable kNeonDotprodKernels;
+extern const KernelTable kNeonBf16Kernels;
 #endif
 
 }  // namespace chorus::runner

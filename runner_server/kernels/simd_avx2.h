@@ -163,6 +163,7 @@ CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
   const __m128i hi = _mm_min_epu16(_mm256_extracti128_si256(words, 1), limit);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(lo, hi));
 }
+constexpr int kByteOffset = 0;
 CHORUS_SIMD_INLINE __m256i DotBytesHalf(__m256i a, __m256i b, __m256i c) {
 #if defined(__AVXVNNI__)
   return _mm256_dpbusd_avx_epi32(c, a, b);

@@ -1,8 +1,8 @@
 #pragma once
 
 // Sixteen fp32 lanes, or as many 32-bit groups of narrower elements: AVX-512 (F, BW, DQ, VL), with
-// VNNI and BF16 where the file that includes this is compiled for them. One of three files with the
-// same content for three instruction sets; the kernels (*_inl.h) are written once over them.
+// VNNI and BF16 where the file that includes this is compiled for them. One of four files with the
+// same content for four instruction sets; the kernels (*_inl.h) are written once over them.
 //
 // A file that includes this is compiled for this instruction set alone. All is in an unnamed
 // namespace, and no function of the standard library may be called: the linker would be free to
@@ -140,8 +140,9 @@ CHORUS_SIMD_INLINE void StoreHalves(uint16_t* p, IntVec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
 }
 
-// c + the products of the four bytes of each lane, those of a unsigned, those of b signed. Without
-// VNNI sums of two saturate: kSaturatesPairs.
+// c + the products of the four bytes of each lane, those of a unsigned and kByteOffset less, those
+// of b signed and not -128. Without VNNI sums of two saturate: kSaturatesPairs.
+constexpr int kByteOffset = 0;
 CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
 #if defined(__AVX512VNNI__)
   return {_mm512_dpbusd_epi32(c.v, a.v, b.v)};

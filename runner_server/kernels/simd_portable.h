@@ -156,6 +156,7 @@ CHORUS_SIMD_INLINE void StoreBytes(uint8_t* p, IntVec a) {
     p[i] = static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
   }
 }
+constexpr int kByteOffset = 0;
 CHORUS_SIMD_INLINE IntVec DotBytes(IntVec a, IntVec b, IntVec c) {
   const auto dot = [](Int4 x, Int4 y) {
     Int4 sum = {};
