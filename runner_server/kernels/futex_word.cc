@@ -15,6 +15,8 @@ constexpr std::chrono::microseconds kSpinTime{20};
 inline void Pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
 #endif
 }
 

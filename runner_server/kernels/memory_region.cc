@@ -1,6 +1,7 @@
 #include "runner_server/kernels/memory_region.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <utility>
@@ -17,7 +18,8 @@ constexpr size_t kHugePageBytes = size_t{2} << 20;
 void* TrimToHugePage(char* mapping, size_t mapped_bytes, size_t size_bytes) {
   const uintptr_t start = reinterpret_cast<uintptr_t>(mapping);
   const size_t before = (kHugePageBytes - start % kHugePageBytes) % kHugePageBytes;
-  const size_t kept = (size_bytes + 4095) / 4096 * 4096;
+  const size_t page = sysconf(_SC_PAGESIZE);
+  const size_t kept = (size_bytes + page - 1) / page * page;
   if (before > 0) munmap(mapping, before);
   if (mapped_bytes > before + kept) munmap(mapping + before + kept, mapped_bytes - before - kept);
   madvise(mapping + before, kept, MADV_HUGEPAGE);  // A hint; small pages work too.
