@@ -39,6 +39,6 @@ if(CHORUS_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CHORUS_CCACHE})
 endif()
 find_program(CHORUS_MOLD mold)
-if(CHORUS_MOLD)
+if(CHORUS_MOLD AND NOT CMAKE_CROSSCOMPILING)  # A compiler for another CPU looks for a linker of that name.
   target_link_options(chorus_compile_options INTERFACE -fuse-ld=mold)
 endif()

@@ -40,10 +40,11 @@ target_link_libraries(utf8proc INTERFACE ${UTF8PROC_LIBRARY})
 # google/api/*.proto
 set(CHORUS_DEPS_DIR ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "Where ./dev setup keeps what it fetched")
 find_path(GOOGLE_API_PROTO_DIR google/api/annotations.proto
-  PATHS ${CHORUS_DEPS_DIR}/protos PATH_SUFFIXES share/googleapis-common-protos REQUIRED)
+  PATHS ${CHORUS_DEPS_DIR}/protos PATH_SUFFIXES share/googleapis-common-protos
+  NO_CMAKE_FIND_ROOT_PATH REQUIRED)
 
-if(NOT BUILD_TESTING)
-  return()  # Only a test compares with libtorch.
+if(NOT BUILD_TESTING OR CMAKE_CROSSCOMPILING)
+  return()  # Only a test compares with libtorch, and one CPU's is enough.
 endif()
 
 # libtorch, CPU part. Imported by hand: TorchConfig.cmake asks for CUDA tooling when the wheel was built with it. Any

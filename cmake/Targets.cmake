@@ -3,7 +3,7 @@
 # so a new file needs no line here.
 #
 # ThreadSanitizer does not know the locks within gRPC and libtorch: under it a target that would link one of them is
-# left out, and so is every target that would link such a target.
+# left out, and so is every target that would link such a target. A build for another CPU has no libtorch.
 
 # Reads the arguments of the function it stands in; `deps` are then targets.
 macro(_chorus_parse)
@@ -16,6 +16,8 @@ macro(_chorus_parse)
   list(TRANSFORM deps REPLACE "/" ".")
   foreach(dep IN LISTS deps ARG_PROGRAMS)
     if(CHORUS_SANITIZE STREQUAL "thread" AND (dep MATCHES "^(gRPC::|torch_)" OR NOT TARGET ${dep}))
+      return()
+    elseif(CMAKE_CROSSCOMPILING AND dep MATCHES "^torch_")
       return()
     elseif(NOT TARGET ${dep})
       message(FATAL_ERROR "there is no ${dep}; what a target depends on comes before it")
