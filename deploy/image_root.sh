@@ -3,7 +3,7 @@
 # the libraries they load and what these read: certificates, the user's name, and how host names are looked up.
 set -eu
 root=$1; shift
-libraries=usr/lib/x86_64-linux-gnu
+libraries=usr/lib/$(uname -m)-linux-gnu
 mkdir -p "$root/usr/bin" "$root/usr/lib64" "$root/$libraries" "$root/etc/ssl/certs" "$root/etc/chorus" "$root/var/lib"
 ln -s usr/lib "$root/lib"
 ln -s usr/lib64 "$root/lib64"
@@ -13,7 +13,8 @@ for program in "$@"; do
   "$(dirname "$0")/libraries.sh" "/usr/local/bin/$program" >/tmp/libraries
   while read -r library; do cp -nL "$library" "$root/$libraries/"; done </tmp/libraries
 done
-cp -L /lib64/ld-linux-x86-64.so.2 "$root/usr/lib64/"
+loader=$(ldd "/usr/local/bin/$1" | awk '$1 ~ "^/lib.*/ld-linux" { print $1 }')  # Not in /usr/lib64 on every CPU.
+cp -L "$loader" "$root$loader"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 echo 'chorus:x:65532:65532:Chorus:/var/lib/chorus:/usr/sbin/nologin' >"$root/etc/passwd"
 echo 'chorus:x:65532:' >"$root/etc/group"

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAMS = ("chorus", "api_server", "runner_server")
+MACHINE = platform.machine()
+DEBIAN_MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[MACHINE]
 SUMMARY = "Inference-graph server: several text generators at once, and a classifier that scores each text as it ends"
 URL = "https://sources.debian.org/src"  # Of the libraries' sources.
 
@@ -98,7 +101,7 @@ def set_modes(tree, date):
 
 
 def make_tarball(tree, version, out):
-    stem = f"chorus-{version}-linux-x86_64"
+    stem = f"chorus-{version}-linux-{MACHINE}"
 
     def plain(info):
         info.uid = info.gid = 0
@@ -126,18 +129,18 @@ def make_deb(tree, version, glibc, date, out):
         size = sum(path.lstat().st_size for path in root.rglob("*")) // 1024
         (root / "DEBIAN").mkdir(mode=0o755)
         (root / "DEBIAN/control").write_text(
-            f"Package: chorus\nVersion: {version}\nArchitecture: amd64\nMaintainer: Chorus <chorus@localhost>\n"
+            f"Package: chorus\nVersion: {version}\nArchitecture: {DEBIAN_MACHINE}\nMaintainer: Chorus <chorus@localhost>\n"
             f"Installed-Size: {size}\nDepends: libc6 (>= {glibc[0]}.{glibc[1]})\nRecommends: ca-certificates\n"
             f"Section: net\nPriority: optional\nDescription: {SUMMARY}\n"
             " With four small demo models; chorus serve starts it all.\n")
-        path = out / f"chorus_{version}_amd64.deb"
+        path = out / f"chorus_{version}_{DEBIAN_MACHINE}.deb"
         subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", root, path], check=True,
                        stdout=subprocess.DEVNULL)
         return path
 
 
 def make_wheel(tree, version, glibc, date, out):
-    tag = f"py3-none-manylinux_{glibc[0]}_{glibc[1]}_x86_64"
+    tag = f"py3-none-manylinux_{glibc[0]}_{glibc[1]}_{MACHINE}"
     info = f"chorus-{version}.dist-info"
     path = out / f"chorus-{version}-{tag}.whl"
     stamp = time.gmtime(max(date, 315532800))[:6]  # A zip file's dates begin in 1980.
