@@ -89,8 +89,10 @@ constexpr TileFunction kTiles[] = {
 #if !defined(CHORUS_SIMD_FEW_REGISTERS)
     Tile<F, 3, GemmTileVectors(3)>,
     Tile<F, 4, GemmTileVectors(4)>,
+#if !defined(CHORUS_SIMD_FOUR_ROWS)
     Tile<F, 5, GemmTileVectors(5)>,
     Tile<F, 6, GemmTileVectors(6)>,
+#endif
 #endif
 };
 
