@@ -81,20 +81,20 @@ FinishFunction ChooseFinish(Activation activation) {
 
 using TileFunction = void (*)(const char*, ptrdiff_t, const char*, int, bool, Prefetch, float*);
 
+// Null for more rows than the registers hold.
+template <typename F, int kRows>
+constexpr TileFunction TileOf() {
+  if constexpr (kRows <= kGemmTileRows) {
+    return Tile<F, kRows, GemmTileVectors(kRows)>;
+  } else {
+    return nullptr;
+  }
+}
+
+// By rows.
 template <typename F>
-constexpr TileFunction kTiles[] = {
-    nullptr,
-    Tile<F, 1, GemmTileVectors(1)>,
-    Tile<F, 2, GemmTileVectors(2)>,
-#if !defined(CHORUS_SIMD_FEW_REGISTERS)
-    Tile<F, 3, GemmTileVectors(3)>,
-    Tile<F, 4, GemmTileVectors(4)>,
-#if !defined(CHORUS_SIMD_FOUR_ROWS)
-    Tile<F, 5, GemmTileVectors(5)>,
-    Tile<F, 6, GemmTileVectors(6)>,
-#endif
-#endif
-};
+constexpr TileFunction kTiles[] = {nullptr,        TileOf<F, 1>(), TileOf<F, 2>(), TileOf<F, 3>(),
+                                   TileOf<F, 4>(), TileOf<F, 5>(), TileOf<F, 6>()};
 
 // Shares the lines of the next block, `steps` long at least, out over the passes that compute this
 // one.
@@ -112,7 +112,7 @@ CHORUS_SIMD_INLINE Prefetch PrefetchOfPass(const char* next, int steps, int pass
 template <Precision kPrecision, typename F>
 void WalkPanel(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end,
                bool fetch_next) {
-  static_assert(sizeof(kTiles<F>) / sizeof(kTiles<F>[0]) == kGemmTileRows + 1);
+  static_assert(kGemmTileRows < sizeof(kTiles<F>) / sizeof(kTiles<F>[0]));
   constexpr int kPerStep = WeightsPerLane(kPrecision);             // Rows of K.
   constexpr ptrdiff_t kRowStep = Format<kPrecision>::kRowStep;     // In memory.
   constexpr bool kReadsAhead = F::kColumnStep != kPanelStepBytes;  // A block, before its tiles.

@@ -17,7 +17,6 @@ namespace {
 
 // 16 of the 32 registers hold sums; of 24, gcc 12 keeps some in memory. All of these are estimated,
 // not measured.
-#define CHORUS_SIMD_FOUR_ROWS 1
 constexpr int kGemmTileRows = 4;
 constexpr int GemmTileVectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 constexpr int kExpandAboveRows = 8;

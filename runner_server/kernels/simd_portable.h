@@ -13,7 +13,6 @@
 namespace chorus::runner {
 namespace {
 
-#define CHORUS_SIMD_FEW_REGISTERS 1
 constexpr int kGemmTileRows = 2;
 constexpr int GemmTileVectors(int /*rows*/) { return 1; }
 constexpr int kExpandAboveRows = 8;
