@@ -42,6 +42,7 @@ absl::StatusOr<std::unique_ptr<ByteLevelBpe>> ByteLevelBpe::Create(Definition de
                      bpe->vocabulary_.Require(definition.first_token, "begins every text"));
     ASSIGN_OR_RETURN(bpe->last_id_,
                      bpe->vocabulary_.Require(definition.last_token, "ends every text"));
+    bpe->frame_ = Frame::Roberta(bpe->first_id_, bpe->last_id_);
   }
   bpe->SetBytes();
   bpe->SetMatchers();
@@ -110,6 +111,22 @@ void ByteLevelBpe::SetMatchers() {
 std::vector<int32_t> ByteLevelBpe::Encode(std::string_view text, bool split_special_tokens) const {
   std::vector<int32_t> ids;
   if (first_id_ >= 0) ids.push_back(first_id_);
+  AppendText(text, split_special_tokens, ids);
+  if (first_id_ >= 0) ids.push_back(last_id_);
+  return ids;
+}
+
+Encoding ByteLevelBpe::EncodeInput(std::string_view text, std::optional<std::string_view> second,
+                                   bool split_special_tokens, size_t max_tokens) const {
+  std::vector<int32_t> first_ids;
+  AppendText(text, split_special_tokens, first_ids);
+  std::optional<std::vector<int32_t>> second_ids;
+  if (second) AppendText(*second, split_special_tokens, second_ids.emplace());
+  return frame_.Apply(std::move(first_ids), std::move(second_ids), max_tokens);
+}
+
+void ByteLevelBpe::AppendText(std::string_view text, bool split_special_tokens,
+                              std::vector<int32_t>& ids) const {
   VisitPieces(text, split_special_tokens, [&](std::string_view piece, std::optional<int32_t> id) {
     if (id) {
       ids.push_back(*id);
@@ -117,8 +134,6 @@ std::vector<int32_t> ByteLevelBpe::Encode(std::string_view text, bool split_spec
       EncodeOrdinary(piece, ids);
     }
   });
-  if (first_id_ >= 0) ids.push_back(last_id_);
-  return ids;
 }
 
 void ByteLevelBpe::Truncate(std::vector<int32_t>& ids, size_t max_tokens) const {

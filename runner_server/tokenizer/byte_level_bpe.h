@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "runner_server/tokenizer/added_token_matcher.h"
 #include "runner_server/tokenizer/bpe_merges.h"
 #include "runner_server/tokenizer/detokenizer.h"
+#include "runner_server/tokenizer/frame.h"
 #include "runner_server/tokenizer/tokenizer.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
@@ -48,6 +50,11 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   static absl::StatusOr<std::unique_ptr<ByteLevelBpe>> Create(Definition definition);
 
   std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
+
+  // A pair of RoBERTa's frame is <s> text </s></s> second </s>, of type 0 throughout; without a
+  // frame the second text has type 1.
+  Encoding EncodeInput(std::string_view text, std::optional<std::string_view> second,
+                       bool split_special_tokens, size_t max_tokens) const override;
 
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
@@ -93,6 +100,10 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
     return add_prefix_space_ && !text.starts_with(' ');
   }
 
+  // Appends the ids of a text, without the frame.
+  void AppendText(std::string_view text, bool split_special_tokens,
+                  std::vector<int32_t>& ids) const;
+
   // Appends the ids of text without added tokens.
   void EncodeOrdinary(std::string_view text, std::vector<int32_t>& ids) const;
 
@@ -103,6 +114,7 @@ class ByteLevelBpe : public Tokenizer, public TokenBytes {
   int32_t eos_id_ = 0;
   int32_t first_id_ = -1;  // -1: no frame.
   int32_t last_id_ = -1;
+  Frame frame_;
   std::array<int32_t, 256> byte_ids_;
   BpeMerges merges_;
   AddedTokenMatcher first_matcher_;   // For tokens that are not normalized, applied first,

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,14 @@ struct TokenSpan {
   bool operator==(const TokenSpan&) const = default;
 };
 
+// What a model reads of a text, or of two as a pair: the tokens in its frame, and of each the type,
+// by which some models tell the second text from the first.
+struct Encoding {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> type_ids;  // One for each id.
+  size_t full_size = 0;           // The number of ids without truncation.
+};
+
 class TokenBytes;
 
 class Tokenizer {
@@ -31,6 +40,12 @@ class Tokenizer {
   // spelled out in the text, such as "[SEP]", becomes its id; with `split_special_tokens` it is
   // plain text.
   virtual std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const = 0;
+
+  // What the model reads of `text`, or of it and `second` as a pair, with the types. At most
+  // `max_tokens`, as transformers' "longest_first": the frame stays, the longer text loses its end,
+  // then both. (A frame of more tokens than that stays alone.)
+  virtual Encoding EncodeInput(std::string_view text, std::optional<std::string_view> second,
+                               bool split_special_tokens, size_t max_tokens) const = 0;
 
   // Truncates Encode's result to `max_tokens`, at least 2: removes the end of the text, not the
   // frame.

@@ -135,13 +135,13 @@ absl::StatusOr<BertNormalizer::Options> NormalizerOptions(const JsonFields& norm
 }
 
 // The tokens before and after every text.
-struct Frame {
+struct FrameTokens {
   std::string first;
   std::string last;
 };
 
 // TemplateProcessing. nullopt if a single text stays as it is.
-absl::StatusOr<std::optional<Frame>> FrameOfTemplate(const JsonFields& processor) {
+absl::StatusOr<std::optional<FrameTokens>> FrameOfTemplate(const JsonFields& processor) {
   RETURN_IF_ERROR(processor.AllowOnly({"type", "single", "pair", "special_tokens"}));
   const json& single = processor.Value("single");
   if (single.is_array() && single.size() == 1 &&
@@ -155,12 +155,12 @@ absl::StatusOr<std::optional<Frame>> FrameOfTemplate(const JsonFields& processor
       !single[last].is_string()) {
     return processor.Unimplemented("single");
   }
-  return Frame{single[first].get<std::string>(), single[last].get<std::string>()};
+  return FrameTokens{single[first].get<std::string>(), single[last].get<std::string>()};
 }
 
 // BertProcessing and RobertaProcessing: {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
-absl::StatusOr<Frame> FrameOfClsAndSep(const JsonFields& processor) {
-  Frame frame;
+absl::StatusOr<FrameTokens> FrameOfClsAndSep(const JsonFields& processor) {
+  FrameTokens frame;
   for (const auto& [key, token] : {std::pair("cls", &frame.first), std::pair("sep", &frame.last)}) {
     const json& value = processor.Value(key);
     if (!value.is_array() || value.empty() || !value[0].is_string()) {
@@ -171,9 +171,9 @@ absl::StatusOr<Frame> FrameOfClsAndSep(const JsonFields& processor) {
   return frame;
 }
 
-absl::StatusOr<Frame> WordPieceFrame(const JsonFields& processor) {
+absl::StatusOr<FrameTokens> WordPieceFrame(const JsonFields& processor) {
   if (processor.Value("type") == "TemplateProcessing") {
-    ASSIGN_OR_RETURN(std::optional<Frame> frame, FrameOfTemplate(processor));
+    ASSIGN_OR_RETURN(std::optional<FrameTokens> frame, FrameOfTemplate(processor));
     if (!frame) return processor.Unimplemented("single");
     return *std::move(frame);
   }
@@ -197,7 +197,7 @@ absl::Status ReadBytePostProcessor(const JsonFields& processor, std::optional<bo
     }
     return absl::OkStatus();
   }
-  std::optional<Frame> frame;
+  std::optional<FrameTokens> frame;
   if (type == "TemplateProcessing") {
     ASSIGN_OR_RETURN(frame, FrameOfTemplate(processor));
   } else if (type == "RobertaProcessing") {
@@ -259,7 +259,7 @@ absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::p
   RETURN_IF_ERROR(file.CheckType("post_processor", {"TemplateProcessing", "BertProcessing"}));
   WordPiece::Definition definition;
   RETURN_IF_ERROR(ReadWordPieceModel(file.Part("model"), definition));
-  ASSIGN_OR_RETURN(Frame frame, WordPieceFrame(file.Part("post_processor")));
+  ASSIGN_OR_RETURN(FrameTokens frame, WordPieceFrame(file.Part("post_processor")));
   definition.first_token = std::move(frame.first);
   definition.last_token = std::move(frame.last);
   ASSIGN_OR_RETURN(definition.normalizer, NormalizerOptions(file.Part("normalizer")));

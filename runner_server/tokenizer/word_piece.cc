@@ -59,6 +59,7 @@ absl::StatusOr<std::unique_ptr<WordPiece>> WordPiece::Create(Definition definiti
                    pieces->vocabulary_.Require(definition.first_token, "begins every text"));
   ASSIGN_OR_RETURN(pieces->last_id_,
                    pieces->vocabulary_.Require(definition.last_token, "ends every text"));
+  pieces->frame_ = Frame::Bert(pieces->first_id_, pieces->last_id_);
   pieces->SetTries();
   pieces->SetMatchers(
       BertNormalizer(definition.added_token_normalizer.value_or(definition.normalizer)));
@@ -89,6 +90,22 @@ void WordPiece::SetMatchers(const BertNormalizer& added_token_normalizer) {
 
 std::vector<int32_t> WordPiece::Encode(std::string_view text, bool split_special_tokens) const {
   std::vector<int32_t> ids = {first_id_};
+  AppendText(text, split_special_tokens, ids);
+  ids.push_back(last_id_);
+  return ids;
+}
+
+Encoding WordPiece::EncodeInput(std::string_view text, std::optional<std::string_view> second,
+                                bool split_special_tokens, size_t max_tokens) const {
+  std::vector<int32_t> first_ids;
+  AppendText(text, split_special_tokens, first_ids);
+  std::optional<std::vector<int32_t>> second_ids;
+  if (second) AppendText(*second, split_special_tokens, second_ids.emplace());
+  return frame_.Apply(std::move(first_ids), std::move(second_ids), max_tokens);
+}
+
+void WordPiece::AppendText(std::string_view text, bool split_special_tokens,
+                           std::vector<int32_t>& ids) const {
   const auto take_normalized = [&](std::string_view piece, std::optional<int32_t> id) {
     if (id) {
       ids.push_back(*id);
@@ -102,8 +119,6 @@ std::vector<int32_t> WordPiece::Encode(std::string_view text, bool split_special
                           : normalized_matcher_.Split(normalizer_.Normalize(piece),
                                                       split_special_tokens, take_normalized);
                      });
-  ids.push_back(last_id_);
-  return ids;
 }
 
 void WordPiece::Truncate(std::vector<int32_t>& ids, size_t max_tokens) const {

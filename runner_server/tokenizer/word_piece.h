@@ -20,6 +20,7 @@
 #include "runner_server/tokenizer/added_token_matcher.h"
 #include "runner_server/tokenizer/bert_normalizer.h"
 #include "runner_server/tokenizer/byte_trie.h"
+#include "runner_server/tokenizer/frame.h"
 #include "runner_server/tokenizer/tokenizer.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
@@ -47,6 +48,10 @@ class WordPiece : public Tokenizer {
   // [CLS], the pieces, [SEP].
   std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
 
+  // A pair is [CLS] text [SEP] second [SEP], of which the last two have type 1.
+  Encoding EncodeInput(std::string_view text, std::optional<std::string_view> second,
+                       bool split_special_tokens, size_t max_tokens) const override;
+
   // Keeps the first pieces, [CLS] and [SEP].
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
@@ -72,6 +77,10 @@ class WordPiece : public Tokenizer {
   void SetTries();
   void SetMatchers(const BertNormalizer& added_token_normalizer);
 
+  // Appends the ids of a text, without the frame.
+  void AppendText(std::string_view text, bool split_special_tokens,
+                  std::vector<int32_t>& ids) const;
+
   // Append ids.
   void EncodeNormalized(std::string_view text, std::vector<int32_t>& ids) const;
   void EncodeWord(std::string_view word, std::vector<int32_t>& ids) const;
@@ -88,6 +97,7 @@ class WordPiece : public Tokenizer {
   int32_t unknown_id_ = 0;
   int32_t first_id_ = 0;
   int32_t last_id_ = 0;
+  Frame frame_;
   ByteTrie beginnings_;                   // Pieces that begin a word,
   ByteTrie continuations_;                // and the others, without their prefix.
   AddedTokenMatcher raw_matcher_;         // Applied to the text,

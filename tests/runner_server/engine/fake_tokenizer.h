@@ -5,12 +5,15 @@
 // and whatever else there is, 28 to 31 the four bytes of U+1F642, one each.
 
 #include <climits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runner_server/tokenizer/detokenizer.h"
+#include "runner_server/tokenizer/frame.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus::runner {
@@ -32,6 +35,14 @@ class FakeTokenizer final : public Tokenizer, public TokenBytes {
       ids.push_back(is_character ? static_cast<int32_t>(id) : kSpace);
     }
     return ids;
+  }
+
+  // Of types 0 and 1, without a frame.
+  Encoding EncodeInput(std::string_view text, std::optional<std::string_view> second,
+                       bool split_special_tokens, size_t max_tokens) const override {
+    std::optional<std::vector<int32_t>> second_ids;
+    if (second) second_ids = Encode(*second, split_special_tokens);
+    return Frame().Apply(Encode(text, split_special_tokens), std::move(second_ids), max_tokens);
   }
 
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override {

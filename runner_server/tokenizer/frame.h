@@ -1,0 +1,62 @@
+#pragma once
+
+// The special tokens that a model reads around a text or a pair of texts, the types of all tokens,
+// and how what is too long is cut. Source: post-processors and truncation of Hugging Face's
+// tokenizers.
+//
+// Thread safety: immutable; all methods may be called from any thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "runner_server/tokenizer/tokenizer.h"
+
+namespace chorus::runner {
+
+class Frame {
+ public:
+  struct Item {
+    enum class Kind { kToken, kFirstText, kSecondText };
+    Kind kind = Kind::kToken;
+    int32_t id = -1;  // Of a kToken.
+    int32_t type_id = 0;
+    bool operator==(const Item&) const = default;
+  };
+
+  // No special tokens; a pair is its texts, of types 0 and 1, one after the other.
+  Frame();
+
+  // `single` holds at least one kFirstText and no kSecondText, `pair` at least one of each.
+  Frame(std::vector<Item> single, std::vector<Item> pair)
+      : single_(std::move(single)), pair_(std::move(pair)) {}
+
+  // BERT's: first A last, and first A last B last, with types 0 and 1.
+  static Frame Bert(int32_t first, int32_t last);
+
+  // RoBERTa's: first A last, and first A last last B last, of type 0 throughout.
+  static Frame Roberta(int32_t first, int32_t last);
+
+  // Frames one text or, with `second`, a pair. If there would be more than `max_tokens` tokens, the
+  // longer text loses its end, then both, as equally as can be; the frame stays. It alone may have
+  // more than `max_tokens`.
+  //
+  // Example: texts of 9 and 3 tokens, BERT's frame, at most 13: 7 and 3 are left; at most 8: 3 and
+  // 2.
+  Encoding Apply(std::vector<int32_t> first, std::optional<std::vector<int32_t>> second,
+                 size_t max_tokens) const;
+
+  // Of a single text.
+  size_t num_special_tokens() const { return NumSpecialTokens(single_); }
+  const std::vector<Item>& single() const { return single_; }
+
+ private:
+  static size_t NumSpecialTokens(const std::vector<Item>& items);
+
+  std::vector<Item> single_;
+  std::vector<Item> pair_;
+};
+
+}  // namespace chorus::runner
