@@ -1,18 +1,23 @@
 #include "base/model_weights.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/names.h"
+#include "base/status_macros.h"
 #include "base/string_view.h"
 
 namespace chorus {
 namespace {
 
 namespace fs = std::filesystem;
+
+// The files that hold weights, or that have their index beside them, in order of preference.
+constexpr const char* kFiles[] = {"model.safetensors"};
 
 // Files that hold weights in another form.
 struct Form {
@@ -23,8 +28,6 @@ struct Form {
   std::string_view needs;   // Python packages that this takes.
 };
 constexpr Form kForms[] = {
-    {"model.safetensors.index", ".json", "its weights are cut into shards", "",
-     "transformers torch"},
     {"model-0", ".safetensors", "its weights are cut into shards, without their index", {}, {}},
     {"pytorch_model", ".bin", "its weights are a pickle, which could run code", "",
      "transformers torch"},
@@ -61,29 +64,52 @@ std::optional<Found> FindOtherForm(const fs::path& folder) {
 // Whether an untrusted name may become a part of a command.
 bool IsPlain(std::string_view name) { return !name.empty() && HasNameCharacters(name); }
 
+absl::StatusOr<ModelWeights> Shards(const fs::path& index) {
+  ModelWeights weights{.path = index};
+  ASSIGN_OR_RETURN(weights.index, ReadWeightsIndex(index));
+  std::set<std::string> names;
+  for (const auto& [tensor, name] : weights.index) names.insert(name);
+  for (const std::string& name : names) {
+    weights.files.push_back(index.parent_path() / name);
+    std::error_code error;
+    if (!fs::exists(weights.files.back(), error)) {
+      return absl::NotFoundError(absl::StrCat(index.native(), ": its ", name, " is not there; ",
+                                              "fetch the model whole, and try again"));
+    }
+  }
+  return weights;
+}
+
 }  // namespace
 
-absl::Status CheckWeightsFile(const fs::path& folder, std::string_view architecture) {
-  std::error_code error;
-  if (fs::exists(folder / kWeightsFileName, error)) return absl::OkStatus();
+absl::StatusOr<ModelWeights> FindModelWeights(const fs::path& folder,
+                                              std::string_view architecture) {
+  for (const char* name : kFiles) {
+    std::error_code error;
+    if (fs::exists(folder / name, error)) {
+      return ModelWeights{.path = folder / name, .files = {folder / name}};
+    }
+    const fs::path index = folder / absl::StrCat(name, ".index.json");
+    if (fs::exists(index, error)) return Shards(index);
+  }
   const std::optional<Found> found = FindOtherForm(folder);
   if (!found) {
     return absl::NotFoundError(
-        absl::StrCat(folder.native(), ": no ", kWeightsFileName, ", nor weights in another form"));
+        absl::StrCat(folder.native(), ": no ", kFiles[0], ", nor weights in another form"));
   }
   const auto& [form, name] = *found;
-  const std::string where = absl::StrCat(folder.native(), ": no ", kWeightsFileName, ", only ",
-                                         name, ": ", AbslView(form->what), ". ");
+  const std::string where = absl::StrCat(folder.native(), ": no ", kFiles[0], ", only ", name, ": ",
+                                         AbslView(form->what), ". ");
   if (form->needs.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat(where, "Chorus reads one file; fetch the model whole, and try again"));
+        absl::StrCat(where, "Fetch the model whole, and try again"));
   }
   return absl::FailedPreconditionError(absl::StrCat(
-      where, "Chorus reads one file, ", kWeightsFileName, "; to make it, run in the folder: pip ",
-      "install ", AbslView(form->needs), " && python3 -c \"from transformers import ",
+      where, "To make what Chorus reads, run in the folder: pip install ", AbslView(form->needs),
+      " && python3 -c \"from transformers import ",
       AbslView(IsPlain(architecture) ? architecture : "AutoModel"), " as M; M.from_pretrained('.'",
       absl::StrReplaceAll(AbslView(form->load), {{"%", IsPlain(name) ? name : "FILE"}}),
-      ").save_pretrained('.', max_shard_size='1TB')\""));
+      ").save_pretrained('.')\""));
 }
 
 }  // namespace chorus

@@ -1,22 +1,31 @@
 #pragma once
 
-// The weights of a model folder: Chorus reads one file, model.safetensors. Other formats are
-// recognised by file name, so that the error can say how to convert them.
+// The weights of a model folder: which files hold them. Other formats are recognised by file name,
+// so that the error can say how to convert them.
 //
-// Thread safety: free function without state.
+// Thread safety: a free function without state.
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/weights_index.h"
 
 namespace chorus {
 
-inline constexpr char kWeightsFileName[] = "model.safetensors";
+struct ModelWeights {
+  std::filesystem::path path;                // Of the only file, or of the index of several.
+  std::vector<std::filesystem::path> files;  // Each of them is there.
+  WeightsIndex index;                        // Empty without one.
+};
 
-// OK if the file exists. Else FAILED_PRECONDITION, which names the format found and how to convert
-// it, or NOT_FOUND if there are no weights. Errors begin with the folder. `architecture` is
-// config.json's, or empty.
-absl::Status CheckWeightsFile(const std::filesystem::path& folder, std::string_view architecture);
+// In the order in which transformers looks: model.safetensors, or its shards with their index.
+// FAILED_PRECONDITION names the format that is there instead, and how to convert it; NOT_FOUND if
+// there are no weights, or a shard is missing; the errors of ReadWeightsIndex. Errors begin with
+// the folder. `architecture` is config.json's, or empty.
+absl::StatusOr<ModelWeights> FindModelWeights(const std::filesystem::path& folder,
+                                              std::string_view architecture);
 
 }  // namespace chorus

@@ -52,7 +52,7 @@ absl::StatusOr<ResolvedModel> ResolvePath(std::string_view text) {
   }
   RETURN_IF_ERROR(ListModelFiles(directory).status());
   ASSIGN_OR_RETURN(const ModelDescription description, DescribeModel(directory));
-  RETURN_IF_ERROR(CheckWeightsFile(directory, description.architecture));
+  RETURN_IF_ERROR(FindModelWeights(directory, description.architecture).status());
   return ResolvedModel{directory, std::nullopt};
 }
 

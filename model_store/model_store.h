@@ -80,7 +80,7 @@ class ModelStore {
 
   // "name", "name:latest", "name:version", or, if it has a slash or is "." or "..", the path of a
   // model folder. INVALID_ARGUMENT if it is neither; NOT_FOUND; for a folder also the errors of
-  // CheckWeightsFile and DescribeModel.
+  // FindModelWeights and DescribeModel.
   absl::StatusOr<ResolvedModel> Resolve(std::string_view text) const;
 
   // Hashes every file again. DATA_LOSS names each that is missing or differs.

@@ -18,7 +18,7 @@
 #include "runner_server/model/decoder.h"
 #include "runner_server/model/encoder.h"
 #include "runner_server/model/transformer.h"
-#include "runner_server/weights/safetensors_file.h"
+#include "runner_server/weights/checkpoint.h"
 
 namespace chorus::runner {
 namespace {
@@ -77,18 +77,18 @@ absl::StatusOr<std::unique_ptr<Transformer>> LoadWeights(const std::filesystem::
                                                          const ArchitectureRow& row,
                                                          const Architecture& architecture,
                                                          const ModelOptions& options) {
-  RETURN_IF_ERROR(CheckWeightsFile(directory, row.name));
-  ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(directory / kWeightsFileName));
+  ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, row.name));
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
   const std::string head = architecture.names.head + ".";
   const bool has_head =
-      std::any_of(file.tensors().begin(), file.tensors().end(),
-                  [&](const TensorInfo& tensor) { return tensor.name.starts_with(head); });
+      std::any_of(checkpoint.tensors().begin(), checkpoint.tensors().end(),
+                  [&](const StoredTensor& tensor) { return tensor.name.starts_with(head); });
   if (std::holds_alternative<ClassificationHead>(architecture.head) && !has_head) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(file.path().string(), ": this model has no classification head (no tensor ",
-                     head, "*), ", WhatToDoWithoutHead(row)));
+    return absl::FailedPreconditionError(absl::StrCat(
+        checkpoint.path().string(), ": this model has no classification head (no tensor ", head,
+        "*), ", WhatToDoWithoutHead(row)));
   }
-  return Transformer::Load(architecture, file, options.precision, options.num_threads);
+  return Transformer::Load(architecture, checkpoint, options.precision, options.num_threads);
 }
 
 absl::Status CheckOptions(const ModelOptions& options) {

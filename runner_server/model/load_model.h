@@ -29,7 +29,7 @@ struct LoadedModel {
   int32_t eos_token_id = -1;  // Likewise.
 };
 
-// Reads config.json and model.safetensors in `directory`. NOT_FOUND names a missing file;
+// Reads config.json and the weights in `directory`. NOT_FOUND names a missing file;
 // INVALID_ARGUMENT names the file and what is wrong (unknown architecture; missing, unexpected,
 // misshapen or non-finite tensors); FAILED_PRECONDITION, which says what to do, for a missing
 // classification head and for weights in another format.

@@ -183,11 +183,11 @@ absl::Status CheckImplemented(const Architecture& architecture) {
 }
 
 absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Load(const Architecture& architecture,
-                                                               const SafetensorsFile& file,
+                                                               const Checkpoint& checkpoint,
                                                                Precision precision,
                                                                int num_threads) {
   ASSIGN_OR_RETURN(const WeightMap weights,
-                   WeightMap::Create(file, Specs(architecture), architecture.names.ignored));
+                   WeightMap::Create(checkpoint, Specs(architecture), architecture.names.ignored));
   std::unique_ptr<Transformer> transformer(new Transformer(architecture, precision, num_threads));
   RETURN_IF_ERROR(transformer->ReadWeights(weights));
   return transformer;

@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/linear.h"
 #include "runner_server/model/architecture.h"
-#include "runner_server/weights/safetensors_file.h"
+#include "runner_server/weights/checkpoint.h"
 #include "runner_server/weights/weight_map.h"
 
 namespace chorus::runner {
@@ -46,11 +46,11 @@ class Transformer {
   // Attention of all heads in a layer: `qkv` is [tokens, q | k | v], `out` [tokens, hidden].
   using Attend = absl::FunctionRef<void(int layer, const float* qkv, float* out)>;
 
-  // `architecture` must pass CheckImplemented; num_threads >= 1. Copies the weights; `file` may be
-  // closed afterwards. INVALID_ARGUMENT lists the tensors that do not match; RESOURCE_EXHAUSTED
+  // `architecture` must pass CheckImplemented; num_threads >= 1. Copies the weights; `checkpoint`
+  // may go afterwards. INVALID_ARGUMENT lists the tensors that do not match; RESOURCE_EXHAUSTED
   // without memory.
   static absl::StatusOr<std::unique_ptr<Transformer>> Load(const Architecture& architecture,
-                                                           const SafetensorsFile& file,
+                                                           const Checkpoint& checkpoint,
                                                            Precision precision, int num_threads);
 
   const Architecture& architecture() const { return architecture_; }

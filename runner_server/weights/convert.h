@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "runner_server/weights/safetensors_header.h"
+#include "runner_server/weights/tensor.h"
 
 namespace chorus::runner {
 

@@ -1,7 +1,6 @@
 #include "runner_server/weights/safetensors_header.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <tuple>
@@ -9,47 +8,20 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 
 namespace chorus::runner {
 namespace {
 
-struct DTypeRow {
-  std::string_view name;
-  size_t size_bytes;
-};
-
-constexpr std::array<DTypeRow, 15> kDTypes = {{{"BOOL", 1},
-                                               {"U8", 1},
-                                               {"I8", 1},
-                                               {"F8_E5M2", 1},
-                                               {"F8_E4M3", 1},
-                                               {"I16", 2},
-                                               {"U16", 2},
-                                               {"F16", 2},
-                                               {"BF16", 2},
-                                               {"I32", 4},
-                                               {"U32", 4},
-                                               {"F32", 4},
-                                               {"F64", 8},
-                                               {"I64", 8},
-                                               {"U64", 8}}};
-
 std::optional<DType> FindDType(std::string_view name) {
-  for (size_t i = 0; i < kDTypes.size(); ++i) {
-    if (kDTypes[i].name == name) return static_cast<DType>(i);
+  for (int i = 0; i <= static_cast<int>(DType::kU64); ++i) {
+    if (DTypeName(static_cast<DType>(i)) == name) return static_cast<DType>(i);
   }
   return std::nullopt;
 }
 
-// A name from the file, made safe and short enough for a message.
-std::string Quoted(std::string_view name) {
-  constexpr size_t kMaxBytes = 120;
-  const std::string escaped = absl::Utf8SafeCEscape(AbslView(name.substr(0, kMaxBytes)));
-  return absl::StrCat("'", escaped, name.size() > kMaxBytes ? "..." : "", "'");
-}
+std::string Quoted(std::string_view name) { return absl::StrCat("'", ShownName(name), "'"); }
 
 // Takes the JSON event by event, so that nothing but a well-formed header is ever stored.
 class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
@@ -222,10 +194,6 @@ absl::Status CheckRanges(const std::vector<TensorInfo>& tensors, uint64_t data_s
 }
 
 }  // namespace
-
-std::string_view DTypeName(DType dtype) { return kDTypes[static_cast<size_t>(dtype)].name; }
-
-size_t DTypeSizeBytes(DType dtype) { return kDTypes[static_cast<size_t>(dtype)].size_bytes; }
 
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view bytes) {
   if (bytes.size() < 8) {

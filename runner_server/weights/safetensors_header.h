@@ -8,38 +8,15 @@
 //
 // Thread safety: plain values and a function without state.
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "runner_server/weights/tensor.h"
 
 namespace chorus::runner {
-
-// Every type of the format. Only kF32, kF16 and kBF16 can be read as weights; ignored tensors may
-// have any.
-enum class DType {
-  kBool,
-  kU8,
-  kI8,
-  kF8E5M2,
-  kF8E4M3,
-  kI16,
-  kU16,
-  kF16,
-  kBF16,
-  kI32,
-  kU32,
-  kF32,
-  kF64,
-  kI64,
-  kU64,
-};
-
-std::string_view DTypeName(DType dtype);  // As in the file, such as "BF16".
-size_t DTypeSizeBytes(DType dtype);
 
 struct TensorInfo {
   std::string name;

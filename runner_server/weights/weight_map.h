@@ -1,10 +1,11 @@
 #pragma once
 
-// A file's tensors under the model's names. Create checks all tensors at once: one error lists
-// those that are missing, unexpected, or of a wrong shape or type. Values are checked as they are
-// read, to read them only once; CheckValues returns that error.
+// A checkpoint's tensors under the model's names. Create checks all tensors at once: one error
+// lists those that are missing, unexpected, or of a wrong shape or type. Values are checked as they
+// are read, to read them only once; CheckValues returns that error.
 //
-// Thread safety: all methods may be called from any thread. Views must not outlive file or map.
+// Thread safety: all methods may be called from any thread. Views must not outlive
+// checkpoint or map.
 
 #include <atomic>
 #include <cstddef>
@@ -17,7 +18,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "runner_server/weights/safetensors_file.h"
+#include "runner_server/weights/checkpoint.h"
+#include "runner_server/weights/tensor.h"
 
 namespace chorus::runner {
 
@@ -29,15 +31,15 @@ struct WeightSpec {
   bool optional = false;             // May be missing.
 };
 
-// A tensor of the file, of a type that converts to fp32.
+// A tensor of a type that converts to fp32.
 class WeightView {
  public:
-  WeightView(const TensorInfo& info, std::string_view data)
-      : info_(&info), data_(data), unusable_(std::make_unique<Unusable>()) {}
+  explicit WeightView(const StoredTensor& tensor)
+      : tensor_(&tensor), unusable_(std::make_unique<Unusable>()) {}
 
-  const std::string& name() const { return info_->name; }  // In the file.
-  const std::vector<uint64_t>& shape() const { return info_->shape; }
-  size_t size() const { return data_.size() / DTypeSizeBytes(info_->dtype); }
+  const std::string& name() const { return tensor_->name; }  // In the file.
+  const std::vector<uint64_t>& shape() const { return tensor_->shape; }
+  size_t size() const { return NumElements(*tensor_); }
 
   // Writes elements [first, first + count), in row-major order, as fp32. Counts values that are not
   // finite or beyond `largest`, for CheckValues.
@@ -54,16 +56,15 @@ class WeightView {
     std::atomic<uint64_t> num_too_large = 0;
   };
 
-  const TensorInfo* info_;
-  std::string_view data_;
+  const StoredTensor* tensor_;
   std::unique_ptr<Unusable> unusable_;
 };
 
 class WeightMap {
  public:
   // `ignored` are patterns of names to skip: '#' matches a decimal number, '*' any text.
-  // INVALID_ARGUMENT lists every error of `file`, which must outlive the map.
-  static absl::StatusOr<WeightMap> Create(const SafetensorsFile& file,
+  // INVALID_ARGUMENT lists every error of `checkpoint`, which must outlive the map.
+  static absl::StatusOr<WeightMap> Create(const Checkpoint& checkpoint,
                                           const std::vector<WeightSpec>& specs,
                                           const std::vector<std::string>& ignored);
 

@@ -14,27 +14,57 @@ namespace chorus {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// CheckWeightsFile of a folder with these files.
-absl::Status Check(const std::vector<std::string>& files, std::string_view architecture = "Gpt2") {
+absl::StatusOr<ModelWeights> Find(const std::vector<std::string>& files,
+                                  std::string_view architecture = "Gpt2") {
   const TempDirectory folder;
   for (const std::string& file : files) std::ofstream(folder.path() / file) << "x";
-  const absl::Status status = CheckWeightsFile(folder.path(), architecture);
-  if (!status.ok()) {
-    EXPECT_THAT(std::string(status.message()),
-                HasSubstr(folder.path().native() + ": no model.saf"));
-  }
+  return FindModelWeights(folder.path(), architecture);
+}
+
+// The error for a folder with these files.
+absl::Status Check(const std::vector<std::string>& files, std::string_view architecture = "Gpt2") {
+  const absl::Status status = Find(files, architecture).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr(": no model.safetensors"));
   return status;
 }
 
-TEST(CheckWeightsFile, TakesTheOneFileWhateverElseThereIs) {
-  EXPECT_TRUE(Check({"model.safetensors"}).ok());
-  EXPECT_TRUE(Check({"model.safetensors", "pytorch_model.bin", "tf_model.h5"}).ok());
+TEST(FindModelWeights, TakesTheOneFileWhateverElseThereIs) {
+  for (const auto& files : std::vector<std::vector<std::string>>{
+           {"model.safetensors"},
+           {"model.safetensors", "pytorch_model.bin", "tf_model.h5"},
+           {"model.safetensors", "model.safetensors.index.json"}}) {
+    const absl::StatusOr<ModelWeights> weights = Find(files);
+    ASSERT_TRUE(weights.ok()) << weights.status();
+    EXPECT_EQ(weights->path.filename(), "model.safetensors");
+    EXPECT_THAT(weights->files, ElementsAre(weights->path));
+    EXPECT_TRUE(weights->index.empty());
+  }
 }
 
-TEST(CheckWeightsFile, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
+TEST(FindModelWeights, TakesTheShardsOfAnIndex) {
+  const TempDirectory folder;
+  std::ofstream(folder.path() / "model.safetensors.index.json")
+      << R"({"weight_map": {"a": "2.safetensors", "b": "1.safetensors", "c": "2.safetensors"}})";
+  std::ofstream(folder.path() / "1.safetensors") << "x";
+  std::ofstream(folder.path() / "3.safetensors") << "x";
+  const absl::Status missing = FindModelWeights(folder.path(), "").status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()),
+              HasSubstr("index.json: its 2.safetensors is not there"));
+  std::ofstream(folder.path() / "2.safetensors") << "x";
+  const absl::StatusOr<ModelWeights> weights = FindModelWeights(folder.path(), "");
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  EXPECT_EQ(weights->path, folder.path() / "model.safetensors.index.json");
+  EXPECT_THAT(weights->files,
+              ElementsAre(folder.path() / "1.safetensors", folder.path() / "2.safetensors"));
+  EXPECT_EQ(weights->index.size(), 3u);
+}
+
+TEST(FindModelWeights, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
   struct Case {
     std::vector<std::string> files;
     std::string name;
@@ -42,20 +72,15 @@ TEST(CheckWeightsFile, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
     std::string command;
   };
   for (const Case& c : std::vector<Case>{
-           {{"model.safetensors.index.json", "model-00001-of-00002.safetensors",
-             "model-00002-of-00002.safetensors", "pytorch_model.bin"},
-            "only model.safetensors.index.json",
-            "cut into shards",
-            "pip install transformers torch && python3 -c \"from transformers import Gpt2 as M; "
-            "M.from_pretrained('.').save_pretrained('.', max_shard_size='1TB')\""},
            {{"model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors"},
             "only model-00001-of-00002.safetensors",
             "without their index",
-            "fetch the model whole"},
+            "Fetch the model whole"},
            {{"pytorch_model.bin", "tf_model.h5"},
             "only pytorch_model.bin",
             "a pickle, which could run code",
-            "M.from_pretrained('.')."},
+            "pip install transformers torch && python3 -c \"from transformers import Gpt2 as M; "
+            "M.from_pretrained('.').save_pretrained('.')\""},
            {{"pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"},
             "only pytorch_model-00001-of-00002.bin",
             "a pickle",
@@ -71,14 +96,14 @@ TEST(CheckWeightsFile, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
   }
 }
 
-TEST(CheckWeightsFile, PutsNothingButAClassNameIntoTheCommand) {
+TEST(FindModelWeights, PutsNothingButAClassNameIntoTheCommand) {
   for (const char* architecture : {"", "x; import os", "x'\""}) {
     EXPECT_THAT(std::string(Check({"pytorch_model.bin"}, architecture).message()),
                 AllOf(HasSubstr("import AutoModel as M"), Not(HasSubstr("import os"))));
   }
 }
 
-TEST(CheckWeightsFile, SaysThatThereAreNone) {
+TEST(FindModelWeights, SaysThatThereAreNone) {
   const absl::Status status = Check({"config.json", "vocab.txt"});
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("nor weights in another form"));

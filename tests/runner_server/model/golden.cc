@@ -9,6 +9,7 @@
 
 #include "runner_server/weights/weight_map.h"
 #include "tests/runner_server/model/test_checkpoint.h"
+#include "tests/runner_server/weights/open_checkpoint.h"
 
 namespace chorus::runner {
 namespace {
@@ -24,11 +25,11 @@ nlohmann::json ReadJson(const std::string& path) {
 
 Golden::Golden(const std::string& name)
     : json_(ReadJson(kFolder + name + ".json")),
-      file_(SafetensorsFile::Open(kFolder + name + ".safetensors").value()) {}
+      tensors_(OpenCheckpoint(kFolder + name + ".safetensors")) {}
 
 std::vector<float> Golden::Floats(const std::string& tensor) const {
-  for (const TensorInfo& info : file_.tensors()) {
-    if (info.name == tensor) return WeightView(info, file_.Data(info)).ReadAll();
+  for (const StoredTensor& stored : tensors_.tensors()) {
+    if (stored.name == tensor) return WeightView(stored).ReadAll();
   }
   throw std::out_of_range(tensor);
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "runner_server/weights/safetensors_file.h"
+#include "runner_server/weights/checkpoint.h"
 
 namespace chorus::runner {
 
@@ -24,7 +24,7 @@ class Golden {
 
  private:
   nlohmann::json json_;
-  SafetensorsFile file_;
+  Checkpoint tensors_;
 };
 
 // Writes the checkpoint that a golden file describes, whose weights both sides make: config.json

@@ -116,9 +116,41 @@ TEST_F(LoadModelTest, NamesTheMissingFile) {
 
 TEST_F(LoadModelTest, SaysInWhichOtherFormTheWeightsAre) {
   WriteConfig(directory_.path(), SmallGpt2());
-  std::ofstream(directory_.path() / "model.safetensors.index.json") << "{}";
+  std::ofstream(directory_.path() / "model.gguf") << "GGUF";
   ExpectFailure(absl::StatusCode::kFailedPrecondition,
-                AllOf(HasSubstr("cut into shards"), HasSubstr("import GPT2LMHeadModel as M")));
+                AllOf(HasSubstr("GGUF's"), HasSubstr("import GPT2LMHeadModel as M")));
+}
+
+// The same model from one file and from two, each of a type of its own.
+TEST_F(LoadModelTest, LoadsShards) {
+  std::vector<TestTensor> tensors = RandomGpt2(SmallGpt2());
+  for (TestTensor& tensor : tensors) {
+    for (float& value : tensor.values) value = std::round(value * 64) / 64;  // Fits a half.
+  }
+  const std::vector<int32_t> ids = {1, 2, 3};
+  const auto logits = [&] {
+    absl::StatusOr<LoadedModel> loaded = Load();
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    if (!loaded.ok()) return std::vector<float>();
+    LanguageModel& model = *std::get<std::unique_ptr<LanguageModel>>(loaded->model);
+    const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
+    const std::span<const float> values = model.Forward({&row, 1});
+    return std::vector<float>(values.begin(), values.end());
+  };
+  Write(SmallGpt2(), tensors);
+  const std::vector<float> whole = logits();
+  std::filesystem::remove(directory_.path() / "model.safetensors");
+
+  nlohmann::json map;
+  const std::vector<TestTensor> first(tensors.begin(), tensors.begin() + 5);
+  const std::vector<TestTensor> second(tensors.begin() + 5, tensors.end());
+  for (const TestTensor& tensor : first) map[tensor.name] = "model-00001-of-00002.safetensors";
+  for (const TestTensor& tensor : second) map[tensor.name] = "model-00002-of-00002.safetensors";
+  WriteSafetensors(directory_.path() / "model-00001-of-00002.safetensors", first, "F16");
+  WriteSafetensors(directory_.path() / "model-00002-of-00002.safetensors", second, "F32");
+  std::ofstream(directory_.path() / "model.safetensors.index.json")
+      << nlohmann::json{{"weight_map", map}};
+  EXPECT_EQ(logits(), whole);
 }
 
 TEST_F(LoadModelTest, ReadsConfigsWithNumbersThatAreNotFinite) {
@@ -150,7 +182,7 @@ TEST_F(LoadModelTest, NamesEveryTensorThatDoesNotFit) {
   tensors[3] = {"h.0.ln_1.bias", {2, 4}, std::vector<float>(8)};
   Write(SmallGpt2(), tensors);
   ExpectFailure(absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("model.safetensors"), HasSubstr("1 missing: h.0.ln_1.weight;"),
+                AllOf(HasSubstr("model.safetensors"), HasSubstr("1 missing: h.0.ln_1.weight"),
                       HasSubstr("1 unexpected: h.0.ln_1.gain;"),
                       HasSubstr("h.0.ln_1.bias (is [2, 4], must be [8])")));
 }

@@ -3,6 +3,7 @@
 // Makes the bytes of safetensors files, sound and broken.
 
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@ inline std::string SafetensorsBytes(std::string_view json, size_t data_size) {
   return LittleEndian(json.size()).append(json).append(data_size, '\x01');
 }
 
-inline void WriteBytes(const std::string& path, std::string_view bytes) {
+inline void WriteBytes(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 

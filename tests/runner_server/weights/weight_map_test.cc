@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "tests/runner_server/weights/open_checkpoint.h"
 #include "tests/runner_server/weights/safetensors_bytes.h"
 
 namespace chorus::runner {
@@ -25,7 +26,7 @@ class WeightMapTest : public testing::Test {
   ~WeightMapTest() override { std::filesystem::remove(path_); }
 
   // A file with these tensors, two elements each.
-  SafetensorsFile Open(const std::vector<std::pair<std::string, std::string>>& name_and_dtype) {
+  Checkpoint Open(const std::vector<std::pair<std::string, std::string>>& name_and_dtype) {
     std::string json = "{";
     size_t offset = 0;
     for (const auto& [name, dtype] : name_and_dtype) {
@@ -36,14 +37,14 @@ class WeightMapTest : public testing::Test {
       offset = end;
     }
     WriteBytes(path_, SafetensorsBytes(json + "}", offset));
-    return SafetensorsFile::Open(path_).value();
+    return OpenCheckpoint(path_);
   }
 
   const std::string path_ = testing::TempDir() + "/weight_map_test.safetensors";
 };
 
 TEST_F(WeightMapTest, FindsTensorsByNameAndAlias) {
-  const SafetensorsFile file = Open({{"a", "F32"}, {"old.b", "BF16"}});
+  const Checkpoint file = Open({{"a", "F32"}, {"old.b", "BF16"}});
   const absl::StatusOr<WeightMap> map =
       WeightMap::Create(file,
                         {{.name = "a", .shape = {2}},
@@ -60,13 +61,13 @@ TEST_F(WeightMapTest, FindsTensorsByNameAndAlias) {
 }
 
 TEST_F(WeightMapTest, NamesEveryFaultInOneMessage) {
-  const SafetensorsFile file = Open({{"a", "F32"},
-                                     {"b", "I64"},
-                                     {"old.c", "F32"},
-                                     {"c", "F32"},
-                                     {"stray.1", "F32"},
-                                     {"stray.2", "F32"},
-                                     {"h.12.mask", "I64"}});
+  const Checkpoint file = Open({{"a", "F32"},
+                                {"b", "I64"},
+                                {"old.c", "F32"},
+                                {"c", "F32"},
+                                {"stray.1", "F32"},
+                                {"stray.2", "F32"},
+                                {"h.12.mask", "I64"}});
   const absl::Status status =
       WeightMap::Create(file,
                         {{.name = "a", .shape = {2, 1}},
@@ -80,7 +81,7 @@ TEST_F(WeightMapTest, NamesEveryFaultInOneMessage) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(
       std::string(status.message()),
-      AllOf(StartsWith(path_), HasSubstr("2 missing: gone.1, gone.2;"),
+      AllOf(StartsWith(path_), HasSubstr("2 missing: gone.1, gone.2"),
             HasSubstr("2 unexpected: stray.1, stray.2;"),
             HasSubstr("1 of the wrong shape: a (is [2], must be [2, 1]);"),
             HasSubstr("1 of a type that is not F32, F16 or BF16: b (is I64);"),

@@ -1,0 +1,38 @@
+#pragma once
+
+// The tensors of a model's files, whatever files those are. Untrusted: what Open accepts lies in
+// the files.
+//
+// Thread safety: immutable once open. Tensors keep their addresses when a checkpoint is moved.
+
+#include <filesystem>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/model_weights.h"
+#include "runner_server/weights/mapped_file.h"
+#include "runner_server/weights/tensor.h"
+
+namespace chorus::runner {
+
+class Checkpoint {
+ public:
+  // Maps the files. The errors of MappedFile; INVALID_ARGUMENT, with the file, if it is not sound,
+  // a tensor is in two files, or the index says otherwise than they do.
+  static absl::StatusOr<Checkpoint> Open(const ModelWeights& weights);
+
+  // Begins the message of every error: the file, or the index of several.
+  const std::filesystem::path& path() const { return path_; }
+
+  // Their names differ; their data is valid as long as this.
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }
+
+ private:
+  explicit Checkpoint(std::filesystem::path path) : path_(std::move(path)) {}
+
+  std::filesystem::path path_;
+  std::vector<MappedFile> files_;
+  std::vector<StoredTensor> tensors_;
+};
+
+}  // namespace chorus::runner
