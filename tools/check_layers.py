@@ -72,7 +72,7 @@ LAYERS = {
     "runner_server/tokenizer": ((), ("json", "unicode")),
     "runner_server/sampling": (("proto/chorus/v1/generation.pb.h",), ()),
     "runner_server/scheduler": ((), ()),
-    "runner_server/weights": ((), ("json",)),
+    "runner_server/weights": ((), ("json", "glog")),
     "runner_server/kernels": (("runner_server/tensor/torch.h",), ("intrinsics",)),
     "runner_server/model": (
         ("runner_server/kernels", "runner_server/weights", "runner_server/tensor/torch.h", "runner_server/model/architectures"),

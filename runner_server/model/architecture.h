@@ -38,9 +38,10 @@ struct ClassificationHead {
   std::vector<std::string> labels;  // By index; at least 2.
 };
 
-// A norm or linear layer X has the tensors X.weight and X.bias, an embedding X.weight.
+// A norm or linear layer X has the tensors X.weight and X.bias, an embedding X.weight. Without what
+// Hugging Face puts before those of the base model, such as "transformer." or "bert.": a checkpoint
+// has it or not (weight_map.h).
 struct WeightNames {
-  std::string optional_prefix;  // Optional prefix of all names except a language model's head.
   std::string token_embedding;
   std::string position_embedding;
   std::string token_type_embedding;  // Empty: none. Its first row is added to every token.
@@ -55,7 +56,6 @@ struct WeightNames {
   std::string final_norm;             // With kBeforeSublayer.
   std::string pooler;                 // A classifier's first linear layer.
   std::string head;                   // A classifier's last, or a language model's head.
-  std::vector<std::string> ignored;   // Not read; patterns as WeightMap's.
   bool transposed_in_layers = false;  // Linears are stored [in, out] there, else [out, in].
 };
 

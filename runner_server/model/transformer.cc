@@ -26,16 +26,14 @@ std::string LayerName(const Architecture& architecture, int index, const std::st
 // Collects what an architecture asks of a checkpoint.
 class SpecList {
  public:
-  explicit SpecList(const Architecture& architecture)
-      : hidden_(architecture.hidden_size), prefix_(architecture.names.optional_prefix) {}
+  explicit SpecList(const Architecture& architecture) : hidden_(architecture.hidden_size) {}
 
   void Add(const std::string& name, std::vector<uint64_t> shape,
            std::vector<std::string> aliases = {}) {
-    if (!prefix_.empty()) aliases.push_back(prefix_ + name);
     specs.push_back({.name = name, .shape = std::move(shape), .aliases = std::move(aliases)});
   }
-  void AddEmbedding(const std::string& name, uint64_t rows) {
-    if (!name.empty()) Add(name + ".weight", {rows, hidden_});
+  void AddEmbedding(const std::string& name, uint64_t rows, std::vector<std::string> aliases = {}) {
+    if (!name.empty()) Add(name + ".weight", {rows, hidden_}, std::move(aliases));
   }
   void AddLinear(const std::string& name, uint64_t out, uint64_t in, bool transposed = false) {
     Add(name + ".weight", transposed ? std::vector{in, out} : std::vector{out, in});
@@ -56,7 +54,6 @@ class SpecList {
 
  private:
   const uint64_t hidden_;
-  const std::string& prefix_;
 };
 
 std::vector<WeightSpec> Specs(const Architecture& architecture) {
@@ -65,7 +62,11 @@ std::vector<WeightSpec> Specs(const Architecture& architecture) {
   const uint64_t hidden = architecture.hidden_size;
   const uint64_t inner = architecture.inner_size;
   SpecList list(architecture);
-  list.AddEmbedding(names.token_embedding, architecture.vocab_size);
+  const auto* generator = std::get_if<LanguageModelHead>(&architecture.head);
+  // Of tied weights a checkpoint may have either; as in Hugging Face, of both the embedding counts.
+  const bool is_tied = generator != nullptr && generator->tied;
+  list.AddEmbedding(names.token_embedding, architecture.vocab_size,
+                    is_tied ? std::vector{names.head + ".weight"} : std::vector<std::string>());
   list.AddEmbedding(names.position_embedding, architecture.num_positions());
   list.AddEmbedding(names.token_type_embedding, architecture.num_token_types);
   list.AddNorm(names.embedding_norm);
@@ -81,11 +82,8 @@ std::vector<WeightSpec> Specs(const Architecture& architecture) {
     list.AddNorm(name(names.mlp_norm));
   }
   list.AddNorm(names.final_norm);
-  if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
-    // A tied head may be stored too; as in Hugging Face, the embedding is then what counts.
-    list.specs.push_back({.name = names.head + ".weight",
-                          .shape = {static_cast<uint64_t>(architecture.vocab_size), hidden},
-                          .optional = head->tied});
+  if (generator != nullptr) {
+    if (!is_tied) list.AddEmbedding(names.head, architecture.vocab_size);
   } else {
     list.AddLinear(names.pooler, hidden, hidden);
     list.AddLinear(names.head, std::get<ClassificationHead>(architecture.head).labels.size(),
@@ -186,8 +184,7 @@ absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Load(const Architectur
                                                                const Checkpoint& checkpoint,
                                                                Precision precision,
                                                                int num_threads) {
-  ASSIGN_OR_RETURN(const WeightMap weights,
-                   WeightMap::Create(checkpoint, Specs(architecture), architecture.names.ignored));
+  ASSIGN_OR_RETURN(const WeightMap weights, WeightMap::Create(checkpoint, Specs(architecture)));
   std::unique_ptr<Transformer> transformer(new Transformer(architecture, precision, num_threads));
   RETURN_IF_ERROR(transformer->ReadWeights(weights));
   return transformer;

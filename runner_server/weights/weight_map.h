@@ -1,11 +1,17 @@
 #pragma once
 
-// A checkpoint's tensors under the model's names. Create checks all tensors at once: one error
-// lists those that are missing, unexpected, or of a wrong shape or type. Values are checked as they
-// are read, to read them only once; CheckValues returns that error.
+// A checkpoint's tensors under the model's names.
 //
-// Thread safety: all methods may be called from any thread. Views must not outlive
-// checkpoint or map.
+// Checkpoints of one model differ in what stands before the names ("transformer.h.0.ln_1.weight",
+// "h.0.ln_1.weight"), and in which of two names a tensor that has two is stored under. What the
+// model does not ask for is ignored: heads of pretraining, buffers.
+//
+// Create checks all tensors at once: one error lists those that are missing, or of a wrong shape or
+// type. Values are checked as they are read, to read them only once; CheckValues returns that
+// error.
+//
+// Thread safety: all methods may be called from any thread. Views must not outlive checkpoint or
+// map.
 
 #include <atomic>
 #include <cstddef>
@@ -23,12 +29,13 @@
 
 namespace chorus::runner {
 
-// One tensor a model asks for.
+// One tensor a model asks for. It is looked for by name, then by each alias: behind the prefix that
+// the checkpoint has before most names, then as it is.
 struct WeightSpec {
-  std::string name;
+  std::string name;  // Without a prefix of the base model, such as "transformer." or "bert.".
   std::vector<uint64_t> shape;
-  std::vector<std::string> aliases;  // Alternative names; a file may have only one.
-  bool optional = false;             // May be missing.
+  std::vector<std::string> aliases = {};
+  bool optional = false;  // May be missing.
 };
 
 // A tensor of a type that converts to fp32.
@@ -62,11 +69,10 @@ class WeightView {
 
 class WeightMap {
  public:
-  // `ignored` are patterns of names to skip: '#' matches a decimal number, '*' any text.
-  // INVALID_ARGUMENT lists every error of `checkpoint`, which must outlive the map.
+  // INVALID_ARGUMENT lists every error of `checkpoint`, which must outlive the map. A line of the
+  // log tells what is ignored.
   static absl::StatusOr<WeightMap> Create(const Checkpoint& checkpoint,
-                                          const std::vector<WeightSpec>& specs,
-                                          const std::vector<std::string>& ignored);
+                                          const std::vector<WeightSpec>& specs);
 
   // Null if `name`, a spec's, is optional and missing.
   const WeightView* Find(const std::string& name) const;
@@ -77,12 +83,13 @@ class WeightMap {
   // and what to do.
   absl::Status CheckValues() const;
 
+  // The names of the tensors that no spec asks for.
+  const std::vector<std::string>& ignored() const { return ignored_; }
+
  private:
   std::string path_;
   std::unordered_map<std::string, WeightView> views_;
+  std::vector<std::string> ignored_;
 };
-
-// Exposed for tests.
-bool MatchesNamePattern(std::string_view pattern, std::string_view name);
 
 }  // namespace chorus::runner

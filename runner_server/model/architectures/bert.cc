@@ -4,7 +4,7 @@
 
 namespace chorus::runner {
 
-Architecture ReadBertBody(ConfigReader& config, const std::string& prefix) {
+Architecture ReadBertBody(ConfigReader& config) {
   Architecture bert;
   bert.vocab_size = config.Integer("vocab_size", 30522, 1, 1 << 24);
   bert.context_size = config.Integer("max_position_embeddings", 512, 1, 1 << 20);
@@ -21,30 +21,25 @@ Architecture ReadBertBody(ConfigReader& config, const std::string& prefix) {
   config.RequireBool("add_cross_attention", false);
   config.RequireMultiple("hidden_size", bert.hidden_size, "num_attention_heads", bert.num_heads);
 
-  bert.names = {.token_embedding = prefix + "embeddings.word_embeddings",
-                .position_embedding = prefix + "embeddings.position_embeddings",
-                .token_type_embedding = prefix + "embeddings.token_type_embeddings",
-                .embedding_norm = prefix + "embeddings.LayerNorm",
-                .layers = prefix + "encoder.layer",
+  bert.names = {.token_embedding = "embeddings.word_embeddings",
+                .position_embedding = "embeddings.position_embeddings",
+                .token_type_embedding = "embeddings.token_type_embeddings",
+                .embedding_norm = "embeddings.LayerNorm",
+                .layers = "encoder.layer",
                 .qkv = {"attention.self.query", "attention.self.key", "attention.self.value"},
                 .attention_out = "attention.output.dense",
                 .attention_norm = "attention.output.LayerNorm",
                 .inner = "intermediate.dense",
                 .outer = "output.dense",
-                .mlp_norm = "output.LayerNorm",
-                // Position numbers that old checkpoints carry along.
-                .ignored = {prefix + "embeddings.position_ids", "embeddings.position_ids"}};
+                .mlp_norm = "output.LayerNorm"};
   return bert;
 }
 
 Architecture ReadBert(ConfigReader& config) {
-  Architecture bert = ReadBertBody(config, "bert.");
+  Architecture bert = ReadBertBody(config);
   bert.head = ReadClassificationHead(config);
-  bert.names.pooler = "bert.pooler.dense";
+  bert.names.pooler = "pooler.dense";
   bert.names.head = "classifier";
-  // The heads of pretraining.
-  bert.names.ignored.insert(bert.names.ignored.end(),
-                            {"cls.predictions.*", "cls.seq_relationship.*"});
   return bert;
 }
 

@@ -20,10 +20,10 @@ Architecture ReadDistilBert(ConfigReader& config) {
   // sinusoidal_pos_embds says how the positions were made; a checkpoint holds them either way.
   config.RequireMultiple("dim", bert.hidden_size, "n_heads", bert.num_heads);
 
-  bert.names = {.token_embedding = "distilbert.embeddings.word_embeddings",
-                .position_embedding = "distilbert.embeddings.position_embeddings",
-                .embedding_norm = "distilbert.embeddings.LayerNorm",
-                .layers = "distilbert.transformer.layer",
+  bert.names = {.token_embedding = "embeddings.word_embeddings",
+                .position_embedding = "embeddings.position_embeddings",
+                .embedding_norm = "embeddings.LayerNorm",
+                .layers = "transformer.layer",
                 .qkv = {"attention.q_lin", "attention.k_lin", "attention.v_lin"},
                 .attention_out = "attention.out_lin",
                 .attention_norm = "sa_layer_norm",
@@ -31,10 +31,7 @@ Architecture ReadDistilBert(ConfigReader& config) {
                 .outer = "ffn.lin2",
                 .mlp_norm = "output_layer_norm",
                 .pooler = "pre_classifier",
-                .head = "classifier",
-                // Position numbers of old checkpoints, and the head of pretraining.
-                .ignored = {"distilbert.embeddings.position_ids", "vocab_transform.*",
-                            "vocab_layer_norm.*", "vocab_projector.*"}};
+                .head = "classifier"};
   return bert;
 }
 

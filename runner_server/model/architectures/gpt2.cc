@@ -25,8 +25,7 @@ Architecture ReadGpt2(ConfigReader& config) {
   config.RequireBool("add_cross_attention", false);
   config.RequireMultiple("n_embd", gpt2.hidden_size, "n_head", gpt2.num_heads);
 
-  gpt2.names = {.optional_prefix = "transformer.",
-                .token_embedding = "wte",
+  gpt2.names = {.token_embedding = "wte",
                 .position_embedding = "wpe",
                 .layers = "h",
                 .qkv = {"attn.c_attn"},
@@ -37,9 +36,6 @@ Architecture ReadGpt2(ConfigReader& config) {
                 .mlp_norm = "ln_2",
                 .final_norm = "ln_f",
                 .head = "lm_head",
-                // Masks that old checkpoints carry along.
-                .ignored = {"transformer.h.#.attn.bias", "transformer.h.#.attn.masked_bias",
-                            "h.#.attn.bias", "h.#.attn.masked_bias"},
                 .transposed_in_layers = true};
   return gpt2;
 }

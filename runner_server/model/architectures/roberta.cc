@@ -5,7 +5,7 @@
 namespace chorus::runner {
 
 Architecture ReadRoberta(ConfigReader& config) {
-  Architecture roberta = ReadBertBody(config, "roberta.");
+  Architecture roberta = ReadBertBody(config);
   roberta.vocab_size = config.Integer("vocab_size", 50265, 1, 1 << 24);
   roberta.padding_id = config.Integer("pad_token_id", 1, 0, roberta.vocab_size - 1);
   const int first_position = roberta.padding_id + 1;
@@ -14,9 +14,6 @@ Architecture ReadRoberta(ConfigReader& config) {
   roberta.head = ReadClassificationHead(config);
   roberta.names.pooler = "classifier.dense";
   roberta.names.head = "classifier.out_proj";
-  // BERT's pooler, and the head of pretraining.
-  roberta.names.ignored.insert(roberta.names.ignored.end(),
-                               {"roberta.pooler.dense.*", "lm_head.*"});
   return roberta;
 }
 

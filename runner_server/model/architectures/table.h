@@ -37,7 +37,7 @@ Architecture ReadRoberta(ConfigReader& config);
 
 // The labels of a ...ForSequenceClassification; regression and multi-label are refused.
 ClassificationHead ReadClassificationHead(ConfigReader& config);
-// BERT up to its head, the names of its weights behind `prefix`, such as "bert.".
-Architecture ReadBertBody(ConfigReader& config, const std::string& prefix);
+// BERT up to its head.
+Architecture ReadBertBody(ConfigReader& config);
 
 }  // namespace chorus::runner
