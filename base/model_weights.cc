@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // The files that hold weights, or that have their index beside them, in order of preference.
-constexpr const char* kFiles[] = {"model.safetensors"};
+constexpr const char* kFiles[] = {"model.safetensors", "pytorch_model.bin"};
 
 // Files that hold weights in another form.
 struct Form {
@@ -29,10 +29,7 @@ struct Form {
 };
 constexpr Form kForms[] = {
     {"model-0", ".safetensors", "its weights are cut into shards, without their index", {}, {}},
-    {"pytorch_model", ".bin", "its weights are a pickle, which could run code", "",
-     "transformers torch"},
-    {"pytorch_model.bin.index", ".json", "its weights are pickles, which could run code", "",
-     "transformers torch"},
+    {"pytorch_model-0", ".bin", "its weights are cut into shards, without their index", {}, {}},
     {"tf_model", ".h5", "its weights are TensorFlow's", ", from_tf=True",
      "'transformers<5' torch tensorflow"},
     {"flax_model", ".msgpack", "its weights are Flax's", ", from_flax=True",

@@ -21,7 +21,8 @@ struct ModelWeights {
   WeightsIndex index;                        // Empty without one.
 };
 
-// In the order in which transformers looks: model.safetensors, or its shards with their index.
+// In the order in which transformers looks: model.safetensors, or its shards with their index, then
+// pytorch_model.bin likewise.
 // FAILED_PRECONDITION names the format that is there instead, and how to convert it; NOT_FOUND if
 // there are no weights, or a shard is missing; the errors of ReadWeightsIndex. Errors begin with
 // the folder. `architecture` is config.json's, or empty.

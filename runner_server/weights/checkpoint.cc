@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "runner_server/weights/faults.h"
 #include "runner_server/weights/safetensors_header.h"
+#include "runner_server/weights/torch_file.h"
 
 namespace chorus::runner {
 namespace {
@@ -61,7 +62,8 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const ModelWeights& weights) {
   Faults repeated;
   for (const std::filesystem::path& path : weights.files) {
     ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
-    absl::StatusOr<std::vector<StoredTensor>> tensors = ReadSafetensors(file.bytes());
+    absl::StatusOr<std::vector<StoredTensor>> tensors =
+        path.extension() == ".bin" ? ReadTorchFile(file.bytes()) : ReadSafetensors(file.bytes());
     if (!tensors.ok()) {
       return absl::Status(tensors.status().code(),
                           absl::StrCat(path.string(), ": ", tensors.status().message()));

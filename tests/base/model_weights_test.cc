@@ -46,6 +46,7 @@ TEST(FindModelWeights, TakesTheOneFileWhateverElseThereIs) {
 }
 
 TEST(FindModelWeights, TakesTheShardsOfAnIndex) {
+  EXPECT_EQ(Find({"pytorch_model.bin", "tf_model.h5"})->path.filename(), "pytorch_model.bin");
   const TempDirectory folder;
   std::ofstream(folder.path() / "model.safetensors.index.json")
       << R"({"weight_map": {"a": "2.safetensors", "b": "1.safetensors", "c": "2.safetensors"}})";
@@ -76,16 +77,16 @@ TEST(FindModelWeights, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
             "only model-00001-of-00002.safetensors",
             "without their index",
             "Fetch the model whole"},
-           {{"pytorch_model.bin", "tf_model.h5"},
-            "only pytorch_model.bin",
-            "a pickle, which could run code",
-            "pip install transformers torch && python3 -c \"from transformers import Gpt2 as M; "
-            "M.from_pretrained('.').save_pretrained('.')\""},
-           {{"pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"},
+           {{"pytorch_model-00001-of-00002.bin", "tf_model.h5"},
             "only pytorch_model-00001-of-00002.bin",
-            "a pickle",
-            "M.from_pretrained('.')."},
-           {{"tf_model.h5"}, "only tf_model.h5", "TensorFlow", "from_tf=True"},
+            "without their index",
+            "Fetch the model whole"},
+           {{"tf_model.h5"},
+            "only tf_model.h5",
+            "TensorFlow's",
+            "pip install 'transformers<5' torch tensorflow && python3 -c \"from transformers "
+            "import "
+            "Gpt2 as M; M.from_pretrained('.', from_tf=True).save_pretrained('.')\""},
            {{"flax_model.msgpack"}, "only flax_model.msgpack", "Flax", "from_flax=True"},
            {{"gpt2.Q8_0.gguf"}, "only gpt2.Q8_0.gguf", "GGUF", "gguf_file='gpt2.Q8_0.gguf'"},
            {{"$(rm).gguf"}, "only $(rm).gguf", "GGUF", "gguf_file='FILE'"}}) {
@@ -98,7 +99,7 @@ TEST(FindModelWeights, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
 
 TEST(FindModelWeights, PutsNothingButAClassNameIntoTheCommand) {
   for (const char* architecture : {"", "x; import os", "x'\""}) {
-    EXPECT_THAT(std::string(Check({"pytorch_model.bin"}, architecture).message()),
+    EXPECT_THAT(std::string(Check({"flax_model.msgpack"}, architecture).message()),
                 AllOf(HasSubstr("import AutoModel as M"), Not(HasSubstr("import os"))));
   }
 }
