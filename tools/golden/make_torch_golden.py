@@ -88,7 +88,7 @@ def model():
     torch.manual_seed(7)
     config = transformers.GPT2Config(n_embd=16, n_head=2, n_layer=2, n_positions=12, vocab_size=40, bos_token_id=3,
                                      eos_token_id=4)
-    gpt2 = transformers.GPT2LMHeadModel(config)
+    gpt2 = transformers.GPT2LMHeadModel(config).eval()
     for parameter in gpt2.parameters():  # Biases and norms are all alike at first.
         parameter.data += 0.1 * torch.randn_like(parameter)
     ids = [1, 2, 3, 30, 39]
