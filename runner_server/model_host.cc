@@ -18,13 +18,16 @@ namespace chorus::runner {
 namespace {
 
 // The embedding may have rows that no token uses, up to a multiple of a power of two: models are
-// padded so for speed. Any other gap is a vocabulary that has been cut short, or another model's.
+// padded so for speed, and some (Qwen2's) reserve a few hundred more for tokens to come. Any other
+// gap is a vocabulary that has been cut short, or another model's.
 absl::Status CheckVocabularySize(const std::filesystem::path& directory, int num_tokens,
                                  int num_rows) {
   constexpr int kLeastMultiple = 8;
   constexpr int kMostMultiple = 1024;
+  constexpr int kReservingMultiple = 64;
   const int multiple = num_rows & -num_rows;  // The largest power of two that num_rows is one of.
-  const int most_padding = multiple < kLeastMultiple ? 0 : std::min(multiple, kMostMultiple) - 1;
+  int most_padding = multiple < kLeastMultiple ? 0 : std::min(multiple, kMostMultiple) - 1;
+  if (multiple >= kReservingMultiple) most_padding = std::max(most_padding, num_rows / 200);
   if (num_rows - num_tokens <= most_padding) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       directory.native(), ": the vocabulary has ", num_tokens, " tokens, and vocab_size in ",
@@ -44,7 +47,8 @@ absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
                                       .kv_cache_bytes = options.kv_cache_bytes,
                                       .num_threads = options.num_threads,
                                       .bos_token_id = loaded.bos_token_id,
-                                      .eos_token_id = loaded.eos_token_id}));
+                                      .eos_token_ids = loaded.eos_token_ids,
+                                      .defaults = loaded.defaults}));
   return std::make_unique<GenerationEngine>(std::move(stepper), observer, engine);
 }
 

@@ -77,10 +77,6 @@ absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
         absl::StrCat("the tokenizer's vocabulary must have 1 to ", num_rows,
                      " entries, as the model's embedding: ", vocab_size));
   }
-  if (options.eos_token_id < -1 || options.eos_token_id >= vocab_size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("eos_token_id must be below ", vocab_size, ": ", options.eos_token_id));
-  }
   const auto [bytes_per_token, block_tokens] = model->kv_memory();
   // At least a prompt and a new token.
   const int64_t least_bytes = bytes_per_token * std::max(block_tokens, 2);
@@ -107,6 +103,19 @@ GenerationStepper::GenerationStepper(std::unique_ptr<LanguageModel> model,
       pool_(options.num_threads),
       samplers_(options.num_threads) {}
 
+bool GenerationStepper::IsEnd(int32_t token) const {
+  const std::vector<int32_t>& ends = options_.eos_token_ids;
+  return std::find(ends.begin(), ends.end(), token) != ends.end();
+}
+
+chorus::v1::GenerationParams GenerationStepper::WithDefaults(
+    const chorus::v1::GenerationParams& params) const {
+  chorus::v1::GenerationParams all = DefaultParams();
+  Override(options_.defaults, all);
+  Override(params, all);
+  return all;
+}
+
 GenerationStepper::Request GenerationStepper::WarmUpRequest() {
   Request request;
   request.set_text("Hello");
@@ -125,6 +134,11 @@ absl::Status GenerationStepper::Check(const Request& request) const {
   if (const auto problems = CheckRanges(request.params()); !problems.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(problems[0].field, " ", problems[0].problem));
   }
+  if (request.sequence() > 0 && IsGreedy(WithDefaults(request.params()))) {
+    return absl::InvalidArgumentError(
+        "num_return_sequences must be 1 where do_sample is false or temperature 0, as of this "
+        "model: all texts would be the same");
+  }
   RETURN_IF_ERROR(CheckLengthLimit(LimitOf(request)));
   if (request.text().empty() && options_.bos_token_id < 0) {
     return absl::InvalidArgumentError(
@@ -138,6 +152,9 @@ void GenerationStepper::FillInfo(runner::v1::GetModelInfoResponse& info) const {
   info.set_context_size(model_->context_size());
   info.set_vocab_size(model_->vocab_size());
   info.set_batch_invariant(model_->batch_invariant());
+  *info.mutable_defaults() = options_.defaults;
+  info.mutable_end_token_ids()->Assign(options_.eos_token_ids.begin(),
+                                       options_.eos_token_ids.end());
 }
 
 void GenerationStepper::FillLoad(runner::v1::GetLoadResponse& load) const {
@@ -166,9 +183,7 @@ absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call
   sequence->underway = request.underway();
   sequence->text_index = request.sequence();
   sequence->ticket = std::move(call.ticket);
-  chorus::v1::GenerationParams params = DefaultParams();
-  Override(request.params(), params);
-  request.mutable_params()->Swap(&params);
+  *request.mutable_params() = WithDefaults(request.params());
   return Arrival{.sequence = std::move(sequence),
                  .request = std::move(request),
                  .callbacks = std::move(call.callbacks),
@@ -299,7 +314,7 @@ void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time no
   sequence.tokens.push_back(choice.token);
   ++stats.num_generated_tokens;
   if (sequence.stop.stop_requested()) ++stats.num_wasted_tokens;
-  if (choice.token == options_.eos_token_id && !generation.request.params().ignore_eos()) {
+  if (IsEnd(choice.token) && !generation.request.params().ignore_eos()) {
     generation.text.AppendEnd(std::move(choice.logprob));
     return Finish(sequence, chorus::v1::FINISH_REASON_STOP);
   }

@@ -45,7 +45,8 @@ class GenerationStepper {
     int64_t kv_cache_bytes = 0;  // Cap on committed memory; 0: the capacity of the model's slots.
     int num_threads = 1;         // For sampling. >= 1.
     int32_t bos_token_id = -1;   // -1: none; an empty text is refused.
-    int32_t eos_token_id = -1;   // -1: none; texts end by length.
+    std::vector<int32_t> eos_token_ids;     // A text ends at any of them; none: by length.
+    chorus::v1::GenerationParams defaults;  // Of this model, where they are not DefaultParams'.
   };
   using Request = runner::v1::GenerateRequest;
   // Called without a lock held; must not block. `on_delta` any number of times, on the engine
@@ -127,6 +128,8 @@ class GenerationStepper {
                     EngineObserver& observer, const Options& options);
 
   LengthLimit LimitOf(const Request& request) const;
+  bool IsEnd(int32_t token) const;
+  chorus::v1::GenerationParams WithDefaults(const chorus::v1::GenerationParams& params) const;
   void EndDropped(DroppedSequence dropped);
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
   // Chooses the next token of every row that wants logits, in order.

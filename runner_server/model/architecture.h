@@ -7,6 +7,7 @@
 // CheckImplemented (transformer.h) refuses values that are not implemented.
 
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -26,9 +27,9 @@ enum class Pooling { kFirstToken, kMean };
 
 // Logits of the next token.
 struct LanguageModelHead {
-  bool tied = true;       // Its weights are the token embedding.
-  int bos_token_id = -1;  // -1: none.
-  int eos_token_id = -1;
+  bool tied = true;                    // Its weights are the token embedding.
+  int bos_token_id = -1;               // -1: none.
+  std::vector<int32_t> eos_token_ids;  // A text ends at any of them.
 };
 
 // linear(activation(linear(pooled tokens))): one logit a label.

@@ -1,6 +1,8 @@
 #include "runner_server/model/config_reader.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +40,10 @@ int ConfigReader::Integer(const char* field, int fallback, int min, int max) {
 }
 
 float ConfigReader::Float(const char* field, float fallback, float min, float max) {
+  return static_cast<float>(Double(field, fallback, min, max));
+}
+
+double ConfigReader::Double(const char* field, double fallback, double min, double max) {
   const nlohmann::json* value = Find(field);
   if (value == nullptr) return fallback;
   const double number = value->is_number() ? value->get<double>() : std::nan("");
@@ -45,7 +51,7 @@ float ConfigReader::Float(const char* field, float fallback, float min, float ma
     Refuse(absl::StrCat(field, " must be a number from ", min, " to ", max), ShownJson(*value));
     return fallback;
   }
-  return value->get<float>();
+  return number;
 }
 
 bool ConfigReader::Bool(const char* field, bool fallback) {
@@ -83,8 +89,29 @@ std::vector<std::string> ConfigReader::Strings(const char* field) {
 }
 
 int ConfigReader::TokenId(const char* field, int fallback, int vocab_size) {
-  if (!config_.contains(field)) return fallback < vocab_size ? fallback : -1;
-  return Integer(field, -1, 0, vocab_size - 1);
+  const std::vector<int32_t> ids = TokenIds(field, {fallback}, vocab_size);
+  return ids.size() == 1 ? ids[0] : -1;
+}
+
+std::vector<int32_t> ConfigReader::TokenIds(const char* field, const std::vector<int32_t>& fallback,
+                                            int vocab_size) {
+  std::vector<int32_t> ids;
+  if (!config_.contains(field)) {
+    std::copy_if(fallback.begin(), fallback.end(), std::back_inserter(ids),
+                 [&](int32_t id) { return id >= 0 && id < vocab_size; });
+    return ids;
+  }
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return ids;
+  const nlohmann::json list = value->is_array() ? *value : nlohmann::json::array({*value});
+  for (const nlohmann::json& id : list) {
+    if (!id.is_number_integer()) {
+      Refuse(absl::StrCat(field, " must be an integer or a list of integers"), ShownJson(*value));
+      return {};
+    }
+    if (id >= 0 && id < vocab_size) ids.push_back(id.get<int32_t>());
+  }
+  return ids;
 }
 
 std::vector<std::string> ConfigReader::Labels() {

@@ -26,14 +26,21 @@ class ConfigReader {
   // INVALID_ARGUMENT with the field and its value, or OK.
   const absl::Status& status() const { return status_; }
 
+  bool Has(const char* field) const { return Find(field) != nullptr; }  // And not null.
+
   // Missing and null both mean the default.
   int Integer(const char* field, int fallback, int min, int max);
   float Float(const char* field, float fallback, float min, float max);
+  double Double(const char* field, double fallback, double min, double max);
   bool Bool(const char* field, bool fallback);
   std::string String(const char* field, std::string_view fallback);
   std::vector<std::string> Strings(const char* field);  // A list of strings; empty if missing.
-  // A token id below vocab_size, or -1 for null. Missing means the default.
+  // A token's id, or -1 for null and, as in Hugging Face, which never meets it, for one that is not
+  // below vocab_size. Missing means the default.
   int TokenId(const char* field, int fallback, int vocab_size);
+  // An id, or a list of ids: those below vocab_size, none for null.
+  std::vector<int32_t> TokenIds(const char* field, const std::vector<int32_t>& fallback,
+                                int vocab_size);
   // "id2label": {"0": "NEGATIVE", ...}, every index from 0 once. If missing, "LABEL_0" and so on,
   // "num_labels" of them (default 2).
   std::vector<std::string> Labels();

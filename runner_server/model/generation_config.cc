@@ -14,7 +14,7 @@ namespace chorus::runner {
 namespace {
 
 // What a call may give, too; null is as absent.
-void ReadDefaults(ConfigReader& config, v1::GenerationParams& defaults) {
+void ReadDefaults(ConfigReader& config, chorus::v1::GenerationParams& defaults) {
   constexpr double kMost = 1e9;
   if (config.Has("do_sample")) defaults.set_do_sample(config.Bool("do_sample", true));
   if (config.Has("temperature")) {

@@ -20,7 +20,7 @@ struct GenerationConfig {
   std::optional<std::vector<int32_t>> eos_token_ids;  // Those in the vocabulary.
   // Of do_sample, temperature, top_k, top_p, min_p and repetition_penalty what is given: the
   // defaults of a call. Lengths are the server's to choose, and not taken.
-  v1::GenerationParams defaults;
+  chorus::v1::GenerationParams defaults;
 };
 
 // All unset if there is no such file. INVALID_ARGUMENT begins with the path, and names the value

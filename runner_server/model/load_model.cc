@@ -17,6 +17,7 @@
 #include "runner_server/model/config_reader.h"
 #include "runner_server/model/decoder.h"
 #include "runner_server/model/encoder.h"
+#include "runner_server/model/generation_config.h"
 #include "runner_server/model/transformer.h"
 #include "runner_server/weights/checkpoint.h"
 
@@ -119,10 +120,13 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
 
   LoadedModel loaded{.architecture = *row};
   if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
+    ASSIGN_OR_RETURN(GenerationConfig generation,
+                     ReadGenerationConfig(directory, architecture.vocab_size));
     ASSIGN_OR_RETURN(loaded.model, Decoder::Create(std::move(transformer), options.num_kv_slots,
                                                    options.max_kv_bytes));
-    loaded.bos_token_id = head->bos_token_id;
-    loaded.eos_token_id = head->eos_token_id;
+    loaded.bos_token_id = generation.bos_token_id.value_or(head->bos_token_id);
+    loaded.eos_token_ids = generation.eos_token_ids.value_or(head->eos_token_ids);
+    loaded.defaults = std::move(generation.defaults);
   } else {
     loaded.model = std::make_unique<Encoder>(std::move(transformer));
   }

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <memory>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/generation_params.h"
 #include "runner_server/kernels/precision.h"
 #include "runner_server/model/architectures/table.h"
 #include "runner_server/model/language_model.h"
@@ -25,12 +27,14 @@ struct ModelOptions {
 struct LoadedModel {
   const ArchitectureRow* architecture = nullptr;  // Of the table; not null.
   std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceClassifier>> model;
-  int32_t bos_token_id = -1;  // Of a generator, from config.json; -1 for a classifier.
-  int32_t eos_token_id = -1;  // Likewise.
+  // Of a generator, from generation_config.json, or else from config.json.
+  int32_t bos_token_id = -1;           // -1: none.
+  std::vector<int32_t> eos_token_ids;  // A text ends at any of them.
+  chorus::v1::GenerationParams defaults;       // Of a call, where generation_config.json gives some.
 };
 
-// Reads config.json and the weights in `directory`. NOT_FOUND names a missing file;
-// INVALID_ARGUMENT names the file and what is wrong (unknown architecture; missing, unexpected,
+// Reads config.json, generation_config.json and the weights in `directory`. NOT_FOUND names a
+// missing file; INVALID_ARGUMENT names the file and what is wrong (unknown architecture; missing,
 // misshapen or non-finite tensors); FAILED_PRECONDITION, which says what to do, for a missing
 // classification head and for weights in another format.
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,

@@ -14,6 +14,7 @@
 #include "tests/base/temp_directory.h"
 #include "tests/runner_server/engine/recording_observer.h"
 #include "tests/runner_server/model/golden.h"
+#include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus::runner {
 namespace {
@@ -132,6 +133,22 @@ TEST_F(ModelHostTest, RefusesAVocabTxtThatWasCutShort) {
     ExpectRefused("the vocabulary has " + std::to_string(num_lines) + " tokens",
                   "vocab_size in config.json is 30522");
   }
+}
+
+// As Qwen2's is, of 151,936 rows for 151,665 tokens.
+TEST_F(ModelHostTest, TakesAnEmbeddingThatHasRowsForTokensToCome) {
+  CopyDemo("bert-sst2");
+  nlohmann::json config = nlohmann::json::parse(Get("config.json"));
+  const auto load = [&](int num_rows) {
+    config["vocab_size"] = num_rows;
+    Put("config.json", config.dump());
+    WriteSafetensors(folder_ / "model.safetensors", RandomBert(config));
+    return Load();
+  };
+  EXPECT_TRUE(load(30656).ok()) << Load();  // 134 rows more than tokens, of a multiple of 64.
+  EXPECT_THAT(std::string(load(30784).message()), HasSubstr("is 30784, which padding does not"));
+  EXPECT_THAT(std::string(load(30464).message()),
+              AllOf(HasSubstr("at most 30464 entries"), HasSubstr("30522")));
 }
 
 TEST_F(ModelHostTest, RefusesMergesThatWereCutShort) {

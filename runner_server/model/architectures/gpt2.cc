@@ -19,7 +19,7 @@ Architecture ReadGpt2(ConfigReader& config) {
   gpt2.head =
       LanguageModelHead{.tied = config.Bool("tie_word_embeddings", true),
                         .bos_token_id = config.TokenId("bos_token_id", 50256, gpt2.vocab_size),
-                        .eos_token_id = config.TokenId("eos_token_id", 50256, gpt2.vocab_size)};
+                        .eos_token_ids = config.TokenIds("eos_token_id", {50256}, gpt2.vocab_size)};
   // reorder_and_upcast_attn changes the order of rounding in half precision, nothing in fp32.
   config.RequireBool("scale_attn_by_inverse_layer_idx", false);
   config.RequireBool("add_cross_attention", false);

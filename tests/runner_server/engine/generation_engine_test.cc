@@ -42,7 +42,7 @@ class GenerationEngineTest : public ::testing::Test {
             const QueueBudget::Options& queue = {},
             const GenerationStepper::Options& options = {.num_threads = 2,
                                                          .bos_token_id = FakeTokenizer::kEnd,
-                                                         .eos_token_id = FakeTokenizer::kEnd}) {
+                                                         .eos_token_ids = {FakeTokenizer::kEnd}}) {
     auto model = std::make_unique<FakeLanguageModel>(model_options, std::move(logits));
     model_ = model.get();
     if (hold_model_) model_->before_forward = [this] { gate_.Take(); };
@@ -141,6 +141,51 @@ TEST_F(GenerationEngineTest, EndsWhereTheRequestSays) {
     EXPECT_EQ(reply.result->generated_tokens(), c.num_generated);
     EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
   }
+}
+
+TEST_F(GenerationEngineTest, ACallTakesTheModelsDefaults) {
+  const auto write = [&](const chorus::v1::GenerationParams& defaults, const std::string& params) {
+    Make(HashLogits, {}, {}, {.defaults = defaults});
+    runner::v1::GenerateRequest request;
+    request.set_text("hello");
+    *request.mutable_params() = ParseProto<chorus::v1::GenerationParams>(params);
+    GenerationReply reply;
+    EXPECT_TRUE(Submit(request, reply).ok());
+    reply.Wait();
+    return reply.text;
+  };
+  const auto greedy = ParseProto<chorus::v1::GenerationParams>("do_sample: false");
+  const auto cold = ParseProto<chorus::v1::GenerationParams>("temperature: 0.3 top_k: 5");
+  EXPECT_EQ(write(greedy, "seed: 3"), write({}, "seed: 3 do_sample: false"));
+  EXPECT_EQ(write(cold, "seed: 3"), write({}, "seed: 3 temperature: 0.3 top_k: 5"));
+  EXPECT_EQ(write(cold, "seed: 3 top_k: 9"), write({}, "seed: 3 temperature: 0.3 top_k: 9"));
+  EXPECT_EQ(write(greedy, "seed: 3 do_sample: true"), write({}, "seed: 3"));
+  EXPECT_NE(write(greedy, "seed: 3"), write({}, "seed: 3"));
+}
+
+TEST_F(GenerationEngineTest, RefusesASecondTextThatWouldBeTheSame) {
+  Make(HashLogits, {}, {},
+       {.defaults = ParseProto<chorus::v1::GenerationParams>("do_sample: false")});
+  runner::v1::GenerateRequest request;
+  request.set_text("hello");
+  GenerationReply first, second, sampled;
+  EXPECT_TRUE(Submit(request, first).ok());
+  request.set_sequence(1);
+  EXPECT_THAT(std::string(Submit(request, second).message()),
+              ::testing::HasSubstr("num_return_sequences must be 1"));
+  request.mutable_params()->set_do_sample(true);
+  EXPECT_TRUE(Submit(request, sampled).ok());
+  first.Wait();
+  sampled.Wait();
+}
+
+TEST_F(GenerationEngineTest, TellsDefaultsAndEndTokens) {
+  Make(HashLogits, {}, {},
+       {.eos_token_ids = {3, 7},
+        .defaults = ParseProto<chorus::v1::GenerationParams>("temperature: 0.5")});
+  EXPECT_EQ(engine_->info().defaults().temperature(), 0.5);
+  EXPECT_FALSE(engine_->info().defaults().has_top_k());
+  EXPECT_THAT(engine_->info().end_token_ids(), ::testing::ElementsAre(3, 7));
 }
 
 TEST_F(GenerationEngineTest, RefusesWhatIsOutOfRangeAtOnce) {
@@ -340,7 +385,7 @@ TEST_F(GenerationEngineTest, WarmsUp) {
 // whoever gets a whole text gets the right one.
 TEST_F(GenerationEngineTest, AnswersEveryCallerOnceUnderChurn) {
   Make(HashLogits, {.num_slots = 3}, {.max_calls = 20},
-       {.schedule = {.max_step_tokens = 8}, .eos_token_id = FakeTokenizer::kEnd});
+       {.schedule = {.max_step_tokens = 8}, .eos_token_ids = {FakeTokenizer::kEnd}});
   const auto request = Request("hello", "do_sample: true seed: 3 max_length: 40");
   GenerationReply expected;
   ASSERT_TRUE(Submit(request, expected).ok());

@@ -43,14 +43,15 @@ const absl::Time kNow = absl::FromUnixSeconds(1000);
 class GenerationStepperTest : public ::testing::Test {
  protected:
   void Make(FakeLanguageModel::Logits logits, FakeLanguageModel::Options options = {},
-            int max_step_tokens = 16, int64_t kv_cache_bytes = 0) {
+            int max_step_tokens = 16, int64_t kv_cache_bytes = 0,
+            std::vector<int32_t> eos_token_ids = {FakeTokenizer::kEnd}) {
     auto model = std::make_unique<FakeLanguageModel>(options, std::move(logits));
     model_ = model.get();
     stepper_ = *GenerationStepper::Create(std::move(model), tokenizer_, observer_,
                                           {.schedule = {.max_step_tokens = max_step_tokens},
                                            .kv_cache_bytes = kv_cache_bytes,
                                            .num_threads = 2,
-                                           .eos_token_id = FakeTokenizer::kEnd});
+                                           .eos_token_ids = std::move(eos_token_ids)});
   }
 
   // `text` becomes the prompt; the sequence may have `max_tokens`.
@@ -101,6 +102,23 @@ TEST_F(GenerationStepperTest, ContinuesThePromptUntilTheEnd) {
   EXPECT_EQ(reply.result->prompt_tokens(), 2u);
   EXPECT_EQ(reply.result->generated_tokens(), 4u);  // The end counts.
   EXPECT_EQ(reply.num_deltas, 4);                   // A delta a token.
+}
+
+TEST_F(GenerationStepperTest, AnyOfSeveralTokensEndsAText) {
+  for (const int end : {20, FakeTokenizer::kEnd}) {
+    Make(Script(2, {3, 1, end, 2}), {}, 16, 0, {FakeTokenizer::kEnd, 20});
+    GenerationReply reply;
+    Add(MakeSequence("ab", 20), reply);
+    RunAll();
+    EXPECT_EQ(reply.text, "ca");
+    EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP);
+    EXPECT_EQ(reply.result->generated_tokens(), 3u);
+  }
+  Make(Script(2, {3, 1, 20}), {}, 16, 0, {});
+  GenerationReply reply;
+  Add(MakeSequence("ab", 6), reply);
+  RunAll();
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
 }
 
 TEST_F(GenerationStepperTest, StopsAtTheLengthLimit) {
@@ -699,7 +717,6 @@ TEST_F(GenerationStepperTest, RefusesOptionsOutOfRange) {
   EXPECT_EQ(create({}, /*vocab_size=*/20),
             "the tokenizer's vocabulary must have 1 to 20 entries, as the model's embedding: 32");
   EXPECT_EQ(create({.bos_token_id = 40}, 40), "bos_token_id must be below 40: 40");
-  EXPECT_EQ(create({.eos_token_id = 32}, 40), "eos_token_id must be below 32: 32");
   EXPECT_EQ(create({.kv_cache_bytes = 1}),
             "kv_cache_bytes must be at least 2, a block of 2 tokens, or 0 for no cap: 1");
   EXPECT_THAT(create({.schedule = {.max_step_tokens = 3}}),

@@ -58,7 +58,7 @@ TEST(ReadGenerationConfig, ReadsHowTheMakersSample) {
           "max_length": 20, "max_new_tokens": 7, "num_beams": 4})");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(*config->eos_token_ids, ElementsAre(45, 43));
-  v1::GenerationParams expected;
+  chorus::v1::GenerationParams expected;
   expected.set_do_sample(true);
   expected.set_repetition_penalty(1.1);
   expected.set_temperature(0.7);

@@ -69,7 +69,7 @@ TEST_F(LoadModelTest, LoadsAGenerator) {
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->architecture->name, "GPT2LMHeadModel");
   EXPECT_EQ(loaded->bos_token_id, 3);
-  EXPECT_EQ(loaded->eos_token_id, 4);
+  EXPECT_THAT(loaded->eos_token_ids, testing::ElementsAre(4));
   EXPECT_EQ(std::get<std::unique_ptr<LanguageModel>>(loaded->model)->num_slots(), 3);
 }
 
@@ -79,7 +79,7 @@ TEST_F(LoadModelTest, LoadsAClassifier) {
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->architecture->name, "BertForSequenceClassification");
   EXPECT_EQ(loaded->bos_token_id, -1);
-  EXPECT_EQ(loaded->eos_token_id, -1);
+  EXPECT_THAT(loaded->eos_token_ids, testing::IsEmpty());
   EXPECT_THAT(std::get<std::unique_ptr<SequenceClassifier>>(loaded->model)->labels(),
               testing::ElementsAre("LABEL_0", "LABEL_1"));
 }
@@ -91,6 +91,17 @@ TEST_F(LoadModelTest, GoesByModelTypeWithoutArchitectures) {
   const absl::StatusOr<LoadedModel> loaded = Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->architecture->name, "GPT2LMHeadModel");
+}
+
+TEST_F(LoadModelTest, TakesEndsAndDefaultsFromTheGenerationConfig) {
+  Write(SmallGpt2(), RandomGpt2(SmallGpt2()));
+  std::ofstream(directory_.path() / "generation_config.json")
+      << R"({"eos_token_id": [5, 6], "temperature": 0.5})";
+  const absl::StatusOr<LoadedModel> loaded = Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->bos_token_id, 3);  // It does not say.
+  EXPECT_THAT(loaded->eos_token_ids, testing::ElementsAre(5, 6));
+  EXPECT_EQ(loaded->defaults.temperature(), 0.5);
 }
 
 TEST_F(LoadModelTest, TheModelOutlivesItsFiles) {

@@ -65,7 +65,7 @@ class RunnerServiceTest : public ::testing::Test {
     if (hold_model_) model->before_forward = [this] { gate_.Take(); };
     auto stepper = *GenerationStepper::Create(
         std::move(model), tokenizer_, metrics_,
-        {.bos_token_id = FakeTokenizer::kEnd, .eos_token_id = FakeTokenizer::kEnd});
+        {.bos_token_id = FakeTokenizer::kEnd, .eos_token_ids = {FakeTokenizer::kEnd}});
     Serve(std::make_unique<GenerationEngine>(
         std::move(stepper), metrics_,
         Engine::Options{.info = Info("GPT2LMHeadModel", "float32"), .queue = queue}));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_format.h"
 
 namespace chorus::runner {
 namespace {
@@ -119,16 +120,14 @@ TEST(ReadPickle, RefusesEveryOtherNameAndOpcodeByName) {
   ExpectFault(Global("o\x01s", "x") + ".", "o\\x01s.x");
   // INST, OBJ, NEWOBJ, EXT1, STACK_GLOBAL, PERSID, BINBYTES: what else could name or make
   // something.
-  for (const unsigned char opcode : {'i', 'o', 0x81, 0x82, 0x93, 'P', 'B', 0x8B, 0x95}) {
-    char shown[8];
-    snprintf(shown, sizeof(shown), "0x%02x", opcode);
+  for (const int opcode : {int{'i'}, int{'o'}, 0x81, 0x82, 0x93, int{'P'}, int{'B'}, 0x8B, 0x95}) {
     ExpectFault(std::string("N") + static_cast<char>(opcode) + ".",
-                std::string("opcode ") + shown + " at byte 3");
+                absl::StrFormat("opcode 0x%02x at byte 3", opcode));
   }
 }
 
 TEST(ReadPickle, RefusesOtherProtocols) {
-  for (const std::string bytes :
+  for (const std::string& bytes :
        {Bytes("\x80\x04N."), Bytes("(dp0\n."), Bytes("\x80"), Bytes("")}) {
     EXPECT_THAT(std::string(ReadPickle(bytes).status().message()), HasSubstr("not of protocol 2"));
   }

@@ -53,7 +53,7 @@ TEST(ReadGpt2, HasHuggingFacesDefaults) {
   const auto& head = std::get<LanguageModelHead>(gpt2->head);
   EXPECT_TRUE(head.tied);
   EXPECT_EQ(head.bos_token_id, 50256);
-  EXPECT_EQ(head.eos_token_id, 50256);
+  EXPECT_THAT(head.eos_token_ids, ElementsAre(50256));
 }
 
 TEST(ReadGpt2, ReadsEveryField) {
@@ -74,7 +74,24 @@ TEST(ReadGpt2, ReadsEveryField) {
   const auto& head = std::get<LanguageModelHead>(gpt2->head);
   EXPECT_FALSE(head.tied);
   EXPECT_EQ(head.bos_token_id, 1);
-  EXPECT_EQ(head.eos_token_id, -1);
+  EXPECT_THAT(head.eos_token_ids, testing::IsEmpty());
+}
+
+TEST(ReadGpt2, ReadsEndTokensAsHuggingFaceDoes) {
+  const auto ends = [](const json& value) {
+    return std::get<LanguageModelHead>(
+               Read("gpt2", {{"vocab_size", 100}, {"eos_token_id", value}})->head)
+        .eos_token_ids;
+  };
+  EXPECT_THAT(ends(7), ElementsAre(7));
+  EXPECT_THAT(ends({7, 99}), ElementsAre(7, 99));
+  EXPECT_THAT(ends(nullptr), testing::IsEmpty());
+  EXPECT_THAT(ends(json::array()), testing::IsEmpty());
+  // Ids that no text has end none.
+  EXPECT_THAT(ends({-1, 3, 100, 18446744073709551615u}), ElementsAre(3));
+  const auto gpt2 = Read("gpt2", {{"vocab_size", 100}, {"bos_token_id", 100}});
+  EXPECT_EQ(std::get<LanguageModelHead>(gpt2->head).bos_token_id, -1);
+  EXPECT_THAT(std::get<LanguageModelHead>(gpt2->head).eos_token_ids, testing::IsEmpty());
 }
 
 TEST(ReadGpt2, AnInnerSizeOfNullIsFourTimesTheWidth) {
@@ -113,8 +130,9 @@ TEST(ReadGpt2, RefusesByName) {
                {"layer_norm_epsilon", "0", "layer_norm_epsilon must be a number"},
                {"layer_norm_epsilon", -1e-5, "layer_norm_epsilon must be a number from 0"},
                {"tie_word_embeddings", 1, "tie_word_embeddings must be true or false: 1"},
-               {"eos_token_id", json::array({1, 2}), "eos_token_id must be an integer"},
-               {"bos_token_id", 50257, "bos_token_id must be an integer from 0 to 50256: 50257"}});
+               {"eos_token_id", "</s>", "eos_token_id must be an integer or a list of integers"},
+               {"eos_token_id", json::array({1, 2.5}), "eos_token_id must be an integer or a list"},
+               {"bos_token_id", true, "bos_token_id must be an integer or a list"}});
 }
 
 TEST(ReadBert, HasHuggingFacesDefaults) {
