@@ -12,6 +12,7 @@
 #include "api_server/front/public_error.h"
 #include "api_server/front/streaming_listener.h"
 #include "base/generation_params.h"
+#include "base/limits.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "glog/logging.h"
@@ -20,7 +21,6 @@ namespace chorus::gateway {
 namespace {
 
 constexpr char kTutorialGraph[] = "inference_graph";
-constexpr int kMaxTexts = 1024;
 
 absl::Status CheckText(const std::string& field, std::string_view text) {
   const size_t bad = FindInvalidUtf8(text);

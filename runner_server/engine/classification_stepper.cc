@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/finite.h"
+#include "base/limits.h"
 #include "base/status_macros.h"
 #include "runner_server/engine/engine_observer.h"
 

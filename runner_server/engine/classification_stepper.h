@@ -30,8 +30,6 @@ namespace chorus::runner {
 
 class ClassificationStepper {
  public:
-  static constexpr int kMaxTexts = 1024;  // Of one call.
-
   struct Options {
     MicroBatcher::Options batch;
     int max_text_tokens = INT_MAX;  // Caps the model's context. >= 2.
