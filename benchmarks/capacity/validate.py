@@ -55,7 +55,7 @@ async def validate(args, profile):
     most = busy_rate(profile, args)
     print(f"{args.generator} and {CLASSIFIER}, {profile.dtype}, {profile.threads} thread(s) each, {os.cpu_count()} cores of "
           f"{profile.cpu}; busy all the time at {most:.2f} requests/s\n")
-    print("| load | requests/s | requests | | mean | p50 | p95 |\n|---|---|---|---|---|---|---|")
+    print("| load | requests/s | requests | mean: measured, predicted | p50 | p95 |\n|---|---|---|---|---|---|")
     models = {name: args.models / RUNNERS[name] for name in names}
     worst = 0.0
     with Deployment(args.build, models, profile.dtype, profile.threads) as deployment:
@@ -71,12 +71,9 @@ async def validate(args, profile):
                        for times in (measured, predicted)]
             errors = [p / m - 1 for m, p in zip(*figures)]
             worst = max([worst, *map(abs, errors)])
-            rows = [("measured", *(f"{each:.3f} s" for each in figures[0])),
-                    ("predicted", *(f"{each:.3f} s" for each in figures[1])),
-                    ("error", *(f"{each:+.1%}" for each in errors))]
-            for i, row in enumerate(rows):
-                lead = (f"{load:.0%}", f"{load * most:.2f}", len(requests)) if i == 0 else ("", "", "")
-                print("| " + " | ".join(map(str, (*lead, *row))) + " |", flush=True)
+            cells = [f"{m:.3f}, {p:.3f} s ({e:+.1%})" for m, p, e in zip(*figures, errors)]
+            lead = (f"{load:.0%}", f"{load * most:.2f}", str(len(requests)))
+            print("| " + " | ".join((*lead, *cells)) + " |", flush=True)
     print(f"\nlargest error: {worst:.1%}")
 
 
