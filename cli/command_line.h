@@ -17,6 +17,9 @@ namespace chorus {
 int Report(const absl::StatusOr<int>& result);
 int Report(const absl::Status& status);
 
+// What is wrong with `text` as a time of 0 or more; empty if nothing.
+std::string MistakeOfTime(const std::string& text);
+
 // `validator` without its text in the help.
 inline CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
 

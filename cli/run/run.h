@@ -10,6 +10,10 @@
 #include "absl/status/statusor.h"
 #include "cli/run/answer.h"
 
+namespace CLI {
+class App;
+}
+
 namespace chorus {
 
 struct RunOptions {
@@ -25,5 +29,8 @@ struct RunOptions {
 // one text is printed and the next text read, until the end of input; Ctrl-C ends the text being
 // written, or else the program.
 absl::StatusOr<int> Run(const RunOptions& options);
+
+// Adds the verb; its outcome goes to `exit_status`.
+void AddRunVerb(CLI::App& app, int& exit_status);
 
 }  // namespace chorus

@@ -12,6 +12,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+namespace CLI {
+class App;
+}
+
 namespace chorus {
 
 struct ServeOptions {
@@ -31,5 +35,8 @@ struct ServeOptions {
 
 // Blocks. The exit status, once stopped, or why it could not start.
 absl::StatusOr<int> Serve(const ServeOptions& options);
+
+// Adds the verb; its outcome goes to `exit_status`.
+void AddServeVerb(CLI::App& app, int& exit_status);
 
 }  // namespace chorus

@@ -1,0 +1,90 @@
+#include <limits>
+#include <string>
+
+#include "base/dtypes.h"
+#include "cli/command_line.h"
+#include "cli/serve/serve.h"
+
+namespace chorus {
+
+void AddServeVerb(CLI::App& app, int& exit_status) {
+  static ServeOptions options;
+  CLI::App* verb = app.add_subcommand(
+      "serve", "Serve a graph on this machine: one runner for each model, and the gateway");
+  verb->group("Serving");
+  CLI::Option* bundle = verb->add_option("bundle", options.bundle,
+                                         "A bundle of chorus build: exactly its graph, models and "
+                                         "resources; flags given here win")
+                            ->type_name("TAG");
+  verb->add_option("--port", options.port, "Port of the HTTP API; 0 takes a free one")
+      ->capture_default_str()
+      ->check(Between(0, 65535));
+  verb->add_option("--grpc_port", options.grpc_port, "Port of the gRPC API; 0 takes a free one")
+      ->capture_default_str()
+      ->check(Between(0, 65535));
+  verb->add_option("--host", options.host,
+                   "Address to listen on; 0.0.0.0 for all IPv4 addresses of this machine, :: for "
+                   "those and its IPv6 ones")
+      ->capture_default_str();
+  verb->add_option(
+          "--graph", options.graph,
+          "Graph file (YAML), taken again when it changes; without it the tutorial's graph")
+      ->type_name("FILE")
+      ->excludes(bundle);
+  verb->add_option("--model", options.models,
+                   "Model of one of the graph's runners: a tag or a Hugging Face folder; without "
+                   "it the runner's "
+                   "namesake in the store. May be given for each runner")
+      ->type_name("RUNNER=MODEL")
+      ->allow_extra_args(false)
+      ->excludes(bundle);
+  verb->add_option("--threads", options.num_threads,
+                   "Compute threads of each runner; without it the runners share the cores as they "
+                   "need them")
+      ->check(Between(1, 1024));
+  const auto pass_on = [verb](const std::string& flag, const std::string& description) {
+    return verb->add_option_function<std::string>(
+        flag,
+        [flag](const std::string& value) {
+          options.runner_flags.insert(options.runner_flags.end(), {flag, value});
+        },
+        description);
+  };
+  pass_on("--dtype",
+          "In what the runners keep weights and multiply them; without it bfloat16, on old CPUs "
+          "float32")
+      ->check(CLI::IsMember(kDtypes));
+  pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
+  pass_on("--kv_cache_bytes",
+          "Memory the KV cache of a runner may use; without it --max_sequences times the model's "
+          "context")
+      ->check(Between(int64_t{0}, std::numeric_limits<int64_t>::max()));
+  pass_on("--target_step_time",
+          "Prompts take no more of a runner's step than leaves running texts this long between "
+          "tokens")
+      ->type_name("TIME")
+      ->check(MistakeOfTime);
+  verb->add_option_function<std::string>(
+          "--drain_timeout",
+          [](const std::string& text) { (void)absl::ParseDuration(text, &options.drain_timeout); },
+          "How long calls in progress may take to end after Ctrl-C [30s]")
+      ->type_name("TIME")
+      ->check(MistakeOfTime);
+  verb->add_flag("--access_log,!--no-access_log", options.access_log,
+                 "A line for each call on standard error (the default), or none");
+  verb->add_flag("--keep_going", options.keep_going,
+                 "Serve the other models where one cannot be loaded; without it that ends all");
+  verb->add_flag_function(
+      "--reload", [](int64_t) {},
+      "As of bentoml serve, and taken for granted: a graph file is read again whenever it changes");
+  verb->footer(
+      "\nExamples:\n"
+      "  chorus serve\n"
+      "  chorus serve --port 8080 --host 0.0.0.0\n"
+      "  chorus serve inference_graph:latest\n"
+      "  chorus serve --model gpt2-generation=./my-gpt2\n"
+      "\nCtrl-C drains and stops; a second Ctrl-C stops at once.");
+  verb->callback([&exit_status] { exit_status = Report(Serve(options)); });
+}
+
+}  // namespace chorus

@@ -1,0 +1,25 @@
+#include "cli/printable.h"
+
+#include <gtest/gtest.h>
+
+namespace chorus {
+namespace {
+
+TEST(Printable, ShowsTextAsItIs) {
+  EXPECT_EQ(Printable(""), "");
+  EXPECT_EQ(Printable("one\ntwo: caf\u00E9 \U0001F642"), "one\ntwo: caf\u00E9 \U0001F642");
+}
+
+TEST(Printable, CommandsNoTerminal) {
+  EXPECT_EQ(Printable("\x1B[2Ja\tb\r\x7F"), " [2Ja b  ");
+  EXPECT_EQ(Printable("a\u009B2Jb"), "a 2Jb");  // CSI of the C1 set.
+  EXPECT_EQ(Printable(std::string_view("\0", 1)), " ");
+}
+
+TEST(Printable, IsUtf8) {
+  EXPECT_EQ(Printable("a\xFFz"), "a\uFFFDz");
+  EXPECT_EQ(Printable("a\xC3"), "a\uFFFD");
+}
+
+}  // namespace
+}  // namespace chorus
