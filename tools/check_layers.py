@@ -101,7 +101,7 @@ LAYERS = {
         ("protobuf", "json", "flags"),
     ),
     "cli/bench": (("cli",), ("http", "json", "flags")),
-    "cli/bench/load": (("cli", "base/grpc", "proto/chorus/v1"), ("grpc", "protobuf", "http", "json")),
+    "cli/bench/load": (("cli", "base/grpc", "proto/chorus/v1"), ("grpc", "protobuf", "http", "openssl", "json")),
     "cli/bench/report": (("cli",), ("json",)),
     "cli/bundles": (("cli", "bundles", "config", "model_store", "proto/chorus/config/v1"), ("protobuf", "json", "flags")),
     "cli/models": (("cli", "bundles", "model_store"), ("json", "flags")),

@@ -19,13 +19,6 @@ CLI::Validator Checked(std::string (*mistake)(const std::string& text)) {
   return CLI::Validator(mistake, "");
 }
 
-std::string MistakeOfTime(const std::string& text) {
-  absl::Duration time;
-  const bool is_time = absl::ParseDuration(text, &time) && time >= absl::ZeroDuration() &&
-                       time < absl::InfiniteDuration();
-  return is_time ? "" : "must be a time such as 30s or 1m30s: " + text;
-}
-
 std::string MistakeOfLengths(const std::string& text) {
   return std::string(Lengths::Parse(text).status().message());
 }
@@ -94,7 +87,9 @@ void AddSubject(CLI::App& verb, Question& question) {
             question.protocol = static_cast<Protocol>(found - std::begin(kProtocols));
           },
           "http and grpc: whole replies; sse and grpc-stream: the same streamed; openai and "
-          "openai-chat: streamed completions, of any server that has them [http]")
+          "openai-chat: completions of any server that has them, streamed unless --set "
+          "stream=false "
+          "[http]")
       ->type_name("NAME")
       ->check(Quiet(
           CLI::IsMember(std::vector<std::string>(std::begin(kProtocols), std::end(kProtocols)))));
@@ -132,6 +127,9 @@ void AddRequests(CLI::App& verb, BenchOptions& options) {
             return AddParameter(text, options.question.parameters);
           },
           "");
+  verb.add_option("--ca_file", options.question.ca_file,
+                  "Certificates (PEM) to trust instead of the system's, for TLS")
+      ->type_name("FILE");
   verb.add_option("--header", "Header of each request, 'Name: value'. May be repeated")
       ->type_name("HEADER")
       ->allow_extra_args(false)
@@ -180,7 +178,7 @@ void AddReports(CLI::App& verb, std::string& output, ReportFiles& files) {
 void AddUrl(CLI::App& verb, std::string& url) {
   verb.add_option("url", url,
                   "Where the server is, such as http://127.0.0.1:3000, or HOST:PORT for gRPC; "
-                  "without it chorus serve on this machine")
+                  "https:// or grpcs:// for TLS; without it chorus serve on this machine")
       ->type_name("URL");
 }
 

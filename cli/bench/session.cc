@@ -32,10 +32,9 @@ class FirstCall : public LoadObserver {
   CallRecord record_;
 };
 
-absl::Status CheckTogether(const BenchOptions& options, const Slo& slo) {
+absl::Status CheckTogether(const BenchOptions& options, const ServerUrl& url, const Slo& slo) {
   const Question& question = options.question;
-  const bool is_stream =
-      question.protocol != Protocol::kHttp && question.protocol != Protocol::kGrpc;
+  const bool is_stream = IsStreamed(question);
   if (question.subject == Subject::kClassifier && is_stream) {
     return absl::InvalidArgumentError(
         "a classifier's replies are whole: --protocol must be http or grpc");
@@ -46,6 +45,9 @@ absl::Status CheckTogether(const BenchOptions& options, const Slo& slo) {
   if ((slo.ttft || slo.itl) && !is_stream) {
     return absl::InvalidArgumentError(
         "--slo: ttft and itl are those of streams: --protocol must be one");
+  }
+  if (!question.ca_file.empty() && !url.is_tls) {
+    return absl::InvalidArgumentError("--ca_file is for https:// and grpcs://: " + options.url);
   }
   if (!options.workload.trace.empty() && options.workload.rate > 0) {
     return absl::InvalidArgumentError("--trace says when calls are due: --rate must not be given");
@@ -78,7 +80,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const BenchOptions& opt
   if (!options.slo.empty()) {
     ASSIGN_OR_RETURN(slo, Slo::Parse(options.slo));
   }
-  RETURN_IF_ERROR(CheckTogether(options, slo));
+  RETURN_IF_ERROR(CheckTogether(options, url, slo));
   std::unique_ptr<Session> session(new Session(options, std::move(url), slo));
   if (IsGrpc(options.question.protocol)) {
     ASSIGN_OR_RETURN(session->target_, MakeGrpcTarget(session->io_, options.question, session->url_,

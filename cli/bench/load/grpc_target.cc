@@ -14,6 +14,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/grpc/connection.h"
+#include "base/read_file.h"
+#include "base/status_macros.h"
 #include "cli/monotonic_clock.h"
 #include "proto/chorus/v1/inference.grpc.pb.h"
 
@@ -90,25 +92,8 @@ class ActiveCall {
   void End(const grpc::Status& status) {
     record.end = MonotonicNow();
     record.outcome = OutcomeOf(status);
-    static const char* const kNames[] = {"OK",
-                                         "CANCELLED",
-                                         "UNKNOWN",
-                                         "INVALID_ARGUMENT",
-                                         "DEADLINE_EXCEEDED",
-                                         "NOT_FOUND",
-                                         "ALREADY_EXISTS",
-                                         "PERMISSION_DENIED",
-                                         "RESOURCE_EXHAUSTED",
-                                         "FAILED_PRECONDITION",
-                                         "ABORTED",
-                                         "OUT_OF_RANGE",
-                                         "UNIMPLEMENTED",
-                                         "INTERNAL",
-                                         "UNAVAILABLE",
-                                         "DATA_LOSS",
-                                         "UNAUTHENTICATED"};
-    const auto code = static_cast<size_t>(status.error_code());
-    record.status = code < std::size(kNames) ? kNames[code] : absl::StrCat(code);
+    const auto code = static_cast<absl::StatusCode>(status.error_code());  // They have the same.
+    record.status = absl::StatusCodeToString(code);
     if (!status.ok()) record.message = status.error_message();
     std::move(finished)(*this);
   }
@@ -187,14 +172,15 @@ class GrpcTarget final : public Target {
         whole_(whole),
         stream_(question.protocol == Protocol::kGrpcStream ? stream : nullptr) {}
 
-  void Connect(const std::string& address, int num_connections) {
+  void Connect(const std::string& address,
+               const std::shared_ptr<grpc::ChannelCredentials>& credentials, int num_connections) {
     for (int i = 0; i < num_connections; ++i) {
       grpc::ChannelArguments arguments = DirectChannelArguments();
       arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
       arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // Else all share a connection.
       arguments.SetMaxReceiveMessageSize(-1);
       stubs_.push_back(v1::InferenceService::NewStub(
-          grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
+          grpc::CreateCustomChannel(address, credentials, arguments)));
     }
   }
 
@@ -253,6 +239,20 @@ class GrpcTarget final : public Target {
   absl::flat_hash_map<ActiveCall*, std::unique_ptr<ActiveCall>> active_;
 };
 
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
+    const ServerUrl& url, const std::string& ca_file) {
+  if (!url.is_tls) return grpc::InsecureChannelCredentials();
+  constexpr int64_t kMaxBytes = 16 << 20;
+  grpc::SslCredentialsOptions options;
+  if (!ca_file.empty()) {
+    ASSIGN_OR_RETURN(options.pem_root_certs, ReadFileOrPipe(ca_file, kMaxBytes));
+    if (!absl::StrContains(options.pem_root_certs, "-----BEGIN CERTIFICATE-----")) {
+      return absl::InvalidArgumentError("cannot read certificates (PEM) from " + ca_file);
+    }
+  }
+  return grpc::SslCredentials(options);
+}
+
 template <typename Request, typename Response>
 absl::StatusOr<std::unique_ptr<Target>> Make(boost::asio::io_context& io, const Question& question,
                                              const ServerUrl& url, int num_connections,
@@ -266,10 +266,11 @@ absl::StatusOr<std::unique_ptr<Target>> Make(boost::asio::io_context& io, const 
     return absl::InvalidArgumentError(
         absl::StrCat("--set: ", std::string(parsed.message().data(), parsed.message().size())));
   }
+  ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(url, question.ca_file));
   (request.*set_name)(question.name);
   auto target = std::make_unique<GrpcTarget<Request, WholeCall<Request, Response>>>(
       io, question, std::move(request), whole, stream);
-  target->Connect(url.host_port.ToString(), num_connections);
+  target->Connect(url.host_port.ToString(), credentials, num_connections);
   return target;
 }
 

@@ -14,7 +14,7 @@
 namespace chorus::bench {
 
 // `io` must outlive the target. INVALID_ARGUMENT where the question's parameters are not fields of
-// the request.
+// the request, or certificates cannot be read.
 absl::StatusOr<std::unique_ptr<Target>> MakeGrpcTarget(boost::asio::io_context& io,
                                                        const Question& question,
                                                        const ServerUrl& url, int num_connections);

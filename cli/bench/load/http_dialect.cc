@@ -1,8 +1,11 @@
 #include "cli/bench/load/http_dialect.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 
 namespace chorus::bench {
 namespace {
@@ -34,16 +37,12 @@ std::string PathOf(const Question& question) {
   return "";
 }
 
-std::string_view AcceptOf(Protocol protocol) {
-  return protocol == Protocol::kHttp ? "application/json" : "text/event-stream";
-}
-
 std::string HeadOf(const Question& question, const ServerUrl& url) {
   const std::string prefix = url.path.empty() && IsOpenAi(question.protocol) ? "/v1" : url.path;
   std::string head = absl::StrCat(
       "POST ", prefix, PathOf(question), " HTTP/1.1\r\nHost: ", url.host_port.ToString(),
-      "\r\nContent-Type: application/json\r\nAccept: ", std::string(AcceptOf(question.protocol)),
-      "\r\n");
+      "\r\nContent-Type: application/json\r\nAccept: ",
+      IsStreamed(question) ? "text/event-stream" : "application/json", "\r\n");
   if (IsOpenAi(question.protocol)) {
     if (const char* key = std::getenv("OPENAI_API_KEY"); key != nullptr && *key != '\0') {
       absl::StrAppend(&head, "Authorization: Bearer ", key, "\r\n");
@@ -58,7 +57,8 @@ std::string HeadOf(const Question& question, const ServerUrl& url) {
 
 uint32_t Unsigned(const Json& json, const char* key) {
   const auto it = json.find(key);
-  return it != json.end() && it->is_number_unsigned() ? it->get<uint32_t>() : 0;
+  if (it == json.end() || !it->is_number_unsigned()) return 0;
+  return static_cast<uint32_t>(std::min<uint64_t>(it->get<uint64_t>(), UINT32_MAX));
 }
 
 // Where the key has none: the name of the model, which has no branches.
@@ -67,32 +67,56 @@ std::string Text(const Json& json, const char* key, const std::string& otherwise
   return it != json.end() && it->is_string() ? it->get<std::string>() : otherwise;
 }
 
-// New tokens of a whole reply, as far as it tells: a model's does, a graph's with `explain`.
+const Json& Member(const Json& json, const char* key) {
+  static const Json kNone;
+  const auto it = json.find(key);
+  return it == json.end() ? kNone : *it;
+}
+
+// New tokens of a text, as far as it tells: a model's does, a graph's with `explain`.
+uint32_t TokensOfText(const Json& json) {
+  if (json.contains("generated_tokens")) return Unsigned(json, "generated_tokens");
+  return Unsigned(Member(json, "timing"), "generated_tokens");
+}
+
+// New tokens of a whole reply: of a graph, which has results, or is an array of them where it has
+// nothing else; of a model, which may have others; of OpenAI's, which has usage.
 uint32_t TokensOf(const Json& json) {
-  uint32_t count = 0;
-  if (json.is_array()) {
-    for (const Json& each : json) count += TokensOf(each);
+  if (json.contains("usage")) return Unsigned(json["usage"], "completion_tokens");
+  uint32_t count = TokensOfText(json);
+  for (const Json* texts : {&json, &Member(json, "results"), &Member(json, "others")}) {
+    if (!texts->is_array()) continue;
+    for (const Json& text : *texts) count += TokensOfText(text);
   }
-  if (!json.is_object()) return count;
-  if (json.contains("results")) return TokensOf(json["results"]);
-  if (json.contains("others")) count += TokensOf(json["others"]);
-  if (json.contains("generated_tokens")) return count + Unsigned(json, "generated_tokens");
-  if (json.contains("timing")) count += TokensOf(json["timing"]);
   return count;
+}
+
+// The words of an error as Chorus, OpenAI, vLLM and FastAPI have them; their first 300 bytes.
+std::string ErrorMessage(const Json& json) {
+  const Json& error = Member(json, "error");
+  std::string message = error.is_string() ? error.get<std::string>()
+                                          : Text(error.is_object() ? error : json, "message",
+                                                 Text(json, "detail", ""));
+  if (message.size() > kMaxMessageBytes) {
+    message.resize(kMaxMessageBytes);
+    while (FindInvalidUtf8(message) != std::string::npos) message.pop_back();  // Cut in one.
+  }
+  return message;
 }
 
 }  // namespace
 
 HttpDialect::HttpDialect(const Question& question, const ServerUrl& url)
     : protocol_(question.protocol),
+      is_streamed_(IsStreamed(question)),
       subject_(question.subject),
       name_(question.name),
       constant_(Json::object()),
       head_(HeadOf(question, url)) {
   if (IsOpenAi(protocol_)) {
     constant_["model"] = question.name;
-    constant_["stream"] = true;
-    constant_["stream_options"] = {{"include_usage", true}};
+    constant_["stream"] = is_streamed_;
+    if (is_streamed_) constant_["stream_options"] = {{"include_usage", true}};
   }
   constant_.update(question.parameters);
 }
@@ -134,7 +158,7 @@ void ReplyReader::Begin(CallRecord& record) {
 }
 
 void ReplyReader::OnBody(int code, std::string_view bytes, absl::Duration now) {
-  if (code != 200 || !is_stream()) {
+  if (code != 200 || !dialect_.is_streamed()) {
     if (body_.size() < kMaxBodyBytes) body_ += bytes;
     return;
   }
@@ -159,8 +183,7 @@ void ReplyReader::OnChorusEvent(std::string_view event, std::string_view data, a
     is_done_ = true;
   } else if (event == "error") {
     const int code = static_cast<int>(Unsigned(json, "code"));
-    record_->Fail(OutcomeOfHttp(code), absl::StrCat(code, " in a stream"),
-                  Text(json, "message", "").substr(0, kMaxMessageBytes));
+    record_->Fail(OutcomeOfHttp(code), absl::StrCat(code, " in a stream"), ErrorMessage(json));
   }
 }
 
@@ -173,38 +196,35 @@ void ReplyReader::OnOpenAiEvent(std::string_view data, absl::Duration now) {
   }
   const Json json = Json::parse(data, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return;
-  if (json.contains("error")) {
-    const Json& error = json["error"];
-    record_->Fail(
-        Outcome::kFailed, "error in a stream",
-        Text(error.is_object() ? error : json, "message", "").substr(0, kMaxMessageBytes));
+  if (!Member(json, "error").is_null()) {
+    record_->Fail(Outcome::kFailed, "error in a stream", ErrorMessage(json));
     return;
   }
-  if (json.contains("usage") && json["usage"].is_object()) {
-    usage_tokens_ = Unsigned(json["usage"], "completion_tokens");
+  if (const Json& usage = Member(json, "usage"); usage.is_object()) {
+    usage_tokens_ = Unsigned(usage, "completion_tokens");
   }
-  if (!json.contains("choices") || !json["choices"].is_array()) return;
-  for (const Json& choice : json["choices"]) {
-    if (!choice.is_object()) continue;
-    const bool is_chat = choice.contains("delta") && choice["delta"].is_object();
+  const Json& choices = Member(json, "choices");
+  if (!choices.is_array()) return;
+  for (const Json& choice : choices) {
+    const Json& delta = Member(choice, "delta");  // Of a chat.
     const std::string text =
-        is_chat ? Text(choice["delta"], "content", "") : Text(choice, "text", "");
+        delta.is_object() ? Text(delta, "content", "") : Text(choice, "text", "");
     if (!text.empty()) record_->OnTokens(dialect_.name(), Unsigned(choice, "index"), 1, now);
   }
 }
 
 void ReplyReader::OnEnd(int code) {
-  const bool has_failed = !record_->status.empty();  // In its stream.
   if (code != 200) {
     OnError(code);
-  } else if (is_stream() && !has_failed && !is_done_) {
-    record_->Fail(Outcome::kFailed, "200, cut", "the stream ended before its time");
-  } else if (is_stream() && !has_failed) {
-    if (usage_tokens_ > 0) record_->num_tokens = usage_tokens_;
-    record_->outcome = Outcome::kOk;
-    record_->status = "200";
-  } else if (!is_stream()) {
+  } else if (!dialect_.is_streamed()) {
     OnWhole();
+  } else if (record_->status.empty()) {  // Else an event has said what is wrong.
+    if (!is_done_) {
+      record_->Fail(Outcome::kFailed, "200, cut", "the stream ended before its time");
+      return;
+    }
+    if (usage_tokens_ > 0) record_->num_tokens = usage_tokens_;
+    OnOk();
   }
 }
 
@@ -214,18 +234,22 @@ void ReplyReader::OnWhole() {
     record_->Fail(Outcome::kFailed, "200, no JSON", "the reply is no JSON");
     return;
   }
+  if (!Member(json, "error").is_null()) {
+    record_->Fail(Outcome::kFailed, "200, an error", ErrorMessage(json));
+    return;
+  }
   record_->num_tokens = TokensOf(json);
+  OnOk();
+}
+
+void ReplyReader::OnOk() {
   record_->outcome = Outcome::kOk;
   record_->status = "200";
 }
 
 void ReplyReader::OnError(int code) {
   const Json json = Json::parse(body_, nullptr, /*allow_exceptions=*/false);
-  std::string message;
-  if (json.is_object() && json.contains("error") && json["error"].is_object()) {
-    message = Text(json["error"], "message", "");
-  }
-  record_->Fail(OutcomeOfHttp(code), absl::StrCat(code), message.substr(0, kMaxMessageBytes));
+  record_->Fail(OutcomeOfHttp(code), absl::StrCat(code), ErrorMessage(json));
 }
 
 }  // namespace chorus::bench

@@ -21,12 +21,14 @@ class HttpDialect {
   std::string Request(const Call& call) const;
 
   Protocol protocol() const { return protocol_; }
+  bool is_streamed() const { return is_streamed_; }
   const std::string& name() const { return name_; }
 
  private:
   std::string Body(const Call& call) const;
 
   const Protocol protocol_;
+  const bool is_streamed_;
   const Subject subject_;
   const std::string name_;
   nlohmann::ordered_json constant_;  // What all bodies share.
@@ -47,8 +49,8 @@ class ReplyReader {
   void OnChorusEvent(std::string_view event, std::string_view data, absl::Duration now);
   void OnOpenAiEvent(std::string_view data, absl::Duration now);
   void OnWhole();
+  void OnOk();
   void OnError(int code);
-  bool is_stream() const { return dialect_.protocol() != Protocol::kHttp; }
 
   const HttpDialect& dialect_;
   CallRecord* record_ = nullptr;

@@ -1,18 +1,21 @@
 #include "cli/bench/load/http_target.h"
 
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <functional>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/socket_address.h"
 #include "base/status_macros.h"
+#include "cli/bench/load/http_reply.h"
 #include "cli/monotonic_clock.h"
 
 namespace chorus::bench {
@@ -24,34 +27,28 @@ using boost::system::error_code;
 
 constexpr size_t kMaxReadBytes = 64 << 10;
 
-// A body that is handed on as it comes.
-struct PassedOnBody {
-  using value_type = std::function<void(std::string_view bytes)>;
+// That every server must show a certificate of whom `ca_file` or the system trusts.
+absl::StatusOr<std::unique_ptr<asio::ssl::context>> MakeTls(const std::string& ca_file) {
+  auto tls = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
+  tls->set_verify_mode(asio::ssl::verify_peer);
+  error_code error;
+  if (ca_file.empty()) {
+    tls->set_default_verify_paths(error);
+  } else {
+    tls->load_verify_file(ca_file, error);
+  }
+  if (!error) return tls;
+  return absl::InvalidArgumentError(absl::StrCat("cannot read certificates (PEM) from ",
+                                                 ca_file.empty() ? "the system" : ca_file, ": ",
+                                                 error.message()));
+}
 
-  class reader {
-   public:
-    template <bool kIsRequest, typename Fields>
-    reader(http::header<kIsRequest, Fields>&, value_type& take) : take_(take) {}
-
-    void init(const boost::optional<uint64_t>&, error_code& error) { error = {}; }
-
-    template <typename Buffers>
-    size_t put(const Buffers& buffers, error_code& error) {
-      error = {};
-      size_t size = 0;
-      for (const asio::const_buffer buffer : boost::beast::buffers_range_ref(buffers)) {
-        take_({static_cast<const char*>(buffer.data()), buffer.size()});
-        size += buffer.size();
-      }
-      return size;
-    }
-
-    void finish(error_code& error) { error = {}; }
-
-   private:
-    value_type& take_;
-  };
-};
+// Before a handshake: that the certificate must be that of `host`, and tells it by SNI.
+bool ExpectHost(const HostPort& server, SSL* ssl) {
+  const char* const host = server.host.c_str();
+  if (server.has_address()) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+  return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
 
 }  // namespace
 
@@ -91,34 +88,57 @@ class HttpTarget::Connection {
                           if (error || aborted_) return Fail(error);
                           error_code ignored;
                           socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-                          Write();
+                          if (target_.tls_ == nullptr) return Write();
+                          Handshake();
                         });
   }
 
+  void Handshake() {
+    tls_.emplace(socket_, *target_.tls_);
+    if (!ExpectHost(target_.server_, tls_->native_handle())) {
+      return Fail(asio::error::invalid_argument);
+    }
+    tls_->async_handshake(asio::ssl::stream_base::client, [this](error_code error) {
+      if (error || aborted_) return Fail(error);
+      Write();
+    });
+  }
+
+  // Calls `use` with the stream that the call's bytes take.
+  template <typename Use>
+  void WithStream(Use use) {
+    if (tls_) {
+      use(*tls_);
+    } else {
+      use(socket_);
+    }
+  }
+
   void Write() {
-    asio::async_write(socket_, asio::buffer(request_), [this](error_code error, size_t) {
-      if (error) return Fail(error);
-      Read();
+    WithStream([this](auto& stream) {
+      asio::async_write(stream, asio::buffer(request_), [this](error_code error, size_t) {
+        if (error) return Fail(error);
+        Read();
+      });
     });
   }
 
   void Read() {
-    parser_.emplace();
-    parser_->body_limit(boost::none);
-    parser_->get().body() = [this](std::string_view bytes) {
-      reader_.OnBody(static_cast<int>(parser_->get().result_int()), bytes, MonotonicNow());
-    };
-    http::async_read(socket_, buffer_, *parser_, [this](error_code error, size_t) {
-      if (error) return Fail(error);
-      reader_.OnEnd(static_cast<int>(parser_->get().result_int()));
-      if (!parser_->get().keep_alive()) Close();
-      Finish();
+    reply_.emplace(
+        [this](int code, std::string_view bytes) { reader_.OnBody(code, bytes, MonotonicNow()); });
+    WithStream([this](auto& stream) {
+      http::async_read(stream, buffer_, *reply_, [this](error_code error, size_t) {
+        if (error) return Fail(error);
+        reader_.OnEnd(reply_->code());
+        if (!reply_->keep_alive()) Close();
+        Finish();
+      });
     });
   }
 
   void Fail(error_code error) {
     Close();
-    const bool is_unread = !parser_ || !parser_->got_some();
+    const bool is_unread = !reply_ || !reply_->got_some();
     if (!aborted_ && std::exchange(is_reused_, false) && is_unread) {
       return Connect();  // The server had closed it meanwhile; it has not seen the call.
     }
@@ -126,10 +146,16 @@ class HttpTarget::Connection {
       record_.Fail(Outcome::kTimedOut, "no reply in time", "");
     } else if (aborted_) {
       record_.Fail(*aborted_, "unfinished", "");
+    } else if (const long why = CertificateError(); why != X509_V_OK) {
+      record_.Fail(Outcome::kFailed, "certificate refused", X509_verify_cert_error_string(why));
     } else if (record_.status.empty()) {  // Else an error event has said why.
       record_.Fail(Outcome::kFailed, error.message(), "");
     }
     Finish();
+  }
+
+  long CertificateError() {
+    return tls_ ? SSL_get_verify_result(tls_->native_handle()) : X509_V_OK;
   }
 
   void Close() {
@@ -140,16 +166,17 @@ class HttpTarget::Connection {
 
   void Finish() {
     record_.end = MonotonicNow();
-    parser_.reset();
+    reply_.reset();
     aborted_.reset();
     target_.OnDone(*this, std::move(done_), std::move(record_));
   }
 
   HttpTarget& target_;
   asio::ip::tcp::socket socket_;
+  std::optional<asio::ssl::stream<asio::ip::tcp::socket&>> tls_;  // Over it; unset without TLS.
   ReplyReader reader_;
   boost::beast::flat_buffer buffer_;
-  std::optional<http::response_parser<PassedOnBody>> parser_;
+  std::optional<HttpReply> reply_;
   std::string request_;
   Done done_;
   CallRecord record_;
@@ -162,6 +189,9 @@ absl::StatusOr<std::unique_ptr<HttpTarget>> HttpTarget::Create(asio::io_context&
                                                                const Question& question,
                                                                const ServerUrl& url) {
   std::unique_ptr<HttpTarget> target(new HttpTarget(io, question, url));
+  if (url.is_tls) {
+    ASSIGN_OR_RETURN(target->tls_, MakeTls(question.ca_file));
+  }
   ASSIGN_OR_RETURN(const std::vector<SocketAddress> addresses,
                    SocketAddress::Resolve(url.host_port));
   for (const SocketAddress& address : addresses) {
@@ -174,7 +204,7 @@ absl::StatusOr<std::unique_ptr<HttpTarget>> HttpTarget::Create(asio::io_context&
 }
 
 HttpTarget::HttpTarget(asio::io_context& io, const Question& question, const ServerUrl& url)
-    : io_(io), dialect_(question, url), timeout_(question.timeout) {}
+    : io_(io), dialect_(question, url), timeout_(question.timeout), server_(url.host_port) {}
 
 HttpTarget::~HttpTarget() = default;
 

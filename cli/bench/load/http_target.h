@@ -1,10 +1,11 @@
 #pragma once
 
-// Calls over HTTP/1.1: one at a time on a connection, as many connections as there are calls at
-// once, each kept for the next call.
+// Calls over HTTP/1.1, perhaps within TLS: one at a time on a connection, as many connections as
+// there are calls at once, each kept for the next call.
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <memory>
 #include <vector>
 
@@ -17,8 +18,8 @@ namespace chorus::bench {
 
 class HttpTarget : public Target {
  public:
-  // Blocks while the host's name is resolved. INVALID_ARGUMENT names the host. `io` must outlive
-  // the target.
+  // Blocks while the host's name is resolved. INVALID_ARGUMENT names the host, or certificates that
+  // cannot be read. `io` must outlive the target.
   static absl::StatusOr<std::unique_ptr<HttpTarget>> Create(boost::asio::io_context& io,
                                                             const Question& question,
                                                             const ServerUrl& url);
@@ -37,6 +38,8 @@ class HttpTarget : public Target {
   boost::asio::io_context& io_;
   const HttpDialect dialect_;
   const absl::Duration timeout_;
+  const HostPort server_;
+  std::unique_ptr<boost::asio::ssl::context> tls_;  // Null without TLS.
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
   std::vector<std::unique_ptr<Connection>> idle_;  // The latest used last.
   absl::flat_hash_map<Connection*, std::unique_ptr<Connection>> busy_;

@@ -20,8 +20,8 @@ enum class Protocol {
   kSse,         // The same, streamed as server-sent events.
   kGrpc,        // chorus.v1.InferenceService; the whole reply.
   kGrpcStream,  // The same, streamed.
-  kOpenAi,      // POST /v1/completions, streamed.
-  kOpenAiChat,  // POST /v1/chat/completions, streamed.
+  kOpenAi,      // POST /v1/completions, streamed unless the parameters say "stream": false.
+  kOpenAiChat,  // POST /v1/chat/completions, likewise.
 };
 
 // By their names on the command line, "http" and so on, in the order above.
@@ -44,14 +44,20 @@ struct Question {
   nlohmann::ordered_json parameters = nlohmann::ordered_json::object();  // Of each request.
   std::vector<std::string> headers;                                      // "Name: value".
   absl::Duration timeout = absl::Seconds(60);  // Of a call; told to Chorus.
+  std::string ca_file;  // Certificates to trust instead of the system's, PEM; may be empty.
 };
+
+// Whether the reply comes in pieces.
+bool IsStreamed(const Question& question);
 
 // Where a server is.
 struct ServerUrl {
   HostPort host_port;
   std::string path;  // Before that of each request, such as "/v1"; no slash at its end.
+  bool is_tls = false;
 
-  // "http://127.0.0.1:3000", or "127.0.0.1:50051". INVALID_ARGUMENT quotes the text.
+  // "http://127.0.0.1:3000", "https://api.example/v1", "127.0.0.1:50051"; "grpcs://" is another
+  // word for "https://". INVALID_ARGUMENT quotes the text.
   static absl::StatusOr<ServerUrl> Parse(const std::string& text);
 };
 

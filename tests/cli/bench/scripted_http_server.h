@@ -1,7 +1,9 @@
 #pragma once
 
-// An HTTP/1.1 server on 127.0.0.1 whose replies a test writes itself, each connection on a thread.
+// An HTTP/1.1 server on 127.0.0.1, perhaps within TLS, whose replies a test writes itself, each
+// connection on a thread.
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -24,9 +26,13 @@ class ScriptedHttpServer {
   };
   class Reply {
    public:
-    explicit Reply(int fd) : fd_(fd) {}
+    Reply(int fd, SSL* tls) : fd_(fd), tls_(tls) {}
     void Send(std::string_view bytes) {
-      (void)!::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (tls_ != nullptr) {
+        (void)::SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()));
+      } else {
+        (void)!::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      }
     }
     void Whole(int code, const std::string& body) {
       Send("HTTP/1.1 " + std::to_string(code) +
@@ -48,12 +54,14 @@ class ScriptedHttpServer {
 
    private:
     const int fd_;
+    SSL* const tls_;
     bool is_closed_ = false;
   };
   using Handler = std::function<void(const Request&, Reply&)>;
 
-  explicit ScriptedHttpServer(Handler handler)
-      : handler_(std::move(handler)), accepting_([this] { Accept(); }) {}
+  // `tls` must outlive the server; null: none.
+  explicit ScriptedHttpServer(Handler handler, SSL_CTX* tls = nullptr)
+      : handler_(std::move(handler)), tls_(tls), accepting_([this] { Accept(); }) {}
   ~ScriptedHttpServer() {
     ::shutdown(socket_.fd(), SHUT_RDWR);
     accepting_.join();
@@ -62,7 +70,7 @@ class ScriptedHttpServer {
     for (const int fd : fds_) ::close(fd);
   }
 
-  std::string url() const { return "http://" + socket_.address(); }
+  std::string url() const { return (tls_ == nullptr ? "http://" : "https://") + socket_.address(); }
   int num_connections() const { return num_connections_; }
 
  private:
@@ -75,6 +83,15 @@ class ScriptedHttpServer {
   }
 
   void Serve(int fd) {
+    if (tls_ == nullptr) return Serve(fd, nullptr);
+    SSL* const tls = SSL_new(tls_);
+    SSL_set_fd(tls, fd);
+    if (SSL_accept(tls) == 1) Serve(fd, tls);
+    ::shutdown(fd, SHUT_RDWR);
+    SSL_free(tls);
+  }
+
+  void Serve(int fd, SSL* tls) {
     std::string bytes;
     char buffer[4096];
     for (;;) {
@@ -84,19 +101,21 @@ class ScriptedHttpServer {
       if (end != std::string::npos && bytes.size() >= end + 4 + size) {
         const Request request{bytes.substr(0, end + 2), bytes.substr(end + 4, size)};
         bytes.erase(0, end + 4 + size);
-        Reply reply(fd);
+        Reply reply(fd, tls);
         handler_(request, reply);
         if (!reply.is_closed()) continue;
         ::shutdown(fd, SHUT_RDWR);
         return;
       }
-      const ssize_t n = ::recv(fd, buffer, sizeof(buffer), 0);
+      const ssize_t n = tls == nullptr ? ::recv(fd, buffer, sizeof(buffer), 0)
+                                       : ::SSL_read(tls, buffer, sizeof(buffer));
       if (n <= 0) return;
       bytes.append(buffer, static_cast<size_t>(n));
     }
   }
 
   const Handler handler_;
+  SSL_CTX* const tls_;
   LoopbackSocket socket_;
   std::atomic<int> num_connections_ = 0;
   std::vector<int> fds_;  // Of the accepting thread until that has ended, as the following.

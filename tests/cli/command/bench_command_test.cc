@@ -4,10 +4,12 @@
 
 #include <fstream>
 #include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/bench/scripted_http_server.h"
 #include "tests/cli/command/command_fixture.h"
+#include "tests/model_store/hub/tls_certificate.h"
 
 namespace chorus {
 namespace {
@@ -63,6 +65,23 @@ TEST_F(BenchCommandTest, TimesAStreamOfAnOpenAiServer) {
   EXPECT_GT(report["calls"]["good"], 20);
   EXPECT_EQ(report["branches"][0]["name"], "gpt2");
   EXPECT_EQ(report["branches"][0]["tokens"], 3 * report["calls"]["ok"].get<int>());
+}
+
+TEST_F(BenchCommandTest, TrustsTheCertificatesOfAFile) {
+  ::signal(SIGPIPE, SIG_IGN);
+  std::string certificate;
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> tls(store::MakeTlsContext(certificate),
+                                                              &SSL_CTX_free);
+  PutFile(temp_ / "ca.pem", certificate);
+  const ScriptedHttpServer server(AnswerAtOnce, tls.get());
+  const Result result = Bench(
+      {"run", server.url(), "--ca_file", temp_ / "ca.pem", "--clients", "2", "--calls", "20"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(": 20 ok\n"));
+  const Result untrusted = Bench({"run", server.url()});
+  EXPECT_EQ(untrusted.status, 1);
+  EXPECT_THAT(untrusted.err,
+              EndsWith("first call: certificate refused: self-signed certificate\n"));
 }
 
 TEST_F(BenchCommandTest, AStallOfTheServersShowsInThePercentiles) {
@@ -185,7 +204,11 @@ TEST_F(BenchCommandTest, WrongUsageIsSaidBeforeAnythingIsSent) {
     std::vector<std::string> arguments;
     const char* mistake;
   } kTogether[] = {
-      {{"run", "https://a:1"}, "without TLS"},
+      {{"run", "http://a:1", "--ca_file", "a"},
+       "--ca_file is for https:// and grpcs://: http://a:1"},
+      {{"run", "https://a:1", "--ca_file", "/no/such"}, "cannot read certificates (PEM) from /no/"},
+      {{"run", "--protocol", "openai", "--model", "a", "--set", "stream=false", "--slo", "itl=1s"},
+       "ttft and itl are those of streams"},
       {{"run", "--classifier", "a", "--protocol", "sse"}, "--protocol must be http or grpc"},
       {{"run", "--protocol", "openai"}, "--protocol openai needs --model"},
       {{"run", "--slo", "ttft=1s"}, "ttft and itl are those of streams"},

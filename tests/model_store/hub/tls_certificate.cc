@@ -22,9 +22,11 @@ void AddExtension(X509* certificate, int nid, const char* value) {
   X509_EXTENSION_free(extension);
 }
 
-std::string ToPem(X509* certificate) {
+// What `write` writes.
+template <typename Write>
+std::string Pem(Write write) {
   BIO* memory = BIO_new(BIO_s_mem());
-  Require(PEM_write_bio_X509(memory, certificate) == 1);
+  Require(write(memory) == 1);
   char* data = nullptr;
   const long size = BIO_get_mem_data(memory, &data);
   std::string pem(data, static_cast<size_t>(size));
@@ -53,10 +55,17 @@ SSL_CTX* MakeTlsContext(std::string& certificate_pem) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   Require(SSL_CTX_use_certificate(context, certificate) == 1);
   Require(SSL_CTX_use_PrivateKey(context, key) == 1);
-  certificate_pem = ToPem(certificate);
+  certificate_pem = Pem([&](BIO* out) { return PEM_write_bio_X509(out, certificate); });
   X509_free(certificate);
   EVP_PKEY_free(key);
   return context;
+}
+
+std::string PrivateKeyOf(const SSL_CTX* context) {
+  EVP_PKEY* key = SSL_CTX_get0_privatekey(context);
+  return Pem([&](BIO* out) {
+    return PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
+  });
 }
 
 }  // namespace chorus::store

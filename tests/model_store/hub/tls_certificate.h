@@ -12,4 +12,7 @@ namespace chorus::store {
 // into `certificate` as PEM. The caller frees it.
 SSL_CTX* MakeTlsContext(std::string& certificate);
 
+// Its private key, as PEM.
+std::string PrivateKeyOf(const SSL_CTX* context);
+
 }  // namespace chorus::store

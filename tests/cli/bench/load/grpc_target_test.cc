@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
+#include <openssl/ssl.h>
 
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -10,6 +11,8 @@
 #include "base/grpc/status.h"
 #include "cli/monotonic_clock.h"
 #include "proto/chorus/v1/inference.grpc.pb.h"
+#include "tests/base/temp_directory.h"
+#include "tests/model_store/hub/tls_certificate.h"
 
 namespace chorus::bench {
 namespace {
@@ -63,17 +66,18 @@ class Service : public v1::InferenceService::Service {
 
 class GrpcTargetTest : public ::testing::Test {
  protected:
-  GrpcTargetTest() {
+  explicit GrpcTargetTest(const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                              grpc::InsecureServerCredentials()) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
   }
 
   absl::StatusOr<std::unique_ptr<Target>> Make(const Question& question) {
-    return MakeGrpcTarget(io_, question, *ServerUrl::Parse("127.0.0.1:" + std::to_string(port_)),
-                          2);
+    return MakeGrpcTarget(io_, question, *ServerUrl::Parse(url()), 2);
   }
+  std::string url() const { return scheme_ + host_ + ":" + std::to_string(port_); }
   CallRecord Ask(const Question& question, const Call& call = {.text = "Once", .seed = 7}) {
     auto made = Make(question);
     EXPECT_TRUE(made.ok()) << made.status();
@@ -91,6 +95,7 @@ class GrpcTargetTest : public ::testing::Test {
   }
 
   Service service_;
+  std::string scheme_, host_ = "127.0.0.1";
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   boost::asio::io_context io_{1};
@@ -182,6 +187,59 @@ TEST_F(GrpcTargetTest, CancelledCallsAreUnfinished) {
 TEST_F(GrpcTargetTest, ParametersMustBeFields) {
   EXPECT_THAT(Make({.protocol = Protocol::kGrpc, .parameters = {{"heat", 1}}}).status().message(),
               HasSubstr("heat"));
+}
+
+struct Certificate {
+  Certificate() : context(store::MakeTlsContext(pem)), key(store::PrivateKeyOf(context)) {}
+  ~Certificate() { SSL_CTX_free(context); }
+
+  std::shared_ptr<grpc::ServerCredentials> Credentials() const {
+    grpc::SslServerCredentialsOptions options;
+    options.pem_key_cert_pairs = {{key, pem}};
+    return grpc::SslServerCredentials(options);
+  }
+
+  std::string pem;
+  SSL_CTX* const context;
+  const std::string key;
+};
+
+class GrpcTlsTest : private Certificate, public GrpcTargetTest {
+ protected:
+  GrpcTlsTest() : GrpcTargetTest(Certificate::Credentials()) {
+    scheme_ = "grpcs://";
+    PutFile(temp_ / "ca.pem", pem);
+  }
+
+  Question Asking(const std::filesystem::path& ca_file) const {
+    return {.protocol = Protocol::kGrpc, .ca_file = ca_file};
+  }
+
+  const TempDirectory temp_;
+};
+
+TEST_F(GrpcTlsTest, TrustsWhomTheFileNames) {
+  const CallRecord record = Ask(Asking(temp_ / "ca.pem"));
+  EXPECT_EQ(record.outcome, Outcome::kOk) << record.message;
+  EXPECT_EQ(record.num_tokens, 5u);
+}
+
+TEST_F(GrpcTlsTest, RefusesACertificateThatNobodyTrusted) {
+  const CallRecord record = Ask(Asking(""));
+  EXPECT_EQ(record.outcome, Outcome::kFailed);
+  EXPECT_EQ(record.status, "UNAVAILABLE");
+}
+
+TEST_F(GrpcTlsTest, RefusesTheCertificateOfAnotherHost) {
+  host_ = "localhost";
+  EXPECT_EQ(Ask(Asking(temp_ / "ca.pem")).outcome, Outcome::kFailed);
+}
+
+TEST_F(GrpcTlsTest, CertificatesThatCannotBeReadAreAnError) {
+  PutFile(temp_ / "ca.pem", "none");
+  EXPECT_EQ(Make(Asking(temp_ / "ca.pem")).status().message(),
+            "cannot read certificates (PEM) from " + (temp_ / "ca.pem").native());
+  EXPECT_EQ(Make(Asking("/no/such")).status().code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace

@@ -63,6 +63,17 @@ TEST(HttpDialect, AsksOpenAiServers) {
   EXPECT_EQ(Body(chat)["messages"], Json::parse(R"([{"role": "user", "content": "Once"}])"));
 }
 
+TEST(HttpDialect, AsksOpenAiServersForWholeReplies) {
+  const Question question{.protocol = Protocol::kOpenAi,
+                          .subject = Subject::kGenerator,
+                          .name = "gpt2",
+                          .parameters = {{"stream", false}}};
+  const std::string request = Request(question);
+  EXPECT_THAT(request, HasSubstr("\r\nAccept: application/json\r\n"));
+  EXPECT_EQ(Body(request), Json::parse(R"({"model": "gpt2", "prompt": "Once", "stream": false,
+                                           "seed": 7})"));
+}
+
 TEST(HttpDialect, ParametersWin) {
   Question question;
   question.parameters = {{"seed", 1}, {"ignore_eos", false}, {"temperature", 0}};
@@ -71,12 +82,20 @@ TEST(HttpDialect, ParametersWin) {
                             "max_new_tokens": 9})"));
 }
 
+std::string Times(int count, const std::string& text) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += text;
+  return all;
+}
+
 class ReplyReaderTest : public ::testing::Test {
  protected:
   // What comes of a reply whose body comes in pieces, a second apart.
   CallRecord Read(Protocol protocol, int code, const std::vector<std::string>& pieces) {
-    const HttpDialect dialect({.protocol = protocol, .name = "gpt2"},
-                              *ServerUrl::Parse("http://127.0.0.1:1"));
+    return Read(Question{.protocol = protocol, .name = "gpt2"}, code, pieces);
+  }
+  CallRecord Read(const Question& question, int code, const std::vector<std::string>& pieces) {
+    const HttpDialect dialect(question, *ServerUrl::Parse("http://127.0.0.1:1"));
     ReplyReader reader(dialect);
     CallRecord record;
     reader.Begin(record);
@@ -169,6 +188,23 @@ TEST_F(ReplyReaderTest, CountsTheTokensAReplyTells) {
   EXPECT_EQ(Read(Protocol::kHttp, 200, {"[]"}).outcome, Outcome::kOk);
 }
 
+TEST_F(ReplyReaderTest, CountsTheTokensOfAWholeReplyOfOpenAi) {
+  const Question question{.protocol = Protocol::kOpenAi, .parameters = {{"stream", false}}};
+  const CallRecord record =
+      Read(question, 200, {"{\"choices\":[{\"text\":\"a\"}],\"usage\":{\"completion_tokens\":6}}"});
+  EXPECT_EQ(record.outcome, Outcome::kOk);
+  EXPECT_EQ(record.num_tokens, 6u);
+  const CallRecord failed = Read(question, 200, {"{\"error\":{\"message\":\"full\"}}"});
+  EXPECT_EQ(failed.outcome, Outcome::kFailed);
+  EXPECT_EQ(failed.message, "full");
+}
+
+TEST_F(ReplyReaderTest, NoDepthIsTooMuch) {
+  const std::string deep = std::string(100000, '[') + std::string(100000, ']');
+  EXPECT_EQ(Read(Protocol::kHttp, 200, {deep}).outcome, Outcome::kOk);
+  EXPECT_EQ(Read(Protocol::kHttp, 500, {"{\"error\":" + deep + "}"}).message, "");
+}
+
 TEST_F(ReplyReaderTest, AReplyThatIsNoJsonHasFailed) {
   EXPECT_EQ(Read(Protocol::kHttp, 200, {"<html>"}).status, "200, no JSON");
 }
@@ -179,6 +215,12 @@ TEST_F(ReplyReaderTest, ErrorsHaveTheServersWords) {
   EXPECT_EQ(record.status, "429");
   EXPECT_EQ(record.message, "full");
   EXPECT_EQ(Read(Protocol::kHttp, 500, {"oops"}).message, "");
+  EXPECT_EQ(Read(Protocol::kHttp, 500, {"{\"error\":\"bad\"}"}).message, "bad");
+  EXPECT_EQ(Read(Protocol::kOpenAi, 404, {"{\"object\":\"error\",\"message\":\"none\"}"}).message,
+            "none");
+  EXPECT_EQ(Read(Protocol::kOpenAi, 404, {"{\"detail\":\"Not Found\"}"}).message, "Not Found");
+  EXPECT_EQ(Read(Protocol::kHttp, 500, {"{\"error\":\"a" + Times(200, "\u00E9") + "\"}"}).message,
+            "a" + Times(149, "\u00E9"));  // 300 bytes, but no half of a character.
 }
 
 }  // namespace

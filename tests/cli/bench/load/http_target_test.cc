@@ -1,12 +1,15 @@
 #include "cli/bench/load/http_target.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 
 #include "cli/monotonic_clock.h"
+#include "tests/base/temp_directory.h"
 #include "tests/cli/bench/scripted_http_server.h"
+#include "tests/model_store/hub/tls_certificate.h"
 
 namespace chorus::bench {
 namespace {
@@ -17,8 +20,8 @@ using ::testing::HasSubstr;
 
 class HttpTargetTest : public ::testing::Test {
  protected:
-  void Serve(ScriptedHttpServer::Handler handler) {
-    server_ = std::make_unique<ScriptedHttpServer>(std::move(handler));
+  void Serve(ScriptedHttpServer::Handler handler, SSL_CTX* tls = nullptr) {
+    server_ = std::make_unique<ScriptedHttpServer>(std::move(handler), tls);
     url_ = server_->url();
   }
   void Connect(Question question = {}) {
@@ -58,6 +61,16 @@ TEST_F(HttpTargetTest, KeepsAConnectionForTheNextCall) {
   }
   EXPECT_EQ(server_->num_connections(), 1);
   EXPECT_THAT(body, HasSubstr("\"text\":\"Once\""));
+}
+
+TEST_F(HttpTargetTest, TheBodyMayComeAfterTheHead) {
+  Serve([](const Request&, Reply& reply) {
+    reply.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    reply.Send("[]");
+  });
+  Connect();
+  EXPECT_EQ(Ask().status, "200");
 }
 
 TEST_F(HttpTargetTest, CallsAtOnceHaveConnectionsOfTheirOwn) {
@@ -144,6 +157,93 @@ TEST_F(HttpTargetTest, UnknownHostIsAnError) {
   EXPECT_THAT(
       HttpTarget::Create(io_, {}, *ServerUrl::Parse("http://no.such.invalid:1")).status().message(),
       HasSubstr("no.such.invalid"));
+}
+
+class TlsTest : public HttpTargetTest {
+ protected:
+  TlsTest() {
+    ::signal(SIGPIPE, SIG_IGN);
+    Serve([](const Request&, Reply& reply) { reply.Whole(200, "[]"); }, tls_);
+    PutFile(temp_ / "ca.pem", certificate_);
+  }
+  ~TlsTest() override {
+    server_.reset();
+    SSL_CTX_free(tls_);
+  }
+
+  Question Trusting() const { return {.ca_file = temp_ / "ca.pem"}; }
+
+  const TempDirectory temp_;
+  std::string certificate_;
+  SSL_CTX* const tls_ = store::MakeTlsContext(certificate_);
+};
+
+TEST_F(TlsTest, KeepsAConnectionForTheNextCall) {
+  Connect(Trusting());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Ask().outcome, Outcome::kOk) << records_.back().message;
+  EXPECT_EQ(server_->num_connections(), 1);
+}
+
+TEST_F(TlsTest, ConnectsAnewWhereTheServerHasClosedMeanwhile) {
+  Serve(
+      [](const Request&, Reply& reply) {
+        reply.Whole(200, "[]");
+        reply.Close();
+      },
+      tls_);
+  Connect(Trusting());
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Ask().outcome, Outcome::kOk) << records_.back().message;
+  EXPECT_EQ(server_->num_connections(), 2);
+}
+
+TEST_F(TlsTest, ReadsAStream) {
+  Serve(
+      [](const Request&, Reply& reply) {
+        reply.BeginStream();
+        reply.Chunk("event: token\ndata: {\"num_tokens\":1}\n\nevent: done\ndata: {}\n\n");
+        reply.EndStream();
+      },
+      tls_);
+  Question question = Trusting();
+  question.protocol = Protocol::kSse;
+  Connect(question);
+  EXPECT_EQ(Ask().num_tokens, 1u) << records_.back().message;
+}
+
+TEST_F(TlsTest, RefusesACertificateThatNobodyTrusted) {
+  Connect();
+  for (int i = 0; i < 2; ++i) {
+    const CallRecord record = Ask();
+    EXPECT_EQ(record.outcome, Outcome::kFailed);
+    EXPECT_EQ(record.status, "certificate refused");
+    EXPECT_THAT(record.message, HasSubstr("self-signed certificate"));
+  }
+}
+
+TEST_F(TlsTest, RefusesTheCertificateOfAnotherHost) {
+  url_ = "https://localhost:" + url_.substr(url_.rfind(':') + 1);
+  Connect(Trusting());
+  const CallRecord record = Ask();
+  EXPECT_EQ(record.status, "certificate refused");
+  EXPECT_THAT(record.message, HasSubstr("ostname mismatch"));
+}
+
+TEST_F(TlsTest, AHandshakeThatNobodyAnswersExpires) {
+  Serve([](const Request&, Reply&) {});  // Waits for a request without TLS.
+  url_.insert(4, "s");
+  Connect({.timeout = absl::Milliseconds(10)});
+  boost::asio::steady_timer timer(io_, std::chrono::milliseconds(30));
+  timer.async_wait([this](auto) { target_->Expire(MonotonicNow()); });
+  EXPECT_EQ(Ask().outcome, Outcome::kTimedOut);
+}
+
+TEST_F(TlsTest, CertificatesThatCannotBeReadAreAnError) {
+  PutFile(temp_ / "ca.pem", "none");
+  for (const std::string& path : {std::string(temp_ / "ca.pem"), std::string("/no/such")}) {
+    const auto made = HttpTarget::Create(io_, {.ca_file = path}, *ServerUrl::Parse(url_));
+    EXPECT_THAT(made.status().message(),
+                HasSubstr("cannot read certificates (PEM) from " + path + ": "));
+  }
 }
 
 class SilentServerTest : public HttpTargetTest {
