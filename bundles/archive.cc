@@ -94,6 +94,7 @@ absl::Status WriteAll(const std::vector<ArchiveFile>& files, absl::Time time,
   return absl::OkStatus();
 }
 
+// What libarchive has written; store::FileSystem syncs what it writes itself.
 absl::Status SyncFile(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, "cannot open " + path.native());

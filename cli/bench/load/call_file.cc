@@ -6,8 +6,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/quote.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 
 namespace chorus::bench {
 namespace {
@@ -26,7 +28,8 @@ absl::Status ParseEntry(absl::string_view line, bool is_trace, absl::Duration ea
     if (key == "at" && is_trace) {
       const double at = value.is_number() ? value.get<double>() : -1;
       if (!(at >= 0 && at <= kMostSeconds)) {
-        return absl::InvalidArgumentError("at must be seconds from 0 to 1000000: " + value.dump());
+        return absl::InvalidArgumentError(absl::StrCat(
+            "at must be seconds from 0 to 1000000", value.is_number() ? ": " + value.dump() : ""));
       }
       entry.at = absl::Seconds(at);
       has_time = true;
@@ -41,8 +44,8 @@ absl::Status ParseEntry(absl::string_view line, bool is_trace, absl::Duration ea
       }
       (key == "prompt_tokens" ? entry.prompt_tokens : entry.output_tokens) = value.get<uint32_t>();
     } else {
-      return absl::InvalidArgumentError(absl::StrCat("unknown key ", key, "; there are ",
-                                                     is_trace ? "at, " : "",
+      return absl::InvalidArgumentError(absl::StrCat("unknown key ", QuoteForMessage(key),
+                                                     "; there are ", is_trace ? "at, " : "",
                                                      "text, prompt_tokens and output_tokens"));
     }
   }
@@ -58,10 +61,15 @@ absl::Status ParseEntry(absl::string_view line, bool is_trace, absl::Duration ea
 
 absl::StatusOr<std::vector<CallFileEntry>> ReadCallFile(const std::string& path, bool is_trace) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFileOrPipe(path, kMaxBytes));
+  return ParseCallFile(bytes, path, is_trace);
+}
+
+absl::StatusOr<std::vector<CallFileEntry>> ParseCallFile(std::string_view bytes,
+                                                         const std::string& path, bool is_trace) {
   std::vector<CallFileEntry> entries;
   absl::Duration earliest;
   int line_number = 0;
-  for (const absl::string_view line : absl::StrSplit(bytes, '\n')) {
+  for (const absl::string_view line : absl::StrSplit(AbslView(bytes), '\n')) {
     ++line_number;
     if (absl::StripAsciiWhitespace(line).empty()) continue;
     CallFileEntry entry;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,5 +25,9 @@ struct CallFileEntry {
 // The entries, at least one. As a trace each must have "at", none before the one above; else none
 // has it. INVALID_ARGUMENT names file, line and key, and does not quote texts.
 absl::StatusOr<std::vector<CallFileEntry>> ReadCallFile(const std::string& path, bool is_trace);
+
+// Those of a file's bytes, likewise.
+absl::StatusOr<std::vector<CallFileEntry>> ParseCallFile(std::string_view bytes,
+                                                         const std::string& path, bool is_trace);
 
 }  // namespace chorus::bench

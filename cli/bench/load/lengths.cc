@@ -8,8 +8,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/quote.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 
 namespace chorus::bench {
 namespace {
@@ -33,25 +35,6 @@ bool ParseTwo(std::string_view text, std::string_view between, double& a, double
          absl::SimpleAtod(std::string(text.substr(at + between.size())), &b);
 }
 
-absl::StatusOr<std::vector<uint32_t>> ReadLengths(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFileOrPipe(path, kMaxFileBytes));
-  std::vector<uint32_t> lengths;
-  int line_number = 0;
-  for (absl::string_view line : absl::StrSplit(bytes, '\n')) {
-    ++line_number;
-    line = absl::StripAsciiWhitespace(line);
-    if (line.empty()) continue;
-    uint32_t length = 0;
-    if (!absl::SimpleAtoi(line, &length) || !IsLength(length)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          path, ":", line_number, ": must be a number of tokens, 1 to 1048576: ", line));
-    }
-    lengths.push_back(length);
-  }
-  if (lengths.empty()) return absl::InvalidArgumentError(path + " has no lengths");
-  return lengths;
-}
-
 }  // namespace
 
 absl::StatusOr<Lengths> Lengths::Parse(const std::string& text) {
@@ -65,7 +48,8 @@ absl::StatusOr<Lengths> Lengths::Parse(const std::string& text) {
     lengths.a_ = lengths.b_ = length;
   } else if (kind == "uniform") {
     if (!ParseTwo(rest, "..", lengths.a_, lengths.b_) || !IsLength(lengths.a_) ||
-        !IsLength(lengths.b_) || lengths.b_ < lengths.a_) {
+        !IsLength(lengths.b_) || lengths.b_ < lengths.a_ || lengths.a_ != std::floor(lengths.a_) ||
+        lengths.b_ != std::floor(lengths.b_)) {
       return Mistake(text);
     }
   } else if (kind == "normal" || kind == "lognormal") {
@@ -75,11 +59,31 @@ absl::StatusOr<Lengths> Lengths::Parse(const std::string& text) {
       return Mistake(text);
     }
   } else if (kind == "file") {
-    lengths.kind_ = Kind::kFile;
-    ASSIGN_OR_RETURN(lengths.lengths_, ReadLengths(rest));
+    ASSIGN_OR_RETURN(const std::string bytes, ReadFileOrPipe(rest, kMaxFileBytes));
+    return ParseFile(bytes, rest);
   } else {
     return Mistake(text);
   }
+  return lengths;
+}
+
+absl::StatusOr<Lengths> Lengths::ParseFile(std::string_view bytes, const std::string& path) {
+  Lengths lengths;
+  lengths.kind_ = Kind::kFile;
+  int line_number = 0;
+  for (absl::string_view line : absl::StrSplit(AbslView(bytes), '\n')) {
+    ++line_number;
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty()) continue;
+    uint32_t length = 0;
+    if (!absl::SimpleAtoi(line, &length) || !IsLength(length)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          path, ":", line_number,
+          ": must be a number of tokens, 1 to 1048576: ", QuoteForMessage(StdView(line))));
+    }
+    lengths.lengths_.push_back(length);
+  }
+  if (lengths.lengths_.empty()) return absl::InvalidArgumentError(path + " has no lengths");
   return lengths;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,6 +20,9 @@ class Lengths {
   // "lognormal:128,0.5", median and the logarithm's standard deviation; "file:PATH", a length a
   // line, of which each is as likely as the others. INVALID_ARGUMENT quotes what is wrong.
   static absl::StatusOr<Lengths> Parse(const std::string& text);
+
+  // Those of a file's bytes. INVALID_ARGUMENT begins with `path`, and has the line.
+  static absl::StatusOr<Lengths> ParseFile(std::string_view bytes, const std::string& path);
 
   // At least 1, at most 1,048,576.
   uint32_t Draw(Random& random) const;

@@ -8,13 +8,17 @@ void SseParser::Append(std::string_view bytes, OnEvent on_event) {
   while (!bytes.empty()) {
     if (std::exchange(skip_newline_, false) && bytes.front() == '\n') bytes.remove_prefix(1);
     const size_t end = bytes.find_first_of("\r\n");
-    line_ += bytes.substr(0, end);
+    AppendTo(line_, bytes.substr(0, end));
     if (end == std::string_view::npos) return;
     skip_newline_ = bytes[end] == '\r';
     bytes.remove_prefix(end + 1);
     OnLine(line_, on_event);
     line_.clear();
   }
+}
+
+void SseParser::AppendTo(std::string& text, std::string_view bytes) {
+  text += bytes.substr(0, kMaxBytes - text.size());
 }
 
 void SseParser::OnLine(std::string_view line, OnEvent on_event) {
@@ -32,8 +36,8 @@ void SseParser::OnLine(std::string_view line, OnEvent on_event) {
   if (value.starts_with(' ')) value.remove_prefix(1);
   if (field == "event") event_ = value;
   if (field == "data") {
-    if (std::exchange(has_data_, true)) data_ += '\n';
-    data_ += value;
+    if (std::exchange(has_data_, true)) AppendTo(data_, "\n");
+    AppendTo(data_, value);
   }
 }
 

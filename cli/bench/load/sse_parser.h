@@ -4,6 +4,7 @@
 //
 // Thread safety: none.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -13,14 +14,18 @@ namespace chorus::bench {
 
 class SseParser {
  public:
+  static constexpr size_t kMaxBytes = 16 << 20;
+
   using OnEvent = absl::FunctionRef<void(std::string_view event, std::string_view data)>;
 
   // Calls `on_event` for each event that ends in `bytes`; `event` is empty where it has no name.
+  // Lines and data are cut at kMaxBytes, so that an endless event takes no more memory.
   void Append(std::string_view bytes, OnEvent on_event);
 
   void Reset();
 
  private:
+  static void AppendTo(std::string& text, std::string_view bytes);
   void OnLine(std::string_view line, OnEvent on_event);
 
   std::string line_;           // The beginning of one that has not ended.

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kNumResamples = 1000;
 constexpr size_t kLeastSlices = 5;  // Fewer say nothing of how much a run varies.
+constexpr double kMost = 1e12;      // Calls or seconds of a slice: sums and ratios stay finite.
 
 struct Slice {
   double seconds = 0, ok = 0, good = 0, tokens = 0;
@@ -38,13 +39,17 @@ constexpr Metric kMetrics[] = {
     {"between tokens p99", "s", [](const Slice& all) { return all.itl.Quantile(0.99); }},
 };
 
+double Amount(const Report& json, const char* pointer) {
+  return std::clamp(Number(json, pointer), 0.0, kMost);
+}
+
 std::vector<Slice> SlicesOf(const Report& run) {
   std::vector<Slice> slices;
-  if (!run.contains("slices") || !run["slices"].is_array()) return slices;
+  if (!run.contains("slices")) return slices;
   for (const Report& json : run["slices"]) {
-    const double seconds = Number(json, "/seconds");
-    if (seconds <= 0) continue;
-    Slice slice{seconds, Number(json, "/ok"), Number(json, "/good"), Number(json, "/tokens")};
+    const double seconds = Amount(json, "/seconds");
+    if (seconds < 1 / kMost) continue;
+    Slice slice{seconds, Amount(json, "/ok"), Amount(json, "/good"), Amount(json, "/tokens")};
     const auto read = [&](const char* key, Histogram& histogram) {
       if (json.contains(key)) histogram = Histogram::FromBuckets(json[key]);
     };

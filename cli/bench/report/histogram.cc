@@ -9,7 +9,8 @@ namespace {
 
 constexpr double kUnit = 1e-7;  // Seconds.
 constexpr double kMost = 86400;
-constexpr int kBits = 7;  // Each doubling has 2^kBits buckets.
+constexpr uint64_t kMaxCount = uint64_t{1} << 48;  // Of a file: sums of a thousand are exact.
+constexpr int kBits = 7;                           // Each doubling has 2^kBits buckets.
 
 // Values below 2^kBits units have a bucket each.
 size_t IndexOf(double seconds) {
@@ -93,7 +94,10 @@ Histogram Histogram::FromBuckets(const nlohmann::ordered_json& buckets) {
         !bucket[1].is_number_unsigned()) {
       return {};
     }
-    histogram.Add(bucket[0].get<double>(), bucket[1].get<uint64_t>());
+    const auto seconds = bucket[0].get<double>();
+    const auto count = bucket[1].get<uint64_t>();
+    if (!(seconds >= 0 && seconds <= 2 * kMost) || count > kMaxCount - histogram.count()) return {};
+    histogram.Add(seconds, count);
   }
   return histogram;
 }

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -21,6 +22,10 @@ inline constexpr char kCompareSchema[] = "chorus.bench.compare/1";
 // A report of `schema` that was saved. INVALID_ARGUMENT names the file.
 absl::StatusOr<Report> ReadReport(const std::string& path, const std::string& schema);
 
+// That of a file's bytes, likewise.
+absl::StatusOr<Report> ParseReport(std::string_view bytes, const std::string& path,
+                                   const std::string& schema);
+
 // The number at a JSON pointer; 0 where there is none.
 double Number(const Report& report, const std::string& pointer);
 // The string at a JSON pointer; empty where there is none.
@@ -29,7 +34,7 @@ std::string Text(const Report& report, const std::string& pointer);
 // What was measured, in a line: "graph inference_graph by sse at http://127.0.0.1:3000, ...".
 std::string Headline(const Report& report);
 
-// For a terminal, of any of the three schemas.
+// For a terminal, of any of the three schemas; whatever a server has said in it, none is commanded.
 std::string ToTable(const Report& report);
 
 // One HTML page, of any of the three, which loads nothing from anywhere.

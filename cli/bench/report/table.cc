@@ -6,8 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "cli/bench/report/report.h"
 #include "cli/bench/report/svg_plot.h"
+#include "cli/printable.h"
 
 namespace chorus::bench {
 namespace {
@@ -38,8 +40,10 @@ std::string Statuses(const Report& report) {
   if (!report.contains("statuses")) return "";
   for (const auto& [status, count] : report["statuses"].items()) {
     if (status == "200" || status == "OK") continue;
+    const std::string message =
+        report.contains("messages") ? report["messages"].value(status, "") : "";
     rows.push_back({absl::StrFormat("  %d", count.get<uint64_t>()), status,
-                    report.contains("messages") ? report["messages"].value(status, "") : ""});
+                    absl::StrReplaceAll(message, {{"\n", " "}})});
   }
   return FormatRows(rows, 0);
 }
@@ -150,8 +154,9 @@ std::string CompareTable(const Report& report) {
 
 std::string ToTable(const Report& report) {
   const std::string schema = Text(report, "/schema");
-  if (schema == kSweepSchema) return SweepTable(report);
-  return schema == kCompareSchema ? CompareTable(report) : RunTable(report);
+  return Printable(schema == kSweepSchema     ? SweepTable(report)
+                   : schema == kCompareSchema ? CompareTable(report)
+                                              : RunTable(report));
 }
 
 }  // namespace chorus::bench

@@ -42,7 +42,7 @@ TEST_F(CallFileTest, ReadsATrace) {
 TEST_F(CallFileTest, PromptsHaveNoTimes) {
   EXPECT_TRUE(Read("{\"text\": \"Once\"}\n", false).ok());
   EXPECT_EQ(Mistake("{\"at\": 1}", false),
-            "unknown key at; there are text, prompt_tokens and output_tokens");
+            "unknown key \"at\"; there are text, prompt_tokens and output_tokens");
 }
 
 TEST_F(CallFileTest, SaysWhatIsWrongAndWhere) {
@@ -51,14 +51,16 @@ TEST_F(CallFileTest, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(Mistake("{\"text\": \"a\"}"), "has no at");
   EXPECT_EQ(Mistake("{\"at\": 0.5}"), "at is before that of a line above");
   EXPECT_EQ(Mistake("{\"at\": -1}"), "at must be seconds from 0 to 1000000: -1");
-  EXPECT_EQ(Mistake("{\"at\": \"1\"}"), "at must be seconds from 0 to 1000000: \"1\"");
+  EXPECT_EQ(Mistake("{\"at\": \"1\"}"), "at must be seconds from 0 to 1000000");
+  EXPECT_EQ(Mistake("{\"at\": " + std::string(100000, '[') + std::string(100000, ']') + "}"),
+            "at must be seconds from 0 to 1000000");
   EXPECT_EQ(Mistake("{\"at\": 2, \"text\": 3}"), "text must be a string");
   EXPECT_EQ(Mistake("{\"at\": 2, \"prompt_tokens\": 0}"),
             "prompt_tokens must be a whole number from 1 to 1048576");
   EXPECT_EQ(Mistake("{\"at\": 2, \"output_tokens\": 1.5}"),
             "output_tokens must be a whole number from 1 to 1048576");
   EXPECT_EQ(Mistake("{\"at\": 2, \"tokens\": 1}"),
-            "unknown key tokens; there are at, text, prompt_tokens and output_tokens");
+            "unknown key \"tokens\"; there are at, text, prompt_tokens and output_tokens");
   EXPECT_EQ(Mistake("{\"at\": 2, \"text\": \"a\", \"prompt_tokens\": 1}"),
             "has both text and prompt_tokens");
 }

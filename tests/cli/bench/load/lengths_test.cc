@@ -72,7 +72,7 @@ TEST(Lengths, FileWithAMistakeNamesItsLine) {
   PutFile(temp / "lengths", "7\nmany\n");
   const std::string path = temp / "lengths";
   EXPECT_EQ(Lengths::Parse("file:" + path).status().message(),
-            path + ":2: must be a number of tokens, 1 to 1048576: many");
+            path + ":2: must be a number of tokens, 1 to 1048576: \"many\"");
   PutFile(temp / "lengths", "\n");
   EXPECT_EQ(Lengths::Parse("file:" + path).status().message(), path + " has no lengths");
   EXPECT_THAT(Lengths::Parse("file:/no/such").status().message(), HasSubstr("/no/such"));
@@ -81,7 +81,8 @@ TEST(Lengths, FileWithAMistakeNamesItsLine) {
 TEST(Lengths, RefusesWhatIsNone) {
   for (const char* text :
        {"", "0", "-1", "1.5", "1048577", "many", "uniform:5..3", "uniform:5", "uniform:0..3",
-        "normal:5", "normal:0,1", "normal:5,-1", "normal:5,nan", "lognormal:a,b", "gamma:1,2"}) {
+        "uniform:1.5..3", "uniform:1..2.5", "normal:5", "normal:0,1", "normal:5,-1", "normal:5,nan",
+        "lognormal:a,b", "gamma:1,2"}) {
     EXPECT_EQ(Lengths::Parse(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }

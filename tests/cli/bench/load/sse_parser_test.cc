@@ -46,6 +46,18 @@ TEST(SseParser, TakesOneByteAtATime) {
   EXPECT_EQ(Parse(bytes), kEvents);
 }
 
+TEST(SseParser, AnEndlessEventTakesNoMoreMemory) {
+  const std::string mebibyte(1 << 20, 'a');
+  std::vector<std::string_view> bytes = {"data: "};
+  for (int i = 0; i < 20; ++i) bytes.push_back(mebibyte);
+  for (int i = 0; i < 20; ++i) bytes.insert(bytes.end(), {"\ndata: ", mebibyte});
+  bytes.push_back("\n\ndata: b\n\n");
+  const Events events = Parse(bytes);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].second.size(), SseParser::kMaxBytes);
+  EXPECT_EQ(events[1].second, "b");
+}
+
 TEST(SseParser, ACarriageReturnAloneEndsALine) {
   EXPECT_EQ(Parse({"data: a\r\rdata: b\r\r"}), (Events{{"", "a"}, {"", "b"}}));
 }

@@ -49,6 +49,7 @@ TEST(Histogram, TakesWhatNoClockShouldGive) {
   histogram.Add(1e9);
   EXPECT_EQ(histogram.count(), 2u);
   EXPECT_GE(histogram.Quantile(1), 86000);
+  EXPECT_EQ(Histogram::FromBuckets(histogram.Buckets()).count(), 2u);
 }
 
 TEST(Histogram, BucketsComeBack) {
@@ -62,7 +63,8 @@ TEST(Histogram, BucketsComeBack) {
 }
 
 TEST(Histogram, OthersBucketsAreNone) {
-  for (const char* text : {"[[1]]", "[1]", "[[\"a\", 1]]", "[[1, -1]]"}) {
+  for (const char* text : {"[[1]]", "[1]", "[[\"a\", 1]]", "[[1, -1]]", "[[-1, 1]]", "[[1e300, 1]]",
+                           "[[1, 18446744073709551615]]", "[[1, 281474976710656], [2, 1]]"}) {
     EXPECT_EQ(Histogram::FromBuckets(nlohmann::ordered_json::parse(text)).count(), 0u) << text;
   }
 }

@@ -66,9 +66,16 @@ TEST(Report, OthersAreRefused) {
             path + " must be a report of schema chorus.bench.run/1 as bench saves it");
   PutFile(path, "{\"schema\": \"chorus.bench.sweep/1\"}");
   EXPECT_THAT(ReadReport(path, kRunSchema).status().message(),
-              HasSubstr(", and is of chorus.bench.sweep/1"));
+              HasSubstr(", and is of \"chorus.bench.sweep/1\""));
   PutFile(path, "[1");
   EXPECT_FALSE(ReadReport(path, kRunSchema).ok());
+  const std::string begin = "{\"schema\": \"chorus.bench.run/1\", ";
+  const std::string deep = std::string(100000, '[') + std::string(100000, ']');
+  for (const std::string& rest : {"\"load\": " + deep + "}", std::string("\"slices\": {}}"),
+                                  "\"slices\": " + Report(std::vector<int>(1001)).dump() + "}"}) {
+    EXPECT_FALSE(ParseReport(begin + rest, "r", kRunSchema).ok());
+  }
+  EXPECT_TRUE(ParseReport(begin + "\"slices\": []}", "r", kRunSchema).ok());
   EXPECT_FALSE(ReadReport("/no/such", kRunSchema).ok());
 }
 
@@ -81,6 +88,14 @@ TEST(Report, TableHasTheFigures) {
   EXPECT_THAT(table, HasSubstr("\na<b: first token "));
   EXPECT_THAT(table, HasSubstr("\nrefusals "));
   EXPECT_THAT(table, Not(HasSubstr("between tokens")));
+}
+
+TEST(Report, NobodysWordsCommandATerminal) {
+  Report report = MadeRun(10);
+  report["target"]["name"] = "g\x1B[2J";
+  report["messages"]["429"] = "full\nof\u009B";
+  EXPECT_THAT(ToTable(report), StartsWith("graph g [2J by sse"));
+  EXPECT_THAT(ToTable(report), HasSubstr("\n  1  429  full of \n"));
 }
 
 TEST(Report, PageLoadsNothingAndEscapes) {
