@@ -12,6 +12,7 @@ enum class Activation : uint8_t {
   kTanh,
   kGeluTanh,  // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); Hugging Face's "gelu_new".
   kGeluErf,   // x/2 (1 + erf(x / sqrt(2))); Hugging Face's "gelu".
+  kSilu,      // x / (1 + e^-x); Hugging Face's "silu" and "swish".
 };
 
 }  // namespace chorus::runner

@@ -37,6 +37,8 @@ CHORUS_SIMD_INLINE Vec GeluErf(Vec x) {
   return Mul(x, SelectNegative(x, half_erfc, Sub(Set1(1.0f), half_erfc)));
 }
 
+CHORUS_SIMD_INLINE Vec Silu(Vec x) { return Div(x, Add(Set1(1.0f), Exp(Sub(Set1(0.0f), x)))); }
+
 CHORUS_SIMD_INLINE Vec Apply(Activation activation, Vec x) {
   switch (activation) {
     case Activation::kNone:
@@ -49,6 +51,8 @@ CHORUS_SIMD_INLINE Vec Apply(Activation activation, Vec x) {
       return GeluTanh(x);
     case Activation::kGeluErf:
       return GeluErf(x);
+    case Activation::kSilu:
+      return Silu(x);
   }
   return x;
 }
@@ -57,6 +61,17 @@ void Activate(Activation activation, float* x, int n) {
   for (int i = 0; i < n; i += kLanes) {
     const int count = MinInt(kLanes, n - i);
     StoreFirst(x + i, Apply(activation, LoadFirst(x + i, count)), count);
+  }
+}
+
+CHORUS_SIMD_INLINE Vec SoftCapped(Vec x, float cap) {
+  return Mul(Set1(cap), Tanh(Mul(x, Set1(1.0f / cap))));
+}
+
+void SoftCap(float cap, float* x, int n) {
+  for (int i = 0; i < n; i += kLanes) {
+    const int count = MinInt(kLanes, n - i);
+    StoreFirst(x + i, SoftCapped(LoadFirst(x + i, count), cap), count);
   }
 }
 

@@ -54,7 +54,8 @@ struct AttentionArgs {
   ptrdiff_t q_stride = 0;
   int num_queries = 0;
   int head_size = 0;
-  float scale = 1;  // Multiplies the scores before the softmax.
+  float scale = 1;     // Multiplies the scores before the softmax.
+  float soft_cap = 0;  // Scores are capped to soft_cap * tanh(score / soft_cap); 0: not.
   KvElement element = KvElement::kFloat32;
   const char* keys = nullptr;        // Blocks, the first token's first; entries past the last key
   ptrdiff_t key_block_stride = 0;    // may hold anything. Bytes from block to block.
@@ -62,7 +63,10 @@ struct AttentionArgs {
   ptrdiff_t value_block_stride = 0;  // Bytes from block to block,
   ptrdiff_t value_row_stride = 0;    // and from row to row (of v tokens) in a block.
   int num_keys = 0;                  // Keys the first query sees. >= 1.
-  bool causal = false;               // Each further query sees one key more.
+  bool causal = false;               // Each further query sees one key more,
+  int most_keys = 0;                 // but none past these; 0: no such end.
+  int window = 0;                    // Of the keys so far the last so many are seen; 0: all. Keys
+                                     // past most_keys count.
   float* scratch = nullptr;          // [AttentionScratchSize]
   float* out = nullptr;              // [num_queries, head_size]
   ptrdiff_t out_stride = 0;

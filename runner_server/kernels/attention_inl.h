@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runner_server/kernels/activation_inl.h"
 #include "runner_server/kernels/attention.h"
 #include "runner_server/kernels/lanes_inl.h"
 #include "runner_server/kernels/quantize_inl.h"
@@ -77,8 +78,13 @@ CHORUS_SIMD_INLINE Vec Weight(Vec score, Vec top) {
   return Fma(score, Set1(0.0f), Exp(Sub(score, top)));
 }
 
-// Turns scores into weights that are not yet divided by their sum; returns one over the sum.
-CHORUS_SIMD_INLINE float ExpAndSum(float* scores, int num_keys) {
+// The lanes from `count` on, the others zero; those must be finite.
+CHORUS_SIMD_INLINE Vec DropFirst(Vec a, int count) { return Sub(a, KeepFirst(a, count, 0.0f)); }
+
+// Turns scores into weights that are not yet divided by their sum; returns one over the sum. Keys
+// before `first`, less than a vector, have no weight.
+CHORUS_SIMD_INLINE float ExpAndSum(float* scores, int first, int num_keys) {
+  for (int t = 0; t < first; ++t) scores[t] = scores[first];  // Which makes no other maximum.
   const int num_whole = num_keys / kLanes * kLanes;
   const int rest = num_keys - num_whole;
   Vec max = Set1(-__builtin_inff());
@@ -88,23 +94,35 @@ CHORUS_SIMD_INLINE float ExpAndSum(float* scores, int num_keys) {
 
   Vec sum = Set1(0.0f);
   for (int t = 0; t < num_whole; t += kLanes) {
-    const Vec weight = Weight(Load(scores + t), top);
+    Vec weight = Weight(Load(scores + t), top);
+    if (t < first) weight = DropFirst(weight, first);
     Store(scores + t, weight);
     sum = Add(sum, weight);
   }
   if (rest > 0) {
-    const Vec weight = KeepFirst(Weight(Load(scores + num_whole), top), rest, 0.0f);
+    Vec weight = KeepFirst(Weight(Load(scores + num_whole), top), rest, 0.0f);
+    if (num_whole < first) weight = DropFirst(weight, first);
     Store(scores + num_whole, weight);
     sum = Add(sum, weight);
   }
   return 1.0f / ReduceAdd(sum);
 }
 
+// What the queries of a tile see: the first of them keys [first, end), and each further one
+// `more_each` more. The first lies in the first block.
+struct KeyRange {
+  int first;
+  int end;
+  int more_each;
+
+  CHORUS_SIMD_INLINE int EndOf(int query) const { return end + more_each * query; }
+};
+
 // out = weights times values, for kVectors * 16 columns from `column`. The rows that all queries
 // see whole are read once for all; when causal, each query goes on alone to its own end.
 template <typename L, int kQueries, int kVectors>
 CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, LaneRows weights, const float* inverse_sums,
-                            int num_keys, int column, float* out) {
+                            KeyRange keys, int column, float* out) {
   constexpr int kBlockRows = kKeyBlock / L::kPerLane;
   Vec sums[kQueries][kVectors];
 #pragma GCC unroll 8
@@ -113,18 +131,18 @@ CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, LaneRows weights, const f
     for (int v = 0; v < kVectors; ++v) sums[i][v] = Set1(0.0f);
   }
   const char* values = args.values + column * ptrdiff_t{4};
-  const int num_common = num_keys / L::kPerLane;
+  const int num_common = keys.end / L::kPerLane;
   for (int first = 0; first < num_common; first += kBlockRows, values += args.value_block_stride) {
     const int count = MinInt(kBlockRows, num_common - first);
-    for (int row = 0; row < count; ++row) {
+    for (int row = first == 0 ? keys.first / L::kPerLane : 0; row < count; ++row) {
       AddProducts<L, kQueries, kVectors>(weights.Lane(first + row), weights.stride_bytes(),
                                          values + row * args.value_row_stride, kVectorBytes, sums);
     }
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kQueries; ++i) {
-    const int keys = num_keys + (args.causal ? i : 0);
-    for (int row = num_common; row < (keys + L::kPerLane - 1) / L::kPerLane; ++row) {
+    const int num_rows = (keys.EndOf(i) + L::kPerLane - 1) / L::kPerLane;
+    for (int row = num_common; row < num_rows; ++row) {
       AddProducts<L, 1, kVectors>(weights.Lane(row) + i * weights.stride_bytes(), 0,
                                   args.values + column * ptrdiff_t{4} +
                                       row / kBlockRows * args.value_block_stride +
@@ -141,11 +159,9 @@ CHORUS_SIMD_INLINE void Mix(const AttentionArgs& args, LaneRows weights, const f
   }
 }
 
-// kQueries queries, the first of which sees num_keys keys.
 template <typename L, int kQueries>
-void QueryTile(const AttentionArgs& args, const float* q, int num_keys, float* out) {
-  const int more = args.causal ? 1 : 0;  // Keys that each query sees more than the one before.
-  const int num_blocks = (num_keys + more * (kQueries - 1) + kKeyBlock - 1) / kKeyBlock;
+void QueryTile(const AttentionArgs& args, const float* q, KeyRange keys, float* out) {
+  const int num_blocks = (keys.EndOf(kQueries - 1) + kKeyBlock - 1) / kKeyBlock;
   const ptrdiff_t score_stride = static_cast<ptrdiff_t>(num_blocks) * kKeyBlock;
   float* scores = args.scratch;
   float* narrow_weights = scores + kMaxQueryTile * score_stride;
@@ -156,32 +172,64 @@ void QueryTile(const AttentionArgs& args, const float* q, int num_keys, float* o
       num_blocks, scores, score_stride);
   float inverse_sums[kQueries];
   for (int i = 0; i < kQueries; ++i) {
-    inverse_sums[i] = ExpAndSum(scores + i * score_stride, num_keys + more * i);
+    float* row = scores + i * score_stride;
+    if (args.soft_cap > 0) SoftCap(args.soft_cap, row, keys.EndOf(i));
+    inverse_sums[i] = ExpAndSum(row, keys.first, keys.EndOf(i));
   }
-  const LaneRows weights =
-      ToLanes<L, kQueries>(scores, score_stride, num_keys, more, narrow_weights, score_stride / 2);
+  const LaneRows weights = ToLanes<L, kQueries>(scores, score_stride, keys.end, keys.more_each,
+                                                narrow_weights, score_stride / 2);
   constexpr int kVectors = AttentionTileVectors(kQueries);
   int column = 0;
   for (; column + kVectors * kLanes <= args.head_size; column += kVectors * kLanes) {
-    Mix<L, kQueries, kVectors>(args, weights, inverse_sums, num_keys, column, out);
+    Mix<L, kQueries, kVectors>(args, weights, inverse_sums, keys, column, out);
   }
   for (; column < args.head_size; column += kLanes) {
-    Mix<L, kQueries, 1>(args, weights, inverse_sums, num_keys, column, out);
+    Mix<L, kQueries, 1>(args, weights, inverse_sums, keys, column, out);
   }
 }
 
+// Queries [begin, end), the first of which sees `keys` of args.
 template <typename L>
-void AttendAll(const AttentionArgs& args) {
+void AttendTiles(const AttentionArgs& args, int begin, int end, KeyRange keys) {
   static_assert(kAttentionTileQueries <= kMaxQueryTile);
-  int i = 0;
-  for (; i + kAttentionTileQueries <= args.num_queries; i += kAttentionTileQueries) {
+  int i = begin;
+  for (; i + kAttentionTileQueries <= end; i += kAttentionTileQueries) {
     QueryTile<L, kAttentionTileQueries>(args, args.q + i * args.q_stride,
-                                        args.num_keys + (args.causal ? i : 0),
+                                        {keys.first, keys.EndOf(i - begin), keys.more_each},
                                         args.out + i * args.out_stride);
   }
-  for (; i < args.num_queries; ++i) {
-    QueryTile<L, 1>(args, args.q + i * args.q_stride, args.num_keys + (args.causal ? i : 0),
+  for (; i < end; ++i) {
+    QueryTile<L, 1>(args, args.q + i * args.q_stride,
+                    {keys.first, keys.EndOf(i - begin), keys.more_each},
                     args.out + i * args.out_stride);
+  }
+}
+
+// As the queries of a tile begin with one key, those whose window leaves keys out, or that would
+// see past the last key, run one at a time, unless they all see the same.
+template <typename L>
+void AttendAll(const AttentionArgs& args) {
+  const int more = args.causal ? 1 : 0;  // Keys that each query sees more than the one before.
+  int num_whole = args.num_queries;      // Queries that see all keys so far.
+  const int bounds[] = {args.window, args.most_keys};
+  for (const int most : bounds) {
+    if (most == 0) continue;
+    const int fitting = most - args.num_keys + 1;  // If causal.
+    num_whole = MinInt(num_whole, args.causal ? fitting : fitting > 0 ? num_whole : 0);
+  }
+  if (num_whole < 0) num_whole = 0;
+  AttendTiles<L>(args, 0, num_whole, {0, args.num_keys, more});
+  for (int i = num_whole; i < args.num_queries;) {
+    const int so_far = args.num_keys + more * i;
+    const int end = args.most_keys == 0 ? so_far : MinInt(so_far, args.most_keys);
+    const int first = args.window == 0 || args.window >= so_far ? 0 : so_far - args.window;
+    const int block = first / kKeyBlock;
+    AttentionArgs part = args;
+    part.keys += block * args.key_block_stride;
+    part.values += block * args.value_block_stride;
+    const int next = args.causal ? i + 1 : args.num_queries;
+    AttendTiles<L>(part, i, next, {first - block * kKeyBlock, end - block * kKeyBlock, 0});
+    i = next;
   }
 }
 

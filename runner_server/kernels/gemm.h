@@ -1,6 +1,8 @@
 #pragma once
 
-// C = residual + activation(A B + bias), B packed in panels of 64 columns.
+// C = residual + activation(A B + bias), B packed in panels of 64 columns. A gated product has
+// twice the columns of C, a panel holding 32 of the gate and the 32 that they gate: C =
+// activation(A G + bias of G) * (A V + bias of V).
 //
 // Layout of B: [ceil(N / 64)][ceil(K / v)][64][v], where v = 1, 2, 4 elements of fp32, bf16, int8
 // fill 32 bits; columns past N and rows past K are zero, and no int8 is -128. A panel is read
@@ -31,11 +33,13 @@ struct GemmArgs {
   const float* column_scales = nullptr;  // [panels * 64]; the int8 precisions only.
   const int32_t* column_sums = nullptr;  // [panels * 64], B's columns added up; kInt8 only.
   int m = 0;
-  int n = 0;
+  int n = 0;  // Even if gated; C has half as many columns then.
   int k = 0;
-  const float* bias = nullptr;  // [n]; null for none.
+  const float* bias = nullptr;  // [n], by panels [panels * 64] if gated; null for none.
   Activation activation = Activation::kNone;
-  const float* residual = nullptr;  // [m, n] with c's stride, may be c itself; null for none.
+  bool gated = false;
+  const float* residual = nullptr;  // [m, n] with c's stride, may be c itself; null for none and if
+                                    // gated.
   float* c = nullptr;               // [m, n]
   ptrdiff_t c_stride = 0;           // Elements from row to row, >= n.
 };

@@ -176,7 +176,7 @@ void AmxItem(const GemmArgs& args, FinishFunction finish, int panel, int row_beg
 // memory, stay with VPDPBUSD. Estimated, not measured; it changes no bit.
 template <Precision kPrecision>
 void AmxGemm(const GemmArgs& args, int first_item, int last_item) {
-  const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args.activation);
+  const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args);
   TileShapes shapes;
   ForEachItem(args, first_item, last_item,
               [&](int panel, int row_begin, int row_end, bool fetch_next) {

@@ -60,11 +60,33 @@ void Finish(const GemmArgs& args, int panel, int row, int rows, const float* sum
   }
 }
 
+// Of a gated product.
+template <typename F>
+void FinishGated(const GemmArgs& args, int panel, int row, int rows, const float* sums) {
+  constexpr int kHalf = kPanelColumns / 2;
+  for (int r = 0; r < rows; ++r) {
+    for (int lane = 0; lane < kHalf; lane += kLanes) {
+      const int count = MinInt(kLanes, args.n / 2 - (panel * kHalf + lane));
+      if (count <= 0) break;
+      const auto value = [&](int panel_column) {
+        const int column = panel * kPanelColumns + panel_column;
+        const Vec x =
+            F::Value(args, row + r, column, F::LoadSum(sums + r * kPanelColumns + panel_column));
+        return args.bias == nullptr ? x : Add(x, Load(args.bias + column));
+      };
+      const Vec gate = Apply(args.activation, value(lane));
+      StoreFirst(args.c + (row + r) * args.c_stride + panel * kHalf + lane,
+                 Mul(gate, value(kHalf + lane)), count);
+    }
+  }
+}
+
 using FinishFunction = void (*)(const GemmArgs&, int, int, int, const float*);
 
 template <typename F>
-FinishFunction ChooseFinish(Activation activation) {
-  switch (activation) {
+FinishFunction ChooseFinish(const GemmArgs& args) {
+  if (args.gated) return FinishGated<F>;
+  switch (args.activation) {
     case Activation::kRelu:
       return Finish<F, Activation::kRelu>;
     case Activation::kTanh:
@@ -73,6 +95,8 @@ FinishFunction ChooseFinish(Activation activation) {
       return Finish<F, Activation::kGeluTanh>;
     case Activation::kGeluErf:
       return Finish<F, Activation::kGeluErf>;
+    case Activation::kSilu:
+      return Finish<F, Activation::kSilu>;
     case Activation::kNone:
       break;
   }
@@ -188,7 +212,7 @@ CHORUS_SIMD_INLINE void ForEachItem(const GemmArgs& args, int first_item, int la
 
 template <Precision kPrecision>
 void Gemm(const GemmArgs& args, int first_item, int last_item) {
-  const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args.activation);
+  const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args);
   ForEachItem(args, first_item, last_item,
               [&](int panel, int row_begin, int row_end, bool fetch_next) {
                 GemmItem<kPrecision>(args, finish, panel, row_begin, row_end, fetch_next);

@@ -11,9 +11,10 @@
 #include "runner_server/kernels/activation.h"
 #include "runner_server/kernels/attention.h"
 #include "runner_server/kernels/gemm.h"
-#include "runner_server/kernels/layer_norm.h"
+#include "runner_server/kernels/norm.h"
 #include "runner_server/kernels/precision.h"
 #include "runner_server/kernels/quantize.h"
+#include "runner_server/kernels/rotary.h"
 
 namespace chorus::runner {
 
@@ -32,10 +33,13 @@ struct KernelTable {
   void (*to_bfloat16)(const float* x, int n, uint16_t* out);
   // x, [n], to 8 bits, within half a scale.
   RowQuantization (*quantize)(const float* x, int n, uint8_t* out);
-  void (*layer_norm)(const LayerNormArgs& args);
+  void (*layer_norm)(const NormArgs& args);
+  void (*rms_norm)(const NormArgs& args);
+  void (*rotary)(const RotaryArgs& args);
   void (*attention)(const AttentionArgs& args);
   void (*store_kv)(const StoreKvArgs& args);
   void (*activate)(Activation activation, float* x, int n);  // In place.
+  void (*soft_cap)(float cap, float* x, int n);              // cap * tanh(x / cap), in place.
 };
 
 // The best set that this CPU supports. Chosen at the first call.

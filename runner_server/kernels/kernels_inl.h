@@ -5,8 +5,9 @@
 #include "runner_server/kernels/activation_inl.h"
 #include "runner_server/kernels/attention_inl.h"
 #include "runner_server/kernels/gemm_inl.h"
-#include "runner_server/kernels/layer_norm_inl.h"
+#include "runner_server/kernels/norm_inl.h"
 #include "runner_server/kernels/quantize_inl.h"
+#include "runner_server/kernels/rotary_inl.h"
 
 namespace chorus::runner {
 namespace {
@@ -20,9 +21,12 @@ constexpr KernelTable MakeKernelTable(const char* name) {
           ToBfloat16,
           Quantize,
           LayerNorm,
+          RmsNorm,
+          Rotary,
           Attention,
           StoreKv,
-          Activate};
+          Activate,
+          SoftCap};
 }
 
 }  // namespace

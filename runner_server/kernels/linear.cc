@@ -6,18 +6,16 @@
 
 namespace chorus::runner {
 
-namespace {
-
-void NormalizeRow(const Norm& norm, const float* x, float* y) {
-  Kernels().layer_norm({.x = x,
-                        .n = static_cast<int>(norm.weight.size()),
-                        .weight = norm.weight.data(),
-                        .bias = norm.bias.data(),
-                        .epsilon = norm.epsilon,
-                        .out = y});
+void Norm::Apply(const float* x, float* y) const {
+  const KernelTable& kernels = Kernels();
+  (kind == NormKind::kRmsNorm ? kernels.rms_norm
+                              : kernels.layer_norm)({.x = x,
+                                                     .n = static_cast<int>(weight.size()),
+                                                     .weight = weight.data(),
+                                                     .bias = bias.empty() ? nullptr : bias.data(),
+                                                     .epsilon = epsilon,
+                                                     .out = y});
 }
-
-}  // namespace
 
 void LinearContext::Apply(const Linear& linear, const float* x, int m, float* y,
                           Activation activation, const float* residual) {
@@ -26,14 +24,31 @@ void LinearContext::Apply(const Linear& linear, const float* x, int m, float* y,
 
 void LinearContext::ApplyNormed(const Norm& norm, const Linear& linear, const float* x, int m,
                                 float* y, Activation activation) {
-  Multiply(&norm, linear, x, m, y, activation, nullptr);
+  Multiply(norm.empty() ? nullptr : &norm, linear, x, m, y, activation, nullptr);
 }
 
 void LinearContext::Normalize(const Norm& norm, const float* x, int m, float* y) {
   const size_t hidden = norm.weight.size();
   pool_.Run(m, [&](int, int begin, int end) {
-    for (int row = begin; row < end; ++row) NormalizeRow(norm, x + row * hidden, y + row * hidden);
+    for (int row = begin; row < end; ++row) norm.Apply(x + row * hidden, y + row * hidden);
   });
+}
+
+void LinearContext::AddNormalized(const Norm& norm, const float* x, int m, float* y) {
+  const size_t hidden = norm.weight.size();
+  pool_.Run(m, [&](int thread, int begin, int end) {
+    float* normed = NormedRow(thread, hidden);
+    for (int row = begin; row < end; ++row) {
+      norm.Apply(x + row * hidden, normed);
+      for (size_t i = 0; i < hidden; ++i) y[row * hidden + i] += normed[i];
+    }
+  });
+}
+
+float* LinearContext::NormedRow(int thread, size_t size) {
+  std::vector<float>& row = normed_[thread];
+  if (row.size() < size) row.resize(size);
+  return row.data();
 }
 
 void LinearContext::Multiply(const Norm* norm, const Linear& linear, const float* x, int m,
@@ -43,16 +58,17 @@ void LinearContext::Multiply(const Norm* norm, const Linear& linear, const float
                    .column_scales = weight.column_scales(),
                    .column_sums = weight.column_sums(),
                    .m = m,
-                   .n = weight.out(),
+                   .n = linear.num_gated > 0 ? 2 * linear.num_gated : weight.out(),
                    .k = weight.in(),
                    .bias = linear.bias.empty() ? nullptr : linear.bias.data(),
                    .activation = activation,
+                   .gated = linear.num_gated > 0,
                    .residual = residual,
                    .c = y,
-                   .c_stride = weight.out()};
+                   .c_stride = linear.out()};
   ConvertInput(norm, weight, x, args);
   const auto gemm = Kernels().gemm[static_cast<int>(weight.precision())];
-  pool_.Run(GemmItems(m, weight.out()), [&](int, int begin, int end) { gemm(args, begin, end); });
+  pool_.Run(GemmItems(m, args.n), [&](int, int begin, int end) { gemm(args, begin, end); });
 }
 
 void LinearContext::ConvertInput(const Norm* norm, const PackedMatrix& weight, const float* x,
@@ -72,14 +88,13 @@ void LinearContext::ConvertInput(const Norm* norm, const PackedMatrix& weight, c
   if (quantized_.size() < static_cast<size_t>(args.m)) quantized_.resize(args.m);
   const KernelTable& kernels = Kernels();
   pool_.Run(args.m, [&](int thread, int begin, int end) {
-    std::vector<float>& normed = normed_[thread];
-    if (norm != nullptr && normed.size() < in) normed.resize(in);
+    float* normed = norm == nullptr ? nullptr : NormedRow(thread, in);
     for (size_t row = begin; row < static_cast<size_t>(end); ++row) {
       const float* from = x + row * in;
       uint32_t* to = &converted_[row * row_lanes];
       if (norm != nullptr) {
-        NormalizeRow(*norm, from, normed.data());
-        from = normed.data();
+        norm->Apply(from, normed);
+        from = normed;
       }
       to[row_lanes - 1] = 0;  // What lies past `in` must be finite.
       if (precision == Precision::kBfloat16) {

@@ -20,6 +20,8 @@ double ReferenceActivation(Activation activation, double x) {
       return x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
     case Activation::kGeluErf:
       return x / 2 * (1 + std::erf(x / std::numbers::sqrt2));
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
   }
   return x;
 }
@@ -57,13 +59,19 @@ double ElementOfB(Precision precision, const GemmArgs& args, int i, int column) 
 }  // namespace
 
 void ReferenceGemm(Precision precision, const GemmArgs& args) {
+  const auto product = [&](int row, int column) {
+    double sum = args.bias == nullptr ? 0 : args.bias[column];
+    for (int i = 0; i < args.k; ++i) {
+      sum += ElementOfA(precision, args, row, i) * ElementOfB(precision, args, i, column);
+    }
+    return sum;
+  };
+  constexpr int kHalf = kPanelColumns / 2;
   for (int row = 0; row < args.m; ++row) {
-    for (int column = 0; column < args.n; ++column) {
-      double sum = args.bias == nullptr ? 0 : args.bias[column];
-      for (int i = 0; i < args.k; ++i) {
-        sum += ElementOfA(precision, args, row, i) * ElementOfB(precision, args, i, column);
-      }
-      sum = ReferenceActivation(args.activation, sum);
+    for (int column = 0; column < (args.gated ? args.n / 2 : args.n); ++column) {
+      const int gate = args.gated ? column / kHalf * kPanelColumns + column % kHalf : column;
+      double sum = ReferenceActivation(args.activation, product(row, gate));
+      if (args.gated) sum *= product(row, gate + kHalf);
       const ptrdiff_t place = row * args.c_stride + column;
       if (args.residual != nullptr) sum += args.residual[place];
       args.c[place] = static_cast<float>(sum);
@@ -71,15 +79,36 @@ void ReferenceGemm(Precision precision, const GemmArgs& args) {
   }
 }
 
-void ReferenceLayerNorm(const LayerNormArgs& args) {
+void ReferenceLayerNorm(const NormArgs& args) {
   double mean = 0, variance = 0;
   for (int i = 0; i < args.n; ++i) mean += args.x[i];
   mean /= args.n;
   for (int i = 0; i < args.n; ++i) variance += (args.x[i] - mean) * (args.x[i] - mean);
   variance /= args.n;
   for (int i = 0; i < args.n; ++i) {
+    const double bias = args.bias == nullptr ? 0 : args.bias[i];
     args.out[i] = static_cast<float>(
-        (args.x[i] - mean) / std::sqrt(variance + args.epsilon) * args.weight[i] + args.bias[i]);
+        (args.x[i] - mean) / std::sqrt(variance + args.epsilon) * args.weight[i] + bias);
+  }
+}
+
+void ReferenceRmsNorm(const NormArgs& args) {
+  double squares = 0;
+  for (int i = 0; i < args.n; ++i) squares += static_cast<double>(args.x[i]) * args.x[i];
+  const double root = std::sqrt(squares / args.n + args.epsilon);
+  for (int i = 0; i < args.n; ++i) {
+    args.out[i] = static_cast<float>(args.x[i] / root * args.weight[i]);
+  }
+}
+
+void ReferenceRotary(const RotaryArgs& args) {
+  for (int h = 0; h < args.num_heads; ++h) {
+    float* head = args.heads + static_cast<ptrdiff_t>(h) * args.head_size;
+    for (int i = 0; i < args.half; ++i) {
+      const double x = head[i], y = head[args.half + i];
+      head[i] = static_cast<float>(x * args.cosines[i] - y * args.sines[i]);
+      head[args.half + i] = static_cast<float>(y * args.cosines[i] + x * args.sines[i]);
+    }
   }
 }
 
@@ -109,25 +138,29 @@ double ValueElement(const AttentionArgs& args, int t, int d) {
 void ReferenceAttention(const AttentionArgs& args) {
   for (int i = 0; i < args.num_queries; ++i) {
     const bool narrow = args.element == KvElement::kBfloat16;
-    const int num_keys = args.num_keys + (args.causal ? i : 0);
+    const int so_far = args.num_keys + (args.causal ? i : 0);
+    const int num_keys = args.most_keys > 0 ? std::min(so_far, args.most_keys) : so_far;
+    const int first = args.window > 0 ? std::max(0, so_far - args.window) : 0;
     std::vector<double> weights(num_keys);
     double max = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (int t = 0; t < num_keys; ++t) {
+    for (int t = first; t < num_keys; ++t) {
       double score = 0;
       for (int d = 0; d < args.head_size; ++d) {
         const float q = args.q[i * args.q_stride + d];
         score += (narrow ? Bfloat16ToFloat(FloatToBfloat16(q)) : q) * KeyElement(args, t, d);
       }
       weights[t] = score * args.scale;
+      if (args.soft_cap > 0) weights[t] = args.soft_cap * std::tanh(weights[t] / args.soft_cap);
       max = std::max(max, weights[t]);
     }
-    for (double& weight : weights) {
+    for (int t = first; t < num_keys; ++t) {
+      double& weight = weights[t];
       sum += weight = std::exp(weight - max) + 0 * weight;  // NaN for minus infinity.
       if (narrow) weight = Bfloat16ToFloat(FloatToBfloat16(static_cast<float>(weight)));
     }
     for (int d = 0; d < args.head_size; ++d) {
       double mixed = 0;
-      for (int t = 0; t < num_keys; ++t) mixed += weights[t] * ValueElement(args, t, d);
+      for (int t = first; t < num_keys; ++t) mixed += weights[t] * ValueElement(args, t, d);
       args.out[i * args.out_stride + d] = static_cast<float>(mixed / sum);
     }
   }

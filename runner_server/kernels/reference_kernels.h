@@ -4,14 +4,17 @@
 
 #include "runner_server/kernels/attention.h"
 #include "runner_server/kernels/gemm.h"
-#include "runner_server/kernels/layer_norm.h"
+#include "runner_server/kernels/norm.h"
 #include "runner_server/kernels/precision.h"
+#include "runner_server/kernels/rotary.h"
 
 namespace chorus::runner {
 
 double ReferenceActivation(Activation activation, double x);
 void ReferenceGemm(Precision precision, const GemmArgs& args);
-void ReferenceLayerNorm(const LayerNormArgs& args);
+void ReferenceLayerNorm(const NormArgs& args);
+void ReferenceRmsNorm(const NormArgs& args);
+void ReferenceRotary(const RotaryArgs& args);
 void ReferenceAttention(const AttentionArgs& args);  // Does not use args.scratch.
 
 }  // namespace chorus::runner

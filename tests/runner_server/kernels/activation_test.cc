@@ -14,6 +14,10 @@ namespace {
 
 using ActivationTest = KernelTest;
 
+constexpr Activation kActivations[] = {Activation::kNone,    Activation::kRelu,
+                                       Activation::kTanh,    Activation::kGeluTanh,
+                                       Activation::kGeluErf, Activation::kSilu};
+
 TEST_P(ActivationTest, IsWithinOneMillionthOfTheTruth) {
   std::vector<float> x;
   for (int i = -120'000; i <= 120'000; ++i) x.push_back(static_cast<float>(i) * 1e-4f);
@@ -21,8 +25,7 @@ TEST_P(ActivationTest, IsWithinOneMillionthOfTheTruth) {
     x.push_back(extreme);
     x.push_back(-extreme);
   }
-  for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kTanh,
-                                      Activation::kGeluTanh, Activation::kGeluErf}) {
+  for (const Activation activation : kActivations) {
     std::vector<float> y = x;
     kernels().activate(activation, y.data(), static_cast<int>(y.size()));
     double worst = 0;
@@ -37,8 +40,7 @@ TEST_P(ActivationTest, IsWithinOneMillionthOfTheTruth) {
 }
 
 TEST_P(ActivationTest, MakesNoNumberOfWhatIsNotFinite) {
-  for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kTanh,
-                                      Activation::kGeluTanh, Activation::kGeluErf}) {
+  for (const Activation activation : kActivations) {
     for (const float bad : kNotFinite) {
       for (int place = 0; place < 20; ++place) {
         std::vector<float> x(20, 0.5f), clean = x;
@@ -73,6 +75,25 @@ TEST_P(ActivationTest, TouchesOnlyItsElements) {
     EXPECT_EQ(x.back(), -7.0f);
     x.pop_back();
     EXPECT_THAT(x, testing::Each(0.0f));
+  }
+}
+
+TEST_P(ActivationTest, SoftCapIsWithinOneMillionthOfTheTruth) {
+  for (const float cap : {1.0f, 30.0f, 50.0f}) {
+    std::vector<float> x;
+    for (int i = -5003; i <= 5003; ++i) x.push_back(static_cast<float>(i) * 0.05f);
+    x.push_back(1e30f);
+    std::vector<float> y = x;
+    y.push_back(7.0f);
+    kernels().soft_cap(cap, y.data(), static_cast<int>(x.size()));
+    EXPECT_EQ(y.back(), 7.0f) << "wrote past the end";
+    for (size_t i = 0; i < x.size(); ++i) {
+      EXPECT_NEAR(y[i], cap * std::tanh(double{x[i]} / cap), 1e-6 * cap) << x[i];
+    }
+    for (float bad : kNotFinite) {
+      kernels().soft_cap(cap, &bad, 1);
+      EXPECT_FALSE(std::isfinite(bad));
+    }
   }
 }
 

@@ -105,13 +105,46 @@ TEST_P(AttentionTest, EqualsReference) {
   }
 }
 
+// A window of the last keys, also one that ends past the last key there is, and capped scores.
+TEST_P(AttentionTest, EqualsReferenceWithinAWindow) {
+  for (const int head_size : {15, 64}) {
+    for (const int window : {1, 2, 5, 16, 17, 40, 1000}) {
+      for (const int past : {0, 3, 15, 16, 50}) {
+        for (const int ahead : {0, 4, 30}) {
+          for (const bool causal : {false, true}) {
+            const int num_queries = 7;
+            const int num_keys = past + (causal ? num_queries : 1);
+            const Heads heads = MakeHeads(num_queries, num_keys, head_size);
+            AttentionArgs args = MakeArgs(heads, num_queries, head_size);
+            args.num_keys = past + 1 + ahead;
+            args.causal = causal;
+            args.most_keys = ahead == 0 ? 0 : num_keys;
+            args.window = window + ahead;
+            args.soft_cap = head_size == 64 ? 2 : 0;
+            const std::vector<float> actual = Run(args);
+            std::vector<float> expected(actual.size());
+            args.out = expected.data();
+            ReferenceAttention(args);
+            for (size_t i = 0; i < actual.size(); ++i) {
+              ASSERT_NEAR(actual[i], expected[i], tolerance())
+                  << "head_size " << head_size << " window " << window << " past " << past
+                  << " ahead " << ahead << " causal " << causal;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_P(AttentionTest, GivesAQueryTheSameBitsAloneAndInAnyChunk) {
-  for (const int head_size : {24, 33, 64}) {
+  for (const auto& [head_size, window] : {std::pair{24, 0}, {33, 0}, {64, 0}, {33, 9}, {64, 20}}) {
     const int length = 70;
     const Heads heads = MakeHeads(length, length, head_size);
     AttentionArgs args = MakeArgs(heads, length, head_size);
     args.num_keys = 1;
     args.causal = true;
+    args.window = window;
     const std::vector<float> whole = Run(args);
     for (const int chunk : {1, 2, 3, 5, 16, 33}) {
       for (int start = 0; start < length; start += chunk) {

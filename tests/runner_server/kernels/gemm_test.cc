@@ -131,6 +131,34 @@ TEST_P(GemmTest, EqualsReferenceOverOddShapes) {
   }
 }
 
+TEST_P(GemmTest, GatedEqualsReferenceOverOddShapes) {
+  constexpr float kUntouched = 12345;
+  for (const int m : {1, 2, 5, 7, 16, 33, 97}) {
+    for (const auto& [columns, k] : {std::pair{1, 5}, {16, 64}, {31, 17}, {32, 32}, {70, 130}}) {
+      const int packed = GemmPanels(2 * columns) * kPanelColumns;
+      const Input a = Convert(RandomFloats(static_cast<size_t>(m) * k), m, k);
+      const PackedMatrix b = Pack(RandomFloats(static_cast<size_t>(packed) * k), packed, k);
+      const std::vector<float> bias = RandomFloats(packed);
+      const int stride = columns + 3;
+      std::vector<float> c(static_cast<size_t>(m) * stride, kUntouched), expected = c;
+      GemmArgs args = Args(a, b, m);
+      args.n = 2 * columns;
+      args.gated = true;
+      args.c_stride = stride;
+      for (const Activation activation : {Activation::kSilu, Activation::kGeluTanh}) {
+        args.bias = activation == Activation::kSilu ? nullptr : bias.data();
+        args.activation = activation;
+        args.c = c.data();
+        Run(args);
+        args.c = expected.data();
+        ReferenceGemm(precision(), args);
+        SCOPED_TRACE(testing::Message() << "m " << m << " columns " << columns << " k " << k);
+        ExpectClose(c, expected, 20 * k);  // Errors of each factor, times the other.
+      }
+    }
+  }
+}
+
 TEST_P(GemmTest, EqualsReferenceWhenKNeedsSeveralBlocks) {
   for (const int k : {1023, 1024, 1025, 3072, 4100}) {
     const int m = 7, n = 70;
