@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/model_file.h"
 #include "base/string_view.h"
 
@@ -17,8 +18,19 @@ constexpr int kMaxLabels = 10'000;
 }  // namespace
 
 const nlohmann::json* ConfigReader::Find(const char* field) const {
+  const nlohmann::json* value = &config_;
+  for (const absl::string_view part : absl::StrSplit(field, '.')) {
+    if (!value->is_object()) return nullptr;
+    const auto found = value->find(std::string(part));
+    if (found == value->end() || found->is_null()) return nullptr;
+    value = &*found;
+  }
+  return value;
+}
+
+bool ConfigReader::IsNull(const char* field) const {
   const auto found = config_.find(field);
-  return found == config_.end() || found->is_null() ? nullptr : &*found;
+  return found != config_.end() && found->is_null();
 }
 
 void ConfigReader::Refuse(std::string_view what, std::string_view value) {
@@ -88,6 +100,20 @@ std::vector<std::string> ConfigReader::Strings(const char* field) {
   return strings;
 }
 
+std::vector<float> ConfigReader::Floats(const char* field) {
+  std::vector<float> numbers;
+  const nlohmann::json* value = Find(field);
+  if (value == nullptr) return numbers;
+  for (const nlohmann::json& element : *value) {
+    if (!value->is_array() || !element.is_number()) {
+      Refuse(absl::StrCat(field, " must be a list of numbers"), ShownJson(*value));
+      return {};
+    }
+    numbers.push_back(element.get<float>());
+  }
+  return numbers;
+}
+
 int ConfigReader::TokenId(const char* field, int fallback, int vocab_size) {
   const std::vector<int32_t> ids = TokenIds(field, {fallback}, vocab_size);
   return ids.size() == 1 ? ids[0] : -1;
@@ -139,7 +165,9 @@ Activation ConfigReader::ActivationFunction(const char* field, std::string_view 
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
   if (name == "gelu") return Activation::kGeluErf;
   if (name == "relu") return Activation::kRelu;
-  Refuse(absl::StrCat(field, " must be gelu_new, gelu_pytorch_tanh, gelu or relu"), name);
+  if (name == "silu" || name == "swish") return Activation::kSilu;
+  Refuse(absl::StrCat(field, " must be gelu_new, gelu_pytorch_tanh, gelu, relu, silu or swish"),
+         name);
   return Activation::kNone;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // Reads fields of a Hugging Face config.json with Hugging Face's defaults, and refuses by name what
-// is not implemented.
+// is not implemented. "rope_scaling.factor" is field factor of the object rope_scaling.
 //
 // The first error is kept in status(), and later getters return their default: read every field,
 // then check once.
@@ -26,7 +26,9 @@ class ConfigReader {
   // INVALID_ARGUMENT with the field and its value, or OK.
   const absl::Status& status() const { return status_; }
 
-  bool Has(const char* field) const { return Find(field) != nullptr; }  // And not null.
+  const nlohmann::json* Find(const char* field) const;  // Null if missing or null.
+  bool Has(const char* field) const { return Find(field) != nullptr; }
+  bool IsNull(const char* field) const;  // The field is there, and null.
 
   // Missing and null both mean the default.
   int Integer(const char* field, int fallback, int min, int max);
@@ -35,6 +37,7 @@ class ConfigReader {
   bool Bool(const char* field, bool fallback);
   std::string String(const char* field, std::string_view fallback);
   std::vector<std::string> Strings(const char* field);  // A list of strings; empty if missing.
+  std::vector<float> Floats(const char* field);         // A list of numbers; empty if missing.
   // A token's id, or -1 for null and, as in Hugging Face, which never meets it, for one that is not
   // below vocab_size. Missing means the default.
   int TokenId(const char* field, int fallback, int vocab_size);
@@ -54,8 +57,6 @@ class ConfigReader {
   void Refuse(std::string_view what, std::string_view value);
 
  private:
-  const nlohmann::json* Find(const char* field) const;  // Null if missing or null.
-
   const nlohmann::json& config_;
   absl::Status status_;
 };

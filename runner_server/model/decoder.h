@@ -44,6 +44,11 @@ class Decoder : public LanguageModel {
   ThreadPool& pool() { return transformer_->pool(); }
   const Architecture& architecture() const { return transformer_->architecture(); }
   void Attend(std::span<const Row> rows, int layer, const float* qkv, float* out);
+  // Writes a row's keys and values of one head to the cache. `first_token` is the row's.
+  void StoreHead(const Row& row, int first_token, int layer, int kv_head, const float* qkv) const;
+  // Attends for a row's heads [first_head, first_head + num_heads), which share keys and values.
+  void AttendHeads(const Row& row, int first_token, int layer, int first_head, int num_heads,
+                   int thread, const float* qkv, float* out);
 
   const std::unique_ptr<Transformer> transformer_;
   const int num_slots_;

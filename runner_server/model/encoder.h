@@ -40,7 +40,10 @@ class Encoder : public SequenceClassifier {
   using Rows = std::span<const std::span<const int32_t>>;
 
   const Architecture& architecture() const { return transformer_->architecture(); }
-  void Attend(Rows rows, const float* qkv, float* out);
+  void Attend(Rows rows, int layer, const float* qkv, float* out);
+  // For the row whose first token is `first_token`.
+  void AttendHead(int num_tokens, int first_token, int layer, int head, int thread,
+                  const float* qkv, float* out);
 
   const std::unique_ptr<Transformer> transformer_;
   const KvElement kv_element_;

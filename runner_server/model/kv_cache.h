@@ -24,7 +24,7 @@ class KvCache {
   struct Shape {
     int num_slots = 0;
     int num_layers = 0;
-    int num_heads = 0;
+    int num_heads = 0;  // Of keys and values.
     int head_size = 0;
     int context_size = 0;  // Most tokens of a slot.
     KvElement element = KvElement::kFloat32;

@@ -28,9 +28,9 @@ struct LoadedModel {
   const ArchitectureRow* architecture = nullptr;  // Of the table; not null.
   std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceClassifier>> model;
   // Of a generator, from generation_config.json, or else from config.json.
-  int32_t bos_token_id = -1;           // -1: none.
-  std::vector<int32_t> eos_token_ids;  // A text ends at any of them.
-  chorus::v1::GenerationParams defaults;       // Of a call, where generation_config.json gives some.
+  int32_t bos_token_id = -1;              // -1: none.
+  std::vector<int32_t> eos_token_ids;     // A text ends at any of them.
+  chorus::v1::GenerationParams defaults;  // Of a call, where generation_config.json gives some.
 };
 
 // Reads config.json, generation_config.json and the weights in `directory`. NOT_FOUND names a

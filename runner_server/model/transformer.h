@@ -17,8 +17,8 @@
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/linear.h"
 #include "runner_server/model/architecture.h"
+#include "runner_server/model/transformer_weights.h"
 #include "runner_server/weights/checkpoint.h"
-#include "runner_server/weights/weight_map.h"
 
 namespace chorus::runner {
 
@@ -42,13 +42,14 @@ class Transformer {
   struct Token {
     int32_t id;    // Below vocab_size.
     int position;  // Below num_positions().
+    int type = 0;  // Below num_token_types, or 0.
   };
-  // Attention of all heads in a layer: `qkv` is [tokens, q | k | v], `out` [tokens, hidden].
+  // Attention of all heads in a layer: `qkv` is [tokens, q | k | v], positions in it where they are
+  // rotary, `out` [tokens, q_size].
   using Attend = absl::FunctionRef<void(int layer, const float* qkv, float* out)>;
 
-  // `architecture` must pass CheckImplemented; num_threads >= 1. Copies the weights; `checkpoint`
-  // may go afterwards. INVALID_ARGUMENT lists the tensors that do not match; RESOURCE_EXHAUSTED
-  // without memory.
+  // `architecture` must pass CheckImplemented; num_threads >= 1. Errors are those of
+  // TransformerWeights.
   static absl::StatusOr<std::unique_ptr<Transformer>> Load(const Architecture& architecture,
                                                            const Checkpoint& checkpoint,
                                                            Precision precision, int num_threads);
@@ -65,39 +66,37 @@ class Transformer {
   std::span<const float> Logits(std::span<const int> indices);
 
  private:
-  struct Layer {
-    Linear qkv;  // [hidden] -> [q | k | v]
-    Linear attention_out;
-    Norm attention_norm;
-    Linear inner;
-    Linear outer;
-    Norm mlp_norm;
-  };
-
   Transformer(const Architecture& architecture, Precision precision, int num_threads)
-      : architecture_(architecture), precision_(precision), linear_(num_threads) {}
+      : architecture_(architecture),
+        precision_(precision),
+        linear_(num_threads),
+        angles_(architecture.rotaries.size()) {}
 
-  absl::Status ReadWeights(const WeightMap& weights);
-  absl::Status ReadEmbeddings(const WeightMap& weights);
-  absl::StatusOr<Layer> ReadLayer(const WeightMap& weights, int index);
-  absl::Status ReadHead(const WeightMap& weights);
-
+  // x = the tokens' embeddings, [tokens, hidden].
   void Embed(std::span<const Token> tokens, float* x);
+  // Without what is added behind the projection: [tokens, embedding].
+  void EmbedTokens(std::span<const Token> tokens, float* x);
+  // Cosines and sines of every kind of rotary positions.
+  void FindAngles(std::span<const Token> tokens);
+  // Norms of heads and rotary positions, in place.
+  void PrepareHeads(int layer, int num_tokens, float* qkv);
+  // x = x and f(x)'s `linear` of the last step `in`, as the norms have it.
+  void EndSublayer(const SublayerNorms& norms, const Linear& linear, const float* in,
+                   int num_tokens, float* x);
+  std::span<const float> NextTokenLogits(const LanguageModelHead& head, float* x, int count);
+  std::span<const float> LabelLogits(const ClassificationHead& head, float* x, int count);
+
+  const LayerWeights& layer(int index) const {
+    return weights_.layers[index / architecture_.layers_per_weights];
+  }
 
   const Architecture architecture_;
   const Precision precision_;
   LinearContext linear_;
-  // The token embedding; a language model's is packed, since a tied head shares it.
-  Linear packed_embedding_;              // [hidden] -> [vocab]
-  std::vector<float> token_embedding_;   // [vocab, hidden]
-  std::vector<float> other_embeddings_;  // [positions, hidden], the first token type's added.
-  Norm embedding_norm_;
-  std::vector<Layer> layers_;
-  Norm final_norm_;
-  Linear pooler_;  // fp32 in every precision, as a classifier's head; both are cheap.
-  Linear head_;    // Empty when tied.
+  TransformerWeights weights_;
 
-  Scratch x_, qkv_, mixed_, inner_, gathered_, pooled_, logits_;  // By stage.
+  std::vector<Scratch> angles_;  // By kind of rotary positions: [tokens][cosines | sines].
+  Scratch embedded_, x_, qkv_, mixed_, inner_, sublayer_, gathered_, pooled_, logits_;  // By stage.
 };
 
 }  // namespace chorus::runner

@@ -13,25 +13,26 @@ Architecture ReadBertBody(ConfigReader& config) {
   bert.num_heads = bert.num_kv_heads = config.Integer("num_attention_heads", 12, 1, 1 << 12);
   bert.inner_size = config.Integer("intermediate_size", 3072, 1, 1 << 20);
   bert.num_token_types = config.Integer("type_vocab_size", 2, 1, 1 << 10);
-  bert.norm_place = NormPlace::kAfterSublayer;
   bert.norm_epsilon = config.Float("layer_norm_eps", 1e-12f, 0, 1);
   bert.activation = config.ActivationFunction("hidden_act", "gelu");
   config.RequireString("position_embedding_type", "absolute");
   config.RequireBool("is_decoder", false);
   config.RequireBool("add_cross_attention", false);
   config.RequireMultiple("hidden_size", bert.hidden_size, "num_attention_heads", bert.num_heads);
+  bert.head_size = bert.hidden_size / bert.num_heads;
+  AttendAlike(bert);
 
   bert.names = {.token_embedding = "embeddings.word_embeddings",
                 .position_embedding = "embeddings.position_embeddings",
                 .token_type_embedding = "embeddings.token_type_embeddings",
                 .embedding_norm = "embeddings.LayerNorm",
                 .layers = "encoder.layer",
+                .attention_norms = {.sum = "attention.output.LayerNorm"},
                 .qkv = {"attention.self.query", "attention.self.key", "attention.self.value"},
                 .attention_out = "attention.output.dense",
-                .attention_norm = "attention.output.LayerNorm",
-                .inner = "intermediate.dense",
-                .outer = "output.dense",
-                .mlp_norm = "output.LayerNorm"};
+                .mlp_norms = {.sum = "output.LayerNorm"},
+                .inner = {"intermediate.dense"},
+                .outer = "output.dense"};
   return bert;
 }
 

@@ -12,24 +12,25 @@ Architecture ReadDistilBert(ConfigReader& config) {
   bert.num_layers = config.Integer("n_layers", 6, 1, 1 << 10);
   bert.num_heads = bert.num_kv_heads = config.Integer("n_heads", 12, 1, 1 << 12);
   bert.inner_size = config.Integer("hidden_dim", 3072, 1, 1 << 20);
-  bert.norm_place = NormPlace::kAfterSublayer;
   bert.norm_epsilon = 1e-12f;
   bert.activation = config.ActivationFunction("activation", "gelu");
   bert.head = ReadClassificationHead(config);
   std::get<ClassificationHead>(bert.head).activation = Activation::kRelu;
   // sinusoidal_pos_embds says how the positions were made; a checkpoint holds them either way.
   config.RequireMultiple("dim", bert.hidden_size, "n_heads", bert.num_heads);
+  bert.head_size = bert.hidden_size / bert.num_heads;
+  AttendAlike(bert);
 
   bert.names = {.token_embedding = "embeddings.word_embeddings",
                 .position_embedding = "embeddings.position_embeddings",
                 .embedding_norm = "embeddings.LayerNorm",
                 .layers = "transformer.layer",
+                .attention_norms = {.sum = "sa_layer_norm"},
                 .qkv = {"attention.q_lin", "attention.k_lin", "attention.v_lin"},
                 .attention_out = "attention.out_lin",
-                .attention_norm = "sa_layer_norm",
-                .inner = "ffn.lin1",
+                .mlp_norms = {.sum = "output_layer_norm"},
+                .inner = {"ffn.lin1"},
                 .outer = "ffn.lin2",
-                .mlp_norm = "output_layer_norm",
                 .pooler = "pre_classifier",
                 .head = "classifier"};
   return bert;

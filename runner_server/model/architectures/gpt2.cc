@@ -12,28 +12,32 @@ Architecture ReadGpt2(ConfigReader& config) {
   gpt2.num_layers = config.Integer("n_layer", 12, 1, 1 << 10);
   gpt2.num_heads = gpt2.num_kv_heads = config.Integer("n_head", 12, 1, 1 << 12);
   gpt2.inner_size = config.Integer("n_inner", 4 * gpt2.hidden_size, 1, 1 << 20);
-  gpt2.norm_place = NormPlace::kBeforeSublayer;
   gpt2.norm_epsilon = config.Float("layer_norm_epsilon", 1e-5f, 0, 1);
-  gpt2.scales_attention = config.Bool("scale_attn_weights", true);
   gpt2.activation = config.ActivationFunction("activation_function", "gelu_new");
-  gpt2.head =
-      LanguageModelHead{.tied = config.Bool("tie_word_embeddings", true),
-                        .bos_token_id = config.TokenId("bos_token_id", 50256, gpt2.vocab_size),
-                        .eos_token_ids = config.TokenIds("eos_token_id", {50256}, gpt2.vocab_size)};
-  // reorder_and_upcast_attn changes the order of rounding in half precision, nothing in fp32.
-  config.RequireBool("scale_attn_by_inverse_layer_idx", false);
+  gpt2.head = ReadLanguageModelHead(
+      config, gpt2.vocab_size, {.tied = true, .bos_token_id = 50256, .eos_token_ids = {50256}});
   config.RequireBool("add_cross_attention", false);
   config.RequireMultiple("n_embd", gpt2.hidden_size, "n_head", gpt2.num_heads);
+  gpt2.head_size = gpt2.hidden_size / gpt2.num_heads;
+  AttendAlike(gpt2);
+  // reorder_and_upcast_attn changes the order of rounding in half precision, nothing in fp32.
+  const bool by_layer = config.Bool("scale_attn_by_inverse_layer_idx", false);
+  const bool scales = config.Bool("scale_attn_weights", true);
+  for (int i = 0; i < gpt2.num_layers; ++i) {
+    float& scale = gpt2.attention[i].scale;
+    if (!scales) scale = 1;
+    if (by_layer) scale /= static_cast<float>(i + 1);
+  }
 
   gpt2.names = {.token_embedding = "wte",
                 .position_embedding = "wpe",
                 .layers = "h",
+                .attention_norms = {.before = "ln_1"},
                 .qkv = {"attn.c_attn"},
                 .attention_out = "attn.c_proj",
-                .attention_norm = "ln_1",
-                .inner = "mlp.c_fc",
+                .mlp_norms = {.before = "ln_2"},
+                .inner = {"mlp.c_fc"},
                 .outer = "mlp.c_proj",
-                .mlp_norm = "ln_2",
                 .final_norm = "ln_f",
                 .head = "lm_head",
                 .transposed_in_layers = true};

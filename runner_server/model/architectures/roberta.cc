@@ -8,9 +8,10 @@ Architecture ReadRoberta(ConfigReader& config) {
   Architecture roberta = ReadBertBody(config);
   roberta.vocab_size = config.Integer("vocab_size", 50265, 1, 1 << 24);
   roberta.padding_id = config.Integer("pad_token_id", 1, 0, roberta.vocab_size - 1);
-  const int first_position = roberta.padding_id + 1;
+  roberta.first_position = roberta.padding_id + 1;
   roberta.context_size =
-      config.Integer("max_position_embeddings", 512, first_position + 1, 1 << 20) - first_position;
+      config.Integer("max_position_embeddings", 512, roberta.first_position + 1, 1 << 20) -
+      roberta.first_position;
   roberta.head = ReadClassificationHead(config);
   roberta.names.pooler = "classifier.dense";
   roberta.names.head = "classifier.out_proj";

@@ -1,5 +1,7 @@
 #include "runner_server/model/architectures/table.h"
 
+#include <cmath>
+
 #include "runner_server/tokenizer/load_tokenizer.h"
 
 namespace chorus::runner {
@@ -16,11 +18,57 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const std::filesystem::path& fol
 std::span<const ArchitectureRow> ArchitectureTable() {
   static constexpr ArchitectureRow kTable[] = {
       {"GPT2LMHeadModel", "gpt2", ReadGpt2, Load<LoadByteLevelBpe>},
+      {"GPTNeoForCausalLM", "gpt_neo", ReadGptNeo, Load<LoadByteLevelBpe>},
+      {"GPTNeoXForCausalLM", "gpt_neox", ReadGptNeoX, Load<LoadByteLevelBpe>},
+      {"OPTForCausalLM", "opt", ReadOpt, Load<LoadByteLevelBpe>},
+      {"LlamaForCausalLM", "llama", ReadLlama, Load<LoadByteLevelBpe>},
+      {"MistralForCausalLM", "mistral", ReadMistral, Load<LoadByteLevelBpe>},
+      {"Qwen2ForCausalLM", "qwen2", ReadQwen2, Load<LoadByteLevelBpe>},
+      {"Qwen3ForCausalLM", "qwen3", ReadQwen3, Load<LoadByteLevelBpe>},
+      {"Phi3ForCausalLM", "phi3", ReadPhi3, Load<LoadByteLevelBpe>},
+      {"Gemma2ForCausalLM", "gemma2", ReadGemma2, Load<LoadByteLevelBpe>},
+      {"Gemma3ForCausalLM", "gemma3_text", ReadGemma3, Load<LoadByteLevelBpe>},
       {"BertForSequenceClassification", "bert", ReadBert, Load<LoadWordPiece>},
       {"DistilBertForSequenceClassification", "distilbert", ReadDistilBert, Load<LoadWordPiece>},
       {"RobertaForSequenceClassification", "roberta", ReadRoberta, Load<LoadRobertaBpe>},
   };
   return kTable;
+}
+
+LanguageModelHead ReadLanguageModelHead(ConfigReader& config, int vocab_size,
+                                        LanguageModelHead defaults) {
+  LanguageModelHead head = defaults;
+  head.tied = config.Bool("tie_word_embeddings", defaults.tied);
+  head.bos_token_id = config.TokenId("bos_token_id", defaults.bos_token_id, vocab_size);
+  head.eos_token_ids = config.TokenIds("eos_token_id", defaults.eos_token_ids, vocab_size);
+  return head;
+}
+
+void AttendAlike(Architecture& architecture, LayerAttention attention) {
+  if (attention.scale == 0) {
+    attention.scale = 1.0f / std::sqrt(static_cast<float>(architecture.head_size));
+  }
+  architecture.attention.assign(architecture.num_layers, attention);
+}
+
+void AddWindows(ConfigReader& config, int window, absl::FunctionRef<bool(int layer)> slides,
+                Architecture& architecture) {
+  std::vector<LayerAttention>& layers = architecture.attention;
+  const std::vector<std::string> types = config.Strings("layer_types");
+  if (!types.empty() && types.size() != layers.size()) {
+    config.Refuse("layer_types must have one entry for each layer", std::to_string(types.size()));
+    return;
+  }
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const std::string type = !types.empty()                ? types[i]
+                             : slides(static_cast<int>(i)) ? "sliding_attention"
+                                                           : "full_attention";
+    if (type == "sliding_attention") {
+      layers[i].window = window;
+    } else if (type != "full_attention") {
+      config.Refuse("layer_types must be sliding_attention or full_attention", type);
+    }
+  }
 }
 
 ClassificationHead ReadClassificationHead(ConfigReader& config) {

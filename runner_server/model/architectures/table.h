@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "runner_server/model/architecture.h"
 #include "runner_server/model/config_reader.h"
@@ -32,8 +33,68 @@ Architecture ReadGpt2(ConfigReader& config);
 Architecture ReadBert(ConfigReader& config);
 Architecture ReadDistilBert(ConfigReader& config);
 Architecture ReadRoberta(ConfigReader& config);
+Architecture ReadGptNeo(ConfigReader& config);
+Architecture ReadGptNeoX(ConfigReader& config);
+Architecture ReadOpt(ConfigReader& config);
+Architecture ReadLlama(ConfigReader& config);
+Architecture ReadMistral(ConfigReader& config);
+Architecture ReadQwen2(ConfigReader& config);
+Architecture ReadQwen3(ConfigReader& config);
+Architecture ReadPhi3(ConfigReader& config);
+Architecture ReadGemma2(ConfigReader& config);
+Architecture ReadGemma3(ConfigReader& config);
 
 // What several of them have in common.
+
+// The head of a ...ForCausalLM; `defaults` are Hugging Face's.
+LanguageModelHead ReadLanguageModelHead(ConfigReader& config, int vocab_size,
+                                        LanguageModelHead defaults);
+// Every layer attends as `attention` says; its scale, if 0, is 1 / sqrt(head size).
+void AttendAlike(Architecture& architecture, LayerAttention attention = {.scale = 0});
+// Hugging Face's defaults of a config like Llama's.
+struct LlamaDefaults {
+  int vocab_size = 0;
+  int context_size = 0;
+  int hidden_size = 0;
+  int inner_size = 0;
+  int num_layers = 0;
+  int num_heads = 0;
+  int num_kv_heads = 0;  // 0: num_heads.
+  int head_size = 0;     // 0: hidden_size / num_heads.
+  float norm_epsilon = 1e-6f;
+  const char* activation_field = "hidden_act";
+  const char* activation = "silu";
+};
+// Llama up to its positions and biases, of which it has none, and its head.
+Architecture ReadLlamaBody(ConfigReader& config, const LlamaDefaults& defaults);
+
+// Qwen2 up to its biases. 0: a head's size is hidden_size / num_attention_heads.
+Architecture ReadQwenBody(ConfigReader& config, int head_size);
+
+// What Hugging Face's Gemma 2 and 3 do not share of their defaults.
+struct GemmaDefaults {
+  int vocab_size = 0;
+  int context_size = 0;
+  float logit_soft_cap = 0;
+  float attention_soft_cap = 0;
+};
+// Gemma 2 up to its positions and windows.
+Architecture ReadGemmaBody(ConfigReader& config, const GemmaDefaults& defaults);
+
+// Adds rotary positions of the first `dimensions` of a head, by config.json's `object`, which may
+// be missing: rope_scaling, or transformers 5's rope_parameters. May shorten the context. Returns
+// their index. `original_context` is Hugging Face's default of original_max_position_embeddings; 0:
+// as max_position_embeddings.
+int AddRotaryPositions(ConfigReader& config, const std::string& object, float theta, int dimensions,
+                       Architecture& architecture, int original_context = 0);
+// The object, and with it partial_rotary_factor, of a config with one kind of rotary positions.
+int AddRotaryPositions(ConfigReader& config, float theta, float part_of_head,
+                       Architecture& architecture, int original_context = 0);
+
+// Gives the layers that "layer_types" calls sliding_attention a window; without it those that
+// `slides` does.
+void AddWindows(ConfigReader& config, int window, absl::FunctionRef<bool(int layer)> slides,
+                Architecture& architecture);
 
 // The labels of a ...ForSequenceClassification; regression and multi-label are refused.
 ClassificationHead ReadClassificationHead(ConfigReader& config);

@@ -15,13 +15,11 @@
 
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
+#include "tests/parity/token_runs.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus::runner {
 namespace {
-
-using Ids = std::vector<int32_t>;
-using Logits = std::vector<float>;
 
 // Widths that fit no vector, panel or key block: head size 20, inner 130, vocabulary 203.
 nlohmann::json OddConfig() {
@@ -53,22 +51,6 @@ std::unique_ptr<LanguageModel> Load(const std::filesystem::path& directory, Prec
 }
 
 Logits Copy(std::span<const float> logits) { return {logits.begin(), logits.end()}; }
-
-// The logits after `ids`, run in passes of `chunk` tokens.
-Logits LogitsAfter(LanguageModel& model, const Ids& ids, int chunk, int slot = 0) {
-  const int length = static_cast<int>(ids.size());
-  for (int start = 0;; start += chunk) {
-    const int count = std::min(chunk, length - start);
-    const bool last = start + count == length;
-    const LanguageModel::Row row = {.slot = slot,
-                                    .start = start,
-                                    .tokens = std::span(ids).subspan(start, count),
-                                    .wants_logits = last};
-    const std::span<const float> logits = model.Forward({&row, 1});
-    EXPECT_EQ(logits.size(), last ? model.vocab_size() : 0);
-    if (last) return Copy(logits);
-  }
-}
 
 // In every precision.
 class DecoderTest : public testing::TestWithParam<Precision> {

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <variant>
@@ -12,12 +11,11 @@
 
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
+#include "tests/parity/token_runs.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus::runner {
 namespace {
-
-using Ids = std::vector<int32_t>;
 
 std::unique_ptr<LanguageModel> LoadGenerator(const std::filesystem::path& directory,
                                              Precision precision = Precision::kFloat32) {
@@ -62,40 +60,6 @@ std::vector<float> LogitsOfBatch(const Golden& golden, SequenceClassifier& model
   return {logits.begin(), logits.end()};
 }
 
-int Argmax(std::span<const float> logits) {
-  return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
-// Continues all texts greedily, as one batch from which texts leave when they are as long as
-// expected.
-std::vector<Ids> ContinueGreedily(LanguageModel& model, const std::vector<Ids>& prompts,
-                                  const std::vector<Ids>& expected) {
-  std::vector<Ids> texts = prompts;
-  std::vector<int> held(prompts.size(), 0);  // Tokens in the cache.
-  while (true) {
-    std::vector<LanguageModel::Row> rows;
-    for (size_t i = 0; i < texts.size(); ++i) {
-      if (texts[i].size() == prompts[i].size() + expected[i].size()) continue;
-      rows.push_back({.slot = static_cast<int>(i),
-                      .start = held[i],
-                      .tokens = std::span(texts[i]).subspan(held[i]),
-                      .wants_logits = true});
-      held[i] = static_cast<int>(texts[i].size());
-    }
-    if (rows.empty()) break;
-    const std::span<const float> logits = model.Forward(rows);
-    const size_t vocab_size = model.vocab_size();
-    for (size_t r = 0; r < rows.size(); ++r) {
-      texts[rows[r].slot].push_back(Argmax(logits.subspan(r * vocab_size, vocab_size)));
-    }
-  }
-  std::vector<Ids> continuations;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    continuations.emplace_back(texts[i].begin() + prompts[i].size(), texts[i].end());
-  }
-  return continuations;
-}
-
 class GeneratorGoldenTest : public testing::TestWithParam<const char*> {
  protected:
   const Golden golden_{GetParam()};
@@ -110,12 +74,14 @@ TEST_P(GeneratorGoldenTest, LogitsEqualHuggingFace) {
 
 TEST_P(GeneratorGoldenTest, GreedyTextsEqualHuggingFaceTokenForToken) {
   std::vector<Ids> prompts, expected;
+  std::vector<size_t> num_tokens;
   for (const nlohmann::json& text : golden_.json().at("greedy")) {
     prompts.push_back(text.at("ids"));
     expected.push_back(text.at("new_ids"));
+    num_tokens.push_back(expected.back().size());
   }
   ASSERT_EQ(prompts.size(), 50u);
-  EXPECT_EQ(ContinueGreedily(*model_, prompts, expected), expected);
+  EXPECT_EQ(ContinueGreedily(*model_, prompts, num_tokens), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(DemoModels, GeneratorGoldenTest,

@@ -45,11 +45,12 @@ TEST(ReadGpt2, HasHuggingFacesDefaults) {
   EXPECT_EQ(gpt2->num_layers, 12);
   EXPECT_EQ(gpt2->num_heads, 12);
   EXPECT_EQ(gpt2->num_kv_heads, 12);
-  EXPECT_EQ(gpt2->head_size(), 64);
+  EXPECT_EQ(gpt2->head_size, 64);
   EXPECT_EQ(gpt2->inner_size, 3072);
   EXPECT_EQ(gpt2->activation, Activation::kGeluTanh);
   EXPECT_EQ(gpt2->norm_epsilon, 1e-5f);
-  EXPECT_EQ(gpt2->attention_scale(), 0.125f);
+  EXPECT_EQ(gpt2->attention.size(), 12u);
+  EXPECT_EQ(gpt2->attention[11].scale, 0.125f);
   const auto& head = std::get<LanguageModelHead>(gpt2->head);
   EXPECT_TRUE(head.tied);
   EXPECT_EQ(head.bos_token_id, 50256);
@@ -70,7 +71,7 @@ TEST(ReadGpt2, ReadsEveryField) {
   EXPECT_EQ(gpt2->inner_size, 7);
   EXPECT_EQ(gpt2->activation, Activation::kRelu);
   EXPECT_EQ(gpt2->norm_epsilon, 0.5f);
-  EXPECT_EQ(gpt2->attention_scale(), 1.0f);
+  EXPECT_EQ(gpt2->attention[2].scale, 1.0f);
   const auto& head = std::get<LanguageModelHead>(gpt2->head);
   EXPECT_FALSE(head.tied);
   EXPECT_EQ(head.bos_token_id, 1);
@@ -94,6 +95,14 @@ TEST(ReadGpt2, ReadsEndTokensAsHuggingFaceDoes) {
   EXPECT_THAT(std::get<LanguageModelHead>(gpt2->head).eos_token_ids, testing::IsEmpty());
 }
 
+TEST(ReadGpt2, ScalesScoresByLayer) {
+  const absl::StatusOr<Architecture> gpt2 =
+      Read("gpt2", {{"n_layer", 4}, {"scale_attn_by_inverse_layer_idx", true}});
+  ASSERT_TRUE(gpt2.ok()) << gpt2.status();
+  EXPECT_EQ(gpt2->attention[0].scale, 0.125f);
+  EXPECT_EQ(gpt2->attention[3].scale, 0.125f / 4);
+}
+
 TEST(ReadGpt2, AnInnerSizeOfNullIsFourTimesTheWidth) {
   EXPECT_EQ(Read("gpt2", {{"n_embd", 24}, {"n_inner", nullptr}})->inner_size, 96);
 }
@@ -115,9 +124,8 @@ void ExpectRefusals(const std::string& model_type, const std::vector<Refusal>& r
 
 TEST(ReadGpt2, RefusesByName) {
   ExpectRefusals(
-      "gpt2", {{"activation_function", "silu", "activation_function must be gelu_new"},
+      "gpt2", {{"activation_function", "mish", "activation_function must be gelu_new"},
                {"activation_function", 1, "activation_function must be a string: 1"},
-               {"scale_attn_by_inverse_layer_idx", true, "scale_attn_by_inverse_layer_idx"},
                {"add_cross_attention", true, "add_cross_attention is implemented for false alone"},
                {"n_embd", 770, "n_embd must be a multiple of n_head 12: 770"},
                {"n_embd", -1, "n_embd must be an integer from 1 to 65536: -1"},
@@ -195,7 +203,7 @@ TEST(ReadDistilBert, HasHuggingFacesDefaults) {
 }
 
 TEST(ReadDistilBert, RefusesByName) {
-  ExpectRefusals("distilbert", {{"activation", "swish", "activation must be gelu_new"},
+  ExpectRefusals("distilbert", {{"activation", "mish", "activation must be gelu_new"},
                                 {"dim", 770, "dim must be a multiple of n_heads 12: 770"},
                                 {"n_layers", 0, "n_layers must be"}});
 }
@@ -222,7 +230,7 @@ TEST(ReadRoberta, RefusesByName) {
 TEST(ReadBert, RefusesByName) {
   ExpectRefusals(
       "bert",
-      {{"hidden_act", "swish", "hidden_act must be gelu_new"},
+      {{"hidden_act", "mish", "hidden_act must be gelu_new"},
        {"position_embedding_type", "relative_key", "position_embedding_type is implemented for"},
        {"is_decoder", true, "is_decoder is implemented for false alone: true"},
        {"add_cross_attention", true, "add_cross_attention"},

@@ -1,0 +1,51 @@
+#pragma once
+
+// The weights of an Architecture, read from a checkpoint and packed for the kernels.
+// Thread safety: immutable once read.
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runner_server/kernels/linear.h"
+#include "runner_server/model/architecture.h"
+#include "runner_server/weights/checkpoint.h"
+
+namespace chorus::runner {
+
+struct SublayerNorms {
+  Norm before, output, sum;  // As NormNames.
+};
+
+struct LayerWeights {
+  SublayerNorms attention_norms;
+  Linear qkv;           // [hidden] -> [q | k | v]
+  Norm q_norm, k_norm;  // Of a head.
+  Linear attention_out;
+  SublayerNorms mlp_norms;
+  Linear inner;
+  Linear outer;
+};
+
+// What an architecture does not have is empty.
+struct TransformerWeights {
+  // INVALID_ARGUMENT lists the tensors that do not match; RESOURCE_EXHAUSTED without memory.
+  // `checkpoint` may go afterwards.
+  static absl::StatusOr<TransformerWeights> Read(const Architecture& architecture,
+                                                 const Checkpoint& checkpoint, Precision precision,
+                                                 ThreadPool& pool);
+
+  // The token embedding; a language model's is packed, since a tied head shares it.
+  Linear packed_embedding;             // [embedding] -> [vocab]
+  std::vector<float> token_embedding;  // [vocab, embedding]
+  std::vector<float> positions;        // [positions, embedding, or hidden if added behind]
+  std::vector<float> token_types;      // [token types, embedding]
+  Norm embedding_norm;
+  Linear embedding_projection;
+  std::vector<LayerWeights> layers;  // [num_stored_layers]
+  Norm final_norm;
+  Linear head_projection;
+  Linear pooler;  // fp32 in every precision, as a classifier's head; both are cheap.
+  Linear head;    // Empty when tied.
+};
+
+}  // namespace chorus::runner

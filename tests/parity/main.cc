@@ -1,0 +1,78 @@
+// Runs a model over token ids for parity.py. Reads a JSON object from standard input,
+//
+//   {"model": FOLDER, "dtype": "float32", "prompts": [[1, 2], ...], "new_tokens": 16}
+//
+// and writes one: "logits" after each prompt, alone; whether those of one "batch" and of prompts
+// "split" over passes are the same to the bit; and of a generator the greedy "texts", new_tokens
+// each.
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "runner_server/model/dtype.h"
+#include "runner_server/model/load_model.h"
+#include "tests/parity/token_runs.h"
+
+namespace chorus::runner {
+namespace {
+
+nlohmann::json Run(LanguageModel& model, const std::vector<Ids>& prompts, size_t new_tokens) {
+  std::vector<Logits> whole;
+  bool same = true;
+  for (const Ids& ids : prompts) {
+    whole.push_back(LogitsAfter(model, ids, static_cast<int>(ids.size())));
+    for (const int chunk : {1, 7}) same = same && LogitsAfter(model, ids, chunk) == whole.back();
+  }
+  return {
+      {"logits", whole},
+      {"batch", LogitsOfBatch(model, prompts) == whole},
+      {"split", same},
+      {"texts", ContinueGreedily(model, prompts, std::vector<size_t>(prompts.size(), new_tokens))}};
+}
+
+nlohmann::json Run(SequenceClassifier& model, const std::vector<Ids>& prompts) {
+  const auto logits_of = [&](const std::vector<std::span<const int32_t>>& rows) {
+    const std::span<const float> logits = model.Forward(rows);
+    return Logits(logits.begin(), logits.end());
+  };
+  std::vector<Logits> whole;
+  Logits concatenated;
+  for (const Ids& ids : prompts) {
+    whole.push_back(logits_of({ids}));
+    concatenated.insert(concatenated.end(), whole.back().begin(), whole.back().end());
+  }
+  return {{"logits", whole},
+          {"batch", logits_of({prompts.begin(), prompts.end()}) == concatenated}};
+}
+
+absl::Status Answer(const nlohmann::json& request) {
+  const std::vector<Ids> prompts = request.at("prompts");
+  ModelOptions options = {.num_threads = 2, .num_kv_slots = static_cast<int>(prompts.size())};
+  ASSIGN_OR_RETURN(options.precision, ParseDtype(request.at("dtype").get<std::string>()));
+  ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(request.at("model").get<std::string>(), options));
+  nlohmann::json answer;
+  if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
+    answer = Run(**generator, prompts, request.at("new_tokens"));
+  } else {
+    answer = Run(*std::get<std::unique_ptr<SequenceClassifier>>(loaded.model), prompts);
+  }
+  std::cout << answer << std::endl;
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace chorus::runner
+
+int main() {
+  const absl::Status status = chorus::runner::Answer(nlohmann::json::parse(std::cin));
+  if (!status.ok()) std::cerr << status << std::endl;
+  return status.ok() ? 0 : 1;
+}
