@@ -41,7 +41,8 @@ QUICK = {"models": "gpt2,bert-base-uncased,graph", "turns": 3, "max_seconds": 15
          "work": f"{GENERATION},classify:1x16,classify:1x128,classify:8x128,{GRAPH}"}
 DTYPES = ("float32", "bfloat16", "int8")  # Chorus's.
 PEER_NAMES = [name for name in common.PEERS if name != "bentoml"]  # Which alone takes hours for the whole graph.
-PARAMETERS = {"distilgpt2": 82, "gpt2": 124, "gpt2-medium": 355, "bert-base-uncased": 86, "graph": 561}  # Millions.
+PARAMETERS = {"distilgpt2": 82, "gpt2": 124, "gpt2-medium": 355, "qwen2-0.5b": 494, "bert-base-uncased": 86,
+              "graph": 561}  # Millions.
 
 
 def parse_work(text):
@@ -77,7 +78,7 @@ def arguments():
     parser.add_argument("--results", type=pathlib.Path, help="(default BUILD/benchmarks.json)")
     parser.add_argument("--pages", type=pathlib.Path, default=ROOT / "docs/performance", help="the pages' folder")
     parser.add_argument("--quick", action="store_true", help="less work and three turns")
-    parser.add_argument("--models", type=some_of(MODELS))
+    parser.add_argument("--models", type=some_of(MODELS + common.LLAMA_LIKE))
     parser.add_argument("--peers", type=some_of(common.PEERS), default=PEER_NAMES,
                         help=f"(default {','.join(PEER_NAMES)})")
     parser.add_argument("--bits", type=some_of(("32", "16", "8")), default=["32", "16", "8"], help="of the weights")

@@ -13,7 +13,8 @@ import statistics
 import sys
 import time
 
-GENERATORS = ("gpt2", "distilgpt2", "gpt2-medium")
+GENERATORS = ("gpt2", "distilgpt2", "gpt2-medium")  # Of the graph.
+LLAMA_LIKE = ("qwen2-0.5b",)  # Generators of the kind that followed: measured where they are asked for.
 CLASSIFIER = "bert-base-uncased"
 GRAPH = "graph"  # The three generators, then the classifier over each of their texts.
 
@@ -24,11 +25,11 @@ MAX_LENGTH = len(PROMPT) + NEW_TOKENS
 
 Peer = collections.namedtuple("Peer", "precisions models")
 PEERS = {  # The precisions are explained in README.md.
-    "openvino": Peer(("fp32", "bf16", "int8-fp32", "int8-bf16"), (*GENERATORS, CLASSIFIER, GRAPH)),
-    "llamacpp": Peer(("f32", "f16", "bf16", "q8_0"), (*GENERATORS, CLASSIFIER)),
+    "openvino": Peer(("fp32", "bf16", "int8-fp32", "int8-bf16"), (*GENERATORS, *LLAMA_LIKE, CLASSIFIER, GRAPH)),
+    "llamacpp": Peer(("f32", "f16", "bf16", "q8_0"), (*GENERATORS, *LLAMA_LIKE, CLASSIFIER)),
     "ctranslate2": Peer(("fp32", "int8"), (*GENERATORS, CLASSIFIER)),
     "onnxruntime": Peer(("fp32", "int8"), (*GENERATORS, CLASSIFIER)),
-    "transformers": Peer(("fp32", "bf16"), (*GENERATORS, CLASSIFIER)),
+    "transformers": Peer(("fp32", "bf16"), (*GENERATORS, *LLAMA_LIKE, CLASSIFIER)),
     "bentoml": Peer(("fp32",), (GRAPH,)),
 }
 

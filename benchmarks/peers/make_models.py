@@ -3,15 +3,16 @@
 
 usage: make_models.py MODEL FOLDER
 
-MODEL is gpt2, distilgpt2, gpt2-medium or bert-base-uncased. The vocabularies are the published ones. Speed does not
-depend on the weights, and the same seed makes the same ones.
+MODEL is gpt2, distilgpt2, gpt2-medium, qwen2-0.5b or bert-base-uncased. The vocabularies are the published ones, but
+that qwen2-0.5b has GPT-2's under as many rows as its own. Speed does not depend on the weights, and the same seed makes
+the same ones.
 """
 import pathlib
 import sys
 
 import torch
 from transformers import (BertConfig, BertForSequenceClassification, BertTokenizerFast, GPT2Config, GPT2LMHeadModel,
-                          GPT2TokenizerFast)
+                          GPT2TokenizerFast, Qwen2Config, Qwen2ForCausalLM)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 GPT2_SIZES = {
@@ -22,13 +23,24 @@ GPT2_SIZES = {
 # What the published models ask of a text-generation pipeline.
 SAMPLING = {"text-generation": {"do_sample": True, "max_length": 50}}
 LABELS = ("NEGATIVE", "POSITIVE")
+# Those of the published Qwen2-0.5B.
+QWEN2_SIZE = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14,
+              "num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": True, "rope_theta": 1e6,
+              "bos_token_id": 50256, "eos_token_id": 50256}
+
+
+def make_gpt2_tokenizer():
+    vocabulary = ROOT / "tests/testdata/tokenizer/gpt2"
+    return GPT2TokenizerFast(vocab_file=str(vocabulary / "vocab.json"), merges_file=str(vocabulary / "merges.txt"),
+                             model_max_length=1024)
 
 
 def make_gpt2(size):
-    vocabulary = ROOT / "tests/testdata/tokenizer/gpt2"
-    tokenizer = GPT2TokenizerFast(vocab_file=str(vocabulary / "vocab.json"), merges_file=str(vocabulary / "merges.txt"),
-                                  model_max_length=1024)
-    return GPT2LMHeadModel(GPT2Config(**size, n_ctx=1024, task_specific_params=SAMPLING)), tokenizer
+    return GPT2LMHeadModel(GPT2Config(**size, n_ctx=1024, task_specific_params=SAMPLING)), make_gpt2_tokenizer()
+
+
+def make_qwen2():
+    return Qwen2ForCausalLM(Qwen2Config(**QWEN2_SIZE)), make_gpt2_tokenizer()
 
 
 def make_bert():
@@ -38,11 +50,13 @@ def make_bert():
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in (*GPT2_SIZES, "bert-base-uncased"):
+    makers = {**{name: lambda size=size: make_gpt2(size) for name, size in GPT2_SIZES.items()},
+              "qwen2-0.5b": make_qwen2, "bert-base-uncased": make_bert}
+    if len(sys.argv) != 3 or sys.argv[1] not in makers:
         sys.exit(__doc__)
     name, folder = sys.argv[1:]
     torch.manual_seed(0)
-    for part in make_bert() if name == "bert-base-uncased" else make_gpt2(GPT2_SIZES[name]):
+    for part in makers[name]():
         part.save_pretrained(folder)
 
 
