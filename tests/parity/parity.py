@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares Chorus with Hugging Face transformers over random models of every family, and writes the table of docs/parity.md.
+"""Compares Chorus with Hugging Face transformers over random models of every family: the table of docs/parity.md.
 
     ./dev build token_runner
     python3 -m venv venv && venv/bin/pip install -r tools/golden/requirements.txt
@@ -146,7 +146,8 @@ def cpu_flags():
     if platform.machine() != "x86_64":
         return platform.machine()
     flags = pathlib.Path("/proc/cpuinfo").read_text()
-    return next((name for name in ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2") if name in flags), "x86-64")
+    names = ("amx_tile", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
+    return next((name for name in names if name in flags), "x86-64")
 
 
 def main():
