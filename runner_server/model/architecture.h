@@ -6,7 +6,6 @@
 //
 // CheckImplemented (transformer.h) refuses values that are not implemented.
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <variant>
