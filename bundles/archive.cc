@@ -221,7 +221,7 @@ class Extractor {
     if (!file_.is_open()) return absl::OkStatus();
     errno = 0;
     file_.close();
-    return file_ ? absl::OkStatus() : Error(errno, path_);
+    return file_ ? SyncFile(path_) : Error(errno, path_);
   }
 
  private:

@@ -40,8 +40,8 @@ using ArchiveVisitor =
 // INVALID_ARGUMENT names the entry that is refused, or says that the archive is damaged.
 absl::Status ReadArchive(std::string_view bytes, const ArchiveLimits& limits, ArchiveVisitor visit);
 
-// Unpacks into `directory`, which must be empty and private. Errors as ReadArchive, and if the
-// archive cannot be opened; `directory` is then partly filled.
+// Unpacks into `directory`, which must be empty and private, and syncs each file. Errors as
+// ReadArchive, and if the archive cannot be opened; `directory` is then partly filled.
 absl::Status ExtractArchive(const std::filesystem::path& archive, const ArchiveLimits& limits,
                             const std::filesystem::path& directory);
 

@@ -12,8 +12,7 @@
 
 namespace chorus {
 
-// INVALID_ARGUMENT, with the place, unless every key matches [A-Za-z0-9][A-Za-z0-9._/-]{0,62} and
-// every value has at most 1024 bytes and no control characters.
+// INVALID_ARGUMENT, with the place, unless all are as store::CheckLabel has them.
 absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
                          const YamlPlaces& places);
 

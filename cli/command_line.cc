@@ -1,8 +1,12 @@
 #include "cli/command_line.h"
 
+#include <algorithm>
 #include <iostream>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "base/near_name.h"
 #include "base/string_view.h"
 #include "cli/printable.h"
 
@@ -28,6 +32,17 @@ std::string MistakeOfTime(const std::string& text) {
   const bool is_time = absl::ParseDuration(text, &time) && time >= absl::ZeroDuration() &&
                        time < absl::InfiniteDuration();
   return is_time ? "" : "must be a time such as 30s or 1m30s: " + text;
+}
+
+CLI::Validator OneOf(std::vector<std::string> words) {
+  const auto check = [words = std::move(words)](const std::string& text) -> std::string {
+    if (std::ranges::find(words, text) != words.end()) return "";
+    const std::string near = NearName(text, words);
+    return absl::StrCat("must be ", absl::StrJoin(words.begin(), words.end() - 1, ", "), " or ",
+                        words.back(), ": ", text,
+                        near.empty() ? "" : "; did you mean " + near + "?");
+  };
+  return CLI::Validator(check, "");
 }
 
 }  // namespace chorus

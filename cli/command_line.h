@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -22,6 +23,9 @@ std::string MistakeOfTime(const std::string& text);
 
 // `validator` without its text in the help.
 inline CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
+
+// One of these words. A near one is named: "must be table, json or path: jsn; did you mean json?".
+CLI::Validator OneOf(std::vector<std::string> words);
 
 // A range check that also refuses integers that CLI11 would wrap (negative) or clamp (overflow).
 template <typename T>

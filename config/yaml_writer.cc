@@ -37,7 +37,35 @@ class Writer {
     return std::string(out_.c_str(), out_.size()) + "\n";
   }
 
+  std::string Write(const nlohmann::ordered_json& json) {
+    WriteJson(json);
+    return std::string(out_.c_str(), out_.size()) + "\n";
+  }
+
  private:
+  void WriteJson(const nlohmann::ordered_json& json) {
+    if (json.is_object()) {
+      out_ << YAML::BeginMap;
+      for (const auto& [key, value] : json.items()) {
+        out_ << YAML::Key;
+        WriteText(key);
+        out_ << YAML::Value;
+        WriteJson(value);
+      }
+      out_ << YAML::EndMap;
+    } else if (json.is_array()) {
+      out_ << YAML::BeginSeq;
+      for (const auto& value : json) WriteJson(value);
+      out_ << YAML::EndSeq;
+    } else if (json.is_string()) {
+      WriteText(json.get<std::string>());
+    } else if (json.is_null()) {
+      out_ << YAML::Null;
+    } else {
+      out_ << json.dump();  // Numbers and booleans are written alike.
+    }
+  }
+
   void WriteMessage(const Message& message) {
     std::vector<const FieldDescriptor*> fields;
     message.GetReflection()->ListFields(message, &fields);
@@ -128,5 +156,7 @@ class Writer {
 }  // namespace
 
 std::string FormatYaml(const Message& message) { return Writer().Write(message); }
+
+std::string FormatYaml(const nlohmann::ordered_json& json) { return Writer().Write(json); }
 
 }  // namespace chorus

@@ -1,9 +1,11 @@
 #pragma once
 
-// Writes a protobuf message as the YAML that ParseYaml reads back to an equal message.
+// Writes a protobuf message as the YAML that ParseYaml reads back to an equal message, and JSON as
+// YAML.
 //
-// Thread safety: free function without state.
+// Thread safety: free functions without state.
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "google/protobuf/message.h"
@@ -13,5 +15,8 @@ namespace chorus {
 // Deterministic: the set fields in the order of their declaration, maps sorted by key. Strings that
 // YAML would read as another type are quoted. Durations and bytes fields are not supported.
 std::string FormatYaml(const google::protobuf::Message& message);
+
+// The same values in the same order.
+std::string FormatYaml(const nlohmann::ordered_json& json);
 
 }  // namespace chorus

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 #include "model_store/digest.h"
+#include "model_store/labels.h"
 
 namespace chorus::store {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMaxFileBytes = int64_t{1} << 50;  // Keeps sums of sizes far from overflow.
+constexpr int kMaxDepth = 64;                        // Of what metadata may hold.
 
 absl::Status Bad(std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("manifest.json: ", AbslView(what)));
@@ -21,6 +23,11 @@ absl::StatusOr<std::string> StringField(const Json& object, const char* key) {
   const auto it = object.find(key);
   if (it == object.end() || !it->is_string()) return Bad(absl::StrCat(key, " must be a string"));
   return it->get<std::string>();
+}
+
+// Empty if the key is absent.
+absl::StatusOr<std::string> OptionalStringField(const Json& object, const char* key) {
+  return object.contains(key) ? StringField(object, key) : std::string();
 }
 
 absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
@@ -49,7 +56,66 @@ absl::StatusOr<ModelSource> ParseSource(const Json& object) {
   return ModelSource{*std::move(repository), *std::move(commit)};
 }
 
+// The keys that may be absent.
+absl::Status ParseFacts(const Json& json, Manifest& manifest) {
+  for (const auto& [key, field] :
+       {std::pair{"dtype", &manifest.dtype}, {"licence", &manifest.licence}}) {
+    absl::StatusOr<std::string> value = OptionalStringField(json, key);
+    if (!value.ok()) return value.status();
+    *field = *std::move(value);
+  }
+  if (const auto it = json.find("parameters"); it != json.end()) {
+    if (!it->is_number_integer() || it->get<int64_t>() < 0) {
+      return Bad("parameters must be an integer from 0");
+    }
+    manifest.num_parameters = it->get<int64_t>();
+  }
+  if (const auto it = json.find("labels"); it != json.end()) {
+    if (!it->is_object()) return Bad("labels must be an object");
+    for (const auto& [key, value] : it->items()) {
+      if (!value.is_string()) return Bad(absl::StrCat("labels.", key, " must be a string"));
+      manifest.labels[key] = value.get<std::string>();
+      const absl::Status label = CheckLabel(key, manifest.labels[key]);
+      if (!label.ok()) return Bad(StdView(label.message()));
+    }
+  }
+  if (const auto it = json.find("metadata"); it != json.end()) {
+    if (!it->is_object()) return Bad("metadata must be an object");
+    if (!it->empty()) manifest.metadata = it->dump();
+  }
+  if (const auto it = json.find("source"); it != json.end()) {
+    absl::StatusOr<ModelSource> source = ParseSource(*it);
+    if (!source.ok()) return source.status();
+    manifest.source = *std::move(source);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+std::string ContentVersion(const std::vector<ManifestFile>& files) {
+  constexpr size_t kLength = 12;
+  std::map<std::string_view, std::string_view> hashes;
+  for (const ManifestFile& file : files) hashes[file.name] = file.sha256;
+  Sha256 all;
+  for (const auto& [name, sha256] : hashes) {
+    all.Update(name);
+    all.Update({"\0", 1});  // Which no name has.
+    all.Update(sha256);
+  }
+  return std::move(all).HexDigest().substr(0, kLength);
+}
+
+std::string ToString(const ModelSource& source) {
+  return source.commit.empty() ? source.repository
+                               : absl::StrCat(source.repository, "@", source.commit);
+}
+
+ModelSource ParseModelSource(std::string_view text) {
+  const size_t at = text.rfind('@');
+  if (at == std::string_view::npos) return {std::string(text), ""};
+  return {std::string(text.substr(0, at)), std::string(text.substr(at + 1))};
+}
 
 bool IsPlainFileName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name != kManifestFileName &&
@@ -73,18 +139,29 @@ std::string ToJson(const Manifest& manifest) {
       {"version", manifest.tag.version},
       {"created", absl::FormatTime(absl::RFC3339_sec, manifest.created, absl::UTCTimeZone())},
       {"task", manifest.task},
-      {"architecture", manifest.architecture},
-      {"files", files}};
+      {"architecture", manifest.architecture}};
+  if (!manifest.dtype.empty()) json["dtype"] = manifest.dtype;
+  if (manifest.num_parameters > 0) json["parameters"] = manifest.num_parameters;
+  if (!manifest.licence.empty()) json["licence"] = manifest.licence;
+  if (!manifest.labels.empty()) json["labels"] = manifest.labels;
+  if (!manifest.metadata.empty()) json["metadata"] = Json::parse(manifest.metadata);
   if (manifest.source) {
     json["source"] = {{"repository", manifest.source->repository},
                       {"commit", manifest.source->commit}};
   }
+  json["files"] = std::move(files);
   return json.dump(2) + "\n";
 }
 
 absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  bool too_deep = false;
+  const auto keep = [&](int depth, Json::parse_event_t, Json&) {
+    too_deep |= depth > kMaxDepth;
+    return depth <= kMaxDepth;
+  };
+  const Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
   if (!json.is_object()) return Bad("not a JSON object");
+  if (too_deep) return Bad(absl::StrCat("its values nest deeper than ", kMaxDepth));
   Manifest manifest;
   std::string created;
   for (const auto& [key, field] : {std::pair{"name", &manifest.tag.name},
@@ -110,11 +187,7 @@ absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
     if (!file.ok()) return file.status();
     manifest.files.push_back(*std::move(file));
   }
-  if (const auto object = json.find("source"); object != json.end()) {
-    absl::StatusOr<ModelSource> source = ParseSource(*object);
-    if (!source.ok()) return source.status();
-    manifest.source = *std::move(source);
-  }
+  if (absl::Status status = ParseFacts(json, manifest); !status.ok()) return status;
   return manifest;
 }
 

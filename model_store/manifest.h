@@ -1,10 +1,26 @@
 #pragma once
 
-// manifest.json, which describes a stored model beside its files.
+// manifest.json, which describes a stored model beside its files: one JSON object with the keys
+//
+//   name, version   strings; the model's tag
+//   created         string; RFC 3339, such as "2026-11-28T18:40:00+00:00"
+//   task            string: "generate", "classify", or empty
+//   architecture    string; as config.json names it, may be empty
+//   dtype           string: in what most of the weights are stored, "float32"; absent: not known
+//   parameters      integer; absent: not known
+//   licence         string, such as "mit"; absent: not known
+//   labels          object of strings (labels.h); absent: none
+//   metadata        object with anything in it; absent: none
+//   source          object: repository and commit, strings; absent: not known
+//   files           array of objects: name (a plain one), size_bytes (integer) and sha256
+//
+// Programs that do not know a key read past it, and a program may write manifests without those
+// that may be absent. docs/models.md says how a version comes into the store.
 //
 // Thread safety: values and free functions.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,10 +41,10 @@ struct ManifestFile {
   bool operator==(const ManifestFile&) const = default;
 };
 
-// Where a model was pulled from.
+// Where a model comes from.
 struct ModelSource {
   std::string repository;  // "openai-community/gpt2".
-  std::string commit;      // 40 lower-case hexadecimal digits.
+  std::string commit;      // Of a pulled one 40 lower-case hexadecimal digits; may be empty.
   bool operator==(const ModelSource&) const = default;
 };
 
@@ -38,16 +54,29 @@ struct Manifest {
   std::string task;    // "generate", "classify", or empty when the architecture is of neither kind.
   std::string architecture;  // As config.json names it, such as "GPT2LMHeadModel"; may be empty.
   std::vector<ManifestFile> files;    // By name; the manifest itself is not among them.
-  std::optional<ModelSource> source;  // Unset for a model that was not pulled.
+  std::optional<ModelSource> source;  // Where it comes from, if that is known.
+  std::string dtype;                  // "float32", "bfloat16", …; empty: not known.
+  int64_t num_parameters = 0;         // 0: not known.
+  std::string licence;                // As a model card names it, such as "mit"; may be empty.
+  std::map<std::string, std::string> labels;  // See labels.h.
+  std::string metadata;                       // A JSON object; empty: none.
 
   int64_t size_bytes() const;
   bool operator==(const Manifest&) const = default;
 };
 
+// A version made of the files' names and hashes: 12 hexadecimal digits, the same for the same
+// content.
+std::string ContentVersion(const std::vector<ManifestFile>& files);
+
 // Whether `name` is a file directly in a model's folder, and not the manifest.
 bool IsPlainFileName(std::string_view name);
 
-// JSON, indented, ending in a newline.
+// The source as "REPOSITORY@COMMIT", or the repository alone; and the inverse.
+std::string ToString(const ModelSource& source);
+ModelSource ParseModelSource(std::string_view text);
+
+// JSON, indented, ending in a newline. What is not known is left out.
 std::string ToJson(const Manifest& manifest);
 
 // The inverse. INVALID_ARGUMENT says what is missing or wrong. Unknown keys are ignored, so that

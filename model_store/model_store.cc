@@ -75,33 +75,36 @@ ModelStore::ModelStore(const fs::path& home, FileSystem& file_system)
 absl::StatusOr<Manifest> ModelStore::Save(const Tag& tag, const fs::path& directory,
                                           const SaveOptions& options) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ListModelFiles(directory));
-  absl::StatusOr<Manifest> manifest;
-  RETURN_IF_ERROR(versions_.Save(tag, options, [&](const fs::path& staged) {
-    manifest = Stage(tag, directory, names, staged);
-    return manifest.status();
+  Manifest manifest{.tag = tag};
+  RETURN_IF_ERROR(versions_.Save(tag, options, [&](const fs::path& staged) -> absl::Status {
+    ASSIGN_OR_RETURN(manifest.files, CopyFiles(directory, names, staged));
+    return WriteManifest(staged, manifest);
   }));
   return manifest;
 }
 
-absl::StatusOr<Manifest> ModelStore::Stage(const Tag& tag, const fs::path& from,
-                                           const std::vector<std::string>& names,
-                                           const fs::path& staged) {
-  Manifest manifest{tag, CreationTime()};
-  RETURN_IF_ERROR(file_system_.CreateDirectory(staged));
-  for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(FileDigest digest, file_system_.CopyFile(from / name, staged / name));
-    manifest.files.push_back({name, digest.size_bytes, std::move(digest.sha256)});
-  }
-  RETURN_IF_ERROR(WriteManifest(staged, manifest));
-  return manifest;
+absl::StatusOr<std::vector<ManifestFile>> ModelStore::CopyFiles(const fs::path& from,
+                                                                const fs::path& to) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ListModelFiles(from));
+  return CopyFiles(from, names, to);
 }
 
-absl::StatusOr<Manifest> ModelStore::Adopt(const Tag& tag, const fs::path& directory,
-                                           const std::vector<ManifestFile>& files,
-                                           const ModelSource& source, const SaveOptions& options) {
-  Manifest manifest{.tag = tag, .created = CreationTime(), .files = files, .source = source};
+absl::StatusOr<std::vector<ManifestFile>> ModelStore::CopyFiles(
+    const fs::path& from, const std::vector<std::string>& names, const fs::path& to) {
+  std::vector<ManifestFile> files;
+  RETURN_IF_ERROR(file_system_.CreateDirectory(to));
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(FileDigest digest, file_system_.CopyFile(from / name, to / name));
+    files.push_back({name, digest.size_bytes, std::move(digest.sha256)});
+  }
+  return files;
+}
+
+absl::StatusOr<Manifest> ModelStore::Adopt(Manifest manifest, const fs::path& directory,
+                                           const SaveOptions& options) {
+  const std::vector<ManifestFile> files = manifest.files;
   std::ranges::sort(manifest.files, {}, &ManifestFile::name);
-  RETURN_IF_ERROR(versions_.Save(tag, options, [&](const fs::path& staged) {
+  RETURN_IF_ERROR(versions_.Save(manifest.tag, options, [&](const fs::path& staged) {
     RETURN_IF_ERROR(file_system_.CreateDirectory(staged));
     for (const ManifestFile& file : files) {
       RETURN_IF_ERROR(
@@ -112,12 +115,46 @@ absl::StatusOr<Manifest> ModelStore::Adopt(const Tag& tag, const fs::path& direc
   return manifest;
 }
 
-// The description is read from what was staged, so that the manifest tells of the bytes it stands
-// beside.
+absl::StatusOr<Manifest> ModelStore::Copy(const Tag& from, const Tag& to,
+                                          const SaveOptions& options) {
+  ASSIGN_OR_RETURN(Manifest manifest, Get(from));
+  const fs::path directory = Directory(manifest.tag);
+  const std::string source = manifest.tag.ToString();
+  manifest.tag = to;
+  std::vector<std::string> names;
+  for (const ManifestFile& file : manifest.files) names.push_back(file.name);
+  RETURN_IF_ERROR(versions_.Save(to, options, [&](const fs::path& staged) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::vector<ManifestFile> files, CopyFiles(directory, names, staged));
+    if (files != manifest.files) {
+      return absl::DataLossError(absl::StrCat(source, " is damaged: chorus models verify ", source,
+                                              " says which of its files have changed"));
+    }
+    return WriteManifest(staged, manifest);
+  }));
+  return manifest;
+}
+
+absl::StatusOr<Manifest> ModelStore::SetLabels(const Tag& tag,
+                                               const std::map<std::string, std::string>& labels) {
+  ASSIGN_OR_RETURN(Manifest manifest, Get(tag));
+  manifest.labels = labels;
+  RETURN_IF_ERROR(versions_.ReplaceFile(manifest.tag, kManifestFileName, ToJson(manifest)));
+  return manifest;
+}
+
+// What files tell is read from what was staged, so that the manifest tells of the bytes it stands
+// beside. Weights that cannot be read are for the runner to refuse.
 absl::Status ModelStore::WriteManifest(const fs::path& staged, Manifest& manifest) {
+  if (manifest.created == absl::UnixEpoch()) manifest.created = CreationTime();
   ASSIGN_OR_RETURN(ModelDescription description, DescribeModel(staged));
   manifest.task = std::move(description.task);
   manifest.architecture = std::move(description.architecture);
+  absl::StatusOr<WeightsDescription> weights = DescribeWeights(staged);
+  if (weights.ok()) {
+    manifest.dtype = std::move(weights->dtype);
+    manifest.num_parameters = weights->num_parameters;
+  }
+  if (manifest.licence.empty()) manifest.licence = LicenceOf(staged);
   RETURN_IF_ERROR(file_system_.WriteFile(staged / kManifestFileName, ToJson(manifest)));
   return file_system_.SyncDirectory(staged);
 }
@@ -176,6 +213,11 @@ absl::Status ModelStore::Verify(const Tag& tag) const {
       damaged.push_back(file.name + " has changed");
     }
   }
+  // Of a folder without a config.json the loop above has said it.
+  std::vector<std::string> names =
+      ListModelFiles(Directory(manifest.tag)).value_or(std::vector<std::string>());
+  for (const ManifestFile& file : manifest.files) std::erase(names, file.name);
+  for (const std::string& name : names) damaged.push_back(name + " is none of its files");
   if (damaged.empty()) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(manifest.tag.ToString(), " is damaged: ", absl::StrJoin(damaged, "; ")));

@@ -6,6 +6,7 @@
 // Thread safety and general errors: as VersionStore.
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,11 +51,28 @@ class ModelStore {
   absl::StatusOr<Manifest> Save(const Tag& tag, const std::filesystem::path& directory,
                                 const SaveOptions& options = {});
 
-  // As Save, but moves the synced `files` from `directory`, which must be on the store's disk. If
-  // it fails, files already moved are lost.
-  absl::StatusOr<Manifest> Adopt(const Tag& tag, const std::filesystem::path& directory,
-                                 const std::vector<ManifestFile>& files, const ModelSource& source,
+  // As Save, but moves the synced files from `directory`, which must be on the store's disk. If it
+  // fails, files already moved are lost. Of `manifest` tag and files must be set; what else is set
+  // stays, and what the files tell is added. Files of the folder that it does not name stay there.
+  absl::StatusOr<Manifest> Adopt(Manifest manifest, const std::filesystem::path& directory,
                                  const SaveOptions& options = {});
+
+  // Copies a version's files, and all its manifest says, under another tag. DATA_LOSS, with
+  // nothing copied, if they are not what the manifest says; else as Save.
+  absl::StatusOr<Manifest> Copy(const Tag& from, const Tag& to, const SaveOptions& options = {});
+
+  // Replaces the labels of a version, in one step. Of two changes at once the later one stays.
+  absl::StatusOr<Manifest> SetLabels(const Tag& tag,
+                                     const std::map<std::string, std::string>& labels);
+
+  // A private folder on the store's disk, to prepare an Adopt in; and the copy of a model folder's
+  // files in a new folder `to`, synced. NOT_FOUND if `from` is no model folder.
+  absl::StatusOr<ScratchDirectory> CreateScratch() { return versions_.CreateScratch(); }
+  absl::StatusOr<std::vector<ManifestFile>> CopyFiles(const std::filesystem::path& from,
+                                                      const std::filesystem::path& to);
+  absl::Status Advise(const absl::Status& status, std::string_view what) const {
+    return versions_.Advise(status, what);
+  }
 
   // The folder of all models; absent before the first Save.
   const std::filesystem::path& root() const { return versions_.root(); }
@@ -83,14 +101,21 @@ class ModelStore {
   // FindModelWeights and DescribeModel.
   absl::StatusOr<ResolvedModel> Resolve(std::string_view text) const;
 
-  // Hashes every file again. DATA_LOSS names each that is missing or differs.
+  // Hashes every file again. DATA_LOSS names each that is missing, differs, or is not the
+  // manifest's.
   absl::Status Verify(const Tag& tag) const;
 
+  // Every version in the store, by tag, perhaps damaged.
+  std::vector<Tag> Tags() const { return versions_.List(); }
+
+  // DATA_LOSS for each name whose file `latest` is damaged or names no version.
+  std::vector<absl::Status> CheckLatest() const { return versions_.CheckLatest(); }
+
  private:
-  absl::StatusOr<Manifest> Stage(const Tag& tag, const std::filesystem::path& from,
-                                 const std::vector<std::string>& names,
-                                 const std::filesystem::path& staged);
-  // Completes the manifest from the staged files, and writes it beside them.
+  absl::StatusOr<std::vector<ManifestFile>> CopyFiles(const std::filesystem::path& from,
+                                                      const std::vector<std::string>& names,
+                                                      const std::filesystem::path& to);
+  // Completes the manifest by what the staged files tell, and writes it beside them.
   absl::Status WriteManifest(const std::filesystem::path& staged, Manifest& manifest);
 
   VersionStore versions_;

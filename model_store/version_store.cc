@@ -11,6 +11,7 @@
 #include "base/near_name.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 
 namespace chorus::store {
 namespace {
@@ -21,24 +22,6 @@ constexpr char kLatestFileName[] = "latest";
 constexpr char kScratchFolder[] = ".tmp";
 constexpr char kScratchPrefix[] = "save-";
 constexpr int64_t kMaxLatestBytes = 256;
-
-// Adds advice to disk errors.
-absl::Status Advise(const absl::Status& status, const std::string& what, const fs::path& root) {
-  std::string advice;
-  switch (status.code()) {
-    case absl::StatusCode::kResourceExhausted:
-      advice = "free some space and try again";
-      break;
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:  // A read-only file system.
-      advice = "CHORUS_HOME may name another folder, which must be writable";
-      break;
-    default:
-      return status;
-  }
-  return {status.code(), absl::StrCat("could not ", what, " in ", root.native(), ": ",
-                                      status.message(), "; ", advice)};
-}
 
 std::vector<std::string> SubfolderNames(const fs::path& directory) {
   std::vector<std::string> names;
@@ -67,6 +50,23 @@ fs::file_time_type TimeOf(const fs::path& path) {
 VersionStore::VersionStore(const fs::path& root, std::string_view noun, FileSystem& file_system)
     : root_(fs::absolute(root)), noun_(noun), file_system_(file_system) {}
 
+absl::Status VersionStore::Advise(const absl::Status& status, std::string_view what) const {
+  std::string advice;
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      advice = "free some space and try again";
+      break;
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:  // A read-only file system.
+      advice = "CHORUS_HOME may name another folder, which must be writable";
+      break;
+    default:
+      return status;
+  }
+  return {status.code(), absl::StrCat("could not ", AbslView(what), " in ", root_.native(), ": ",
+                                      status.message(), "; ", advice)};
+}
+
 absl::Status VersionStore::Save(const Tag& tag, const SaveOptions& options,
                                 absl::FunctionRef<absl::Status(const fs::path& staged)> stage) {
   RETURN_IF_ERROR(ValidateTag(tag));
@@ -82,7 +82,7 @@ absl::Status VersionStore::Save(const Tag& tag, const SaveOptions& options,
     RETURN_IF_ERROR(Publish(tag, staged, options.replace));
     return WriteLatest(tag, options.set_latest, scratch.path());
   };
-  return Advise(save(), "save " + tag.ToString(), root_);
+  return Advise(save(), "save " + tag.ToString());
 }
 
 absl::Status VersionStore::PointLatest(const Tag& tag, SetLatest mode) {
@@ -96,7 +96,24 @@ absl::Status VersionStore::PointLatest(const Tag& tag, SetLatest mode) {
     ASSIGN_OR_RETURN(const ScratchDirectory scratch, CreateScratch());
     return WriteLatest(tag, mode, scratch.path());
   };
-  return Advise(point(), "save " + tag.ToString(), root_);
+  return Advise(point(), "save " + tag.ToString());
+}
+
+absl::Status VersionStore::ReplaceFile(const Tag& tag, std::string_view name,
+                                       std::string_view contents) {
+  ASSIGN_OR_RETURN(const Tag exact, Find(tag));
+  const auto replace = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const ScratchDirectory scratch, CreateScratch());
+    const fs::path staged = scratch.path() / name;
+    RETURN_IF_ERROR(file_system_.WriteFile(staged, contents));
+    const fs::path folder = Directory(exact);
+    const fs::file_time_type written = TimeOf(folder);
+    RETURN_IF_ERROR(file_system_.Rename(staged, folder / name, RenameMode::kReplace));
+    std::error_code ignored;
+    fs::last_write_time(folder, written, ignored);
+    return file_system_.SyncDirectory(folder);
+  };
+  return Advise(replace(), "change " + exact.ToString());
 }
 
 absl::Status VersionStore::Delete(const Tag& tag) {
@@ -105,7 +122,7 @@ absl::Status VersionStore::Delete(const Tag& tag) {
     ASSIGN_OR_RETURN(const ScratchDirectory scratch, CreateScratch());
     return Remove(exact, scratch.path());
   };
-  return Advise(remove(), "delete " + exact.ToString(), root_);
+  return Advise(remove(), "delete " + exact.ToString());
 }
 
 absl::StatusOr<ScratchDirectory> VersionStore::CreateScratch() {
@@ -184,6 +201,20 @@ std::vector<Tag> VersionStore::List() const {
   return tags;
 }
 
+std::vector<absl::Status> VersionStore::CheckLatest() const {
+  std::vector<absl::Status> problems;
+  for (const std::string& name : SubfolderNames(root_)) {
+    std::error_code ignored;
+    if (!fs::exists(root_ / name / kLatestFileName, ignored)) continue;
+    const absl::Status status = Find({name, std::string(kLatestVersion)}).status();
+    if (!status.ok()) {
+      problems.push_back(absl::DataLossError(
+          absl::StrCat((root_ / name / kLatestFileName).native(), ": ", status.message())));
+    }
+  }
+  return problems;
+}
+
 absl::StatusOr<Tag> VersionStore::Find(const Tag& tag) const {
   RETURN_IF_ERROR(ValidateTag(tag));
   ASSIGN_OR_RETURN(Tag exact, ResolveLatest(tag));
@@ -213,8 +244,11 @@ absl::Status VersionStore::AlreadyExists(const Tag& tag) const {
 absl::Status VersionStore::NotFound(const Tag& tag) const {
   std::vector<std::string> versions = SubfolderNames(root_ / tag.name);
   if (!versions.empty()) {
-    return absl::NotFoundError(absl::StrCat("no ", noun_, " ", tag.ToString(), "; the versions of ",
-                                            tag.name, " are: ", absl::StrJoin(versions, ", ")));
+    const std::string near = NearName(tag.version, versions);
+    return absl::NotFoundError(
+        absl::StrCat("no ", noun_, " ", tag.ToString(), "; the versions of ", tag.name,
+                     " are: ", absl::StrJoin(versions, ", "),
+                     near.empty() ? "" : "; did you mean " + Tag{tag.name, near}.ToString() + "?"));
   }
   const std::vector<std::string> names = SubfolderNames(root_);
   const std::string near = NearName(tag.name, names);

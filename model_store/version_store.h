@@ -57,6 +57,10 @@ class VersionStore {
   // Points `tag.name`'s latest at an existing version.
   absl::Status PointLatest(const Tag& tag, SetLatest mode);
 
+  // Replaces a file of an existing version in one step, which makes the version no newer for
+  // Delete. NOT_FOUND.
+  absl::Status ReplaceFile(const Tag& tag, std::string_view name, std::string_view contents);
+
   // A tag without a version means the latest. If the latest is deleted, the most recently written
   // of the others takes its place. NOT_FOUND.
   absl::Status Delete(const Tag& tag);
@@ -64,8 +68,15 @@ class VersionStore {
   // A private folder on the store's disk, to prepare a Save in.
   absl::StatusOr<ScratchDirectory> CreateScratch();
 
+  // An error of the disk, with what could not be done ("save gpt2:v1") and what to do; others as
+  // they are.
+  absl::Status Advise(const absl::Status& status, std::string_view what) const;
+
   // All versions, by tag; an absent store has none.
   std::vector<Tag> List() const;
+
+  // DATA_LOSS for each name whose file `latest` is damaged or names no version.
+  std::vector<absl::Status> CheckLatest() const;
 
   // `tag` with "latest" resolved; the version exists. NOT_FOUND lists the existing tags; DATA_LOSS
   // if the file `latest` names no version.

@@ -35,9 +35,9 @@ LIBRARIES = [
 LAYERS = {
     "base": (("proto/chorus/v1/generation.pb.h",), ("flags", "protobuf", "json")),
     "base/grpc": (("proto/grpc/health/v1",), ("grpc", "protobuf", "glog")),
-    "config": ((), ("protobuf", "yaml")),
+    "config": ((), ("protobuf", "yaml", "json")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
-    "model_store": ((), ("json", "yaml", "openssl", "glog")),
+    "model_store": (("runner_server/weights",), ("json", "yaml", "openssl", "glog")),
     "model_store/hub": (("model_store",), ("json", "openssl", "curl")),
     "bundles": (("config", "model_store", "proto/chorus/config/v1"), ("archive", "protobuf")),
     "api_server": (
@@ -104,12 +104,12 @@ LAYERS = {
     "cli/bench/load": (("cli", "base/grpc", "proto/chorus/v1"), ("grpc", "protobuf", "http", "openssl", "json")),
     "cli/bench/report": (("cli",), ("json",)),
     "cli/bundles": (("cli", "bundles", "config", "model_store", "proto/chorus/config/v1"), ("protobuf", "json", "flags")),
-    "cli/models": (("cli", "bundles", "model_store"), ("json", "flags")),
+    "cli/models": (("cli", "bundles", "config", "model_store", "proto/chorus"), ("json", "flags")),
     "cli/run": (
         ("cli", "base/grpc", "bundles", "config", "model_store", "proto/chorus"),
         ("grpc", "protobuf", "json", "glog"),
     ),
-    "cli/serve": (("cli", "bundles", "config", "model_store"), ()),
+    "cli/serve": (("cli", "bundles", "config", "model_store"), ("flags", "protobuf")),
 }
 
 # The files of base that may use a library.

@@ -8,11 +8,14 @@
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
+#include "bundles/model_archive.h"
 #include "cli/confirm.h"
 #include "cli/demo_store.h"
 #include "cli/installation.h"
 #include "cli/models/model_table.h"
+#include "config/yaml_writer.h"
 #include "model_store/demo_models.h"
+#include "model_store/labels.h"
 #include "model_store/model_store.h"
 
 namespace chorus {
@@ -43,13 +46,22 @@ absl::StatusOr<std::string> BundlesThatPin(const store::Tag& tag) {
 
 }  // namespace
 
-absl::Status ListModels(const std::string& output) {
+absl::Status ListModels(const ListModelsOptions& options) {
   ASSIGN_OR_RETURN(const store::ModelStore store, OpenStore());
-  const store::ModelList list = store.List();
+  store::ModelList list = store.List();
   for (const absl::Status& problem : list.problems) {
     std::cerr << "chorus: " << problem.message() << std::endl;
   }
-  return Print(output == "json" ? FormatModelsJson(list.models) : FormatModelTable(list.models));
+  std::vector<store::Manifest>& models = list.models;
+  std::erase_if(models, [&](const auto& model) { return !Matches(options.filter, model); });
+  if (options.output == "json") return Print(ToJsonArray(models).dump(2) + "\n");
+  if (options.output == "yaml") return Print(FormatYaml(ToJsonArray(models)));
+  if (options.output == "table") return Print(FormatModelTable(models));
+  std::string folders;
+  for (const store::Manifest& model : models) {
+    absl::StrAppend(&folders, store.Directory(model.tag).native(), "\n");
+  }
+  return Print(folders);
 }
 
 absl::Status GetModel(const GetModelOptions& options) {
@@ -59,8 +71,70 @@ absl::Status GetModel(const GetModelOptions& options) {
   if (options.verify) RETURN_IF_ERROR(store.Verify(manifest.tag));
   const std::filesystem::path directory = store.Directory(manifest.tag);
   if (options.output == "json") return Print(store::ToJson(manifest));
+  if (options.output == "yaml") {
+    return Print(FormatYaml(nlohmann::ordered_json::parse(store::ToJson(manifest))));
+  }
   if (options.output == "path") return Print(directory.native() + "\n");
   return Print(FormatModel(manifest, directory));
+}
+
+absl::Status VerifyModels(const std::vector<std::string>& texts) {
+  ASSIGN_OR_RETURN(const store::ModelStore store, OpenStore());
+  std::vector<store::Tag> tags;
+  for (const std::string& text : texts) {
+    ASSIGN_OR_RETURN(store::Tag tag, store::ParseTag(text));
+    ASSIGN_OR_RETURN(tag, store.Find(tag));
+    tags.push_back(std::move(tag));
+  }
+  std::vector<absl::Status> problems;
+  if (texts.empty()) {
+    tags = store.Tags();
+    problems = store.CheckLatest();
+  }
+  for (const absl::Status& problem : problems) {
+    RETURN_IF_ERROR(Print(absl::StrCat("damaged  ", problem.message(), "\n")));
+  }
+  for (const store::Tag& tag : tags) {
+    const absl::Status status = store.Verify(tag);
+    if (!status.ok()) problems.push_back(status);
+    RETURN_IF_ERROR(Print(status.ok() ? absl::StrCat("whole    ", tag.ToString(), "\n")
+                                      : absl::StrCat("damaged  ", status.message(), "\n")));
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("of ", tags.size(), " models checked, ", problems.size(),
+                                          problems.size() == 1 ? " is" : " are",
+                                          " damaged: delete them, and pull or import them again"));
+}
+
+absl::Status LabelModel(const std::string& text, const std::vector<std::string>& changes) {
+  ASSIGN_OR_RETURN(store::ModelStore store, OpenStore());
+  ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(text));
+  ASSIGN_OR_RETURN(store::Manifest manifest, store.Get(tag));
+  for (const std::string& change : changes) {
+    RETURN_IF_ERROR(store::ChangeLabel(change, manifest.labels));
+  }
+  ASSIGN_OR_RETURN(manifest, store.SetLabels(manifest.tag, manifest.labels));
+  std::string labels = manifest.labels.empty() ? " none" : "";
+  for (const auto& [key, value] : manifest.labels) absl::StrAppend(&labels, " ", key, "=", value);
+  return Print(absl::StrCat("Labels of ", manifest.tag.ToString(), ":", labels, "\n"));
+}
+
+absl::Status CopyModel(const std::string& from, const std::string& to) {
+  ASSIGN_OR_RETURN(store::ModelStore store, OpenStore());
+  ASSIGN_OR_RETURN(store::Tag source, store::ParseTag(from));
+  ASSIGN_OR_RETURN(store::Tag target, store::ParseTag(to));
+  ASSIGN_OR_RETURN(source, store.Find(source));
+  if (target.is_latest()) target.version = source.version;
+  ASSIGN_OR_RETURN(const store::Manifest copy, store.Copy(source, target));
+  return Print(absl::StrCat("Copied ", source.ToString(), " to ", copy.tag.ToString(), "\n"));
+}
+
+absl::Status ExportModelTo(const std::string& text, const std::filesystem::path& to) {
+  ASSIGN_OR_RETURN(const store::ModelStore store, OpenStore());
+  ASSIGN_OR_RETURN(store::Tag tag, store::ParseTag(text));
+  ASSIGN_OR_RETURN(tag, store.Find(tag));
+  ASSIGN_OR_RETURN(const std::filesystem::path file, ExportModel(store, tag, to));
+  return Print(absl::StrCat("Exported ", tag.ToString(), " to ", file.native(), "\n"));
 }
 
 absl::Status DeleteModel(const DeleteModelOptions& options) {

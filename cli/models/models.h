@@ -2,11 +2,14 @@
 
 // `chorus models`: the models in the store.
 
+#include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cli/models/model_filter.h"
 
 namespace CLI {
 class App;
@@ -14,16 +17,46 @@ class App;
 
 namespace chorus {
 
-// `output` is "table" or "json".
-absl::Status ListModels(const std::string& output);
+struct ListModelsOptions {
+  ModelFilter filter;
+  std::string output = "table";  // Or "json", "yaml", or "path": a folder a line.
+};
+
+absl::Status ListModels(const ListModelsOptions& options);
 
 struct GetModelOptions {
   std::string tag;
-  std::string output = "text";  // Or "json", or "path".
-  bool verify = false;          // Hashes the files first.
+  std::string output = "table";  // Or "text", which is the same, "json", "yaml", or "path".
+  bool verify = false;           // Hashes the files first.
 };
 
 absl::Status GetModel(const GetModelOptions& options);
+
+// Hashes the files of these models, or without any of all, and looks at what is said to be the
+// latest. A line on standard output for each; DATA_LOSS if something is damaged.
+absl::Status VerifyModels(const std::vector<std::string>& tags);
+
+// Carries out changes such as "team=nlp" or "team-", all or none.
+absl::Status LabelModel(const std::string& tag, const std::vector<std::string>& changes);
+
+// A `to` without a version takes that of `from`.
+absl::Status CopyModel(const std::string& from, const std::string& to);
+
+// `to` is a file that is not there yet, or a folder.
+absl::Status ExportModelTo(const std::string& tag, const std::filesystem::path& to);
+
+struct ImportModelOptions {
+  std::filesystem::path from;  // A model folder, or an archive of ExportModelTo.
+  std::string tag;             // Of an archive empty for its own. Without a version: the archive's,
+                               // or one made of the content.
+  std::string source;          // Of these three empty: what the archive or the model card says.
+  std::string licence;
+  std::vector<std::string> labels;  // "KEY=VALUE".
+};
+
+// Copies the model, has a runner load it and answer once, and only then saves it. The exit status:
+// 0, or 128 + N once ended by signal N. A model that is there already is left alone.
+absl::StatusOr<int> ImportModel(const ImportModelOptions& options);
 
 struct DeleteModelOptions {
   std::string tag;

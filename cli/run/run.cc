@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -32,6 +33,10 @@ namespace {
 
 constexpr char kFolderModelName[] = "model";
 constexpr char kPrompt[] = "> ";
+constexpr char kSampleText[] = "Hello, world!";
+constexpr uint32_t kSampleTokens = 8;
+
+using Write = std::function<bool(std::string_view)>;
 
 absl::StatusOr<store::ResolvedModel> FindModel(const std::string& text,
                                                const Installation& installation) {
@@ -90,8 +95,9 @@ class Interlocutor {
  public:
   static absl::StatusOr<std::unique_ptr<Interlocutor>> Create(ChildProcess& runner,
                                                               const std::string& address,
-                                                              const RunOptions& options) {
-    std::unique_ptr<Interlocutor> made(new Interlocutor(runner, options));
+                                                              const RunOptions& options,
+                                                              Write write) {
+    std::unique_ptr<Interlocutor> made(new Interlocutor(runner, options, std::move(write)));
     ASSIGN_OR_RETURN(made->signal_fd_, SignalFd({SIGINT, SIGTERM, SIGHUP}));
     made->done_fd_ = ::eventfd(0, EFD_CLOEXEC);
     if (made->done_fd_ < 0) return absl::ErrnoToStatus(errno, "cannot watch for events");
@@ -107,7 +113,7 @@ class Interlocutor {
   absl::StatusOr<int> Ask(const std::string& text) {
     absl::Status answer;
     std::jthread conversation([&](std::stop_token stop) {
-      answer = PrintAnswer(*session_, text, options_.answer, WriteToStdout, stop);
+      answer = PrintAnswer(*session_, text, options_.answer, write_, stop);
       ::eventfd_write(done_fd_, 1);
     });
     const Event event = Wait(done_fd_);
@@ -149,8 +155,8 @@ class Interlocutor {
  private:
   enum class Event { kReadable, kSignal, kRunnerEnded };
 
-  Interlocutor(ChildProcess& runner, const RunOptions& options)
-      : runner_(runner), options_(options) {}
+  Interlocutor(ChildProcess& runner, const RunOptions& options, Write write)
+      : runner_(runner), options_(options), write_(std::move(write)) {}
 
   absl::StatusOr<int> AskLine(const std::string& line) {
     RETURN_IF_ERROR(CheckUtf8(line));
@@ -194,6 +200,7 @@ class Interlocutor {
 
   ChildProcess& runner_;
   const RunOptions& options_;
+  const Write write_;
   std::optional<RunnerSession> session_;
   LinePrefixer log_{"[runner] "};
   int signal_fd_ = -1;
@@ -202,6 +209,20 @@ class Interlocutor {
   bool runner_ended_ = false;
 };
 
+// Starts a runner for the model, and asks it.
+absl::StatusOr<int> RunModel(const Installation& installation, const store::ResolvedModel& model,
+                             const RunOptions& options, const std::optional<std::string>& text,
+                             Write write) {
+  ASSIGN_OR_RETURN(const std::filesystem::path program, installation.Program("runner_server"));
+  ASSIGN_OR_RETURN(const store::ScratchDirectory directory, CreateSocketDirectory());
+  const std::string address = "unix:" + (directory.path() / "runner.sock").native();
+  ASSIGN_OR_RETURN(ChildProcess runner,
+                   ChildProcess::Start(RunnerCommand(program, model, address, options)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Interlocutor> interlocutor,
+                   Interlocutor::Create(runner, address, options, std::move(write)));
+  return text ? interlocutor->Ask(*text) : interlocutor->Converse();
+}
+
 }  // namespace
 
 absl::StatusOr<int> Run(const RunOptions& options) {
@@ -209,15 +230,16 @@ absl::StatusOr<int> Run(const RunOptions& options) {
   if (text == "-") text = ReadStandardInput();
   if (text) RETURN_IF_ERROR(CheckUtf8(*text));
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
-  ASSIGN_OR_RETURN(const std::filesystem::path program, installation.Program("runner_server"));
   ASSIGN_OR_RETURN(const store::ResolvedModel model, FindModel(options.model, installation));
-  ASSIGN_OR_RETURN(const store::ScratchDirectory directory, CreateSocketDirectory());
-  const std::string address = "unix:" + (directory.path() / "runner.sock").native();
-  ASSIGN_OR_RETURN(ChildProcess runner,
-                   ChildProcess::Start(RunnerCommand(program, model, address, options)));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Interlocutor> interlocutor,
-                   Interlocutor::Create(runner, address, options));
-  return text ? interlocutor->Ask(*text) : interlocutor->Converse();
+  return RunModel(installation, model, options, text, WriteToStdout);
+}
+
+absl::StatusOr<int> SampleRun(const std::filesystem::path& directory, const std::string& task) {
+  ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
+  RunOptions options;
+  if (task == "generate") options.answer.params.set_max_new_tokens(kSampleTokens);
+  return RunModel(installation, {directory, std::nullopt}, options, kSampleText,
+                  [](std::string_view) { return true; });
 }
 
 }  // namespace chorus

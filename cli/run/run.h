@@ -4,6 +4,7 @@
 //
 // Thread safety: none; takes over signals, so call it before other threads start.
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -32,5 +33,9 @@ absl::StatusOr<int> Run(const RunOptions& options);
 
 // Adds the verb; its outcome goes to `exit_status`.
 void AddRunVerb(CLI::App& app, int& exit_status);
+
+// Asks the model of a folder for one short answer, which is thrown away. `task` is its task,
+// perhaps unknown. Status and errors as Run.
+absl::StatusOr<int> SampleRun(const std::filesystem::path& directory, const std::string& task);
 
 }  // namespace chorus

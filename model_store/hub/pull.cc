@@ -157,8 +157,10 @@ class Puller {
     ASSIGN_OR_RETURN(const std::vector<ManifestFile> fetched,
                      FetchAll(hub, commit, files, *folder));
     absl::StatusOr<Manifest> manifest = store_.Adopt(
-        TagFor(commit), folder->path(), fetched,
-        {.repository = options_.source.repository, .commit = commit}, {.replace = damaged_});
+        {.tag = TagFor(commit),
+         .files = fetched,
+         .source = ModelSource{.repository = options_.source.repository, .commit = commit}},
+        folder->path(), {.replace = damaged_});
     if (absl::IsAlreadyExists(manifest.status())) {  // Where locks do nothing, nobody waits.
       ASSIGN_OR_RETURN(there, FindInStore(commit));
       if (there) {

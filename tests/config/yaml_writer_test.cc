@@ -95,5 +95,16 @@ TEST(FormatYaml, KeepsOptionalZeroesEnumsAndBools) {
   ExpectRoundTrip(finished);
 }
 
+TEST(FormatYaml, WritesJson) {
+  const auto json = nlohmann::ordered_json::parse(
+      R"({"z": [1, -2, 2.5, 1e300, true, false, null], "a b": "yes", "empty": {}, "none": [],
+          "text": "a: \"b\"\n\u00e9", "id": "0123", "big": 18446744073709551615})");
+  EXPECT_EQ(FormatYaml(json),
+            "z:\n  - 1\n  - -2\n  - 2.5\n  - 1e+300\n  - true\n  - false\n  - ~\n"
+            "\"a b\": \"yes\"\nempty:\n  {}\nnone:\n  []\ntext: \"a: \\\"b\\\"\\né\"\n"
+            "id: \"0123\"\nbig: 18446744073709551615\n");
+  EXPECT_EQ(FormatYaml(nlohmann::ordered_json::array()), "[]\n");
+}
+
 }  // namespace
 }  // namespace chorus

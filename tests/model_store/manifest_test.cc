@@ -33,6 +33,66 @@ TEST(Manifest, KeepsWhereTheModelWasPulledFrom) {
   EXPECT_EQ(*ParseManifest(ToJson(pulled)), pulled);
 }
 
+TEST(Manifest, KeepsAllThatIsKnownOfAModel) {
+  Manifest manifest = Example();
+  manifest.source = {"https://example.com/gpt2.tar.gz", ""};
+  manifest.dtype = "bfloat16";
+  manifest.num_parameters = 124439808;
+  manifest.licence = "mit";
+  manifest.labels = {{"stage", "prüfung"}, {"team", ""}};
+  manifest.metadata = R"({"z":[1,2.5,null],"a":{"epochs":3}})";
+  EXPECT_EQ(*ParseManifest(ToJson(manifest)), manifest);
+}
+
+// As programs write it that know no dtype, labels and the like.
+TEST(Manifest, OfAnEarlierProgramIsRead) {
+  const auto read = ParseManifest(R"({"name": "a", "version": "b",
+      "created": "2026-11-22T23:13:00+00:00", "task": "generate", "architecture": "GPT2LMHeadModel",
+      "files": [], "source": {"repository": "o/n", "commit": "c"}})");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->source, (ModelSource{"o/n", "c"}));
+  EXPECT_EQ(read->dtype, "");
+  EXPECT_EQ(read->num_parameters, 0);
+  EXPECT_EQ(read->metadata, "");
+}
+
+TEST(Manifest, TakesTheTimesThatPythonWrites) {
+  for (const char* created : {"2026-11-22T12:30:05Z", "2026-11-22T12:30:05+00:00",
+                              "2026-11-22T13:30:05+01:00", "2026-11-22T12:30:05.000000+00:00"}) {
+    nlohmann::json json = nlohmann::json::parse(ToJson(Example()));
+    json["created"] = created;
+    EXPECT_EQ(ParseManifest(json.dump())->created, Example().created) << created;
+  }
+}
+
+TEST(Manifest, RefusesMetadataThatNestsWithoutEnd) {
+  const std::string open(10'000, '['), close(10'000, ']');
+  std::string text = ToJson(Example());
+  text.insert(1, "\"metadata\": {\"a\": " + open + close + "},");
+  EXPECT_THAT(std::string(ParseManifest(text).status().message()), HasSubstr("nest deeper"));
+}
+
+TEST(ContentVersion, GoesByNamesAndHashesAlone) {
+  const std::vector<ManifestFile> files = Example().files;
+  const std::string version = ContentVersion(files);
+  EXPECT_EQ(version.size(), 12u);
+  EXPECT_EQ(ContentVersion({files[1], files[0]}), version);
+  std::vector<ManifestFile> others = files;
+  others[0].sha256[0] = 'b';
+  EXPECT_NE(ContentVersion(others), version);
+  others = files;
+  others[0].name = "config.jso";
+  EXPECT_NE(ContentVersion(others), version);
+}
+
+TEST(ModelSource, IsWrittenAndReadAsOneText) {
+  for (const ModelSource& source :
+       {ModelSource{"openai-community/gpt2", "abc"}, ModelSource{"https://example.com/a", ""}}) {
+    EXPECT_EQ(ParseModelSource(ToString(source)), source);
+  }
+  EXPECT_EQ(ToString({"openai-community/gpt2", "abc"}), "openai-community/gpt2@abc");
+}
+
 TEST(Manifest, WritesTheKeysInReadingOrder) {
   EXPECT_EQ(ToJson({{"a", "b"}, absl::UnixEpoch(), "", "", {{"f", 1, "x"}}}),
             "{\n  \"name\": \"a\",\n  \"version\": \"b\",\n  \"created\": "
@@ -76,6 +136,15 @@ TEST(Manifest, RefusesWrongValues) {
       {"/files/0/size_bytes", int64_t{1} << 51, "size_bytes of config.json"},
       {"/files/0/sha256", "abc", "not a SHA-256"},
       {"/files/0/sha256", std::string(64, 'A'), "not a SHA-256"},
+      {"/dtype", 16, "dtype must be a string"},
+      {"/licence", nullptr, "licence must be a string"},
+      {"/parameters", "124M", "parameters must be an integer"},
+      {"/parameters", -1, "parameters must be an integer"},
+      {"/parameters", 1.5, "parameters must be an integer"},
+      {"/labels", nlohmann::json::array(), "labels must be an object"},
+      {"/labels", {{"team", 1}}, "labels.team must be a string"},
+      {"/labels", {{"a b", "x"}}, "the key must match"},
+      {"/metadata", 3, "metadata must be an object"},
       {"/source", "here", "source must be an object"},
       {"/source", {{"commit", "c"}}, "repository must be a string"},
       {"/source", {{"repository", "a/b"}, {"commit", 1}}, "commit must be a string"},

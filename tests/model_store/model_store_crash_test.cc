@@ -122,12 +122,35 @@ TEST_F(ModelStoreCrashTest, AnAdoptionThatStopsLeavesNothingOrAll) {
       if (child == 0) {
         FailingFileSystem disk(fail_at, error);
         ModelStore store(home, disk);
-        const bool ok = store.Adopt({"gpt2", "v2"}, home / "pulled", files, {}).ok();
+        const bool ok = store.Adopt({.tag = {"gpt2", "v2"}, .files = files}, home / "pulled").ok();
         _exit(disk.failed() ? 9 : ok ? 0 : 1);
       }
       int result = 0;
       ASSERT_EQ(waitpid(child, &result, 0), child);
       ExpectWhole(home);
+      if (WEXITSTATUS(result) == 0) break;
+      ASSERT_EQ(WEXITSTATUS(result), 9);
+    }
+  }
+}
+
+TEST_F(ModelStoreCrashTest, AChangeOfLabelsThatStopsLeavesTheOldOnesOrTheNew) {
+  for (const int error : {0, ENOSPC}) {
+    for (int fail_at = 0;; ++fail_at) {
+      ASSERT_LT(fail_at, 100);
+      const fs::path home = OldHome(std::to_string(error) + "-" + std::to_string(fail_at));
+      ASSERT_TRUE(ModelStore(home).SetLabels({"gpt2", "v1"}, {{"stage", "old"}}).ok());
+      const pid_t child = fork();
+      if (child == 0) {
+        FailingFileSystem disk(fail_at, error);
+        ModelStore store(home, disk);
+        const bool ok = store.SetLabels({"gpt2", "v1"}, {{"stage", "new"}}).ok();
+        _exit(disk.failed() ? 9 : ok ? 0 : 1);
+      }
+      int result = 0;
+      ASSERT_EQ(waitpid(child, &result, 0), child);
+      ExpectWhole(home);
+      EXPECT_THAT(ModelStore(home).Get({"gpt2", "v1"})->labels["stage"], AnyOf("old", "new"));
       if (WEXITSTATUS(result) == 0) break;
       ASSERT_EQ(WEXITSTATUS(result), 9);
     }

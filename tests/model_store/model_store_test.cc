@@ -104,7 +104,8 @@ TEST_F(ModelStoreTest, AdoptsFilesByMovingThem) {
       {"config.json", static_cast<int64_t>(sizeof(kGpt2Config)) - 1,
        DigestFile(temp_ / "model/config.json")->sha256}};
   const ModelSource source{"openai-community/gpt2", std::string(40, 'c')};
-  const auto adopted = store_.Adopt({"gpt2", "v1"}, temp_ / "model", files, source);
+  const auto adopted =
+      store_.Adopt({.tag = {"gpt2", "v1"}, .files = files, .source = source}, temp_ / "model");
   ASSERT_TRUE(adopted.ok()) << adopted.status();
   EXPECT_EQ(adopted->architecture, "GPT2LMHeadModel");
   EXPECT_EQ(adopted->source, source);
@@ -112,8 +113,8 @@ TEST_F(ModelStoreTest, AdoptsFilesByMovingThem) {
   EXPECT_TRUE(store_.Verify({"gpt2", "v1"}).ok());
   EXPECT_TRUE(fs::is_empty(temp_ / "model"));
   PutModel("model", "weights");
-  EXPECT_TRUE(
-      absl::IsAlreadyExists(store_.Adopt({"gpt2", "v1"}, temp_ / "model", files, source).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(
+      store_.Adopt({.tag = {"gpt2", "v1"}, .files = files}, temp_ / "model").status()));
   EXPECT_TRUE(fs::exists(temp_ / "model/model.safetensors"));
 }
 

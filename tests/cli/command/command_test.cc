@@ -493,13 +493,17 @@ class CompletionTest : public CommandTest {
 TEST_F(CompletionTest, ProposesVerbsAndFlags) {
   EXPECT_THAT(Propose({"ser"}), ElementsAre("serve"));
   EXPECT_THAT(Propose({"models", ""}),
-              UnorderedElementsAre("list", "get", "pull", "delete", "restore"));
+              UnorderedElementsAre("list", "get", "pull", "import", "export", "copy", "label",
+                                   "verify", "delete", "restore"));
   EXPECT_THAT(Propose({"models", "p"}), ElementsAre("pull"));
   EXPECT_THAT(Propose({"help", "mod"}), ElementsAre("models"));
   EXPECT_THAT(Propose({"help", "models", "li"}), ElementsAre("list"));
   EXPECT_THAT(Propose({"run", "--max_"}), UnorderedElementsAre("--max_length", "--max_new_tokens"));
   EXPECT_THAT(Propose({"run", "models", "--greedy", "--see"}), ElementsAre("--seed"));
   EXPECT_THAT(Propose({"models", "pull", "--sha"}), ElementsAre("--sha256"));
+  EXPECT_THAT(Propose({"models", "list", "--a"}), ElementsAre("--architecture"));
+  EXPECT_THAT(Propose({"models", "import", "x", "--l"}),
+              UnorderedElementsAre("--label", "--licence"));
   EXPECT_THAT(Propose({"--ver"}), ElementsAre("--version"));
   EXPECT_THAT(Propose({"serve", ""}), IsEmpty());  // Then bash proposes files.
 }

@@ -1,0 +1,198 @@
+// The verbs on models in the store, by the program itself; pull has a test of its own.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/cli/command/command_fixture.h"
+
+namespace chorus {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class ModelsCommandTest : public CommandTest {
+ protected:
+  ModelsCommandTest() {
+    fs::copy("models/demo/gpt2", temp_ / "gpt2");
+    fs::copy("models/demo/bert-sst2", temp_ / "bert");
+    PutFile(temp_ / "gpt2/README.md", "---\nlicense: apache-2.0\n---\n");
+  }
+
+  Result Models(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "models");
+    return Run(arguments);
+  }
+  json GetJson(const std::string& tag) {
+    return json::parse(Models({"get", tag, "-o", "json"}).out);
+  }
+  std::string Path(const std::string& name) const { return (temp_ / name).native(); }
+};
+
+TEST_F(ModelsCommandTest, ImportsAFolderThatARunnerHasAnsweredFrom) {
+  const Result result = Models({"import", Path("gpt2"), "mine:v1", "--label", "team=nlp",
+                                "--label=stage=", "--source", "https://example.com/gpt2@abc"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(StartsWith("Imported mine:v1: "), HasSubstr("GPT2LMHeadModel")));
+  const json manifest = GetJson("mine");
+  EXPECT_EQ(manifest["task"], "generate");
+  EXPECT_EQ(manifest["licence"], "apache-2.0");
+  EXPECT_EQ(manifest["labels"], (json{{"stage", ""}, {"team", "nlp"}}));
+  EXPECT_EQ(manifest["source"]["commit"], "abc");
+  EXPECT_GT(manifest["parameters"], 1'000'000);
+  EXPECT_THAT(manifest["dtype"].get<std::string>(), HasSubstr("float"));
+  EXPECT_EQ(Models({"verify", "mine"}).out, "whole    mine:v1\n");
+  EXPECT_EQ(Models({"import", Path("bert"), "scorer:v1"}).status, 0);
+  EXPECT_EQ(GetJson("scorer")["task"], "classify");
+  EXPECT_TRUE(fs::is_empty(temp_ / "home/models/.tmp"));
+}
+
+TEST_F(ModelsCommandTest, WithoutAVersionAnImportGoesByItsContent) {
+  ASSERT_EQ(Models({"import", Path("gpt2"), "mine"}).status, 0);
+  const std::string version = GetJson("mine")["version"];
+  EXPECT_EQ(version.size(), 12u);
+  EXPECT_EQ(Models({"import", Path("gpt2"), "mine"}).out,
+            "mine:" + version + " is there already\n");
+  PutFile(temp_ / "gpt2/README.md", "another");
+  ASSERT_EQ(Models({"import", Path("gpt2"), "mine"}).status, 0);
+  EXPECT_NE(GetJson("mine")["version"], version);
+  const Result other = Models({"import", Path("gpt2"), "mine:" + version});
+  EXPECT_EQ(other.status, 1);
+  EXPECT_THAT(other.err, HasSubstr("is in the store already, and is another model"));
+}
+
+TEST_F(ModelsCommandTest, WhatCannotBeServedIsNotImported) {
+  PutFile(temp_ / "gpt2/broken", "");
+  fs::create_directory(temp_ / "empty");
+  PutFile(temp_ / "text.tar.gz", "not an archive");
+  fs::copy(temp_ / "bert", temp_ / "no-weights");
+  fs::remove(temp_ / "no-weights/model.safetensors");
+  const struct {
+    std::vector<std::string> arguments;
+    const char* message;
+  } kCases[] = {
+      {{Path("gpt2"), "mine"},
+       "not imported: the runner exited with status 1; it last said: cannot"},
+      {{Path("bert")}, "a folder has no tag of its own"},
+      {{Path("absent"), "mine"}, "no folder or archive "},
+      {{Path("empty"), "mine"}, "no config.json in "},
+      {{Path("no-weights"), "mine"}, "no model.safetensors"},
+      {{Path("text.tar.gz"), "mine"}, "damaged"},
+      {{Path("bert"), "a:b:c"}, "the version of a tag must match"},
+      {{Path("bert"), "mine", "--label", "team"}, "set by KEY=VALUE"},
+  };
+  for (const auto& c : kCases) {
+    std::vector<std::string> arguments = {"import"};
+    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    const Result result = Models(arguments);
+    EXPECT_EQ(result.status, 1) << c.message;
+    EXPECT_THAT(result.err, AllOf(StartsWith("chorus: "), HasSubstr(c.message)));
+  }
+  EXPECT_THAT(Models({"list"}).out, Not(HasSubstr("mine")));
+  EXPECT_TRUE(fs::is_empty(temp_ / "home/models/.tmp"));
+}
+
+TEST_F(ModelsCommandTest, AnExportGoesInElsewhere) {
+  ASSERT_EQ(Models({"label", "gpt2-generation", "stage=live"}).status, 0);
+  const std::string file = Path("gpt2.tar.gz");
+  EXPECT_EQ(Models({"export", "gpt2-generation", file}).out,
+            "Exported gpt2-generation:demo to " + file + "\n");
+  const Result again = Models({"export", "gpt2-generation", file});
+  EXPECT_EQ(again.status, 1);
+  EXPECT_THAT(again.err, HasSubstr("is there already"));
+  const json exported = GetJson("gpt2-generation");
+
+  environment_["CHORUS_HOME"] = temp_ / "other";
+  EXPECT_EQ(Models({"import", file}).status, 0);
+  EXPECT_EQ(GetJson("gpt2-generation"), exported);
+  ASSERT_EQ(Models({"export", "gpt2-generation", Path("again.tar.gz")}).status, 0);
+  EXPECT_EQ(GetFile(temp_ / "again.tar.gz"), GetFile(temp_ / "gpt2.tar.gz"));
+  EXPECT_EQ(Models({"import", file, "other"}).status, 0);
+  EXPECT_EQ(GetJson("other")["version"], "demo");
+  EXPECT_EQ(Models({"import", file, "other:v2"}).status, 0);
+  EXPECT_EQ(GetJson("other")["labels"]["stage"], "live");
+}
+
+TEST_F(ModelsCommandTest, LabelsAndFiltersByThem) {
+  EXPECT_EQ(Models({"label", "gpt2-generation", "team=nlp", "stage=test"}).out,
+            "Labels of gpt2-generation:demo: stage=test team=nlp\n");
+  EXPECT_EQ(Models({"label", "gpt2-generation:demo", "team-", "stage=live"}).out,
+            "Labels of gpt2-generation:demo: stage=live\n");
+  const Result wrong = Models({"label", "gpt2-generation", "stage=other", "stag-"});
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("no label stag; there are: stage; did you mean stage?"));
+  EXPECT_EQ(GetJson("gpt2-generation")["labels"], json({{"stage", "live"}}));
+
+  const std::string models = Path("home/models/");
+  EXPECT_EQ(Models({"list", "--label", "stage=live", "-o", "path"}).out,
+            models + "gpt2-generation/demo\n");
+  EXPECT_EQ(Models({"list", "--task", "classify", "-o", "path"}).out,
+            models + "bert-base-uncased-classification/demo\n");
+  EXPECT_EQ(Models({"list", "gpt2*", "--architecture=GPT2*", "-o", "path"}).out,
+            models + "gpt2-generation/demo\n" + models + "gpt2-medium-generation/demo\n");
+  EXPECT_EQ(Models({"list", "gpt9*", "-o", "json"}).out, "[]\n");
+  EXPECT_THAT(Models({"list", "gpt2-gen*", "-o", "yaml"}).out,
+              AllOf(StartsWith("- tag: \"gpt2-generation:demo\"\n"),
+                    HasSubstr("\n  labels:\n    stage: live\n")));
+  EXPECT_THAT(
+      Models({"get", "gpt2-generation", "-o", "yaml"}).out,
+      AllOf(StartsWith("name: gpt2-generation\nversion: demo\n"), HasSubstr("\nparameters: ")));
+  EXPECT_THAT(Models({"get", "gpt2-generation"}).out, HasSubstr("label         stage=live\n"));
+}
+
+TEST_F(ModelsCommandTest, CopiesAndVerifies) {
+  EXPECT_EQ(Models({"copy", "gpt2-generation", "mine"}).out,
+            "Copied gpt2-generation:demo to mine:demo\n");
+  EXPECT_EQ(Models({"copy", "gpt2-generation", "mine:v2"}).status, 0);
+  EXPECT_EQ(Models({"copy", "gpt2-generation", "mine:v2"}).status, 1);
+  EXPECT_EQ(Models({"verify", "mine:v2", "mine:demo"}).out,
+            "whole    mine:v2\nwhole    mine:demo\n");
+  EXPECT_EQ(Models({"verify", "--all"}).status, 0);
+
+  PutFile(temp_ / "home/models/mine/demo/merges.txt", "changed");
+  PutFile(temp_ / "home/models/mine/latest", "v9\n");
+  fs::create_directory(temp_ / "home/models/mine/v3");
+  const Result all = Models({"verify"});
+  EXPECT_EQ(all.status, 1);
+  EXPECT_THAT(all.out, AllOf(HasSubstr("damaged  mine:demo is damaged: merges.txt has changed\n"),
+                             HasSubstr("whole    mine:v2\n"), HasSubstr("no model mine:v9"),
+                             HasSubstr("damaged  mine:v3 is damaged: ")));
+  EXPECT_THAT(all.err, HasSubstr("of 7 models checked, 3 are damaged"));
+  EXPECT_EQ(all.out, Models({"verify", "--all"}).out);
+  EXPECT_EQ(Models({"verify", "mine:v2"}).status, 0);
+  EXPECT_EQ(Models({"verify", "mine:v2", "--all"}).status, 2);
+}
+
+TEST_F(ModelsCommandTest, NamesWhatIsNearToASlip) {
+  ASSERT_EQ(Models({"list"}).status, 0);
+  const struct {
+    std::vector<std::string> arguments;
+    int status;
+    const char* message;
+  } kCases[] = {
+      {{"lst"}, 2, "there is no verb \"models lst\"; did you mean models list?"},
+      {{"verfy"}, 2, "did you mean models verify?"},
+      {{"list", "--lable", "a"}, 2, "there is no flag --lable; did you mean --label?"},
+      {{"list", "-o", "jsn"}, 2, "must be table, json, yaml or path: jsn; did you mean json?"},
+      {{"list", "--task", "clasify"}, 2, "did you mean classify?"},
+      {{"get", "gpt2-generatio"}, 1, "did you mean gpt2-generation?"},
+      {{"get", "gpt2-generation:dmo"}, 1, "did you mean gpt2-generation:demo?"},
+  };
+  for (const auto& c : kCases) {
+    const Result result = Models(c.arguments);
+    EXPECT_EQ(result.status, c.status) << c.message;
+    EXPECT_THAT(result.err, HasSubstr(c.message));
+  }
+}
+
+}  // namespace
+}  // namespace chorus

@@ -1,0 +1,60 @@
+#include "model_store/model_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/base/temp_directory.h"
+#include "tests/runner_server/weights/safetensors_bytes.h"
+
+namespace chorus::store {
+namespace {
+
+TEST(DescribeWeights, CountsTheFloatingPointElementsAndNamesTheirType) {
+  const TempDirectory folder;
+  PutFile(
+      folder / "model.safetensors",
+      runner::SafetensorsBytes(R"({"a": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]},
+                      "b": {"dtype": "F32", "shape": [2], "data_offsets": [12, 20]},
+                      "position_ids": {"dtype": "I64", "shape": [10], "data_offsets": [20, 100]}})",
+                               100));
+  const absl::StatusOr<WeightsDescription> weights = DescribeWeights(folder.path());
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  EXPECT_EQ(weights->num_parameters, 8);
+  EXPECT_EQ(weights->dtype, "bfloat16");
+}
+
+TEST(DescribeWeights, SaysWhyItCannot) {
+  const TempDirectory folder;
+  EXPECT_TRUE(absl::IsNotFound(DescribeWeights(folder.path()).status()));
+  PutFile(folder / "model.safetensors", "no weights");
+  EXPECT_TRUE(absl::IsInvalidArgument(DescribeWeights(folder.path()).status()));
+}
+
+TEST(LicenceOf, ReadsTheModelCard) {
+  const struct {
+    const char* card;
+    const char* licence;
+  } kCases[] = {
+      {"---\nlanguage: en\nlicense: mit\n---\n# GPT-2\n", "mit"},
+      {"---\nlicense: [mit, apache-2.0]\n---\n", "mit, apache-2.0"},
+      {"---\nlicense: other\nlicense_name: gemma\n---\n", "gemma"},
+      {"---\nlicense: other\n---\n", "other"},
+      {"---\nlicense: {a: b}\n---\n", ""},
+      {"---\nlanguage: en\n---\nlicense: mit\n", ""},
+      {"license: mit\n", ""},
+      {"---\nlicense: mit\n", ""},  // Without an end.
+      {"---\n: : [\n---\n", ""},
+      {"", ""},
+  };
+  for (const auto& c : kCases) {
+    const TempDirectory folder;
+    EXPECT_EQ(LicenceOf(folder.path()), "");
+    PutFile(folder / "README.md", c.card);
+    EXPECT_EQ(LicenceOf(folder.path()), c.licence) << c.card;
+  }
+}
+
+}  // namespace
+}  // namespace chorus::store
