@@ -133,14 +133,15 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
   CLI::App app("The gateway of Chorus: serves inference graphs over HTTP and gRPC.", "api_server");
   CLI::Option* config =
       app.add_option("--config", flags.config_file,
-                     "YAML file: runners, graphs, limits (chorus.config.v1.Gateway); required. Its "
-                     "graphs are taken again when the file changes, and upon SIGHUP")
+                     "YAML file: runners, graphs, limits (chorus.config.v1.Gateway); required")
           ->type_name("FILE");
   app.add_option("--graph", flags.graph_files,
-                 "YAML file of one more graph (chorus.config.v1.Graph), taken again likewise; may "
-                 "be repeated")
+                 "YAML file of one more graph (chorus.config.v1.Graph); may be repeated")
       ->allow_extra_args(false)
       ->type_name("FILE");
+  app.add_flag("--reload,!--no-reload", flags.reload,
+               "Take these files over when they change (on by default), or only upon SIGHUP; calls "
+               "in progress end as they began, and files with a mistake change nothing");
   app.add_option("--http_address", flags.http_address,
                  "Where HTTP listens; port 0 takes a free one")
       ->capture_default_str()
@@ -251,17 +252,11 @@ absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files)
   return MakeConfig(gateway, graphs);
 }
 
-absl::Status CheckOnlyGraphsDiffer(const Config& running, const Config& next) {
-  std::vector<std::string> others;
-  if (!std::is_permutation(running.runners.begin(), running.runners.end(), next.runners.begin(),
-                           next.runners.end())) {
-    others.push_back("runners");
-  }
-  if (!(running.limits == next.limits)) others.push_back("limits");
-  if (others.empty()) return absl::OkStatus();
+absl::Status CheckCanSwitch(const Config& running, const Config& next) {
+  if (running.limits.max_body_bytes == next.limits.max_body_bytes) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("the ", absl::StrJoin(others, " and the "),
-                   " are others than at the start, which takes a restart"));
+      absl::StrCat("limits.max_body_bytes is another than at the start, which takes a restart: ",
+                   next.limits.max_body_bytes));
 }
 
 }  // namespace chorus::gateway

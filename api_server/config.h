@@ -30,6 +30,7 @@ struct GrpcConnections {
 struct Flags {
   std::string config_file;
   std::vector<std::string> graph_files;
+  bool reload = true;                           // When they change; else upon SIGHUP alone.
   std::string http_address = "127.0.0.1:3000";  // Port 0 takes a free one.
   std::string grpc_address = "127.0.0.1:50051";
   bool reflection = true;
@@ -95,8 +96,8 @@ bool CanReadAgain(const Flags& flags);
 // `files` are those of `flags`. Errors as ParseYaml and MakeConfig.
 absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files);
 
-// OK if a server started with `running` can switch to `next`: only the graphs may differ.
-// FAILED_PRECONDITION says what else does.
-absl::Status CheckOnlyGraphsDiffer(const Config& running, const Config& next);
+// OK if a server started with `running` can switch to `next`: only limits.max_body_bytes must be
+// the same. FAILED_PRECONDITION says so.
+absl::Status CheckCanSwitch(const Config& running, const Config& next);
 
 }  // namespace chorus::gateway

@@ -24,31 +24,41 @@ GraphMetrics::GraphMetrics(prometheus::Registry& registry, const std::vector<std
                   .Name("chorus_stage_seconds")
                   .Help("Where the time of graph calls went")
                   .Register(registry)),
-      stage_buckets_(DurationBuckets(kStageBuckets, max_timeout)) {
-  auto& first_token = prometheus::BuildHistogram()
-                          .Name("chorus_time_to_first_token_seconds")
-                          .Help("From the call of a generator to its first text")
-                          .Register(registry);
-  auto& inter_token = prometheus::BuildHistogram()
-                          .Name("chorus_inter_token_seconds")
-                          .Help("Between the tokens of a text")
-                          .Register(registry);
-  const Buckets first_token_buckets = DurationBuckets(kFirstTokenBuckets, max_timeout);
-  const Buckets inter_token_buckets = DurationBuckets(kInterTokenBuckets, max_timeout);
+      stage_buckets_(DurationBuckets(kStageBuckets, max_timeout)),
+      first_token_(prometheus::BuildHistogram()
+                       .Name("chorus_time_to_first_token_seconds")
+                       .Help("From the call of a generator to its first text")
+                       .Register(registry)),
+      first_token_buckets_(DurationBuckets(kFirstTokenBuckets, max_timeout)),
+      inter_token_(prometheus::BuildHistogram()
+                       .Name("chorus_inter_token_seconds")
+                       .Help("Between the tokens of a text")
+                       .Register(registry)),
+      inter_token_buckets_(DurationBuckets(kInterTokenBuckets, max_timeout)) {
+  AddRunners(runners);
+}
+
+void GraphMetrics::AddRunners(const std::vector<std::string>& runners) {
+  std::unique_lock lock(mutex_);
   for (const std::string& runner : runners) {
     const prometheus::Labels labels = {{"model", runner}};
-    models_.emplace(runner, Model{first_token.Add(labels, first_token_buckets),
-                                  inter_token.Add(labels, inter_token_buckets)});
+    models_.emplace(runner, Model{first_token_.Add(labels, first_token_buckets_),
+                                  inter_token_.Add(labels, inter_token_buckets_)});
   }
 }
 
+GraphMetrics::Model& GraphMetrics::ModelOf(const std::string& runner) {
+  std::shared_lock lock(mutex_);
+  return models_.at(runner);
+}
+
 void GraphMetrics::OnFirstToken(const std::string& runner, absl::Duration since_begin) {
-  models_.at(runner).first_token.Observe(absl::ToDoubleSeconds(since_begin));
+  ModelOf(runner).first_token.Observe(absl::ToDoubleSeconds(since_begin));
 }
 
 void GraphMetrics::OnNextTokens(const std::string& runner, absl::Duration since_last,
                                 int num_tokens) {
-  prometheus::Histogram& histogram = models_.at(runner).inter_token;
+  prometheus::Histogram& histogram = ModelOf(runner).inter_token;
   for (int i = 0; i < num_tokens; ++i) {
     histogram.Observe(absl::ToDoubleSeconds(since_last) / num_tokens);
   }

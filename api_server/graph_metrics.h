@@ -14,10 +14,11 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <shared_mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "api_server/graph/run_observer.h"
 
@@ -25,10 +26,12 @@ namespace chorus::gateway {
 
 class GraphMetrics final : public RunObserver {
  public:
-  // `registry` must outlive this. `runners` are all names that OnFirstToken and OnNextTokens get.
-  // The histograms' bounds reach `max_timeout`.
+  // `registry` must outlive this. The histograms' bounds reach `max_timeout`.
   GraphMetrics(prometheus::Registry& registry, const std::vector<std::string>& runners,
                absl::Duration max_timeout = absl::Seconds(300));
+
+  // All names that OnFirstToken and OnNextTokens get were in `runners`, or are added before.
+  void AddRunners(const std::vector<std::string>& runners);
 
   void OnFirstToken(const std::string& runner, absl::Duration since_begin) override;
   void OnNextTokens(const std::string& runner, absl::Duration since_last, int num_tokens) override;
@@ -44,12 +47,18 @@ class GraphMetrics final : public RunObserver {
     prometheus::Histogram& inter_token;
   };
 
+  Model& ModelOf(const std::string& runner);
   void ObserveStage(const std::string& graph, const std::string& node, const char* stage,
                     absl::Duration duration);
 
   prometheus::Family<prometheus::Histogram>& stages_;
   const prometheus::Histogram::BucketBoundaries stage_buckets_;
-  absl::flat_hash_map<std::string, Model> models_;  // Not changed once made.
+  prometheus::Family<prometheus::Histogram>& first_token_;
+  const prometheus::Histogram::BucketBoundaries first_token_buckets_;
+  prometheus::Family<prometheus::Histogram>& inter_token_;
+  const prometheus::Histogram::BucketBoundaries inter_token_buckets_;
+  std::shared_mutex mutex_;
+  std::unordered_map<std::string, Model> models_;  // Guarded by mutex_; what is there stays.
 };
 
 }  // namespace chorus::gateway

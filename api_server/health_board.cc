@@ -13,7 +13,7 @@ void HealthBoard::Attach(const Executor& executor, const Executor::Runners& runn
                          grpc::HealthCheckServiceInterface& service) {
   std::lock_guard lock(mutex_);
   executor_ = &executor;
-  runners_ = &runners;
+  runners_ = runners;
   services_ = std::move(services);
   service_ = &service;
   service_->SetServingStatus("liveness", true);
@@ -23,8 +23,18 @@ void HealthBoard::Attach(const Executor& executor, const Executor::Runners& runn
 void HealthBoard::Detach() {
   std::lock_guard lock(mutex_);
   executor_ = nullptr;
-  runners_ = nullptr;
+  runners_.clear();
   service_ = nullptr;
+}
+
+void HealthBoard::SetRunners(const Executor::Runners& runners) {
+  std::lock_guard lock(mutex_);
+  if (service_ == nullptr) return;
+  for (const auto& [name, runner] : runners_) {
+    if (!runners.contains(name)) service_->SetServingStatus(name, false);
+  }
+  runners_ = runners;
+  UpdateLocked();
 }
 
 void HealthBoard::Update() {
@@ -43,7 +53,7 @@ void HealthBoard::SetDraining() {
 void HealthBoard::UpdateLocked() {
   if (service_ == nullptr) return;
   bool ready = !draining_;
-  for (const auto& [name, runner] : *runners_) {
+  for (const auto& [name, runner] : runners_) {
     const bool healthy = runner->healthy();
     ready = ready && healthy;
     service_->SetServingStatus(name, healthy);

@@ -26,10 +26,13 @@ namespace chorus::gateway {
 class HealthBoard {
  public:
   // Begins to report on `runners`, which are `executor`'s, and on the services of these full names,
-  // to `service`; all must live until Detach().
+  // to `service`; all must live until Detach(), the runners too.
   void Attach(const Executor& executor, const Executor::Runners& runners,
               std::vector<std::string> services, grpc::HealthCheckServiceInterface& service);
   void Detach();
+
+  // The executor's runners are these from now on.
+  void SetRunners(const Executor::Runners& runners);
 
   // Call when a runner's health or the graphs may have changed. No effect before Attach and after
   // Detach.
@@ -45,7 +48,7 @@ class HealthBoard {
 
   std::mutex mutex_;
   const Executor* executor_ = nullptr;  // Guarded by mutex_, as the following.
-  const Executor::Runners* runners_ = nullptr;
+  Executor::Runners runners_;
   std::vector<std::string> services_;
   std::vector<std::string> wrong_models_;
   grpc::HealthCheckServiceInterface* service_ = nullptr;

@@ -47,8 +47,8 @@ void KeepLittleFreeMemory() {
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
-// Reloads the server when the files of `flags`, initially `files`, change, and on SIGHUP. Returns
-// the signal that stops it.
+// Reloads the server when the files of `flags`, initially `files`, change, if that is wanted, and
+// on SIGHUP. Returns the signal that stops it.
 int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server& server) {
   const bool can_read_again = CanReadAgain(flags);
   ConfigWatch watch(std::move(files));
@@ -57,6 +57,7 @@ int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server
     const int number = sigtimedwait(&signals, nullptr, &patience);  // -1 when that is over.
     const bool asked = number == SIGHUP;
     if (number > 0 && !asked) return number;
+    if (!flags.reload && !asked) continue;
     if (!can_read_again) {
       LOG_IF(WARNING, asked) << "the configuration is no file that can be read again";
       continue;

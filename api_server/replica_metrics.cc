@@ -30,7 +30,12 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
   MetricFamily retries = {.name = "chorus_retries_total",
                           .help = "Calls that were tried again at another replica",
                           .type = MetricType::Counter};
-  for (const auto& [runner, client] : runners_) {
+  Executor::Runners runners;
+  {
+    std::lock_guard lock(mutex_);
+    runners = runners_;
+  }
+  for (const auto& [runner, client] : runners) {
     const RunnerStatus status = client->status();
     Add(retries, {{"runner", runner}}, static_cast<double>(status.num_retries));
     for (const ReplicaStatus& replica : status.replicas) {

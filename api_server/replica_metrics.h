@@ -6,11 +6,13 @@
 //   chorus_ejections_total{runner,endpoint}    counter: ejections for failing calls
 //   chorus_retries_total{runner}               counter: calls retried at another replica
 //
-// Thread safety: as prometheus::Collectable.
+// Thread safety: as prometheus::Collectable; SetRunners may be called from any thread.
 
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "api_server/graph/executor.h"
@@ -19,15 +21,21 @@ namespace chorus::gateway {
 
 class ReplicaMetrics final : public prometheus::Collectable {
  public:
-  // Both must outlive this.
-  ReplicaMetrics(const prometheus::Collectable& registry, const Executor::Runners& runners)
-      : registry_(registry), runners_(runners) {}
+  // `registry` must outlive this.
+  explicit ReplicaMetrics(const prometheus::Collectable& registry, Executor::Runners runners = {})
+      : registry_(registry), runners_(std::move(runners)) {}
+
+  void SetRunners(Executor::Runners runners) {
+    std::lock_guard lock(mutex_);
+    runners_ = std::move(runners);
+  }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   const prometheus::Collectable& registry_;
-  const Executor::Runners& runners_;
+  mutable std::mutex mutex_;
+  Executor::Runners runners_;  // Guarded by mutex_.
 };
 
 }  // namespace chorus::gateway

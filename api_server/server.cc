@@ -1,15 +1,10 @@
 #include "api_server/server.h"
 
 #include <glog/logging.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/impl/server_builder_option.h>
-#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -19,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "api_server/front/transcoding_handler.h"
+#include "api_server/grpc_options.h"
 #include "api_server/metrics_page.h"
 #include "api_server/pages.h"
 #include "api_server/runners/grpc_runner_client.h"
@@ -38,49 +34,10 @@ constexpr int kNumWorkers = 2;
 constexpr int kNumReaders = 1;  // Of large HTTP requests.
 // For a runner to return its metrics; well below Prometheus' default scrape timeout of ten seconds.
 constexpr absl::Duration kRunnerMetricsTimeout = absl::Seconds(1);
+// For runners that a reload brings to be connected: those that serve take calls at once then.
+constexpr absl::Duration kConnectTimeout = absl::Seconds(3);
 // A gRPC message may carry a little more than an HTTP body of the same text.
 constexpr int kMessageOverheadBytes = 64 << 10;
-
-int ToMilliseconds(absl::Duration duration) {
-  return static_cast<int>(
-      std::min<int64_t>(absl::ToInt64Milliseconds(duration), std::numeric_limits<int>::max()));
-}
-
-void SetConnections(const GrpcConnections& options, grpc::ServerBuilder& builder) {
-  const auto set = [&](const char* argument, absl::Duration duration) {
-    if (duration > absl::ZeroDuration()) {
-      builder.AddChannelArgument(argument, std::max(ToMilliseconds(duration), 1));
-    }
-  };
-  set(GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_age);
-  set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, options.max_age_grace);
-  // gRPC's default is two hours.
-  const bool pings = options.keepalive_time > absl::ZeroDuration();
-  set(GRPC_ARG_KEEPALIVE_TIME_MS, pings ? options.keepalive_time : absl::InfiniteDuration());
-  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout);
-  if (options.max_concurrent_streams > 0) {
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
-  }
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
-}
-
-// Linking gRPC's reflection plugin adds it to every server of the process, so it is removed where
-// it is not wanted.
-class ReflectionOption final : public grpc::ServerBuilderOption {
- public:
-  explicit ReflectionOption(bool wanted) : wanted_(wanted) {}
-
-  void UpdateArguments(grpc::ChannelArguments*) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    auto wanted = std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
-    std::erase_if(*plugins, [&](const auto& plugin) { return plugin->name() == wanted->name(); });
-    if (wanted_) plugins->push_back(std::move(wanted));
-  }
-
- private:
-  const bool wanted_;
-};
 
 void AppendName(std::string* out, const std::shared_ptr<const Graph>& graph) {
   out->append(graph->name());
@@ -98,6 +55,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
 Server::Server(const Options& options, const Config& config)
     : options_(options),
       config_(config),
+      max_timeout_(config.limits.max_timeout),
       metrics_(metrics_registry_, "chorus", CHORUS_VERSION, config.limits.max_timeout),
       admission_(config.limits.max_concurrent_requests),
       workers_(std::make_unique<WorkerPool>(kNumWorkers)),
@@ -113,38 +71,72 @@ absl::Status Server::Create() {
   RETURN_IF_ERROR(CreateGrpc());
   std::vector<std::string> services;
   for (const auto* service : methods_.services()) services.push_back(service->full_name());
-  health_.Attach(*executor_, runners_, std::move(services), *grpc_server_->GetHealthCheckService());
+  health_.Attach(*executor_, executor_->runners(), std::move(services),
+                 *grpc_server_->GetHealthCheckService());
   http_server_->Start();
   return absl::OkStatus();
 }
 
-absl::Status Server::CreateExecutor() {
-  for (const Config::Runner& runner : config_.runners) {
+absl::StatusOr<Executor::Runners> Server::MakeClients(const std::vector<Config::Runner>& runners) {
+  Executor::Runners clients;
+  for (const Config::Runner& runner : runners) {
+    if (const auto it = clients_.find(runner.name); it != clients_.end()) {
+      clients.emplace(runner.name, it->second);
+      continue;
+    }
     auto client = GrpcRunnerClient::Create({.name = runner.name,
                                             .endpoints = runner.endpoints,
                                             .workers = workers_.get(),
-                                            .on_health_change = [this] { health_.Update(); }});
+                                            .on_health_change = [this] { OnHealthChange(); }});
     if (!client.ok()) {
       return absl::Status(client.status().code(), absl::StrCat("runner \"", runner.name,
                                                                "\": ", client.status().message()));
     }
-    runners_.emplace(runner.name, *std::move(client));
+    clients.emplace(runner.name, *std::move(client));
   }
+  return clients;
+}
+
+void Server::OnHealthChange() {
+  health_.Update();
+  { std::lock_guard lock(health_mutex_); }  // A waiting one has looked already, or will be woken.
+  health_changed_.notify_all();
+}
+
+void Server::WaitUntilHealthy(const Executor::Runners& runners) {
+  std::unique_lock lock(health_mutex_);
+  health_changed_.wait_for(lock, absl::ToChronoNanoseconds(kConnectTimeout), [&] {
+    return std::all_of(runners.begin(), runners.end(),
+                       [](const auto& runner) { return runner.second->healthy(); });
+  });
+}
+
+absl::Status Server::CreateExecutor() {
+  ASSIGN_OR_RETURN(const Executor::Runners runners, MakeClients(config_.runners));
   std::vector<std::string> names;
-  for (const auto& [name, client] : runners_) names.push_back(name);
+  for (const auto& [name, client] : runners) {
+    clients_[name] = std::static_pointer_cast<GrpcRunnerClient>(client);
+    names.push_back(name);
+  }
   graph_metrics_ =
       std::make_unique<GraphMetrics>(metrics_registry_, names, config_.limits.max_timeout);
-  executor_ = std::make_unique<Executor>(config_.graphs, runners_, absl::Now, graph_metrics_.get(),
+  all_metrics_.SetRunners(runners);
+  executor_ = std::make_unique<Executor>(config_.graphs, runners, absl::Now, graph_metrics_.get(),
                                          workers_.get());
   return absl::OkStatus();
 }
 
+void Server::SetRunnerPages(const std::vector<Config::Runner>& runners) {
+  if (!options_.runner_metrics) return;
+  std::map<std::string, std::vector<std::string>> endpoints;
+  for (const Config::Runner& runner : runners) endpoints[runner.name] = runner.endpoints;
+  std::shared_ptr<RunnerPages> pages = std::make_shared<RunnerPages>(endpoints);
+  std::lock_guard lock(pages_mutex_);
+  runner_pages_.swap(pages);  // The old one goes with its last fetch.
+}
+
 absl::Status Server::CreateHttp() {
-  if (options_.runner_metrics) {
-    std::map<std::string, std::vector<std::string>> endpoints;
-    for (const Config::Runner& runner : config_.runners) endpoints[runner.name] = runner.endpoints;
-    runner_pages_ = std::make_unique<RunnerPages>(endpoints);
-  }
+  SetRunnerPages(config_.runners);
   ASSIGN_OR_RETURN(std::unique_ptr<HttpHandler> transcoding,
                    TranscodingHandler::Create(methods_, readers_.get()));
   http_handlers_.push_back(
@@ -163,19 +155,24 @@ absl::Status Server::CreateHttp() {
 
 void Server::WriteMetrics(absl::AnyInvocable<void(std::string) &&> done) const {
   std::string own = prometheus::TextSerializer().Serialize(all_metrics_.Collect());
-  if (runner_pages_ == nullptr) return std::move(done)(std::move(own));
-  runner_pages_->Fetch(absl::Now() + kRunnerMetricsTimeout,
-                       [own = std::move(own), done = std::move(done)](
-                           const std::vector<RunnerPages::Page>& pages) mutable {
-                         std::move(done)(MergeMetricsPages(own, pages));
-                       });
+  std::shared_ptr<RunnerPages> runner_pages;
+  {
+    std::lock_guard lock(pages_mutex_);
+    runner_pages = runner_pages_;
+  }
+  if (runner_pages == nullptr) return std::move(done)(std::move(own));
+  runner_pages->Fetch(absl::Now() + kRunnerMetricsTimeout,
+                      [own = std::move(own), done = std::move(done)](
+                          const std::vector<RunnerPages::Page>& pages) mutable {
+                        std::move(done)(MergeMetricsPages(own, pages));
+                      });
 }
 
 absl::Status Server::CreateGrpc() {
   grpc_front_ = std::make_unique<GrpcFront>(methods_, rules());
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.SetOption(std::make_unique<ReflectionOption>(options_.reflection));
+  SetReflection(options_.reflection, builder);
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcListener> listener,
                    GrpcListener::Add(options_.grpc_address, builder));
   // Otherwise a second server on the port would silently take half of the calls.
@@ -203,9 +200,10 @@ std::string Server::WhyNotReady() const {
   return absl::StrJoin(reasons, "\n");
 }
 
-absl::Status Server::CheckModels(const Executor::Graphs& graphs) const {
+absl::Status Server::CheckModels(const Executor::Graphs& graphs,
+                                 const Executor::Runners& runners) const {
   const std::vector<std::string> before = executor_->WrongModels();
-  std::vector<std::string> wrong = executor_->WrongModels(graphs);
+  std::vector<std::string> wrong = Executor::WrongModels(graphs, runners);
   std::erase_if(wrong, [&](const std::string& sentence) {
     return std::binary_search(before.begin(), before.end(), sentence);
   });
@@ -213,18 +211,44 @@ absl::Status Server::CheckModels(const Executor::Graphs& graphs) const {
   return absl::FailedPreconditionError(absl::StrJoin(wrong, "\n"));
 }
 
+absl::Status Server::TryReload(const absl::StatusOr<Config>& config) {
+  RETURN_IF_ERROR(config.status());
+  RETURN_IF_ERROR(CheckCanSwitch(config_, *config));
+  ASSIGN_OR_RETURN(const Executor::Runners runners, MakeClients(config->runners));
+  Executor::Runners added = runners;
+  for (const auto& [name, client] : clients_) added.erase(name);
+  WaitUntilHealthy(added);
+  RETURN_IF_ERROR(CheckModels(config->graphs, runners));
+  // From here on nothing fails. New runners come before what names them, and old ones go after it.
+  std::vector<std::string> names;
+  for (const auto& [name, client] : runners) {
+    clients_[name] = std::static_pointer_cast<GrpcRunnerClient>(client);
+    names.push_back(name);
+  }
+  graph_metrics_->AddRunners(names);
+  for (const Config::Runner& runner : config->runners) {
+    RETURN_IF_ERROR(clients_[runner.name]->SetEndpoints(runner.endpoints));
+  }
+  executor_->SetServed(config->graphs, runners);
+  for (const auto& [name, client] : clients_) {
+    if (!runners.contains(name)) RETURN_IF_ERROR(client->SetEndpoints({}));
+  }
+  health_.SetRunners(runners);
+  // Those that are served no more may still have calls.
+  all_metrics_.SetRunners(Executor::Runners(clients_.begin(), clients_.end()));
+  SetRunnerPages(config->runners);
+  admission_.SetMaxInProgress(config->limits.max_concurrent_requests);
+  max_timeout_.Set(config->limits.max_timeout);
+  http_server_->SetMaxConnections(config->limits.max_connections);
+  return absl::OkStatus();
+}
+
 void Server::Reload(const absl::StatusOr<Config>& config) {
-  absl::Status status = config.status();
-  if (status.ok()) status = CheckOnlyGraphsDiffer(config_, *config);
-  if (status.ok()) status = CheckModels(config->graphs);
-  if (!status.ok()) {
-    LOG(ERROR) << "the configuration is refused, and the graphs stay as they are: "
-               << status.message();
+  if (const absl::Status status = TryReload(config); !status.ok()) {
+    LOG(ERROR) << "the configuration is refused, and all stays as it is: " << status.message();
     return reload_metrics_.CountError();
   }
-  executor_->SetGraphs(config->graphs);
   for (const std::string& wrong : executor_->WrongModels()) LOG(ERROR) << "as before: " << wrong;
-  health_.Update();
   LOG(INFO) << "reloaded graphs=" << absl::StrJoin(config->graphs, ",", AppendName);
   reload_metrics_.CountOk();
 }

@@ -19,7 +19,10 @@
 #include <prometheus/registry.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +45,7 @@
 #include "api_server/health_board.h"
 #include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
+#include "api_server/runners/grpc_runner_client.h"
 #include "api_server/runners/runner_pages.h"
 #include "base/worker_pool.h"
 
@@ -67,9 +71,11 @@ class Server {
   static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options,
                                                        const Config& config);
 
-  // Replaces the graphs by those of `config`; calls in progress keep the graph they began with. An
-  // error, another change, or a node newly placed on a runner whose model has another task leaves
-  // all unchanged. The outcome is logged and counted.
+  // Replaces graphs, runners and limits by those of `config`; calls in progress keep the graph and
+  // the replicas they began with. A replica that is no longer named takes calls until those that
+  // are new do (runners/replica_set.h). An error, another size of messages, or a node newly placed
+  // on a runner whose model has another task leaves all unchanged. The outcome is logged and
+  // counted.
   void Reload(const absl::StatusOr<Config>& config);
 
   // Cancels what is in progress; call Drain() first for an orderly end.
@@ -89,11 +95,18 @@ class Server {
   FrontRules rules() {
     return {.metrics = metrics_,
             .access_log = access_log_.has_value() ? &*access_log_ : nullptr,
-            .max_timeout = config_.limits.max_timeout};
+            .max_timeout = max_timeout_};
   }
 
   absl::Status Create();
   absl::Status CreateExecutor();
+  // The clients of these runners: those there are, as they are, and new ones.
+  absl::StatusOr<Executor::Runners> MakeClients(const std::vector<Config::Runner>& runners);
+  void OnHealthChange();
+  // Waits until each has a healthy replica, but not long.
+  void WaitUntilHealthy(const Executor::Runners& runners);
+  void SetRunnerPages(const std::vector<Config::Runner>& runners);
+  absl::Status TryReload(const absl::StatusOr<Config>& config);
   absl::Status CreateHttp();
   absl::Status CreateGrpc();
   // Writes the text of /metrics, with the runners' if wanted.
@@ -102,16 +115,19 @@ class Server {
   std::string WhyNotReady() const;
   // FAILED_PRECONDITION lists the nodes of `graphs` whose model has another task, unless they are
   // served now.
-  absl::Status CheckModels(const Executor::Graphs& graphs) const;
+  absl::Status CheckModels(const Executor::Graphs& graphs, const Executor::Runners& runners) const;
 
   const Options options_;
-  const Config config_;  // As of the start; its graphs may be replaced.
+  const Config config_;  // As of the start.
+  SharedDuration max_timeout_;
   std::string http_address_;
   std::string grpc_address_;
 
   // In order of construction; for destruction see ~Server.
   std::optional<AccessLog> access_log_;  // Unset if off.
   HealthBoard health_;
+  std::mutex health_mutex_;
+  std::condition_variable health_changed_;  // Of some runner.
   prometheus::Registry metrics_registry_;
   RequestMetrics metrics_;
   ReloadMetrics reload_metrics_{metrics_registry_};
@@ -121,12 +137,14 @@ class Server {
   // For large request bodies. A pool of its own, since its tasks call the executor, whose
   // completions are tasks of workers_.
   std::unique_ptr<WorkerPool> readers_;
-  Executor::Runners runners_;
-  ReplicaMetrics all_metrics_{metrics_registry_, runners_};
+  // All clients that ever were, by runner: runs may still use one that is no longer served.
+  std::map<std::string, std::shared_ptr<GrpcRunnerClient>> clients_;
+  ReplicaMetrics all_metrics_{metrics_registry_};
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceHandler> handler_;
   MethodRegistry methods_;
-  std::unique_ptr<RunnerPages> runner_pages_;  // Null: not wanted.
+  mutable std::mutex pages_mutex_;
+  std::shared_ptr<RunnerPages> runner_pages_;  // Null: not wanted. Guarded by pages_mutex_.
   std::vector<std::unique_ptr<HttpHandler>> http_handlers_;
   std::atomic<bool> draining_ = false;
   std::unique_ptr<GrpcFront> grpc_front_;

@@ -61,6 +61,7 @@ absl::StatusOr<GraphSummary> ReadGraphFile(const std::filesystem::path& path) {
     }
   }
   if (summary.runners.empty()) return places.Error("nodes", "no node names a runner");
+  summary.text = text;
   return summary;
 }
 

@@ -22,6 +22,7 @@ struct GraphSummary {
   std::string name;
   std::vector<std::string> runners;  // Each once, in the order of the file.
   std::vector<Node> nodes;           // Likewise.
+  std::string text;                  // The file's.
 };
 
 // NOT_FOUND; INVALID_ARGUMENT, with file and line, if it is no chorus.config.v1.Graph or a runner's

@@ -99,6 +99,7 @@ absl::Status RunnerServer::WritePorts() const {
   if (flags_.ports_file.empty()) return absl::OkStatus();
   std::string text = absl::StrCat("grpc=", address_, "\n");
   if (!metrics_address_.empty()) absl::StrAppend(&text, "metrics=", metrics_address_, "\n");
+  if (host_ != nullptr) absl::StrAppend(&text, "ready=true\n");
   return WritePortsFile(flags_.ports_file, text);
 }
 
@@ -127,6 +128,7 @@ absl::Status RunnerServer::Load() {
   metrics_.SetLoad([&engine] { return engine.load(); });
   service_.SetEngine(engine);
   SetReady(true);
+  RETURN_IF_ERROR(WritePorts());
   if (RefusedKernels() != nullptr) {
     LOG(WARNING) << "event=kernels_refused reason=\"" << RefusedKernels() << "\"";
   }

@@ -33,7 +33,8 @@ class RunnerServer {
   // Stops without a drain.
   ~RunnerServer();
 
-  // Loads the model, warms it up and begins to serve. Blocks. Errors as ModelHost::Load.
+  // Loads the model, warms it up, begins to serve, and says so in the ports file. Blocks. Errors as
+  // ModelHost::Load.
   absl::Status Load();
 
   // Reports not ready and goes on serving, until Drain.

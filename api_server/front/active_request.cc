@@ -34,7 +34,7 @@ ActiveRequest::ActiveRequest(const FrontRules& rules, std::string_view endpoint,
       protocol_(origin.protocol),
       method_(origin.method),
       endpoint_(endpoint),
-      call_({.deadline = std::min(origin.deadline, arrival_ + rules.max_timeout),
+      call_({.deadline = std::min(origin.deadline, arrival_ + rules.max_timeout.Get()),
              .stop = stop_.get_token(),
              .request_id = TakeRequestId(origin.request_id),
              .traceparent = TakeTraceparent(origin.traceparent)}) {

@@ -6,7 +6,9 @@
 // Thread safety: Stop() may be called from any thread at any time, the rest by one thread at a
 // time.
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -23,11 +25,24 @@ namespace chorus::gateway {
 
 inline constexpr int kClientClosedRequest = 499;  // Never sent; for metrics and the log.
 
+// A duration that its copies share, and that may be changed while they are read on any thread.
+class SharedDuration {
+ public:
+  SharedDuration(absl::Duration duration)  // NOLINT: as a duration.
+      : nanoseconds_(std::make_shared<std::atomic<int64_t>>(absl::ToInt64Nanoseconds(duration))) {}
+
+  void Set(absl::Duration duration) { *nanoseconds_ = absl::ToInt64Nanoseconds(duration); }
+  absl::Duration Get() const { return absl::Nanoseconds(nanoseconds_->load()); }
+
+ private:
+  std::shared_ptr<std::atomic<int64_t>> nanoseconds_;
+};
+
 // Rules for every request, over HTTP and gRPC.
 struct FrontRules {
   RequestMetrics& metrics;
   AccessLog* access_log = nullptr;                   // Null: no access log.
-  absl::Duration max_timeout = absl::Seconds(300);   // Bounds every call's deadline.
+  SharedDuration max_timeout = absl::Seconds(300);   // Bounds every call's deadline.
   absl::Duration write_timeout = absl::Seconds(30);  // For the client to read what is written.
 };
 

@@ -7,10 +7,11 @@ namespace chorus::gateway {
 
 absl::StatusOr<Admission::Permit> Admission::TryAcquire() {
   if (closed_) return absl::UnavailableError("the server is draining; call another one");
-  if (num_in_progress_.fetch_add(1) >= max_in_progress_) {
+  const size_t max_in_progress = max_in_progress_;
+  if (num_in_progress_.fetch_add(1) >= max_in_progress) {
     --num_in_progress_;
     return absl::ResourceExhaustedError(absl::StrCat(
-        "the server has as many calls in progress as it takes; retry later: ", max_in_progress_));
+        "the server has as many calls in progress as it takes; retry later: ", max_in_progress));
   }
   return Permit(this);
 }

@@ -42,13 +42,16 @@ class Admission {
   // RESOURCE_EXHAUSTED when the bound is reached; UNAVAILABLE after Close().
   absl::StatusOr<Permit> TryAcquire();
 
+  // The bound from now on; calls over it that are in progress go on.
+  void SetMaxInProgress(size_t max_in_progress) { max_in_progress_ = max_in_progress; }
+
   // Refuses all calls from now on; those in progress go on.
   void Close() { closed_ = true; }
 
   size_t num_in_progress() const { return num_in_progress_; }
 
  private:
-  const size_t max_in_progress_;
+  std::atomic<size_t> max_in_progress_;
   std::atomic<size_t> num_in_progress_ = 0;
   std::atomic<bool> closed_ = false;
 };

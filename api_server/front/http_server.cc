@@ -70,7 +70,10 @@ absl::Status Listen(const SocketAddress& address, tcp::acceptor& acceptor) {
 class HttpServer::Impl {
  public:
   Impl(const Options& options, HttpHandlers handlers, const FrontRules& rules)
-      : limits_(options.limits), handlers_(handlers), rules_(rules) {
+      : limits_(options.limits),
+        handlers_(handlers),
+        rules_(rules),
+        max_connections_(options.limits.max_connections) {
     for (int i = 0; i < options.num_io_threads; ++i) loops_.push_back(std::make_unique<Loop>());
   }
 
@@ -104,6 +107,8 @@ class HttpServer::Impl {
   }
 
   uint16_t port() const { return port_; }
+
+  void SetMaxConnections(size_t max_connections) { max_connections_ = max_connections; }
 
   absl::Status Drain(absl::Time deadline) {
     draining_ = true;
@@ -224,7 +229,7 @@ class HttpServer::Impl {
   void Admit(Loop& loop, tcp::socket socket) {
     {
       std::lock_guard lock(mutex_);
-      if (num_sessions_ >= limits_.max_connections) return Refuse(std::move(socket));
+      if (num_sessions_ >= max_connections_) return Refuse(std::move(socket));
       ++num_sessions_;
     }
     asio::post(*loop.io, [this, &loop, socket = std::move(socket)]() mutable {
@@ -253,6 +258,7 @@ class HttpServer::Impl {
   const HttpLimits limits_;
   const HttpHandlers handlers_;
   const FrontRules rules_;
+  std::atomic<size_t> max_connections_;
   std::atomic<bool> draining_ = false;
   uint16_t port_ = 0;
   std::vector<std::unique_ptr<Loop>> loops_;
@@ -281,6 +287,9 @@ HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 void HttpServer::Start() { impl_->Start(); }
 uint16_t HttpServer::port() const { return impl_->port(); }
+void HttpServer::SetMaxConnections(size_t max_connections) {
+  impl_->SetMaxConnections(max_connections);
+}
 absl::Status HttpServer::Drain(absl::Time deadline) { return impl_->Drain(deadline); }
 
 }  // namespace chorus::gateway

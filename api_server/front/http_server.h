@@ -64,6 +64,9 @@ class HttpServer {
   // The port it listens on.
   uint16_t port() const;
 
+  // Instead of HttpLimits's, for connections to come. From any thread.
+  void SetMaxConnections(size_t max_connections);
+
   // Stops accepting, closes idle connections, and lets requests in progress be answered with
   // `Connection: close`. Returns when all connections are closed. At `deadline` it cancels what is
   // in progress, answers it with UNAVAILABLE, waits up to `linger_timeout` for clients to read

@@ -51,55 +51,59 @@ size_t NumBytes(const std::vector<GraphResult>& texts) {
 
 Executor::Executor(const Graphs& graphs, Runners runners, Clock clock, RunObserver* observer,
                    WorkerPool* workers)
-    : runners_(std::move(runners)),
-      clock_(std::move(clock)),
+    : clock_(std::move(clock)),
       observer_(observer),
       workers_(workers),
-      graphs_(std::make_shared<ServedGraphs>()) {
-  for (const auto& [name, runner] : runners_) models_.emplace(name, Graph::OfModel(name));
-  SetGraphs(graphs);
+      served_(std::make_shared<Served>()) {
+  SetServed(graphs, std::move(runners));
 }
 
 Executor::~Executor() { in_flight_.Wait(); }
 
-void Executor::SetGraphs(const Graphs& graphs) {
-  auto next = std::make_shared<ServedGraphs>();
+void Executor::SetServed(const Graphs& graphs, Runners runners) {
+  auto next = std::make_shared<Served>();
+  for (const auto& [name, runner] : runners) next->models.emplace(name, Graph::OfModel(name));
+  next->runners = std::move(runners);
   std::lock_guard lock(mutex_);
   for (const std::shared_ptr<const Graph>& graph : graphs) {
-    Served served{graph, std::make_shared<GraphStats>(graph->nodes().size())};
-    const auto before = graphs_->find(graph->name());
-    if (before != graphs_->end() && *before->second.graph == *graph) served = before->second;
-    next->emplace(graph->name(), std::move(served));
+    ServedGraph served{graph, std::make_shared<GraphStats>(graph->nodes().size())};
+    const auto before = served_->graphs.find(graph->name());
+    if (before != served_->graphs.end() && *before->second.graph == *graph) {
+      served = before->second;
+    }
+    next->graphs.emplace(graph->name(), std::move(served));
   }
-  graphs_ = std::move(next);
+  served_ = std::move(next);
 }
 
-std::shared_ptr<const Executor::ServedGraphs> Executor::graphs() const {
+std::shared_ptr<const Executor::Served> Executor::served() const {
   std::lock_guard lock(mutex_);
-  return graphs_;
+  return served_;
 }
 
 absl::Status Executor::RunGraph(const std::string& graph_name, RunRequest request,
                                 CallContext context, std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
-  ASSIGN_OR_RETURN(Served served, FindNamed(*graphs(), graph_name, "graph"));
+  const std::shared_ptr<const Served> served = this->served();
+  ASSIGN_OR_RETURN(ServedGraph graph, FindNamed(served->graphs, graph_name, "graph"));
   std::vector<std::string> wrong;
-  AddWrongModels(*served.graph, wrong);
+  AddWrongModels(*graph.graph, served->runners, wrong);
   if (!wrong.empty()) return absl::UnavailableError(wrong.front());
-  return Run(std::move(served), std::move(request), std::move(context), std::move(listener),
-             std::move(done));
+  return Run(std::move(graph), served->runners, std::move(request), std::move(context),
+             std::move(listener), std::move(done));
 }
 
 absl::Status Executor::Generate(const std::string& runner, RunRequest request, CallContext context,
                                 std::shared_ptr<GraphListener> listener,
                                 Done<std::vector<GraphResult>> done) {
-  ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, FindNamed(models_, runner, "model"));
-  return Run({.graph = std::move(graph)}, std::move(request), std::move(context),
+  const std::shared_ptr<const Served> served = this->served();
+  ASSIGN_OR_RETURN(std::shared_ptr<const Graph> graph, FindNamed(served->models, runner, "model"));
+  return Run({.graph = std::move(graph)}, served->runners, std::move(request), std::move(context),
              std::move(listener), std::move(done));
 }
 
-absl::Status Executor::Run(Served served, RunRequest request, CallContext context,
-                           std::shared_ptr<GraphListener> listener,
+absl::Status Executor::Run(ServedGraph served, const Runners& all, RunRequest request,
+                           CallContext context, std::shared_ptr<GraphListener> listener,
                            Done<std::vector<GraphResult>> done) {
   const Graph& graph = *served.graph;
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
@@ -110,7 +114,7 @@ absl::Status Executor::Run(Served served, RunRequest request, CallContext contex
   std::vector<RunnerClient*> runners;
   for (const Graph::Node& node : graph.nodes()) {
     RETURN_IF_ERROR(node.operation->CheckRun(request, node.name));
-    runners.push_back(runners_.at(node.runner).get());
+    runners.push_back(all.at(node.runner).get());
   }
   std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),
                                                .runners = std::move(runners),
@@ -144,7 +148,8 @@ absl::Status Executor::Ask(const std::string& runner,
                            void (RunnerClient::*method)(Request, CallContext,
                                                         RunnerClient::Done<Response>),
                            Request request, CallContext context, Done<Response> done) {
-  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client, FindNamed(runners_, runner, "model"));
+  ASSIGN_OR_RETURN(std::shared_ptr<RunnerClient> client,
+                   FindNamed(served()->runners, runner, "model"));
   RETURN_IF_ERROR(CheckNotEnded(context, clock_()));
   auto on_reply = [ticket = in_flight_.Enter(), runner,
                    done = std::move(done)](absl::StatusOr<Response> reply) mutable {
@@ -178,9 +183,11 @@ absl::Status Executor::Detokenize(const std::string& runner, runner::v1::Detoken
 }
 
 std::vector<GraphStatus> Executor::DescribeGraphs() const {
-  const std::shared_ptr<const ServedGraphs> graphs = this->graphs();
+  const std::shared_ptr<const Served> served = this->served();
   std::vector<GraphStatus> statuses;
-  for (const auto& [name, served] : *graphs) statuses.push_back(Describe(served));
+  for (const auto& [name, graph] : served->graphs) {
+    statuses.push_back(Describe(graph, served->runners));
+  }
   std::sort(statuses.begin(), statuses.end(), [](const GraphStatus& a, const GraphStatus& b) {
     return a.graph->name() < b.graph->name();
   });
@@ -188,24 +195,26 @@ std::vector<GraphStatus> Executor::DescribeGraphs() const {
 }
 
 absl::StatusOr<GraphStatus> Executor::DescribeGraph(const std::string& name) const {
-  ASSIGN_OR_RETURN(const Served served, FindNamed(*graphs(), name, "graph"));
-  return Describe(served);
+  const std::shared_ptr<const Served> served = this->served();
+  ASSIGN_OR_RETURN(const ServedGraph graph, FindNamed(served->graphs, name, "graph"));
+  return Describe(graph, served->runners);
 }
 
-GraphStatus Executor::Describe(const Served& served) const {
+GraphStatus Executor::Describe(const ServedGraph& served, const Runners& runners) const {
   GraphStatus status = {.graph = served.graph};
   const absl::Time now = clock_();
   for (size_t i = 0; i < served.graph->nodes().size(); ++i) {
-    status.nodes.push_back({.runner = runners_.at(served.graph->nodes()[i].runner)->status(),
+    status.nodes.push_back({.runner = runners.at(served.graph->nodes()[i].runner)->status(),
                             .stats = (*served.stats)[i].Take(now)});
   }
   return status;
 }
 
-void Executor::AddWrongModels(const Graph& graph, std::vector<std::string>& wrong) const {
+void Executor::AddWrongModels(const Graph& graph, const Runners& runners,
+                              std::vector<std::string>& wrong) {
   for (const Graph::Node& node : graph.nodes()) {
     const ModelTask task = node.operation->task();
-    const RunnerClient& client = *runners_.at(node.runner);
+    const RunnerClient& client = *runners.at(node.runner);
     if (client.suits(task)) continue;
     const RunnerStatus status = client.status();
     const auto replica = std::find_if(
@@ -220,23 +229,24 @@ void Executor::AddWrongModels(const Graph& graph, std::vector<std::string>& wron
   }
 }
 
-std::vector<std::string> Executor::WrongModels(const Graphs& graphs) const {
+std::vector<std::string> Executor::WrongModels(const Graphs& graphs, const Runners& runners) {
   std::vector<std::string> wrong;
-  for (const auto& graph : graphs) AddWrongModels(*graph, wrong);
+  for (const auto& graph : graphs) AddWrongModels(*graph, runners, wrong);
   std::sort(wrong.begin(), wrong.end());
   return wrong;
 }
 
 std::vector<std::string> Executor::WrongModels() const {
-  const std::shared_ptr<const ServedGraphs> served = graphs();
+  const std::shared_ptr<const Served> served = this->served();
   Graphs graphs;
-  for (const auto& [name, entry] : *served) graphs.push_back(entry.graph);
-  return WrongModels(graphs);
+  for (const auto& [name, entry] : served->graphs) graphs.push_back(entry.graph);
+  return WrongModels(graphs, served->runners);
 }
 
 std::vector<std::string> Executor::UnhealthyRunners() const {
+  const std::shared_ptr<const Served> served = this->served();
   std::vector<std::string> names;
-  for (const auto& [name, runner] : runners_) {
+  for (const auto& [name, runner] : served->runners) {
     if (!runner->healthy()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());

@@ -107,9 +107,15 @@ class Executor {
   // from a completion.
   ~Executor();
 
-  // Replaces the graphs; their runners must be among the executor's. Runs in progress keep the
-  // graph they began with. An unchanged graph keeps its statistics.
-  void SetGraphs(const Graphs& graphs);
+  // Replaces the graphs and the runners; those of the graphs must be among them. Runs in progress
+  // keep the graph they began with and its runners, which must live until they have ended. An
+  // unchanged graph keeps its statistics.
+  void SetServed(const Graphs& graphs, Runners runners);
+
+  // The same with the runners there are.
+  void SetGraphs(const Graphs& graphs) { SetServed(graphs, runners()); }
+
+  Runners runners() const { return served()->runners; }
 
   // NOT_FOUND lists the existing graphs; DEADLINE_EXCEEDED or CANCELLED if the context has ended
   // already. These are returned, and `done` is then never called; likewise below. A run's error
@@ -144,29 +150,35 @@ class Executor {
   // The names of runners without a healthy replica, sorted.
   std::vector<std::string> UnhealthyRunners() const;
 
-  // The nodes of the served graphs, or of `graphs`, whose runner is known to have a model for
-  // another task: a sentence each, sorted, as `graph "g": node "a" generates, but the model of its
-  // runner "r" is a classifier (BertForSequenceClassification): …`. A run of such a graph is
-  // refused with UNAVAILABLE and the first of its sentences.
+  // The nodes of the served graphs, or of `graphs` with `runners`, whose runner is known to have a
+  // model for another task: a sentence each, sorted, as `graph "g": node "a" generates, but the
+  // model of its runner "r" is a classifier (BertForSequenceClassification): …`. A run of such a
+  // graph is refused with UNAVAILABLE and the first of its sentences.
   std::vector<std::string> WrongModels() const;
-  std::vector<std::string> WrongModels(const Graphs& graphs) const;
+  static std::vector<std::string> WrongModels(const Graphs& graphs, const Runners& runners);
 
   // Blocks until no run is in progress, or until `deadline`. True if none is left.
   bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
 
  private:
-  struct Served {
+  struct ServedGraph {
     std::shared_ptr<const Graph> graph;
     std::shared_ptr<GraphStats> stats;  // May be null.
   };
-  using ServedGraphs = absl::flat_hash_map<std::string, Served>;  // By name.
+  // All that is served at a time, by name.
+  struct Served {
+    Runners runners;
+    absl::flat_hash_map<std::string, std::shared_ptr<const Graph>> models;  // Graph::OfModel.
+    absl::flat_hash_map<std::string, ServedGraph> graphs;
+  };
 
-  // The current ones.
-  std::shared_ptr<const ServedGraphs> graphs() const;
-  GraphStatus Describe(const Served& served) const;
+  // The current state.
+  std::shared_ptr<const Served> served() const;
+  GraphStatus Describe(const ServedGraph& graph, const Runners& runners) const;
   // Appends those of one graph, in node order.
-  void AddWrongModels(const Graph& graph, std::vector<std::string>& wrong) const;
-  absl::Status Run(Served served, RunRequest request, CallContext context,
+  static void AddWrongModels(const Graph& graph, const Runners& runners,
+                             std::vector<std::string>& wrong);
+  absl::Status Run(ServedGraph served, const Runners& all, RunRequest request, CallContext context,
                    std::shared_ptr<GraphListener> listener, Done<std::vector<GraphResult>> done);
   // Calls `method` of a runner's client.
   template <typename Request, typename Response>
@@ -176,14 +188,11 @@ class Executor {
   // Wraps `done` to run on `workers_` for large results.
   Done<std::vector<GraphResult>> OffGrpcThreads(Done<std::vector<GraphResult>> done);
 
-  const Runners runners_;
-  // By runner, Graph::OfModel; not changed once made.
-  absl::flat_hash_map<std::string, std::shared_ptr<const Graph>> models_;
   const Clock clock_;
   RunObserver* const observer_;  // May be null.
   WorkerPool* const workers_;    // May be null.
   mutable std::mutex mutex_;
-  std::shared_ptr<const ServedGraphs> graphs_;  // Guarded by mutex_.
+  std::shared_ptr<const Served> served_;  // Guarded by mutex_.
   SeedSource seeds_;
   InFlight in_flight_;
 };

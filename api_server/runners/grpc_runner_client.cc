@@ -331,6 +331,12 @@ GrpcRunnerClient::GrpcRunnerClient(Options options)
                  .resolve = std::move(options.resolve),
                  .resolve_period = options.resolve_period}) {}
 
+absl::Status GrpcRunnerClient::SetEndpoints(const std::vector<std::string>& endpoints) {
+  for (const std::string& endpoint : endpoints) RETURN_IF_ERROR(CheckEndpointAddress(endpoint));
+  replicas_.SetEndpoints(endpoints);
+  return absl::OkStatus();
+}
+
 GrpcRunnerClient::~GrpcRunnerClient() {
   shutdown_.request_stop();
   in_flight_.Wait();

@@ -44,6 +44,10 @@ class GrpcRunnerClient final : public RunnerClient {
   // malformed endpoint, or none.
   static absl::StatusOr<std::unique_ptr<GrpcRunnerClient>> Create(Options options);
 
+  // As ReplicaSet's. INVALID_ARGUMENT for a malformed endpoint; nothing is changed then. None at
+  // all is allowed, of a runner that is no longer served. By one thread.
+  absl::Status SetEndpoints(const std::vector<std::string>& endpoints);
+
   // Cancels the calls in progress and waits for their callbacks. Must not run in one.
   ~GrpcRunnerClient() override;
 

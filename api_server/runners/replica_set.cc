@@ -14,6 +14,9 @@
 namespace chorus::gateway {
 namespace {
 
+// Between looks at whether those that are to leave may, and are idle.
+constexpr absl::Duration kMovePeriod = absl::Milliseconds(100);
+
 enum class Verdict { kSuccess, kFault, kNeither };
 
 Verdict Judge(const absl::Status& outcome) {
@@ -34,6 +37,7 @@ Verdict Judge(const absl::Status& outcome) {
 }  // namespace
 
 ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)) {
+  for (const std::string& endpoint : options_.endpoints) sources_.push_back({endpoint});
   bool has_names = false;
   for (const std::string& endpoint : options_.endpoints) {
     if (HasHostName(endpoint)) {
@@ -42,16 +46,7 @@ ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)) {
       Update(endpoint, {endpoint});
     }
   }
-  if (!has_names) return;
-  resolver_ = std::jthread([this](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      ResolveAll();
-      DestroyIdle();
-      std::unique_lock lock(mutex_);
-      stopped_.wait_for(lock, stop, absl::ToChronoNanoseconds(options_.resolve_period),
-                        [] { return false; });
-    }
-  });
+  if (has_names) resolver_ = std::jthread([this](const std::stop_token& stop) { Resolve(stop); });
 }
 
 ReplicaSet::~ReplicaSet() {
@@ -59,9 +54,58 @@ ReplicaSet::~ReplicaSet() {
   if (resolver_.joinable()) resolver_.join();
 }
 
+void ReplicaSet::SetEndpoints(const std::vector<std::string>& endpoints) {
+  const auto is_listed = [&](const std::string& endpoint) {
+    return std::find(endpoints.begin(), endpoints.end(), endpoint) != endpoints.end();
+  };
+  {
+    std::lock_guard lock(mutex_);
+    for (Source& source : sources_) source.leaving = !is_listed(source.endpoint);
+    for (const std::string& endpoint : endpoints) {
+      if (std::any_of(sources_.begin(), sources_.end(),
+                      [&](const Source& source) { return source.endpoint == endpoint; })) {
+        continue;
+      }
+      sources_.push_back({.endpoint = endpoint, .waiting = true});
+    }
+  }
+  for (const std::string& endpoint : endpoints) {
+    if (!HasHostName(endpoint)) Update(endpoint, {endpoint});
+  }
+  std::lock_guard lock(mutex_);
+  MoveOnLocked();
+  woken_ = true;
+  wake_.notify_all();
+  if (!resolver_.joinable()) {
+    resolver_ = std::jthread([this](const std::stop_token& stop) { Resolve(stop); });
+  }
+}
+
+void ReplicaSet::Resolve(const std::stop_token& stop) {
+  absl::Time next = absl::InfinitePast();
+  while (!stop.stop_requested()) {
+    if (const absl::Time now = absl::Now(); now >= next) {
+      ResolveAll();
+      next = now + options_.resolve_period;
+    }
+    const absl::Duration pause = MoveOn() ? kMovePeriod : options_.resolve_period;
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, stop, absl::ToChronoNanoseconds(pause), [&] { return woken_; })) {
+      next = absl::InfinitePast();
+    }
+    woken_ = false;
+  }
+}
+
 void ReplicaSet::ResolveAll() {
-  for (const std::string& endpoint : options_.endpoints) {
-    if (!HasHostName(endpoint)) continue;
+  std::vector<std::string> names;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Source& source : sources_) {
+      if (HasHostName(source.endpoint)) names.push_back(source.endpoint);
+    }
+  }
+  for (const std::string& endpoint : names) {
     const auto addresses = options_.resolve(endpoint);
     const bool changed =
         addresses.ok() ? Update(endpoint, *addresses) : KeepServing(endpoint, addresses.status());
@@ -72,6 +116,10 @@ void ReplicaSet::ResolveAll() {
 bool ReplicaSet::Update(const std::string& source, const std::vector<std::string>& addresses) {
   std::lock_guard lock(mutex_);
   resolved_ = absl::OkStatus();
+  if (std::none_of(sources_.begin(), sources_.end(),
+                   [&](const Source& each) { return each.endpoint == source; })) {
+    return false;  // It has left meanwhile.
+  }
   bool changed = RetireLocked([&](const Replica& replica) {
     return replica.source == source && std::find(addresses.begin(), addresses.end(),
                                                  replica.endpoint->address()) == addresses.end();
@@ -115,15 +163,44 @@ bool ReplicaSet::RetireLocked(Predicate gone) {
   return true;
 }
 
-// Not under the lock: destroying an endpoint waits for its watch, whose callback may take it.
-void ReplicaSet::DestroyIdle() {
+bool ReplicaSet::MoveOnLocked() {
+  const auto serves = [&](const Source& source) {
+    return std::any_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
+      return replica.source == source.endpoint && replica.endpoint->serving();
+    });
+  };
+  for (Source& source : sources_) source.waiting = source.waiting && !serves(source);
+  auto num_to_stay = std::count_if(sources_.begin(), sources_.end(), [](const Source& source) {
+    return source.waiting && !source.leaving;
+  });
+  bool changed = false;
+  std::erase_if(sources_, [&](const Source& source) {
+    if (!source.leaving || (serves(source) && num_to_stay-- > 0)) return false;
+    changed |=
+        RetireLocked([&](const Replica& replica) { return replica.source == source.endpoint; });
+    return true;
+  });
+  return changed;
+}
+
+bool ReplicaSet::MoveOn() {
   std::vector<std::unique_ptr<Endpoint>> idle;
-  std::lock_guard lock(mutex_);
-  const auto begin =
-      std::stable_partition(retired_.begin(), retired_.end(),
-                            [](const auto& endpoint) { return endpoint->num_calls() > 0; });
-  std::move(begin, retired_.end(), std::back_inserter(idle));
-  retired_.erase(begin, retired_.end());
+  bool changed, more;
+  {
+    std::lock_guard lock(mutex_);
+    changed = MoveOnLocked();
+    const auto begin =
+        std::stable_partition(retired_.begin(), retired_.end(),
+                              [](const auto& endpoint) { return endpoint->num_calls() > 0; });
+    std::move(begin, retired_.end(), std::back_inserter(idle));
+    retired_.erase(begin, retired_.end());
+    more = !retired_.empty() || std::any_of(sources_.begin(), sources_.end(),
+                                            [](const Source& source) { return source.leaving; });
+  }
+  // Not under the lock: destroying an endpoint waits for its watch, whose callback may take it.
+  idle.clear();
+  if (changed && options_.on_health_change) options_.on_health_change();
+  return more;
 }
 
 std::unique_ptr<Endpoint> ReplicaSet::MakeEndpoint(const std::string& address) const {
@@ -197,6 +274,16 @@ RunnerStatus ReplicaSet::status() const {
                                .healthy = endpoint.serving() && !endpoint.ejection().ejected(now),
                                .num_ejections = endpoint.ejection().count(),
                                .model = endpoint.model()});
+  }
+  for (const std::unique_ptr<Endpoint>& endpoint : retired_) {
+    if (std::any_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
+          return replica.endpoint->address() == endpoint->address();
+        })) {
+      continue;  // It is back.
+    }
+    status.replicas.push_back({.endpoint = endpoint->address(),
+                               .num_ejections = endpoint->ejection().count(),
+                               .model = endpoint->model()});
   }
   return status;
 }

@@ -8,7 +8,7 @@
 // A replica is healthy while its grpc.health.v1 Watch says SERVING and it is not ejected. At most
 // half of the replicas are ejected; if all that serve are, one of them is chosen nevertheless.
 //
-// Thread safety: all methods may be called from any thread.
+// Thread safety: SetEndpoints by one thread; all other methods may be called from any thread.
 
 #include <condition_variable>
 #include <cstdint>
@@ -51,6 +51,12 @@ class ReplicaSet {
   // No lease may be left.
   ~ReplicaSet();
 
+  // Replaces the endpoints. The replicas of those that are no longer listed get no new calls, and
+  // are gone when the calls they have are over. But one stays for each endpoint that is new until
+  // that serves: who takes calls is replaced, and never missing. If it never does, the old one
+  // stays.
+  void SetEndpoints(const std::vector<std::string>& endpoints);
+
   // Begins a call of about `tokens` tokens on a healthy replica (replica_choice.h) other than
   // `except`. Replicas whose model has another task are chosen only if there are no others. An
   // empty lease if there is none.
@@ -76,6 +82,14 @@ class ReplicaSet {
     std::unique_ptr<Endpoint> endpoint;
   };
 
+  // An endpoint, perhaps a name of several replicas.
+  struct Source {
+    std::string endpoint;
+    bool waiting = false;  // New, and none of its replicas has served yet.
+    bool leaving = false;  // No longer listed.
+  };
+
+  void Resolve(const std::stop_token& stop);  // The thread's.
   void ResolveAll();
   // Sets the addresses of `source`; returns whether anything changed.
   bool Update(const std::string& source, const std::vector<std::string>& addresses);
@@ -84,7 +98,10 @@ class ReplicaSet {
   // Retires the replicas for which `gone` holds: no new calls, destroyed when idle.
   template <typename Predicate>
   bool RetireLocked(Predicate gone);
-  void DestroyIdle();
+  // Lets those leave that need not stay for others; returns whether anything changed.
+  bool MoveOnLocked();
+  // Also destroys the replicas that have left and have no calls. Whether there is more to come.
+  bool MoveOn();
   bool SuitsLocked(ModelTask task) const;
   std::unique_ptr<Endpoint> MakeEndpoint(const std::string& address) const;
 
@@ -92,13 +109,16 @@ class ReplicaSet {
   RetryBudget budget_;
 
   mutable std::mutex mutex_;
-  std::vector<Replica> replicas_;                   // Guarded by mutex_, as the following.
+  std::vector<Source> sources_;  // Guarded by mutex_, as the following.
+  std::vector<Replica> replicas_;
   std::vector<std::unique_ptr<Endpoint>> retired_;  // Still have calls.
   absl::Status resolved_;                           // Why the last name could not be.
   int64_t num_retries_ = 0;
 
-  std::condition_variable_any stopped_;
-  std::jthread resolver_;  // Not started without host names.
+  bool woken_ = false;
+
+  std::condition_variable_any wake_;
+  std::jthread resolver_;  // Not started without host names, before SetEndpoints.
 };
 
 }  // namespace chorus::gateway

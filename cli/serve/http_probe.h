@@ -1,6 +1,6 @@
 #pragma once
 
-// One non-blocking HTTP GET for a poll loop; ignores the body.
+// One non-blocking HTTP GET for a poll loop; ignores the body unless it is asked for.
 //
 // Thread safety: none.
 
@@ -15,8 +15,10 @@ namespace chorus {
 
 class HttpProbe {
  public:
-  // Starts to connect. `path` such as "/readyz".
-  static absl::StatusOr<HttpProbe> Start(const SocketAddress& address, const std::string& path);
+  // Starts to connect. `path` such as "/readyz". With `wants_body` it is done when all of the reply
+  // is there, which may have 16 MiB.
+  static absl::StatusOr<HttpProbe> Start(const SocketAddress& address, const std::string& path,
+                                         bool wants_body = false);
 
   HttpProbe(HttpProbe&& other) noexcept;
   HttpProbe& operator=(HttpProbe&&) = delete;
@@ -30,11 +32,19 @@ class HttpProbe {
   // is then done.
   std::optional<int> OnEvent();
 
+  // Once done: what was received, the head too.
+  const std::string& received() const { return received_; }
+
  private:
-  HttpProbe(int fd, std::string request) : fd_(fd), unsent_(std::move(request)) {}
+  HttpProbe(int fd, std::string request, bool wants_body)
+      : fd_(fd), unsent_(std::move(request)), wants_body_(wants_body) {}
+
+  // The status code; 0 if it is no HTTP.
+  int Code() const;
 
   int fd_;  // -1 once moved from.
   std::string unsent_;
+  bool wants_body_;
   std::string received_;
 };
 

@@ -19,18 +19,22 @@ class App;
 namespace chorus {
 
 struct ServeOptions {
-  std::string bundle;  // Tag. Empty: the graph and models below; else those of the bundle.
+  std::string bundle;  // Tag of a bundle, or the path of a chorusfile or its folder. Empty: the
+                       // graph and models below; else those of the bundle or file.
   std::string host = "127.0.0.1";
   int port = 3000;              // 0: any free one.
   int grpc_port = 50051;        // Likewise.
   std::filesystem::path graph;  // Empty: the tutorial's.
   std::vector<std::string>
-      models;  // "RUNNER=MODEL": instead of the runner's namesake in the store.
+      models;                     // "RUNNER=MODEL": instead of the runner's namesake in the store.
+  std::vector<std::string> only;  // Runners; empty: all. Graphs that need others are not served.
+  std::vector<std::string> dtypes;  // "DTYPE" for all, or "RUNNER=DTYPE".
   std::optional<int> num_threads;
-  std::vector<std::string> runner_flags;  // For each runner: "--dtype", "int8".
+  std::vector<std::string> runner_flags;  // Further ones of each runner: "--max_sequences", "8".
   absl::Duration drain_timeout = absl::Seconds(30);
   bool access_log = true;   // A line a call.
   bool keep_going = false;  // Serve also if some models cannot be loaded.
+  bool reload = false;      // Take over what changes of graph, models, bundle and chorusfile.
 };
 
 // Blocks. The exit status, once stopped, or why it could not start.

@@ -16,10 +16,13 @@ constexpr int kGatewayStopStage = 0;
 constexpr int kRunnerStopStage = 1;
 constexpr size_t kLeaseBytes = 64;  // Of a runner, in its --core_lease file.
 constexpr size_t kLongestSocketName = sizeof("/runner-9999.sock");
+constexpr char kCoreLeaseFile[] = "core_lease";
+
+}  // namespace
 
 ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, int replica,
-                     size_t index, const std::filesystem::path& core_lease_file) {
-  const std::string stem = absl::StrCat("runner-", index);
+                     size_t slot) {
+  const std::string stem = absl::StrCat("runner-", slot);
   const std::filesystem::path socket = settings.directory / (stem + ".sock");
   const std::filesystem::path ports = settings.directory / (stem + ".ports");
   ChildSpec spec;
@@ -44,52 +47,58 @@ ChildSpec MakeRunner(const ServeSettings& settings, const RunnerSpec& runner, in
                absl::FormatDuration(settings.drain_timeout),
                "--ports_file",
                ports};
-  const std::optional<int> threads =
-      settings.num_threads ? settings.num_threads : runner.num_threads;
-  if (threads) {
-    spec.argv.insert(spec.argv.end(), {"--threads", std::to_string(*threads)});
+  if (runner.num_threads) {
+    spec.argv.insert(spec.argv.end(), {"--threads", std::to_string(*runner.num_threads)});
   } else {
-    spec.argv.insert(spec.argv.end(),
-                     {"--core_lease", core_lease_file, "--core_lease_slot", std::to_string(index)});
+    spec.argv.insert(spec.argv.end(), {"--core_lease", settings.directory / kCoreLeaseFile,
+                                       "--core_lease_slot", std::to_string(slot)});
   }
-  for (const std::vector<std::string>& flags : {runner.flags, settings.runner_flags}) {
-    spec.argv.insert(spec.argv.end(), flags.begin(), flags.end());
-  }
+  spec.argv.insert(spec.argv.end(), runner.flags.begin(), runner.flags.end());
   return spec;
 }
 
-}  // namespace
+std::filesystem::path PortsFileOf(const ChildSpec& runner) { return runner.made_files[1]; }
 
-ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners) {
+// None needs escapes: names match [A-Za-z0-9._-]+, and see FitsSocketPath.
+std::string MakeGatewayConfig(const std::vector<RunnerSockets>& runners,
+                              const std::filesystem::path& directory) {
+  std::string config = runners.empty() ? "" : "runners:\n";
+  for (const RunnerSockets& runner : runners) {
+    std::vector<std::string> endpoints;
+    for (const std::filesystem::path& socket : runner.sockets) {
+      endpoints.push_back(absl::StrCat("\"unix:", socket.native(), "\""));
+    }
+    if (endpoints.empty()) {
+      endpoints.push_back(absl::StrCat("\"unix:", (directory / "nobody.sock").native(), "\""));
+    }
+    absl::StrAppend(&config, "  - name: \"", runner.name, "\"\n    endpoints: [",
+                    absl::StrJoin(endpoints, ", "), "]\n");
+  }
+  return config;
+}
+
+ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerSpec>& runners,
+                        size_t spare_slots) {
   ServePlan plan;
   plan.gateway_config_file = settings.directory / "gateway.yaml";
   plan.gateway_ports_file = settings.directory / "gateway.ports";
-  plan.core_lease_file = settings.directory / "core_lease";
-  plan.gateway_config = "runners:\n";
-  // None needs escapes: names match [A-Za-z0-9._-]+, and see FitsSocketPath.
-  const auto endpoint = [](const std::filesystem::path& socket) {
-    return absl::StrCat("\"unix:", socket.native(), "\"");
-  };
+  plan.core_lease_file = settings.directory / kCoreLeaseFile;
+  std::vector<RunnerSockets> sockets;
   for (const RunnerSpec& runner : runners) {
-    std::vector<std::string> endpoints;
+    sockets.push_back({runner.name, {}});
     for (int replica = 0; replica < runner.num_replicas; ++replica) {
-      plan.children.push_back(
-          MakeRunner(settings, runner, replica, plan.children.size(), plan.core_lease_file));
-      endpoints.push_back(endpoint(plan.children.back().made_files[0]));
+      plan.children.push_back(MakeRunner(settings, runner, replica, plan.children.size()));
+      sockets.back().sockets.push_back(plan.children.back().made_files[0]);
     }
-    if (endpoints.empty()) endpoints.push_back(endpoint(settings.directory / "nobody.sock"));
-    absl::StrAppend(&plan.gateway_config, "  - name: \"", runner.name, "\"\n    endpoints: [",
-                    absl::StrJoin(endpoints, ", "), "]\n");
   }
-  plan.core_lease.assign(kLeaseBytes * plan.children.size(), '\0');
+  plan.gateway_config = MakeGatewayConfig(sockets, settings.directory);
+  plan.core_lease.assign(kLeaseBytes * (plan.children.size() + spare_slots), '\0');
   ChildSpec gateway;
   gateway.child = {.name = "api_server", .stop_stage = kGatewayStopStage, .essential = true};
   gateway.made_files = {plan.gateway_ports_file};
   gateway.argv = {settings.gateway_program,
                   "--config",
                   plan.gateway_config_file,
-                  "--graph",
-                  settings.graph_file,
                   "--http_address",
                   settings.http_address,
                   "--grpc_address",
@@ -99,6 +108,10 @@ ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerS
                   "--drain_timeout",
                   absl::FormatDuration(settings.drain_timeout),
                   "--runner_metrics"};
+  if (!settings.graph_file.empty()) {
+    gateway.argv.insert(gateway.argv.end(), {"--graph", settings.graph_file});
+  }
+  if (settings.reload) gateway.argv.push_back("--no-reload");
   if (!settings.access_log) gateway.argv.push_back("--no-access_log");
   plan.children.push_back(std::move(gateway));
   return plan;

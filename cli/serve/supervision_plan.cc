@@ -33,12 +33,36 @@ SupervisionPlan::SupervisionPlan(std::vector<Child> children, const Options& opt
   }
 }
 
+size_t SupervisionPlan::Add(Child child, bool restarts) {
+  entries_.push_back({.child = std::move(child),
+                      .policy = RestartPolicy(options_.restart),
+                      .since = -absl::InfiniteDuration(),
+                      .restarts = restarts});
+  return entries_.size() - 1;
+}
+
+SupervisionPlan::Actions SupervisionPlan::Stop(size_t child, absl::Duration now) {
+  Entry& entry = entries_[child];
+  entry.restarts = false;
+  if (entry.state != State::kRunning) {
+    entry.state = State::kStopped;
+    return {};
+  }
+  if (stopping() || entry.kill_at != absl::InfiniteDuration()) return {};
+  entry.kill_at = now + options_.stop_timeout;
+  return {{Kind::kTerminate, child, ""}};
+}
+
 SupervisionPlan::Actions SupervisionPlan::Advance(absl::Duration now) {
   Actions actions;
   if (mode_ == Mode::kStopping) AdvanceStop(now, actions);
   if (mode_ != Mode::kServing) return actions;
   for (size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
+    if (entry.state == State::kRunning && entry.kill_at <= now) {
+      entry.kill_at = absl::InfiniteDuration();
+      actions.push_back({Kind::kKill, i, ""});
+    }
     if (entry.state != State::kWaiting || entry.since > now) continue;
     entry.state = State::kRunning;
     entry.since = now;
@@ -63,7 +87,7 @@ SupervisionPlan::Actions SupervisionPlan::OnExit(size_t child, const ChildExit& 
     AdvanceStop(now, actions);
     return actions;
   }
-  if (mode_ == Mode::kKilling) return actions;
+  if (mode_ == Mode::kKilling || !entry.restarts) return actions;
   if (entry.child.essential && !was_ready_ && !exit.by_signal && exit.code != 0) {
     const std::string& advice = entry.child.advice;
     actions.push_back(Say(absl::StrCat(name, " cannot start (", DescribeExit(exit), "); ", words,
@@ -147,6 +171,7 @@ absl::Duration SupervisionPlan::next_deadline() const {
   if (mode_ == Mode::kKilling) return next;
   for (const Entry& entry : entries_) {
     if (entry.state == State::kWaiting) next = std::min(next, entry.since);
+    if (entry.state == State::kRunning) next = std::min(next, entry.kill_at);
   }
   return next;
 }

@@ -3,6 +3,9 @@
 // Decides what a supervisor does with its children: starts, restarts, the order of stopping, and
 // kills. The supervisor reports events and carries out the actions.
 //
+// Children may be added while it serves, and a single one stopped: that gets SIGTERM, and is killed
+// after `stop_timeout`. One whose restarts are off is done when it has ended.
+//
 // Stopping goes by stages: the children of the lowest stage get SIGTERM and are waited for, then
 // those of the next. After `stop_timeout` a stage is killed. A second signal kills all at once.
 //
@@ -49,6 +52,15 @@ class SupervisionPlan {
 
   SupervisionPlan(std::vector<Child> children, const Options& options);
 
+  // Another child, to be started by the next Advance(). Returns its number.
+  size_t Add(Child child, bool restarts);
+
+  // Whether the child is started again when it ends by itself.
+  void SetRestarts(size_t child, bool restarts) { entries_[child].restarts = restarts; }
+
+  // Ends the child for good.
+  Actions Stop(size_t child, absl::Duration now);
+
   // The actions due now. Call first, after every event, and at next_deadline().
   Actions Advance(absl::Duration now);
 
@@ -80,6 +92,8 @@ class SupervisionPlan {
     RestartPolicy policy;
     State state = State::kWaiting;
     absl::Duration since;  // kRunning: when it was started. kWaiting: when it is due.
+    bool restarts = true;
+    absl::Duration kill_at = absl::InfiniteDuration();  // It has been told to end.
   };
 
   void BeginStop(absl::Duration now, Actions& actions);

@@ -64,11 +64,28 @@ Supervisor::Supervisor(Options options)
       plan_(PlanChildren(options_.children), options_.plan),
       out_(options_.out_fd),
       log_(options_.log_fd) {
-  for (size_t i = 0; i < options_.children.size(); ++i) {
-    children_.push_back(
-        {std::nullopt, LinePrefixer(Prefix(options_.children[i].child.name, i, options_.color))});
-  }
+  for (size_t i = 0; i < options_.children.size(); ++i) AddChild(i);
   if (options_.gateway) watch_.emplace(options_.gateway->watch);
+  if (options_.make_reloader) reloader_ = options_.make_reloader(*this);
+}
+
+void Supervisor::AddChild(size_t index) {
+  const std::string& name = options_.children[index].child.name;
+  children_.push_back({std::nullopt, LinePrefixer(Prefix(name, index, options_.color))});
+}
+
+size_t Supervisor::StartOnTrial(ChildSpec spec) {
+  options_.children.push_back(spec);
+  AddChild(children_.size());
+  return plan_.Add(std::move(spec.child), /*restarts=*/false);
+}
+
+void Supervisor::Stop(size_t child) { Do(plan_.Stop(child, MonotonicNow())); }
+
+std::optional<SocketAddress> Supervisor::gateway_address() const {
+  if (!options_.gateway || !children_[options_.gateway->child].process) return std::nullopt;
+  const auto addresses = ReadPortsFile(options_.gateway->watch.ports_file);
+  return addresses ? std::optional(addresses->http) : std::nullopt;
 }
 
 int Supervisor::Run() {
@@ -84,6 +101,7 @@ int Supervisor::Run() {
     Do(plan_.Advance(MonotonicNow()));
     if (plan_.finished()) break;
     AdvanceGateway();
+    if (reloader() != nullptr) reloader_->Advance(MonotonicNow());
     Wait();
   }
   out_.Flush(kFlushPatience);
@@ -165,6 +183,9 @@ void Supervisor::ReapExited() {
       const auto addresses = ReadPortsFile(options_.gateway->watch.ports_file);
       if (addresses) addresses_ = addresses;
     }
+    const std::string words =
+        child.prefixer.last_line().empty() ? DescribeExit(*exit) : child.prefixer.last_line();
+    if (reloader() != nullptr) reloader_->OnExit(i, words);
     Do(plan_.OnExit(i, *exit, child.prefixer.last_line(), MonotonicNow()));
   }
 }
@@ -181,11 +202,16 @@ void Supervisor::ReadSignals() {
 }
 
 void Supervisor::OnHangup() {
+  if (reloader() != nullptr) return reloader_->Ask();
   if (!watch_ || plan_.stopping()) return;
+  if (gateway_address()) Say("reloading");
+  ReloadGateway();
+}
+
+void Supervisor::ReloadGateway() {
   std::optional<ChildProcess>& gateway = children_[options_.gateway->child].process;
   // Before it listens it may not handle the signal yet, and reads its files anyway.
   if (!gateway || !ReadPortsFile(options_.gateway->watch.ports_file)) return;
-  Say("reloading");
   gateway->Signal(SIGHUP);
 }
 
@@ -199,10 +225,14 @@ void Supervisor::AdvanceGateway() {
 
 void Supervisor::Wait() {
   absl::Duration deadline = plan_.next_deadline();
-  std::vector<pollfd> entries = {{signal_fd_, POLLIN, 0}, {-1, 0, 0}};
+  std::vector<pollfd> entries = {{signal_fd_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
   if (watch_ && !plan_.stopping()) {
     deadline = std::min(deadline, watch_->next_deadline());
     entries[1] = {watch_->probe_fd(), watch_->probe_events(), 0};
+  }
+  if (reloader() != nullptr) {
+    deadline = std::min(deadline, reloader_->next_deadline());
+    entries[2] = {reloader_->probe_fd(), reloader_->probe_events(), 0};
   }
   for (const OutputQueue* queue : {&out_, &log_}) {
     entries.push_back({queue->wants_write() ? queue->fd() : -1, POLLOUT, 0});
@@ -213,10 +243,11 @@ void Supervisor::Wait() {
   }
   if (::poll(entries.data(), entries.size(), PollTimeout(deadline - MonotonicNow())) <= 0) return;
   if (entries[1].revents != 0) watch_->OnProbeEvent();
-  if (entries[2].revents != 0) out_.OnWritable();
-  if (entries[3].revents != 0) log_.OnWritable();
+  if (entries[2].revents != 0) reloader_->OnProbeEvent();
+  if (entries[3].revents != 0) out_.OnWritable();
+  if (entries[4].revents != 0) log_.OnWritable();
   for (size_t i = 0; i < children_.size(); ++i) {
-    if (entries[4 + i].revents != 0) ReadOutput(children_[i]);
+    if (entries[5 + i].revents != 0) ReadOutput(children_[i]);
   }
   if (entries[0].revents != 0) {
     ReadSignals();

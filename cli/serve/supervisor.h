@@ -4,15 +4,17 @@
 //
 // * Each child's output goes to `log_fd`, line by line, prefixed with "[name] ".
 // * A child that ends is restarted; SIGINT and SIGTERM drain, a second one kills.
-// * SIGHUP is passed to the gateway, which reloads; but if the terminal has hung up, it drains. If
-// it
-//   was ignored at the start (nohup), it stays so.
+// * A Reloader, if there is one, starts further children and stops others.
+// * SIGHUP is passed to the reloader, or else to the gateway, which reloads; but if the terminal
+// has
+//   hung up, it drains. If it was ignored at the start (nohup), it stays so.
 // * No child outlives the supervisor, even if that is killed (see ChildProcess).
 //
 // Thread safety: none. Run() takes over SIGINT, SIGTERM, SIGHUP, SIGCHLD and SIGPIPE: one
 // supervisor in a process without other threads.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,11 +25,12 @@
 #include "cli/serve/gateway_watch.h"
 #include "cli/serve/line_prefixer.h"
 #include "cli/serve/output_queue.h"
+#include "cli/serve/reloader.h"
 #include "cli/serve/supervision_plan.h"
 
 namespace chorus {
 
-class Supervisor {
+class Supervisor : private ReloadHost {
  public:
   // The child that answers /readyz.
   struct Gateway {
@@ -41,6 +44,8 @@ class Supervisor {
   struct Options {
     std::vector<ChildSpec> children;
     std::optional<Gateway> gateway;
+    // Null: nothing is reloaded but by the gateway itself. The host is the supervisor.
+    std::function<std::unique_ptr<Reloader>(ReloadHost& host)> make_reloader;
     SupervisionPlan::Options plan;
     int out_fd = 1;
     int log_fd = 2;
@@ -59,7 +64,15 @@ class Supervisor {
     bool output_ended = false;  // Of `process`.
   };
 
+  size_t StartOnTrial(ChildSpec spec) override;
+  void SetRestarts(size_t child, bool restarts) override { plan_.SetRestarts(child, restarts); }
+  void Stop(size_t child) override;
+  void ReloadGateway() override;
+  std::optional<SocketAddress> gateway_address() const override;
+  void Say(std::string_view text) override;
+
   void Do(const SupervisionPlan::Actions& actions);
+  void AddChild(size_t index);
   void Start(size_t index);
   // Of the child's next process.
   std::vector<std::string> Argv(size_t index) const;
@@ -69,12 +82,14 @@ class Supervisor {
   void OnHangup();
   void AdvanceGateway();
   void Wait();
-  void Say(std::string_view text);
+  // Null: there is none, or it stops.
+  Reloader* reloader() const { return plan_.stopping() ? nullptr : reloader_.get(); }
 
-  const Options options_;
+  Options options_;  // Whose children become more.
   SupervisionPlan plan_;
   std::vector<Child> children_;
   std::optional<GatewayWatch> watch_;
+  std::unique_ptr<Reloader> reloader_;         // Null: none.
   std::optional<GatewayAddresses> addresses_;  // The gateway's last addresses.
   OutputQueue out_;
   OutputQueue log_;

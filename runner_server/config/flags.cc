@@ -73,7 +73,8 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   AddDuration(app, "--drain_timeout", flags.drain_timeout,
               "After that, how long accepted requests may still run");
   app.add_option("--ports_file", flags.ports_file,
-                 "Written once listening: grpc=ADDRESS:PORT, metrics=ADDRESS:PORT");
+                 "Written once listening: grpc=ADDRESS:PORT, metrics=ADDRESS:PORT; and again, with "
+                 "ready=true besides, once the model is loaded");
   app.add_option("--check_health", flags.check_health,
                  "Only ask the server at this address, HOST:PORT or unix:/path, whether it is "
                  "ready; exit 0 if so, else 1");

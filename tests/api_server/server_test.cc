@@ -239,9 +239,9 @@ TEST_F(ServerTest, ReloadReplacesTheGraphsUnderCallsInProgress) {
 TEST_F(ServerTest, ARefusedReloadLeavesTheGraphsAsTheyAre) {
   StartAll();
   server_->Reload(absl::InvalidArgumentError("graph.yaml:1:1: is not YAML"));
-  Config other_limits = WithGraphs({MakeGraph("new", {"a"})});
-  other_limits.limits.max_connections = 1;
-  server_->Reload(other_limits);
+  Config other_size = WithGraphs({MakeGraph("new", {"a"})});
+  other_size.limits.max_body_bytes = 1;
+  server_->Reload(other_size);
   EXPECT_EQ(Get("/v1/graphs/new").status, 404);
   v1::ClassifyGeneratedTextsResponse response;
   EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
@@ -249,6 +249,49 @@ TEST_F(ServerTest, ARefusedReloadLeavesTheGraphsAsTheyAre) {
   EXPECT_THAT(Get("/metrics").body,
               AllOf(HasSubstr("chorus_config_reloads_total{result=\"error\"} 2\n"),
                     HasSubstr("chorus_config_last_reload_successful 0\n")));
+}
+
+TEST_F(ServerTest, ReloadReplacesRunnersAndLimitsToo) {
+  StartAll({.tokens = {" am"}, .token_delay = absl::Milliseconds(300)});
+  auto third = FakeRunner::Start({.script = {.tokens = {" third"}}});
+  auto fourth = FakeRunner::Start({.script = {.tokens = {" fourth"}}});
+  ASSERT_TRUE(third.ok() && fourth.ok());
+  v1::ClassifyGeneratedTextsResponse before;
+  auto call = std::async(std::launch::async, [&] { return ClassifyGeneratedTexts(before); });
+  runners_["one"]->WaitForGenerate(1);
+  // Another replica for "one", no "two", and a new runner, which a graph names at once.
+  Config config = WithGraphs({MakeGraph("inference_graph", {"a"})});
+  config.runners = {{.name = "one", .endpoints = {(*third)->address()}},
+                    {.name = "bert", .endpoints = {runners_["bert"]->address()}},
+                    {.name = "four", .endpoints = {(*fourth)->address()}}};
+  config.limits.max_concurrent_requests = 1;
+  config.limits.max_timeout = absl::Seconds(7);
+  server_->Reload(config);
+  v1::ClassifyGeneratedTextsResponse after;
+  EXPECT_EQ(ClassifyGeneratedTexts(after).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const grpc::Status status = call.get();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(before.results(1).generated(), "I am");
+  EXPECT_TRUE(ClassifyGeneratedTexts(after).ok());
+  HealthOf(channel_, "four").WaitUntil(true);
+  HealthOf(channel_, "two").WaitUntil(false);
+  HealthOf(channel_, "readiness").WaitUntil(true);
+  const std::string generate =
+      "POST /v1/models/four:generate HTTP/1.1\r\nHost: x\r\nConnection: "
+      "close\r\nContent-Length: 13\r\n\r\n{\"text\": \"I\"}";
+  EXPECT_THAT(SocketClient(HttpPort()).Ask(generate).body, HasSubstr("I fourth"));
+  EXPECT_THAT(Get("/metrics").body,
+              HasSubstr("chorus_time_to_first_token_seconds_count{model=\"four\"} 1\n"));
+  // Once nothing calls it any more, the old replica is forgotten.
+  const std::string old_one = "endpoint=\"" + runners_["one"]->address() + "\"";
+  while (Get("/metrics").body.find(old_one) != std::string::npos)
+    absl::SleepFor(absl::Milliseconds(20));
+  ASSERT_TRUE(ClassifyGeneratedTexts(after).ok());
+  EXPECT_EQ(after.results(0).generated(), "I third");
+  server_->Reload(WithGraphs({MakeGraph("inference_graph", {"a", "b"})}));  // And back.
+  HealthOf(channel_, "two").WaitUntil(true);
+  EXPECT_TRUE(ClassifyGeneratedTexts(after).ok());
+  EXPECT_EQ(after.results_size(), 2);
 }
 
 TEST_F(ServerTest, HealthFollowsTheRunners) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -217,13 +218,55 @@ TEST_F(ReloadTest, ASighupReloadsAndDoesNotEndAGatewayThatDrains) {
   EXPECT_EQ(gateway_->WaitForExit(seconds(60)), 0) << gateway_->Log();
 }
 
-TEST_F(ReloadTest, AChangeOfRunnersIsRefused) {
+// The new replica starts after the file names it: until then the old one takes the calls, and it
+// ends what it has begun.
+TEST_F(ReloadTest, ACallIsAnsweredByTheOldReplicaUntilTheNewOneServes) {
+  SwitchConfigMap(GraphYaml("first", "old"));
+  StartGateway();
+  auto call = Stream("first");
+  ASSERT_TRUE(Eventually([&] { return IsBusy("first"); }, seconds(10)));
+  const auto replace_gateway_file = [&](const std::string& text) {
+    std::filesystem::remove(dir_ + "/config/gateway.yaml");
+    std::ofstream(dir_ + "/config/gateway.yaml") << text;
+  };
+  std::string yaml = GatewayYaml();
+  yaml.replace(yaml.find("/writer'"), strlen("/writer'"), "/writer2'");
+  replace_gateway_file(yaml +
+                       "- {name: more, endpoints: ['127.0.0.1:1']}\nlimits: {max_timeout: "
+                       "60s}\n");
+  ASSERT_NE(gateway_->WaitForLine("reloaded graphs=first", seconds(20)), "") << gateway_->Log();
+  EXPECT_THAT(Stream("first").get(),
+              AllOf(HasSubstr(R"("generated_tokens":20)"), Not(HasSubstr("error"))));
+  EXPECT_THAT(Get("/metrics"),
+              HasSubstr("{endpoint=\"unix:" + dir_ + "/writer\",runner=\"writer\"} 1\n"));
+
+  auto last = Stream("first");
+  ASSERT_TRUE(Eventually([&] { return IsBusy("first"); }, seconds(10)));
+  const auto writer2 = StartRunner("writer2", {"--tokens", " b"});
+  EXPECT_TRUE(Eventually(
+      [&] {
+        return Get("/v1/graphs/first").find("\"healthy_replicas\":1") != std::string::npos &&
+               Shell("curl -s " + http_ + "/v1/graphs/first:run --json '{\"text\": \"I\"}'")
+                       .out.find("I b") != std::string::npos;
+      },
+      seconds(20)))
+      << gateway_->Log();
+  for (auto* stream : {&call, &last}) {
+    EXPECT_THAT(stream->get(),
+                AllOf(HasSubstr(R"("generated_tokens":20)"), Not(HasSubstr("error"))));
+  }
+  EXPECT_TRUE(Eventually(
+      [&] { return Get("/metrics").find(dir_ + "/writer\"") == std::string::npos; }, seconds(20)));
+}
+
+TEST_F(ReloadTest, AnotherSizeOfMessagesIsRefused) {
   SwitchConfigMap(GraphYaml("first", "old"));
   StartGateway();
   std::filesystem::remove(dir_ + "/config/gateway.yaml");
   std::ofstream(dir_ + "/config/gateway.yaml")
-      << GatewayYaml() << "- {name: more, endpoints: ['127.0.0.1:1']}\n";
-  EXPECT_NE(gateway_->WaitForLine("the runners are others than at the start, which takes a restart",
+      << GatewayYaml() << "limits: {max_body_bytes: 100}\n";
+  EXPECT_NE(gateway_->WaitForLine("limits.max_body_bytes is another than at the start, which takes "
+                                  "a restart: 100",
                                   kReloadPatience),
             "")
       << gateway_->Log();

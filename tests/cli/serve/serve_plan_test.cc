@@ -72,11 +72,12 @@ TEST(MakeServePlan, MakesARunnerAModelAndTheGateway) {
   EXPECT_EQ(Flag(plan.children[1], "--model"), "/my bert");
   EXPECT_EQ(Flag(plan.children[1], "--version"), "");
   EXPECT_EQ(Flag(plan.children[1], "--address"), "unix:/tmp/x/runner-1.sock");
-  EXPECT_THAT(plan.children[2].argv,
-              ElementsAreArray({"/bin/api_server", "--config", "/tmp/x/gateway.yaml", "--graph",
-                                "graph.yaml", "--http_address", "127.0.0.1:3000", "--grpc_address",
-                                "127.0.0.1:50051", "--ports_file", "/tmp/x/gateway.ports",
-                                "--drain_timeout", "1m30s", "--runner_metrics"}));
+  EXPECT_THAT(
+      plan.children[2].argv,
+      ElementsAreArray({"/bin/api_server", "--config", "/tmp/x/gateway.yaml", "--http_address",
+                        "127.0.0.1:3000", "--grpc_address", "127.0.0.1:50051", "--ports_file",
+                        "/tmp/x/gateway.ports", "--drain_timeout", "1m30s", "--runner_metrics",
+                        "--graph", "graph.yaml"}));
   EXPECT_EQ(plan.gateway_config,
             "runners:\n"
             "  - name: \"gpt2-generation\"\n"
@@ -109,26 +110,18 @@ TEST(MakeServePlan, GivesEachRunnerItsPlaceInTheCoreLease) {
   }
 }
 
-TEST(MakeServePlan, SharesNothingWhenAskedForThreads) {
-  ServeSettings settings = Settings();
-  settings.num_threads = 6;
-  const ServePlan plan = MakeServePlan(settings, kRunners);
-  for (const int i : {0, 1}) {
-    EXPECT_EQ(Flag(plan.children[i], "--threads"), "6");
-    EXPECT_EQ(Flag(plan.children[i], "--core_lease"), "(absent)");
-    EXPECT_EQ(Flag(plan.children[i], "--core_lease_slot"), "(absent)");
-  }
+TEST(MakeServePlan, LeavesRoomForRunnersToCome) {
+  EXPECT_EQ(MakeServePlan(Settings(), kRunners, 3).core_lease.size(), (2 + 3) * 64u);
+  const ChildSpec runner = MakeRunner(Settings(), kRunners[1], 0, 4);
+  EXPECT_EQ(Flag(runner, "--address"), "unix:/tmp/x/runner-4.sock");
+  EXPECT_EQ(Flag(runner, "--core_lease_slot"), "4");
+  EXPECT_EQ(PortsFileOf(runner), "/tmp/x/runner-4.ports");
 }
 
-TEST(MakeServePlan, PassesFlagsOnToEveryRunner) {
+TEST(MakeServePlan, ServesModelsWithoutAGraph) {
   ServeSettings settings = Settings();
-  settings.runner_flags = {"--dtype", "int8", "--kv_cache_bytes", "1000000"};
-  const ServePlan plan = MakeServePlan(settings, kRunners);
-  for (const int i : {0, 1}) {
-    EXPECT_EQ(Flag(plan.children[i], "--dtype"), "int8");
-    EXPECT_EQ(Flag(plan.children[i], "--kv_cache_bytes"), "1000000");
-  }
-  EXPECT_EQ(Flag(plan.children[2], "--dtype"), "(absent)");
+  settings.graph_file = "";
+  EXPECT_EQ(Flag(MakeServePlan(settings, kRunners).children.back(), "--graph"), "(absent)");
 }
 
 TEST(MakeServePlan, StartsEveryReplica) {
@@ -156,16 +149,12 @@ TEST(MakeServePlan, GivesARunnerItsOwnThreadsAndFlags) {
   std::vector<RunnerSpec> runners = kRunners;
   runners[0].num_threads = 3;
   runners[0].flags = {"--dtype", "int8"};
-  ServeSettings settings = Settings();
-  ServePlan plan = MakeServePlan(settings, runners);
+  const ServePlan plan = MakeServePlan(Settings(), runners);
   EXPECT_EQ(Flag(plan.children[0], "--threads"), "3");
   EXPECT_EQ(Flag(plan.children[0], "--core_lease"), "(absent)");
   EXPECT_EQ(Flag(plan.children[0], "--dtype"), "int8");
   EXPECT_EQ(Flag(plan.children[1], "--threads"), "(absent)");
   EXPECT_EQ(Flag(plan.children[1], "--dtype"), "(absent)");
-  settings.num_threads = 6;  // What is said for all wins.
-  plan = MakeServePlan(settings, runners);
-  EXPECT_EQ(Flag(plan.children[0], "--threads"), "6");
 }
 
 TEST(FitsSocketPath, WantsAShortPlainAbsolutePath) {

@@ -187,5 +187,38 @@ TEST_F(SupervisionPlanTest, StopBeforeAnyStartEndsAtOnce) {
   EXPECT_EQ(plan_.exit_status(), 0);
 }
 
+TEST_F(SupervisionPlanTest, AnotherChildIsStartedAndOnTrialNotAgain) {
+  Advance(0);
+  EXPECT_EQ(plan_.Add({.name = "new", .stop_stage = 1}, /*restarts=*/false), 3u);
+  EXPECT_THAT(Advance(1), ElementsAre("start 3"));
+  EXPECT_THAT(Exit(3, kFailure, 2), IsEmpty());
+  EXPECT_THAT(Advance(100), IsEmpty());
+  EXPECT_EQ(plan_.Add({.name = "new", .stop_stage = 1}, /*restarts=*/false), 4u);
+  EXPECT_THAT(Advance(101), ElementsAre("start 4"));
+  plan_.SetRestarts(4, true);
+  EXPECT_THAT(Exit(4, kCrash, 150), ElementsAre(HasSubstr("starting it again")));
+}
+
+TEST_F(SupervisionPlanTest, OneChildIsStoppedForGoodAndKilledWhenItDoesNotListen) {
+  Advance(0);
+  EXPECT_THAT(Words(plan_.Stop(kBert, absl::Seconds(10))), ElementsAre("terminate 1"));
+  EXPECT_THAT(Words(plan_.Stop(kBert, absl::Seconds(20))), IsEmpty());
+  EXPECT_EQ(Deadline(), 40);
+  EXPECT_THAT(Advance(39), IsEmpty());
+  EXPECT_THAT(Advance(40), ElementsAre("kill 1"));
+  EXPECT_THAT(Advance(41), IsEmpty());
+  EXPECT_THAT(Exit(kBert, {true, SIGKILL}, 41), IsEmpty());
+  EXPECT_THAT(Advance(100), IsEmpty());
+  EXPECT_EQ(plan_.next_deadline(), absl::InfiniteDuration());
+  EXPECT_THAT(Stop(101), ElementsAre(HasSubstr("draining"), "terminate 2"));
+}
+
+TEST_F(SupervisionPlanTest, AChildThatWaitsToBeStartedAgainIsLeft) {
+  Advance(0);
+  Exit(kGpt, kCrash, 50);
+  EXPECT_THAT(Words(plan_.Stop(kGpt, absl::Seconds(50))), IsEmpty());
+  EXPECT_THAT(Advance(100), IsEmpty());
+}
+
 }  // namespace
 }  // namespace chorus

@@ -1,0 +1,148 @@
+#pragma once
+
+// Takes over what changes of what `chorus serve --reload` serves, while calls run.
+//
+// A change that is seen twice is checked, on a thread of its own. Then each runner whose model or
+// flags are others gets a process beside the old one; when all of those have loaded their models,
+// the gateway is given its new configuration, and moves to them (api_server/runners/replica_set.h).
+// A process that is no longer named ends when the gateway has no call there any more. What cannot
+// be loaded, or the gateway refuses, is said once, and everything stays as it was.
+//
+// The gateway's page of metrics tells what it has done: the reloads it has counted, and the
+// replicas it knows.
+//
+// Driven by a poll loop; blocks only to read small files. Thread safety: none.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/socket_address.h"
+#include "cli/serve/http_probe.h"
+#include "cli/serve/serve_plan.h"
+#include "cli/serve/serve_work.h"
+
+namespace chorus {
+
+// What a Reloader asks of the supervisor.
+class ReloadHost {
+ public:
+  virtual ~ReloadHost() = default;
+  // Starts a child, which is not started again when it ends. Returns its number.
+  virtual size_t StartOnTrial(ChildSpec spec) = 0;
+  virtual void SetRestarts(size_t child, bool restarts) = 0;
+  virtual void Stop(size_t child) = 0;
+  virtual void ReloadGateway() = 0;
+  // Unset while it does not listen.
+  virtual std::optional<SocketAddress> gateway_address() const = 0;
+  virtual void Say(std::string_view text) = 0;
+};
+
+class Reloader {
+ public:
+  struct Options {
+    ServeSettings settings;
+    std::filesystem::path gateway_config_file;
+    size_t num_slots = 0;  // Of the core lease.
+    // Looks for what is to be served: quickly, and on this thread. The other hashes models.
+    std::function<absl::StatusOr<ServeWork>()> find;
+    std::function<absl::Status(ServeWork& work)> check;
+    absl::Duration look_every = absl::Seconds(1);
+    absl::Duration step_every = absl::Milliseconds(100);  // While something is under way.
+    absl::Duration retry_after = absl::Seconds(10);       // When the gateway does not answer.
+  };
+
+  // `work` is being served by `children`, in the order of MakeServePlan; their numbers are from 0.
+  // `host` must outlive the reloader.
+  Reloader(Options options, ServeWork work, const std::vector<ChildSpec>& children,
+           ReloadHost& host);
+
+  // Waits for a check that is under way.
+  ~Reloader() = default;
+
+  // Call on every iteration and at next_deadline().
+  void Advance(absl::Duration now);
+
+  // A look is due now, and takes also what was refused.
+  void Ask() { asked_ = true; }
+
+  // A child has ended by itself; `last_line` is its last output.
+  void OnExit(size_t child, std::string_view last_line);
+
+  // Call when poll reports anything on probe_fd().
+  void OnProbeEvent();
+
+  int probe_fd() const { return probe_ ? probe_->fd() : -1; }
+  int16_t probe_events() const { return probe_ ? probe_->events() : 0; }
+  absl::Duration next_deadline() const;
+
+ private:
+  enum class Step {
+    kLook,
+    kCheck,    // Waits for checked_.
+    kLoad,     // Waits for the processes on trial.
+    kCount,    // Waits for the page, to learn how often the gateway has reloaded.
+    kConfirm,  // Waits for the page that counts one more.
+  };
+  // A process of a runner.
+  struct Process {
+    size_t child = 0;
+    size_t slot = 0;
+    std::filesystem::path socket;
+    std::filesystem::path ports_file;
+    bool on_trial = false;
+    bool ended = false;
+  };
+  // A runner and its processes.
+  struct Served {
+    RunnerSpec spec;
+    std::vector<Process> processes;
+  };
+
+  void Look(absl::Duration now);
+  void Begin();
+  void Load(absl::Duration now);
+  // With the page that was asked for, if it has come.
+  void OnPage(const std::string& page, absl::Duration now);
+  void Finish();
+  void Refuse(const std::string& why);
+  void StopLeaving(const std::string& page);
+  absl::Status WriteFiles(const ServeWork& work, const std::vector<Served>& served) const;
+  std::optional<size_t> FreeSlot() const;
+  void Go(Step step, absl::Duration now);
+
+  const Options options_;
+  ReloadHost& host_;
+  Step step_ = Step::kLook;
+  absl::Duration since_;  // step_ began.
+  absl::Duration next_;   // The next look or step.
+  bool asked_ = false;
+
+  ServeWork work_;              // What is served,
+  std::vector<Served> served_;  // and by which processes.
+  std::vector<Process> leaving_;
+
+  std::optional<ServeWork> seen_;  // At the last look, if it is another.
+  std::optional<ServeWork> refused_;
+  std::string complaint_;  // Of the last look.
+
+  // While a change is under way.
+  ServeWork next_work_;
+  std::vector<Served> next_served_;
+  std::future<absl::StatusOr<ServeWork>> checked_;
+  std::string trial_failure_;
+  std::optional<int64_t> num_reloads_;  // That the gateway had counted before.
+
+  std::optional<HttpProbe> probe_;
+  std::optional<std::string> page_;
+};
+
+}  // namespace chorus

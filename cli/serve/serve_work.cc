@@ -1,0 +1,279 @@
+#include "cli/serve/serve_work.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/near_name.h"
+#include "base/status_macros.h"
+#include "bundles/bundle_store.h"
+#include "bundles/chorusfile.h"
+#include "bundles/pinned_models.h"
+#include "bundles/resources.h"
+#include "cli/demo_store.h"
+#include "model_store/model_files.h"
+
+namespace chorus {
+namespace {
+
+namespace fs = std::filesystem;
+using ByRunner = std::map<std::string, std::string>;
+
+absl::Status NoSuchRunner(const std::string& flag, const std::string& runner,
+                          const GraphSummary& graph) {
+  const std::string near = NearName(runner, graph.runners);
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, " names a runner that the graph does not have: ", runner,
+                   near.empty() ? "" : "; did you mean " + near + "?"));
+}
+
+// Splits "RUNNER=VALUE"s and checks that the graph has each runner. What has no runner goes to
+// `for_all`, if that is not null.
+absl::StatusOr<ByRunner> SplitByRunner(const std::string& flag, const char* example,
+                                       const std::vector<std::string>& texts,
+                                       const GraphSummary& graph,
+                                       std::optional<std::string>* for_all = nullptr) {
+  ByRunner by_runner;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos && for_all != nullptr) {
+      *for_all = text;
+      continue;
+    }
+    if (equals == std::string::npos || equals + 1 == text.size()) {
+      return absl::InvalidArgumentError(absl::StrCat(flag, " takes RUNNER=", example, ": ", text));
+    }
+    const std::string runner = text.substr(0, equals);
+    if (std::ranges::find(graph.runners, runner) == graph.runners.end()) {
+      return NoSuchRunner(flag, runner, graph);
+    }
+    by_runner[runner] = text.substr(equals + 1);
+  }
+  return by_runner;
+}
+
+// `fault` is the error of the runner's model, if any. With --keep_going it is only noted, and the
+// runner is not started.
+absl::Status SetAside(const absl::Status& fault, const ServeOptions& options, RunnerSpec& runner) {
+  if (fault.ok()) return fault;
+  if (!options.keep_going) {
+    return absl::Status(fault.code(), absl::StrCat(fault.message(), "; ", kKeepGoingAdvice));
+  }
+  runner.fault = std::string(fault.message());
+  runner.num_replicas = 0;
+  return absl::OkStatus();
+}
+
+// Differs whenever a file of the folder does.
+std::string ContentOf(const fs::path& folder) {
+  std::string content;
+  std::error_code error;
+  for (const std::string& name :
+       store::ListModelFiles(folder).value_or(std::vector<std::string>())) {
+    const fs::path path = folder / name;
+    absl::StrAppend(&content, name, ":", fs::file_size(path, error), ":",
+                    fs::last_write_time(path, error).time_since_epoch().count(), "\n");
+  }
+  return content;
+}
+
+// The model of one runner. `text` is a tag or a path.
+absl::StatusOr<RunnerSpec> FindModel(const ServeOptions& options, const std::string& name,
+                                     const std::string& text, const store::ModelStore& store) {
+  const absl::StatusOr<store::ResolvedModel> model = ResolveModel(store, text);
+  RunnerSpec runner{.name = name};
+  if (model.ok()) {
+    runner.model_directory = model->directory;
+    if (model->tag) {
+      runner.version = model->tag->version;
+    } else {
+      runner.content = ContentOf(model->directory);
+    }
+    return runner;
+  }
+  const absl::Status fault(
+      model.status().code(),
+      absl::StrCat("no model for the graph's runner ", name, ": ", model.status().message(),
+                   "; --model ", name, "=FOLDER names one"));
+  if (!absl::IsDataLoss(fault) && !store::IsModelFolder(text)) return fault;  // There is none.
+  RETURN_IF_ERROR(SetAside(fault, options, runner));
+  return runner;
+}
+
+absl::Status ReadGraph(const fs::path& path, ServeWork& work) {
+  work.graph_file = path;
+  ASSIGN_OR_RETURN(work.graph, ReadGraphFile(path));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ServeWork> FindGraphAndModels(const ServeOptions& options,
+                                             const Installation& installation) {
+  ServeWork work;
+  fs::path graph_file = options.graph;
+  if (graph_file.empty()) {
+    ASSIGN_OR_RETURN(graph_file, installation.Data(kDefaultGraph));
+  }
+  RETURN_IF_ERROR(ReadGraph(graph_file, work));
+  ASSIGN_OR_RETURN(const store::ModelStore store, OpenStoreWithDemoModels(installation));
+  ASSIGN_OR_RETURN(const ByRunner chosen, SplitByRunner("--model",
+                                                        "MODEL, such as gpt2-generation="
+                                                        "./gpt2",
+                                                        options.models, work.graph));
+  for (const std::string& name : work.graph.runners) {
+    const auto it = chosen.find(name);
+    ASSIGN_OR_RETURN(RunnerSpec runner,
+                     FindModel(options, name, it != chosen.end() ? it->second : name, store));
+    work.runners.push_back(std::move(runner));
+  }
+  return work;
+}
+
+void SetResources(const config::v1::Resources& resources, RunnerSpec& runner) {
+  if (resources.has_replicas() && runner.num_replicas > 0) {
+    runner.num_replicas = static_cast<int>(resources.replicas());
+  }
+  if (resources.has_threads()) runner.num_threads = static_cast<int>(resources.threads());
+  runner.flags = RunnerFlags(resources);
+}
+
+// Only what the bundle pins.
+absl::StatusOr<ServeWork> FindBundle(const ServeOptions& options) {
+  ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
+  ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(options.bundle));
+  const BundleStore bundles(home);
+  ASSIGN_OR_RETURN(const config::v1::Bundle bundle, bundles.Get(tag));
+  const store::ModelStore models(home);
+  ServeWork work;
+  RETURN_IF_ERROR(ReadGraph(bundles.Directory(TagOf(bundle)) / kGraphFileName, work));
+  for (const config::v1::PinnedModel& model : bundle.models()) {
+    RunnerSpec runner{model.runner(), TagOf(model).version, models.Directory(TagOf(model))};
+    SetResources(ResourcesOf(bundle.resources(), model.runner()), runner);
+    work.runners.push_back(std::move(runner));
+  }
+  return work;
+}
+
+// What `chorus build` would make a bundle of.
+absl::StatusOr<ServeWork> FindChorusfile(const ServeOptions& options,
+                                         const Installation& installation) {
+  std::error_code ignored;
+  const fs::path path = options.bundle;
+  ASSIGN_OR_RETURN(const Chorusfile file,
+                   ReadChorusfile(fs::is_directory(path, ignored) ? path / kChorusfileName : path));
+  ServeWork work;
+  RETURN_IF_ERROR(ReadGraph(file.directory / file.spec.graph(), work));
+  ASSIGN_OR_RETURN(const auto tags, ChooseModels(file, work.graph.runners));
+  RETURN_IF_ERROR(CheckResources(file.spec.resources(), work.graph.runners, file.places));
+  ASSIGN_OR_RETURN(const store::ModelStore store, OpenStoreWithDemoModels(installation));
+  for (const std::string& name : work.graph.runners) {
+    ASSIGN_OR_RETURN(RunnerSpec runner, FindModel(options, name, tags.at(name), store));
+    SetResources(ResourcesOf(file.spec.resources(), name), runner);
+    work.runners.push_back(std::move(runner));
+  }
+  return work;
+}
+
+// Sets a flag's value, in place of the one it may have.
+void SetFlag(const std::string& flag, const std::string& value, std::vector<std::string>& flags) {
+  for (size_t i = 0; i + 1 < flags.size(); i += 2) {
+    if (flags[i] != flag) continue;
+    flags[i + 1] = value;
+    return;
+  }
+  flags.insert(flags.end(), {flag, value});
+}
+
+// What the command line says of the runners wins.
+absl::Status SetFlags(const ServeOptions& options, ServeWork& work) {
+  std::optional<std::string> dtype;
+  ASSIGN_OR_RETURN(const ByRunner dtypes,
+                   SplitByRunner("--dtype", "DTYPE, such as gpt2-generation=int8", options.dtypes,
+                                 work.graph, &dtype));
+  for (RunnerSpec& runner : work.runners) {
+    for (size_t i = 0; i + 1 < options.runner_flags.size(); i += 2) {
+      SetFlag(options.runner_flags[i], options.runner_flags[i + 1], runner.flags);
+    }
+    const auto own = dtypes.find(runner.name);
+    if (own != dtypes.end()) {
+      SetFlag("--dtype", own->second, runner.flags);
+    } else if (dtype) {
+      SetFlag("--dtype", *dtype, runner.flags);
+    }
+    if (options.num_threads) runner.num_threads = options.num_threads;
+  }
+  return absl::OkStatus();
+}
+
+// Leaves the runners of --only, and the graph only if they are all of it.
+absl::Status Select(const ServeOptions& options, ServeWork& work) {
+  if (options.only.empty()) return absl::OkStatus();
+  for (const std::string& name : options.only) {
+    if (std::ranges::find(work.graph.runners, name) == work.graph.runners.end()) {
+      return NoSuchRunner("--only", name, work.graph);
+    }
+  }
+  const auto is_left_out = [&](const RunnerSpec& runner) {
+    return std::ranges::find(options.only, runner.name) == options.only.end();
+  };
+  if (std::erase_if(work.runners, is_left_out) == 0) return absl::OkStatus();
+  work.graph_file.clear();
+  return absl::OkStatus();
+}
+
+// A path has a slash, or is ".", as that of a model.
+bool IsPath(const std::string& text) {
+  return text.find('/') != std::string::npos || text == "." || text == "..";
+}
+
+}  // namespace
+
+absl::StatusOr<ServeWork> FindWork(const ServeOptions& options, const Installation& installation) {
+  absl::StatusOr<ServeWork> work = options.bundle.empty()
+                                       ? FindGraphAndModels(options, installation)
+                                   : IsPath(options.bundle) ? FindChorusfile(options, installation)
+                                                            : FindBundle(options);
+  RETURN_IF_ERROR(work.status());
+  RETURN_IF_ERROR(SetFlags(options, *work));
+  RETURN_IF_ERROR(Select(options, *work));
+  return work;
+}
+
+absl::Status CheckWork(const ServeOptions& options, ServeWork& work) {
+  ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
+  const store::ModelStore models(home);
+  std::optional<config::v1::Bundle> bundle;
+  if (!options.bundle.empty() && !IsPath(options.bundle)) {
+    const BundleStore bundles(home);
+    ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(options.bundle));
+    ASSIGN_OR_RETURN(bundle, bundles.Get(tag));
+    RETURN_IF_ERROR(bundles.Verify(*bundle));
+  }
+  for (RunnerSpec& runner : work.runners) {
+    if (runner.num_replicas == 0) continue;
+    absl::Status fault;
+    if (bundle) {
+      for (const config::v1::PinnedModel& model : bundle->models()) {
+        if (model.runner() == runner.name) fault = VerifyPinnedModel(model, *bundle, models);
+      }
+    } else if (!runner.version.empty()) {
+      const fs::path name = runner.model_directory.parent_path().filename();
+      fault = models.Verify({name.native(), runner.version});
+    }
+    RETURN_IF_ERROR(SetAside(fault, options, runner));
+    if (runner.num_replicas == 0) continue;
+    const auto model = store::DescribeModel(runner.model_directory);
+    if (!model.ok()) continue;  // The runner says what is wrong with it.
+    const absl::Status status =
+        CheckTask(work.graph, runner.name, model->task, model->architecture);
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat(status.message(), "; --model ", runner.name,
+                                                      "=FOLDER names another"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace chorus

@@ -1,0 +1,40 @@
+#pragma once
+
+// What `chorus serve` is to serve: a graph and the models of its runners, found by its options.
+//
+// Thread safety: free functions without state.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cli/graph_file.h"
+#include "cli/installation.h"
+#include "cli/serve/serve.h"
+#include "cli/serve/serve_plan.h"
+
+namespace chorus {
+
+struct ServeWork {
+  GraphSummary graph;
+  std::filesystem::path graph_file;  // Empty: no graph is served, by --only.
+  std::vector<RunnerSpec> runners;   // In the order of the graph.
+
+  // Whether the same processes and the same graph serve both.
+  bool operator==(const ServeWork& other) const {
+    return graph_file.empty() == other.graph_file.empty() && runners == other.runners &&
+           (graph_file.empty() || graph.text == other.graph.text);
+  }
+};
+
+// Looks everything up anew: files, and the latest versions. Reads no weights. With keep_going a
+// model that cannot be used has a fault and no replicas.
+absl::StatusOr<ServeWork> FindWork(const ServeOptions& options, const Installation& installation);
+
+// Hashes the models of the store and the bundle, and checks that each model has the task that the
+// graph needs. With keep_going a damaged model gets a fault.
+absl::Status CheckWork(const ServeOptions& options, ServeWork& work);
+
+}  // namespace chorus
