@@ -36,8 +36,7 @@ Verdict Judge(const absl::Status& outcome) {
 
 }  // namespace
 
-ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)) {
-  for (const std::string& endpoint : options_.endpoints) sources_.push_back({endpoint});
+ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)), moves_(options_.endpoints) {
   bool has_names = false;
   for (const std::string& endpoint : options_.endpoints) {
     if (HasHostName(endpoint)) {
@@ -55,19 +54,9 @@ ReplicaSet::~ReplicaSet() {
 }
 
 void ReplicaSet::SetEndpoints(const std::vector<std::string>& endpoints) {
-  const auto is_listed = [&](const std::string& endpoint) {
-    return std::find(endpoints.begin(), endpoints.end(), endpoint) != endpoints.end();
-  };
   {
     std::lock_guard lock(mutex_);
-    for (Source& source : sources_) source.leaving = !is_listed(source.endpoint);
-    for (const std::string& endpoint : endpoints) {
-      if (std::any_of(sources_.begin(), sources_.end(),
-                      [&](const Source& source) { return source.endpoint == endpoint; })) {
-        continue;
-      }
-      sources_.push_back({.endpoint = endpoint, .waiting = true});
-    }
+    moves_.Set(endpoints);
   }
   for (const std::string& endpoint : endpoints) {
     if (!HasHostName(endpoint)) Update(endpoint, {endpoint});
@@ -98,14 +87,13 @@ void ReplicaSet::Resolve(const std::stop_token& stop) {
 }
 
 void ReplicaSet::ResolveAll() {
-  std::vector<std::string> names;
+  std::vector<std::string> endpoints;
   {
     std::lock_guard lock(mutex_);
-    for (const Source& source : sources_) {
-      if (HasHostName(source.endpoint)) names.push_back(source.endpoint);
-    }
+    endpoints = moves_.all();
   }
-  for (const std::string& endpoint : names) {
+  for (const std::string& endpoint : endpoints) {
+    if (!HasHostName(endpoint)) continue;
     const auto addresses = options_.resolve(endpoint);
     const bool changed =
         addresses.ok() ? Update(endpoint, *addresses) : KeepServing(endpoint, addresses.status());
@@ -116,10 +104,7 @@ void ReplicaSet::ResolveAll() {
 bool ReplicaSet::Update(const std::string& source, const std::vector<std::string>& addresses) {
   std::lock_guard lock(mutex_);
   resolved_ = absl::OkStatus();
-  if (std::none_of(sources_.begin(), sources_.end(),
-                   [&](const Source& each) { return each.endpoint == source; })) {
-    return false;  // It has left meanwhile.
-  }
+  if (!moves_.Has(source)) return false;  // It has left meanwhile.
   bool changed = RetireLocked([&](const Replica& replica) {
     return replica.source == source && std::find(addresses.begin(), addresses.end(),
                                                  replica.endpoint->address()) == addresses.end();
@@ -164,23 +149,14 @@ bool ReplicaSet::RetireLocked(Predicate gone) {
 }
 
 bool ReplicaSet::MoveOnLocked() {
-  const auto serves = [&](const Source& source) {
+  const std::vector<std::string> left = moves_.Leave([&](const std::string& endpoint) {
     return std::any_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
-      return replica.source == source.endpoint && replica.endpoint->serving();
+      return replica.source == endpoint && replica.endpoint->serving();
     });
-  };
-  for (Source& source : sources_) source.waiting = source.waiting && !serves(source);
-  auto num_to_stay = std::count_if(sources_.begin(), sources_.end(), [](const Source& source) {
-    return source.waiting && !source.leaving;
   });
-  bool changed = false;
-  std::erase_if(sources_, [&](const Source& source) {
-    if (!source.leaving || (serves(source) && num_to_stay-- > 0)) return false;
-    changed |=
-        RetireLocked([&](const Replica& replica) { return replica.source == source.endpoint; });
-    return true;
+  return RetireLocked([&](const Replica& replica) {
+    return std::find(left.begin(), left.end(), replica.source) != left.end();
   });
-  return changed;
 }
 
 bool ReplicaSet::MoveOn() {
@@ -194,8 +170,7 @@ bool ReplicaSet::MoveOn() {
                               [](const auto& endpoint) { return endpoint->num_calls() > 0; });
     std::move(begin, retired_.end(), std::back_inserter(idle));
     retired_.erase(begin, retired_.end());
-    more = !retired_.empty() || std::any_of(sources_.begin(), sources_.end(),
-                                            [](const Source& source) { return source.leaving; });
+    more = !retired_.empty() || moves_.moving();
   }
   // Not under the lock: destroying an endpoint waits for its watch, whose callback may take it.
   idle.clear();

@@ -26,6 +26,7 @@
 #include "api_server/graph/runner_client.h"
 #include "api_server/runners/endpoint.h"
 #include "api_server/runners/endpoint_address.h"
+#include "api_server/runners/endpoint_moves.h"
 #include "api_server/runners/retry_budget.h"
 
 namespace chorus::gateway {
@@ -82,13 +83,6 @@ class ReplicaSet {
     std::unique_ptr<Endpoint> endpoint;
   };
 
-  // An endpoint, perhaps a name of several replicas.
-  struct Source {
-    std::string endpoint;
-    bool waiting = false;  // New, and none of its replicas has served yet.
-    bool leaving = false;  // No longer listed.
-  };
-
   void Resolve(const std::stop_token& stop);  // The thread's.
   void ResolveAll();
   // Sets the addresses of `source`; returns whether anything changed.
@@ -109,7 +103,7 @@ class ReplicaSet {
   RetryBudget budget_;
 
   mutable std::mutex mutex_;
-  std::vector<Source> sources_;  // Guarded by mutex_, as the following.
+  EndpointMoves moves_;  // Guarded by mutex_, as the following.
   std::vector<Replica> replicas_;
   std::vector<std::unique_ptr<Endpoint>> retired_;  // Still have calls.
   absl::Status resolved_;                           // Why the last name could not be.

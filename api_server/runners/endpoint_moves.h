@@ -1,0 +1,47 @@
+#pragma once
+
+// The endpoints of a runner while some take the place of others: one that is no longer listed stays
+// for each that is new, until that serves, so that there is always one that takes calls.
+//
+// Pure. Thread safety: none.
+
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+
+namespace chorus::gateway {
+
+class EndpointMoves {
+ public:
+  // Whether an endpoint has a replica that serves.
+  using Serves = absl::FunctionRef<bool(const std::string& endpoint)>;
+
+  explicit EndpointMoves(const std::vector<std::string>& endpoints);
+
+  // Lists others.
+  void Set(const std::vector<std::string>& endpoints);
+
+  // Those that need not stay any more; they are forgotten.
+  //
+  // Example: of {a, b} to {c}: first a, and b once c serves. To {a}: b at once. To {}: both.
+  std::vector<std::string> Leave(Serves serves);
+
+  // Also of those that stay for others, as the next.
+  bool Has(const std::string& endpoint) const;
+  std::vector<std::string> all() const;
+
+  // Whether one stays for another.
+  bool moving() const;
+
+ private:
+  struct Entry {
+    std::string endpoint;
+    bool waiting = false;  // New, and has not served yet.
+    bool leaving = false;  // No longer listed.
+  };
+
+  std::vector<Entry> entries_;
+};
+
+}  // namespace chorus::gateway
