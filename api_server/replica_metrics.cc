@@ -30,6 +30,9 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
   MetricFamily retries = {.name = "chorus_retries_total",
                           .help = "Calls that were tried again at another replica",
                           .type = MetricType::Counter};
+  MetricFamily refusals = {.name = "chorus_refusals_total",
+                           .help = "Calls refused here because a runner's queue was full",
+                           .type = MetricType::Counter};
   Executor::Runners runners;
   {
     std::lock_guard lock(mutex_);
@@ -38,6 +41,7 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
   for (const auto& [runner, client] : runners) {
     const RunnerStatus status = client->status();
     Add(retries, {{"runner", runner}}, static_cast<double>(status.num_retries));
+    Add(refusals, {{"runner", runner}}, static_cast<double>(status.num_refusals));
     for (const ReplicaStatus& replica : status.replicas) {
       const std::map<std::string, std::string> labels = {{"endpoint", replica.endpoint},
                                                          {"runner", runner}};
@@ -46,7 +50,7 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
     }
   }
   std::vector<MetricFamily> families = registry_.Collect();
-  for (MetricFamily* family : {&states, &ejections, &retries}) {
+  for (MetricFamily* family : {&states, &ejections, &retries, &refusals}) {
     families.push_back(std::move(*family));
   }
   return families;

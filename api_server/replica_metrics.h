@@ -5,6 +5,7 @@
 //   chorus_replica_state{runner,endpoint}      gauge: 1 takes calls, 0 does not
 //   chorus_ejections_total{runner,endpoint}    counter: ejections for failing calls
 //   chorus_retries_total{runner}               counter: calls retried at another replica
+//   chorus_refusals_total{runner}              counter: calls refused here, its queues being full
 //
 // Thread safety: as prometheus::Collectable; SetRunners may be called from any thread.
 

@@ -116,18 +116,20 @@ absl::Status Executor::Run(ServedGraph served, const Runners& all, RunRequest re
     RETURN_IF_ERROR(node.operation->CheckRun(request, node.name));
     runners.push_back(all.at(node.runner).get());
   }
-  std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),
-                                               .runners = std::move(runners),
-                                               .request = std::move(request),
-                                               .num_sequences = num_sequences,
-                                               .context = std::move(context),
-                                               .clock = &clock_,
-                                               .stats = std::move(served.stats),
-                                               .observer = observer_,
-                                               .listener = std::move(listener),
-                                               .done = OffGrpcThreads(std::move(done)),
-                                               .ticket = in_flight_.Enter()})
-      ->Start();
+  const auto run =
+      std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),
+                                                   .runners = std::move(runners),
+                                                   .request = std::move(request),
+                                                   .num_sequences = num_sequences,
+                                                   .context = std::move(context),
+                                                   .clock = &clock_,
+                                                   .stats = std::move(served.stats),
+                                                   .observer = observer_,
+                                                   .listener = std::move(listener),
+                                                   .done = OffGrpcThreads(std::move(done)),
+                                                   .ticket = in_flight_.Enter()});
+  RETURN_IF_ERROR(run->CheckRoom());
+  run->Start();
   return absl::OkStatus();
 }
 

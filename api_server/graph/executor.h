@@ -118,9 +118,9 @@ class Executor {
   Runners runners() const { return served()->runners; }
 
   // NOT_FOUND lists the existing graphs; DEADLINE_EXCEEDED or CANCELLED if the context has ended
-  // already. These are returned, and `done` is then never called; likewise below. A run's error
-  // begins with its node and runner, as `gpt2 (gpt2-generation): no healthy replica`, that of a
-  // single model with the runner.
+  // already; RESOURCE_EXHAUSTED if a runner is known to be full. These are returned, and `done` is
+  // then never called; likewise below. A run's error begins with its node and runner, as `gpt2
+  // (gpt2-generation): no healthy replica`, that of a single model with the runner.
   //
   // The result has num_return_sequences texts of each branch, branch by branch; INVALID_ARGUMENT
   // for more than one if a branch does not sample. `listener` may be null.

@@ -28,19 +28,21 @@ class GenerateOperation final : public Operation {
     const uint32_t num_sequences = run.params.num_return_sequences();
     if (num_sequences <= 1) return absl::OkStatus();
     v1::GenerationParams params = DefaultParams();
-    Override(defaults_, params);
-    Override(run.params, params);
+    Override(ParamsFor(run), params);
     if (!IsGreedy(params)) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         "num_return_sequences must be 1 where do_sample is false or temperature 0, as of ", node,
         ": all texts would be the same: ", num_sequences));
   }
 
+  absl::Status CheckRoom(RunnerClient& runner, const RunRequest& run) const override {
+    return runner.CheckRoom(run.text.size(), ParamsFor(run));
+  }
+
   void Start(OperationCall call) const override {
     runner::v1::GenerateRequest request;
     request.set_text(call.text.generated);
-    *request.mutable_params() = defaults_;
-    Override(call.run.params, *request.mutable_params());
+    *request.mutable_params() = ParamsFor(call.run);
     request.set_branch(call.branch);
     request.set_sequence(call.sequence);
     request.set_underway(call.underway);
@@ -55,6 +57,12 @@ class GenerateOperation final : public Operation {
   }
 
  private:
+  v1::GenerationParams ParamsFor(const RunRequest& run) const {
+    v1::GenerationParams params = defaults_;
+    Override(run.params, params);
+    return params;
+  }
+
   const v1::GenerationParams defaults_;
 };
 

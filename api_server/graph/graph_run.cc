@@ -47,6 +47,23 @@ GraphRun::GraphRun(Options options)
   }
 }
 
+absl::Status GraphRun::CheckRoom() {
+  if (options_.request.partial) return absl::OkStatus();
+  for (const int step : plans_.front().Start()) {
+    Call& call = call_of(step, 0);
+    const absl::Status status =
+        node_of(call).operation->CheckRoom(*options_.runners[call.step->node], options_.request);
+    if (status.ok()) continue;
+    if (NodeStats* stats = stats_of(call.step->node)) {
+      const absl::Time now = (*options_.clock)();
+      call.counted = stats->Begin(now);
+      stats->End(call.counted, EndOf(status), now);
+    }
+    return Annotate(call, status);
+  }
+  return absl::OkStatus();
+}
+
 void GraphRun::Start() {
   caller_stop_.emplace(options_.context.stop, RequestStop{stop_});
   std::vector<Call*> calls;

@@ -47,6 +47,10 @@ class GraphRun : public std::enable_shared_from_this<GraphRun> {
 
   explicit GraphRun(Options options);
 
+  // RESOURCE_EXHAUSTED, as if a first call of the run had been refused, if it surely would be. OK
+  // for a partial run, in which it would not end the others. Call before Start().
+  absl::Status CheckRoom();
+
   void Start();
 
  private:

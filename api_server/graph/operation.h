@@ -80,6 +80,12 @@ class Operation {
     return absl::OkStatus();
   }
 
+  // RESOURCE_EXHAUSTED if a call that begins a run would surely be refused
+  // (RunnerClient::CheckRoom).
+  virtual absl::Status CheckRoom(RunnerClient& runner, const RunRequest& run) const {
+    return absl::OkStatus();
+  }
+
   // Calls the runner.
   virtual void Start(OperationCall call) const = 0;
 };

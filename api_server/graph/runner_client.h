@@ -5,6 +5,7 @@
 // Thread safety: all methods may be called from any thread. Callbacks run on the client's own
 // threads, never inline from the call that took them and never under a lock; they must not block.
 
+#include <cstddef>
 #include <cstdint>
 #include <stop_token>
 #include <string>
@@ -50,7 +51,8 @@ struct ReplicaStatus {
 
 struct RunnerStatus {
   std::vector<ReplicaStatus> replicas;
-  int64_t num_retries = 0;  // Calls retried at another replica.
+  int64_t num_retries = 0;   // Calls retried at another replica.
+  int64_t num_refusals = 0;  // Calls refused here, since every healthy replica's queue was full.
 
   // Healthy replicas that may serve `wanted`.
   int num_healthy(ModelTask wanted = ModelTask::kUnknown) const {
@@ -89,6 +91,11 @@ class RunnerClient {
                         Done<runner::v1::TokenizeResponse> done) = 0;
   virtual void Detokenize(runner::v1::DetokenizeRequest request, CallContext context,
                           Done<runner::v1::DetokenizeResponse> done) = 0;
+
+  // The error that Generate, not underway, would end with at once: RESOURCE_EXHAUSTED if the queues
+  // of all healthy replicas are known to be full. It counts as a call refused. OK if the call is
+  // worth a try.
+  virtual absl::Status CheckRoom(size_t prompt_bytes, const v1::GenerationParams& params) = 0;
 
   virtual RunnerStatus status() const = 0;
 

@@ -21,6 +21,7 @@
 
 #include "absl/time/time.h"
 #include "api_server/graph/runner_client.h"
+#include "api_server/runners/backpressure.h"
 #include "api_server/runners/ejection.h"
 #include "api_server/runners/health_watch.h"
 #include "base/in_flight.h"
@@ -44,14 +45,18 @@ class Endpoint {
    public:
     Lease() = default;
     Lease(Lease&& other) noexcept
-        : endpoint_(std::exchange(other.endpoint_, nullptr)), tokens_(other.tokens_) {}
+        : endpoint_(std::exchange(other.endpoint_, nullptr)),
+          tokens_(other.tokens_),
+          waits_(other.waits_) {}
     Lease& operator=(Lease&& other) noexcept {
       std::swap(endpoint_, other.endpoint_);
       std::swap(tokens_, other.tokens_);
+      std::swap(waits_, other.waits_);
       return *this;
     }
     ~Lease() {
       if (endpoint_ == nullptr) return;
+      OnBegun();
       endpoint_->num_tokens_ -= tokens_;
       --endpoint_->num_calls_;  // Last: the endpoint may go now.
     }
@@ -62,20 +67,34 @@ class Endpoint {
 
     // `tokens` of the call are done.
     void Spend(int64_t tokens) {
+      OnBegun();
       const int64_t spent = std::min(tokens, tokens_);
       tokens_ -= spent;
       endpoint_->num_tokens_ -= spent;
     }
 
+    // The call has ended with RESOURCE_EXHAUSTED: if it was waiting, for want of room.
+    void OnExhausted(absl::Time now) {
+      if (std::exchange(waits_, false)) endpoint_->backpressure_.OnRefused(tokens_, now);
+    }
+
    private:
     friend class Endpoint;
-    Lease(Endpoint* endpoint, int64_t tokens) : endpoint_(endpoint), tokens_(tokens) {
+    Lease(Endpoint* endpoint, int64_t tokens, bool waits)
+        : endpoint_(endpoint), tokens_(tokens), waits_(waits) {
       ++endpoint_->num_calls_;
       endpoint_->num_tokens_ += tokens_;
+      if (waits_) endpoint_->backpressure_.OnBegin();
+    }
+
+    // The call waits no more.
+    void OnBegun() {
+      if (std::exchange(waits_, false)) endpoint_->backpressure_.OnLeave();
     }
 
     Endpoint* endpoint_ = nullptr;
     int64_t tokens_ = 0;  // Still to do.
+    bool waits_ = false;  // As Backpressure counts.
   };
 
   // Begins to connect.
@@ -84,8 +103,9 @@ class Endpoint {
   // No lease may be left. No callback runs afterwards.
   ~Endpoint();
 
-  // `tokens`: an estimate of the call's work.
-  Lease BeginCall(int64_t tokens) { return Lease(this, tokens); }
+  // `tokens`: an estimate of the call's work. `waits`: whether it waits in the queue, as a
+  // newcomer.
+  Lease BeginCall(int64_t tokens, bool waits) { return Lease(this, tokens, waits); }
 
   chorus::runner::v1::RunnerService::Stub& stub() { return *stub_; }
   const std::string& address() const { return options_.address; }
@@ -96,6 +116,7 @@ class Endpoint {
   int64_t num_tokens() const { return num_tokens_; }  // Of its calls, still to do.
   Ejection& ejection() { return ejection_; }
   const Ejection& ejection() const { return ejection_; }
+  const Backpressure& backpressure() const { return backpressure_; }
 
  private:
   // A call of GetModelInfo.
@@ -113,6 +134,7 @@ class Endpoint {
   std::atomic<int> num_calls_ = 0;
   std::atomic<int64_t> num_tokens_ = 0;
   Ejection ejection_;
+  Backpressure backpressure_;
   std::atomic<bool> serving_ = false;  // Written under mutex_.
 
   mutable std::mutex mutex_;

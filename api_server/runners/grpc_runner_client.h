@@ -2,13 +2,14 @@
 
 // Calls a runner's replicas over chorus.runner.v1.
 //
-// A call goes to a healthy replica (replica_set.h); without one it fails at once with UNAVAILABLE.
+// A call goes to a healthy replica (replica_set.h); without one it fails at once with UNAVAILABLE,
+// and with RESOURCE_EXHAUSTED if the queues of all are known to be full.
 // A call that a replica loses, or refuses because it drains, is retried once at another replica, if
 // the retry budget allows and no text has been passed on, or the text may restart.
 //
 // Thread safety: as RunnerClient; callbacks run on gRPC's threads, or on `workers`.
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -59,6 +60,7 @@ class GrpcRunnerClient final : public RunnerClient {
                 Done<runner::v1::TokenizeResponse> done) override;
   void Detokenize(runner::v1::DetokenizeRequest request, CallContext context,
                   Done<runner::v1::DetokenizeResponse> done) override;
+  absl::Status CheckRoom(size_t prompt_bytes, const v1::GenerationParams& params) override;
   RunnerStatus status() const override;
   bool healthy() const override;
   bool suits(ModelTask task) const override;
@@ -66,10 +68,9 @@ class GrpcRunnerClient final : public RunnerClient {
  private:
   explicit GrpcRunnerClient(Options options);
 
-  // `task` and `tokens` as ReplicaSet::Choose.
   template <typename Request, typename Response, typename Method>
-  void StartUnary(Method method, Request request, ModelTask task, int64_t tokens,
-                  CallContext context, Done<Response> done);
+  void StartUnary(Method method, Request request, const ReplicaSet::Work& work, CallContext context,
+                  Done<Response> done);
 
   WorkerPool* const workers_;
   ReplicaSet replicas_;

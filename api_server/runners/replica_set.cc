@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "api_server/runners/replica_choice.h"
+#include "base/status_macros.h"
 
 namespace chorus::gateway {
 namespace {
@@ -186,33 +187,52 @@ std::unique_ptr<Endpoint> ReplicaSet::MakeEndpoint(const std::string& address) c
                         .on_health_change = options_.on_health_change});
 }
 
-Endpoint::Lease ReplicaSet::Choose(ModelTask task, int64_t tokens, const Endpoint* except) {
+absl::StatusOr<Endpoint::Lease> ReplicaSet::Choose(const Work& work, const Endpoint* except) {
   const absl::Time now = absl::Now();
-  if (except == nullptr) budget_.OnCall(now);
-  std::vector<Endpoint*> healthy, serving;
   std::lock_guard lock(mutex_);
-  const bool any_suits = SuitsLocked(task);
-  for (const Replica& replica : replicas_) {
-    Endpoint* endpoint = replica.endpoint.get();
-    if (!endpoint->serving() || endpoint == except) continue;
-    if (any_suits && !endpoint->suits(task)) continue;
-    serving.push_back(endpoint);
-    if (!endpoint->ejection().ejected(now)) healthy.push_back(endpoint);
-  }
-  if (serving.empty()) return {};
-  const std::vector<Endpoint*>& candidates = healthy.empty() ? serving : healthy;
+  ASSIGN_OR_RETURN(const std::vector<Endpoint*> candidates, CandidatesLocked(work, except, now));
+  if (except == nullptr) budget_.OnCall(now);
   std::vector<int64_t> loads;
   loads.reserve(candidates.size());
   for (const Endpoint* endpoint : candidates) loads.push_back(endpoint->num_tokens());
   thread_local absl::InsecureBitGen random;
-  return candidates[ChooseReplica(loads, absl::Uniform<uint64_t>(random))]->BeginCall(tokens);
+  Endpoint* chosen = candidates[ChooseReplica(loads, absl::Uniform<uint64_t>(random))];
+  return chosen->BeginCall(work.tokens, work.waits);
 }
 
-absl::Status ReplicaSet::NoneHealthy() const {
+absl::Status ReplicaSet::CheckRoom(const Work& work) {
   std::lock_guard lock(mutex_);
-  return absl::UnavailableError(
-      absl::StrCat("no healthy replica: 0 of ", replicas_.size(), " are serving",
-                   resolved_.ok() ? "" : absl::StrCat("; ", resolved_.message())));
+  const absl::Status status = CandidatesLocked(work, nullptr, absl::Now()).status();
+  return absl::IsResourceExhausted(status) ? status : absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Endpoint*>> ReplicaSet::CandidatesLocked(const Work& work,
+                                                                    const Endpoint* except,
+                                                                    absl::Time now) {
+  std::vector<Endpoint*> healthy, serving;
+  const bool any_suits = SuitsLocked(work.task);
+  for (const Replica& replica : replicas_) {
+    Endpoint* endpoint = replica.endpoint.get();
+    if (!endpoint->serving() || endpoint == except) continue;
+    if (any_suits && !endpoint->suits(work.task)) continue;
+    serving.push_back(endpoint);
+    if (!endpoint->ejection().ejected(now)) healthy.push_back(endpoint);
+  }
+  if (serving.empty()) {
+    return absl::UnavailableError(
+        absl::StrCat("no healthy replica: 0 of ", replicas_.size(), " are serving",
+                     resolved_.ok() ? "" : absl::StrCat("; ", resolved_.message())));
+  }
+  std::vector<Endpoint*>& candidates = healthy.empty() ? serving : healthy;
+  if (!work.waits) return std::move(candidates);
+  std::erase_if(candidates, [&](const Endpoint* endpoint) {
+    return endpoint->backpressure().full_for(work.tokens, now);
+  });
+  if (candidates.empty()) {
+    ++num_refusals_;
+    return absl::ResourceExhaustedError("the queue of every replica is full; retry later");
+  }
+  return std::move(candidates);
 }
 
 void ReplicaSet::Report(Endpoint& endpoint, const absl::Status& outcome) {
@@ -242,7 +262,7 @@ bool ReplicaSet::TakeRetry() {
 RunnerStatus ReplicaSet::status() const {
   const absl::Time now = absl::Now();
   std::lock_guard lock(mutex_);
-  RunnerStatus status = {.num_retries = num_retries_};
+  RunnerStatus status = {.num_retries = num_retries_, .num_refusals = num_refusals_};
   for (const Replica& replica : replicas_) {
     const Endpoint& endpoint = *replica.endpoint;
     status.replicas.push_back({.endpoint = endpoint.address(),

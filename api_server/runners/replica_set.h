@@ -6,7 +6,8 @@
 // two seconds. A name that cannot be resolved keeps those of its replicas that serve.
 //
 // A replica is healthy while its grpc.health.v1 Watch says SERVING and it is not ejected. At most
-// half of the replicas are ejected; if all that serve are, one of them is chosen nevertheless.
+// half of the replicas are ejected; if all that serve are, one of them is chosen nevertheless. A
+// replica whose queue is full (backpressure.h) is not chosen for calls that would wait in it.
 //
 // Thread safety: SetEndpoints by one thread; all other methods may be called from any thread.
 
@@ -46,6 +47,13 @@ class ReplicaSet {
     absl::Duration resolve_period = absl::Seconds(2);
   };
 
+  // What a call asks of a replica.
+  struct Work {
+    ModelTask task = ModelTask::kUnknown;
+    int64_t tokens = 0;  // About.
+    bool waits = false;  // In the queue of newcomers.
+  };
+
   // Begins to resolve and to connect.
   explicit ReplicaSet(Options options);
 
@@ -58,13 +66,13 @@ class ReplicaSet {
   // stays.
   void SetEndpoints(const std::vector<std::string>& endpoints);
 
-  // Begins a call of about `tokens` tokens on a healthy replica (replica_choice.h) other than
-  // `except`. Replicas whose model has another task are chosen only if there are no others. An
-  // empty lease if there is none.
-  Endpoint::Lease Choose(ModelTask task, int64_t tokens, const Endpoint* except = nullptr);
+  // Begins a call on a healthy replica (replica_choice.h) other than `except`. Replicas whose model
+  // has another task are chosen only if there are no others. UNAVAILABLE, with the reason, if none
+  // is healthy; RESOURCE_EXHAUSTED if the queues of all that are healthy are full.
+  absl::StatusOr<Endpoint::Lease> Choose(const Work& work, const Endpoint* except = nullptr);
 
-  // UNAVAILABLE, with the reason why Choose() found none.
-  absl::Status NoneHealthy() const;
+  // The RESOURCE_EXHAUSTED that Choose() would return now; it counts as if it had been.
+  absl::Status CheckRoom(const Work& work);
 
   // Reports the end of a call; failures in a row eject the replica.
   void Report(Endpoint& endpoint, const absl::Status& outcome);
@@ -97,6 +105,9 @@ class ReplicaSet {
   // Also destroys the replicas that have left and have no calls. Whether there is more to come.
   bool MoveOn();
   bool SuitsLocked(ModelTask task) const;
+  // Those that Choose() chooses from, and its errors.
+  absl::StatusOr<std::vector<Endpoint*>> CandidatesLocked(const Work& work, const Endpoint* except,
+                                                          absl::Time now);
   std::unique_ptr<Endpoint> MakeEndpoint(const std::string& address) const;
 
   const Options options_;
@@ -108,6 +119,7 @@ class ReplicaSet {
   std::vector<std::unique_ptr<Endpoint>> retired_;  // Still have calls.
   absl::Status resolved_;                           // Why the last name could not be.
   int64_t num_retries_ = 0;
+  int64_t num_refusals_ = 0;
 
   bool woken_ = false;
 

@@ -164,6 +164,33 @@ TEST_F(ServerTest, AnswersOverHttpAndGrpcAlike) {
   EXPECT_EQ(response.results(0).score(), 0.75);
 }
 
+TEST_F(ServerTest, RefusesWithoutARunnerWhatAFullOneWould) {
+  // Each serves a text, which does not end, and has one wait.
+  StartAll({.tokens = {"x"}, .token_delay = kForever, .max_active = 1, .max_waiting = 1});
+  const std::string ask =
+      "POST /classify_generated_texts HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+      "Content-Length: 1\r\n\r\nI";
+  SocketClient taken[2] = {SocketClient(HttpPort()), SocketClient(HttpPort())};
+  for (SocketClient& client : taken) client.Send(ask);
+  for (const char* name : {"one", "two"}) runners_[name]->WaitForGenerate(2);
+  SocketClient client(HttpPort());
+  SocketClient::Reply reply;
+  // On a machine that stalls for a tenth of a second a runner is asked again.
+  for (int i = 0; i < 1000; ++i) {
+    reply = client.Ask(ask);
+    ASSERT_EQ(reply.status, 429);
+    EXPECT_EQ(reply.Field("Retry-After"), "1");
+    EXPECT_THAT(reply.body, HasSubstr("google.rpc.RetryInfo"));
+    if (reply.body.find("the queue of every replica is full") != std::string::npos) break;
+  }
+  EXPECT_THAT(reply.body, HasSubstr(R"("status":"RESOURCE_EXHAUSTED","message":")"));
+  EXPECT_THAT(Get("/metrics").body,
+              ::testing::ContainsRegex("chorus_refusals_total\\{runner=\"(one|two)\"\\} [1-9]"));
+  for (const char* name : {"one", "two"}) {
+    EXPECT_EQ(runners_[name]->classify_requests().size(), 0u);
+  }
+}
+
 TEST_F(ServerTest, ServesThePages) {
   StartAll();
   const SocketClient::Reply page = Get("/");

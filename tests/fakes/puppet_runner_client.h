@@ -95,6 +95,11 @@ class PuppetRunnerClient : public RunnerClient {
     std::lock_guard lock(mutex_);
     detokenize_calls_.push_back({std::move(request), std::move(done)});
   }
+  absl::Status CheckRoom(size_t prompt_bytes, const v1::GenerationParams& params) override {
+    std::lock_guard lock(mutex_);
+    room_asked_for_.emplace_back(prompt_bytes, params);
+    return room_;
+  }
   RunnerStatus status() const override {
     return {.replicas = {{.endpoint = "a:1", .healthy = healthy_, .model = model_},
                          {.endpoint = "b:1"}}};
@@ -103,7 +108,13 @@ class PuppetRunnerClient : public RunnerClient {
   bool suits(ModelTask task) const override { return !healthy_ || model_.suits(task); }
 
   void set_healthy(bool healthy) { healthy_ = healthy; }
+  void set_room(absl::Status room) { room_ = std::move(room); }
   void set_model(ModelKind model) { model_ = std::move(model); }
+
+  // What CheckRoom() was asked for, oldest first.
+  const std::vector<std::pair<size_t, v1::GenerationParams>>& room_asked_for() const {
+    return room_asked_for_;
+  }
 
   size_t num_generate_calls() { return Size(generate_calls_); }
   size_t num_classify_calls() { return Size(classify_calls_); }
@@ -137,6 +148,8 @@ class PuppetRunnerClient : public RunnerClient {
   std::deque<ClassifyCall> classify_calls_;
   std::deque<TokenizeCall> tokenize_calls_;
   std::deque<DetokenizeCall> detokenize_calls_;
+  absl::Status room_;
+  std::vector<std::pair<size_t, v1::GenerationParams>> room_asked_for_;
   bool healthy_ = true;
   ModelKind model_;
 };

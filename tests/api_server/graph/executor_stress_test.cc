@@ -108,6 +108,7 @@ class PoolRunnerClient : public RunnerClient {
                   Done<runner::v1::DetokenizeResponse> done) override {
     std::move(done)(absl::UnimplementedError("not needed"));
   }
+  absl::Status CheckRoom(size_t, const v1::GenerationParams&) override { return absl::OkStatus(); }
   RunnerStatus status() const override { return {.replicas = {{.healthy = true}}}; }
   bool healthy() const override { return true; }
   bool suits(ModelTask) const override { return true; }

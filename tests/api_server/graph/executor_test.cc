@@ -287,6 +287,51 @@ TEST_F(ExecutorTest, FirstFailureCancelsTheOthersAndIsTheReply) {
   EXPECT_EQ(node->stage, "generate");
 }
 
+TEST_F(ExecutorTest, ARunThatARunnerHasNoRoomForCallsNone) {
+  rb_->set_room(absl::ResourceExhaustedError("full"));
+  const absl::Status status = Run("tutorial");
+  EXPECT_EQ(Plain(status), absl::ResourceExhaustedError("b (rb): full"));
+  const std::optional<FailedNode> node = FailedNodeOf(status);
+  ASSERT_TRUE(node.has_value());
+  EXPECT_EQ(node->name, "b");
+  EXPECT_EQ(node->stage, "generate");
+  EXPECT_EQ(ra_->num_generate_calls(), 0u);
+  EXPECT_EQ(outcome_.num_calls, 0);
+  EXPECT_TRUE(executor_->WaitUntilIdle(absl::InfinitePast()));
+  const GraphStatus graph = executor_->DescribeGraph("tutorial").value();
+  EXPECT_EQ(graph.nodes[0].stats.recent_failures, 0u);
+  EXPECT_EQ(graph.nodes[1].stats.recent_failures, 1u);
+  EXPECT_EQ(graph.nodes[1].stats.in_flight, 0u);
+  EXPECT_EQ(Plain(executor_->Generate("rb", {.text = "I"}, {}, nullptr, outcome_.Done())),
+            absl::ResourceExhaustedError("rb: full"));
+
+  rb_->set_room(absl::OkStatus());
+  ASSERT_TRUE(Run("tutorial").ok());
+  EXPECT_EQ(ra_->num_generate_calls(), 1u);
+  ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+  rb_->TakeGenerate().Fail(absl::UnavailableError("gone"));
+}
+
+TEST_F(ExecutorTest, OnlyFirstCallsNeedRoom) {
+  rb_->set_room(absl::ResourceExhaustedError("full"));  // It continues what ra writes.
+  rs_->set_room(absl::ResourceExhaustedError("full"));
+  ASSERT_TRUE(Run("chain").ok());
+  ra_->TakeGenerate().Finish(" a");
+  rb_->TakeGenerate().Finish(" b");
+  rs_->TakeClassify().Finish(0.75);
+  EXPECT_TRUE(outcome_.value.has_value() && outcome_.value->ok());
+}
+
+TEST_F(ExecutorTest, APartialRunCallsTheRunnersThatHaveRoom) {
+  ra_->set_room(absl::ResourceExhaustedError("full"));
+  ASSERT_TRUE(Run("tutorial", "", {}, /*partial=*/true).ok());
+  ra_->TakeGenerate().Fail(absl::ResourceExhaustedError("full"));
+  rb_->TakeGenerate().Finish(" b");
+  rs_->TakeClassify().Finish(0.75);
+  ASSERT_TRUE(outcome_.value.has_value() && outcome_.value->ok());
+  EXPECT_EQ(Plain((**outcome_.value)[1].status), absl::ResourceExhaustedError("a (ra): full"));
+}
+
 TEST_F(ExecutorTest, APartialRunRepliesWithWhatCouldBeHad) {
   ASSERT_TRUE(Run("tutorial", "", {}, /*partial=*/true).ok());
   ra_->TakeGenerate().Fail(absl::UnavailableError("gone"));

@@ -97,6 +97,21 @@ TEST(GenerateOperation, AsksForWhatTheNodeAndTheRunSay) {
   EXPECT_EQ(calling.text.end.reason(), v1::FINISH_REASON_LENGTH);
 }
 
+TEST(GenerateOperation, AsksForRoomForWhatTheNodeAndTheRunSay) {
+  const NodeSpec node = Read("generate { runner: 'r' max_new_tokens: 3 top_k: 5 }");
+  Calling calling;
+  calling.run.text = "Once";
+  calling.run.params = ParseProto<v1::GenerationParams>("max_new_tokens: 9");
+  EXPECT_TRUE(node.operation->CheckRoom(calling.runner, calling.run).ok());
+  ASSERT_EQ(calling.runner.room_asked_for().size(), 1u);
+  const auto& [prompt_bytes, params] = calling.runner.room_asked_for()[0];
+  EXPECT_EQ(prompt_bytes, 4u);
+  EXPECT_EQ(params.ShortDebugString(), "max_new_tokens: 9 top_k: 5");
+  calling.runner.set_room(absl::ResourceExhaustedError("full"));
+  EXPECT_EQ(node.operation->CheckRoom(calling.runner, calling.run),
+            absl::ResourceExhaustedError("full"));
+}
+
 TEST(GenerateOperation, LeavesUnsetWhatNobodySays) {
   Calling calling;
   Read("generate { runner: 'r' }").operation->Start(calling.Call());

@@ -413,6 +413,89 @@ TEST(GrpcRunnerClient, PrefersTheReplicaWithFewerCalls) {
   for (Generation& generation : generations) EXPECT_FALSE(generation.end.get().ok());
 }
 
+// Serves one text, which does not end, and has two more wait; refuses the others.
+class FullRunnerTest : public testing::Test {
+ protected:
+  FullRunnerTest() {
+    client_.WaitHealthy();
+    for (Generation& taken : taken_) {
+      taken.Start(client_, OfTokens(8), {.stop = stops_[&taken - taken_].get_token()});
+    }
+    runner_->WaitForGenerate(3);
+  }
+  ~FullRunnerTest() override {
+    for (std::stop_source& stop : stops_) stop.request_stop();
+    for (Generation& taken : taken_) taken.end.wait();
+  }
+
+  static runner::v1::GenerateRequest OfTokens(uint32_t max_new_tokens, bool underway = false) {
+    runner::v1::GenerateRequest request;
+    request.mutable_params()->set_max_new_tokens(max_new_tokens);
+    request.set_underway(underway);
+    return request;
+  }
+
+  absl::Status Generate(const runner::v1::GenerateRequest& request) {
+    Generation generation;
+    generation.Start(client_, request);
+    return generation.end.get().status();
+  }
+
+  absl::Status CheckRoom(uint32_t max_new_tokens) {
+    return client_->CheckRoom(0, OfTokens(max_new_tokens).params());
+  }
+
+  // Has calls of 8 tokens refused until the client expects that, which it does for a tenth of a
+  // second: on a machine that is stalled for longer, a few times.
+  bool Fill() {
+    for (int i = 0; i < 1000; ++i) {
+      EXPECT_EQ(Generate(OfTokens(8)).code(), absl::StatusCode::kResourceExhausted);
+      if (!CheckRoom(8).ok()) return true;
+    }
+    return false;
+  }
+
+  std::unique_ptr<FakeRunner> runner_ =
+      StartRunner({.tokens = {"x"}, .token_delay = kForever, .max_active = 1, .max_waiting = 2});
+  Client client_{{runner_->address()}};
+  Generation taken_[3];
+  std::stop_source stops_[3];
+};
+
+TEST_F(FullRunnerTest, IsNotAskedForWhatItWouldRefuse) {
+  bool refused_here = false;
+  for (int i = 0; i < 1000 && !refused_here; ++i) {
+    const absl::Status status = Generate(OfTokens(8));
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    refused_here = status.message() == "the queue of every replica is full; retry later";
+  }
+  EXPECT_TRUE(refused_here);
+  EXPECT_GE(client_->status().num_refusals, 1);
+}
+
+TEST_F(FullRunnerTest, IsAskedForSmallerCallsAndForThoseUnderway) {
+  ASSERT_TRUE(Fill());
+  EXPECT_TRUE(CheckRoom(7).ok());
+  const size_t num_calls = runner_->generate_requests().size();
+  EXPECT_EQ(Generate(OfTokens(8, /*underway=*/true)),
+            absl::ResourceExhaustedError("the queue is full"));
+  EXPECT_EQ(runner_->generate_requests().size(), num_calls + 1);
+}
+
+TEST_F(FullRunnerTest, IsAskedAgainWhenACallHasLeftItsQueue) {
+  ASSERT_TRUE(Fill());
+  const auto num_calls = static_cast<int>(runner_->generate_requests().size());
+  stops_[2].request_stop();
+  taken_[2].end.wait();
+  EXPECT_TRUE(CheckRoom(8).ok());
+  std::stop_source stop;
+  Generation next;
+  next.Start(client_, OfTokens(8), {.stop = stop.get_token()});
+  runner_->WaitForGenerate(num_calls + 1);
+  stop.request_stop();
+  EXPECT_EQ(next.end.get().status().code(), absl::StatusCode::kCancelled);  // It was taken.
+}
+
 TEST(GrpcRunnerClient, ALostRunnerIsUnavailableAndFoundAgain) {
   const SocketPath socket;
   auto runner = StartRunner({.tokens = {" am", "x"}, .token_delay = kForever}, socket.address());
