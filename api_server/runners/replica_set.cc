@@ -46,7 +46,8 @@ ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)), moves_(o
       Update(endpoint, {endpoint});
     }
   }
-  if (has_names) resolver_ = std::jthread([this](const std::stop_token& stop) { Resolve(stop); });
+  if (has_names)
+    resolver_ = std::jthread([this](const std::stop_token& stop) { RunResolver(stop); });
 }
 
 ReplicaSet::~ReplicaSet() {
@@ -67,11 +68,11 @@ void ReplicaSet::SetEndpoints(const std::vector<std::string>& endpoints) {
   woken_ = true;
   wake_.notify_all();
   if (!resolver_.joinable()) {
-    resolver_ = std::jthread([this](const std::stop_token& stop) { Resolve(stop); });
+    resolver_ = std::jthread([this](const std::stop_token& stop) { RunResolver(stop); });
   }
 }
 
-void ReplicaSet::Resolve(const std::stop_token& stop) {
+void ReplicaSet::RunResolver(const std::stop_token& stop) {
   absl::Time next = absl::InfinitePast();
   while (!stop.stop_requested()) {
     if (const absl::Time now = absl::Now(); now >= next) {

@@ -91,7 +91,7 @@ class ReplicaSet {
     std::unique_ptr<Endpoint> endpoint;
   };
 
-  void Resolve(const std::stop_token& stop);  // The thread's.
+  void RunResolver(const std::stop_token& stop);  // The thread's.
   void ResolveAll();
   // Sets the addresses of `source`; returns whether anything changed.
   bool Update(const std::string& source, const std::vector<std::string>& addresses);
