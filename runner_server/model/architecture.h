@@ -20,124 +20,122 @@ enum class Pooling { kFirstToken, kMean };
 
 // Logits of the next token.
 struct LanguageModelHead {
-  struct LanguageModelHead {
-    bool tied = true;  // Its weights are the token embedding.
-    bool has_bias = false;
-    float logit_soft_cap = 0;            // Logits are capped to cap * tanh(logit / cap); 0: not.
-    int bos_token_id = -1;               // -1: none.
-    std::vector<int32_t> eos_token_ids;  // A text ends at any of them.
-  };
+  bool tied = true;  // Its weights are the token embedding.
+  bool has_bias = false;
+  float logit_soft_cap = 0;            // Logits are capped to cap * tanh(logit / cap); 0: not.
+  int bos_token_id = -1;               // -1: none.
+  std::vector<int32_t> eos_token_ids;  // A text ends at any of them.
+};
 
-  // linear(activation(linear(pooled tokens))): one logit a label.
-  struct ClassificationHead {
-    Pooling pooling = Pooling::kFirstToken;
-    Activation activation = Activation::kTanh;
-    std::vector<std::string> labels;  // By index; at least 2.
-  };
+// linear(activation(linear(pooled tokens))): one logit a label.
+struct ClassificationHead {
+  Pooling pooling = Pooling::kFirstToken;
+  Activation activation = Activation::kTanh;
+  std::vector<std::string> labels;  // By index; at least 2.
+};
 
-  // Norms about a sublayer f of x; an empty name for none.
-  struct NormNames {
-    std::string before;  // x + f(norm(x)).
-    std::string output;  // x + norm(f(x)).
-    std::string sum;     // norm(x + f(x)).
-  };
+// Norms about a sublayer f of x; an empty name for none.
+struct NormNames {
+  std::string before;  // x + f(norm(x)).
+  std::string output;  // x + norm(f(x)).
+  std::string sum;     // norm(x + f(x)).
+};
 
-  // A norm or linear layer X has the tensors X.weight and X.bias, an embedding X.weight. Without
-  // what Hugging Face puts before those of the base model, such as "transformer." or "bert.": a
-  // checkpoint has it or not (weight_map.h).
-  struct WeightNames {
-    std::string token_embedding;
-    std::string position_embedding;    // Empty: none.
-    std::string token_type_embedding;  // Empty: none.
-    std::string embedding_norm;        // Empty: none.
-    std::string embedding_projection;  // From the embeddings' width to the layers'. Empty: none.
-    std::string layers;                // "h": the names below follow "h.0." and so on.
-    NormNames attention_norms;
-    std::vector<std::string> qkv;  // One for all three, or one each.
-    std::string q_norm, k_norm;    // Of each head, one for all heads. Empty: none.
-    std::string attention_out;
-    NormNames mlp_norms;
-    std::vector<std::string>
-        inner;                    // The MLP's first; if gated the gate's, then the other's, or one
-    std::string outer;            // for both; and second.
-    std::string final_norm;       // Behind the layers. Empty: none.
-    std::string head_projection;  // Before a language model's head. Empty: none.
-    std::string pooler;           // A classifier's first linear layer.
-    std::string head;             // A classifier's last, or a language model's head.
-    bool transposed_in_layers = false;  // Linears are stored [in, out] there, else [out, in].
-    // Whether the one tensor of query, key and value has a head's three together, head after head.
-    bool qkv_by_head = false;
-  };
+// A norm or linear layer X has the tensors X.weight and X.bias, an embedding X.weight. Without
+// what Hugging Face puts before those of the base model, such as "transformer." or "bert.": a
+// checkpoint has it or not (weight_map.h).
+struct WeightNames {
+  std::string token_embedding;
+  std::string position_embedding;    // Empty: none.
+  std::string token_type_embedding;  // Empty: none.
+  std::string embedding_norm;        // Empty: none.
+  std::string embedding_projection;  // From the embeddings' width to the layers'. Empty: none.
+  std::string layers;                // "h": the names below follow "h.0." and so on.
+  NormNames attention_norms;
+  std::vector<std::string> qkv;  // One for all three, or one each.
+  std::string q_norm, k_norm;    // Of each head, one for all heads. Empty: none.
+  std::string attention_out;
+  NormNames mlp_norms;
+  std::vector<std::string> inner;  // The MLP's first; if gated the gate's, then the other's, or one
+  std::string outer;               // for both; and second.
+  std::string final_norm;          // Behind the layers. Empty: none.
+  std::string head_projection;     // Before a language model's head. Empty: none.
+  std::string pooler;              // A classifier's first linear layer.
+  std::string head;                // A classifier's last, or a language model's head.
+  bool transposed_in_layers = false;  // Linears are stored [in, out] there, else [out, in].
+  // Whether the one tensor of query, key and value has a head's three together, head after head.
+  bool qkv_by_head = false;
+};
 
-  // Rotary positions (kernels/rotary.h).
-  struct RotaryPositions {
-    std::vector<float> frequencies;  // Of pairs of dimensions: the angle from position to position.
-    float scale = 1;                 // Multiplies cosines and sines.
-  };
+// Rotary positions (kernels/rotary.h).
+struct RotaryPositions {
+  std::vector<float> frequencies;  // Of pairs of dimensions: the angle from position to position.
+  float scale = 1;                 // Multiplies cosines and sines.
+};
 
-  struct LayerAttention {
-    float scale = 1;  // Multiplies the scores.
-    int window = 0;   // A token sees those that are less than so far away; 0: all.
-    int rotary = -1;  // Of Architecture::rotaries; -1: none.
-  };
+struct LayerAttention {
+  float scale = 1;  // Multiplies the scores.
+  int window = 0;   // A token sees those that are less than so far away; 0: all.
+  int rotary = -1;  // Of Architecture::rotaries; -1: none.
+};
 
-  // Which linear layers and norms have biases. A head says so itself.
-  struct Biases {
-    bool norms = true;
-    bool qkv = true;
-    bool attention_out = true;
-    bool mlp = true;
-    bool embedding_projection = true;  // Of head_projection too.
-  };
+// Which linear layers and norms have biases. A head says so itself.
+struct Biases {
+  bool norms = true;
+  bool qkv = true;
+  bool attention_out = true;
+  bool mlp = true;
+  bool embedding_projection = true;  // Of head_projection too.
+};
 
-  struct Architecture {
-    int vocab_size = 0;
-    int context_size = 0;  // Most tokens of one sequence.
-    int hidden_size = 0;
-    int num_layers = 0;
-    int num_heads = 0;
-    int num_kv_heads = 0;  // Of keys and values; divides num_heads.
-    int head_size = 0;
-    int inner_size = 0;       // Of the MLP.
-    int num_token_types = 0;  // 0: no embedding of them.
+struct Architecture {
+  int vocab_size = 0;
+  int context_size = 0;  // Most tokens of one sequence.
+  int hidden_size = 0;
+  int num_layers = 0;
+  int num_heads = 0;
+  int num_kv_heads = 0;  // Of keys and values; divides num_heads.
+  int head_size = 0;
+  int inner_size = 0;       // Of the MLP.
+  int num_token_types = 0;  // 0: no embedding of them.
 
-    int embedding_size = 0;  // Of a token's embedding; 0: hidden_size.
-    float embedding_scale = 1;
-    // Positions are added behind embedding_projection, not before.
-    bool adds_positions_to_projected = false;
-    int first_position = 0;  // Row of the first token in the embedding of positions.
-    // An encoder's token of this id has the position before the first, and is not counted.
-    int padding_id = -1;
-    std::vector<RotaryPositions> rotaries;
+  int embedding_size = 0;  // Of a token's embedding; 0: hidden_size.
+  float embedding_scale = 1;
+  // Positions are added behind embedding_projection, not before.
+  bool adds_positions_to_projected = false;
+  int first_position = 0;  // Row of the first token in the embedding of positions.
+  // An encoder's token of this id has the position before the first, and is not counted.
+  int padding_id = -1;
+  std::vector<RotaryPositions> rotaries;
 
-    NormKind norm = NormKind::kLayerNorm;
-    float norm_epsilon = 0;
-    float norm_weight_offset = 0;               // Added to the stored weights.
-    bool has_first_attention_norm = true;       // attention_norms.before of layer 0.
-    std::vector<LayerAttention> attention;      // By layer.
-    float attention_soft_cap = 0;               // Of scores, as logit_soft_cap.
-    bool parallel_sublayers = false;            // x + attention(x) + mlp(x).
-    bool gated_mlp = false;                     // activation(gate) * other.
-    Activation activation = Activation::kNone;  // Of the MLP.
-    Biases biases;
-    int layers_per_weights = 1;  // So many layers in a row have the same weights.
+  NormKind norm = NormKind::kLayerNorm;
+  float norm_epsilon = 0;
+  float norm_weight_offset = 0;               // Added to the stored weights.
+  bool has_first_attention_norm = true;       // attention_norms.before of layer 0.
+  std::vector<LayerAttention> attention;      // By layer.
+  float attention_soft_cap = 0;               // Of scores, as logit_soft_cap.
+  bool parallel_sublayers = false;            // x + attention(x) + mlp(x).
+  bool gated_mlp = false;                     // activation(gate) * other.
+  Activation activation = Activation::kNone;  // Of the MLP.
+  Biases biases;
+  int layers_per_weights = 1;  // So many layers in a row have the same weights.
 
-    std::variant<LanguageModelHead, ClassificationHead> head;
-    WeightNames names;
+  std::variant<LanguageModelHead, ClassificationHead> head;
+  WeightNames names;
 
-    int q_size() const { return num_heads * head_size; }
-    int kv_size() const { return num_kv_heads * head_size; }
-    int qkv_size() const { return q_size() + 2 * kv_size(); }
-    int embedding_width() const { return embedding_size > 0 ? embedding_size : hidden_size; }
-    int position_width() const {
-      return adds_positions_to_projected ? hidden_size : embedding_width();
-    }
-    int num_positions() const { return context_size + first_position; }  // Rows of the embedding.
-    int num_stored_layers() const {
-      return (num_layers + layers_per_weights - 1) / layers_per_weights;
-    }
-    bool HasAttentionNorm(int layer) const { return layer > 0 || has_first_attention_norm; }
-    bool generates() const { return std::holds_alternative<LanguageModelHead>(head); }
-  };
+  int q_size() const { return num_heads * head_size; }
+  int kv_size() const { return num_kv_heads * head_size; }
+  int qkv_size() const { return q_size() + 2 * kv_size(); }
+  int embedding_width() const { return embedding_size > 0 ? embedding_size : hidden_size; }
+  int position_width() const {
+    return adds_positions_to_projected ? hidden_size : embedding_width();
+  }
+  int num_positions() const { return context_size + first_position; }  // Rows of the embedding.
+  int num_stored_layers() const {
+    return (num_layers + layers_per_weights - 1) / layers_per_weights;
+  }
+  bool HasAttentionNorm(int layer) const { return layer > 0 || has_first_attention_norm; }
+  bool generates() const { return std::holds_alternative<LanguageModelHead>(head); }
+};
 
 }  // namespace chorus::runner
