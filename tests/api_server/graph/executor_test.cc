@@ -893,7 +893,7 @@ TEST_F(ExecutorTest, NamesModelsThatDoSomethingElseAndRunsNoGraphOnThem) {
                   "another runner",
                   second, HasSubstr("graph \"tutorial\": node \"b\" generates"),
                   HasSubstr("graph \"tutorial\": node \"score\" classifies")));
-  EXPECT_THAT(executor_->WrongModels({chain_}), SizeIs(2));
+  EXPECT_THAT(Executor::WrongModels({chain_}, {{"ra", ra_}, {"rb", rb_}, {"rs", rs_}}), SizeIs(2));
   EXPECT_EQ(Run("chain"), absl::UnavailableError(second));
   EXPECT_EQ(ra_->num_generate_calls(), 0u);
   EXPECT_EQ(executor_->DescribeGraph("chain")->nodes[1].runner.num_healthy(ModelTask::kGenerate),
