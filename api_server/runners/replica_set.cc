@@ -38,15 +38,10 @@ Verdict Judge(const absl::Status& outcome) {
 }  // namespace
 
 ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)), moves_(options_.endpoints) {
-  bool has_names = false;
   for (const std::string& endpoint : options_.endpoints) {
-    if (HasHostName(endpoint)) {
-      has_names = true;
-    } else {
-      Update(endpoint, {endpoint});
-    }
+    if (!HasHostName(endpoint)) Update(endpoint, {endpoint});
   }
-  if (has_names)
+  if (std::ranges::any_of(options_.endpoints, HasHostName))
     resolver_ = std::jthread([this](const std::stop_token& stop) { RunResolver(stop); });
 }
 
@@ -112,16 +107,17 @@ bool ReplicaSet::Update(const std::string& source, const std::vector<std::string
                                                  replica.endpoint->address()) == addresses.end();
   });
   for (const std::string& address : addresses) {
-    if (std::any_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
-          return replica.endpoint->address() == address;
-        })) {
-      continue;
-    }
+    if (IsKnownLocked(address)) continue;
     LOG(INFO) << "runner replica is known runner=" << options_.runner << " endpoint=" << address;
     replicas_.push_back({source, MakeEndpoint(address)});
     changed = true;
   }
   return changed;
+}
+
+bool ReplicaSet::IsKnownLocked(const std::string& address) const {
+  return std::ranges::any_of(
+      replicas_, [&](const Replica& replica) { return replica.endpoint->address() == address; });
 }
 
 bool ReplicaSet::KeepServing(const std::string& source, const absl::Status& why) {
@@ -156,9 +152,8 @@ bool ReplicaSet::MoveOnLocked() {
       return replica.source == endpoint && replica.endpoint->serving();
     });
   });
-  return RetireLocked([&](const Replica& replica) {
-    return std::find(left.begin(), left.end(), replica.source) != left.end();
-  });
+  return RetireLocked(
+      [&](const Replica& replica) { return std::ranges::count(left, replica.source) > 0; });
 }
 
 bool ReplicaSet::MoveOn() {
@@ -272,11 +267,7 @@ RunnerStatus ReplicaSet::status() const {
                                .model = endpoint.model()});
   }
   for (const std::unique_ptr<Endpoint>& endpoint : retired_) {
-    if (std::any_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
-          return replica.endpoint->address() == endpoint->address();
-        })) {
-      continue;  // It is back.
-    }
+    if (IsKnownLocked(endpoint->address())) continue;  // It is back.
     status.replicas.push_back({.endpoint = endpoint->address(),
                                .num_ejections = endpoint->ejection().count(),
                                .model = endpoint->model()});
@@ -286,8 +277,8 @@ RunnerStatus ReplicaSet::status() const {
 
 bool ReplicaSet::healthy() const {
   std::lock_guard lock(mutex_);
-  return std::any_of(replicas_.begin(), replicas_.end(),
-                     [](const Replica& replica) { return replica.endpoint->serving(); });
+  return std::ranges::any_of(replicas_,
+                             [](const Replica& replica) { return replica.endpoint->serving(); });
 }
 
 bool ReplicaSet::suits(ModelTask task) const {

@@ -95,6 +95,7 @@ class ReplicaSet {
   void ResolveAll();
   // Sets the addresses of `source`; returns whether anything changed.
   bool Update(const std::string& source, const std::vector<std::string>& addresses);
+  bool IsKnownLocked(const std::string& address) const;
   // `source` could not be resolved; drops its replicas that do not serve.
   bool KeepServing(const std::string& source, const absl::Status& why);
   // Retires the replicas for which `gone` holds: no new calls, destroyed when idle.

@@ -16,6 +16,7 @@
 #include "base/signals.h"
 #include "base/socket_address.h"
 #include "base/status_macros.h"
+#include "cli/demo_store.h"
 #include "cli/installation.h"
 #include "cli/serve/reloader.h"
 #include "cli/serve/serve_plan.h"
@@ -115,6 +116,7 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   BlockSignals({SIGHUP});  // So that a SIGHUP before there is a gateway ends nothing.
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   ASSIGN_OR_RETURN(ServeSettings settings, MakeSettings(options, installation));
+  if (!IsOfBundle(options)) RETURN_IF_ERROR(OpenStoreWithDemoModels(installation).status());
   ASSIGN_OR_RETURN(ServeWork work, FindWork(options, installation));
   RETURN_IF_ERROR(CheckWork(options, work));
   TellFaults(work);

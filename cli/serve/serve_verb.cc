@@ -1,6 +1,7 @@
 #include <limits>
 #include <string>
 
+#include "absl/strings/str_join.h"
 #include "base/dtypes.h"
 #include "cli/command_line.h"
 #include "cli/serve/serve.h"
@@ -13,9 +14,10 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
       "serve", "Serve a graph on this machine: one runner for each model, and the gateway");
   verb->group("Serving");
   CLI::Option* bundle = verb->add_option("bundle", options.bundle,
-                                         "A bundle of chorus build: exactly its graph, models and "
-                                         "resources; flags given here win")
-                            ->type_name("TAG");
+                                         "A bundle of chorus build, or a folder with a chorusfile "
+                                         "(.): its graph, models and resources; flags given here "
+                                         "win")
+                            ->type_name("TAG|FOLDER");
   verb->add_option("--port", options.port, "Port of the HTTP API; 0 takes a free one")
       ->capture_default_str()
       ->check(Between(0, 65535));
@@ -38,6 +40,11 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
       ->type_name("RUNNER=MODEL")
       ->allow_extra_args(false)
       ->excludes(bundle);
+  verb->add_option("--only", options.only,
+                   "Serve only this runner's model; may be given for several. A graph that needs "
+                   "others is not served")
+      ->type_name("RUNNER")
+      ->allow_extra_args(false);
   verb->add_option("--threads", options.num_threads,
                    "Compute threads of each runner; without it the runners share the cores as they "
                    "need them")
@@ -50,10 +57,16 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
         },
         description);
   };
-  pass_on("--dtype",
-          "In what the runners keep weights and multiply them; without it bfloat16, on old CPUs "
-          "float32")
-      ->check(CLI::IsMember(kDtypes));
+  verb->add_option("--dtype", options.dtypes,
+                   "In what the runners keep weights and multiply them, or one of them does: " +
+                       absl::StrJoin(kDtypes, ", ") +
+                       "; without it bfloat16, on old CPUs float32. May be repeated")
+      ->type_name("[RUNNER=]DTYPE")
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) {
+        const auto is_dtype = OneOf({kDtypes.begin(), kDtypes.end()});
+        return is_dtype(text.substr(text.find('=') + 1));  // npos + 1 is 0.
+      });
   pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
   pass_on("--kv_cache_bytes",
           "Memory the KV cache of a runner may use; without it --max_sequences times the model's "
@@ -74,15 +87,17 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
                  "A line for each call on standard error (the default), or none");
   verb->add_flag("--keep_going", options.keep_going,
                  "Serve the other models where one cannot be loaded; without it that ends all");
-  verb->add_flag_function(
-      "--reload", [](int64_t) {},
-      "As of bentoml serve, and taken for granted: a graph file is read again whenever it changes");
+  verb->add_flag(
+      "--reload", options.reload,
+      "Take over new versions of the models, and changes of graph, bundle, chorusfile and "
+      "model folders, while calls run. Without it only the graph's, with the same models");
   verb->footer(
       "\nExamples:\n"
       "  chorus serve\n"
       "  chorus serve --port 8080 --host 0.0.0.0\n"
       "  chorus serve inference_graph:latest\n"
-      "  chorus serve --model gpt2-generation=./my-gpt2\n"
+      "  chorus serve --model gpt2-generation=./my-gpt2 --reload\n"
+      "  chorus serve --only gpt2-generation --dtype gpt2-generation=int8\n"
       "\nCtrl-C drains and stops; a second Ctrl-C stops at once.");
   verb->callback([&exit_status] { exit_status = Report(Serve(options)); });
 }

@@ -117,7 +117,8 @@ absl::StatusOr<ServeWork> FindGraphAndModels(const ServeOptions& options,
     ASSIGN_OR_RETURN(graph_file, installation.Data(kDefaultGraph));
   }
   RETURN_IF_ERROR(ReadGraph(graph_file, work));
-  ASSIGN_OR_RETURN(const store::ModelStore store, OpenStoreWithDemoModels(installation));
+  ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
+  const store::ModelStore store(home);
   ASSIGN_OR_RETURN(const ByRunner chosen, SplitByRunner("--model",
                                                         "MODEL, such as gpt2-generation="
                                                         "./gpt2",
@@ -157,8 +158,7 @@ absl::StatusOr<ServeWork> FindBundle(const ServeOptions& options) {
 }
 
 // What `chorus build` would make a bundle of.
-absl::StatusOr<ServeWork> FindChorusfile(const ServeOptions& options,
-                                         const Installation& installation) {
+absl::StatusOr<ServeWork> FindChorusfile(const ServeOptions& options) {
   std::error_code ignored;
   const fs::path path = options.bundle;
   ASSIGN_OR_RETURN(const Chorusfile file,
@@ -167,7 +167,8 @@ absl::StatusOr<ServeWork> FindChorusfile(const ServeOptions& options,
   RETURN_IF_ERROR(ReadGraph(file.directory / file.spec.graph(), work));
   ASSIGN_OR_RETURN(const auto tags, ChooseModels(file, work.graph.runners));
   RETURN_IF_ERROR(CheckResources(file.spec.resources(), work.graph.runners, file.places));
-  ASSIGN_OR_RETURN(const store::ModelStore store, OpenStoreWithDemoModels(installation));
+  ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
+  const store::ModelStore store(home);
   for (const std::string& name : work.graph.runners) {
     ASSIGN_OR_RETURN(RunnerSpec runner, FindModel(options, name, tags.at(name), store));
     SetResources(ResourcesOf(file.spec.resources(), name), runner);
@@ -230,10 +231,14 @@ bool IsPath(const std::string& text) {
 
 }  // namespace
 
+bool IsOfBundle(const ServeOptions& options) {
+  return !options.bundle.empty() && !IsPath(options.bundle);
+}
+
 absl::StatusOr<ServeWork> FindWork(const ServeOptions& options, const Installation& installation) {
   absl::StatusOr<ServeWork> work = options.bundle.empty()
                                        ? FindGraphAndModels(options, installation)
-                                   : IsPath(options.bundle) ? FindChorusfile(options, installation)
+                                   : IsPath(options.bundle) ? FindChorusfile(options)
                                                             : FindBundle(options);
   RETURN_IF_ERROR(work.status());
   RETURN_IF_ERROR(SetFlags(options, *work));
@@ -245,7 +250,7 @@ absl::Status CheckWork(const ServeOptions& options, ServeWork& work) {
   ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
   const store::ModelStore models(home);
   std::optional<config::v1::Bundle> bundle;
-  if (!options.bundle.empty() && !IsPath(options.bundle)) {
+  if (IsOfBundle(options)) {
     const BundleStore bundles(home);
     ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(options.bundle));
     ASSIGN_OR_RETURN(bundle, bundles.Get(tag));

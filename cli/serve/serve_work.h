@@ -29,8 +29,11 @@ struct ServeWork {
   }
 };
 
-// Looks everything up anew: files, and the latest versions. Reads no weights. With keep_going a
-// model that cannot be used has a fault and no replicas.
+// Whether `options` name a bundle of the store, which brings its models.
+bool IsOfBundle(const ServeOptions& options);
+
+// Looks everything up anew: files, and the latest versions of the store. Reads no weights. With
+// keep_going a model that cannot be used has a fault and no replicas.
 absl::StatusOr<ServeWork> FindWork(const ServeOptions& options, const Installation& installation);
 
 // Hashes the models of the store and the bundle, and checks that each model has the task that the

@@ -113,7 +113,7 @@ class ServeReloadTest : public ::testing::Test {
 
   // Makes calls one after the other until the end of the test, and keeps what failed.
   void Loop(const char* name, std::function<std::string()> call) {
-    loops_.push_back({name});
+    loops_.emplace_back(name);
     Loops& loop = loops_.back();
     loop.thread = std::jthread([&loop, call = std::move(call)](const std::stop_token& stop) {
       while (!stop.stop_requested()) {

@@ -316,6 +316,15 @@ TEST_F(RunnerServerTest, WritesWhereItListens) {
   EXPECT_THAT(server_->metrics_address(), ::testing::Not(::testing::EndsWith(":0")));
 }
 
+TEST_F(RunnerServerTest, SaysInThePortsFileWhenItHasLoaded) {
+  RunnerFlags flags = Flags("distilgpt2");
+  flags.ports_file = std::filesystem::path(::testing::TempDir()) / "runner_server_ready";
+  Serve(flags);
+  std::ifstream file(flags.ports_file);
+  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(file), {}),
+              ::testing::EndsWith("\nready=true\n"));
+}
+
 TEST_F(RunnerServerTest, ListensOnAUnixSocket) {
   RunnerFlags flags = Flags("distilgpt2");
   flags.address = absl::StrCat("unix:", ::testing::TempDir(), "/chorus_runner_", getpid());
