@@ -146,6 +146,7 @@ absl::StatusOr<ServeWork> FindBundle(const ServeOptions& options) {
   ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(options.bundle));
   const BundleStore bundles(home);
   ASSIGN_OR_RETURN(const config::v1::Bundle bundle, bundles.Get(tag));
+  RETURN_IF_ERROR(bundles.Verify(bundle));  // Before what has changed is read.
   const store::ModelStore models(home);
   ServeWork work;
   RETURN_IF_ERROR(ReadGraph(bundles.Directory(TagOf(bundle)) / kGraphFileName, work));
@@ -254,7 +255,6 @@ absl::Status CheckWork(const ServeOptions& options, ServeWork& work) {
     const BundleStore bundles(home);
     ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(options.bundle));
     ASSIGN_OR_RETURN(bundle, bundles.Get(tag));
-    RETURN_IF_ERROR(bundles.Verify(*bundle));
   }
   for (RunnerSpec& runner : work.runners) {
     if (runner.num_replicas == 0) continue;

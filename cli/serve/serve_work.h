@@ -32,12 +32,12 @@ struct ServeWork {
 // Whether `options` name a bundle of the store, which brings its models.
 bool IsOfBundle(const ServeOptions& options);
 
-// Looks everything up anew: files, and the latest versions of the store. Reads no weights. With
-// keep_going a model that cannot be used has a fault and no replicas.
+// Looks everything up anew: files, and the latest versions of the store. Reads no weights; hashes
+// a bundle's own files. With keep_going a model that cannot be used has a fault and no replicas.
 absl::StatusOr<ServeWork> FindWork(const ServeOptions& options, const Installation& installation);
 
-// Hashes the models of the store and the bundle, and checks that each model has the task that the
-// graph needs. With keep_going a damaged model gets a fault.
+// Hashes the models of the store, and checks that each model has the task that the graph needs.
+// With keep_going a damaged model gets a fault.
 absl::Status CheckWork(const ServeOptions& options, ServeWork& work);
 
 }  // namespace chorus
