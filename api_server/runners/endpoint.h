@@ -38,12 +38,11 @@ class Endpoint {
     std::function<void()> on_health_change;
   };
 
-  // Holds one call's share of the endpoint's load, or none. Must not outlive the endpoint.
+  // Holds one call's share of the endpoint's load. Must not outlive the endpoint.
   //
   // Thread safety: none.
   class Lease {
    public:
-    Lease() = default;
     Lease(Lease&& other) noexcept
         : endpoint_(std::exchange(other.endpoint_, nullptr)),
           tokens_(other.tokens_),
@@ -61,7 +60,6 @@ class Endpoint {
       --endpoint_->num_calls_;  // Last: the endpoint may go now.
     }
 
-    explicit operator bool() const { return endpoint_ != nullptr; }
     Endpoint* get() const { return endpoint_; }
     Endpoint* operator->() const { return endpoint_; }
 
@@ -71,6 +69,11 @@ class Endpoint {
       const int64_t spent = std::min(tokens, tokens_);
       tokens_ -= spent;
       endpoint_->num_tokens_ -= spent;
+    }
+
+    // The call waits no more.
+    void OnBegun() {
+      if (std::exchange(waits_, false)) endpoint_->backpressure_.OnLeave();
     }
 
     // The call has ended with RESOURCE_EXHAUSTED: if it was waiting, for want of room.
@@ -87,14 +90,9 @@ class Endpoint {
       if (waits_) endpoint_->backpressure_.OnBegin();
     }
 
-    // The call waits no more.
-    void OnBegun() {
-      if (std::exchange(waits_, false)) endpoint_->backpressure_.OnLeave();
-    }
-
-    Endpoint* endpoint_ = nullptr;
-    int64_t tokens_ = 0;  // Still to do.
-    bool waits_ = false;  // As Backpressure counts.
+    Endpoint* endpoint_;  // Null: moved from.
+    int64_t tokens_;      // Still to do.
+    bool waits_;          // As Backpressure counts.
   };
 
   // Begins to connect.

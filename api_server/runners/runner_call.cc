@@ -37,7 +37,11 @@ absl::Status RunnerCall::Outcome(const grpc::Status& grpc_status) {
                      "less at once: ",
                      status.message()));
   }
-  if (absl::IsResourceExhausted(status)) options_.lease.OnExhausted(absl::Now());
+  if (absl::IsResourceExhausted(status)) {
+    options_.lease.OnExhausted(absl::Now());
+  } else {
+    options_.lease.OnBegun();  // Whoever hears of the end may call again at once.
+  }
   options_.replicas.Report(*options_.lease.get(), status);
   return status;
 }
