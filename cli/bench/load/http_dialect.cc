@@ -154,6 +154,7 @@ void ReplyReader::Begin(CallRecord& record) {
   events_.Reset();
   body_.clear();
   is_done_ = false;
+  num_finished_ = 0;
   usage_tokens_ = 0;
 }
 
@@ -183,7 +184,8 @@ void ReplyReader::OnChorusEvent(std::string_view event, std::string_view data, a
     is_done_ = true;
   } else if (event == "error") {
     const int code = static_cast<int>(Unsigned(json, "code"));
-    record_->Fail(OutcomeOfHttp(code), absl::StrCat(code, " in a stream"), ErrorMessage(json));
+    record_->Fail(code == 200 ? Outcome::kFailed : OutcomeOfHttp(code),
+                  absl::StrCat(code, " in a stream"), ErrorMessage(json));
   }
 }
 
@@ -210,6 +212,7 @@ void ReplyReader::OnOpenAiEvent(std::string_view data, absl::Duration now) {
     const std::string text =
         delta.is_object() ? Text(delta, "content", "") : Text(choice, "text", "");
     if (!text.empty()) record_->OnTokens(dialect_.name(), Unsigned(choice, "index"), 1, now);
+    if (Member(choice, "finish_reason").is_string()) ++num_finished_;
   }
 }
 
@@ -219,7 +222,10 @@ void ReplyReader::OnEnd(int code) {
   } else if (!dialect_.is_streamed()) {
     OnWhole();
   } else if (record_->status.empty()) {  // Else an event has said what is wrong.
-    if (!is_done_) {
+    // llama-cpp-python breaks off the stream of one client for another, and sends the end's mark.
+    const bool is_cut =
+        IsOpenAi(dialect_.protocol()) && num_finished_ < std::max<size_t>(1, record_->texts.size());
+    if (!is_done_ || is_cut) {
       record_->Fail(Outcome::kFailed, "200, cut", "the stream ended before its time");
       return;
     }

@@ -57,6 +57,7 @@ class ReplyReader {
   SseParser events_;
   std::string body_;  // Of what is no stream.
   bool is_done_ = false;
+  size_t num_finished_ = 0;  // Texts of OpenAI's that have said why they end.
   uint32_t usage_tokens_ = 0;
 };
 

@@ -54,6 +54,7 @@ TEST_F(BenchCommandTest, TimesAStreamOfAnOpenAiServer) {
     for (const char* word : {" a", " b", " c"}) {
       reply.Chunk(std::string("data: {\"choices\":[{\"index\":0,\"text\":\"") + word + "\"}]}\n\n");
     }
+    reply.Chunk("data: {\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}\n\n");
     reply.Chunk("data: [DONE]\n\n");
     reply.EndStream();
   });

@@ -131,6 +131,11 @@ TEST_F(ReplyReaderTest, AnErrorInAStreamIsTheOutcome) {
   EXPECT_EQ(record.message, "gone");
 }
 
+TEST_F(ReplyReaderTest, AnErrorInAStreamIsNeverWell) {
+  const CallRecord record = Read(Protocol::kSse, 200, {"event: error\ndata: {\"code\":200}\n\n"});
+  EXPECT_EQ(record.outcome, Outcome::kFailed);
+}
+
 TEST_F(ReplyReaderTest, AStreamThatIsCutHasFailed) {
   const CallRecord record =
       Read(Protocol::kSse, 200, {"event: token\ndata: {\"num_tokens\":1}\n\n"});
@@ -159,11 +164,26 @@ TEST_F(ReplyReaderTest, TimesAChatOfOpenAi) {
            {"data: "
             "{\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
             "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"I\"}}]}\n\n",
-            "data: {\"choices\":[{\"index\":0,\"delta\":{}}],\"usage\":null}\n\ndata: [DONE]\n\n"});
+            "data: "
+            "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}"
+            "\n\ndata: [DONE]\n\n"});
   EXPECT_EQ(record.outcome, Outcome::kOk);
   ASSERT_EQ(record.texts.size(), 1u);
   EXPECT_EQ(record.texts[0].first_token, absl::Seconds(2));
   EXPECT_EQ(record.num_tokens, 1u);
+}
+
+TEST_F(ReplyReaderTest, ATextOfOpenAisThatDoesNotSayWhyItEndsIsCut) {
+  const std::string one = "data: {\"choices\":[{\"index\":0,\"text\":\" I\"}]}\n\n";
+  const std::string end =
+      "data: {\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}\n\n";
+  const std::string other = "data: {\"choices\":[{\"index\":1,\"text\":\" I\"}]}\n\n";
+  const std::string done = "data: [DONE]\n\n";
+  EXPECT_EQ(Read(Protocol::kOpenAi, 200, {one, end, done}).status, "200");
+  EXPECT_EQ(Read(Protocol::kOpenAi, 200, {end, done}).status, "200");
+  EXPECT_EQ(Read(Protocol::kOpenAi, 200, {one, done}).status, "200, cut");
+  EXPECT_EQ(Read(Protocol::kOpenAi, 200, {one, other, end, done}).status, "200, cut");
+  EXPECT_EQ(Read(Protocol::kOpenAi, 200, {one, end}).status, "200, cut");
 }
 
 TEST_F(ReplyReaderTest, AnErrorInAStreamOfOpenAiHasFailed) {
