@@ -267,7 +267,10 @@ absl::Status ExtractArchive(const fs::path& path, const ArchiveLimits& limits,
   const ArchivePtr a = NewReader();
   if (archive_read_open_filename(a.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK) {
     const int error = archive_errno(a.get());
-    if (error > 0) return absl::ErrnoToStatus(error, "cannot open " + path.native());
+    // EILSEQ: libarchive's own for what is no archive at all.
+    if (error > 0 && error != EILSEQ) {
+      return absl::ErrnoToStatus(error, "cannot open " + path.native());
+    }
     return absl::InvalidArgumentError(path.native() + " is damaged: " + ErrorOf(a.get()));
   }
   Extractor extractor(directory);

@@ -106,7 +106,7 @@ TEST_F(StoreTest, WhatAKilledProgramLeavesIsWhole) {
 TEST_F(StoreTest, AFullDiskRefusesAndLeavesWhatIsThere) {
   if (Shell("unshare -rm true").exit_status != 0) GTEST_SKIP() << "no namespaces for users here";
   const std::string chorus = CHORUS_BINARY_DIR "/chorus";
-  const std::string script = absl::StrCat(R"(
+  const std::string script = absl::StrCat(R"sh(
     set -u
     for kib in 100 3000 6000 6300 9000 11800 12300 15000 18000; do
       mkdir -p $dir/mnt
@@ -129,7 +129,7 @@ TEST_F(StoreTest, AFullDiskRefusesAndLeavesWhatIsThere) {
       ls -d $dir/mnt/home/models/full/v* 2>/dev/null | sed "s/^/$kib undeleted: /"
       umount $dir/mnt
     done
-  )");
+  )sh");
   std::ofstream(dir_ + "/script") << "dir=" << dir_ << "\nchorus=" << chorus << script;
   const ShellResult result = Shell("unshare -rm sh " + dir_ + "/script");
   ASSERT_EQ(result.exit_status, 0) << result.out;
