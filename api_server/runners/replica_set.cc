@@ -169,6 +169,7 @@ bool ReplicaSet::MoveOn() {
     retired_.erase(begin, retired_.end());
     more = !retired_.empty() || moves_.moving();
   }
+  changed |= !idle.empty();
   // Not under the lock: destroying an endpoint waits for its watch, whose callback may take it.
   idle.clear();
   if (changed && options_.on_health_change) options_.on_health_change();
