@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Compares Chorus with Hugging Face transformers over random models of every family: the table of docs/parity.md.
+"""Compares Chorus with Hugging Face transformers over random models of every family, as a table.
 
     ./dev build token_runner
     python3 -m venv venv && venv/bin/pip install -r tools/golden/requirements.txt
-    venv/bin/python tests/parity/parity.py [--only PART_OF_A_NAME...] [--page docs/parity.md]
+    venv/bin/python tests/parity/parity.py [--only PART_OF_A_NAME...] [--page FILE]
 
 Each config of families.py becomes a transformers model with weights of a seed, saved by save_pretrained as a user's
 would be. token_runner runs the folder in every dtype; transformers runs it in fp32 with eager attention. Exit status 1
