@@ -15,6 +15,7 @@
 #include <map>
 #include <regex>
 #include <string>
+#include <string_view>
 
 #include "base/signals.h"
 #include "base/socket_address.h"
@@ -64,7 +65,11 @@ void Answer(int connection, bool ready) {
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> flags;
-  for (int i = 1; i + 1 < argc; i += 2) flags[argv[i]] = argv[i + 1];
+  for (int i = 1; i < argc; ++i) {
+    const bool has_value = i + 1 < argc && std::string_view(argv[i + 1]).substr(0, 2) != "--";
+    const std::string flag = argv[i];
+    flags[flag] = has_value ? argv[++i] : "";
+  }
   if (ReadAll(flags["--graph"]).find("bad") != std::string::npos) {
     std::cerr << flags["--graph"] << ":1: bad graph" << std::endl;
     return 1;
