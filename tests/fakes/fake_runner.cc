@@ -80,8 +80,9 @@ class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateRespon
   }
 
   void OnCancel() override {
+    const bool has_waited = slots_.Remove(this);
     record_.NoteCancelled();
-    if (slots_.Remove(this)) {
+    if (has_waited) {
       return Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client has left"));
     }
     std::lock_guard lock(mutex_);
@@ -190,8 +191,9 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
 
   grpc::ServerWriteReactor<pb::GenerateResponse>* Generate(
       grpc::CallbackServerContext* context, const pb::GenerateRequest* request) override {
-    record_.Note(*context, *request);
-    return new GenerateReactor(script_, record_, slots_);
+    auto* reactor = new GenerateReactor(script_, record_, slots_);
+    record_.Note(*context, *request);  // Whoever waits for the call finds it served or waiting.
+    return reactor;
   }
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,

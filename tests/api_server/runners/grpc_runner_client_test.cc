@@ -418,10 +418,10 @@ class FullRunnerTest : public testing::Test {
  protected:
   FullRunnerTest() {
     client_.WaitHealthy();
-    for (Generation& taken : taken_) {
-      taken.Start(client_, OfTokens(8), {.stop = stops_[&taken - taken_].get_token()});
+    for (int i = 0; i < 3; ++i) {
+      taken_[i].Start(client_, OfTokens(8), {.stop = stops_[i].get_token()});
+      runner_->WaitForGenerate(i + 1);
     }
-    runner_->WaitForGenerate(3);
   }
   ~FullRunnerTest() override {
     for (std::stop_source& stop : stops_) stop.request_stop();
@@ -487,6 +487,7 @@ TEST_F(FullRunnerTest, IsAskedAgainWhenACallHasLeftItsQueue) {
   const auto num_calls = static_cast<int>(runner_->generate_requests().size());
   stops_[2].request_stop();
   taken_[2].end.wait();
+  runner_->WaitForCancelled(1);
   EXPECT_TRUE(CheckRoom(8).ok());
   std::stop_source stop;
   Generation next;
