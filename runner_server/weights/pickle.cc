@@ -97,7 +97,7 @@ class Machine {
     pickle_.values.push_back(std::move(value));
     return absl::OkStatus();
   }
-  // The number of values since the last mark, or since the beginning.
+  // How many values there are since the last mark, or the beginning.
   size_t NumFree() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
   // Takes the values since the last mark, and the mark; nothing without one.
   std::optional<std::vector<PickleId>> PopToMark() {
@@ -283,19 +283,6 @@ class Machine {
 };
 
 }  // namespace
-
-std::optional<std::vector<uint64_t>> Pickle::Extents(PickleId id) const {
-  constexpr size_t kMaxDimensions = 16;
-  const auto* tuple = As<PickleTuple>(id);
-  if (tuple == nullptr || tuple->size() > kMaxDimensions) return std::nullopt;
-  std::vector<uint64_t> extents;
-  for (const PickleId item : *tuple) {
-    const auto* number = As<int64_t>(item);
-    if (number == nullptr || *number < 0) return std::nullopt;
-    extents.push_back(static_cast<uint64_t>(*number));
-  }
-  return extents;
-}
 
 absl::StatusOr<Pickle> ReadPickle(std::string_view bytes) { return Machine(bytes).Run(); }
 

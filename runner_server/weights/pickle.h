@@ -16,7 +16,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -46,7 +45,7 @@ struct PickleGlobal {
 struct PickledTensor {
   PickleId storage = 0;  // A PickledStorage.
   uint64_t offset = 0;   // Of its first element, in elements.
-  PickleId shape = 0;    // Pickle::Extents has them,
+  PickleId shape = 0;    // PickledExtents has them (pickle_calls.h),
   PickleId strides = 0;  // and as many strides, in elements.
 };
 using PickleValue =
@@ -63,8 +62,6 @@ struct Pickle {
   const T* As(PickleId id) const {
     return std::get_if<T>(&values[id]);
   }
-  // A tuple of at most 16 numbers, none of them negative.
-  std::optional<std::vector<uint64_t>> Extents(PickleId id) const;
 };
 
 // Reads the pickle that `bytes` begin with; strings are views of them. INVALID_ARGUMENT says what

@@ -38,8 +38,8 @@ absl::StatusOr<PickleValue> Tensor(const Pickle& pickle, const PickleTuple& argu
     return absl::InvalidArgumentError("a tensor lacks values");
   }
   const auto* offset = pickle.As<int64_t>(arguments[1]);
-  const auto shape = pickle.Extents(arguments[2]);
-  const auto strides = pickle.Extents(arguments[3]);
+  const auto shape = PickledExtents(pickle, arguments[2]);
+  const auto strides = PickledExtents(pickle, arguments[3]);
   if (pickle.As<PickledStorage>(arguments[0]) == nullptr || offset == nullptr || *offset < 0 ||
       !shape || !strides || shape->size() != strides->size()) {
     return absl::InvalidArgumentError(
@@ -110,6 +110,19 @@ absl::StatusOr<PickleValue> CallResult(const Pickle& pickle, PickleId function,
       break;
   }
   return absl::InvalidArgumentError("a storage is called");
+}
+
+std::optional<std::vector<uint64_t>> PickledExtents(const Pickle& pickle, PickleId id) {
+  constexpr size_t kMaxDimensions = 16;
+  const auto* tuple = pickle.As<PickleTuple>(id);
+  if (tuple == nullptr || tuple->size() > kMaxDimensions) return std::nullopt;
+  std::vector<uint64_t> extents;
+  for (const PickleId item : *tuple) {
+    const auto* number = pickle.As<int64_t>(item);
+    if (number == nullptr || *number < 0) return std::nullopt;
+    extents.push_back(static_cast<uint64_t>(*number));
+  }
+  return extents;
 }
 
 }  // namespace chorus::runner

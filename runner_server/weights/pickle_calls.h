@@ -5,8 +5,10 @@
 //
 // Thread safety: functions without state.
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runner_server/weights/pickle.h"
@@ -21,5 +23,9 @@ absl::StatusOr<PickleValue> PersistentValue(const Pickle& pickle, PickleId id);
 
 // `function` of `arguments`, two values of the pickle. INVALID_ARGUMENT says how they do not fit.
 absl::StatusOr<PickleValue> CallResult(const Pickle& pickle, PickleId function, PickleId arguments);
+
+// The shape or strides of a tensor: a tuple of at most 16 numbers, none of them negative; nothing
+// if it is not that.
+std::optional<std::vector<uint64_t>> PickledExtents(const Pickle& pickle, PickleId id);
 
 }  // namespace chorus::runner

@@ -15,6 +15,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/weights/pickle.h"
+#include "runner_server/weights/pickle_calls.h"
 #include "runner_server/weights/zip_archive.h"
 
 namespace chorus::runner {
@@ -88,8 +89,8 @@ absl::StatusOr<StoredTensor> MakeTensor(std::string_view name, const Pickle& pic
   const PickledStorage& storage = *pickle.As<PickledStorage>(tensor.storage);
   StoredTensor stored{.name = std::string(name),
                       .dtype = storage.dtype,
-                      .shape = *pickle.Extents(tensor.shape),
-                      .strides = *pickle.Extents(tensor.strides)};
+                      .shape = *PickledExtents(pickle, tensor.shape),
+                      .strides = *PickledExtents(pickle, tensor.strides)};
   ASSIGN_OR_RETURN(const std::string_view bytes, find(storage));
   const std::optional<Span> span = SpanOf(stored.shape, stored.strides);
   if (!span || tensor.offset > storage.num_elements ||
