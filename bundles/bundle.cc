@@ -87,7 +87,7 @@ class Checker {
       }
       RETURN_IF_ERROR(CheckFiles(path + ".files", model.files()));
       for (int j = 0; j < model.files_size(); ++j) {
-        if (store::IsPlainFileName(model.files(j).name())) continue;
+        if (store::IsModelFileName(model.files(j).name())) continue;
         return places_.Error(absl::StrCat(path, ".files[", j, "].name"),
                              "must be the name of a file in the model's folder");
       }

@@ -38,7 +38,7 @@ absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
   absl::StatusOr<std::string> sha256 = StringField(object, "sha256");
   if (!sha256.ok()) return sha256.status();
   const auto size = object.find("size_bytes");
-  if (!IsPlainFileName(*name)) return Bad(absl::StrCat("not a plain file name: ", *name));
+  if (!IsModelFileName(*name)) return Bad(absl::StrCat("not a plain file name: ", *name));
   if (!IsSha256(*sha256)) return Bad(absl::StrCat("not a SHA-256: ", *sha256));
   if (size == object.end() || !size->is_number_integer() || size->get<int64_t>() < 0 ||
       size->get<int64_t>() > kMaxFileBytes) {
@@ -120,6 +120,10 @@ ModelSource ParseModelSource(std::string_view text) {
 bool IsPlainFileName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name != kManifestFileName &&
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+bool IsModelFileName(std::string_view name) {
+  return IsPlainFileName(name) || name == kPoolingConfigName;
 }
 
 int64_t Manifest::size_bytes() const {

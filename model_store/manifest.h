@@ -12,7 +12,7 @@
 //   labels          object of strings (labels.h); absent: none
 //   metadata        object with anything in it; absent: none
 //   source          object: repository and commit, strings; absent: not known
-//   files           array of objects: name (a plain one), size_bytes (integer) and sha256
+//   files           array of objects: name (IsModelFileName's), size_bytes (integer) and sha256
 //
 // Programs that do not know a key read past it, and a program may write manifests without those
 // that may be absent. docs/models.md says how a version comes into the store.
@@ -71,6 +71,12 @@ std::string ContentVersion(const std::vector<ManifestFile>& files);
 
 // Whether `name` is a file directly in a model's folder, and not the manifest.
 bool IsPlainFileName(std::string_view name);
+
+// The one file of a model that lies in a folder of its own: how sentence-transformers pools.
+inline constexpr char kPoolingConfigName[] = "1_Pooling/config.json";
+
+// Whether `name` may be a file of a model: a plain one, or that.
+bool IsModelFileName(std::string_view name);
 
 // The source as "REPOSITORY@COMMIT", or the repository alone; and the inverse.
 std::string ToString(const ModelSource& source);

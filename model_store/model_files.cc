@@ -18,6 +18,7 @@
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
+#include "model_store/manifest.h"
 #include "runner_server/weights/checkpoint.h"
 #include "runner_server/weights/tensor.h"
 
@@ -89,6 +90,9 @@ absl::StatusOr<std::vector<std::string>> ListModelFiles(const fs::path& director
   if (error) {
     return absl::ErrnoToStatus(error.value(),
                                absl::StrCat("cannot read the folder ", directory.native()));
+  }
+  if (fs::is_regular_file(directory / kPoolingConfigName, error)) {
+    names.emplace_back(kPoolingConfigName);
   }
   std::sort(names.begin(), names.end());
   if (!std::binary_search(names.begin(), names.end(), kConfigFileName)) {

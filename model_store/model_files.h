@@ -14,9 +14,9 @@
 
 namespace chorus::store {
 
-// The names of the files to store, sorted: the regular files of the folder, links followed (the
-// Hugging Face cache consists of them), without hidden files and manifest.json. NOT_FOUND without
-// folder or config.json; INVALID_ARGUMENT for a name that is not UTF-8.
+// The names of the files to store, sorted: the regular files of the folder and kPoolingConfigName,
+// links followed (the Hugging Face cache consists of them), without hidden files and manifest.json.
+// NOT_FOUND without folder or config.json; INVALID_ARGUMENT for a name that is not UTF-8.
 absl::StatusOr<std::vector<std::string>> ListModelFiles(const std::filesystem::path& directory);
 
 struct ModelDescription {

@@ -94,7 +94,9 @@ absl::StatusOr<std::vector<ManifestFile>> ModelStore::CopyFiles(
   std::vector<ManifestFile> files;
   RETURN_IF_ERROR(file_system_.CreateDirectory(to));
   for (const std::string& name : names) {
+    RETURN_IF_ERROR(MakeFolderOf(name, to));
     ASSIGN_OR_RETURN(FileDigest digest, file_system_.CopyFile(from / name, to / name));
+    RETURN_IF_ERROR(SyncFolderOf(name, to));
     files.push_back({name, digest.size_bytes, std::move(digest.sha256)});
   }
   return files;
@@ -107,12 +109,24 @@ absl::StatusOr<Manifest> ModelStore::Adopt(Manifest manifest, const fs::path& di
   RETURN_IF_ERROR(versions_.Save(manifest.tag, options, [&](const fs::path& staged) {
     RETURN_IF_ERROR(file_system_.CreateDirectory(staged));
     for (const ManifestFile& file : files) {
+      RETURN_IF_ERROR(MakeFolderOf(file.name, staged));
       RETURN_IF_ERROR(
           file_system_.Rename(directory / file.name, staged / file.name, RenameMode::kNoReplace));
+      RETURN_IF_ERROR(SyncFolderOf(file.name, staged));
     }
     return WriteManifest(staged, manifest);
   }));
   return manifest;
+}
+
+absl::Status ModelStore::MakeFolderOf(const std::string& name, const fs::path& staged) {
+  if (IsPlainFileName(name)) return absl::OkStatus();
+  return file_system_.CreateDirectory((staged / name).parent_path());
+}
+
+absl::Status ModelStore::SyncFolderOf(const std::string& name, const fs::path& staged) {
+  if (IsPlainFileName(name)) return absl::OkStatus();  // WriteManifest does.
+  return file_system_.SyncDirectory((staged / name).parent_path());
 }
 
 absl::StatusOr<Manifest> ModelStore::Copy(const Tag& from, const Tag& to,

@@ -112,6 +112,9 @@ class ModelStore {
   std::vector<absl::Status> CheckLatest() const { return versions_.CheckLatest(); }
 
  private:
+  // For a file that lies in a folder of its own: before it comes into `staged`, and after.
+  absl::Status MakeFolderOf(const std::string& name, const std::filesystem::path& staged);
+  absl::Status SyncFolderOf(const std::string& name, const std::filesystem::path& staged);
   absl::StatusOr<std::vector<ManifestFile>> CopyFiles(const std::filesystem::path& from,
                                                       const std::vector<std::string>& names,
                                                       const std::filesystem::path& to);

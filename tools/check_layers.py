@@ -104,7 +104,11 @@ LAYERS = {
     "cli/bench/load": (("cli", "base/grpc", "proto/chorus/v1"), ("grpc", "protobuf", "http", "openssl", "json")),
     "cli/bench/report": (("cli",), ("json",)),
     "cli/bundles": (("cli", "bundles", "config", "model_store", "proto/chorus/config/v1"), ("protobuf", "json", "flags")),
-    "cli/models": (("cli", "bundles", "config", "model_store", "proto/chorus"), ("json", "flags")),
+    "cli/models": (
+        ("cli", "bundles", "config", "model_store", "proto/chorus", "runner_server/model/architectures",
+         "runner_server/model/generation_config.h"),
+        ("json", "flags"),
+    ),
     "cli/run": (
         ("cli", "base/grpc", "bundles", "config", "model_store", "proto/chorus"),
         ("grpc", "protobuf", "json", "glog"),

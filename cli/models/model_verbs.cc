@@ -18,7 +18,7 @@ std::string AddPin(const std::string& text, std::map<std::string, std::string>& 
   const std::string file = text.substr(0, equals);
   const std::string sha256 =
       equals == std::string::npos ? "" : absl::AsciiStrToLower(text.substr(equals + 1));
-  if (!store::IsPlainFileName(file) || !store::IsSha256(sha256)) {
+  if (!store::IsModelFileName(file) || !store::IsSha256(sha256)) {
     return "must be FILE=HEX, 64 hexadecimal digits: " + text;
   }
   const bool same = pins.emplace(file, sha256).first->second == sha256;

@@ -16,6 +16,8 @@
 #include "model_store/hub/hub_environment.h"
 #include "model_store/hub/hub_source.h"
 #include "model_store/model_store.h"
+#include "runner_server/model/architectures/read_architecture.h"
+#include "runner_server/model/generation_config.h"
 
 namespace chorus {
 namespace {
@@ -29,11 +31,19 @@ absl::StatusOr<store::HubSource> ChooseSource(const PullModelOptions& options,
       absl::StrCat("which model is ", tag.name, "? Give it with --from ORG/NAME"));
 }
 
+// As the runner would say when it loads the model.
+absl::Status CheckServable(const std::filesystem::path& folder, bool has_all_but_weights) {
+  ASSIGN_OR_RETURN(const runner::ModelArchitecture model, runner::ReadModelArchitecture(folder));
+  if (!has_all_but_weights) return absl::OkStatus();
+  return runner::ReadGenerationConfig(folder, model.architecture.vocab_size).status();
+}
+
 absl::StatusOr<store::PullOptions> ReadOptions(const PullModelOptions& options) {
   store::PullOptions pull;
   ASSIGN_OR_RETURN(pull.tag, store::ParseTag(options.tag));
   ASSIGN_OR_RETURN(pull.source, ChooseSource(options, pull.tag));
   pull.sha256_pins = options.sha256_pins;
+  pull.check = CheckServable;
   store::HttpClient::Options& http = pull.hub.http;
   http.endpoint = options.endpoint.empty() ? store::HubEndpoint() : options.endpoint;
   http.ca_file = store::CertificatesFile();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
@@ -21,15 +22,27 @@ constexpr int64_t kMaxFileBytes = int64_t{1} << 42;
 constexpr int kMaxDepth = 32;
 
 constexpr std::string_view kConfig = "config.json";
-constexpr std::string_view kWeights = "model.safetensors";
-// In the order in which they are fetched, between those two.
-constexpr std::string_view kTokenizerFiles[] = {"tokenizer_config.json",
-                                                "special_tokens_map.json",
-                                                "added_tokens.json",
-                                                "merges.txt",
-                                                "vocab.json",
-                                                "vocab.txt",
-                                                "tokenizer.json"};
+// In order of preference; their shards are listed in a file NAME.index.json.
+constexpr std::string_view kWeights[] = {"model.safetensors", "pytorch_model.bin"};
+// In the order in which they are fetched, between config.json and the weights.
+constexpr std::string_view kSmallFiles[] = {"generation_config.json",
+                                            "modules.json",
+                                            "sentence_bert_config.json",
+                                            "1_Pooling/config.json",
+                                            "tokenizer_config.json",
+                                            "special_tokens_map.json",
+                                            "added_tokens.json",
+                                            "chat_template.jinja",
+                                            "merges.txt",
+                                            "vocab.json",
+                                            "vocab.txt",
+                                            "spiece.model",
+                                            "sentencepiece.bpe.model",
+                                            "tokenizer.model",
+                                            "tokenizer.json"};
+// One of these, or vocab.json with merges.txt.
+constexpr std::string_view kVocabularies[] = {"tokenizer.json", "vocab.txt", "tokenizer.model",
+                                              "spiece.model", "sentencepiece.bpe.model"};
 
 absl::Status Bad(std::string_view what) {
   return absl::InvalidArgumentError(
@@ -78,23 +91,35 @@ Json ParseBounded(std::string_view text, bool& too_deep) {
   return Json::parse(text, keep, /*allow_exceptions=*/false);
 }
 
-bool Has(const HubListing& listing, std::string_view name) {
-  return std::ranges::binary_search(listing.files, name, {}, &HubFile::name);
+// Null unless the listing has it.
+const HubFile* Find(const HubListing& listing, std::string_view name) {
+  const auto file = std::ranges::lower_bound(listing.files, name, {}, &HubFile::name);
+  return file == listing.files.end() || file->name != name ? nullptr : &*file;
 }
 
-absl::Status MissingWeights(const HubListing& listing) {
-  if (Has(listing, "model.safetensors.index.json")) {
-    return absl::FailedPreconditionError(
-        "its weights are cut into shards, which Chorus does not read: model.safetensors must be "
-        "one file");
+bool HasVocabulary(const HubListing& listing) {
+  const auto has = [&](std::string_view name) { return Find(listing, name) != nullptr; };
+  return std::ranges::any_of(kVocabularies, has) || (has("vocab.json") && has("merges.txt"));
+}
+
+// The model's files but for the small ones that it may do without.
+absl::StatusOr<ModelFiles> SelectWeights(const HubListing& listing) {
+  ModelFiles files;
+  for (const std::string_view name : kWeights) {
+    if (const HubFile* whole = Find(listing, name)) {
+      files.weights.push_back(*whole);
+      return files;
+    }
+    const std::string index = absl::StrCat(AbslView(name), ".index.json");
+    if (const HubFile* file = Find(listing, index)) {
+      files.small.push_back(*file);
+      files.index = index;
+      return files;
+    }
   }
-  if (Has(listing, "pytorch_model.bin")) {
-    return absl::FailedPreconditionError(
-        "it has no model.safetensors, only pytorch_model.bin, a pickle, which could run code: "
-        "Chorus never reads those. Another revision may have safetensors (refs/pr/N is where the "
-        "hub's converter offers them)");
-  }
-  return absl::FailedPreconditionError("it has no model.safetensors");
+  return absl::FailedPreconditionError(
+      "it has no weights that Chorus reads: neither model.safetensors nor pytorch_model.bin, nor "
+      "shards with their index");
 }
 
 }  // namespace
@@ -115,7 +140,7 @@ absl::StatusOr<HubListing> ParseHubListing(std::string_view text) {
     const Json* name = sibling.is_object() ? Find(sibling, "rfilename") : nullptr;
     if (name == nullptr || !name->is_string()) return Bad("siblings must hold files with names");
     std::string text_name = name->get<std::string>();
-    if (!IsPlainFileName(text_name)) continue;
+    if (!IsModelFileName(text_name)) continue;
     ASSIGN_OR_RETURN(HubFile file, ParseFile(std::move(text_name), sibling));
     listing.files.push_back(std::move(file));
   }
@@ -125,24 +150,36 @@ absl::StatusOr<HubListing> ParseHubListing(std::string_view text) {
   return listing;
 }
 
-absl::StatusOr<std::vector<HubFile>> SelectModelFiles(const HubListing& listing) {
-  std::vector<HubFile> selected;
-  const auto select = [&](std::string_view name) {
-    if (!Has(listing, name)) return false;
-    selected.push_back(*std::ranges::lower_bound(listing.files, name, {}, &HubFile::name));
-    return true;
-  };
-  if (!select(kConfig)) return absl::FailedPreconditionError("it has no config.json");
-  for (const std::string_view name : kTokenizerFiles) select(name);
-  const bool has_vocabulary = Has(listing, "tokenizer.json") || Has(listing, "vocab.txt") ||
-                              (Has(listing, "vocab.json") && Has(listing, "merges.txt"));
-  if (!has_vocabulary) {
+absl::StatusOr<ModelFiles> SelectModelFiles(const HubListing& listing) {
+  const HubFile* config = Find(listing, kConfig);
+  if (config == nullptr) return absl::FailedPreconditionError("it has no config.json");
+  if (!HasVocabulary(listing)) {
     return absl::FailedPreconditionError(
         "it has no vocabulary: neither tokenizer.json, nor vocab.json with merges.txt, nor "
-        "vocab.txt");
+        "vocab.txt, nor tokenizer.model, spiece.model or sentencepiece.bpe.model");
   }
-  if (!select(kWeights)) return MissingWeights(listing);
-  return selected;
+  ASSIGN_OR_RETURN(ModelFiles files, SelectWeights(listing));
+  files.small.insert(files.small.begin(), *config);
+  for (const std::string_view name : kSmallFiles) {
+    if (const HubFile* file = Find(listing, name)) files.small.push_back(*file);
+  }
+  return files;
+}
+
+absl::StatusOr<std::vector<HubFile>> SelectShards(const HubListing& listing,
+                                                  const WeightsIndex& index) {
+  std::set<std::string_view> names;
+  for (const auto& [tensor, name] : index) names.insert(name);
+  std::vector<HubFile> shards;
+  for (const std::string_view name : names) {
+    const HubFile* file = Find(listing, name);
+    if (file == nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("its index names ", AbslView(name), ", which it does not have"));
+    }
+    shards.push_back(*file);
+  }
+  return shards;
 }
 
 }  // namespace chorus::store

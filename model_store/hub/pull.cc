@@ -1,8 +1,10 @@
 #include "model_store/hub/pull.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -10,10 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
+#include "base/weights_index.h"
 #include "model_store/hub/download_folder.h"
 #include "model_store/hub/hub_listing.h"
 #include "model_store/hub/partial_file.h"
-#include "model_store/model_files.h"
 
 namespace chorus::store {
 namespace {
@@ -68,8 +70,8 @@ class Puller {
     }
     ASSIGN_OR_RETURN(std::optional<PullResult> there, FindInStore(listing.commit));
     if (there) return *std::move(there);
-    ASSIGN_OR_RETURN(const std::vector<HubFile> files, ChooseFiles(listing));
-    return FetchAndSave(*hub, listing.commit, files);
+    ASSIGN_OR_RETURN(const ModelFiles files, ChooseFiles(listing));
+    return FetchAndSave(*hub, listing, files);
   }
 
  private:
@@ -119,21 +121,32 @@ class Puller {
     return store_.PointLatest(tag, SetLatest::kAlways);
   }
 
-  absl::StatusOr<std::vector<HubFile>> ChooseFiles(const HubListing& listing) const {
-    absl::StatusOr<std::vector<HubFile>> files = SelectModelFiles(listing);
-    if (!files.ok()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot use ", options_.source.ToString(), ": ", files.status().message()));
-    }
+  absl::StatusOr<ModelFiles> ChooseFiles(const HubListing& listing) const {
+    absl::StatusOr<ModelFiles> files = SelectModelFiles(listing);
+    if (!files.ok()) return CannotUse(files.status());
+    // What is known before anything is fetched is said before.
+    if (files->index.empty()) RETURN_IF_ERROR(CheckPins(files->small, files->weights));
+    return files;
+  }
+
+  absl::Status CheckPins(const std::vector<HubFile>& small,
+                         const std::vector<HubFile>& weights) const {
     for (const auto& [name, pin] : pins_) {
-      const auto file = std::ranges::find(*files, name, &HubFile::name);
-      if (file == files->end()) return NoSuchFile(name);
-      // Said before anything is fetched.
+      auto file = std::ranges::find(small, name, &HubFile::name);
+      if (file == small.end()) {
+        file = std::ranges::find(weights, name, &HubFile::name);
+        if (file == weights.end()) return NoSuchFile(name);
+      }
       if (!file->sha256.empty() && file->sha256 != pin) {
         return PinMismatch(name, file->sha256, pin);
       }
     }
-    return files;
+    return absl::OkStatus();
+  }
+
+  absl::Status CannotUse(const absl::Status& status) const {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot use ", options_.source.ToString(), ": ", status.message()));
   }
 
   absl::Status NoSuchFile(const std::string& name) const {
@@ -141,8 +154,9 @@ class Puller {
         "a SHA-256 is given for ", absl::CHexEscape(name), ", which is no file of this model's"));
   }
 
-  absl::StatusOr<PullResult> FetchAndSave(HubClient& hub, const std::string& commit,
-                                          const std::vector<HubFile>& files) {
+  absl::StatusOr<PullResult> FetchAndSave(HubClient& hub, const HubListing& listing,
+                                          const ModelFiles& files) {
+    const std::string& commit = listing.commit;
     const std::string name =
         absl::StrCat(absl::StrReplaceAll(options_.source.repository, {{"/", "--"}}), "@", commit);
     absl::StatusOr<DownloadFolder> folder =
@@ -155,7 +169,7 @@ class Puller {
       return *std::move(there);
     }
     ASSIGN_OR_RETURN(const std::vector<ManifestFile> fetched,
-                     FetchAll(hub, commit, files, *folder));
+                     FetchAll(hub, listing, files, *folder));
     absl::StatusOr<Manifest> manifest = store_.Adopt(
         {.tag = TagFor(commit),
          .files = fetched,
@@ -173,36 +187,75 @@ class Puller {
     return PullResult{*std::move(manifest)};
   }
 
-  absl::StatusOr<std::vector<ManifestFile>> FetchAll(HubClient& hub, const std::string& commit,
-                                                     const std::vector<HubFile>& files,
+  using Partials = std::vector<std::unique_ptr<PartialFile>>;
+
+  absl::StatusOr<std::vector<ManifestFile>> FetchAll(HubClient& hub, const HubListing& listing,
+                                                     const ModelFiles& files,
                                                      const DownloadFolder& folder) {
-    std::vector<std::unique_ptr<PartialFile>> partials;
-    for (const HubFile& file : files) {
-      auto partial = PartialFile::Open(folder.path() / file.name, file);
-      if (!partial.ok()) return Advise(partial.status());
-      partials.push_back(*std::move(partial));
-    }
-    RETURN_IF_ERROR(CheckSpace(partials, folder));
+    ASSIGN_OR_RETURN(const Partials small, Open(files.small, folder));
+    ASSIGN_OR_RETURN(Partials weights, Open(files.weights, folder));
+    RETURN_IF_ERROR(CheckSpace(small, weights, folder));
     std::vector<ManifestFile> fetched;
-    for (const std::unique_ptr<PartialFile>& partial : partials) {
-      absl::StatusOr<ManifestFile> file = hub.Fetch(options_.source.repository, commit, *partial);
-      if (absl::IsResourceExhausted(file.status())) return Advise(file.status());
-      RETURN_IF_ERROR(file.status());
-      const auto pin = pins_.find(file->name);
-      if (pin != pins_.end() && file->sha256 != pin->second) {
-        return PinMismatch(file->name, file->sha256, pin->second);
-      }
-      if (fetched.empty()) RETURN_IF_ERROR(CheckConfig(folder));
-      fetched.push_back(*std::move(file));
+    for (const std::unique_ptr<PartialFile>& partial : small) {
+      RETURN_IF_ERROR(Fetch(hub, listing.commit, *partial, fetched));
+      if (fetched.size() == 1) RETURN_IF_ERROR(Check(folder, /*has_all_but_weights=*/false));
+    }
+    RETURN_IF_ERROR(Check(folder, /*has_all_but_weights=*/true));
+    if (!files.index.empty()) {
+      ASSIGN_OR_RETURN(weights, OpenShards(listing, files, folder));
+      RETURN_IF_ERROR(CheckSpace({}, weights, folder));
+    }
+    for (const std::unique_ptr<PartialFile>& partial : weights) {
+      RETURN_IF_ERROR(Fetch(hub, listing.commit, *partial, fetched));
     }
     return fetched;
   }
 
-  absl::Status CheckSpace(const std::vector<std::unique_ptr<PartialFile>>& partials,
+  absl::StatusOr<Partials> OpenShards(const HubListing& listing, const ModelFiles& files,
+                                      const DownloadFolder& folder) {
+    const absl::StatusOr<WeightsIndex> index = ReadWeightsIndex(folder.path() / files.index);
+    if (!index.ok()) return CannotUse(index.status());
+    const absl::StatusOr<std::vector<HubFile>> shards = SelectShards(listing, *index);
+    if (!shards.ok()) return CannotUse(shards.status());
+    RETURN_IF_ERROR(CheckPins(files.small, *shards));
+    return Open(*shards, folder);
+  }
+
+  absl::StatusOr<Partials> Open(const std::vector<HubFile>& files,
+                                const DownloadFolder& folder) const {
+    Partials partials;
+    for (const HubFile& file : files) {
+      const std::filesystem::path path = folder.path() / file.name;
+      std::error_code error;
+      std::filesystem::create_directory(path.parent_path(),
+                                        error);  // Where it is not the folder's.
+      auto partial = PartialFile::Open(path, file);
+      if (!partial.ok()) return Advise(partial.status());
+      partials.push_back(*std::move(partial));
+    }
+    return partials;
+  }
+
+  absl::Status Fetch(HubClient& hub, const std::string& commit, PartialFile& partial,
+                     std::vector<ManifestFile>& fetched) {
+    absl::StatusOr<ManifestFile> file = hub.Fetch(options_.source.repository, commit, partial);
+    if (absl::IsResourceExhausted(file.status())) return Advise(file.status());
+    RETURN_IF_ERROR(file.status());
+    const auto pin = pins_.find(file->name);
+    if (pin != pins_.end() && file->sha256 != pin->second) {
+      return PinMismatch(file->name, file->sha256, pin->second);
+    }
+    fetched.push_back(*std::move(file));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSpace(const Partials& small, const Partials& weights,
                           const DownloadFolder& folder) const {
     int64_t needed = kSpareBytes;
-    for (const auto& partial : partials) {
-      needed += partial->file().size_bytes - partial->size_bytes();
+    for (const Partials* partials : {&small, &weights}) {
+      for (const auto& partial : *partials) {
+        needed += partial->file().size_bytes - partial->size_bytes();
+      }
     }
     ASSIGN_OR_RETURN(const int64_t free, folder.FreeBytes());
     if (free >= needed) return absl::OkStatus();
@@ -212,17 +265,10 @@ class Puller {
         " MiB free: free some space, or let CHORUS_HOME name a folder on another disk"));
   }
 
-  // config.json comes first, so that a model that cannot be served is not fetched.
-  absl::Status CheckConfig(const DownloadFolder& folder) const {
-    absl::StatusOr<ModelDescription> model = DescribeModel(folder.path());
-    if (model.ok() && !model->task.empty()) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot use ", options_.source.ToString(), ": ",
-                     !model.ok() ? std::string(model.status().message())
-                     : model->architecture.empty()
-                         ? "its config.json names no architecture"
-                         : absl::StrCat("it is a ", absl::CHexEscape(model->architecture),
-                                        ", which neither generates texts nor classifies them")));
+  absl::Status Check(const DownloadFolder& folder, bool has_all_but_weights) const {
+    if (!options_.check) return absl::OkStatus();
+    const absl::Status status = options_.check(folder.path(), has_all_but_weights);
+    return status.ok() ? status : CannotUse(status);
   }
 
   ModelStore& store_;

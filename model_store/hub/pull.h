@@ -9,10 +9,13 @@
 // Thread safety: as ModelStore::Save. Of two pulls of one revision the second waits for the first
 // or, where locks do nothing, fetches it too.
 
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <stop_token>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model_store/hub/hub_client.h"
 #include "model_store/hub/hub_source.h"
@@ -28,6 +31,10 @@ struct PullOptions {
   HubSource source;
   std::map<std::string, std::string> sha256_pins;  // By file name: what its SHA-256 must be.
   HubClient::Options hub;
+  // Whether what lies in the folder can be served, so that a model that is of no use is not
+  // fetched. Called when config.json is there, others perhaps in part, and again when all but the
+  // weights is. The error's message follows "cannot use ORG/NAME@REVISION: ".
+  std::function<absl::Status(const std::filesystem::path& folder, bool has_all_but_weights)> check;
 };
 
 struct PullResult {

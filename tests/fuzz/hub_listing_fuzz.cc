@@ -15,7 +15,7 @@ namespace chorus {
 namespace {
 
 void CheckFile(const store::HubFile& file) {
-  FUZZ_ASSERT(store::IsPlainFileName(file.name));
+  FUZZ_ASSERT(store::IsModelFileName(file.name));
   FUZZ_ASSERT(file.size_bytes >= 0 && file.size_bytes <= int64_t{1} << 42);
   FUZZ_ASSERT(file.sha256.empty() != file.git_sha1.empty());
   FUZZ_ASSERT(file.sha256.empty() || store::IsSha256(file.sha256));
@@ -39,8 +39,9 @@ void CheckListing(std::string_view text) {
     FUZZ_ASSERT(absl::IsFailedPrecondition(files.status()));
     return;
   }
-  FUZZ_ASSERT(files->size() >= 3 && files->size() <= 9);
-  FUZZ_ASSERT(files->front().name == "config.json" && files->back().name == "model.safetensors");
+  FUZZ_ASSERT(files->small.size() >= 2 && files->small.size() <= 17);
+  FUZZ_ASSERT(files->small.front().name == "config.json");
+  FUZZ_ASSERT(files->weights.size() == (files->index.empty() ? 1 : 0));
 }
 
 }  // namespace

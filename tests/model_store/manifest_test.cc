@@ -93,6 +93,16 @@ TEST(ModelSource, IsWrittenAndReadAsOneText) {
   EXPECT_EQ(ToString({"openai-community/gpt2", "abc"}), "openai-community/gpt2@abc");
 }
 
+TEST(Manifest, HasOneFileInAFolder) {
+  Manifest pooled = Example();
+  pooled.files[0].name = "1_Pooling/config.json";
+  EXPECT_EQ(*ParseManifest(ToJson(pooled)), pooled);
+  EXPECT_TRUE(IsModelFileName("config.json"));
+  for (const char* name : {"", "..", "a/b", "1_Pooling/", "1_Pooling/../x", "manifest.json"}) {
+    EXPECT_FALSE(IsModelFileName(name)) << name;
+  }
+}
+
 TEST(Manifest, WritesTheKeysInReadingOrder) {
   EXPECT_EQ(ToJson({{"a", "b"}, absl::UnixEpoch(), "", "", {{"f", 1, "x"}}}),
             "{\n  \"name\": \"a\",\n  \"version\": \"b\",\n  \"created\": "

@@ -200,11 +200,11 @@ TEST_F(ModelStoreTest, SaysWhyAFolderCannotBeServed) {
   const std::string folder = (temp_ / "theirs").native();
   PutFile(temp_ / "theirs/config.json", kGpt2Config);
   EXPECT_TRUE(absl::IsNotFound(store_.Resolve(folder).status()));
-  PutFile(temp_ / "theirs/pytorch_model.bin", "x");
+  PutFile(temp_ / "theirs/tf_model.h5", "x");
   const absl::Status status = store_.Resolve(folder).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(Message(status),
-              AllOf(HasSubstr("only pytorch_model.bin"), HasSubstr("import GPT2LMHeadModel as M")));
+              AllOf(HasSubstr("only tf_model.h5"), HasSubstr("import GPT2LMHeadModel as M")));
   PutFile(temp_ / "theirs/config.json", R"({"x": NaN, "architectures": []})");
   EXPECT_EQ(store_.Resolve(folder).status().code(), absl::StatusCode::kFailedPrecondition);
   PutFile(temp_ / "theirs/config.json", "{\n\"x\"}");

@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 const std::string kCommit(40, 'c');
 const std::string kSha1(40, 'b');
@@ -88,11 +89,57 @@ TEST(HubListing, SelectsWhatARunnerReads) {
       File(".gitattributes") + "," + File("README.md") + "," + LfsFile("flax_model.msgpack") + "," +
       File("generation_config.json") + "," + File("config.json") + "," + File("merges.txt") + "," +
       LfsFile("model.safetensors") + "," + LfsFile("pytorch_model.bin") + "," +
+      File("model.safetensors.index.json") + "," + File("chat_template.jinja") + "," +
       File("tokenizer.json") + "," + File("tokenizer_config.json") + "," + File("vocab.json")));
   const auto files = SelectModelFiles(*listing);
   ASSERT_TRUE(files.ok()) << files.status();
-  EXPECT_THAT(Names(*files), ElementsAre("config.json", "tokenizer_config.json", "merges.txt",
-                                         "vocab.json", "tokenizer.json", "model.safetensors"));
+  EXPECT_THAT(Names(files->small),
+              ElementsAre("config.json", "generation_config.json", "tokenizer_config.json",
+                          "chat_template.jinja", "merges.txt", "vocab.json", "tokenizer.json"));
+  EXPECT_EQ(files->index, "");
+  EXPECT_THAT(Names(files->weights), ElementsAre("model.safetensors"));
+}
+
+TEST(HubListing, SelectsTheFilesOfASentenceEncoder) {
+  const auto listing = ParseHubListing(
+      Listing(File("config.json") + "," + File("1_Pooling/config.json") + "," +
+              File("2_Dense/config.json") + "," + File("modules.json") + "," +
+              File("sentence_bert_config.json") + "," + File("sentencepiece.bpe.model") + "," +
+              LfsFile("model.safetensors")));
+  const auto files = SelectModelFiles(*listing);
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_THAT(Names(files->small),
+              ElementsAre("config.json", "modules.json", "sentence_bert_config.json",
+                          "1_Pooling/config.json", "sentencepiece.bpe.model"));
+}
+
+TEST(HubListing, TakesShardsAndTorchsFilesWhereThereIsNothingElse) {
+  const std::string bert = File("config.json") + "," + File("vocab.txt") + ",";
+  const auto select = [&](const std::string& siblings) {
+    return *SelectModelFiles(*ParseHubListing(Listing(bert + siblings)));
+  };
+  const ModelFiles torch = select(LfsFile("pytorch_model.bin") + "," + LfsFile("tf_model.h5"));
+  EXPECT_EQ(torch.index, "");
+  EXPECT_THAT(Names(torch.weights), ElementsAre("pytorch_model.bin"));
+  const ModelFiles shards =
+      select(LfsFile("pytorch_model.bin") + "," + File("model.safetensors.index.json"));
+  EXPECT_EQ(shards.index, "model.safetensors.index.json");
+  EXPECT_THAT(shards.weights, IsEmpty());
+  EXPECT_THAT(Names(shards.small),
+              ElementsAre("config.json", "model.safetensors.index.json", "vocab.txt"));
+  EXPECT_EQ(select(File("pytorch_model.bin.index.json")).index, "pytorch_model.bin.index.json");
+}
+
+TEST(HubListing, SelectsTheShardsOfAnIndex) {
+  const auto listing = ParseHubListing(Listing(
+      LfsFile("m-2.safetensors") + "," + LfsFile("m-1.safetensors") + "," + LfsFile("other.bin")));
+  const auto shards = SelectShards(
+      *listing, {{"a", "m-2.safetensors"}, {"b", "m-1.safetensors"}, {"c", "m-2.safetensors"}});
+  ASSERT_TRUE(shards.ok()) << shards.status();
+  EXPECT_THAT(Names(*shards), ElementsAre("m-1.safetensors", "m-2.safetensors"));
+  const absl::Status missing = SelectShards(*listing, {{"a", "m-3.safetensors"}}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(missing));
+  EXPECT_THAT(Message(missing), HasSubstr("its index names m-3.safetensors"));
 }
 
 TEST(HubListing, SaysWhyARepositoryCannotBeUsed) {
@@ -105,11 +152,9 @@ TEST(HubListing, SaysWhyARepositoryCannotBeUsed) {
       {File("config.json") + "," + LfsFile("model.safetensors"), "no vocabulary"},
       {File("config.json") + "," + File("vocab.json") + "," + LfsFile("model.safetensors"),
        "no vocabulary"},
-      {bert + File("README.md"), "it has no model.safetensors"},
-      {bert + LfsFile("pytorch_model.bin"), "a pickle, which could run code"},
-      {bert + File("model.safetensors.index.json") + "," +
-           LfsFile("model-00001-of-00002.safetensors"),
-       "shards"},
+      {bert + File("README.md"), "no weights that Chorus reads"},
+      {bert + LfsFile("tf_model.h5"), "no weights that Chorus reads"},
+      {bert + LfsFile("model-00001-of-00002.safetensors"), "shards with their index"},
   };
   for (const auto& c : kCases) {
     const auto listing = ParseHubListing(Listing(c.siblings));

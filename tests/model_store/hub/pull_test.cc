@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/model_store/hub/pull_fixture.h"
 
@@ -124,29 +127,102 @@ TEST_F(PullTest, ChecksThePins) {
 }
 
 TEST_F(PullTest, RefusesRepositoriesItCannotUse) {
-  const struct {
-    std::map<std::string, std::string> files;
-    std::string message;
-  } kCases[] = {
-      {{{"config.json", "{}"}, {"vocab.txt", ""}, {"pytorch_model.bin", "\x80"}}, "a pickle"},
-      {{{"config.json", R"({"architectures": ["BertForMaskedLM"]})"},
-        {"vocab.txt", "x"},
-        {"model.safetensors", weights_}},
-       "it is a BertForMaskedLM, which neither generates"},
-      {{{"config.json", "{}"}, {"vocab.txt", "x"}, {"model.safetensors", weights_}},
-       "names no architecture"},
-      {{{"config.json", "["}, {"vocab.txt", "x"}, {"model.safetensors", weights_}},
-       "config.json: line 1, column 2: "},
-  };
-  for (const auto& c : kCases) {
-    hub_.SetModel(kRepository, c.files);
-    const absl::Status status = Run().status();
-    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-    EXPECT_THAT(Message(status),
-                AllOf(HasSubstr("cannot use my-org/my-gpt2@main: "), HasSubstr(c.message)));
-    EXPECT_THAT(hub_.RequestsFor("model.safetensors"), IsEmpty());
-  }
+  hub_.SetModel(kRepository, {{"config.json", "{}"}, {"vocab.txt", ""}, {"tf_model.h5", "x"}});
+  const absl::Status status = Run().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(Message(status),
+              HasSubstr("cannot use my-org/my-gpt2@main: it has no weights that Chorus reads"));
+  EXPECT_THAT(hub_.RequestsFor("config.json"), IsEmpty());
   ExpectNoVersion();
+}
+
+// First of config.json alone, then of all but the weights.
+TEST_F(PullTest, AsksWhetherTheModelCanBeServedBeforeItFetchesTheWeights) {
+  files_["generation_config.json"] = "{}";
+  hub_.SetModel(kRepository, files_);
+  std::vector<std::vector<std::string>> seen;
+  bool is_fine = true;
+  std::vector<bool> has_all;
+  options_.check = [&](const std::filesystem::path& folder, bool has_all_but_weights) {
+    has_all.push_back(has_all_but_weights);
+    std::vector<std::string>& names = seen.emplace_back();
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.file_size() > 0) names.push_back(entry.path().filename());
+    }
+    std::ranges::sort(names);
+    return is_fine ? absl::OkStatus() : absl::InvalidArgumentError("it has no head");
+  };
+  is_fine = false;
+  const absl::Status status = Run().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(Message(status), HasSubstr("cannot use my-org/my-gpt2@main: it has no head"));
+  EXPECT_THAT(seen, ElementsAre(ElementsAre("config.json")));
+  EXPECT_THAT(hub_.RequestsFor("vocab.json"), IsEmpty());
+  ExpectNoVersion();
+  is_fine = true;
+  EXPECT_TRUE(Run().ok());
+  EXPECT_THAT(has_all, ElementsAre(false, false, true));
+  EXPECT_THAT(seen.back(),
+              ElementsAre("config.json", "generation_config.json", "merges.txt", "vocab.json"));
+  EXPECT_THAT(hub_.RequestsFor("model.safetensors"), SizeIs(1));
+}
+
+TEST_F(PullTest, FetchesTheShardsOfTheIndex) {
+  const std::string index =
+      R"({"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors", "c": "m-1.safetensors"}})";
+  files_.erase("model.safetensors");
+  files_["model.safetensors.index.json"] = index;
+  files_["m-1.safetensors"] = weights_;
+  files_["m-2.safetensors"] = "second";
+  files_["m-3.safetensors"] = "of no use";
+  hub_.SetModel(kRepository, files_, {"m-1.safetensors", "m-2.safetensors", "m-3.safetensors"});
+  options_.sha256_pins = {{"m-3.safetensors", std::string(64, '0')}};
+  EXPECT_TRUE(absl::IsInvalidArgument(Run().status()));
+  options_.sha256_pins = {{"m-2.safetensors", std::string(64, '0')}};
+  EXPECT_TRUE(absl::IsDataLoss(Run().status()));
+  EXPECT_THAT(hub_.RequestsFor("m-1.safetensors"), IsEmpty());
+  options_.sha256_pins = {{"m-2.safetensors", Sha256Of("second")}};
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->manifest.files, SizeIs(6));
+  EXPECT_EQ(GetFile(store_.Directory(kTag) / "m-1.safetensors"), weights_);
+  EXPECT_EQ(GetFile(store_.Directory(kTag) / "m-2.safetensors"), "second");
+  EXPECT_THAT(hub_.RequestsFor("m-3.safetensors"), IsEmpty());
+
+  options_.tag.version = "v2";
+  files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "../m-1.safetensors"}})";
+  hub_.SetModel(kRepository, files_);
+  EXPECT_THAT(Message(Run().status()), AllOf(HasSubstr("cannot use my-org/my-gpt2@main: "),
+                                             HasSubstr("must be one in this folder")));
+  files_["model.safetensors.index.json"] = R"({"weight_map": {"a": "m-4.safetensors"}})";
+  hub_.SetModel(kRepository, files_);
+  EXPECT_THAT(Message(Run().status()), HasSubstr("its index names m-4.safetensors"));
+}
+
+TEST_F(PullTest, FetchesAPickleWhereThereIsNothingElse) {
+  files_.erase("model.safetensors");
+  files_["pytorch_model.bin"] = weights_;
+  hub_.SetModel(kRepository, files_, {"pytorch_model.bin"});
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(GetFile(store_.Directory(kTag) / "pytorch_model.bin"), weights_);
+}
+
+TEST_F(PullTest, KeepsTheOneFileThatLiesInAFolder) {
+  files_["1_Pooling/config.json"] = R"({"pooling_mode_mean_tokens": true})";
+  files_["2_Dense/config.json"] = "{}";
+  files_["modules.json"] = "[]";
+  hub_.SetModel(kRepository, files_);
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->manifest.files, SizeIs(6));
+  EXPECT_EQ(GetFile(store_.Directory(kTag) / "1_Pooling/config.json"),
+            files_["1_Pooling/config.json"]);
+  EXPECT_TRUE(store_.Verify(kTag).ok());
+  ASSERT_TRUE(store_.Save({"copy", "v1"}, store_.Directory(kTag)).ok());
+  EXPECT_EQ(GetFile(store_.Directory({"copy", "v1"}) / "1_Pooling/config.json"),
+            files_["1_Pooling/config.json"]);
+  EXPECT_FALSE(HasPartialFiles());
 }
 
 TEST_F(PullTest, SaysWhenTheDiskIsTooSmall) {

@@ -1,0 +1,30 @@
+#pragma once
+
+// What can be told of a model without its weights, from its config.json: the runner asks when it
+// loads the model, and `chorus models pull` before it fetches the weights.
+//
+// Thread safety: a plain value and a function without state.
+
+#include <filesystem>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "runner_server/model/architecture.h"
+#include "runner_server/model/architectures/table.h"
+
+namespace chorus::runner {
+
+struct ModelArchitecture {
+  const ArchitectureRow* row = nullptr;  // Of the table; not null.
+  Architecture architecture;
+};
+
+// NOT_FOUND without a config.json; INVALID_ARGUMENT, with its path, if it names no architecture of
+// the table, or a value that is not implemented; FAILED_PRECONDITION, which says what to do, for an
+// encoder without a classification head.
+absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::path& folder);
+
+// How an error ends that says of a model of this row's family that it has no classification head.
+std::string WhatToDoWithoutHead(const ArchitectureRow& row);
+
+}  // namespace chorus::runner
