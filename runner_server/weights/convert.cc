@@ -25,6 +25,7 @@ bool IsConvertible(DType dtype) {
 }
 
 void ConvertToFloat(DType dtype, std::string_view data, size_t first, size_t count, float* out) {
+  if (count == 0) return;  // An empty tensor has no data to point to.
   const char* in = data.data() + first * DTypeSizeBytes(dtype);
   if (dtype == DType::kF32) {
     std::memcpy(out, in, count * sizeof(float));
