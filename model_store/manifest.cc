@@ -19,6 +19,20 @@ absl::Status Bad(std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("manifest.json: ", AbslView(what)));
 }
 
+absl::StatusOr<Json> ParseObject(std::string_view text, int max_depth) {
+  bool too_deep = false;
+  const auto keep = [&](int depth, Json::parse_event_t, Json&) {
+    too_deep |= depth > max_depth;
+    return depth <= max_depth;
+  };
+  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
+  if (!json.is_object()) return absl::InvalidArgumentError("not a JSON object");
+  if (too_deep) {
+    return absl::InvalidArgumentError(absl::StrCat("its values nest deeper than ", max_depth));
+  }
+  return json;
+}
+
 absl::StatusOr<std::string> StringField(const Json& object, const char* key) {
   const auto it = object.find(key);
   if (it == object.end() || !it->is_string()) return Bad(absl::StrCat(key, " must be a string"));
@@ -157,15 +171,18 @@ std::string ToJson(const Manifest& manifest) {
   return json.dump(2) + "\n";
 }
 
+absl::StatusOr<std::string> ParseMetadata(std::string_view text) {
+  const absl::StatusOr<Json> json = ParseObject(text, kMaxDepth - 1);  // Within a manifest.
+  if (!json.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("metadata: ", json.status().message()));
+  }
+  return json->empty() ? "" : json->dump();
+}
+
 absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
-  bool too_deep = false;
-  const auto keep = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep |= depth > kMaxDepth;
-    return depth <= kMaxDepth;
-  };
-  const Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
-  if (!json.is_object()) return Bad("not a JSON object");
-  if (too_deep) return Bad(absl::StrCat("its values nest deeper than ", kMaxDepth));
+  const absl::StatusOr<Json> parsed = ParseObject(text, kMaxDepth);
+  if (!parsed.ok()) return Bad(StdView(parsed.status().message()));
+  const Json& json = *parsed;
   Manifest manifest;
   std::string created;
   for (const auto& [key, field] : {std::pair{"name", &manifest.tag.name},

@@ -82,6 +82,9 @@ bool IsModelFileName(std::string_view name);
 std::string ToString(const ModelSource& source);
 ModelSource ParseModelSource(std::string_view text);
 
+// A JSON object, as Manifest::metadata has it. INVALID_ARGUMENT if it is none, or nests too deep.
+absl::StatusOr<std::string> ParseMetadata(std::string_view json);
+
 // JSON, indented, ending in a newline. What is not known is left out.
 std::string ToJson(const Manifest& manifest);
 

@@ -156,6 +156,15 @@ absl::StatusOr<Manifest> ModelStore::SetLabels(const Tag& tag,
   return manifest;
 }
 
+absl::Status ModelStore::Annotate(const Manifest& said) {
+  ASSIGN_OR_RETURN(Manifest manifest, Get(said.tag));
+  manifest.labels = said.labels;
+  manifest.metadata = said.metadata;
+  manifest.source = said.source;
+  manifest.licence = said.licence;
+  return versions_.ReplaceFile(manifest.tag, kManifestFileName, ToJson(manifest));
+}
+
 // What files tell is read from what was staged, so that the manifest tells of the bytes it stands
 // beside. Weights that cannot be read are for the runner to refuse.
 absl::Status ModelStore::WriteManifest(const fs::path& staged, Manifest& manifest) {

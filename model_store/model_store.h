@@ -65,6 +65,9 @@ class ModelStore {
   absl::StatusOr<Manifest> SetLabels(const Tag& tag,
                                      const std::map<std::string, std::string>& labels);
 
+  // Likewise replaces what people say of a version: labels, metadata, source and licence.
+  absl::Status Annotate(const Manifest& said);
+
   // A private folder on the store's disk, to prepare an Adopt in; and the copy of a model folder's
   // files in a new folder `to`, synced. NOT_FOUND if `from` is no model folder.
   absl::StatusOr<ScratchDirectory> CreateScratch() { return versions_.CreateScratch(); }

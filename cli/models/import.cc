@@ -35,6 +35,19 @@ absl::StatusOr<Candidate> CopyFolder(const fs::path& from, const fs::path& scrat
   return candidate;
 }
 
+// What the command line says of a model.
+absl::Status Annotate(const ImportModelOptions& options, store::Manifest& manifest) {
+  if (!options.source.empty()) manifest.source = store::ParseModelSource(options.source);
+  if (!options.licence.empty()) manifest.licence = options.licence;
+  if (!options.metadata.empty()) {
+    ASSIGN_OR_RETURN(manifest.metadata, store::ParseMetadata(options.metadata));
+  }
+  for (const std::string& label : options.labels) {
+    RETURN_IF_ERROR(store::ChangeLabel(label, manifest.labels));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Candidate> Take(const ImportModelOptions& options, const fs::path& scratch,
                                store::ModelStore& store) {
   std::error_code ignored;
@@ -54,11 +67,7 @@ absl::StatusOr<Candidate> Take(const ImportModelOptions& options, const fs::path
     manifest.tag.name = tag.name;
     if (!tag.is_latest()) manifest.tag.version = tag.version;
   }
-  if (!options.source.empty()) manifest.source = store::ParseModelSource(options.source);
-  if (!options.licence.empty()) manifest.licence = options.licence;
-  for (const std::string& label : options.labels) {
-    RETURN_IF_ERROR(store::ChangeLabel(label, manifest.labels));
-  }
+  RETURN_IF_ERROR(Annotate(options, manifest));
   return candidate;
 }
 
@@ -70,6 +79,15 @@ absl::StatusOr<bool> IsThere(const store::Manifest& manifest, const store::Model
   return absl::AlreadyExistsError(absl::StrCat(
       manifest.tag.ToString(), " is in the store already, and is another model",
       there.ok() ? "" : ", or damaged", "; give this one another version, or delete that one"));
+}
+
+absl::Status AnnotateAgain(const ImportModelOptions& options, const store::Tag& tag,
+                           store::ModelStore& store) {
+  ASSIGN_OR_RETURN(store::Manifest manifest, store.Get(tag));
+  const store::Manifest before = manifest;
+  RETURN_IF_ERROR(Annotate(options, manifest));
+  if (!(manifest == before)) RETURN_IF_ERROR(store.Annotate(manifest));
+  return store.PointLatest(tag, store::SetLatest::kAlways);
 }
 
 absl::Status Say(const std::string& text) {
@@ -89,6 +107,7 @@ absl::StatusOr<int> ImportModel(const ImportModelOptions& options) {
   const std::string tag = candidate.manifest.tag.ToString();
   ASSIGN_OR_RETURN(const bool is_there, IsThere(candidate.manifest, store));
   if (is_there) {
+    RETURN_IF_ERROR(AnnotateAgain(options, candidate.manifest.tag, store));
     RETURN_IF_ERROR(Say(tag + " is there already"));
     return 0;
   }

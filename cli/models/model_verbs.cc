@@ -129,6 +129,8 @@ void AddImport(CLI::App& models, int& exit_status) {
       ->allow_extra_args(false);
   verb->add_option("--source", options.source, "Where it comes from, for models get")
       ->type_name("TEXT[@REVISION]");
+  verb->add_option("--metadata", options.metadata, "Whatever else is to be known of it, as JSON")
+      ->type_name("OBJECT");
   verb->add_option("--licence", options.licence,
                    "Its licence; without it what README.md says at its beginning")
       ->type_name("NAME");

@@ -51,11 +51,13 @@ struct ImportModelOptions {
                                // or one made of the content.
   std::string source;          // Of these three empty: what the archive or the model card says.
   std::string licence;
+  std::string metadata;             // A JSON object; empty: the archive's.
   std::vector<std::string> labels;  // "KEY=VALUE".
 };
 
 // Copies the model, has a runner load it and answer once, and only then saves it. The exit status:
-// 0, or 128 + N once ended by signal N. A model that is there already is left alone.
+// 0, or 128 + N once ended by signal N. Of a model that is there already the files are left alone:
+// it gets what the options say, and becomes the latest.
 absl::StatusOr<int> ImportModel(const ImportModelOptions& options);
 
 struct DeleteModelOptions {
