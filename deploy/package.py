@@ -15,33 +15,20 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
+import tomllib
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+PACKAGE = HERE.parent / "python"  # What the wheel has besides the tree.
 PROGRAMS = ("chorus", "api_server", "runner_server")
 MACHINE = platform.machine()
 DEBIAN_MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[MACHINE]
 SUMMARY = "Inference-graph server: several text generators at once, and a classifier that scores each text as it ends"
 URL = "https://sources.debian.org/src"  # Of the libraries' sources.
-
-WHEEL_MODULE = '''"""The programs of Chorus, each a function that becomes it."""
-import os
-import sys
-
-
-def _become(name):
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bin", name)
-    os.execv(program, [program, *sys.argv[1:]])
-
-''' + "".join(f'''
-def {name}():
-    _become("{name}")
-
-''' for name in PROGRAMS)
-
 
 def output(*command):
     return subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -139,6 +126,14 @@ def make_deb(tree, version, glibc, date, out):
         return path
 
 
+def descriptors():
+    """The descriptors of the protos, as python/ makes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = pathlib.Path(folder) / "descriptors"
+        subprocess.run([sys.executable, PACKAGE / "descriptors.py", made], check=True)
+        return made.read_bytes()
+
+
 def make_wheel(tree, version, glibc, date, out):
     tag = f"py3-none-manylinux_{glibc[0]}_{glibc[1]}_{MACHINE}"
     info = f"chorus-{version}.dist-info"
@@ -155,17 +150,21 @@ def make_wheel(tree, version, glibc, date, out):
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             record.append(f"{name},sha256={digest},{len(data)}\n")
 
-        add("chorus/__init__.py", WHEEL_MODULE.rstrip("\n").encode() + b"\n")
-        add("chorus/__main__.py", b"from chorus import chorus\n\nchorus()\n")
+        for item in sorted([*(PACKAGE / "chorus").glob("*.py"), PACKAGE / "chorus/py.typed"]):
+            add(f"chorus/{item.name}", item.read_bytes())
+        add("chorus/descriptors.binpb", descriptors())
         for item in sorted(tree.rglob("*")):
             if item.is_file():
                 add(f"chorus/{item.relative_to(tree)}", item.read_bytes(), item.stat().st_mode & 0o777)
+        project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
+        requires = "".join(f"Requires-Dist: {each}\n" for each in project["dependencies"])
         add(f"{info}/METADATA", (
-            f"Metadata-Version: 2.1\nName: chorus\nVersion: {version}\nSummary: {SUMMARY}\n"
-            "License: Apache-2.0\nRequires-Python: >=3.8\n").encode())
+            f"Metadata-Version: 2.1\nName: chorus\nVersion: {version}\nSummary: {SUMMARY}\nLicense: Apache-2.0\n"
+            f"Requires-Python: {project['requires-python']}\n{requires}").encode())
         add(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: chorus\nRoot-Is-Purelib: false\nTag: {tag}\n".encode())
         add(f"{info}/entry_points.txt",
-            ("[console_scripts]\n" + "".join(f"{name} = chorus:{name}\n" for name in PROGRAMS)).encode())
+            ("[console_scripts]\nchorus = chorus.__main__:main\n" + "".join(
+                f"{name} = chorus.__main__:{name}\n" for name in PROGRAMS if name != "chorus")).encode())
         record.append(f"{info}/RECORD,,\n")
         entry = zipfile.ZipInfo(f"{info}/RECORD", stamp)
         entry.external_attr = 0o100644 << 16

@@ -150,7 +150,7 @@ def wheel(root, packages):
     check(needed <= UBUNTU_GLIBC, f"glibc {needed} is enough, and Ubuntu 24.04 has {UBUNTU_GLIBC}")
     shutil.copy(archive, root)
     run(root, "python3", "-m", "venv", "/venv")
-    run(root, "/venv/bin/pip", "install", "--no-index", "/" + archive.name)
+    run(root, "/venv/bin/pip", "install", "--no-index", "--no-deps", "/" + archive.name)
     answers(root, "/venv/bin/chorus")
     run(root, "/venv/bin/pip", "uninstall", "--yes", "chorus")
     check(not list(root.glob("venv/lib/python3*/site-packages/chorus*")), "uninstalled, nothing is left")

@@ -17,7 +17,7 @@ grep -q 'libgone.so => not found' "$scratch/out" || fail "the missing library is
 
 cmake --install "$build" --prefix "$scratch/tree" --strip >/dev/null
 python3 "$source/deploy/package.py" --tree "$scratch/tree" --version "$version" --out "$scratch/out.d" --only wheel
-python3 -m pip install --disable-pip-version-check --root-user-action=ignore --quiet --no-index --target "$scratch/site" "$scratch"/out.d/chorus-*.whl
+python3 -m pip install --disable-pip-version-check --root-user-action=ignore --quiet --no-index --no-deps --target "$scratch/site" "$scratch"/out.d/chorus-*.whl
 export PYTHONPATH=$scratch/site
 for program in chorus api_server runner_server; do
   "$scratch/site/bin/$program" --help >"$scratch/help" || fail "$program does not run"
@@ -30,6 +30,11 @@ for program in chorus api_server runner_server; do
   done
 done
 [ "$("$scratch/site/bin/chorus" --version)" = "$(python3 -m chorus --version)" ] || fail "python -m chorus is another program"
+for module in "$source"/python/chorus/*.py; do
+  cmp "$module" "$scratch/site/chorus/${module##*/}" || fail "the wheel lacks the Python of python/"
+done
+grep -q InferenceService "$scratch/site/chorus/descriptors.binpb" || fail "the wheel has no descriptors"
+grep -q '^Requires-Dist: grpcio' "$scratch"/site/chorus-*.dist-info/METADATA || fail "the wheel does not ask for gRPC"
 CHORUS_HOME=$scratch/store "$scratch/site/bin/chorus" models list | grep -q gpt2-generation:demo || fail "no demo models"
 grep -q 'libgrpc' "$scratch/site/chorus/share/doc/chorus/libraries.txt" || fail "the libraries are not listed"
 [ -s "$scratch/site/chorus/share/doc/chorus/licences/libssl3" ] || fail "OpenSSL's licence is not there"

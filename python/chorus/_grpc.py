@@ -1,0 +1,197 @@
+"""Calls over gRPC, blocking and for asyncio. Errors of gRPC become ServerErrors with google.rpc's details."""
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError, Message
+
+from chorus import _protos
+from chorus.exceptions import ServerError, server_error
+
+T = TypeVar("T")
+
+# A reply may be larger than the 4 MiB that clients take by default; a unix socket needs no proxy.
+OPTIONS: Sequence[tuple[str, Any]] = (
+    ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+# For a runner of this machine: a new socket is there within a moment.
+LOCAL_OPTIONS: Sequence[tuple[str, Any]] = (
+    *OPTIONS, ("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 50), ("grpc.default_authority", "localhost"))
+
+
+def error_of(error: grpc.RpcError) -> ServerError:
+    """Both kinds of calls raise errors that are the call itself."""
+    call: Any = error
+    metadata = {key: value for key, value in (call.trailing_metadata() or ())}
+    details: list[dict[str, Any]] = []
+    packed = metadata.get("grpc-status-details-bin")
+    if isinstance(packed, bytes):
+        try:
+            details = _protos.to_dict(_protos.message("google.rpc.Status").FromString(packed)).get("details", [])
+        except (DecodeError, TypeError):  # A detail that no descriptor here is of.
+            pass
+    initial = {key: value for key, value in (call.initial_metadata() or ())}
+    request_id = metadata.get("x-request-id", initial.get("x-request-id", ""))
+    return server_error(call.details() or "", call.code().name, details=details, request_id=str(request_id))
+
+
+def _metadata(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.lower(), value) for name, value in headers.items())
+
+
+class GrpcTransport:
+    """Blocking calls. Any number of threads may call at once."""
+
+    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None, headers: Mapping[str, str],
+                 options: Sequence[tuple[str, Any]] = OPTIONS) -> None:
+        self._metadata = _metadata(headers)
+        self._channel = (grpc.insecure_channel(address, options) if credentials is None
+                         else grpc.secure_channel(address, credentials, options))
+
+    def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
+        rpc = self._channel.unary_unary(method.path, request_serializer=_serialize,
+                                        response_deserializer=method.response.FromString)
+        try:
+            response: Message = rpc(request, timeout=timeout, metadata=self._metadata)
+            return response
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+
+    def stream(self, method: _protos.Method, request: Message, timeout: float | None) -> Generator[Message]:
+        """Calls at once; the generator reads, and cancels when it is closed."""
+        rpc = self._channel.unary_stream(method.path, request_serializer=_serialize,
+                                         response_deserializer=method.response.FromString)
+        return self._read(rpc(request, timeout=timeout, metadata=self._metadata))
+
+    @staticmethod
+    def _read(call: Any) -> Generator[Message]:
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+class _Loop:
+    """The event loop, in a thread of its own, in which all of grpc.aio runs.
+
+    grpc.aio has one poller a process and does not bear several event loops, nor one that is closed before its channels.
+    """
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="chorus-grpc", daemon=True)
+        self._thread.start()
+        atexit.register(self._stop)
+
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def _stop(self) -> None:
+        if self._thread.is_alive():  # Not in a fork.
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join()
+
+
+_loop_lock = threading.Lock()
+_loop: tuple[int, _Loop] | None = None  # And its process.
+
+
+def _loop_of_process() -> _Loop:
+    global _loop
+    with _loop_lock:
+        if _loop is None or _loop[0] != os.getpid():
+            _loop = os.getpid(), _Loop()
+        return _loop[1]
+
+
+class AsyncGrpcTransport:
+    """Calls for asyncio, from any event loop."""
+
+    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None, headers: Mapping[str, str],
+                 options: Sequence[tuple[str, Any]] = OPTIONS) -> None:
+        self._metadata = _metadata(headers)
+        self._make = (address, credentials, options)
+        self._loop = _loop_of_process()
+        self._channel: grpc.aio.Channel | None = None  # Of the loop's thread.
+
+    async def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
+        async def run() -> Message:
+            rpc: Any = self._connect().unary_unary(method.path, request_serializer=_serialize,
+                                                   response_deserializer=method.response.FromString)
+            try:
+                response: Message = await rpc(request, timeout=timeout, metadata=self._metadata)
+                return response
+            except grpc.RpcError as error:
+                raise error_of(error) from None
+
+        return await asyncio.wrap_future(self._loop.start(run()))
+
+    async def stream(self, method: _protos.Method, request: Message,
+                     timeout: float | None) -> AsyncGenerator[Message]:
+        loop = asyncio.get_running_loop()
+        items: asyncio.Queue[Message | BaseException | None] = asyncio.Queue()  # None: the end.
+
+        def give(item: Message | BaseException | None) -> None:
+            loop.call_soon_threadsafe(items.put_nowait, item)
+
+        async def run() -> None:
+            rpc: Any = self._connect().unary_stream(method.path, request_serializer=_serialize,
+                                                    response_deserializer=method.response.FromString)
+            call = rpc(request, timeout=timeout, metadata=self._metadata)
+            try:
+                async for message in call:
+                    give(message)
+                give(None)
+            except grpc.RpcError as error:
+                give(error_of(error))
+            except Exception as error:
+                give(error)
+            finally:
+                call.cancel()
+
+        running = self._loop.start(run())
+        try:
+            while (item := await items.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item from None
+                yield item
+        finally:
+            running.cancel()
+
+    async def close(self) -> None:
+        async def run() -> None:
+            if self._channel is not None:
+                await self._channel.close()
+                self._channel = None
+
+        await asyncio.wrap_future(self._loop.start(run()))
+
+    def close_soon(self) -> None:
+        """Begins to close; calls in progress are cancelled."""
+        if self._channel is not None:
+            self._loop.start(self._channel.close())
+
+    def _connect(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            address, credentials, options = self._make
+            self._channel = (grpc.aio.insecure_channel(address, options) if credentials is None
+                             else grpc.aio.secure_channel(address, credentials, options))
+        return self._channel
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

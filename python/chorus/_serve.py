@@ -1,0 +1,140 @@
+"""`chorus serve MODULE:NAME`: a service over HTTP."""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import importlib
+import logging
+import math
+import os
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from chorus._http_server import HttpServer, Request, Response, error_response
+from chorus._reference import module_of
+from chorus.exceptions import ChorusError, RunnerError, ServerError
+from chorus.service import Service
+
+_LOG = logging.getLogger("chorus.service")
+_MAX_TIMEOUT_SECONDS = 300.0
+_DRAIN_SECONDS = 30.0
+
+
+def load(reference: str, folder: pathlib.Path) -> Service:
+    """ChorusError if there is no service of that name in the module."""
+    sys.path.insert(0, str(folder.resolve()))
+    name = reference.rpartition(":")[2]
+    module = importlib.import_module(module_of(reference))
+    service = getattr(module, name, None)
+    if not isinstance(service, Service):
+        raise ChorusError(f"{name} of {module.__file__} is no chorus.Service")
+    return service
+
+
+class ServiceHandler:
+    """Answers the requests of a service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, request: Request) -> Response:
+        begin = time.monotonic()
+        response = await self._answer(request)
+        _LOG.info("request=%s method=%s path=%s status=%d seconds=%.3f", request.id, request.method, request.path,
+                  response.code, time.monotonic() - begin)
+        return response
+
+    async def _answer(self, request: Request) -> Response:
+        if request.path in ("/livez", "/healthz", "/readyz", "/"):
+            if request.method != "GET":
+                return _wrong_method(request, "GET")
+            return self._page(request.path)
+        route = request.path.strip("/")
+        if route not in self._service.apis:
+            near = difflib.get_close_matches(route, self._service.apis, n=1)
+            hint = f"; did you mean /{near[0]}?" if near else ""
+            return error_response(404, "NOT_FOUND", f"there is no {request.path}{hint}")
+        if request.method != "POST":
+            return _wrong_method(request, "POST")
+        try:
+            async with asyncio.timeout(_timeout_of(request)):
+                body = await self._service.call(route, request.body)
+        except TimeoutError:
+            return error_response(504, "DEADLINE_EXCEEDED", "the reply could not be ready in time")
+        except ServerError as error:
+            wait = error.retry_after_seconds
+            headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
+            return error_response(error.code, error.status, error.message, list(error.details), headers)
+        except RunnerError as error:
+            return error_response(503, "UNAVAILABLE", str(error))
+        except Exception:
+            _LOG.exception("request=%s /%s failed", request.id, route)
+            return error_response(500, "INTERNAL", "the service failed; its log says how")
+        return Response(200, body, self._service.apis[route].output.content_type)
+
+    def _page(self, path: str) -> Response:
+        if path == "/":
+            routes = "".join(f"POST /{route}\n" for route in self._service.apis)
+            return Response(200, f"{self._service.name}\n\n{routes}".encode())
+        if path == "/readyz" and self._service.not_running:
+            return Response(503, b"Runners are not ready.\n")
+        return Response(200, b"\n")
+
+
+def _wrong_method(request: Request, allowed: str) -> Response:
+    return error_response(405, "INVALID_ARGUMENT", f"{request.path} takes {allowed}", headers={"Allow": allowed})
+
+
+def _timeout_of(request: Request) -> float:
+    text = request.headers.get("x-request-timeout-ms", "")
+    return min(int(text) / 1000, _MAX_TIMEOUT_SECONDS) if text.isdigit() else _MAX_TIMEOUT_SECONDS
+
+
+async def serve(service: Service, host: str, port: int) -> None:
+    """Serves until SIGINT or SIGTERM, then drains; a second one stops at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = 0
+
+    def on_signal() -> None:
+        nonlocal signals
+        signals += 1
+        stop.set()
+        if signals > 1:
+            os._exit(1)  # The kernel ends the runners with this process.
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    await asyncio.to_thread(service.start)
+    try:
+        server = HttpServer(ServiceHandler(service))
+        port = await server.listen(host, port)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"Chorus is ready: HTTP http://{shown}:{port}", file=sys.stderr, flush=True)
+        await stop.wait()
+        await server.drain(_DRAIN_SECONDS)
+    finally:
+        await asyncio.to_thread(service.stop)
+
+
+def main(words: Sequence[str]) -> int:
+    """The words after `serve`. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="chorus serve", description="Serves a service in Python: its runners, and "
+                                     "each of its APIs as POST /NAME.", allow_abbrev=False)
+    parser.add_argument("service", metavar="MODULE:NAME", help="such as service:svc, or service.py:svc")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on [%(default)s]")
+    parser.add_argument("--port", type=int, default=3000, help="0 takes a free one [%(default)s]")
+    parser.add_argument("--working-dir", "--working_dir", default=".", help="where the module is [%(default)s]")
+    options = parser.parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(asctime)s %(name)s: %(message)s")
+    try:
+        service = load(options.service, pathlib.Path(options.working_dir))
+        asyncio.run(serve(service, options.host, options.port))
+    except (ChorusError, OSError) as error:
+        print(f"chorus: {error}", file=sys.stderr)
+        return 1
+    return 0

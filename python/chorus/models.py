@@ -1,0 +1,183 @@
+"""The model store, $CHORUS_HOME/models or ~/.chorus/models: that of `chorus models`, which does the work."""
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from typing import Any, List
+
+from chorus import _programs
+from chorus.exceptions import StoreError
+from chorus.runners import Runner
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Tag:
+    """The name of one model: str() is "NAME:VERSION"."""
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Model:
+    """One version of a model in the store. `manifest` is its manifest.json."""
+    tag: Tag
+    path: pathlib.Path
+    manifest: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    def __str__(self) -> str:
+        return str(self.tag)
+
+    @property
+    def task(self) -> str:
+        """"generate" or "classify"; empty if the architecture is of no kind that Chorus knows."""
+        return str(self.manifest.get("task", ""))
+
+    @property
+    def architecture(self) -> str:
+        """As config.json names it, such as "GPT2LMHeadModel"."""
+        return str(self.manifest.get("architecture", ""))
+
+    @property
+    def created(self) -> datetime.datetime:
+        """When it was saved."""
+        return datetime.datetime.fromisoformat(self.manifest["created"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict(self.manifest.get("labels", {}))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return dict(self.manifest.get("metadata", {}))
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(int(file["size_bytes"]) for file in self.manifest["files"])
+
+    def to_runner(self, *, name: str | None = None, dtype: str = "auto", threads: int | None = None,
+                  max_sequences: int | None = None) -> Runner:
+        """A runner of this model, which is not started yet.
+
+        Args:
+            name: Of the runner; without one the model's.
+            dtype: In what weights are kept and multiplied: auto, float32, bfloat16, int8 or int8_weight_only.
+            threads: Compute threads; without it the runners of this process share the cores as they need them.
+            max_sequences: Texts in one batch.
+        """
+        return Runner(name or self.tag.name, self.tag.version, self.path, dtype=dtype, threads=threads,
+                      max_sequences=max_sequences)
+
+
+def list() -> List[Model]:
+    """All models, by tag."""
+    return [_read(pathlib.Path(line)) for line in _chorus("list", "-o", "path").splitlines()]
+
+
+def get(tag: str | Tag) -> Model:
+    """The model of "NAME:VERSION", or of "NAME" or "NAME:latest" the version last saved. StoreError without one."""
+    return _read(pathlib.Path(_chorus("get", str(tag), "-o", "path").rstrip("\n")))
+
+
+def delete(tag: str | Tag, *, force: bool = False) -> None:
+    """Deletes one model; with `force` also one that a bundle needs."""
+    _chorus("delete", str(tag), "--yes", *(["--force"] if force else []))
+
+
+def import_(path: str | os.PathLike[str], tag: str | Tag | None = None, *, labels: Mapping[str, str] | None = None,
+            metadata: Mapping[str, Any] | None = None, source: str | None = None,
+            licence: str | None = None) -> Model:
+    """Saves a Hugging Face folder, or what export wrote. A runner loads it and answers once before it is there.
+
+    Args:
+        tag: "NAME:VERSION"; with NAME alone the version is made of the content. What export wrote needs none.
+        labels: For people and programs, as `chorus models list --label` finds them.
+        metadata: Whatever JSON has.
+        source: Where it comes from, such as "openai-community/gpt2@COMMIT".
+        licence: Such as "mit"; without it what the folder's README.md says at its beginning.
+    """
+    arguments = ["import", os.path.abspath(path), *([] if tag is None else [str(tag)])]
+    for key, value in (labels or {}).items():
+        arguments += ["--label", f"{key}={value}"]
+    for flag, text in (("--source", source), ("--licence", licence),
+                       ("--metadata", json.dumps(dict(metadata)) if metadata else None)):
+        if text is not None:
+            arguments += [flag, text]
+    said = _chorus(*arguments)
+    saved = re.search(r"([A-Za-z0-9][A-Za-z0-9._-]*:[A-Za-z0-9][A-Za-z0-9._-]*)", said)
+    if saved is None:
+        raise StoreError(f"chorus models import does not say what it saved: {said}")
+    return get(saved[1])
+
+
+def export(tag: str | Tag, path: str | os.PathLike[str]) -> pathlib.Path:
+    """Writes a model to the file `path`, or to NAME-VERSION.tar.gz in the folder `path`; import_ reads it."""
+    model = get(tag)
+    _chorus("export", str(model.tag), os.path.abspath(path))
+    written = pathlib.Path(path)
+    return written / f"{model.tag.name}-{model.tag.version}.tar.gz" if written.is_dir() else written
+
+
+def save_model(name: str | Tag, pipeline_or_model: Any, tokenizer: Any = None,
+               labels: Mapping[str, str] | None = None, metadata: Mapping[str, Any] | None = None) -> Tag:
+    """Saves a transformers pipeline, or a model with its tokenizer, into the store.
+
+    The model's own save_pretrained writes it: weights as safetensors, configuration, generation_config.json and the
+    tokenizer's files. A runner then loads it and answers once, so that what cannot be served is refused here.
+
+    Args:
+        name: "NAME", whose version is then made of the content, or "NAME:VERSION".
+        pipeline_or_model: What has a `model` and a `tokenizer`, or a `save_pretrained`.
+        tokenizer: Of a model; of a pipeline in place of its own.
+        labels: For people and programs.
+        metadata: Whatever JSON has.
+
+    Returns:
+        The tag; "NAME:latest" is now this version.
+
+    Raises:
+        StoreError: The model is of no architecture that Chorus runs, or the version is there and is another model.
+    """
+    model: Any = getattr(pipeline_or_model, "model", None)
+    if hasattr(model, "save_pretrained"):
+        tokenizer = tokenizer or getattr(pipeline_or_model, "tokenizer", None)
+    else:
+        model = pipeline_or_model
+    if not hasattr(model, "save_pretrained"):
+        raise TypeError(f"save_model takes a pipeline or a model of transformers: {type(pipeline_or_model).__name__}")
+    if tokenizer is None:
+        raise TypeError("a model is saved with its tokenizer: save_model(name, model, tokenizer)")
+    with tempfile.TemporaryDirectory(prefix="chorus-save-") as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return import_(folder, name, labels=labels, metadata=metadata, source=_source(model)).tag
+
+
+def _source(model: Any) -> str | None:
+    """"gpt2@COMMIT" of a model that came from a hub."""
+    repository = getattr(model, "name_or_path", "")
+    commit = getattr(getattr(model, "config", None), "_commit_hash", None)
+    return f"{repository}@{commit}" if isinstance(commit, str) and isinstance(repository, str) and repository else None
+
+
+def _read(path: pathlib.Path) -> Model:
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    return Model(Tag(manifest["name"], manifest["version"]), path, manifest)
+
+
+def _chorus(*arguments: str) -> str:
+    program = _programs.find("chorus")
+    result = subprocess.run([program, "models", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if result.returncode != 0:
+        said = result.stderr.strip() or f"exit status {result.returncode}"
+        raise StoreError("\n".join(line.removeprefix("chorus: ") for line in said.splitlines()))
+    return result.stdout

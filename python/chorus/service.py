@@ -1,0 +1,90 @@
+"""A service: runners, and APIs in Python that call them. Served by `chorus serve service:svc`."""
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from chorus.io import Descriptor
+from chorus.runners import Runner
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Api(NamedTuple):
+    """One route: POST /`route` calls `function` with the body."""
+    route: str
+    function: Callable[..., Any]
+    input: Descriptor
+    output: Descriptor
+
+
+class Service:
+    """Runners and the APIs that call them.
+
+    Example:
+        svc = chorus.Service("inference_graph", runners=[generator, classifier])
+
+        @svc.api(input=Text(), output=JSON())
+        async def classify(text: str) -> list:
+            return await classifier.async_run(text)
+    """
+
+    def __init__(self, name: str, *, runners: Sequence[Runner] = ()) -> None:
+        self.name = name
+        self.runners = list(runners)
+        self.apis: dict[str, Api] = {}
+
+    def api(self, input: Descriptor, output: Descriptor, *, name: str | None = None,
+            route: str | None = None) -> Callable[[F], F]:
+        """Makes of a function, `async` or not, what POST /NAME calls; without a name, the function's.
+
+        The function takes what `input` makes of the body, and returns what `output` makes the reply of. It stays as it
+        is. A function that is not `async` runs in a thread.
+        """
+        def add(function: F) -> F:
+            path = (route or name or function.__name__).strip("/")
+            if not re.fullmatch(r"[A-Za-z0-9._~/:-]+", path):
+                raise ValueError(f"a route is letters, digits and ._~/:-: {path}")
+            if path in self.apis:
+                raise ValueError(f"{self.name} has an API {path} already")
+            parameters = inspect.signature(function).parameters
+            if len(parameters) != 1:
+                raise TypeError(f"an API takes one argument, the request: {function.__name__} has {len(parameters)}")
+            self.apis[path] = Api(path, function, input, output)
+            return function
+
+        return add
+
+    async def call(self, route: str, body: bytes) -> bytes:
+        """Runs an API. KeyError if there is none; what it raises."""
+        api = self.apis[route]
+        value = api.input.decode(body)
+        if inspect.iscoroutinefunction(api.function):
+            result = await api.function(value)
+        else:
+            result = await asyncio.to_thread(api.function, value)
+        return api.output.encode(result)
+
+    def start(self) -> None:
+        """Starts the runners, all at once, and waits until they are ready. RunnerError is of the first that fails."""
+
+        with concurrent.futures.ThreadPoolExecutor(max(1, len(self.runners))) as threads:
+            futures = [threads.submit(runner.init_local) for runner in self.runners]
+        failed = [error for error in (future.exception() for future in futures) if error is not None]
+        if failed:
+            self.stop()
+            raise failed[0]
+
+    def stop(self) -> None:
+        """Ends the runners."""
+        for runner in self.runners:
+            runner.close()
+
+    @property
+    def not_running(self) -> list[str]:
+        """The names of runners that have ended, or were never started."""
+        return [runner.name for runner in self.runners if not runner.is_running]

@@ -1,0 +1,324 @@
+"""The clients, against a gateway with the demo models, over HTTP and over gRPC."""
+import asyncio
+import contextlib
+import socket
+import socketserver
+import threading
+import time
+import unittest
+
+import chorus
+from chorus import exceptions
+from chorus.results import DoneEvent, ScoreEvent, TokenEvent
+from served import CLASSIFIER, GENERATOR, served
+
+PROMPT = "I have an idea!"
+LONG = {"max_length": 240, "ignore_eos": True, "num_return_sequences": 16}  # Not done before a test looks.
+BRANCHES = ["gpt2-generation", "distilgpt2-generation", "gpt2-medium-generation"]
+
+
+def setUpModule():
+    global SERVER
+    SERVER = unittest.enterModuleContext(served())
+
+
+def in_flight(url):
+    """Calls of the graph's nodes that are in progress."""
+    with chorus.Client(url) as client:
+        return sum(node.in_flight for node in client.graph().nodes)
+
+
+def wait_idle(test, url):
+    end = time.monotonic() + 30
+    while in_flight(url) > 0:
+        test.assertLess(time.monotonic(), end, "the call goes on")
+        time.sleep(0.02)
+
+
+class CallsMixin:
+    """What both transports do alike. `url` is the subclass's."""
+
+    def setUp(self):
+        self.client = self.enterContext(chorus.Client(self.url()))
+
+    def test_graphs(self):
+        graph = self.client.graph()
+        self.assertEqual([graph.name], [each.name for each in self.client.graphs()])
+        self.assertEqual(sorted(BRANCHES + [CLASSIFIER]), sorted(node.runner for node in graph.nodes))
+        self.assertEqual("classify", graph.nodes[-1].kind)
+        self.assertEqual(3, len(graph.nodes[-1].inputs))
+        self.assertEqual([1] * 4, [node.healthy_replicas for node in graph.nodes])
+
+    def test_run_graph(self):
+        plain = self.client.run_graph(PROMPT, seed=7, max_length=20)
+        self.assertTrue(all(text.generated.startswith(PROMPT) and 0 < text.score <= 1 for text in plain))
+        self.assertIsNone(plain[0].label)
+        full = self.client.run_graph(PROMPT, seed=7, max_length=20, details=True, explain=True)
+        self.assertEqual([text.generated for text in plain], [text.generated for text in full])
+        self.assertEqual(BRANCHES, [text.model for text in full])
+        self.assertEqual(7, full[0].seed)
+        self.assertEqual("length", full[0].finish_reason)
+        self.assertIs(False, full[0].truncated)
+        self.assertGreater(full[0].timing.decode, 0)
+
+    def test_generate(self):
+        made = self.client.generate(GENERATOR, PROMPT, seed=2**63 + 1, max_new_tokens=4, num_return_sequences=2,
+                                    logprobs=1)
+        self.assertEqual((4, 2**63 + 1, "length"), (made.generated_tokens, made.seed, made.finish_reason))
+        self.assertEqual(4, len(made.logprobs))
+        self.assertLess(made.logprobs[0].logprob, 0)
+        self.assertEqual(1, len(made.logprobs[0].top))
+        self.assertEqual(1, len(made.others))
+        self.assertNotEqual(made.generated, made.others[0].generated)
+        self.assertFalse(self.client.generate(GENERATOR, PROMPT, echo=False, max_new_tokens=2)
+                         .generated.startswith(PROMPT))
+        self.assertEqual("stop_string", self.client.generate(
+            GENERATOR, PROMPT, stop=made.generated[len(PROMPT):][:3], seed=2**63 + 1).finish_reason)
+
+    def test_classify(self):
+        one, = self.client.classify(CLASSIFIER, "a wonderful, touching film")
+        self.assertEqual("POSITIVE", one.label)
+        self.assertAlmostEqual(1, sum(each.score for each in one.scores))
+        two = self.client.classify(CLASSIFIER, ["a dull mess", "a wonderful, touching film"])
+        self.assertEqual(["NEGATIVE", "POSITIVE"], [each.label for each in two])
+        with self.assertRaises(exceptions.InvalidArgument):
+            self.client.classify(CLASSIFIER, "long " * 2000, truncate=False)
+        with self.assertRaises(exceptions.InvalidArgument):
+            self.client.classify(CLASSIFIER, [])
+
+    def test_tokenize(self):
+        tokens = self.client.tokenize(GENERATOR, PROMPT)
+        self.assertEqual(PROMPT, "".join(PROMPT[token.begin:token.end] for token in tokens.tokens))
+        ids = self.client.tokenize(GENERATOR, PROMPT, ids_only=True, limit=2)
+        self.assertEqual(tuple(token.id for token in tokens.tokens[:2]), ids.ids)
+        self.assertEqual(len(tokens.tokens), ids.num_tokens)
+        self.assertEqual(PROMPT, self.client.detokenize(GENERATOR, [token.id for token in tokens.tokens]))
+
+    def test_stream(self):
+        whole = self.client.run_graph(PROMPT, seed=7, max_length=20)
+        events = list(self.client.stream_graph(PROMPT, seed=7, max_length=20))
+        self.assertIsInstance(events[-1], DoneEvent)
+        self.assertEqual(7, events[-1].seed)
+        for index, text in enumerate(whole):
+            of_text = [event for event in events if isinstance(event, TokenEvent) and event.index == index]
+            self.assertEqual(text.generated, PROMPT + "".join(event.text for event in of_text))
+            score, = [event for event in events if isinstance(event, ScoreEvent) and event.index == index]
+            self.assertEqual(text.score, score.score)
+        alone = list(self.client.stream_generate(GENERATOR, PROMPT, seed=7, max_new_tokens=3))
+        self.assertEqual(3, sum(event.num_tokens for event in alone[:-1]))
+
+    def test_closing_a_stream_cancels_the_call(self):
+        events = self.client.stream_graph(PROMPT, **LONG)
+        self.assertIsInstance(next(events), TokenEvent)
+        self.assertGreater(in_flight(SERVER.http), 0)
+        events.close()
+        wait_idle(self, SERVER.http)
+
+    def test_errors_have_the_servers_details(self):
+        with self.assertRaises(exceptions.InvalidArgument) as raised:
+            self.client.run_graph(PROMPT, top_p=2)
+        error = raised.exception
+        self.assertEqual(("INVALID_ARGUMENT", 400), (error.status, error.code))
+        self.assertIn("top_p must be greater than 0", error.message)
+        self.assertEqual("top_p", error.details[0]["field_violations"][0]["field"])
+        with self.assertRaisesRegex(exceptions.InvalidArgument, "top_p"):
+            next(self.client.stream_graph(PROMPT, top_p=2))
+        with self.assertRaises(exceptions.NotFound) as raised:
+            self.client.graph("no_such")
+        self.assertEqual(404, raised.exception.code)
+        with self.assertRaises(exceptions.NotFound):
+            self.client.generate("a/b?c", PROMPT)
+
+    def test_unknown_parameters_name_the_near_one(self):
+        with self.assertRaisesRegex(TypeError, "run_graph.*'max_lenght'. Did you mean 'max_length'"):
+            self.client.run_graph(PROMPT, max_lenght=20)
+        with self.assertRaisesRegex(TypeError, "top_k"):
+            self.client.generate(GENERATOR, PROMPT, top_k=1.5)
+        with self.assertRaisesRegex(ValueError, "seed"):
+            self.client.generate(GENERATOR, PROMPT, seed=-1)
+
+    def test_deadline(self):
+        begin = time.monotonic()
+        with self.assertRaises(exceptions.DeadlineExceeded) as raised:
+            self.client.run_graph(PROMPT, timeout=0.001)
+        self.assertEqual(504, raised.exception.code)
+        self.assertLess(time.monotonic() - begin, 5)
+
+    def test_many_threads(self):
+        texts = [None] * 8
+        def run(index):
+            texts[index] = self.client.generate(GENERATOR, PROMPT, seed=index, max_new_tokens=5).generated
+        threads = [threading.Thread(target=run, args=(index,)) for index in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        self.assertEqual(texts, [self.client.generate(GENERATOR, PROMPT, seed=index, max_new_tokens=5).generated
+                                 for index in range(8)])
+
+
+class AsyncCallsMixin:
+    async def asyncSetUp(self):
+        self.client = await self.enterAsyncContext(chorus.AsyncClient(self.url()))
+
+    async def test_all_calls(self):
+        with chorus.Client(self.url()) as same:
+            graph, graphs, texts, made, labels, tokens = await asyncio.gather(
+                self.client.graph(), self.client.graphs(), self.client.run_graph(PROMPT, seed=7, max_length=20),
+                self.client.generate(GENERATOR, PROMPT, seed=1, max_new_tokens=3),
+                self.client.classify(CLASSIFIER, "a dull mess"), self.client.tokenize(GENERATOR, PROMPT))
+            self.assertEqual(graph.name, graphs[0].name)
+            self.assertEqual(same.run_graph(PROMPT, seed=7, max_length=20), texts)
+            self.assertEqual(same.generate(GENERATOR, PROMPT, seed=1, max_new_tokens=3), made)
+            self.assertEqual("NEGATIVE", labels[0].label)
+            ids = [token.id for token in tokens.tokens]
+            self.assertEqual(PROMPT, await self.client.detokenize(GENERATOR, ids))
+
+    async def test_stream(self):
+        whole = await self.client.run_graph(PROMPT, seed=7, max_length=20)
+        events = [event async for event in self.client.stream_graph(PROMPT, seed=7, max_length=20)]
+        self.assertIsInstance(events[-1], DoneEvent)
+        text = "".join(event.text for event in events if isinstance(event, TokenEvent) and event.index == 0)
+        self.assertEqual(whole[0].generated, PROMPT + text)
+        alone = [event async for event in self.client.stream_generate(GENERATOR, PROMPT, max_new_tokens=3, seed=1)]
+        self.assertEqual(3, alone[-1].generated_tokens)
+
+    async def test_closing_and_cancelling(self):
+        async with contextlib.aclosing(self.client.stream_graph(PROMPT, **LONG)) as events:
+            await anext(events)
+        await asyncio.to_thread(wait_idle, self, SERVER.http)
+        task = asyncio.create_task(self.client.run_graph(PROMPT, **LONG))
+        while not await asyncio.to_thread(in_flight, SERVER.http):
+            self.assertFalse(task.done())
+        task.cancel()
+        with self.assertRaises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(wait_idle, self, SERVER.http)
+
+    async def test_errors(self):
+        with self.assertRaises(exceptions.InvalidArgument) as raised:
+            await self.client.run_graph(PROMPT, top_p=2)
+        self.assertEqual("top_p", raised.exception.details[0]["field_violations"][0]["field"])
+        with self.assertRaisesRegex(exceptions.InvalidArgument, "top_p"):
+            await anext(self.client.stream_graph(PROMPT, top_p=2))
+        with self.assertRaises(exceptions.DeadlineExceeded):
+            await self.client.run_graph(PROMPT, timeout=0.001)
+        with self.assertRaisesRegex(TypeError, "Did you mean 'max_length'"):
+            await self.client.generate(GENERATOR, PROMPT, max_lenght=20)
+
+
+class HttpTest(CallsMixin, unittest.TestCase):
+    def url(self):
+        return SERVER.http
+
+
+class GrpcTest(CallsMixin, unittest.TestCase):
+    def url(self):
+        return SERVER.grpc
+
+
+class AsyncHttpTest(AsyncCallsMixin, unittest.IsolatedAsyncioTestCase):
+    def url(self):
+        return SERVER.http
+
+
+class AsyncGrpcTest(AsyncCallsMixin, unittest.IsolatedAsyncioTestCase):
+    def url(self):
+        return SERVER.grpc
+
+
+class UrlTest(unittest.TestCase):
+    def test_refuses_what_is_no_url(self):
+        for make in (chorus.Client, chorus.AsyncClient):
+            for url in ("localhost:3000", "ftp://localhost", "grpc://", ""):
+                with self.assertRaisesRegex(ValueError, "grpc://localhost:50051"):
+                    make(url)
+        with self.assertRaises(ValueError):
+            chorus.Client("http://")
+
+    def test_no_server(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+            for scheme in ("http", "grpc"):
+                with self.assertRaises(exceptions.Unavailable), chorus.Client(f"{scheme}://127.0.0.1:{port}") as client:
+                    client.graphs()
+
+                async def call():
+                    async with chorus.AsyncClient(f"{scheme}://127.0.0.1:{port}") as client:
+                        await client.graphs()
+
+                with self.assertRaises(exceptions.Unavailable):
+                    asyncio.run(call())
+
+
+class ScriptedServer:
+    """Answers each connection's first request with the bytes of `reply`, and closes."""
+
+    def __enter__(self):
+        owner = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                owner.requests.append(self.request.recv(65536))
+                self.request.sendall(owner.reply)
+
+        self.requests = []
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        return self
+
+    def __exit__(self, *error):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def call(self, reply, asynchronous, stream=False, **options):
+        self.reply = reply
+
+        async def call():
+            async with chorus.AsyncClient(self.url, **options) as client:
+                if stream:
+                    return [event async for event in client.stream_generate("m", "t")]
+                return await client.graphs()
+
+        if asynchronous:
+            return asyncio.run(call())
+        with chorus.Client(self.url, **options) as client:
+            return list(client.stream_generate("m", "t")) if stream else client.graphs()
+
+
+class BrokenServerTest(unittest.TestCase):
+    def test_what_is_no_answer_of_chorus(self):
+        token = b'{"token":{"text":"x","num_tokens":1}}\n'
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunk = b"%x\r\n%s\r\n" % (len(token), token)
+        error = b'{"error":{"code":503,"status":"UNAVAILABLE","message":"no replica"}}\n'
+        cases = [
+            (b"", False, exceptions.Unavailable, ""),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", False, exceptions.Unavailable, ""),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nwha", False, exceptions.ServerError, "no ListGraphsResponse"),
+            (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\n<p/>", False, exceptions.Unavailable, "HTTP 502"),
+            (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n[]", False, exceptions.NotFound, "HTTP 404"),
+            (head + chunk, True, exceptions.Unavailable, ""),  # No end of the chunks.
+            (head + chunk + b"0\r\n\r\n", True, exceptions.Unavailable, "broke off"),  # No `done`.
+            (head + b"%x\r\n%s\r\n" % (len(error), error), True, exceptions.Unavailable, "no replica"),
+        ]
+        with ScriptedServer() as server:
+            for reply, stream, kind, message in cases:
+                for asynchronous in (False, True):
+                    with self.subTest(reply=reply, asynchronous=asynchronous):
+                        with self.assertRaisesRegex(kind, message):
+                            server.call(reply, asynchronous, stream)
+
+    def test_sends_headers(self):
+        reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+        with ScriptedServer() as server:
+            for asynchronous in (False, True):
+                server.call(reply, asynchronous, headers={"Authorization": "Bearer k"}, timeout=1.5)
+                self.assertIn(b"Authorization: Bearer k\r\n", server.requests[-1])
+                self.assertIn(b"X-Request-Timeout-Ms: 1500\r\n", server.requests[-1])
+                with self.assertRaises(ValueError):
+                    server.call(reply, asynchronous, headers={"A": "b\r\nC: d"})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,61 @@
+"""The protos in the package: methods, HTTP calls, and requests from keyword arguments."""
+import json
+import unittest
+
+from chorus import _protos, results
+
+
+class ProtosTest(unittest.TestCase):
+    def setUp(self):
+        self.methods = _protos.methods("chorus.v1.InferenceService")
+
+    def test_every_method_has_an_http_call(self):
+        for method in self.methods.values():
+            self.assertIn(method.verb, ("GET", "POST"), method.name)
+            self.assertTrue(method.template.startswith("/"), method.name)
+
+    def test_http_call(self):
+        method = self.methods["Generate"]
+        verb, target, body = method.http_call(method.request(model="a/b?c", text="é", seed=2**64 - 1, top_p=0.5))
+        self.assertEqual(("POST", "/v1/models/a%2Fb%3Fc:generate"), (verb, target))
+        self.assertEqual({"text": "é", "seed": str(2**64 - 1), "top_p": 0.5}, json.loads(body))
+        method = self.methods["GetGraph"]
+        self.assertEqual(("GET", "/v1/graphs/g", None), method.http_call(method.request(graph="g")))
+
+    def test_fill_request(self):
+        def fill(**parameters):
+            return _protos.fill_request("f", self.methods["Generate"].request(), {"model": "m"}, parameters)
+
+        self.assertEqual(["a"], list(fill(stop="a").stop))
+        self.assertEqual(["a", "b"], list(fill(stop=("a", "b")).stop))
+        self.assertFalse(fill(seed=None).HasField("seed"))
+        self.assertTrue(fill(do_sample=False).HasField("do_sample"))
+        for wrong in ({"seed": -1}, {"top_k": 1.5}, {"top_p": "x"}, {"stop": 3}, {"text": b"\xff"}):
+            with self.assertRaisesRegex((TypeError, ValueError), next(iter(wrong))):
+                fill(**wrong)
+        with self.assertRaisesRegex(TypeError, r"f\(\) .*'temprature'. Did you mean 'temperature'"):
+            fill(temprature=1)
+        with self.assertRaisesRegex(TypeError, "'zzz'$"):
+            fill(zzz=1)
+        with self.assertRaises(TypeError):  # It is an argument of the call.
+            fill(model="other")
+
+    def test_results_have_every_field(self):
+        """Each class of results has the fields of its message, so that nothing of a reply is lost."""
+        for name, cls in results._CLASSES.items():
+            try:
+                fields = set(_protos.message(f"chorus.v1.{name}").DESCRIPTOR.fields_by_name)
+            except KeyError:
+                self.assertEqual("Embedding", name)  # It comes with the method Embed.
+                continue
+            self.assertLessEqual(fields, set(cls.__dataclass_fields__), name)
+
+    def test_results(self):
+        text = results.from_message(_protos.message("chorus.v1.ScoredText")(score=0, finish_reason=3))
+        self.assertEqual((None, 0.0, "stop_string", None), (text.generated, text.score, text.finish_reason, text.timing))
+        unknown = results.from_message(_protos.message("chorus.v1.ScoredText")(finish_reason=99))
+        self.assertIsNone(unknown.finish_reason)
+
+
+if __name__ == "__main__":
+    unittest.main()

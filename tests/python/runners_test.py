@@ -1,0 +1,178 @@
+"""Runners of this machine, with the demo models."""
+import asyncio
+import gc
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import unittest.mock
+
+import chorus
+from chorus import exceptions
+from chorus.runners import Runner
+from served import CLASSIFIER, FOLDERS, GENERATOR, served
+
+PROMPT = "I have an idea!"
+
+
+def runner(name, **options):
+    return Runner(name, "demo", FOLDERS[name], **options)
+
+
+def is_alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_gone(test, pids):
+    end = time.monotonic() + 30
+    while any(is_alive(pid) for pid in pids):
+        test.assertLess(time.monotonic(), end, "a runner outlives its process")
+        time.sleep(0.02)
+
+
+class GeneratorTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.runner = cls.enterClassContext(runner(GENERATOR))
+
+    def test_as_the_pipeline(self):
+        result = self.runner.run(PROMPT, max_length=20, num_return_sequences=2, seed=7)
+        self.assertEqual(2, len(result))
+        self.assertTrue(all(each["generated_text"].startswith(PROMPT) for each in result))
+        self.assertNotEqual(*result)
+        of_list = self.runner.run([PROMPT, "Once"], max_length=20, seed=7)
+        self.assertEqual([[result[0]], self.runner.run("Once", max_length=20, seed=7)], of_list)
+        greedy = self.runner.run(PROMPT, max_new_tokens=5, do_sample=False)
+        self.assertEqual(greedy, self.runner.run(PROMPT, max_new_tokens=5, temperature=0))
+        self.assertNotEqual(self.runner.run(PROMPT), self.runner.run(PROMPT))
+
+    def test_async_run_is_the_same(self):
+        async def calls():
+            return await asyncio.gather(*(self.runner.async_run(PROMPT, max_length=20, seed=seed) for seed in range(4)))
+
+        for _ in range(2):  # In another event loop each time.
+            self.assertEqual([self.runner.run(PROMPT, max_length=20, seed=seed) for seed in range(4)], asyncio.run(calls()))
+            gc.collect()
+
+    def test_the_same_text_as_a_servers(self):
+        with served() as server, chorus.Client(server.http) as client:
+            self.assertEqual([{"generated_text": client.generate(GENERATOR, PROMPT, seed=7).generated}],
+                             self.runner.run(PROMPT, seed=7))
+
+    def test_errors(self):
+        for call in (self.runner.run, lambda *a, **k: asyncio.run(self.runner.async_run(*a, **k))):
+            with self.assertRaisesRegex(exceptions.InvalidArgument, "max_length"):
+                call(PROMPT, max_length=1)
+            with self.assertRaisesRegex(exceptions.InvalidArgument, "max_length"):
+                call([PROMPT, "a"], max_length=2)
+            with self.assertRaisesRegex(exceptions.InvalidArgument, "top_p"):
+                call(PROMPT, top_p=2)
+            with self.assertRaises(exceptions.DeadlineExceeded):
+                call(PROMPT, max_length=240, timeout=0.001)
+            with self.assertRaisesRegex(TypeError, "Did you mean 'max_length'"):
+                call(PROMPT, max_lenght=1)
+
+    def test_cancelling_frees_the_runner(self):
+        async def cancel():
+            task = asyncio.create_task(self.runner.async_run([PROMPT] * 8, max_length=240, ignore_eos=True))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(cancel())
+        self.assertEqual(1, len(self.runner.run(PROMPT, max_new_tokens=1)))
+
+
+class ClassifierTest(unittest.TestCase):
+    def test_as_the_pipeline(self):
+        with runner(CLASSIFIER) as classifier:
+            good, = classifier.run("a wonderful, touching film")
+            self.assertEqual("POSITIVE", good["label"])
+            both = classifier.run(["a wonderful, touching film", "a dull mess"])
+            self.assertEqual([good, "NEGATIVE"], [both[0], both[1]["label"]])
+            everything = classifier.run("a dull mess", top_k=None)
+            self.assertEqual(["NEGATIVE", "POSITIVE"], [each["label"] for each in everything])
+            self.assertAlmostEqual(1, sum(each["score"] for each in everything))
+            with self.assertRaises(exceptions.InvalidArgument):
+                classifier.run("long " * 2000, truncation=False)
+            self.assertEqual(good, asyncio.run(classifier.async_run("a wonderful, touching film"))[0])
+
+
+class LifeTest(unittest.TestCase):
+    def test_not_started(self):
+        one = runner(GENERATOR)
+        with self.assertRaisesRegex(exceptions.RunnerError, r"init_local\(\)"):
+            one.run(PROMPT)
+        with self.assertRaisesRegex(exceptions.RunnerError, r"init_local\(\)"):
+            asyncio.run(one.async_run(PROMPT))
+        one.close()
+
+    def test_starts_again(self):
+        one = runner(CLASSIFIER)
+        one.init_local()
+        pid = one._process._process.pid
+        one.init_local()
+        self.assertEqual(pid, one._process._process.pid)
+        one.close()
+        self.assertFalse(one.is_running)
+        wait_gone(self, [pid])
+        one.init_local(quiet=True)
+        self.assertEqual(1, len(one.run("a")))
+        one.close()
+        one.close()
+
+    def test_a_runner_that_ends(self):
+        with runner(CLASSIFIER) as one:
+            os.kill(one._process._process.pid, signal.SIGKILL)
+            one._process._process.wait(30)
+            self.assertFalse(one.is_running)
+            with self.assertRaisesRegex(exceptions.RunnerError, "has ended"):
+                one.run("a")
+            with self.assertRaisesRegex(exceptions.RunnerError, "has ended"):
+                asyncio.run(one.async_run("a"))
+
+    def test_a_model_that_cannot_be_loaded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "config.json").write_text('{"architectures": ["NoSuchModel"]}')
+            with self.assertRaisesRegex(exceptions.RunnerError, "NoSuchModel"):
+                Runner("x", "v1", pathlib.Path(folder)).init_local()
+
+    def test_no_program(self):
+        with unittest.mock.patch.dict(os.environ, {"CHORUS_BIN": "/nowhere"}):
+            with self.assertRaisesRegex(exceptions.ProgramError, "/nowhere"):
+                runner(GENERATOR).init_local()
+
+    def test_runners_end_with_the_process(self):
+        """However it ends; and the folder of a process that ends well goes with it."""
+        code = ("import os, sys, threading, runners_test as t\n"
+                f"def start():\n  global one; one = t.runner({CLASSIFIER!r}); one.init_local()\n"
+                "thread = threading.Thread(target=start); thread.start(); thread.join()\n"  # It outlives this thread.
+                "assert one.run('a')\n"
+                "print(one._process._process.pid, one._process._home.folder, flush=True)\n"
+                "sys.stdin.read()\n")
+        for end in ("normal", "exception", signal.SIGINT, signal.SIGKILL):
+            with self.subTest(end=end), subprocess.Popen(
+                    [sys.executable, "-B", "-c", code + ("raise SystemExit(1)" if end == "exception" else "")],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                    cwd=pathlib.Path(__file__).parent) as process:
+                pid, folder = process.stdout.readline().split()
+                self.assertTrue(is_alive(pid))
+                if isinstance(end, signal.Signals):
+                    process.send_signal(end)
+                process.stdin.close()
+                process.wait(60)
+                wait_gone(self, [pid])
+                if end != signal.SIGKILL:
+                    self.assertFalse(os.path.exists(folder))
+
+
+if __name__ == "__main__":
+    unittest.main()
