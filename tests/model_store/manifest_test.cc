@@ -72,6 +72,27 @@ TEST(Manifest, RefusesMetadataThatNestsWithoutEnd) {
   EXPECT_THAT(std::string(ParseManifest(text).status().message()), HasSubstr("nest deeper"));
 }
 
+TEST(ParseMetadata, TakesAnObjectAndNothingElse) {
+  EXPECT_EQ(*ParseMetadata(R"( {"a": [1, null]} )"), R"({"a":[1,null]})");
+  EXPECT_EQ(*ParseMetadata("{}"), "");
+  for (const char* text : {"", "[]", "1", "{", "{} {}", "\xFF"}) {
+    EXPECT_THAT(std::string(ParseMetadata(text).status().message()),
+                HasSubstr("metadata: not a JSON object"))
+        << text;
+  }
+  // What it takes a manifest can hold.
+  Manifest manifest = Example();
+  std::string deep = "1";
+  for (int depth = 1; depth < 100; ++depth) {
+    deep = R"({"a":)" + deep + "}";
+    const absl::StatusOr<std::string> metadata = ParseMetadata(deep);
+    if (!metadata.ok()) break;
+    manifest.metadata = *metadata;
+    EXPECT_TRUE(ParseManifest(ToJson(manifest)).ok()) << depth;
+  }
+  EXPECT_FALSE(ParseMetadata(deep).ok());
+}
+
 TEST(ContentVersion, GoesByNamesAndHashesAlone) {
   const std::vector<ManifestFile> files = Example().files;
   const std::string version = ContentVersion(files);

@@ -75,6 +75,21 @@ TEST_F(ModelStoreChangeTest, LabelsAreReplacedAndLeaveTheRest) {
   EXPECT_TRUE(absl::IsNotFound(store_.SetLabels({"gpt2", "v2"}, {}).status()));
 }
 
+TEST_F(ModelStoreChangeTest, WhatPeopleSayIsReplacedAndWhatFilesTellIsNot) {
+  Manifest said = *store_.Get(v1_);
+  Manifest expected = said;
+  said.labels = expected.labels = {{"a", "1"}};
+  said.metadata = expected.metadata = R"({"k":[1]})";
+  said.licence = expected.licence = "apache-2.0";
+  said.source = expected.source = ModelSource{"me/mine", "v1"};
+  said.architecture = "Another";
+  said.files.clear();
+  EXPECT_TRUE(store_.Annotate(said).ok());
+  EXPECT_EQ(*store_.Get(v1_), expected);
+  said.tag.version = "v2";
+  EXPECT_TRUE(absl::IsNotFound(store_.Annotate(said)));
+}
+
 // Which of the others takes the place of a deleted latest goes by when they were written.
 TEST_F(ModelStoreChangeTest, LabelsMakeAVersionNoNewer) {
   const auto at = [&](const char* version, int minutes) {

@@ -60,11 +60,18 @@ TEST_F(ModelsCommandTest, WithoutAVersionAnImportGoesByItsContent) {
   ASSERT_EQ(Models({"import", Path("gpt2"), "mine"}).status, 0);
   const std::string version = GetJson("mine")["version"];
   EXPECT_EQ(version.size(), 12u);
-  EXPECT_EQ(Models({"import", Path("gpt2"), "mine"}).out,
-            "mine:" + version + " is there already\n");
+  EXPECT_EQ(
+      Models({"import", Path("gpt2"), "mine", "--label=a=b", "--metadata", R"({"k": [1]})"}).out,
+      "mine:" + version + " is there already\n");
+  EXPECT_EQ(GetJson("mine")["labels"], (json{{"a", "b"}}));  // What is said of it counts.
+  EXPECT_EQ(GetJson("mine")["metadata"], (json{{"k", {1}}}));
   PutFile(temp_ / "gpt2/README.md", "another");
   ASSERT_EQ(Models({"import", Path("gpt2"), "mine"}).status, 0);
   EXPECT_NE(GetJson("mine")["version"], version);
+  PutFile(temp_ / "gpt2/README.md", "---\nlicense: apache-2.0\n---\n");
+  ASSERT_EQ(Models({"import", Path("gpt2"), "mine"}).status, 0);
+  EXPECT_EQ(GetJson("mine")["version"], version);  // It is the latest again.
+  PutFile(temp_ / "gpt2/README.md", "another");
   const Result other = Models({"import", Path("gpt2"), "mine:" + version});
   EXPECT_EQ(other.status, 1);
   EXPECT_THAT(other.err, HasSubstr("is in the store already, and is another model"));
@@ -89,6 +96,7 @@ TEST_F(ModelsCommandTest, WhatCannotBeServedIsNotImported) {
       {{Path("text.tar.gz"), "mine"}, "damaged"},
       {{Path("bert"), "a:b:c"}, "the version of a tag must match"},
       {{Path("bert"), "mine", "--label", "team"}, "set by KEY=VALUE"},
+      {{Path("bert"), "mine", "--metadata", "[1]"}, "metadata: not a JSON object"},
   };
   for (const auto& c : kCases) {
     std::vector<std::string> arguments = {"import"};
