@@ -28,6 +28,7 @@
 #include "runner_server/kernels/precision.h"
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
+#include "runner_server/tokenizer/load_tokenizer.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus::runner {
@@ -355,7 +356,7 @@ absl::Status MeasureModel(const Flags& flags, const std::string& path, Report& r
     ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(path, {.precision = precision,
                                                           .num_threads = flags.threads,
                                                           .num_kv_slots = flags.batch}));
-    ASSIGN_OR_RETURN(tokenizer, loaded.architecture->load_tokenizer(path));
+    ASSIGN_OR_RETURN(tokenizer, LoadTokenizer(path));
     if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
       generators.push_back(std::move(*generator));
     } else {

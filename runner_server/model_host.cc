@@ -13,6 +13,7 @@
 #include "runner_server/engine/generation_stepper.h"
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
+#include "runner_server/tokenizer/load_tokenizer.h"
 
 namespace chorus::runner {
 namespace {
@@ -93,7 +94,7 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   if (options.core_lease.has_value()) {
     ASSIGN_OR_RETURN(host->core_lease_, CoreLease::Open(*options.core_lease));
   }
-  ASSIGN_OR_RETURN(host->tokenizer_, loaded.architecture->load_tokenizer(options.directory));
+  ASSIGN_OR_RETURN(host->tokenizer_, LoadTokenizer(options.directory));
   const int vocab_size =
       std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model);
   RETURN_IF_ERROR(

@@ -22,7 +22,7 @@ LIBRARIES = [
     ("json", r"^nlohmann/"),
     ("yaml", r"^yaml-cpp/"),
     ("flags", r"^CLI/"),
-    ("unicode", r"^(utf8proc\.h|unicode/)"),
+    ("unicode", r"^(oniguruma\.h|utf8proc\.h|unicode/)"),
     ("archive", r"^archive(_entry)?\.h$"),
     ("openssl", r"^openssl/"),
     ("curl", r"^curl/"),
@@ -69,7 +69,7 @@ LAYERS = {
         ("grpc", "flags", "metrics", "glog"),
     ),
     "runner_server/tensor": ((), ("torch",)),
-    "runner_server/tokenizer": ((), ("json", "unicode")),
+    "runner_server/tokenizer": (("proto/sentencepiece",), ("json", "protobuf", "unicode")),
     "runner_server/sampling": (("proto/chorus/v1/generation.pb.h",), ()),
     "runner_server/scheduler": ((), ()),
     "runner_server/weights": ((), ("json", "glog")),
@@ -79,7 +79,7 @@ LAYERS = {
         ("json",),
     ),
     "runner_server/model/architectures": (
-        ("runner_server/model", "runner_server/tokenizer"),
+        ("runner_server/model",),
         ("json",),
     ),
     "runner_server/engine": (

@@ -13,8 +13,7 @@
 
 namespace chorus::runner {
 
-// The id is field "id", or 0. INVALID_ARGUMENT begins with `what`; "rstrip" and "single_word" are
-// refused.
+// The id is field "id", or 0. INVALID_ARGUMENT begins with `what`.
 absl::StatusOr<AddedToken> AddedTokenFromJson(const nlohmann::json& object, std::string what);
 
 }  // namespace chorus::runner

@@ -3,26 +3,29 @@
 // Finds added tokens in a text: leftmost first, then longest. Special ones can be treated as plain
 // text.
 //
-// Thread safety: const methods may be called from any thread.
+// Thread safety: immutable; all methods may be called from any thread.
 
 #include <bitset>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
-#include "runner_server/tokenizer/byte_trie.h"
+#include "runner_server/tokenizer/prefix_trie.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
 namespace chorus::runner {
 
 class AddedTokenMatcher {
  public:
-  // `token.content` must not be empty. `found_as` is its spelling in the text, by default the
-  // content.
-  void Add(const AddedToken& token) { Add(token, token.content); }
-  void Add(const AddedToken& token, std::string_view found_as);
+  AddedTokenMatcher() = default;  // Finds nothing.
+
+  // Finds tokens as they are spelled in the text, which is often their content. Of equal spellings
+  // the first counts, an empty one is never found.
+  explicit AddedTokenMatcher(std::vector<std::pair<AddedToken, std::string>> tokens);
 
   // Receives a piece of the text: an added token, with the white space it takes, and its id; or
   // text between them, without id.
@@ -34,11 +37,12 @@ class AddedTokenMatcher {
   // Example: with <e> = 7, "a<e>b<e" -> ("a", none), ("<e>", 7), ("b<e", none).
   void Split(std::string_view text, bool split_special_tokens, Visitor visit) const;
 
+  bool empty() const { return trie_.empty(); }
+
  private:
-  absl::flat_hash_set<int32_t> special_ids_;
-  absl::flat_hash_set<int32_t> lstrip_ids_;
   std::bitset<256> first_bytes_;
-  ByteTrie trie_;
+  PrefixTrie trie_;  // Of indices into tokens_.
+  std::vector<AddedToken> tokens_;
 };
 
 }  // namespace chorus::runner

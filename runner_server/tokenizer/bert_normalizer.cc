@@ -1,5 +1,6 @@
 #include "runner_server/tokenizer/bert_normalizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/utf8.h"
@@ -14,7 +15,7 @@ std::u32string BertNormalizer::Clean(std::string_view text) const {
     const Utf8Step step = DecodeUtf8(text);
     text.remove_prefix(step.num_bytes);
     char32_t c = step.code_point;
-    const uint8_t traits = CharacterTraits(c);
+    const uint16_t traits = CharacterTraits(c);
     if (options_.clean_text) {
       if (traits & kIsBertRemoved) continue;
       if (traits & kIsSpace) c = U' ';
@@ -28,7 +29,24 @@ std::u32string BertNormalizer::Clean(std::string_view text) const {
   return clean;
 }
 
+std::string BertNormalizer::NormalizeAscii(std::string_view text) const {
+  std::string normalized;
+  normalized.reserve(text.size());
+  for (char byte : text) {
+    const uint16_t traits = CharacterTraits(static_cast<char32_t>(byte));
+    if (options_.clean_text) {
+      if (traits & kIsBertRemoved) continue;
+      if (traits & kIsSpace) byte = ' ';
+    }
+    if (options_.lowercase && byte >= 'A' && byte <= 'Z') byte += 'a' - 'A';
+    normalized.push_back(byte);
+  }
+  return normalized;
+}
+
 std::string BertNormalizer::Normalize(std::string_view text) const {
+  const auto is_ascii = [](char byte) { return static_cast<uint8_t>(byte) < 0x80; };
+  if (std::all_of(text.begin(), text.end(), is_ascii)) return NormalizeAscii(text);
   std::u32string characters = Clean(text);
   if (options_.strip_accents.value_or(options_.lowercase)) characters = StripAccents(characters);
   if (options_.lowercase) {
@@ -41,6 +59,16 @@ std::string BertNormalizer::Normalize(std::string_view text) const {
   normalized.reserve(characters.size());
   for (const char32_t c : characters) AppendUtf8(c, normalized);
   return normalized;
+}
+
+void BertNormalizer::Normalize(AlignedText& text) const {
+  std::vector<AlignedText::Origin> origins;
+  if (text.tracked()) {
+    for (const Origin& origin : Origins(text.text())) {
+      origins.push_back(text.OriginOf(origin.begin, origin.end));
+    }
+  }
+  text.Assign(Normalize(text.text()), std::move(origins));
 }
 
 std::vector<BertNormalizer::Origin> BertNormalizer::Origins(std::string_view text) const {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runner_server/tokenizer/aligned_text.h"
+
 namespace chorus::runner {
 
 class BertNormalizer {
@@ -28,6 +30,8 @@ class BertNormalizer {
   // Example: "Élan\t東京" -> "elan  東  京 ".
   std::string Normalize(std::string_view text) const;
 
+  void Normalize(AlignedText& text) const;
+
   // The bytes [begin, end) of a character of the text.
   struct Origin {
     size_t begin;
@@ -39,6 +43,7 @@ class BertNormalizer {
   std::vector<Origin> Origins(std::string_view text) const;
 
  private:
+  std::string NormalizeAscii(std::string_view text) const;
   std::u32string Clean(std::string_view text) const;
 
   const Options options_;

@@ -22,15 +22,15 @@ BpeMerges::Merge BpeMerges::Find(int32_t left, int32_t right) const {
   return found == merges_.end() ? Merge() : found->second;
 }
 
-void BpeMerges::Apply(std::vector<int32_t>& ids) const {
+void BpeMerges::Apply(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const {
   if (ids.size() <= kMaxShortWord) {
-    ApplyToShortWord(ids);
+    ApplyToShortWord(ids, sizes);
   } else {
-    ApplyToLongWord(ids);
+    ApplyToLongWord(ids, sizes);
   }
 }
 
-void BpeMerges::ApplyToShortWord(std::vector<int32_t>& ids) const {
+void BpeMerges::ApplyToShortWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const {
   if (ids.size() < 2) return;
   std::array<Merge, kMaxShortWord> pairs;  // Of ids i and i + 1.
   size_t num_pairs = ids.size() - 1;
@@ -42,6 +42,10 @@ void BpeMerges::ApplyToShortWord(std::vector<int32_t>& ids) const {
     const size_t i = best - pairs.begin();
     ids[i] = best->merged;
     ids.erase(ids.begin() + i + 1);
+    if (sizes != nullptr) {
+      (*sizes)[i] += (*sizes)[i + 1];
+      sizes->erase(sizes->begin() + i + 1);
+    }
     std::copy(best + 1, pairs.begin() + num_pairs, best);
     --num_pairs;
     if (i > 0) pairs[i - 1] = Find(ids[i - 1], ids[i]);
@@ -49,7 +53,7 @@ void BpeMerges::ApplyToShortWord(std::vector<int32_t>& ids) const {
   }
 }
 
-void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids) const {
+void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const {
   struct Symbol {
     uint32_t previous;
     uint32_t next;  // ids.size() after the last.
@@ -81,6 +85,7 @@ void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids) const {
     if (symbols[i].pair.rank != rank) continue;
     const uint32_t gone = symbols[i].next;
     ids[i] = symbols[i].pair.merged;
+    if (sizes != nullptr) (*sizes)[i] += (*sizes)[gone];
     symbols[gone].pair = Merge();
     symbols[i].next = symbols[gone].next;
     if (symbols[i].next < size) symbols[symbols[i].next].previous = i;
@@ -90,8 +95,12 @@ void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids) const {
     }
   }
   uint32_t num_left = 0;
-  for (uint32_t i = 0; i < size; i = symbols[i].next) ids[num_left++] = ids[i];
+  for (uint32_t i = 0; i < size; i = symbols[i].next) {
+    if (sizes != nullptr) (*sizes)[num_left] = (*sizes)[i];
+    ids[num_left++] = ids[i];
+  }
   ids.resize(num_left);
+  if (sizes != nullptr) sizes->resize(num_left);
 }
 
 }  // namespace chorus::runner

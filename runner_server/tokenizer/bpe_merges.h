@@ -18,9 +18,9 @@ class BpeMerges {
   // Ranks follow the order of calls, best first. False if the pair exists already.
   bool Add(int32_t left, int32_t right, int32_t merged);
 
-  // Merges the best pair, the leftmost of equals, until none is left. O(n log n); faster for short
-  // words.
-  void Apply(std::vector<int32_t>& ids) const;
+  // Merges the best pair, the leftmost of equals, until none is left. `sizes`, if not null, has one
+  // number for each id, and those of merged ids are added. O(n log n); faster for short words.
+  void Apply(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes = nullptr) const;
 
   void Reserve(size_t num_merges) { merges_.reserve(num_merges); }
 
@@ -38,8 +38,8 @@ class BpeMerges {
   // Rank kNoRank if the two do not merge.
   Merge Find(int32_t left, int32_t right) const;
 
-  void ApplyToShortWord(std::vector<int32_t>& ids) const;
-  void ApplyToLongWord(std::vector<int32_t>& ids) const;
+  void ApplyToShortWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const;
+  void ApplyToLongWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const;
 
   absl::flat_hash_map<uint64_t, Merge> merges_;
 };

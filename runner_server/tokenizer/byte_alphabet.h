@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "runner_server/tokenizer/aligned_text.h"
+
 namespace chorus::runner {
 
 // The character each byte is written as, in UTF-8.
@@ -18,5 +20,8 @@ const std::array<std::string, 256>& ByteAlphabet();
 // The bytes that `token`, UTF-8, spells; `token` itself if it has a character outside the alphabet,
 // as in Hugging Face's decoder.
 std::string SpelledBytes(std::string_view token);
+
+// Writes every byte of the text as its character.
+void SpellBytes(AlignedText& text);
 
 }  // namespace chorus::runner

@@ -13,8 +13,18 @@ constexpr Frame::Item kSecondOfType1 = {Kind::kSecondText, -1, 1};
 
 Frame::Item Token(int32_t id, int32_t type_id = 0) { return {Kind::kToken, id, type_id}; }
 
+void Truncate(std::vector<int32_t>& text, size_t max_tokens, bool left) {
+  if (text.size() <= max_tokens) return;
+  if (left) {
+    text.erase(text.begin(), text.end() - static_cast<ptrdiff_t>(max_tokens));
+  } else {
+    text.resize(max_tokens);
+  }
+}
+
 // "longest_first" of transformers.
-void TruncatePair(std::vector<int32_t>& first, std::vector<int32_t>& second, size_t max_tokens) {
+void TruncatePair(std::vector<int32_t>& first, std::vector<int32_t>& second, size_t max_tokens,
+                  bool left) {
   if (first.size() + second.size() <= max_tokens) return;
   size_t shorter = std::min(first.size(), second.size());
   size_t longer = max_tokens - std::min(shorter, max_tokens);
@@ -23,8 +33,8 @@ void TruncatePair(std::vector<int32_t>& first, std::vector<int32_t>& second, siz
     longer = max_tokens - shorter;
   }
   const bool first_is_longer = first.size() > second.size();
-  first.resize(first_is_longer ? longer : shorter);
-  second.resize(first_is_longer ? shorter : longer);
+  Truncate(first, first_is_longer ? longer : shorter, left);
+  Truncate(second, first_is_longer ? shorter : longer, left);
 }
 
 }  // namespace
@@ -54,9 +64,9 @@ Encoding Frame::Apply(std::vector<int32_t> first, std::optional<std::vector<int3
   encoding.full_size = num_special + first.size() + (second ? second->size() : 0);
   const size_t max_text = max_tokens - std::min(num_special, max_tokens);
   if (second) {
-    TruncatePair(first, *second, max_text);
-  } else if (first.size() > max_text) {
-    first.resize(max_text);
+    TruncatePair(first, *second, max_text, truncates_left_);
+  } else {
+    Truncate(first, max_text, truncates_left_);
   }
   for (const Item& item : items) {
     if (item.kind == Kind::kToken) {

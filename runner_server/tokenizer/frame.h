@@ -51,12 +51,19 @@ class Frame {
   // Of a single text.
   size_t num_special_tokens() const { return NumSpecialTokens(single_); }
   const std::vector<Item>& single() const { return single_; }
+  const std::vector<Item>& pair() const { return pair_; }
+
+  // Texts that are too long lose their beginning instead of their end.
+  void set_truncates_left(bool truncates_left) { truncates_left_ = truncates_left; }
+
+  bool operator==(const Frame&) const = default;
 
  private:
   static size_t NumSpecialTokens(const std::vector<Item>& items);
 
   std::vector<Item> single_;
   std::vector<Item> pair_;
+  bool truncates_left_ = false;
 };
 
 }  // namespace chorus::runner

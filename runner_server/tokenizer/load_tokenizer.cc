@@ -1,199 +1,123 @@
 #include "runner_server/tokenizer/load_tokenizer.h"
 
 #include <algorithm>
-#include <initializer_list>
-#include <optional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "base/model_file.h"
 #include "base/status_macros.h"
-#include "base/string_view.h"
+#include "runner_server/tokenizer/build_tokenizer.h"
+#include "runner_server/tokenizer/sentence_piece.h"
+#include "runner_server/tokenizer/tokenizer_class.h"
 #include "runner_server/tokenizer/tokenizer_config.h"
 #include "runner_server/tokenizer/tokenizer_json.h"
-#include "runner_server/tokenizer/vocabulary_files.h"
+#include "runner_server/tokenizer/vocabulary_spec.h"
 
 namespace chorus::runner {
 namespace {
+
+constexpr const char* kSentencePieceFiles[] = {"tokenizer.model", "spiece.model",
+                                               "sentencepiece.bpe.model", "spm.model"};
 
 bool Exists(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::exists(path, error);
 }
 
-// NOT_FOUND unless all of these are there, which stand in for a tokenizer.json.
-absl::Status RequireFiles(const std::filesystem::path& folder,
-                          std::initializer_list<std::string_view> names) {
-  std::vector<std::string> missing;
-  for (const std::string_view name : names) {
-    if (!Exists(folder / name)) missing.emplace_back(name);
+// Of config.json; empty if that is not there or does not say.
+std::string ModelType(const std::filesystem::path& folder) {
+  const auto config = ReadModelJson(folder / "config.json");
+  if (!config.ok() || !config->contains("model_type")) return "";
+  const nlohmann::json& type = config->at("model_type");
+  return type.is_string() ? type.get<std::string>() : "";
+}
+
+// A vocabulary that nothing is said about is GPT-2's or BERT's.
+const TokenizerClass& ClassOf(const std::filesystem::path& folder, const TokenizerConfig& config,
+                              bool is_json) {
+  const TokenizerClass& found = FindTokenizerClass(config.tokenizer_class, ModelType(folder));
+  if (is_json || found.kind != TokenizerClass::Kind::kGeneric) return found;
+  if (Exists(folder / "vocab.json")) return FindTokenizerClass("GPT2Tokenizer", "");
+  if (Exists(folder / "vocab.txt")) return FindTokenizerClass("BertTokenizer", "");
+  return found;
+}
+
+absl::StatusOr<TokenizerSpec> ReadVocabularyFiles(const std::filesystem::path& folder,
+                                                  const TokenizerClass& tokenizer_class,
+                                                  const TokenizerConfig& config) {
+  for (const char* name : kSentencePieceFiles) {
+    if (Exists(folder / name)) return ReadSentencePiece(folder / name, tokenizer_class, config);
   }
-  if (missing.empty()) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrFormat("%s: no tokenizer.json, and in its place no %s",
-                                             folder.string(), absl::StrJoin(missing, ", ")));
-}
-
-absl::Status WithFolder(const std::filesystem::path& folder, const absl::Status& status) {
-  if (status.ok()) return status;
-  return {status.code(), absl::StrCat(folder.string(), ": ", status.message())};
-}
-
-// The special tokens of a tokenizer and what each is called if the folder does not say.
-using Roles = std::initializer_list<std::pair<std::string_view, std::string_view>>;
-
-void SetDefaultSpecialTokens(const Roles& roles, TokenizerConfig& config) {
-  for (const auto& [role, content] : roles) {
-    config.special_tokens.try_emplace(std::string(role),
-                                      AddedToken{.content = std::string(content), .special = true});
+  if (Exists(folder / "vocab.json") && Exists(folder / "merges.txt")) {
+    return ReadVocabularyAndMerges(folder, tokenizer_class, config);
   }
+  if (Exists(folder / "vocab.txt")) {
+    return ReadVocabularyOfPieces(folder, tokenizer_class, config);
+  }
+  for (const auto& [name, other] :
+       {std::pair("vocab.json", "merges.txt"), std::pair("merges.txt", "vocab.json")}) {
+    if (!Exists(folder / name)) continue;
+    return absl::NotFoundError(absl::StrFormat("%s: no tokenizer.json, and beside %s no %s",
+                                               folder.string(), name, other));
+  }
+  return absl::NotFoundError(absl::StrFormat(
+      "%s: no tokenizer.json, and in its place no tokenizer.model, no vocab.json with merges.txt "
+      "and no vocab.txt",
+      folder.string()));
 }
 
-// What the vocabulary's own added tokens lack: those of the config, then the special ones.
-void AddTokensOfConfig(const TokenizerConfig& config, const std::vector<std::string>& tokens,
-                       std::vector<AddedToken>& added_tokens) {
-  added_tokens.insert(added_tokens.end(), config.added_tokens.begin(), config.added_tokens.end());
+// What the vocabulary's own added tokens lack: those of the config, then the special ones, which a
+// tokenizer.json knows better.
+void AddTokensOfConfig(const TokenizerConfig& config, bool is_json, TokenizerSpec& spec) {
+  absl::flat_hash_map<std::string, size_t> known;  // Indices of spec.added_tokens.
+  const auto add = [&](const AddedToken& token) {
+    const auto [found, inserted] = known.try_emplace(token.content, spec.added_tokens.size());
+    if (inserted) return spec.added_tokens.push_back(token);
+    AddedToken& other = spec.added_tokens[found->second];
+    other.lstrip = token.lstrip;
+    other.rstrip = token.rstrip;
+    other.single_word = token.single_word;
+    other.special |= token.special;
+  };
+  for (size_t i = 0; i < spec.added_tokens.size(); ++i) {
+    known.try_emplace(spec.added_tokens[i].content, i);
+  }
+  for (const AddedToken& token : config.added_tokens) add(token);
   std::vector<AddedToken> special_tokens = config.more_special_tokens;
   for (const auto& [role, token] : config.special_tokens) special_tokens.push_back(token);
   for (AddedToken& token : special_tokens) {
-    const bool is_added =
-        std::any_of(added_tokens.begin(), added_tokens.end(),
-                    [&](const AddedToken& other) { return other.content == token.content; });
-    const auto own = std::find(tokens.rbegin(), tokens.rend(), token.content);
-    if (is_added || own == tokens.rend() || token.content.empty()) continue;
-    token.id = static_cast<int32_t>(tokens.rend() - own) - 1;
-    added_tokens.push_back(token);
+    if (token.content.empty() || (is_json && known.contains(token.content))) continue;
+    const auto own = std::find(spec.tokens.rbegin(), spec.tokens.rend(), token.content);
+    if (own == spec.tokens.rend()) continue;
+    token.id = static_cast<int32_t>(spec.tokens.rend() - own) - 1;
+    add(token);
   }
-}
-
-// From vocab.json and merges.txt, without a tokenizer.json.
-absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeFiles(
-    const std::filesystem::path& folder) {
-  RETURN_IF_ERROR(RequireFiles(folder, {"vocab.json", "merges.txt"}));
-  ByteLevelBpe::Definition definition;
-  ASSIGN_OR_RETURN(definition.tokens, ReadVocabJson(folder / "vocab.json"));
-  ASSIGN_OR_RETURN(MergesTxt file, ReadMergesTxt(folder / "merges.txt"));
-  definition.merges = std::move(file.merges);
-  definition.unread_merge = std::move(file.rest);
-  return definition;
-}
-
-absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpe(const std::filesystem::path& folder,
-                                                          const TokenizerConfig& config) {
-  if (const std::filesystem::path path = folder / "tokenizer.json"; Exists(path)) {
-    ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpeJson(path));
-    if (definition.first_token.empty()) return definition;
-    return absl::InvalidArgumentError(absl::StrCat(
-        path.string(), ": post_processor: Chorus does not implement tokens that frame ",
-        "a text, here \"", definition.first_token, "\", for a model that generates"));
-  }
-  ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpeFiles(folder));
-  if (config.add_bos_token) {
-    return absl::InvalidArgumentError(
-        absl::StrCat((folder / "tokenizer_config.json").string(),
-                     ": Chorus does not implement \"add_bos_token\": true"));
-  }
-  return definition;
-}
-
-absl::StatusOr<ByteLevelBpe::Definition> ReadRobertaBpe(const std::filesystem::path& folder,
-                                                        const TokenizerConfig& config) {
-  // RobertaTokenizerFast puts its own setting, or its default, over that of a tokenizer.json. (That
-  // of transformers 4 makes its <mask> strip, too; 5 leaves that to the file.)
-  const bool trims = config.trim_offsets.value_or(true);
-  if (const std::filesystem::path path = folder / "tokenizer.json"; Exists(path)) {
-    return ReadByteLevelBpeJson(path, trims);
-  }
-  ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpeFiles(folder));
-  definition.first_token = config.special_tokens.at("cls_token").content;
-  definition.last_token = config.special_tokens.at("sep_token").content;
-  definition.trims_spans = trims;
-  return definition;
-}
-
-absl::StatusOr<std::unique_ptr<ByteLevelBpe>> CreateByteLevelBpe(
-    const std::filesystem::path& folder, const TokenizerConfig& config,
-    ByteLevelBpe::Definition definition) {
-  AddTokensOfConfig(config, definition.tokens, definition.added_tokens);
-  // The config's word, or its default, counts even against that of a tokenizer.json.
-  definition.add_prefix_space = config.add_prefix_space;
-  definition.eos_token = config.special_tokens.at("eos_token").content;
-  definition.model_max_length = config.model_max_length.value_or(definition.model_max_length);
-  auto bpe = ByteLevelBpe::Create(std::move(definition));
-  if (!bpe.ok()) return WithFolder(folder, bpe.status());
-  return bpe;
-}
-
-absl::StatusOr<WordPiece::Definition> ReadWordPiece(const std::filesystem::path& folder,
-                                                    const TokenizerConfig& config) {
-  if (Exists(folder / "tokenizer.json")) return ReadWordPieceJson(folder / "tokenizer.json");
-  RETURN_IF_ERROR(RequireFiles(folder, {"vocab.txt"}));
-  WordPiece::Definition definition;
-  ASSIGN_OR_RETURN(definition.tokens, ReadVocabTxt(folder / "vocab.txt"));
-  definition.unknown_token = config.special_tokens.at("unk_token").content;
-  definition.first_token = config.special_tokens.at("cls_token").content;
-  definition.last_token = config.special_tokens.at("sep_token").content;
-  return definition;
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadByteLevelBpe(
-    const std::filesystem::path& folder) {
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& folder) {
   ASSIGN_OR_RETURN(TokenizerConfig config, ReadTokenizerConfig(folder));
-  SetDefaultSpecialTokens({{"bos_token", "<|endoftext|>"},
-                           {"eos_token", "<|endoftext|>"},
-                           {"unk_token", "<|endoftext|>"}},
-                          config);
-  ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadByteLevelBpe(folder, config));
-  return CreateByteLevelBpe(folder, config, std::move(definition));
-}
-
-absl::StatusOr<std::unique_ptr<ByteLevelBpe>> LoadRobertaBpe(const std::filesystem::path& folder) {
-  ASSIGN_OR_RETURN(TokenizerConfig config, ReadTokenizerConfig(folder, /*mask_strips_left=*/true));
-  SetDefaultSpecialTokens({{"bos_token", "<s>"},
-                           {"eos_token", "</s>"},
-                           {"unk_token", "<unk>"},
-                           {"sep_token", "</s>"},
-                           {"pad_token", "<pad>"},
-                           {"cls_token", "<s>"}},
-                          config);
-  config.special_tokens.try_emplace(
-      "mask_token", AddedToken{.content = "<mask>", .special = true, .lstrip = true});
-  ASSIGN_OR_RETURN(ByteLevelBpe::Definition definition, ReadRobertaBpe(folder, config));
-  return CreateByteLevelBpe(folder, config, std::move(definition));
-}
-
-absl::StatusOr<std::unique_ptr<WordPiece>> LoadWordPiece(const std::filesystem::path& folder) {
-  ASSIGN_OR_RETURN(TokenizerConfig config, ReadTokenizerConfig(folder));
-  SetDefaultSpecialTokens({{"unk_token", "[UNK]"},
-                           {"sep_token", "[SEP]"},
-                           {"pad_token", "[PAD]"},
-                           {"cls_token", "[CLS]"},
-                           {"mask_token", "[MASK]"}},
-                          config);
-  ASSIGN_OR_RETURN(WordPiece::Definition definition, ReadWordPiece(folder, config));
-  AddTokensOfConfig(config, definition.tokens, definition.added_tokens);
-  definition.model_max_length = config.model_max_length.value_or(definition.model_max_length);
-  // BertTokenizerFast puts its own settings, or their defaults, over those of a tokenizer.json, but
-  // not before the added tokens have been normalized. Classes of no model, the second of them that
-  // of transformers 5, leave it as it is.
-  if (config.tokenizer_class != "PreTrainedTokenizerFast" &&
-      config.tokenizer_class != "TokenizersBackend") {
-    if (Exists(folder / "tokenizer.json")) {
-      definition.added_token_normalizer = definition.normalizer;
-    }
-    definition.normalizer.lowercase = config.do_lower_case.value_or(true);
-    definition.normalizer.strip_accents = config.strip_accents;
-    definition.normalizer.handle_chinese_chars = config.tokenize_chinese_chars.value_or(true);
+  const bool is_json = Exists(folder / "tokenizer.json");
+  const TokenizerClass& tokenizer_class = ClassOf(folder, config, is_json);
+  SetDefaultSpecialTokens(tokenizer_class, config);
+  TokenizerSpec spec;
+  if (is_json) {
+    ASSIGN_OR_RETURN(spec, ReadTokenizerJson(folder / "tokenizer.json"));
+    ApplySettings(tokenizer_class, config, spec);
+  } else {
+    ASSIGN_OR_RETURN(spec, ReadVocabularyFiles(folder, tokenizer_class, config));
+    FrameAsAsked(tokenizer_class, config, spec);
   }
-  auto pieces = WordPiece::Create(std::move(definition));
-  if (!pieces.ok()) return WithFolder(folder, pieces.status());
-  return pieces;
+  AddTokensOfConfig(config, is_json, spec);
+  return BuildTokenizer(std::move(spec),
+                        {config.model_max_length.value_or(INT_MAX), config.truncates_left});
 }
 
 }  // namespace chorus::runner

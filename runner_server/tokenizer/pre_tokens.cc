@@ -9,13 +9,13 @@
 namespace chorus::runner {
 namespace {
 
-constexpr uint8_t kRunTraits = kIsLetter | kIsNumber | kIsSpace;
+constexpr uint16_t kRunTraits = kIsLetter | kIsNumber | kIsSpace;
 
 // The trait that decides which run the first character belongs to; 0 for the run of the others.
-uint8_t RunTrait(const Utf8Step& step) { return CharacterTraits(step.code_point) & kRunTraits; }
+uint16_t RunTrait(const Utf8Step& step) { return CharacterTraits(step.code_point) & kRunTraits; }
 
 // Bytes of `text` from `begin` on that are characters of this trait.
-size_t RunEnd(std::string_view text, size_t begin, uint8_t trait) {
+size_t RunEnd(std::string_view text, size_t begin, uint16_t trait) {
   size_t end = begin;
   while (end < text.size()) {
     const Utf8Step step = DecodeUtf8(text.substr(end));
@@ -51,7 +51,7 @@ size_t SpaceSize(std::string_view text) {
 size_t FirstPreTokenSize(std::string_view text) {
   if (const size_t size = ContractionSize(text); size != 0) return size;
   const size_t begin = text.front() == ' ' && text.size() > 1 ? 1 : 0;
-  const uint8_t trait = RunTrait(DecodeUtf8(text.substr(begin)));
+  const uint16_t trait = RunTrait(DecodeUtf8(text.substr(begin)));
   return trait == kIsSpace ? SpaceSize(text) : RunEnd(text, begin, trait);
 }
 

@@ -39,7 +39,7 @@ absl::StatusOr<AddedToken> SpecialTokenFromJson(const json& value, std::string w
   return token;
 }
 
-absl::Status ReadSpecialTokens(const json& object, const std::string& path, bool mask_strips_left,
+absl::Status ReadSpecialTokens(const json& object, const std::string& path,
                                TokenizerConfig& config) {
   const JsonFields fields(object, path);
   for (const std::string_view role : kRoles) {
@@ -49,7 +49,7 @@ absl::Status ReadSpecialTokens(const json& object, const std::string& path, bool
     const json& value = fields.Value(role);
     if (value.is_null()) continue;
     ASSIGN_OR_RETURN(token, SpecialTokenFromJson(value, absl::StrCat(path, ": ", AbslView(role))));
-    if (mask_strips_left && role == "mask_token" && value.is_string()) token.lstrip = true;
+    if (role == "mask_token") config.mask_is_plain = value.is_string();
   }
   const json& list = fields.Value("additional_special_tokens");
   if (!list.is_array() && !list.is_null()) {
@@ -120,7 +120,10 @@ absl::StatusOr<std::optional<int>> MaxLength(const JsonFields& fields) {
 absl::Status ReadSettings(const JsonFields& fields, TokenizerConfig& config) {
   RETURN_IF_ERROR(fields.RequireUnset({"split_special_tokens"}));
   ASSIGN_OR_RETURN(const std::optional<std::string> side, fields.String("truncation_side"));
-  if (side.value_or("right") != "right") return fields.Unimplemented("truncation_side");
+  config.truncates_left = side.value_or("right") == "left";
+  if (!config.truncates_left && side.value_or("right") != "right") {
+    return fields.Unimplemented("truncation_side");
+  }
   ASSIGN_OR_RETURN(const std::optional<std::string> name, fields.String("tokenizer_class"));
   config.tokenizer_class = name.value_or("");
   ASSIGN_OR_RETURN(config.model_max_length, MaxLength(fields));
@@ -128,22 +131,24 @@ absl::Status ReadSettings(const JsonFields& fields, TokenizerConfig& config) {
   ASSIGN_OR_RETURN(config.strip_accents, fields.Bool("strip_accents"));
   ASSIGN_OR_RETURN(config.tokenize_chinese_chars, fields.Bool("tokenize_chinese_chars"));
   ASSIGN_OR_RETURN(config.trim_offsets, fields.Bool("trim_offsets"));
-  ASSIGN_OR_RETURN(const std::optional<bool> prefix_space, fields.Bool("add_prefix_space"));
-  ASSIGN_OR_RETURN(const std::optional<bool> bos, fields.Bool("add_bos_token"));
-  config.add_prefix_space = prefix_space.value_or(false);
-  config.add_bos_token = bos.value_or(false);
+  ASSIGN_OR_RETURN(config.add_prefix_space, fields.Bool("add_prefix_space"));
+  ASSIGN_OR_RETURN(config.add_bos_token, fields.Bool("add_bos_token"));
+  ASSIGN_OR_RETURN(config.add_eos_token, fields.Bool("add_eos_token"));
+  ASSIGN_OR_RETURN(config.legacy, fields.Bool("legacy"));
+  ASSIGN_OR_RETURN(config.keep_accents, fields.Bool("keep_accents"));
+  ASSIGN_OR_RETURN(config.split_by_punct, fields.Bool("split_by_punct"));
+  ASSIGN_OR_RETURN(config.extra_ids, fields.Id("extra_ids"));
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder,
-                                                    bool mask_strips_left) {
+absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder) {
   TokenizerConfig config;
   const std::filesystem::path path = folder / "tokenizer_config.json";
   ASSIGN_OR_RETURN(const json object, ReadOptionalJson(path));
   RETURN_IF_ERROR(ReadSettings(JsonFields(object, path.string()), config));
-  RETURN_IF_ERROR(ReadSpecialTokens(object, path.string(), mask_strips_left, config));
+  RETURN_IF_ERROR(ReadSpecialTokens(object, path.string(), config));
   if (object.contains("added_tokens_decoder")) {
     // Such a file holds all there is to know; transformers does not look at the older ones then.
     RETURN_IF_ERROR(ReadAddedTokensDecoder(object["added_tokens_decoder"], path.string(), config));
@@ -151,7 +156,7 @@ absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path&
   }
   const std::filesystem::path map_path = folder / "special_tokens_map.json";
   ASSIGN_OR_RETURN(const json map, ReadOptionalJson(map_path));
-  RETURN_IF_ERROR(ReadSpecialTokens(map, map_path.string(), mask_strips_left, config));
+  RETURN_IF_ERROR(ReadSpecialTokens(map, map_path.string(), config));
   const std::filesystem::path added_path = folder / "added_tokens.json";
   ASSIGN_OR_RETURN(const json added, ReadOptionalJson(added_path));
   RETURN_IF_ERROR(ReadAddedTokensJson(added, added_path.string(), config));

@@ -25,8 +25,15 @@ struct TokenizerConfig {
   std::optional<bool> tokenize_chinese_chars;
   std::optional<int> model_max_length;  // Tokens of a text; "none" is left unset. >= 2.
   std::optional<bool> trim_offsets;
-  bool add_prefix_space = false;
-  bool add_bos_token = false;
+  std::optional<bool> add_prefix_space;
+  std::optional<bool> add_bos_token;
+  std::optional<bool> add_eos_token;
+  std::optional<bool> legacy;          // Of Llama and T5, their first handling of spaces.
+  std::optional<bool> keep_accents;    // Of ALBERT.
+  std::optional<bool> split_by_punct;  // Of DeBERTa.
+  std::optional<int32_t> extra_ids;    // Of T5, the number of sentinels.
+  bool truncates_left = false;
+  bool mask_is_plain = false;  // "mask_token" is a string, without properties of its own.
 
   // By role, "eos_token"; a role that is null has an empty content. Ids are not known here.
   std::map<std::string, AddedToken> special_tokens;
@@ -37,8 +44,6 @@ struct TokenizerConfig {
   std::vector<AddedToken> added_tokens;  // With ids.
 };
 
-// With `mask_strips_left` a "mask_token" given as a string has lstrip.
-absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder,
-                                                    bool mask_strips_left = false);
+absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const std::filesystem::path& folder);
 
 }  // namespace chorus::runner

@@ -1,24 +1,22 @@
 #pragma once
 
-// Reads tokenizer.json, Hugging Face's self-contained tokenizer file, of the kinds of GPT-2, BERT
-// and RoBERTa; refuses other components by name. Ignores "truncation" and "padding", as
-// transformers does.
+// Reads tokenizer.json, Hugging Face's self-contained tokenizer file. Ignores "truncation" and
+// "padding", as transformers does.
 //
 // Errors are those of base/model_file.h. Thread safety: free functions without state.
 
 #include <filesystem>
-#include <optional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "absl/status/statusor.h"
-#include "runner_server/tokenizer/byte_level_bpe.h"
-#include "runner_server/tokenizer/word_piece.h"
+#include "runner_server/tokenizer/tokenizer_spec.h"
 
 namespace chorus::runner {
 
-// `trim_offsets` overrides the post-processor's.
-absl::StatusOr<ByteLevelBpe::Definition> ReadByteLevelBpeJson(
-    const std::filesystem::path& path, std::optional<bool> trim_offsets = std::nullopt);
+absl::StatusOr<TokenizerSpec> ReadTokenizerJson(const std::filesystem::path& path);
 
-absl::StatusOr<WordPiece::Definition> ReadWordPieceJson(const std::filesystem::path& path);
+// The same of the parsed file.
+absl::StatusOr<TokenizerSpec> TokenizerSpecFromJson(nlohmann::json root, std::string path);
 
 }  // namespace chorus::runner

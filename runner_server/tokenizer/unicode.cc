@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "runner_server/tokenizer/unicode_tables.h"
 
 namespace chorus::runner {
@@ -20,7 +21,7 @@ constexpr size_t kBlockSize = 256;
 class TraitTable {
  public:
   TraitTable() {
-    std::vector<uint8_t> traits(kEnd);
+    std::vector<uint16_t> traits(kEnd);
     for (const auto& [ranges, trait] :
          std::initializer_list<std::pair<std::span<const CodePointRange>, CharacterTrait>>{
              {kLetters, kIsLetter},
@@ -29,7 +30,12 @@ class TraitTable {
              {kBertRemoved, kIsBertRemoved},
              {kBertIdeographs, kIsBertIdeograph},
              {kBertPunctuation, kIsBertPunctuation},
-             {kNonspacingMarks, kIsNonspacingMark}}) {
+             {kNonspacingMarks, kIsNonspacingMark},
+             {kMarks, kIsMark},
+             {kDecomposing, kIsDecomposing},
+             {kReordered, kIsReordered},
+             {kWordCharacters, kIsWord},
+             {kNumeric, kIsNumeric}}) {
       for (const CodePointRange& range : ranges) {
         for (char32_t c = range.first; c <= range.last; ++c) traits[c] |= trait;
       }
@@ -43,12 +49,12 @@ class TraitTable {
     }
   }
 
-  uint8_t operator[](char32_t c) const {
+  uint16_t operator[](char32_t c) const {
     return c < kEnd ? blocks_[block_of_[c / kBlockSize]][c % kBlockSize] : 0;
   }
 
  private:
-  using Block = std::array<uint8_t, kBlockSize>;
+  using Block = std::array<uint16_t, kBlockSize>;
   std::array<uint16_t, kEnd / kBlockSize> block_of_;
   std::vector<Block> blocks_;
 };
@@ -108,7 +114,7 @@ class AccentStripper {
 
 }  // namespace
 
-uint8_t CharacterTraits(char32_t c) {
+uint16_t CharacterTraits(char32_t c) {
   static const TraitTable table;
   return table[c];
 }
@@ -140,6 +146,27 @@ std::u32string StripAccents(std::u32string_view text) {
     for (utf8proc_ssize_t i = 0; i < num_parts; ++i) stripper.Append(parts[i]);
   }
   return std::move(stripper).Finish();
+}
+
+size_t SizeWithoutSpace(std::string_view text) {
+  size_t size = text.size();
+  while (size > 0) {
+    size_t begin = size - 1;
+    while (begin > 0 && (static_cast<uint8_t>(text[begin]) & 0xC0) == 0x80) --begin;
+    if (!HasTrait(DecodeUtf8(text.substr(begin, size - begin)).code_point, kIsSpace)) break;
+    size = begin;
+  }
+  return size;
+}
+
+size_t NumSpaceBytes(std::string_view text) {
+  size_t size = 0;
+  while (size < text.size()) {
+    const Utf8Step step = DecodeUtf8(text.substr(size));
+    if (!HasTrait(step.code_point, kIsSpace)) break;
+    size += step.num_bytes;
+  }
+  return size;
 }
 
 void AppendUtf8(char32_t c, std::string& out) {

@@ -6,13 +6,14 @@
 //
 // Thread safety: free functions without state.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace chorus::runner {
 
-enum CharacterTrait : uint8_t {
+enum CharacterTrait : uint16_t {
   kIsLetter = 1,            // \p{L}
   kIsNumber = 2,            // \p{N}
   kIsSpace = 4,             // \s
@@ -20,10 +21,15 @@ enum CharacterTrait : uint8_t {
   kIsBertIdeograph = 16,    // Of the CJK blocks that BERT sets apart by spaces.
   kIsBertPunctuation = 32,  // All of ASCII that is neither letter, digit nor space, and \p{P}.
   kIsNonspacingMark = 64,   // \p{Mn}
+  kIsMark = 128,            // \p{M}
+  kIsDecomposing = 256,     // Has a decomposition, canonical or compatible.
+  kIsReordered = 512,       // Of a canonical combining class other than 0.
+  kIsWord = 1024,           // \w
+  kIsNumeric = 2048,        // \p{N} to the pre-tokenizer Digits.
 };
 
 // The traits of a character, or-ed; 0 above U+10FFFF.
-uint8_t CharacterTraits(char32_t c);
+uint16_t CharacterTraits(char32_t c);
 
 inline bool HasTrait(char32_t c, CharacterTrait trait) { return CharacterTraits(c) & trait; }
 
@@ -34,5 +40,11 @@ void AppendLowerCase(char32_t c, std::u32string& out);
 std::u32string StripAccents(std::u32string_view text);
 
 void AppendUtf8(char32_t c, std::string& out);
+
+// The size of `text` without the white space at its end.
+size_t SizeWithoutSpace(std::string_view text);
+
+// The size of the white space that `text` begins with.
+size_t NumSpaceBytes(std::string_view text);
 
 }  // namespace chorus::runner

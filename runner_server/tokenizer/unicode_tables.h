@@ -39,6 +39,12 @@ extern const std::span<const CodePointRange> kNonspacingMarks;  // Stripped as a
 // Those above U+FFFF that have a canonical decomposition. Below it, all do that Unicode gives one.
 extern const std::span<const CodePointRange> kDecomposingBeyondBmp;
 
+extern const std::span<const CodePointRange> kMarks;           // Stripped by StripAccents.
+extern const std::span<const CodePointRange> kDecomposing;     // Changed by NFKD.
+extern const std::span<const CodePointRange> kReordered;       // Moved by NFD.
+extern const std::span<const CodePointRange> kWordCharacters;  // \w of whole words.
+extern const std::span<const CodePointRange> kNumeric;         // Split by Digits.
+
 // Characters that NFD reorders and that are not in kNonspacingMarks.
 extern const std::span<const CombiningRange> kReorderedKeptMarks;
 

@@ -20,9 +20,11 @@ namespace chorus::runner {
 struct AddedToken {
   std::string content;
   int32_t id = 0;
-  bool special = false;     // Has no text when decoded.
-  bool normalized = false;  // Matched in normalized form in the normalized text.
-  bool lstrip = false;      // Takes the white space before it.
+  bool special = false;      // Has no text when decoded.
+  bool normalized = false;   // Matched in normalized form in the normalized text.
+  bool lstrip = false;       // Takes the white space before it,
+  bool rstrip = false;       // or after it.
+  bool single_word = false;  // Does not touch other words.
 };
 
 class Vocabulary {
@@ -38,6 +40,12 @@ class Vocabulary {
                                            std::vector<AddedToken> added_tokens);
 
   std::optional<int32_t> Find(std::string_view token) const;
+
+  // As Find, among the model's own tokens.
+  std::optional<int32_t> FindOwn(std::string_view token) const {
+    const std::optional<int32_t> id = Find(token);
+    return id && static_cast<size_t>(*id) < tokens_.size() ? id : std::nullopt;
+  }
 
   // Find(), or INVALID_ARGUMENT that names the token and its purpose.
   absl::StatusOr<int32_t> Require(std::string_view token, std::string_view purpose) const;

@@ -23,7 +23,7 @@ HEADER = """\
 
 #include "runner_server/tokenizer/unicode_tables.h"
 
-namespace chorus {
+namespace chorus::runner {
 
 // clang-format off
 """
@@ -67,6 +67,11 @@ def combining_classes(marks, nfd):
         after = min((k for k in known if k > classes[c]), default=None)
         assert ordered(chr(c) + chr(known[classes[c]])) and (after is None or not ordered(chr(known[after]) + chr(c)))
     return classes
+
+
+def split_classes(pre_tokenizer, counts):
+    """The code points that the pre-tokenizer makes so many pieces of between two letters."""
+    return {c for c in CODE_POINTS if len(pre_tokenizer.pre_tokenize_str("a" + chr(c) + "a")) in counts}
 
 
 def ranges(points):
@@ -117,6 +122,12 @@ def main():
     lowered = {c: lower(chr(c)) for c in CODE_POINTS if lower(chr(c)) != chr(c)}
     assert [c for c in lowered if len(lowered[c]) > 1] == [0x130]  # unicode.cc knows this one.
     single = {c: ord(to) for c, to in lowered.items() if len(to) == 1}
+    strip_marks = normalizers.StripAccents().normalize_str
+    every_mark = {c for c in CODE_POINTS if strip_marks(chr(c)) == ""}
+    nfkd = normalizers.NFKD().normalize_str
+    changing = {c for c in CODE_POINTS if nfkd(chr(c)) != chr(c)}
+    reordered = {c for c in whole if not (nfd("\u0345" + chr(c)) == "\u0345" + chr(c) and
+                                          nfd(chr(c) + "\u0334") == chr(c) + "\u0334")}
     ideographs = {c for c in CODE_POINTS if bert(handle_chinese_chars=True)(chr(c)) != chr(c)}
 
     with open(OUTPUT, "w", encoding="ascii") as out:
@@ -124,7 +135,10 @@ def main():
         for name, points in [("kLetters", matching(r"\p{L}")), ("kNumbers", matching(r"\p{N}")), ("kSpaces", space),
                              ("kBertRemoved", removed), ("kBertIdeographs", ideographs),
                              ("kBertPunctuation", punctuation), ("kNonspacingMarks", marks),
-                             ("kDecomposingBeyondBmp", {c for c in decomposing if c > 0xFFFF})]:
+                             ("kDecomposingBeyondBmp", {c for c in decomposing if c > 0xFFFF}),
+                             ("kMarks", every_mark), ("kDecomposing", changing), ("kReordered", reordered),
+                             ("kWordCharacters", split_classes(pre_tokenizers.Whitespace(), (1,))),
+                             ("kNumeric", split_classes(pre_tokenizers.Digits(individual_digits=True), (3,)))]:
             write_rows(out, "CodePointRange", name, [(f"0x{a:X}", f"0x{b:X}") for a, b in ranges(points)])
         by_class = {}
         for c, k in kept.items():
@@ -133,7 +147,7 @@ def main():
         write_rows(out, "CombiningRange", "kReorderedKeptMarks", [(f"0x{a:X}", f"0x{b:X}", str(k)) for a, b, k in rows])
         rows = [(f"0x{a:X}", f"0x{b:X}", str(s), str(d)) for a, b, s, d in lower_case_runs(single)]
         write_rows(out, "LowerCaseRun", "kLowerCase", rows)
-        out.write("\n// clang-format on\n\n}  // namespace chorus\n")
+        out.write("\n// clang-format on\n\n}  // namespace chorus::runner\n")
 
 
 if __name__ == "__main__":

@@ -2,35 +2,24 @@
 
 #include <cmath>
 
-#include "runner_server/tokenizer/load_tokenizer.h"
-
 namespace chorus::runner {
-namespace {
-
-// A loader as the table has it.
-template <auto kLoad>
-absl::StatusOr<std::unique_ptr<Tokenizer>> Load(const std::filesystem::path& folder) {
-  return kLoad(folder);
-}
-
-}  // namespace
 
 std::span<const ArchitectureRow> ArchitectureTable() {
   static constexpr ArchitectureRow kTable[] = {
-      {"GPT2LMHeadModel", "gpt2", ReadGpt2, Load<LoadByteLevelBpe>},
-      {"GPTNeoForCausalLM", "gpt_neo", ReadGptNeo, Load<LoadByteLevelBpe>},
-      {"GPTNeoXForCausalLM", "gpt_neox", ReadGptNeoX, Load<LoadByteLevelBpe>},
-      {"OPTForCausalLM", "opt", ReadOpt, Load<LoadByteLevelBpe>},
-      {"LlamaForCausalLM", "llama", ReadLlama, Load<LoadByteLevelBpe>},
-      {"MistralForCausalLM", "mistral", ReadMistral, Load<LoadByteLevelBpe>},
-      {"Qwen2ForCausalLM", "qwen2", ReadQwen2, Load<LoadByteLevelBpe>},
-      {"Qwen3ForCausalLM", "qwen3", ReadQwen3, Load<LoadByteLevelBpe>},
-      {"Phi3ForCausalLM", "phi3", ReadPhi3, Load<LoadByteLevelBpe>},
-      {"Gemma2ForCausalLM", "gemma2", ReadGemma2, Load<LoadByteLevelBpe>},
-      {"Gemma3ForCausalLM", "gemma3_text", ReadGemma3, Load<LoadByteLevelBpe>},
-      {"BertForSequenceClassification", "bert", ReadBert, Load<LoadWordPiece>},
-      {"DistilBertForSequenceClassification", "distilbert", ReadDistilBert, Load<LoadWordPiece>},
-      {"RobertaForSequenceClassification", "roberta", ReadRoberta, Load<LoadRobertaBpe>},
+      {"GPT2LMHeadModel", "gpt2", ReadGpt2},
+      {"GPTNeoForCausalLM", "gpt_neo", ReadGptNeo},
+      {"GPTNeoXForCausalLM", "gpt_neox", ReadGptNeoX},
+      {"OPTForCausalLM", "opt", ReadOpt},
+      {"LlamaForCausalLM", "llama", ReadLlama},
+      {"MistralForCausalLM", "mistral", ReadMistral},
+      {"Qwen2ForCausalLM", "qwen2", ReadQwen2},
+      {"Qwen3ForCausalLM", "qwen3", ReadQwen3},
+      {"Phi3ForCausalLM", "phi3", ReadPhi3},
+      {"Gemma2ForCausalLM", "gemma2", ReadGemma2},
+      {"Gemma3ForCausalLM", "gemma3_text", ReadGemma3},
+      {"BertForSequenceClassification", "bert", ReadBert},
+      {"DistilBertForSequenceClassification", "distilbert", ReadDistilBert},
+      {"RobertaForSequenceClassification", "roberta", ReadRoberta},
   };
   return kTable;
 }

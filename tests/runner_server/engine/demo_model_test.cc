@@ -32,7 +32,7 @@ struct Text {
 
 class DemoModelTest : public ::testing::Test {
  protected:
-  DemoModelTest() : tokenizer_(*LoadByteLevelBpe(kModel)) {}
+  DemoModelTest() : tokenizer_(*LoadTokenizer(kModel)) {}
 
   // Writes a text for each prompt, all of which arrive in the first steps, `stagger` a step.
   std::vector<Text> Write(const std::vector<std::string>& prompts, int num_slots,
@@ -77,7 +77,7 @@ class DemoModelTest : public ::testing::Test {
     return total;
   }
 
-  const std::unique_ptr<ByteLevelBpe> tokenizer_;
+  const std::unique_ptr<Tokenizer> tokenizer_;
   RecordingObserver observer_;
 };
 

@@ -75,6 +75,36 @@ TEST(Detokenizer, IsReadyForAnotherTextAfterFinish) {
   EXPECT_EQ(detokenizer.Finish(), "");
 }
 
+// SentencePiece's: the first token loses its space, and bytes are tokens.
+class SpacedBytes : public FakeBytes {
+ public:
+  using FakeBytes::FakeBytes;
+  std::string_view first_token_bytes(int32_t id) const override {
+    const std::string_view bytes = token_bytes(id);
+    return bytes.starts_with(' ') ? bytes.substr(1) : bytes;
+  }
+  bool replaces_each_byte() const override { return true; }
+};
+
+std::string Streamed(Detokenizer detokenizer, const std::vector<int32_t>& ids) {
+  std::string text;
+  for (const int32_t id : ids) text += detokenizer.Append(id);
+  return text + detokenizer.Finish();
+}
+
+TEST(Detokenizer, TakesTheSpaceOfTheFirstTokenWithText) {
+  const SpacedBytes bytes({"", " a", " b"});
+  EXPECT_EQ(Streamed(Detokenizer(bytes), {0, 1, 2}), "a b");
+  EXPECT_EQ(Streamed(Detokenizer(bytes, /*begins_text=*/false), {1, 2}), " a b");
+}
+
+TEST(Detokenizer, ReplacesEveryBadByteWhereTokensAreBytes) {
+  const SpacedBytes bytes({"\xE2", "\x82", "\xAC", "a"});
+  EXPECT_EQ(Streamed(Detokenizer(bytes), {0, 1, 2}), "\u20AC");
+  EXPECT_EQ(Streamed(Detokenizer(bytes), {0, 1, 3}), "\uFFFD\uFFFDa");
+  EXPECT_EQ(Streamed(Detokenizer(bytes), {0, 1}), "\uFFFD\uFFFD");
+}
+
 TEST(ReplaceInvalidUtf8, LeavesOnlyWholeCharacters) {
   EXPECT_EQ(ReplaceInvalidUtf8(""), "");
   EXPECT_EQ(ReplaceInvalidUtf8("a🙂"), "a🙂");

@@ -16,6 +16,7 @@
 
 #include "base/utf8.h"
 #include "runner_server/tokenizer/bert_normalizer.h"
+#include "runner_server/tokenizer/detokenizer.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
 #include "runner_server/tokenizer/unicode.h"
 #include "tests/runner_server/tokenizer/golden_file.h"
@@ -31,14 +32,14 @@ constexpr bool kSplit = true;
 constexpr int kRobertaFirst = 4;  // The id of GPT-2's first token in RoBERTa's vocabulary.
 constexpr std::string_view kEndOfText = "<|endoftext|>";
 
-std::unique_ptr<ByteLevelBpe> Gpt2(const std::string& folder) {
-  auto tokenizer = LoadByteLevelBpe(folder);
+std::unique_ptr<Tokenizer> Gpt2(const std::string& folder) {
+  auto tokenizer = LoadTokenizer(folder);
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
   return std::move(tokenizer).value();
 }
 
-std::unique_ptr<WordPiece> Bert() {
-  auto tokenizer = LoadWordPiece("models/demo/bert-sst2");
+std::unique_ptr<Tokenizer> Bert() {
+  auto tokenizer = LoadTokenizer("models/demo/bert-sst2");
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
   return std::move(tokenizer).value();
 }
@@ -86,8 +87,8 @@ std::map<size_t, std::vector<int32_t>> OtherIds(const std::string& name) {
 }
 
 // GPT-2's vocabulary and merges as RoBERTa has them, as the maker's roberta_files; loaded once.
-const ByteLevelBpe& Roberta() {
-  static const ByteLevelBpe& tokenizer = *[] {
+const Tokenizer& Roberta() {
+  static const Tokenizer& tokenizer = *[] {
     const std::filesystem::path folder = testing::TempDir() + "roberta_golden";
     std::filesystem::create_directories(folder);
     std::ifstream file(kGpt2Folder + "/vocab.json");
@@ -100,9 +101,10 @@ const ByteLevelBpe& Roberta() {
       ids[token] = id++;
     }
     std::ofstream(folder / "vocab.json") << ids;
+    std::ofstream(folder / "config.json") << R"({"model_type": "roberta"})";
     std::filesystem::copy_file(kGpt2Folder + "/merges.txt", folder / "merges.txt",
                                std::filesystem::copy_options::overwrite_existing);
-    auto loaded = LoadRobertaBpe(folder);
+    auto loaded = LoadTokenizer(folder);
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     std::filesystem::remove_all(folder);
     return std::move(loaded).value().release();
@@ -226,7 +228,7 @@ TEST(TokenizerGolden, Gpt2SpansCoverTheTextAndAreTheTokensBytes) {
     std::vector<int32_t> ids;
     for (const TokenSpan& span : tokenizer->EncodeWithSpans(text, kParsed)) {
       ASSERT_EQ(span.begin, end) << ::testing::PrintToString(text);
-      const std::string_view bytes = tokenizer->token_bytes(span.id);
+      const std::string_view bytes = tokenizer->bytes()->token_bytes(span.id);
       ASSERT_TRUE(bytes.empty() || text.substr(end, span.end - end) == bytes);
       end = span.end;
       ids.push_back(span.id);
@@ -294,7 +296,7 @@ TEST(TokenizerGolden, Gpt2StreamEqualsHuggingFacesDecoding) {
   ASSERT_GE(num_cases, 4000u);
   for (size_t i = 0; i < num_cases; ++i) {
     const std::vector<int32_t> ids = golden.Ids();
-    ASSERT_EQ(Stream(*tokenizer, ids), golden.Text()) << ::testing::PrintToString(ids);
+    ASSERT_EQ(Stream(*tokenizer->bytes(), ids), golden.Text()) << ::testing::PrintToString(ids);
   }
 }
 
@@ -305,7 +307,7 @@ TEST(TokenizerGolden, Gpt2DecodesItsGoldenIdsToTheirText) {
   ASSERT_EQ(golden.Varint(), strings.size());
   for (const std::string& string : strings) {
     // "<<|endoftext|>|endoftext|>" would lose two; no golden string is like that.
-    ASSERT_EQ(Stream(*tokenizer, golden.Ids()), Without(string, kEndOfText));
+    ASSERT_EQ(Stream(*tokenizer->bytes(), golden.Ids()), Without(string, kEndOfText));
   }
 }
 

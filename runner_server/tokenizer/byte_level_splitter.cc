@@ -1,0 +1,59 @@
+#include "runner_server/tokenizer/byte_level_splitter.h"
+
+#include <string_view>
+#include <utility>
+
+#include "runner_server/tokenizer/byte_alphabet.h"
+#include "runner_server/tokenizer/pre_tokens.h"
+
+namespace chorus::runner {
+namespace {
+
+void AddPrefixSpaces(PreTokens& tokens) {
+  AlignedText::Rewriter rewriter(tokens.text);
+  for (PreTokens::Word& word : tokens.words) {
+    const auto begin = static_cast<uint32_t>(rewriter.size());
+    if (tokens.text.text()[word.begin] != ' ') rewriter.Put(" ", word.begin, word.begin);
+    rewriter.Keep(word.begin, word.end);
+    word = {begin, static_cast<uint32_t>(rewriter.size())};
+  }
+  rewriter.Finish();
+}
+
+void SplitAsGpt2(PreTokens& tokens) {
+  std::vector<PreTokens::Word> words;
+  words.reserve(tokens.text.text().size() / 4 + 1);
+  for (const PreTokens::Word& word : tokens.words) {
+    std::string_view rest = tokens.text.text().substr(word.begin, word.end - word.begin);
+    for (size_t begin = word.begin; !rest.empty();) {
+      const size_t size = FirstPreTokenSize(rest);
+      PreTokens::Add(words, begin, begin + size);
+      begin += size;
+      rest.remove_prefix(size);
+    }
+  }
+  tokens.words = std::move(words);
+}
+
+void SpellWords(PreTokens& tokens) {
+  AlignedText::Rewriter rewriter(tokens.text);
+  const std::string_view bytes = tokens.text.text();
+  for (PreTokens::Word& word : tokens.words) {
+    const auto begin = static_cast<uint32_t>(rewriter.size());
+    for (size_t i = word.begin; i < word.end; ++i) {
+      rewriter.Put(ByteAlphabet()[static_cast<uint8_t>(bytes[i])], i, i + 1);
+    }
+    word = {begin, static_cast<uint32_t>(rewriter.size())};
+  }
+  rewriter.Finish();
+}
+
+}  // namespace
+
+void ByteLevelSplitter::Split(PreTokens& tokens) const {
+  if (options_.add_prefix_space) AddPrefixSpaces(tokens);
+  if (options_.use_regex) SplitAsGpt2(tokens);
+  if (!leaves_bytes_) SpellWords(tokens);
+}
+
+}  // namespace chorus::runner

@@ -1,0 +1,59 @@
+#pragma once
+
+// Decoders of tokenizer.json: how the text of tokens is put together. Equal to Hugging Face's.
+//
+// Thread safety: immutable; all methods may be called from any thread.
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace chorus::runner {
+
+// One token's text on its way through the steps of a decoder, when it is decoded alone.
+struct DecodedToken {
+  std::string text;        // Of a token that is not the first.
+  std::string first_text;  // Of the first token of a text.
+  bool is_final = false;   // The tokens have been joined: only the whole text may change now.
+};
+
+// One step. Steps run one after the other over the tokens, which are then joined.
+class DecoderStep {
+ public:
+  virtual ~DecoderStep() = default;
+  virtual void Decode(std::vector<std::string>& tokens) const = 0;
+
+  // Does the same to one token alone; false if that depends on its neighbours.
+  virtual bool DecodeAlone(DecodedToken& token) const = 0;
+
+  // Whether bytes that are not UTF-8 become U+FFFD one by one.
+  virtual bool replaces_each_byte() const { return false; }
+};
+
+class Decoder {
+ public:
+  // Joins tokens by spaces, as null in tokenizer.json.
+  Decoder();
+
+  // INVALID_ARGUMENT begins with `what`, such as "tokenizer.json: decoder".
+  static absl::StatusOr<Decoder> FromJson(const nlohmann::json& object, const std::string& what);
+
+  // The text of the tokens, valid UTF-8.
+  std::string Decode(std::vector<std::string> tokens) const;
+
+  // What each token adds to a text, in bytes, which need not be UTF-8. False if that depends on
+  // its neighbours.
+  bool DecodeAlone(std::string_view token, DecodedToken& decoded) const;
+
+  bool replaces_each_byte() const;
+
+ private:
+  std::vector<std::unique_ptr<DecoderStep>> steps_;
+};
+
+}  // namespace chorus::runner
