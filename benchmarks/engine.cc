@@ -113,7 +113,7 @@ class Bench {
     if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
       generator_ = generator->get();
     } else {
-      classifier_ = std::get<std::unique_ptr<SequenceClassifier>>(loaded.model).get();
+      classifier_ = std::get<std::unique_ptr<SequenceEncoder>>(loaded.model).get();
     }
   }
 
@@ -162,7 +162,7 @@ class Bench {
       const int size = flags_.mixed ? std::max(2, length * (i + 1) / batch) : length;
       texts.push_back(Tokens(size, i));
     }
-    const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
+    const std::vector<SequenceEncoder::Row> rows(texts.begin(), texts.end());
     classifier_->Forward(rows);
   }
 
@@ -174,7 +174,7 @@ class Bench {
 
   const Flags& flags_;
   LanguageModel* generator_ = nullptr;  // One of both.
-  SequenceClassifier* classifier_ = nullptr;
+  SequenceEncoder* classifier_ = nullptr;
   ThreadPool pool_;  // As an engine's.
   std::vector<Sampler> samplers_;
 };

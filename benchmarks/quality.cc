@@ -36,7 +36,7 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 using Generators = std::vector<std::unique_ptr<LanguageModel>>;
-using Classifiers = std::vector<std::unique_ptr<SequenceClassifier>>;
+using Classifiers = std::vector<std::unique_ptr<SequenceEncoder>>;
 
 // float32 is the first of the precisions, and what the others are held against.
 static_assert(kPrecisions[0] == Precision::kFloat32);
@@ -310,7 +310,7 @@ struct LabelledSentence {
 // Lines of "sentence<tab>label" under a header; a label is its index.
 absl::StatusOr<std::vector<LabelledSentence>> ReadSentences(const std::string& path,
                                                             const Tokenizer& tokenizer,
-                                                            const SequenceClassifier& model) {
+                                                            const SequenceEncoder& model) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTextBytes));
   std::vector<LabelledSentence> sentences;
   for (size_t begin = text.find('\n') + 1, end; begin < text.size(); begin = end + 1) {
@@ -337,7 +337,7 @@ absl::Status Measure(const Flags& flags, const std::string& path, const Tokenize
                    ReadSentences(flags.sst2, tokenizer, *models[0]));
   std::vector<Classification> classifications(kNumPrecisions);
   for (const LabelledSentence& sentence : sentences) {
-    const std::span<const int32_t> row = sentence.ids;
+    const SequenceEncoder::Row row(sentence.ids);
     const Softmax exact(models[0]->Forward({&row, 1}));
     classifications[0].Add(exact, exact, sentence.label);
     for (int m = 1; m < kNumPrecisions; ++m) {
@@ -360,7 +360,7 @@ absl::Status MeasureModel(const Flags& flags, const std::string& path, Report& r
     if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
       generators.push_back(std::move(*generator));
     } else {
-      classifiers.push_back(std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded.model)));
+      classifiers.push_back(std::get<std::unique_ptr<SequenceEncoder>>(std::move(loaded.model)));
     }
   }
   return generators.empty() ? Measure(flags, path, *tokenizer, classifiers, report)

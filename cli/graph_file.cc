@@ -25,7 +25,9 @@ constexpr int64_t kMaxGraphBytes = 1 << 20;
 // takes any model.
 constexpr struct Task {
   std::string_view name, verb, model;
-} kTasks[] = {{"generate", "generates", "a generator"}, {"classify", "classifies", "a classifier"}};
+} kTasks[] = {{"generate", "generates", "a generator"},
+              {"classify", "classifies", "a classifier"},
+              {"embed", "embeds", "an embedder"}};
 
 const Task* FindTask(std::string_view name) {
   for (const Task& task : kTasks) {

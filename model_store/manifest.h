@@ -51,7 +51,8 @@ struct ModelSource {
 struct Manifest {
   Tag tag;             // Its version is never "latest".
   absl::Time created;  // When it was saved; whole seconds.
-  std::string task;    // "generate", "classify", or empty when the architecture is of neither kind.
+  std::string
+      task;  // "generate", "classify", "embed", or empty when the architecture is of no kind.
   std::string architecture;  // As config.json names it, such as "GPT2LMHeadModel"; may be empty.
   std::vector<ManifestFile> files;    // By name; the manifest itself is not among them.
   std::optional<ModelSource> source;  // Where it comes from, if that is known.

@@ -36,7 +36,12 @@ std::string TaskOf(const std::string& architecture) {
   if (absl::EndsWith(architecture, "LMHeadModel") || absl::EndsWith(architecture, "ForCausalLM")) {
     return "generate";
   }
-  return absl::EndsWith(architecture, "ForSequenceClassification") ? "classify" : "";
+  if (absl::EndsWith(architecture, "ForSequenceClassification")) return "classify";
+  // An encoder without a classification head.
+  for (const char* ending : {"Model", "ForMaskedLM", "ForPreTraining"}) {
+    if (absl::EndsWith(architecture, ending)) return "embed";
+  }
+  return "";
 }
 
 // As PyTorch names it; empty for a type that is no parameter's.

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/encoder_stepper.h"
 #include "runner_server/engine/generation_stepper.h"
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
@@ -53,17 +53,26 @@ absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
   return std::make_unique<GenerationEngine>(std::move(stepper), observer, engine);
 }
 
-absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(std::unique_ptr<SequenceClassifier> model,
-                                                   const LoadedModel&, const Tokenizer& tokenizer,
-                                                   EngineObserver& observer,
-                                                   const ModelHost::Options& options,
-                                                   const Engine::Options& engine) {
-  ASSIGN_OR_RETURN(auto stepper, ClassificationStepper::Create(
-                                     std::move(model), tokenizer, observer,
-                                     {.batch = {.max_batch_tokens = options.max_step_tokens,
-                                                .max_batch_rows = options.max_sequences},
-                                      .max_text_tokens = tokenizer.model_max_length()}));
-  return std::make_unique<ClassificationEngine>(std::move(stepper), observer, engine);
+template <typename Stepper>
+absl::StatusOr<std::unique_ptr<Engine>> MakeEncoderEngine(
+    std::unique_ptr<SequenceEncoder> model, int max_text_tokens, const Tokenizer& tokenizer,
+    EngineObserver& observer, const ModelHost::Options& options, const Engine::Options& engine) {
+  ASSIGN_OR_RETURN(auto stepper,
+                   Stepper::Create(std::move(model), tokenizer, observer,
+                                   {.batch = {.max_batch_tokens = options.max_step_tokens,
+                                              .max_batch_rows = options.max_sequences},
+                                    .max_text_tokens = max_text_tokens}));
+  return std::make_unique<EngineOf<Stepper>>(std::move(stepper), observer, engine);
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
+    std::unique_ptr<SequenceEncoder> model, const LoadedModel& loaded, const Tokenizer& tokenizer,
+    EngineObserver& observer, const ModelHost::Options& options, const Engine::Options& engine) {
+  const auto make = std::holds_alternative<EmbeddingHead>(model->head())
+                        ? MakeEncoderEngine<EmbeddingStepper>
+                        : MakeEncoderEngine<ClassificationStepper>;
+  return make(std::move(model), std::min(loaded.max_text_tokens, tokenizer.model_max_length()),
+              tokenizer, observer, options, engine);
 }
 
 }  // namespace
@@ -88,6 +97,8 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   ASSIGN_OR_RETURN(LoadedModel loaded,
                    LoadModel(options.directory, {.precision = options.precision,
                                                  .num_threads = options.num_threads,
+                                                 .untrained_head = options.untrained_head,
+                                                 .pooling = options.pooling,
                                                  .num_kv_slots = options.max_sequences,
                                                  .max_kv_bytes = options.kv_cache_bytes}));
   std::unique_ptr<ModelHost> host(new ModelHost());

@@ -17,6 +17,7 @@
 #include "runner_server/engine/engine.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/kernels/precision.h"
+#include "runner_server/model/architecture.h"
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
@@ -29,6 +30,8 @@ class ModelHost {
     std::string name;
     std::string version;
     Precision precision = Precision::kFloat32;
+    std::optional<uint64_t> untrained_head;  // As ModelOptions's, likewise `pooling`.
+    std::optional<Pooling> pooling;
     int num_threads = 1;
     std::optional<CoreLease::Options> core_lease;  // Its num_cores: num_threads. Unset: none.
     int max_sequences = 32;           // KV slots of a generator, rows of a classifier's batch.

@@ -111,10 +111,16 @@ absl::Status RunnerServer::Load() {
         .file = flags_.core_lease, .slot = flags_.core_lease_slot, .num_cores = flags_.threads};
   }
   ASSIGN_OR_RETURN(const Precision precision, ParseDtype(flags_.dtype));
+  std::optional<Pooling> pooling;
+  if (flags_.pooling == "mean") pooling = Pooling::kMean;
+  if (flags_.pooling == "cls") pooling = Pooling::kFirstToken;
+  if (flags_.pooling == "pooler") pooling = Pooling::kPooler;
   ASSIGN_OR_RETURN(host_, ModelHost::Load({.directory = flags_.model,
                                            .name = flags_.name,
                                            .version = flags_.version,
                                            .precision = precision,
+                                           .untrained_head = flags_.untrained_head,
+                                           .pooling = pooling,
                                            .num_threads = flags_.threads,
                                            .core_lease = core_lease,
                                            .max_sequences = flags_.max_sequences,
@@ -131,6 +137,12 @@ absl::Status RunnerServer::Load() {
   RETURN_IF_ERROR(WritePorts());
   if (RefusedKernels() != nullptr) {
     LOG(WARNING) << "event=kernels_refused reason=\"" << RefusedKernels() << "\"";
+  }
+  if (engine.info().untrained_head()) {
+    LOG(WARNING) << "event=untrained_head model=" << flags_.name
+                 << " seed=" << *flags_.untrained_head
+                 << ": THE CLASSIFICATION HEAD HAS RANDOM WEIGHTS, ITS SCORES MEAN NOTHING; train "
+                    "the model on a task of yours, and serve that";
   }
   LOG(INFO) << "event=serving model=" << flags_.name
             << " architecture=" << engine.info().architecture()

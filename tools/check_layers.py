@@ -48,7 +48,8 @@ LAYERS = {
     "api_server/openapi": (("api_server/transcoding",), ("protobuf", "json")),
     "api_server/web": ((), ()),
     "api_server/graph": (
-        ("proto/chorus/config/v1", "proto/chorus/runner/v1", "proto/chorus/v1/generation.pb.h"),
+        ("proto/chorus/config/v1", "proto/chorus/runner/v1", "proto/chorus/v1/encoder.pb.h",
+         "proto/chorus/v1/generation.pb.h"),
         ("protobuf", "glog"),
     ),
     "api_server/runners": (
@@ -71,7 +72,7 @@ LAYERS = {
     "runner_server/tensor": ((), ("torch",)),
     "runner_server/tokenizer": (("proto/sentencepiece",), ("json", "protobuf", "unicode")),
     "runner_server/sampling": (("proto/chorus/v1/generation.pb.h",), ()),
-    "runner_server/scheduler": ((), ()),
+    "runner_server/scheduler": (("runner_server/tokenizer/tokenizer.h",), ()),
     "runner_server/weights": ((), ("json", "glog")),
     "runner_server/kernels": (("runner_server/tensor/torch.h",), ("intrinsics",)),
     "runner_server/model": (
@@ -84,7 +85,8 @@ LAYERS = {
     ),
     "runner_server/engine": (
         ("runner_server/scheduler", "runner_server/model", "runner_server/sampling", "runner_server/tokenizer",
-         "runner_server/kernels/thread_pool.h", "proto/chorus/runner/v1/runner.pb.h", "proto/chorus/v1/generation.pb.h"),
+         "runner_server/kernels/thread_pool.h", "proto/chorus/runner/v1/runner.pb.h", "proto/chorus/v1/encoder.pb.h",
+         "proto/chorus/v1/generation.pb.h"),
         ("glog",),
     ),
     "runner_server/metrics": (
@@ -111,7 +113,7 @@ LAYERS = {
     ),
     "cli/run": (
         ("cli", "base/grpc", "bundles", "config", "model_store", "proto/chorus"),
-        ("grpc", "protobuf", "json", "glog"),
+        ("grpc", "protobuf", "json", "flags", "glog"),
     ),
     "cli/serve": (("cli", "bundles", "config", "model_store"), ("flags", "protobuf")),
 }

@@ -8,25 +8,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "api_server/front/inference_checks.h"
 #include "api_server/front/inference_messages.h"
 #include "api_server/front/public_error.h"
 #include "api_server/front/streaming_listener.h"
 #include "base/generation_params.h"
-#include "base/limits.h"
 #include "base/status_macros.h"
-#include "base/utf8.h"
 #include "glog/logging.h"
 
 namespace chorus::gateway {
 namespace {
 
 constexpr char kTutorialGraph[] = "inference_graph";
-
-absl::Status CheckText(const std::string& field, std::string_view text) {
-  const size_t bad = FindInvalidUtf8(text);
-  if (bad == std::string_view::npos) return absl::OkStatus();
-  return FieldError(field, absl::StrCat("must be UTF-8; it is not at byte ", bad));
-}
 
 // Moves the common part out of a generating request, and checks it.
 template <typename Request>
@@ -42,17 +35,6 @@ absl::StatusOr<RunRequest> TakeRun(Request& request) {
     run.truncate = !request.has_truncate() || request.truncate();
   }
   return run;
-}
-
-absl::Status CheckTexts(const v1::ClassifyRequest& request) {
-  if (request.texts_size() < 1 || request.texts_size() > kMaxTexts) {
-    return FieldError(
-        "texts", absl::StrCat("must have 1 to ", kMaxTexts, " entries: ", request.texts_size()));
-  }
-  for (int i = 0; i < request.texts_size(); ++i) {
-    RETURN_IF_ERROR(CheckText(absl::StrCat("texts[", i, "]"), request.texts(i)));
-  }
-  return absl::OkStatus();
 }
 
 // Common fields have the same numbers and types.
@@ -194,10 +176,12 @@ absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call 
 
 absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
                                         Done<v1::ClassifyResponse> done) {
-  RETURN_IF_ERROR(CheckTexts(request));
+  RETURN_IF_ERROR(CheckClassify(request));
   ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
   runner::v1::ClassifyRequest classify;
   classify.mutable_texts()->Swap(request.mutable_texts());
+  classify.mutable_text_pairs()->Swap(request.mutable_text_pairs());
+  classify.set_score_kind(request.score_kind());
   classify.set_refuse_truncation(request.has_truncate() && !request.truncate());
   classify.set_split_special_tokens(request.split_special_tokens());
   const auto make = [notes = call.notes](const runner::v1::ClassifyResponse& answer) {
@@ -207,12 +191,38 @@ absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
       *response.add_results() = ToProto(answer, i);
       usage.prompt_tokens += response.results(i).num_tokens();
     }
+    FillKind(answer, response);
     notes->usage.Set(usage);
     return response;
   };
   return executor_.Classify(
       request.model(), std::move(classify), ToContext(std::move(call)),
       Reply<runner::v1::ClassifyResponse>(std::move(permit), std::move(done), make));
+}
+
+absl::Status InferenceHandler::Embed(v1::EmbedRequest request, Call call,
+                                     Done<v1::EmbedResponse> done) {
+  RETURN_IF_ERROR(CheckEmbed(request));
+  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  runner::v1::EmbedRequest embed;
+  embed.mutable_texts()->Swap(request.mutable_texts());
+  embed.set_refuse_truncation(request.has_truncate() && !request.truncate());
+  embed.set_split_special_tokens(request.split_special_tokens());
+  if (request.has_normalize()) embed.set_normalize(request.normalize());
+  embed.set_dimensions(request.dimensions());
+  const auto make = [notes = call.notes, in_bytes = request.format() == v1::EMBEDDING_FORMAT_BYTES](
+                        runner::v1::EmbedResponse answer) {
+    v1::EmbedResponse response = ToProto(std::move(answer), in_bytes);
+    CallUsage usage;
+    for (const v1::Embedding& result : response.results()) {
+      usage.prompt_tokens += result.num_tokens();
+    }
+    notes->usage.Set(usage);
+    return response;
+  };
+  return executor_.Embed(
+      request.model(), std::move(embed), ToContext(std::move(call)),
+      Reply<runner::v1::EmbedResponse>(std::move(permit), std::move(done), make));
 }
 
 absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
@@ -227,17 +237,7 @@ absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
   tokenize.set_split_special_tokens(request.split_special_tokens());
   const auto make = [notes = call.notes](runner::v1::TokenizeResponse answer) {
     notes->usage.Set({.prompt_tokens = answer.num_tokens()});
-    v1::TokenizeResponse response;
-    response.set_num_tokens(answer.num_tokens());
-    response.mutable_ids()->Swap(answer.mutable_ids());
-    for (runner::v1::Token& token : *answer.mutable_tokens()) {
-      v1::Token& proto = *response.add_tokens();
-      proto.set_id(token.id());
-      proto.set_text(std::move(*token.mutable_text()));
-      proto.set_begin(token.begin());
-      proto.set_end(token.end());
-    }
-    return response;
+    return ToProto(std::move(answer));
   };
   return executor_.Tokenize(
       request.model(), std::move(tokenize), ToContext(std::move(call)),
@@ -283,6 +283,7 @@ void InferenceHandler::Register(MethodRegistry& registry) {
   add("RunGraph", &InferenceHandler::RunGraph);
   add("Generate", &InferenceHandler::Generate);
   add("Classify", &InferenceHandler::Classify);
+  add("Embed", &InferenceHandler::Embed);
   add("Tokenize", &InferenceHandler::Tokenize);
   add("Detokenize", &InferenceHandler::Detokenize);
   add("StreamClassifyGeneratedTexts", &InferenceHandler::StreamClassifyGeneratedTexts);

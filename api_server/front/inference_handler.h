@@ -40,6 +40,8 @@ class InferenceHandler {
   absl::Status Generate(v1::GenerateRequest request, Call call, Done<v1::GenerateResponse> done);
   absl::Status Classify(v1::ClassifyRequest request, Call call, Done<v1::ClassifyResponse> done);
 
+  absl::Status Embed(v1::EmbedRequest request, Call call, Done<v1::EmbedResponse> done);
+
   absl::Status Tokenize(v1::TokenizeRequest request, Call call, Done<v1::TokenizeResponse> done);
   absl::Status Detokenize(v1::DetokenizeRequest request, Call call,
                           Done<v1::DetokenizeResponse> done);

@@ -1,6 +1,7 @@
 #include "api_server/front/inference_messages.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,11 @@ void FillText(GraphResult& result, const v1::GenerateRequest& request, Proto& pr
     proto.mutable_logprobs()->mutable_tokens()->Swap(&result.logprobs);
   }
   if (request.explain()) *proto.mutable_timing() = TimingOf(result);
+}
+
+void AppendLittleEndian(float value, std::string& bytes) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(bits >> shift & 0xFF);
 }
 
 void SetStatus(const GraphStatus::Node& node, ModelTask task, v1::GraphNode& proto) {
@@ -80,6 +86,7 @@ v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
     scored.set_seed(result.seed);
     scored.set_classified_tokens(classification.num_tokens());
     scored.set_truncated(classification.truncated());
+    FillKind(result.classification, scored);
   }
   return scored;
 }
@@ -133,18 +140,51 @@ void FillNotes(const std::vector<GraphResult>& results, bool explain, ReplyNotes
 
 v1::Classification ToProto(const runner::v1::ClassifyResponse& answer, int index) {
   const runner::v1::Classification& from = answer.results(index);
-  const auto top = std::max_element(from.probabilities().begin(), from.probabilities().end());
+  const auto top = std::max_element(from.scores().begin(), from.scores().end());
   v1::Classification result;
-  result.set_label(answer.labels(static_cast<int>(top - from.probabilities().begin())));
+  result.set_label(answer.labels(static_cast<int>(top - from.scores().begin())));
   result.set_score(*top);
   result.set_num_tokens(std::max(from.text_tokens(), from.num_tokens()));
   result.set_truncated(from.text_tokens() > from.num_tokens());
   for (int i = 0; i < answer.labels_size(); ++i) {
     v1::LabelScore& score = *result.add_scores();
     score.set_label(answer.labels(i));
-    score.set_score(from.probabilities(i));
+    score.set_score(from.scores(i));
   }
   return result;
+}
+
+v1::TokenizeResponse ToProto(runner::v1::TokenizeResponse answer) {
+  v1::TokenizeResponse response;
+  response.set_num_tokens(answer.num_tokens());
+  response.mutable_ids()->Swap(answer.mutable_ids());
+  for (runner::v1::Token& token : *answer.mutable_tokens()) {
+    v1::Token& proto = *response.add_tokens();
+    proto.set_id(token.id());
+    proto.set_text(std::move(*token.mutable_text()));
+    proto.set_begin(token.begin());
+    proto.set_end(token.end());
+  }
+  return response;
+}
+
+v1::EmbedResponse ToProto(runner::v1::EmbedResponse answer, bool in_bytes) {
+  v1::EmbedResponse response;
+  for (runner::v1::Embedding& from : *answer.mutable_results()) {
+    v1::Embedding& result = *response.add_results();
+    if (in_bytes) {
+      std::string& data = *result.mutable_data();
+      data.reserve(from.values_size() * sizeof(float));
+      for (const float value : from.values()) AppendLittleEndian(value, data);
+    } else {
+      result.mutable_values()->Swap(from.mutable_values());
+    }
+    result.set_num_tokens(std::max(from.text_tokens(), from.num_tokens()));
+    result.set_truncated(from.text_tokens() > from.num_tokens());
+  }
+  response.set_pooling(answer.pooling());
+  response.set_normalized(answer.normalized());
+  return response;
 }
 
 v1::Graph ToProto(const GraphStatus& status) {

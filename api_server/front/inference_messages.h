@@ -15,7 +15,16 @@ namespace chorus::gateway {
 
 // The classification of text `index`.
 v1::Classification ToProto(const runner::v1::ClassifyResponse& answer, int index);
+v1::TokenizeResponse ToProto(runner::v1::TokenizeResponse answer);
+v1::EmbedResponse ToProto(runner::v1::EmbedResponse answer, bool in_bytes);
 v1::Graph ToProto(const GraphStatus& status);
+
+// Tells a ClassifyResponse, ScoredText or ScoreEvent what the scores of `answer` are.
+template <typename Proto>
+void FillKind(const runner::v1::ClassifyResponse& answer, Proto& proto) {
+  if (answer.score_kind() != v1::SCORE_KIND_UNSPECIFIED) proto.set_score_kind(answer.score_kind());
+  if (answer.untrained_head()) proto.set_untrained_head(true);
+}
 
 // `text` has ended; includes the score's time if it is scored.
 v1::Timing TimingOf(const GraphResult& text);

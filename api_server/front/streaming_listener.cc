@@ -70,6 +70,7 @@ void StreamingListener::OnScored(const TextId& id, const GraphResult& text) {
   score.set_label(result.label());
   score.set_classified_tokens(result.num_tokens());
   score.set_truncated(result.truncated());
+  FillKind(text.classification, score);
   if (explain_) *score.mutable_timing() = TimingOf(text);
   events_->Push(std::move(event));
 }

@@ -14,6 +14,7 @@ namespace {
 
 // Names of a model's kind, and of a node's task.
 const char* NameOf(ModelTask task) {
+  if (task == ModelTask::kEmbed) return "an embedder";
   return task == ModelTask::kClassify ? "a classifier" : "a generator";
 }
 const char* UseOf(ModelTask task) {
@@ -170,6 +171,11 @@ absl::Status Executor::Classify(const std::string& runner, runner::v1::ClassifyR
                                 CallContext context, Done<runner::v1::ClassifyResponse> done) {
   return Ask(runner, &RunnerClient::Classify, std::move(request), std::move(context),
              std::move(done));
+}
+
+absl::Status Executor::Embed(const std::string& runner, runner::v1::EmbedRequest request,
+                             CallContext context, Done<runner::v1::EmbedResponse> done) {
+  return Ask(runner, &RunnerClient::Embed, std::move(request), std::move(context), std::move(done));
 }
 
 absl::Status Executor::Tokenize(const std::string& runner, runner::v1::TokenizeRequest request,

@@ -136,6 +136,8 @@ class Executor {
   // One call of a runner. NOT_FOUND if there is no such runner.
   absl::Status Classify(const std::string& runner, runner::v1::ClassifyRequest request,
                         CallContext context, Done<runner::v1::ClassifyResponse> done);
+  absl::Status Embed(const std::string& runner, runner::v1::EmbedRequest request,
+                     CallContext context, Done<runner::v1::EmbedResponse> done);
   absl::Status Tokenize(const std::string& runner, runner::v1::TokenizeRequest request,
                         CallContext context, Done<runner::v1::TokenizeResponse> done);
   absl::Status Detokenize(const std::string& runner, runner::v1::DetokenizeRequest request,

@@ -28,7 +28,7 @@ struct CallContext {
 };
 
 // A model's task. An unknown one suits every call.
-enum class ModelTask { kUnknown, kGenerate, kClassify };
+enum class ModelTask { kUnknown, kGenerate, kClassify, kEmbed };
 
 // A replica's model, as it reports.
 struct ModelKind {
@@ -81,10 +81,15 @@ class RunnerClient {
   virtual void Generate(runner::v1::GenerateRequest request, CallContext context, OnText on_text,
                         OnRestart on_restart, Done<v1::GenerationEnd> done) = 0;
 
-  // Classifies texts, one result each: a probability in [0, 1] for each label, of which there is at
-  // least one. Errors as Generate.
+  // Classifies texts, one result each: a score for each label, of which there is at least one; in
+  // [0, 1] unless the kind of score is raw. Errors as Generate.
   virtual void Classify(runner::v1::ClassifyRequest request, CallContext context,
                         Done<runner::v1::ClassifyResponse> done) = 0;
+
+  // Embeds texts, one result each: vectors of equal length, of at least one number. Errors as
+  // Generate.
+  virtual void Embed(runner::v1::EmbedRequest request, CallContext context,
+                     Done<runner::v1::EmbedResponse> done) = 0;
 
   // The tokens of a text, without special ones; and the text of tokens. Errors as Generate.
   virtual void Tokenize(runner::v1::TokenizeRequest request, CallContext context,

@@ -25,6 +25,8 @@ ModelTask FromProto(pb::Task task) {
       return ModelTask::kGenerate;
     case pb::TASK_CLASSIFY:
       return ModelTask::kClassify;
+    case pb::TASK_EMBED:
+      return ModelTask::kEmbed;
     default:
       return ModelTask::kUnknown;
   }
@@ -128,6 +130,10 @@ void Endpoint::OnAnswer(const Question& question, const grpc::Status& status) {
     LOG(WARNING) << "runner replica does not say what model it has runner=" << options_.runner
                  << " endpoint=" << options_.address << " detail=\"" << status.error_message()
                  << "\"";
+  }
+  if (question.response.untrained_head()) {
+    LOG(WARNING) << "runner replica scores with a head of random weights runner=" << options_.runner
+                 << " endpoint=" << options_.address << ": its scores mean nothing";
   }
   Tell(true, question.response.architecture());
 }

@@ -3,12 +3,15 @@
 #include <grpcpp/alarm.h>
 
 #include <chrono>
+#include <cmath>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "api_server/runners/endpoint_address.h"
 #include "api_server/runners/generate_call.h"
 #include "api_server/runners/runner_call.h"
+#include "base/finite.h"
 #include "base/generation_params.h"
 #include "base/status_macros.h"
 
@@ -18,6 +21,7 @@ namespace {
 namespace pb = ::chorus::runner::v1;
 
 constexpr UnaryMethod<pb::ClassifyRequest, pb::ClassifyResponse> kClassify = &RunnerStub::Classify;
+constexpr UnaryMethod<pb::EmbedRequest, pb::EmbedResponse> kEmbed = &RunnerStub::Embed;
 constexpr UnaryMethod<pb::TokenizeRequest, pb::TokenizeResponse> kTokenize = &RunnerStub::Tokenize;
 constexpr UnaryMethod<pb::DetokenizeRequest, pb::DetokenizeResponse> kDetokenize =
     &RunnerStub::Detokenize;
@@ -41,18 +45,43 @@ absl::StatusOr<pb::ClassifyResponse> Checked(absl::StatusOr<pb::ClassifyResponse
                                             " texts and answered ", reply->results_size()));
   }
   for (const pb::Classification& result : reply->results()) {
-    if (result.probabilities().empty() || result.probabilities_size() != reply->labels_size()) {
+    if (result.scores().empty() || result.scores_size() != reply->labels_size()) {
       return absl::InternalError(absl::StrCat("the runner names ", reply->labels_size(),
-                                              " labels and gives ", result.probabilities_size(),
-                                              " probabilities"));
+                                              " labels and gives ", result.scores_size(),
+                                              " scores"));
     }
-    for (const double probability : result.probabilities()) {
-      if (probability >= 0 && probability <= 1) continue;
-      return absl::InternalError(
-          absl::StrCat("the runner gives a probability that is not in [0, 1]: ", probability));
+    const bool is_raw = reply->score_kind() == v1::SCORE_KIND_RAW;
+    for (const double score : result.scores()) {
+      if (is_raw ? std::isfinite(score) : score >= 0 && score <= 1) continue;
+      return absl::InternalError(absl::StrCat("the runner gives a score that is not ",
+                                              is_raw ? "finite" : "in [0, 1]", ": ", score));
     }
   }
   return reply;
+}
+
+absl::StatusOr<pb::EmbedResponse> Checked(absl::StatusOr<pb::EmbedResponse> reply, int num_texts) {
+  if (!reply.ok()) return reply;
+  if (reply->results_size() != num_texts) {
+    return absl::InternalError(absl::StrCat("the runner was sent ", num_texts,
+                                            " texts and answered ", reply->results_size()));
+  }
+  const int size = reply->results(0).values_size();
+  for (const pb::Embedding& result : reply->results()) {
+    const std::span<const float> values(result.values().data(), result.values().size());
+    if (size > 0 && result.values_size() == size && AllFinite(values)) continue;
+    return absl::InternalError(absl::StrCat("the runner gives a vector of ", result.values_size(),
+                                            " numbers, which must be finite and as many as the ",
+                                            size, " of the first"));
+  }
+  return reply;
+}
+
+template <typename Texts>
+int64_t EstimateTokensOf(const Texts& texts) {
+  int64_t tokens = 0;
+  for (const std::string& text : texts) tokens += EstimateTokens(text.size());
+  return tokens;
 }
 
 // Calls `done` on a gRPC thread, since completions must not run inline.
@@ -154,14 +183,29 @@ absl::Status GrpcRunnerClient::CheckRoom(size_t prompt_bytes, const v1::Generati
 
 void GrpcRunnerClient::Classify(pb::ClassifyRequest request, CallContext context,
                                 Done<pb::ClassifyResponse> done) {
-  ReplicaSet::Work work = {.task = ModelTask::kClassify, .waits = !request.underway()};
-  for (const std::string& text : request.texts()) work.tokens += EstimateTokens(text.size());
+  const ReplicaSet::Work work = {
+      .task = ModelTask::kClassify,
+      .tokens = EstimateTokensOf(request.texts()) + EstimateTokensOf(request.text_pairs()),
+      .waits = !request.underway()};
   auto on_reply = [num_texts = request.texts_size(),
                    done = std::move(done)](absl::StatusOr<pb::ClassifyResponse> reply) mutable {
     std::move(done)(Checked(std::move(reply), num_texts));
   };
   StartUnary<pb::ClassifyRequest, pb::ClassifyResponse>(kClassify, std::move(request), work,
                                                         std::move(context), std::move(on_reply));
+}
+
+void GrpcRunnerClient::Embed(pb::EmbedRequest request, CallContext context,
+                             Done<pb::EmbedResponse> done) {
+  const ReplicaSet::Work work = {.task = ModelTask::kEmbed,
+                                 .tokens = EstimateTokensOf(request.texts()),
+                                 .waits = !request.underway()};
+  auto on_reply = [num_texts = request.texts_size(),
+                   done = std::move(done)](absl::StatusOr<pb::EmbedResponse> reply) mutable {
+    std::move(done)(Checked(std::move(reply), num_texts));
+  };
+  StartUnary<pb::EmbedRequest, pb::EmbedResponse>(kEmbed, std::move(request), work,
+                                                  std::move(context), std::move(on_reply));
 }
 
 // Tokenizing is no work for the model and waits in no queue.

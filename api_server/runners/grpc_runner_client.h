@@ -56,6 +56,8 @@ class GrpcRunnerClient final : public RunnerClient {
                 OnRestart on_restart, Done<v1::GenerationEnd> done) override;
   void Classify(runner::v1::ClassifyRequest request, CallContext context,
                 Done<runner::v1::ClassifyResponse> done) override;
+  void Embed(runner::v1::EmbedRequest request, CallContext context,
+             Done<runner::v1::EmbedResponse> done) override;
   void Tokenize(runner::v1::TokenizeRequest request, CallContext context,
                 Done<runner::v1::TokenizeResponse> done) override;
   void Detokenize(runner::v1::DetokenizeRequest request, CallContext context,

@@ -70,12 +70,15 @@ class Column {
   onScore(event) {
     const score = event.score ?? 0;
     this.label.textContent = event.label ?? "score";
-    this.percent.textContent = `${(score * 100).toFixed(1)} %`;
-    this.fill.style.width = `${score * 100}%`;
+    const isShare = event.score_kind !== "SCORE_KIND_RAW";  // Else a value of any size.
+    this.percent.textContent = isShare ? `${(score * 100).toFixed(1)} %` : Number(score.toPrecision(5)).toString();
+    this.fill.style.width = `${isShare ? score * 100 : 0}%`;
+    this.meter.hidden = !isShare;
     this.meter.setAttribute("aria-valuenow", String(score));
     this.meter.setAttribute("aria-valuetext", `${this.label.textContent}, ${this.percent.textContent}`);
     this.element.dataset.tone = /^pos/i.test(event.label) ? "good" : /^neg/i.test(event.label) ? "bad" : "";
     if (event.truncated) this.end.textContent += " The classifier read its beginning only.";
+    if (event.untrained_head) this.end.textContent += " The classifier was never trained: its score means nothing.";
     this.setState("done");
     const { decode } = event.timing ?? {};
     if (decode > 0) this.showSpeed(this.numTokens - 1, decode * 1000);  // The first is prefill's.

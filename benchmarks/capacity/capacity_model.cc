@@ -226,8 +226,8 @@ class Classifier : public Replica {
 
  private:
   void Enqueue(uint64_t id, int prompt_tokens, int new_tokens) override {
-    ClassificationCall call = {.id = id, .underway = true};
-    call.rows.emplace_back(prompt_tokens + new_tokens);
+    TextCall call = {.id = id, .underway = true};
+    call.rows.emplace_back().ids.resize(prompt_tokens + new_tokens);
     batcher_->Add(std::move(call));
   }
 
@@ -235,7 +235,7 @@ class Classifier : public Replica {
     batch_ = batcher_->Form(now);
     Work work = {.tokens = batch_.num_tokens};
     for (const BatchRow& row : batch_.rows) {
-      work.keys += std::ssize(row.tokens) * std::ssize(row.tokens);
+      work.keys += std::ssize(row.tokens.ids) * std::ssize(row.tokens.ids);
     }
     return work;
   }

@@ -1,15 +1,14 @@
 #include "cli/run/answer.h"
 
 #include <algorithm>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/generation_params.h"
 #include "base/status_macros.h"
+#include "cli/run/encoder_answer.h"
 
 namespace chorus {
 namespace {
@@ -21,11 +20,6 @@ absl::Status ReaderGone() { return absl::CancelledError("nobody reads the answer
 uint64_t RandomSeed() {
   std::random_device random;
   return uint64_t{random()} << 32 | random();
-}
-
-// One line, whatever the bytes of its texts.
-std::string Line(const nlohmann::ordered_json& json) {
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 absl::StatusOr<runner::v1::GenerateRequest> MakeRequest(const std::string& text,
@@ -102,61 +96,29 @@ absl::Status PrintTexts(RunnerSession& session, const std::string& text,
       reply["others"].push_back(std::move(generated));
     }
   }
-  if (!options.json || write(Line(reply))) return absl::OkStatus();
+  if (!options.json || write(JsonLine(reply))) return absl::OkStatus();
   return ReaderGone();
 }
 
-void WarnIfCut(const runner::v1::Classification& result) {
-  if (result.text_tokens() <= result.num_tokens()) return;
-  std::cerr << "chorus: the text has " << result.text_tokens() << " tokens and the model reads "
-            << result.num_tokens() << ": the label is of its beginning" << std::endl;
-}
-
-absl::Status PrintLabel(RunnerSession& session, const std::string& text,
-                        const AnswerOptions& options, const Write& write, std::stop_token stop) {
-  v1::GenerationParams generating = options.params;
-  generating.clear_split_special_tokens();
-  if (generating.ByteSizeLong() > 0) {
-    return absl::InvalidArgumentError(
-        "the model is a classifier: it takes a text and no parameters of generation");
-  }
-  runner::v1::ClassifyRequest request;
-  request.add_texts(text);
-  request.set_split_special_tokens(options.params.split_special_tokens());
-  ASSIGN_OR_RETURN(const runner::v1::ClassifyResponse response,
-                   session.Classify(request, std::move(stop)));
-  if (response.results_size() != 1 || response.labels_size() == 0 ||
-      response.results(0).probabilities_size() != response.labels_size()) {
-    return absl::InternalError("the runner's answer does not fit its labels");
-  }
-  const runner::v1::Classification& result = response.results(0);
-  const auto& probabilities = result.probabilities();
-  const auto best = std::max_element(probabilities.begin(), probabilities.end());
-  const std::string& label = response.labels(static_cast<int>(best - probabilities.begin()));
-  if (!options.json) {
-    WarnIfCut(result);
-    return write(absl::StrFormat("%s %.4f\n", label, *best)) ? absl::OkStatus() : ReaderGone();
-  }
-  nlohmann::ordered_json reply{{"label", label}, {"score", *best}};
-  for (int i = 0; i < response.labels_size(); ++i) {
-    reply["scores"].push_back(
-        nlohmann::ordered_json{{"label", response.labels(i)}, {"score", probabilities[i]}});
-  }
-  reply["num_tokens"] = result.text_tokens();
-  reply["truncated"] = result.text_tokens() > result.num_tokens();
-  return write(Line(reply)) ? absl::OkStatus() : ReaderGone();
-}
-
 }  // namespace
+
+std::string JsonLine(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
 
 absl::Status PrintAnswer(RunnerSession& session, const std::string& text,
                          const AnswerOptions& options, const Write& write, std::stop_token stop) {
   ASSIGN_OR_RETURN(const runner::v1::GetModelInfoResponse info, session.WaitUntilReady(stop));
   switch (info.task()) {
     case runner::v1::TASK_GENERATE:
+      if (options.text_pair) {
+        return absl::InvalidArgumentError("the model is a generator: it continues one text");
+      }
       return PrintTexts(session, text, options, write, stop);
     case runner::v1::TASK_CLASSIFY:
-      return PrintLabel(session, text, options, write, stop);
+      return PrintScores(session, text, options, write, stop);
+    case runner::v1::TASK_EMBED:
+      return PrintVector(session, text, options, write, stop);
     default:
       return absl::InternalError(absl::StrCat("the runner's task is not known: ", info.task()));
   }

@@ -67,6 +67,9 @@ std::vector<std::string> RunnerCommand(const std::filesystem::path& program,
   if (options.num_threads) {
     command.insert(command.end(), {"--threads", std::to_string(*options.num_threads)});
   }
+  if (options.untrained_head) {
+    command.insert(command.end(), {"--untrained_head", std::to_string(*options.untrained_head)});
+  }
   return command;
 }
 
@@ -229,6 +232,7 @@ absl::StatusOr<int> Run(const RunOptions& options) {
   std::optional<std::string> text = options.text;
   if (text == "-") text = ReadStandardInput();
   if (text) RETURN_IF_ERROR(CheckUtf8(*text));
+  if (options.answer.text_pair) RETURN_IF_ERROR(CheckUtf8(*options.answer.text_pair));
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   ASSIGN_OR_RETURN(const store::ResolvedModel model, FindModel(options.model, installation));
   return RunModel(installation, model, options, text, WriteToStdout);

@@ -4,6 +4,7 @@
 //
 // Thread safety: none; takes over signals, so call it before other threads start.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -21,9 +22,10 @@ struct RunOptions {
   std::string model;                // A tag, or the path of a folder.
   std::optional<std::string> text;  // "-": standard input. Unset: each line of the terminal.
   AnswerOptions answer;
-  std::string dtype = "auto";      // As runner_server's.
-  std::optional<int> num_threads;  // Unset: all cores.
-  bool verbose = false;            // Shows the runner's log.
+  std::string dtype = "auto";              // As runner_server's.
+  std::optional<int> num_threads;          // Unset: all cores.
+  std::optional<uint64_t> untrained_head;  // As runner_server's.
+  bool verbose = false;                    // Shows the runner's log.
 };
 
 // The exit status (0, or 128 + signal when interrupted) or the error. On a terminal, an error of

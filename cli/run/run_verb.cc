@@ -84,8 +84,12 @@ void AddRunVerb(CLI::App& app, int& exit_status) {
       ->type_name("MODEL");
   verb->add_option_function<std::string>(
           "text", [](const std::string& text) { options.text = text; },
-          "Prompt, or text to classify; - reads standard input. Without it, on a terminal, each "
-          "line you type is one")
+          "Prompt, or text to classify or embed; - reads standard input. Without it, on a "
+          "terminal, each line you type is one")
+      ->type_name("TEXT");
+  verb->add_option_function<std::string>(
+          "--text_pair", [](const std::string& text) { options.answer.text_pair = text; },
+          "Second text of a pair to classify")
       ->type_name("TEXT");
   AddSampling(*verb, options.answer.params);
   verb->add_option("-o,--output", output, "text, or json: an object a line, as of the API")
@@ -96,6 +100,12 @@ void AddRunVerb(CLI::App& app, int& exit_status) {
       ->check(CLI::IsMember(kDtypes));
   verb->add_option("--threads", options.num_threads, "Compute threads; without it one a core")
       ->check(Between(1, 1024));
+  verb->add_option(
+          "--untrained_head", options.untrained_head,
+          "Classify with an encoder that has no classification head: it gets one of random "
+          "weights, drawn from this seed; its scores mean nothing")
+      ->type_name("SEED")
+      ->check(Between(uint64_t{0}, std::numeric_limits<uint64_t>::max()));
   verb->add_flag("--verbose", options.verbose, "Show the runner's log");
   verb->footer(
       "\nExamples:\n"

@@ -89,4 +89,13 @@ absl::StatusOr<runner::v1::ClassifyResponse> RunnerSession::Classify(
   return response;
 }
 
+absl::StatusOr<runner::v1::EmbedResponse> RunnerSession::Embed(
+    const runner::v1::EmbedRequest& request, std::stop_token stop) {
+  Call call(std::move(stop));
+  runner::v1::EmbedResponse response;
+  const grpc::Status status = stub_->Embed(&call.context, request, &response);
+  if (!status.ok()) return FromGrpcStatus(status);
+  return response;
+}
+
 }  // namespace chorus

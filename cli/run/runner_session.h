@@ -36,6 +36,9 @@ class RunnerSession {
   absl::StatusOr<runner::v1::ClassifyResponse> Classify(const runner::v1::ClassifyRequest& request,
                                                         std::stop_token stop);
 
+  absl::StatusOr<runner::v1::EmbedResponse> Embed(const runner::v1::EmbedRequest& request,
+                                                  std::stop_token stop);
+
  private:
   std::unique_ptr<runner::v1::RunnerService::Stub> stub_;
 };

@@ -4,6 +4,7 @@
 //
 // Thread safety: none; takes over signals and forks, so no other thread may run.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,7 +29,10 @@ struct ServeOptions {
   std::vector<std::string>
       models;                     // "RUNNER=MODEL": instead of the runner's namesake in the store.
   std::vector<std::string> only;  // Runners; empty: all. Graphs that need others are not served.
+  std::vector<std::string> also;  // "NAME=MODEL": further models, which the graph does not name.
   std::vector<std::string> dtypes;  // "DTYPE" for all, or "RUNNER=DTYPE".
+  // Of classifiers whose model has no classification head, as runner_server's.
+  std::optional<uint64_t> untrained_head;
   std::optional<int> num_threads;
   std::vector<std::string> runner_flags;  // Further ones of each runner: "--max_sequences", "8".
   absl::Duration drain_timeout = absl::Seconds(30);

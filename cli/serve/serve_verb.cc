@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <limits>
 #include <string>
 
@@ -40,11 +41,23 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
       ->type_name("RUNNER=MODEL")
       ->allow_extra_args(false)
       ->excludes(bundle);
+  verb->add_option(
+          "--also", options.also,
+          "A further model, which the graph does not name: a tag or a folder. May be given "
+          "several times")
+      ->type_name("NAME=MODEL")
+      ->allow_extra_args(false)
+      ->excludes(bundle);
   verb->add_option("--only", options.only,
                    "Serve only this runner's model; may be given for several. A graph that needs "
                    "others is not served")
       ->type_name("RUNNER")
       ->allow_extra_args(false);
+  verb->add_option("--untrained_head", options.untrained_head,
+                   "Where the graph classifies with an encoder that has no classification head, it "
+                   "gets one of random weights, drawn from this seed; its scores mean nothing")
+      ->type_name("SEED")
+      ->check(Between(uint64_t{0}, std::numeric_limits<uint64_t>::max()));
   verb->add_option("--threads", options.num_threads,
                    "Compute threads of each runner; without it the runners share the cores as they "
                    "need them")

@@ -14,6 +14,7 @@
 #include "bundles/pinned_models.h"
 #include "bundles/resources.h"
 #include "cli/demo_store.h"
+#include "cli/serve/further_models.h"
 #include "model_store/model_files.h"
 
 namespace chorus {
@@ -129,6 +130,11 @@ absl::StatusOr<ServeWork> FindGraphAndModels(const ServeOptions& options,
                      FindModel(options, name, it != chosen.end() ? it->second : name, store));
     work.runners.push_back(std::move(runner));
   }
+  ASSIGN_OR_RETURN(const auto also, ParseFurtherModels(options.also, work.graph));
+  for (const auto& [name, model] : also) {
+    ASSIGN_OR_RETURN(RunnerSpec runner, FindModel(options, name, model, store));
+    work.runners.push_back(std::move(runner));
+  }
   return work;
 }
 
@@ -178,6 +184,14 @@ absl::StatusOr<ServeWork> FindChorusfile(const ServeOptions& options) {
   return work;
 }
 
+// Whether the graph classifies with an encoder that has no classification head.
+bool LacksHead(const GraphSummary& graph, const RunnerSpec& runner) {
+  const auto model = store::DescribeModel(runner.model_directory);
+  return model.ok() && model->task == "embed" &&
+         !CheckTask(graph, runner.name, model->task, model->architecture).ok() &&
+         CheckTask(graph, runner.name, "classify", "").ok();
+}
+
 // Sets a flag's value, in place of the one it may have.
 void SetFlag(const std::string& flag, const std::string& value, std::vector<std::string>& flags) {
   for (size_t i = 0; i + 1 < flags.size(); i += 2) {
@@ -205,6 +219,9 @@ absl::Status SetFlags(const ServeOptions& options, ServeWork& work) {
       SetFlag("--dtype", *dtype, runner.flags);
     }
     if (options.num_threads) runner.num_threads = options.num_threads;
+    if (options.untrained_head && LacksHead(work.graph, runner)) {
+      SetFlag("--untrained_head", absl::StrCat(*options.untrained_head), runner.flags);
+    }
   }
   return absl::OkStatus();
 }
@@ -218,7 +235,8 @@ absl::Status Select(const ServeOptions& options, ServeWork& work) {
     }
   }
   const auto is_left_out = [&](const RunnerSpec& runner) {
-    return std::ranges::find(options.only, runner.name) == options.only.end();
+    return std::ranges::find(work.graph.runners, runner.name) != work.graph.runners.end() &&
+           std::ranges::find(options.only, runner.name) == options.only.end();
   };
   if (std::erase_if(work.runners, is_left_out) == 0) return absl::OkStatus();
   work.graph_file.clear();
@@ -273,10 +291,15 @@ absl::Status CheckWork(const ServeOptions& options, ServeWork& work) {
     if (!model.ok()) continue;  // The runner says what is wrong with it.
     const absl::Status status =
         CheckTask(work.graph, runner.name, model->task, model->architecture);
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat(status.message(), "; --model ", runner.name,
-                                                      "=FOLDER names another"));
-    }
+    if (status.ok()) continue;
+    const bool lacks_head = LacksHead(work.graph, runner);
+    if (lacks_head && options.untrained_head) continue;
+    return absl::Status(
+        status.code(),
+        absl::StrCat(status.message(), "; --model ", runner.name, "=FOLDER names another",
+                     lacks_head ? ", and --untrained_head SEED gives this one a classification "
+                                  "head of random weights, whose scores mean nothing"
+                                : ""));
   }
   return absl::OkStatus();
 }

@@ -14,7 +14,8 @@ if [ ! -f "$google/google/api/annotations.proto" ]; then  # pip's packages bring
     die "google/api/annotations.proto is not there: run ./dev setup programs, or pip install googleapis-common-protos"
 fi
 mkdir -p "$out"
-protos=(chorus/v1/inference.proto chorus/v1/generation.proto google/api/annotations.proto google/api/http.proto)
+protos=(chorus/v1/inference.proto chorus/v1/encoder.proto chorus/v1/generation.proto
+        google/api/annotations.proto google/api/http.proto)
 if command -v protoc >/dev/null && plugin=$(command -v grpc_python_plugin); then
   protoc -I "$root/proto" -I "$google" --python_out="$out" --grpc_python_out="$out" \
     --plugin=protoc-gen-grpc_python="$plugin" "${protos[@]}"

@@ -42,6 +42,14 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.add_option("--dtype", flags.dtype,
                  "In what the weights are kept and multiplied; auto: bfloat16, on old CPUs float32")
       ->check(CLI::IsMember(kDtypes));
+  app.add_option("--untrained_head", flags.untrained_head,
+                 "Seed. An encoder that has no classification head gets one of random weights, and "
+                 "is a classifier whose scores mean nothing; without it, it is an embedder")
+      ->check(CLI::Range(uint64_t{0}, std::numeric_limits<uint64_t>::max()));
+  app.add_option("--pooling", flags.pooling,
+                 "How an embedder makes one vector of a text's; auto: as modules.json says, else "
+                 "the mean")
+      ->check(CLI::IsMember({"auto", "mean", "cls", "pooler"}));
   app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
       ->check(CLI::Range(0, kMaxCount));
   app.add_option(

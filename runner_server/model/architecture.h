@@ -7,16 +7,22 @@
 // CheckImplemented (transformer.h) refuses values that are not implemented.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "runner_server/kernels/activation.h"
 #include "runner_server/kernels/norm.h"
+#include "runner_server/model/random_weights.h"
 
 namespace chorus::runner {
 
-enum class Pooling { kFirstToken, kMean };
+enum class Pooling {
+  kFirstToken,
+  kMean,
+  kPooler,  // The first token through a linear layer and an activation.
+};
 
 // Logits of the next token.
 struct LanguageModelHead {
@@ -27,12 +33,29 @@ struct LanguageModelHead {
   std::vector<int32_t> eos_token_ids;  // A text ends at any of them.
 };
 
-// linear(activation(linear(pooled tokens))): one logit a label.
+// What makes scores of logits.
+enum class ScoreFunction { kSoftmax, kSigmoid, kNone };
+
+// linear(norm(activation(linear(pooled tokens)))): one logit a label.
 struct ClassificationHead {
-  Pooling pooling = Pooling::kFirstToken;
+  Pooling pooling = Pooling::kFirstToken;  // Or kMean.
   Activation activation = Activation::kTanh;
-  std::vector<std::string> labels;  // By index; at least 2.
+  std::vector<std::string> labels;  // By index; at least 1.
+  ScoreFunction function = ScoreFunction::kSoftmax;
+  // If set, linear layers that the checkpoint does not hold are drawn from this seed, as
+  // transformers initialises them; biases are 0.
+  std::optional<uint64_t> untrained_seed;
+  NormalDistribution initial_pooler, initial_scores;  // The first layer's weights, and the last's.
 };
+
+// The pooled tokens, [hidden].
+struct EmbeddingHead {
+  Pooling pooling = Pooling::kMean;
+  Activation activation = Activation::kTanh;  // Of kPooler.
+  bool normalizes = false;                    // Vectors are to be scaled to length 1.
+};
+
+using Head = std::variant<LanguageModelHead, ClassificationHead, EmbeddingHead>;
 
 // Norms about a sublayer f of x; an empty name for none.
 struct NormNames {
@@ -41,9 +64,9 @@ struct NormNames {
   std::string sum;     // norm(x + f(x)).
 };
 
-// A norm or linear layer X has the tensors X.weight and X.bias, an embedding X.weight. Without
-// what Hugging Face puts before those of the base model, such as "transformer." or "bert.": a
-// checkpoint has it or not (weight_map.h).
+// A norm or linear layer X has the tensors X.weight and X.bias, an embedding X.weight. Without what
+// Hugging Face puts before those of the base model, such as "transformer." or "bert.": a checkpoint
+// has it or not (weight_map.h).
 struct WeightNames {
   std::string token_embedding;
   std::string position_embedding;    // Empty: none.
@@ -60,7 +83,9 @@ struct WeightNames {
   std::string outer;               // for both; and second.
   std::string final_norm;          // Behind the layers. Empty: none.
   std::string head_projection;     // Before a language model's head. Empty: none.
-  std::string pooler;              // A classifier's first linear layer.
+  std::string pooler;              // An encoder's first linear layer after pooling.
+  std::string pooler_norm;         // Of a classifier, behind its activation. Empty: none.
+  std::string base_pooler;         // The headless model's pooler. Empty: none.
   std::string head;                // A classifier's last, or a language model's head.
   bool transposed_in_layers = false;  // Linears are stored [in, out] there, else [out, in].
   // Whether the one tensor of query, key and value has a head's three together, head after head.
@@ -86,6 +111,7 @@ struct Biases {
   bool attention_out = true;
   bool mlp = true;
   bool embedding_projection = true;  // Of head_projection too.
+  bool pooler = true;
 };
 
 struct Architecture {
@@ -120,9 +146,16 @@ struct Architecture {
   Biases biases;
   int layers_per_weights = 1;  // So many layers in a row have the same weights.
 
-  std::variant<LanguageModelHead, ClassificationHead> head;
+  Head head;
   WeightNames names;
 
+  // Of a row: a classifier's labels, the numbers of an embedder's vectors, or a vocabulary.
+  int num_values() const {
+    if (const auto* classifier = std::get_if<ClassificationHead>(&head)) {
+      return static_cast<int>(classifier->labels.size());
+    }
+    return std::holds_alternative<EmbeddingHead>(head) ? hidden_size : vocab_size;
+  }
   int q_size() const { return num_heads * head_size; }
   int kv_size() const { return num_kv_heads * head_size; }
   int qkv_size() const { return q_size() + 2 * kv_size(); }

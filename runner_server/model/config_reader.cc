@@ -13,7 +13,7 @@
 namespace chorus::runner {
 namespace {
 
-constexpr int kMaxLabels = 10'000;
+constexpr int kMaxLabels = 1 << 20;
 
 }  // namespace
 

@@ -8,17 +8,20 @@ std::span<const float> Encoder::Forward(Rows rows) {
   const int padding_id = architecture().padding_id;
   const int first_position = architecture().first_position;
   tokens_.clear();
-  first_tokens_.clear();
-  for (const std::span<const int32_t> row : rows) {
-    first_tokens_.push_back(static_cast<int>(tokens_.size()));
+  begins_.clear();
+  for (const Row& row : rows) {
+    begins_.push_back(static_cast<int>(tokens_.size()));
     int position = first_position;
-    for (const int32_t id : row) {
-      tokens_.push_back({id, id == padding_id ? first_position - 1 : position++});
+    for (size_t i = 0; i < row.ids.size(); ++i) {
+      tokens_.push_back({.id = row.ids[i],
+                         .position = row.ids[i] == padding_id ? first_position - 1 : position++,
+                         .type = row.type_ids.empty() ? 0 : row.type_ids[i]});
     }
   }
+  begins_.push_back(static_cast<int>(tokens_.size()));
   transformer_->Run(
       tokens_, [&](int layer, const float* qkv, float* out) { Attend(rows, layer, qkv, out); });
-  return transformer_->Logits(first_tokens_);
+  return transformer_->Values(begins_);
 }
 
 // Heads come outermost, so that an even share of the items is an even share of the work.
@@ -27,7 +30,7 @@ void Encoder::Attend(Rows rows, int layer, const float* qkv, float* out) {
   transformer_->pool().Run(
       num_rows * architecture().num_heads, [&](int thread, int begin, int end) {
         for (int item = begin; item < end; ++item) {
-          AttendHead(static_cast<int>(rows[item % num_rows].size()), first_tokens_[item % num_rows],
+          AttendHead(static_cast<int>(rows[item % num_rows].ids.size()), begins_[item % num_rows],
                      layer, item / num_rows, thread, qkv, out);
         }
       });

@@ -1,10 +1,10 @@
 #pragma once
 
-// Runs an Architecture with a classifier's head: full attention within a row; the head reads the
-// first token.
+// Runs an Architecture with a classifier's or an embedder's head: full attention within a row.
 //
-// Thread safety: as SequenceClassifier; threads of its own run inside Forward alone.
+// Thread safety: as SequenceEncoder; threads of its own run inside Forward alone.
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "runner_server/kernels/attention.h"
-#include "runner_server/model/sequence_classifier.h"
+#include "runner_server/model/sequence_encoder.h"
 #include "runner_server/model/transformer.h"
 
 namespace chorus::runner {
 
-class Encoder : public SequenceClassifier {
+class Encoder : public SequenceEncoder {
  public:
   explicit Encoder(std::unique_ptr<Transformer> transformer)
       : transformer_(std::move(transformer)),
@@ -27,17 +27,17 @@ class Encoder : public SequenceClassifier {
 
   int vocab_size() const override { return architecture().vocab_size; }
   int context_size() const override { return architecture().context_size; }
-  const std::vector<std::string>& labels() const override {
-    return std::get<ClassificationHead>(architecture().head).labels;
-  }
+  int num_token_types() const override { return std::max(architecture().num_token_types, 1); }
+  const Head& head() const override { return architecture().head; }
+  int num_values() const override { return architecture().num_values(); }
   bool batch_invariant() const override { return true; }
   void set_num_threads(int num_threads) override {
     transformer_->pool().set_num_active_threads(num_threads);
   }
-  std::span<const float> Forward(std::span<const std::span<const int32_t>> rows) override;
+  std::span<const float> Forward(std::span<const Row> rows) override;
 
  private:
-  using Rows = std::span<const std::span<const int32_t>>;
+  using Rows = std::span<const Row>;
 
   const Architecture& architecture() const { return transformer_->architecture(); }
   void Attend(Rows rows, int layer, const float* qkv, float* out);
@@ -48,10 +48,10 @@ class Encoder : public SequenceClassifier {
   const std::unique_ptr<Transformer> transformer_;
   const KvElement kv_element_;
 
-  // Of the current pass: the tokens of all rows, concatenated, and the indices of each row's first
-  // token.
+  // Of the current pass: the tokens of all rows, concatenated, and where each row begins; then
+  // their number.
   std::vector<Transformer::Token> tokens_;
-  std::vector<int> first_tokens_;
+  std::vector<int> begins_;
   std::vector<Scratch> scratch_;  // By thread.
   std::vector<Scratch> kv_;       // By thread: one head's keys and values of one row, in blocks.
 };

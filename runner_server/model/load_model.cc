@@ -1,6 +1,7 @@
 #include "runner_server/model/load_model.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -8,32 +9,54 @@
 #include "absl/strings/str_cat.h"
 #include "base/model_weights.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 #include "runner_server/model/architectures/read_architecture.h"
 #include "runner_server/model/decoder.h"
 #include "runner_server/model/encoder.h"
 #include "runner_server/model/generation_config.h"
+#include "runner_server/model/sentence_modules.h"
 #include "runner_server/model/transformer.h"
 #include "runner_server/weights/checkpoint.h"
 
 namespace chorus::runner {
 namespace {
 
-absl::StatusOr<std::unique_ptr<Transformer>> LoadWeights(const std::filesystem::path& directory,
-                                                         const ArchitectureRow& row,
-                                                         const Architecture& architecture,
-                                                         const ModelOptions& options) {
-  ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, row.name));
-  ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
-  const std::string head = architecture.names.head + ".";
+// Makes a classifier's architecture that of an embedder.
+absl::Status MakeEmbedder(const std::filesystem::path& directory, const ModelOptions& options,
+                          Architecture& architecture, LoadedModel& loaded) {
+  ASSIGN_OR_RETURN(const std::optional<SentenceModules> found, ReadSentenceModules(directory));
+  const SentenceModules modules = found.value_or(SentenceModules{});
+  loaded.max_text_tokens = modules.max_text_tokens;
+  architecture.head = EmbeddingHead{.pooling = options.pooling.value_or(modules.pooling),
+                                    .normalizes = modules.normalizes};
+  architecture.names.pooler = architecture.names.base_pooler;
+  architecture.names.pooler_norm.clear();
+  architecture.biases.pooler = true;
+  if (options.pooling == Pooling::kPooler && architecture.names.pooler.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("a ", AbslView(loaded.architecture->name),
+                                                   " has no pooler: its pooling is mean or cls"));
+  }
+  return absl::OkStatus();
+}
+
+// Gives an encoder the head that it is to have: its own, an untrained one, or an embedder's.
+absl::Status ChooseHead(const std::filesystem::path& directory, const ModelOptions& options,
+                        const Checkpoint& checkpoint, ModelArchitecture& model,
+                        LoadedModel& loaded) {
+  const std::string head = model.architecture.names.head + ".weight";
   const bool has_head =
       std::any_of(checkpoint.tensors().begin(), checkpoint.tensors().end(),
-                  [&](const StoredTensor& tensor) { return tensor.name.starts_with(head); });
-  if (std::holds_alternative<ClassificationHead>(architecture.head) && !has_head) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        checkpoint.path().string(), ": this model has no classification head (no tensor ", head,
-        "*), ", WhatToDoWithoutHead(row)));
+                  [&](const StoredTensor& tensor) { return tensor.name == head; });
+  const bool is_headless = model.row->is_headless || (!model.is_named && !has_head);
+  if (has_head && (!is_headless || options.untrained_head.has_value())) return absl::OkStatus();
+  if (options.untrained_head.has_value()) {
+    std::get<ClassificationHead>(model.architecture.head).untrained_seed = options.untrained_head;
+    return absl::OkStatus();
   }
-  return Transformer::Load(architecture, checkpoint, options.precision, options.num_threads);
+  if (is_headless) return MakeEmbedder(directory, options, model.architecture, loaded);
+  return absl::FailedPreconditionError(absl::StrCat(
+      checkpoint.path().string(), ": this model has no classification head (no tensor ", head,
+      "), ", WhatToDoWithoutHead(*model.row)));
 }
 
 absl::Status CheckOptions(const ModelOptions& options) {
@@ -53,16 +76,22 @@ absl::Status CheckOptions(const ModelOptions& options) {
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
-  ASSIGN_OR_RETURN(const ModelArchitecture model, ReadModelArchitecture(directory));
-  const auto& [row, architecture] = model;
+  ASSIGN_OR_RETURN(ModelArchitecture model, ReadModelArchitecture(directory));
+  const Architecture& architecture = model.architecture;
   if (absl::Status status = CheckImplemented(architecture); !status.ok()) {
     return absl::Status(status.code(),
                         absl::StrCat((directory / "config.json").string(), ": ", status.message()));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<Transformer> transformer,
-                   LoadWeights(directory, *row, architecture, options));
+  ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, model.row->name));
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
+  LoadedModel loaded{.architecture = model.row};
+  if (std::holds_alternative<ClassificationHead>(architecture.head)) {
+    RETURN_IF_ERROR(ChooseHead(directory, options, checkpoint, model, loaded));
+  }
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<Transformer> transformer,
+      Transformer::Load(architecture, checkpoint, options.precision, options.num_threads));
 
-  LoadedModel loaded{.architecture = row};
   if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
     ASSIGN_OR_RETURN(GenerationConfig generation,
                      ReadGenerationConfig(directory, architecture.vocab_size));

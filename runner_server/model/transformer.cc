@@ -23,10 +23,8 @@ void AddRow(const float* b, size_t n, float* a) {
 }  // namespace
 
 absl::Status CheckImplemented(const Architecture& architecture) {
-  const auto* classifier = std::get_if<ClassificationHead>(&architecture.head);
   const WeightNames& names = architecture.names;
   for (const auto& [is_asked_for, what] : std::initializer_list<std::pair<bool, std::string_view>>{
-           {classifier != nullptr && classifier->pooling == Pooling::kMean, "mean pooling"},
            {names.transposed_in_layers && (names.qkv.size() != 1 || names.qkv_by_head),
             "transposed query, key and value weights in several tensors"},
            {names.transposed_in_layers && architecture.gated_mlp,
@@ -191,10 +189,7 @@ std::span<const float> Transformer::Logits(std::span<const int> indices) {
   for (int i = 0; i < count; ++i) {
     std::memcpy(gathered + i * hidden, x + indices[i] * hidden, hidden * sizeof(float));
   }
-  if (const auto* head = std::get_if<LanguageModelHead>(&architecture_.head)) {
-    return NextTokenLogits(*head, gathered, count);
-  }
-  return LabelLogits(std::get<ClassificationHead>(architecture_.head), gathered, count);
+  return NextTokenLogits(std::get<LanguageModelHead>(architecture_.head), gathered, count);
 }
 
 std::span<const float> Transformer::NextTokenLogits(const LanguageModelHead& head, float* x,
@@ -219,14 +214,14 @@ std::span<const float> Transformer::NextTokenLogits(const LanguageModelHead& hea
   return {logits, size};
 }
 
-std::span<const float> Transformer::LabelLogits(const ClassificationHead& head, float* x,
-                                                int count) {
-  float* pooled = pooled_.Get(static_cast<size_t>(count) * architecture_.hidden_size);
-  linear_.ApplyNormed(weights_.final_norm, weights_.pooler, x, count, pooled, head.activation);
-  const size_t size = count * head.labels.size();
-  float* logits = logits_.Get(size);
-  linear_.Apply(weights_.head, pooled, count, logits);
-  return {logits, size};
+std::span<const float> Transformer::Values(std::span<const int> begins) {
+  const float* x = x_.Get(0);  // As Run left it.
+  if (!weights_.final_norm.empty()) {
+    float* normed = sublayer_.Get(static_cast<size_t>(begins.back()) * architecture_.hidden_size);
+    linear_.Normalize(weights_.final_norm, x, begins.back(), normed);
+    x = normed;
+  }
+  return weights_.encoder_head.Apply(architecture_, linear_, x, begins);
 }
 
 }  // namespace chorus::runner

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/linear.h"
 #include "runner_server/model/architecture.h"
+#include "runner_server/model/scratch.h"
 #include "runner_server/model/transformer_weights.h"
 #include "runner_server/weights/checkpoint.h"
 
@@ -24,18 +25,6 @@ namespace chorus::runner {
 
 // INVALID_ARGUMENT says which value of `architecture` is not implemented.
 absl::Status CheckImplemented(const Architecture& architecture);
-
-// A buffer that grows to the largest size asked for. Contents are not kept.
-class Scratch {
- public:
-  float* Get(size_t size) {
-    if (buffer_.size() < size) buffer_ = std::vector<float>(size);
-    return buffer_.data();
-  }
-
- private:
-  std::vector<float> buffer_;
-};
 
 class Transformer {
  public:
@@ -61,9 +50,13 @@ class Transformer {
   // Runs at least 1 token through all layers.
   void Run(std::span<const Token> tokens, Attend attend);
 
-  // The head's logits for tokens of the last Run, [indices, vocab or labels], valid until the next
+  // A language model's logits for tokens of the last Run, [indices, vocab], valid until the next
   // call.
   std::span<const float> Logits(std::span<const int> indices);
+
+  // An encoder's values for rows of the last Run, [rows, num_values], valid until the next call.
+  // Row i is the tokens from begins[i] to before begins[i + 1].
+  std::span<const float> Values(std::span<const int> begins);
 
  private:
   Transformer(const Architecture& architecture, Precision precision, int num_threads)
@@ -84,7 +77,6 @@ class Transformer {
   void EndSublayer(const SublayerNorms& norms, const Linear& linear, const float* in,
                    int num_tokens, float* x);
   std::span<const float> NextTokenLogits(const LanguageModelHead& head, float* x, int count);
-  std::span<const float> LabelLogits(const ClassificationHead& head, float* x, int count);
 
   const LayerWeights& layer(int index) const {
     return weights_.layers[index / architecture_.layers_per_weights];

@@ -186,7 +186,6 @@ absl::StatusOr<TransformerWeights> TransformerWeights::Read(const Architecture& 
   const WeightNames& names = architecture.names;
   ASSIGN_OR_RETURN(const WeightMap map, WeightMap::Create(checkpoint, WeightSpecs(architecture)));
   const Reader reader(architecture, map, precision, pool);
-  const Reader classifier_reader(architecture, map, Precision::kFloat32, pool);
   const auto* language_model = std::get_if<LanguageModelHead>(&architecture.head);
   TransformerWeights weights;
   if (language_model != nullptr) {
@@ -209,8 +208,7 @@ absl::StatusOr<TransformerWeights> TransformerWeights::Read(const Architecture& 
   ASSIGN_OR_RETURN(weights.head_projection,
                    reader.ReadLinear(names.head_projection, projection_bias));
   if (language_model == nullptr) {
-    ASSIGN_OR_RETURN(weights.pooler, classifier_reader.ReadLinear(names.pooler, true));
-    ASSIGN_OR_RETURN(weights.head, classifier_reader.ReadLinear(names.head, true));
+    ASSIGN_OR_RETURN(weights.encoder_head, EncoderHead::Read(architecture, map, pool));
   } else if (!language_model->tied) {
     ASSIGN_OR_RETURN(weights.head, reader.ReadLinear(names.head, language_model->has_bias));
   } else if (language_model->has_bias) {

@@ -1,13 +1,14 @@
 #pragma once
 
 // The weights of an Architecture, read from a checkpoint and packed for the kernels.
-// Thread safety: immutable once read.
+// Thread safety: immutable once read, but for the buffers of the encoder's head.
 
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/linear.h"
 #include "runner_server/model/architecture.h"
+#include "runner_server/model/encoder_head.h"
 #include "runner_server/weights/checkpoint.h"
 
 namespace chorus::runner {
@@ -44,8 +45,8 @@ struct TransformerWeights {
   std::vector<LayerWeights> layers;  // [num_stored_layers]
   Norm final_norm;
   Linear head_projection;
-  Linear pooler;  // fp32 in every precision, as a classifier's head; both are cheap.
-  Linear head;    // Empty when tied.
+  Linear head;               // A language model's; empty when tied.
+  EncoderHead encoder_head;  // An encoder's.
 };
 
 }  // namespace chorus::runner

@@ -1,8 +1,11 @@
 #include "runner_server/model/weight_specs.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runner_server/model/encoder_head.h"
 
 namespace chorus::runner {
 
@@ -102,9 +105,7 @@ std::vector<WeightSpec> WeightSpecs(const Architecture& architecture) {
     if (!is_tied) list.Add(names.head + ".weight", {vocab, embedding});
     if (generator->has_bias) list.Add(names.head + ".bias", {vocab});
   } else {
-    list.AddLinear(names.pooler, hidden, hidden, /*has_bias=*/true);
-    list.AddLinear(names.head, std::get<ClassificationHead>(architecture.head).labels.size(),
-                   hidden, /*has_bias=*/true);
+    std::ranges::move(EncoderHead::Specs(architecture), std::back_inserter(list.specs));
   }
   return std::move(list.specs);
 }

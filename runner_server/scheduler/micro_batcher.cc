@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<MicroBatcher>> MicroBatcher::Create(const Options
   return std::unique_ptr<MicroBatcher>(new MicroBatcher(options));
 }
 
-void MicroBatcher::Add(ClassificationCall call) {
+void MicroBatcher::Add(TextCall call) {
   assert(!call.rows.empty());
   auto waiting = std::make_unique<WaitingCall>();
   waiting->call = std::move(call);
@@ -36,7 +36,7 @@ Batch MicroBatcher::Form(absl::Time now) {
   while (HasWork()) {
     Queue& queue = NextQueue(batch);
     WaitingCall& waiting = *queue.front();
-    const int num_tokens = static_cast<int>(waiting.call.rows[waiting.next_row].size());
+    const int num_tokens = static_cast<int>(waiting.call.rows[waiting.next_row].ids.size());
     // Nothing overtakes the row that does not fit, or long rows could wait for ever.
     if (std::ssize(batch.rows) == options_.max_batch_rows) {
       batch.limited_by = StepLimit::kSlots;
@@ -54,7 +54,7 @@ Batch MicroBatcher::Form(absl::Time now) {
   }
   passed_over_ = !others_had_turn;
   std::stable_sort(batch.rows.begin(), batch.rows.end(), [](const BatchRow& a, const BatchRow& b) {
-    return a.tokens.size() < b.tokens.size();
+    return a.tokens.ids.size() < b.tokens.ids.size();
   });
   return batch;
 }
@@ -66,7 +66,7 @@ MicroBatcher::Queue& MicroBatcher::NextQueue(const Batch& batch) {
 
 void MicroBatcher::DropUnwanted(absl::Time now, Batch& batch) {
   const auto drop = [&](const auto& waiting) {
-    const ClassificationCall& call = waiting->call;
+    const TextCall& call = waiting->call;
     absl::Status status = CheckStillWanted(call.stop, call.deadline, now);
     if (status.ok()) return false;
     batch.dropped.push_back({call.id, std::move(status)});
@@ -78,9 +78,9 @@ void MicroBatcher::DropUnwanted(absl::Time now, Batch& batch) {
 
 void MicroBatcher::TakeRow(WaitingCall& waiting, Batch& batch) const {
   const size_t index = waiting.next_row++;
-  std::vector<int32_t> tokens = std::move(waiting.call.rows[index]);
-  waiting.call.ticket.Release({.sequences = 1, .tokens = std::ssize(tokens)});
-  batch.num_tokens += static_cast<int>(tokens.size());
+  Encoding tokens = std::move(waiting.call.rows[index]);
+  waiting.call.ticket.Release({.sequences = 1, .tokens = std::ssize(tokens.ids)});
+  batch.num_tokens += static_cast<int>(tokens.ids.size());
   batch.rows.push_back({waiting.call.id, static_cast<int>(index), std::move(tokens)});
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Forms batches of texts to classify under a token budget. There is no batching timer: whenever the
-// model is free, the rows that have arrived form the next batch.
+// Forms batches of an encoder's texts under a token budget. There is no batching timer: whenever
+// the model is free, the rows that have arrived form the next batch.
 //
 // Calls take turns, a row each, so that a call of one text does not wait for a call of a thousand,
 // and none starves. Calls underway, a step of a run for which runners have worked already, come
@@ -23,13 +23,14 @@
 #include "absl/time/time.h"
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/scheduler/step_stats.h"
+#include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus::runner {
 
 // The texts of one call, tokenised.
-struct ClassificationCall {
-  uint64_t id = 0;                         // Chosen by the caller, unique among live calls.
-  std::vector<std::vector<int32_t>> rows;  // At least 1, each at least 1 token.
+struct TextCall {
+  uint64_t id = 0;             // Chosen by the caller, unique among live calls.
+  std::vector<Encoding> rows;  // At least 1, each at least 1 token.
   absl::Time deadline = absl::InfiniteFuture();
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released row by row as they enter batches.
@@ -39,7 +40,7 @@ struct ClassificationCall {
 struct BatchRow {
   uint64_t call;
   int index;  // Into the call's rows.
-  std::vector<int32_t> tokens;
+  Encoding tokens;
 };
 
 struct DroppedCall {
@@ -64,7 +65,7 @@ class MicroBatcher {
   // INVALID_ARGUMENT names the option that is out of range.
   static absl::StatusOr<std::unique_ptr<MicroBatcher>> Create(const Options& options);
 
-  void Add(ClassificationCall call);
+  void Add(TextCall call);
 
   // The next batch. First drops calls that are cancelled or whose deadline is not after `now`.
   //
@@ -82,7 +83,7 @@ class MicroBatcher {
 
  private:
   struct WaitingCall {
-    ClassificationCall call;
+    TextCall call;
     size_t next_row = 0;
   };
 

@@ -1,12 +1,13 @@
 #include "runner_server/service/runner_service.h"
 
 #include <string>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "base/grpc/request.h"
 #include "base/grpc/status.h"
 #include "base/status_macros.h"
-#include "runner_server/service/classify_reactor.h"
+#include "runner_server/service/encoder_reactor.h"
 #include "runner_server/service/generate_reactor.h"
 #include "runner_server/service/tokenize.h"
 #include "runner_server/service/tokenizer_reactor.h"
@@ -39,6 +40,7 @@ class RefusedStream final : public grpc::ServerWriteReactor<Response> {
 RunnerService::RunnerService(RunnerMetrics& metrics) : metrics_(metrics) {
   Check("Generate", &RunnerService::Generate);
   Check("Classify", &RunnerService::Classify);
+  Check("Embed", &RunnerService::Embed);
   Check("GetModelInfo", &RunnerService::GetModelInfo);
   Check("Tokenize", &RunnerService::Tokenize);
   Check("Detokenize", &RunnerService::Detokenize);
@@ -88,9 +90,14 @@ template <typename Stepper>
 absl::StatusOr<EngineOf<Stepper>*> RunnerService::EngineFor(const char* method) const {
   ASSIGN_OR_RETURN(Engine * engine, LoadedEngine());
   if (auto* found = dynamic_cast<EngineOf<Stepper>*>(engine)) return found;
-  return absl::InvalidArgumentError(absl::StrCat("model ", engine->info().name(), " (",
-                                                 engine->info().architecture(), ") is ",
-                                                 std::string(engine->what()), ", not ", method));
+  const bool lacks_head = engine->info().task() == runner::v1::TASK_EMBED &&
+                          std::is_same_v<Stepper, ClassificationStepper>;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "model ", engine->info().name(), " (", engine->info().architecture(), ") is ",
+      std::string(engine->what()), ", not ", method,
+      lacks_head ? ": it has no classification head. Fine-tune it for your labels, or give its "
+                   "runner --untrained_head SEED, for one whose scores mean nothing"
+                 : ""));
 }
 
 grpc::ServerWriteReactor<runner::v1::GenerateResponse>* RunnerService::Generate(
@@ -102,8 +109,17 @@ grpc::ServerWriteReactor<runner::v1::GenerateResponse>* RunnerService::Generate(
 grpc::ServerUnaryReactor* RunnerService::Classify(grpc::CallbackServerContext* context,
                                                   const runner::v1::ClassifyRequest* request,
                                                   runner::v1::ClassifyResponse* response) {
-  return new ClassifyReactor(EngineFor<ClassificationStepper>("Classify"), *request, *response,
-                             Deadline(*context), metrics_, calls_);
+  return new EncoderReactor<ClassificationStepper>(
+      "Classify", EngineFor<ClassificationStepper>("Classify"), *request, *response,
+      Deadline(*context), metrics_, calls_);
+}
+
+grpc::ServerUnaryReactor* RunnerService::Embed(grpc::CallbackServerContext* context,
+                                               const runner::v1::EmbedRequest* request,
+                                               runner::v1::EmbedResponse* response) {
+  return new EncoderReactor<EmbeddingStepper>("Embed", EngineFor<EmbeddingStepper>("Embed"),
+                                              *request, *response, Deadline(*context), metrics_,
+                                              calls_);
 }
 
 grpc::ServerUnaryReactor* RunnerService::GetModelInfo(grpc::CallbackServerContext* context,

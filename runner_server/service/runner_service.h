@@ -40,6 +40,9 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
                                      const runner::v1::ClassifyRequest* request,
                                      runner::v1::ClassifyResponse* response) override;
+  grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* context,
+                                  const runner::v1::EmbedRequest* request,
+                                  runner::v1::EmbedResponse* response) override;
   grpc::ServerUnaryReactor* GetModelInfo(grpc::CallbackServerContext* context,
                                          const runner::v1::GetModelInfoRequest* request,
                                          runner::v1::GetModelInfoResponse* response) override;

@@ -117,8 +117,8 @@ TEST(ParseYaml, ReadsEveryKindOfNumberToItsLimits) {
   ASSERT_TRUE(ParseYaml("value: 0.1", "f", double_value).ok());
   EXPECT_EQ(double_value.value(), 0.1);
   chorus::runner::v1::Classification repeated;
-  ASSERT_TRUE(ParseYaml("probabilities: [0.25, 1]", "f", repeated).ok());
-  EXPECT_THAT(repeated.probabilities(), testing::ElementsAre(0.25, 1));
+  ASSERT_TRUE(ParseYaml("scores: [0.25, 1]", "f", repeated).ok());
+  EXPECT_THAT(repeated.scores(), testing::ElementsAre(0.25, 1));
 }
 
 TEST(ParseYaml, ReadsEnumsByName) {

@@ -43,6 +43,10 @@ class Record {
     Note(context);
     classifies_.push_back(request);
   }
+  void Note(const grpc::CallbackServerContext& context, const pb::EmbedRequest&) {
+    std::lock_guard lock(mutex_);
+    Note(context);
+  }
   void NoteCancelled() {
     std::lock_guard lock(mutex_);
     ++num_cancelled_;
@@ -160,7 +164,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<pb::GenerateRespon
   std::optional<grpc::Alarm> alarm_;
 };
 
-// One Classify call, whose answer is there but waits for its delay.
+// One Classify or Embed call, whose answer is there but waits for its delay.
 class ClassifyReactor final : public grpc::ServerUnaryReactor {
  public:
   ClassifyReactor(absl::Duration delay, const absl::Status& status) : status_(status) {
@@ -201,10 +205,23 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
                                      pb::ClassifyResponse* response) override {
     record_.Note(*context, *request);
     response->mutable_labels()->Assign(script_.labels.begin(), script_.labels.end());
+    response->set_score_kind(script_.score_kind);
     for (int i = 0; i < request->texts_size(); ++i) {
       pb::Classification& result = *response->add_results();
-      result.mutable_probabilities()->Assign(script_.probabilities.begin(),
-                                             script_.probabilities.end());
+      result.mutable_scores()->Assign(script_.scores.begin(), script_.scores.end());
+      result.set_text_tokens(static_cast<uint32_t>(request->texts(i).size()));
+      result.set_num_tokens(std::min(result.text_tokens(), script_.context_size));
+    }
+    return new ClassifyReactor(script_.token_delay, script_.error);
+  }
+
+  grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* context,
+                                  const pb::EmbedRequest* request,
+                                  pb::EmbedResponse* response) override {
+    record_.Note(*context, *request);
+    for (int i = 0; i < request->texts_size(); ++i) {
+      pb::Embedding& result = *response->add_results();
+      result.mutable_values()->Assign(script_.vector.begin(), script_.vector.end());
       result.set_text_tokens(static_cast<uint32_t>(request->texts(i).size()));
       result.set_num_tokens(std::min(result.text_tokens(), script_.context_size));
     }

@@ -29,8 +29,10 @@ class FakeRunner {
     int num_finished = 1;             // 0 and 2 break the protocol.
     absl::Status error;               // What ends the call; a Generate's tokens come before it.
     std::vector<std::string> labels = {"NEGATIVE", "POSITIVE"};
-    std::vector<double> probabilities = {0.25, 0.75};  // Of every text.
-    uint32_t context_size = 512;                       // Of a Classify; a token a byte.
+    std::vector<double> scores = {0.25, 0.75};  // Of every text.
+    chorus::v1::ScoreKind score_kind = chorus::v1::SCORE_KIND_UNSPECIFIED;
+    std::vector<float> vector = {0.5f, -0.25f};  // Of every text that is embedded.
+    uint32_t context_size = 512;                 // Of a Classify or Embed; a token a byte.
     // What it says of its model; it answers all calls whatever that is.
     chorus::runner::v1::Task task = chorus::runner::v1::TASK_UNSPECIFIED;
     std::string architecture;

@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   app.add_option("--fail_code", fail_code, "Status that ends every call, such as UNAVAILABLE");
   app.add_option("--fail_message", fail_message, "Its message");
   app.add_option("--labels", options.script.labels, "The classifier's labels");
-  app.add_option("--probabilities", options.script.probabilities, "Of every text, one for a label");
+  app.add_option("--scores", options.script.scores, "Of every text, one for a label");
   app.add_flag(
       "--not_serving", [&](int64_t) { options.serving = false; }, "Report NOT_SERVING");
   try {

@@ -57,13 +57,17 @@ class PuppetRunnerClient : public RunnerClient {
       response.add_labels("NEGATIVE");
       response.add_labels("POSITIVE");
       runner::v1::Classification& result = *response.add_results();
-      result.add_probabilities(1 - score);
-      result.add_probabilities(score);
+      result.add_scores(1 - score);
+      result.add_scores(score);
       result.set_num_tokens(std::min(num_tokens, kMostTokens));
       result.set_text_tokens(num_tokens);
       std::move(done)(std::move(response));
     }
     void Fail(absl::Status status) { std::move(done)(std::move(status)); }
+  };
+  struct EmbedCall {
+    runner::v1::EmbedRequest request;
+    Done<runner::v1::EmbedResponse> done;
   };
   struct TokenizeCall {
     runner::v1::TokenizeRequest request;
@@ -84,6 +88,11 @@ class PuppetRunnerClient : public RunnerClient {
                 Done<runner::v1::ClassifyResponse> done) override {
     std::lock_guard lock(mutex_);
     classify_calls_.push_back({std::move(request), std::move(context), std::move(done)});
+  }
+  void Embed(runner::v1::EmbedRequest request, CallContext,
+             Done<runner::v1::EmbedResponse> done) override {
+    std::lock_guard lock(mutex_);
+    embed_calls_.push_back({std::move(request), std::move(done)});
   }
   void Tokenize(runner::v1::TokenizeRequest request, CallContext,
                 Done<runner::v1::TokenizeResponse> done) override {
@@ -122,6 +131,7 @@ class PuppetRunnerClient : public RunnerClient {
   // The oldest call that waits; it must be there.
   GenerateCall TakeGenerate() { return Take(generate_calls_); }
   ClassifyCall TakeClassify() { return Take(classify_calls_); }
+  EmbedCall TakeEmbed() { return Take(embed_calls_); }
   TokenizeCall TakeTokenize() { return Take(tokenize_calls_); }
   DetokenizeCall TakeDetokenize() { return Take(detokenize_calls_); }
 
@@ -146,6 +156,7 @@ class PuppetRunnerClient : public RunnerClient {
   std::mutex mutex_;
   std::deque<GenerateCall> generate_calls_;
   std::deque<ClassifyCall> classify_calls_;
+  std::deque<EmbedCall> embed_calls_;
   std::deque<TokenizeCall> tokenize_calls_;
   std::deque<DetokenizeCall> detokenize_calls_;
   absl::Status room_;

@@ -40,6 +40,28 @@ def longrope(half):
             "long_factor": [1 + i for i in range(half)]}
 
 
+def bert(hidden, heads, layers=2, **more):
+    """A config with the field names of BERT; its first position is 0."""
+    return {"hidden_size": hidden, "intermediate_size": 2 * hidden + 10, "num_hidden_layers": layers,
+            "num_attention_heads": heads, "max_position_embeddings": 160, "pad_token_id": 0, **more}
+
+
+def roberta(hidden, heads, **more):
+    return bert(hidden, heads, **{"pad_token_id": 1, "max_position_embeddings": 162, "type_vocab_size": 1,
+                                  "layer_norm_eps": 1e-5, **more})
+
+
+def distilbert(dim, heads, **more):
+    return {"dim": dim, "hidden_dim": 2 * dim + 10, "n_layers": 2, "n_heads": heads, "max_position_embeddings": 160,
+            "pad_token_id": 0, **more}
+
+
+def modernbert(hidden, heads, layers=4, **more):
+    ids = {"bos_token_id": 1, "cls_token_id": 1, "eos_token_id": 2, "sep_token_id": 2}
+    return bert(hidden, heads, layers, reference_compile=False, **ids, **more)
+
+
+THREE_LABELS = {"id2label": {"0": "A", "1": "B", "2": "C"}}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 64}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 40}
@@ -102,12 +124,43 @@ FAMILIES = {
                         rope_scaling={"rope_type": "linear", "factor": 8.0}, sliding_window_pattern=3),
         "gemma3, head 256": llama(128, 4, 1, layers=7, head_dim=256, sliding_window=40),
     },
+    "BertForSequenceClassification": {
+        "bert": bert(60, 3, hidden_act="gelu_new", **THREE_LABELS),
+        "bert, head 64, one label": bert(128, 2, id2label={"0": "A"}),
+    },
+    "BertModel": {"bert, mean": bert(60, 3), "bert, head 32, mean": bert(384, 12)},
+    "DistilBertForSequenceClassification": {"distilbert": distilbert(60, 3, **THREE_LABELS)},
+    "DistilBertModel": {"distilbert, mean": distilbert(128, 2)},
+    "RobertaForSequenceClassification": {"roberta": roberta(60, 3, **THREE_LABELS)},
+    "RobertaModel": {"roberta, mean": roberta(128, 2)},
+    "XLMRobertaForSequenceClassification": {"xlm-roberta": roberta(60, 3, **THREE_LABELS)},
+    "XLMRobertaModel": {"xlm-roberta, mean": roberta(128, 2)},
+    "ElectraForSequenceClassification": {
+        "electra": bert(60, 3, embedding_size=34, **THREE_LABELS),
+        "electra, as wide as its embeddings": bert(128, 2, embedding_size=128),
+    },
+    "ElectraModel": {"electra, mean": bert(60, 3, embedding_size=34)},
+    "AlbertForSequenceClassification": {
+        "albert": bert(60, 3, layers=6, embedding_size=34, num_hidden_groups=3, inner_group_num=1, **THREE_LABELS),
+        "albert, head 64": bert(128, 2, layers=3, embedding_size=34, inner_group_num=1),
+    },
+    "AlbertModel": {"albert, mean": bert(60, 3, layers=3, embedding_size=34, inner_group_num=1)},
+    "ModernBertForSequenceClassification": {
+        "modernbert": modernbert(60, 3, local_attention=22, global_attn_every_n_layers=2, **THREE_LABELS),
+        "modernbert, head 64, mean, biases": modernbert(128, 2, classifier_pooling="mean", norm_bias=True, mlp_bias=True,
+                                                        attention_bias=True, classifier_bias=True),
+    },
+    "ModernBertModel": {"modernbert, mean": modernbert(60, 3, layers=7, local_attention=30)},
 }
 
 MODEL_TYPES = {"GPT2LMHeadModel": "gpt2", "GPTNeoForCausalLM": "gpt_neo", "GPTNeoXForCausalLM": "gpt_neox",
                "OPTForCausalLM": "opt", "LlamaForCausalLM": "llama", "MistralForCausalLM": "mistral",
                "Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3", "Phi3ForCausalLM": "phi3",
                "Gemma2ForCausalLM": "gemma2", "Gemma3ForCausalLM": "gemma3_text"}
+for family, model_type in {"Bert": "bert", "DistilBert": "distilbert", "Roberta": "roberta",
+                           "XLMRoberta": "xlm-roberta", "Electra": "electra", "Albert": "albert",
+                           "ModernBert": "modernbert"}.items():
+    MODEL_TYPES[family + "ForSequenceClassification"] = MODEL_TYPES[family + "Model"] = model_type
 
 
 def full_config(architecture, config):

@@ -2,9 +2,9 @@
 //
 //   {"model": FOLDER, "dtype": "float32", "prompts": [[1, 2], ...], "new_tokens": 16}
 //
-// and writes one: "logits" after each prompt, alone; whether those of one "batch" and of prompts
-// "split" over passes are the same to the bit; and of a generator the greedy "texts", new_tokens
-// each.
+// and writes one: "logits" after each prompt, or an embedder's vectors, alone; whether those of one
+// "batch" and of prompts "split" over passes are the same to the bit; and of a generator the greedy
+// "texts", new_tokens each.
 
 #include <cstdio>
 #include <iostream>
@@ -38,19 +38,19 @@ nlohmann::json Run(LanguageModel& model, const std::vector<Ids>& prompts, size_t
       {"texts", ContinueGreedily(model, prompts, std::vector<size_t>(prompts.size(), new_tokens))}};
 }
 
-nlohmann::json Run(SequenceClassifier& model, const std::vector<Ids>& prompts) {
-  const auto logits_of = [&](const std::vector<std::span<const int32_t>>& rows) {
-    const std::span<const float> logits = model.Forward(rows);
-    return Logits(logits.begin(), logits.end());
+nlohmann::json Run(SequenceEncoder& model, const std::vector<Ids>& prompts) {
+  const auto logits_of = [&](std::span<const Ids> texts) {
+    const std::vector<SequenceEncoder::Row> rows(texts.begin(), texts.end());
+    const std::span<const float> values = model.Forward(rows);
+    return Logits(values.begin(), values.end());
   };
   std::vector<Logits> whole;
   Logits concatenated;
   for (const Ids& ids : prompts) {
-    whole.push_back(logits_of({ids}));
+    whole.push_back(logits_of({&ids, 1}));
     concatenated.insert(concatenated.end(), whole.back().begin(), whole.back().end());
   }
-  return {{"logits", whole},
-          {"batch", logits_of({prompts.begin(), prompts.end()}) == concatenated}};
+  return {{"logits", whole}, {"batch", logits_of(prompts) == concatenated}};
 }
 
 absl::Status Answer(const nlohmann::json& request) {
@@ -62,7 +62,7 @@ absl::Status Answer(const nlohmann::json& request) {
   if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
     answer = Run(**generator, prompts, request.at("new_tokens"));
   } else {
-    answer = Run(*std::get<std::unique_ptr<SequenceClassifier>>(loaded.model), prompts);
+    answer = Run(*std::get<std::unique_ptr<SequenceEncoder>>(loaded.model), prompts);
   }
   std::cout << answer << std::endl;
   return absl::OkStatus();

@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/encoder_stepper.h"
 #include "runner_server/engine/mailbox.h"
 #include "tests/base/temp_directory.h"
 #include "tests/runner_server/engine/recording_observer.h"
@@ -91,7 +91,7 @@ TEST_F(ModelHostTest, CutsATextWhereHuggingFaceDoes) {
     ASSERT_TRUE(response.ok()) << response.status();
     EXPECT_EQ(response->results(0).text_tokens(), 14u);
     EXPECT_EQ(response->results(0).num_tokens(), num_tokens);
-    EXPECT_NEAR(response->results(0).probabilities(1), positive, 1e-4);
+    EXPECT_NEAR(response->results(0).scores(1), positive, 1e-4);
   }
 }
 
@@ -118,7 +118,7 @@ TEST_F(ModelHostTest, ScoresTextsAsHuggingFaceDoes) {
       EXPECT_EQ(result.text_tokens(), expected.at("text_tokens")) << name << ": " << i;
       EXPECT_EQ(result.num_tokens(), expected.at("num_tokens")) << name << ": " << i;
       for (int label = 0; label < 3; ++label) {
-        EXPECT_NEAR(result.probabilities(label), expected.at("probabilities")[label], 1e-4)
+        EXPECT_NEAR(result.scores(label), expected.at("probabilities")[label], 1e-4)
             << name << ": " << request.texts(i);
       }
     }

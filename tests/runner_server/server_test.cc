@@ -261,7 +261,7 @@ TEST_F(RunnerServerTest, ClassifiesAsHuggingFaceDoes) {
   EXPECT_THAT(response.labels(), ElementsAre("NEGATIVE", "POSITIVE"));
   ASSERT_EQ(response.results_size(), 2);
   EXPECT_EQ(response.results(0).num_tokens(), golden["ids"].size());
-  EXPECT_THAT(response.results(0).probabilities(),
+  EXPECT_THAT(response.results(0).scores(),
               ElementsAre(DoubleNear(golden["probabilities"][0], 1e-5),
                           DoubleNear(golden["probabilities"][1], 1e-5)));
   EXPECT_EQ(Generate(SampledRequest("a", 1)).status.error_message(),

@@ -346,15 +346,19 @@ test("says why each text ended and how fast it came", async () => {
         const branch = standIn.branches[index];
         standIn.send(reply, "token", { index, branch, text: " x", num_tokens: 1 });
         standIn.send(reply, "token", { index, branch, text: " y", num_tokens: 10, finish_reason: `FINISH_REASON_${reason}` });
-        standIn.send(reply, "score", { index, branch, score: 0.5, label: "POSITIVE", truncated: index === 4, timing: { decode: 0.25 } });
+        const raw = index === 1 ? { score: -3.25, score_kind: "SCORE_KIND_RAW", untrained_head: true } : { score: 0.5 };
+        standIn.send(reply, "score", { index, branch, label: "POSITIVE", truncated: index === 4, timing: { decode: 0.25 }, ...raw });
       }
       standIn.send(reply, "done", { seed: "7" });
       reply.end();
     };
     await runToEnd();
     assert.deepEqual(await columns().locator(".end").allTextContents(), [
-      "The model ended it.", "It reached the length limit.", "A stop string came next.", "The call's time was nearly up.",
+      "The model ended it.", "It reached the length limit. The classifier was never trained: its score means nothing.",
+      "A stop string came next.", "The call's time was nearly up.",
       "It reached the length limit. The classifier read its beginning only."]);
+    assert.deepEqual(await columns().locator(".percent").allTextContents(), ["50.0 %", "-3.25", "50.0 %", "50.0 %", "50.0 %"]);
+    assert.equal(await columns().locator(".meter").nth(1).isVisible(), false);
     assert.deepEqual(await columns().locator(".speed").allTextContents(), Array(5).fill("tokens/s40.0"));
     return;
   }

@@ -55,7 +55,8 @@ absl::StatusOr<const ArchitectureRow*> FindArchitecture(ConfigReader& config) {
 std::string WhatToDoWithoutHead(const ArchitectureRow& row) {
   return absl::StrCat("so it cannot score a text. Fine-tune it as a ", AbslView(row.name),
                       " and save that, or give the directory of a model that has been, such as "
-                      "one trained on SST-2");
+                      "one trained on SST-2; --untrained_head SEED gives this one a head of random "
+                      "weights, whose scores mean nothing");
 }
 
 absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::path& folder) {
@@ -64,7 +65,9 @@ absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::p
   ConfigReader config(json);
   const absl::StatusOr<const ArchitectureRow*> row = FindArchitecture(config);
   if (!row.ok()) return InFile(config_path, row.status());
-  ModelArchitecture model{.row = *row, .architecture = (*row)->read(config)};
+  ModelArchitecture model{.row = *row,
+                          .architecture = (*row)->read(config),
+                          .is_named = !config.Strings("architectures").empty()};
   if (!config.status().ok()) return InFile(config_path, config.status());
   return model;
 }

@@ -17,6 +17,7 @@ namespace chorus::runner {
 struct ModelArchitecture {
   const ArchitectureRow* row = nullptr;  // Of the table; not null.
   Architecture architecture;
+  bool is_named = true;  // By config.json's "architectures"; else by its model_type.
 };
 
 // NOT_FOUND without a config.json; INVALID_ARGUMENT, with its path, if it names no architecture of

@@ -4,18 +4,20 @@
 
 namespace chorus::runner {
 
-Architecture ReadRoberta(ConfigReader& config) {
-  Architecture roberta = ReadBertBody(config);
-  roberta.vocab_size = config.Integer("vocab_size", 50265, 1, 1 << 24);
+Architecture ReadRobertaBody(ConfigReader& config, int vocab_size) {
+  Architecture roberta = ReadBertBody(config, {.vocab_size = vocab_size});
   roberta.padding_id = config.Integer("pad_token_id", 1, 0, roberta.vocab_size - 1);
   roberta.first_position = roberta.padding_id + 1;
   roberta.context_size =
       config.Integer("max_position_embeddings", 512, roberta.first_position + 1, 1 << 20) -
       roberta.first_position;
   roberta.head = ReadClassificationHead(config);
+  roberta.names.base_pooler = "pooler.dense";
   roberta.names.pooler = "classifier.dense";
   roberta.names.head = "classifier.out_proj";
   return roberta;
 }
+
+Architecture ReadRoberta(ConfigReader& config) { return ReadRobertaBody(config, 50265); }
 
 }  // namespace chorus::runner

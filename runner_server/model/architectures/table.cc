@@ -3,6 +3,11 @@
 #include <cmath>
 
 namespace chorus::runner {
+namespace {
+
+constexpr bool kHeadless = true;
+
+}  // namespace
 
 std::span<const ArchitectureRow> ArchitectureTable() {
   static constexpr ArchitectureRow kTable[] = {
@@ -18,8 +23,29 @@ std::span<const ArchitectureRow> ArchitectureTable() {
       {"Gemma2ForCausalLM", "gemma2", ReadGemma2},
       {"Gemma3ForCausalLM", "gemma3_text", ReadGemma3},
       {"BertForSequenceClassification", "bert", ReadBert},
+      {"BertModel", "bert", ReadBert, kHeadless},
+      {"BertForMaskedLM", "bert", ReadBert, kHeadless},
+      {"BertForPreTraining", "bert", ReadBert, kHeadless},
       {"DistilBertForSequenceClassification", "distilbert", ReadDistilBert},
+      {"DistilBertModel", "distilbert", ReadDistilBert, kHeadless},
+      {"DistilBertForMaskedLM", "distilbert", ReadDistilBert, kHeadless},
       {"RobertaForSequenceClassification", "roberta", ReadRoberta},
+      {"RobertaModel", "roberta", ReadRoberta, kHeadless},
+      {"RobertaForMaskedLM", "roberta", ReadRoberta, kHeadless},
+      {"XLMRobertaForSequenceClassification", "xlm-roberta", ReadXlmRoberta},
+      {"XLMRobertaModel", "xlm-roberta", ReadXlmRoberta, kHeadless},
+      {"XLMRobertaForMaskedLM", "xlm-roberta", ReadXlmRoberta, kHeadless},
+      {"ElectraForSequenceClassification", "electra", ReadElectra},
+      {"ElectraModel", "electra", ReadElectra, kHeadless},
+      {"ElectraForPreTraining", "electra", ReadElectra, kHeadless},
+      {"ElectraForMaskedLM", "electra", ReadElectra, kHeadless},
+      {"AlbertForSequenceClassification", "albert", ReadAlbert},
+      {"AlbertModel", "albert", ReadAlbert, kHeadless},
+      {"AlbertForMaskedLM", "albert", ReadAlbert, kHeadless},
+      {"AlbertForPreTraining", "albert", ReadAlbert, kHeadless},
+      {"ModernBertForSequenceClassification", "modernbert", ReadModernBert},
+      {"ModernBertModel", "modernbert", ReadModernBert, kHeadless},
+      {"ModernBertForMaskedLM", "modernbert", ReadModernBert, kHeadless},
   };
   return kTable;
 }
@@ -62,10 +88,19 @@ void AddWindows(ConfigReader& config, int window, absl::FunctionRef<bool(int lay
 
 ClassificationHead ReadClassificationHead(ConfigReader& config) {
   ClassificationHead head = {.labels = config.Labels()};
-  if (head.labels.size() == 1) {
-    config.Refuse("a classifier must have at least 2 labels", head.labels[0]);
+  head.initial_pooler.deviation = head.initial_scores.deviation =
+      config.Float("initializer_range", 0.02f, 0, 100);
+  const std::string problem = config.String("problem_type", "");
+  if (problem == "regression") {
+    head.function = ScoreFunction::kNone;
+  } else if (problem == "multi_label_classification" || head.labels.size() == 1) {
+    head.function = ScoreFunction::kSigmoid;
+  } else if (!problem.empty() && problem != "single_label_classification") {
+    config.Refuse(
+        "problem_type must be regression, single_label_classification or "
+        "multi_label_classification",
+        problem);
   }
-  config.RequireString("problem_type", "single_label_classification");
   return head;
 }
 

@@ -17,9 +17,13 @@
 namespace chorus::runner {
 
 struct ArchitectureRow {
-  std::string_view name;        // In config.json's "architectures", such as "GPT2LMHeadModel".
-  std::string_view model_type;  // That tells it in a config without "architectures".
+  std::string_view name;  // In config.json's "architectures", such as "GPT2LMHeadModel".
+  std::string_view
+      model_type;  // That tells it in a config without "architectures": the first such.
   Architecture (*read)(ConfigReader& config);
+  // An encoder without a classification head: an embedder. What is read has the head that the
+  // family's classifiers have.
+  bool is_headless = false;
 };
 
 std::span<const ArchitectureRow> ArchitectureTable();
@@ -28,6 +32,10 @@ Architecture ReadGpt2(ConfigReader& config);
 Architecture ReadBert(ConfigReader& config);
 Architecture ReadDistilBert(ConfigReader& config);
 Architecture ReadRoberta(ConfigReader& config);
+Architecture ReadXlmRoberta(ConfigReader& config);
+Architecture ReadElectra(ConfigReader& config);
+Architecture ReadAlbert(ConfigReader& config);
+Architecture ReadModernBert(ConfigReader& config);
 Architecture ReadGptNeo(ConfigReader& config);
 Architecture ReadGptNeoX(ConfigReader& config);
 Architecture ReadOpt(ConfigReader& config);
@@ -91,9 +99,20 @@ int AddRotaryPositions(ConfigReader& config, float theta, float part_of_head,
 void AddWindows(ConfigReader& config, int window, absl::FunctionRef<bool(int layer)> slides,
                 Architecture& architecture);
 
-// The labels of a ...ForSequenceClassification; regression and multi-label are refused.
+// The labels of a ...ForSequenceClassification, and what makes scores of its logits, by the rules
+// of transformers' text-classification pipeline.
 ClassificationHead ReadClassificationHead(ConfigReader& config);
+// Hugging Face's defaults of a config like BERT's.
+struct BertDefaults {
+  int vocab_size = 30522;
+  int hidden_size = 768;
+  int num_heads = 12;
+  int inner_size = 3072;
+  const char* activation = "gelu";
+};
 // BERT up to its head.
-Architecture ReadBertBody(ConfigReader& config);
+Architecture ReadBertBody(ConfigReader& config, const BertDefaults& defaults = {});
+// RoBERTa but for its vocabulary's default size.
+Architecture ReadRobertaBody(ConfigReader& config, int vocab_size);
 
 }  // namespace chorus::runner

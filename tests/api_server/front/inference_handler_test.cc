@@ -421,6 +421,104 @@ TEST_F(InferenceHandlerTest, ClassifiesWithEveryLabel) {
   EXPECT_TRUE(result.truncated());
 }
 
+TEST_F(InferenceHandlerTest, ClassifiesPairsAndTellsWhatTheScoresAre) {
+  Outcome<v1::ClassifyResponse> outcome;
+  v1::ClassifyRequest request;
+  request.set_model("bert");
+  request.add_texts("good");
+  request.add_text_pairs("is it");
+  request.set_score_kind(v1::SCORE_KIND_RAW);
+  const Call call;
+  ASSERT_TRUE(handler_.Classify(request, call, outcome.Done()).ok());
+  auto runner_call = bert_->TakeClassify();
+  EXPECT_THAT(runner_call.request.text_pairs(), ElementsAre("is it"));
+  EXPECT_EQ(runner_call.request.score_kind(), v1::SCORE_KIND_RAW);
+  std::move(runner_call.done)(ParseProto<runner::v1::ClassifyResponse>(
+      R"(labels: "A" results { scores: -7.5 num_tokens: 3 text_tokens: 3 }
+         score_kind: SCORE_KIND_RAW untrained_head: true)"));
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  EXPECT_EQ((*outcome.value)->results(0).score(), -7.5);
+  EXPECT_EQ((*outcome.value)->score_kind(), v1::SCORE_KIND_RAW);
+  EXPECT_TRUE((*outcome.value)->untrained_head());
+}
+
+TEST_F(InferenceHandlerTest, RefusesPairsThatAreNotAsManyAsTexts) {
+  v1::ClassifyRequest request;
+  request.set_model("bert");
+  request.add_texts("a");
+  request.add_texts("b");
+  request.add_text_pairs("c");
+  absl::Status status = handler_.Classify(request, {}, nullptr);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(FieldOf(status), "text_pairs");
+  request.add_text_pairs("\xff");
+  EXPECT_EQ(FieldOf(handler_.Classify(request, {}, nullptr)), "text_pairs[1]");
+  request.clear_text_pairs();
+  for (const int kind : {0, 99}) {
+    request.set_score_kind(static_cast<v1::ScoreKind>(kind));
+    EXPECT_EQ(FieldOf(handler_.Classify(request, {}, nullptr)), "score_kind");
+  }
+}
+
+TEST_F(InferenceHandlerTest, EmbedsTexts) {
+  Outcome<v1::EmbedResponse> outcome;
+  v1::EmbedRequest request;
+  request.set_model("bert");
+  request.add_texts("a");
+  request.set_truncate(false);
+  request.set_normalize(true);
+  request.set_dimensions(2);
+  const Call call;
+  ASSERT_TRUE(handler_.Embed(request, call, outcome.Done()).ok());
+  auto runner_call = bert_->TakeEmbed();
+  EXPECT_THAT(runner_call.request.texts(), ElementsAre("a"));
+  EXPECT_TRUE(runner_call.request.refuse_truncation());
+  EXPECT_TRUE(runner_call.request.normalize());
+  EXPECT_EQ(runner_call.request.dimensions(), 2u);
+  const auto answer = ParseProto<runner::v1::EmbedResponse>(
+      R"(results { values: 0.5 values: -2 num_tokens: 4 text_tokens: 9 }
+         pooling: POOLING_MEAN normalized: true)");
+  std::move(runner_call.done)(answer);
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  const v1::Embedding& result = (*outcome.value)->results(0);
+  EXPECT_THAT(result.values(), ElementsAre(0.5f, -2));
+  EXPECT_FALSE(result.has_data());
+  EXPECT_EQ(result.num_tokens(), 9u);
+  EXPECT_TRUE(result.truncated());
+  EXPECT_EQ((*outcome.value)->pooling(), v1::POOLING_MEAN);
+  EXPECT_TRUE((*outcome.value)->normalized());
+  EXPECT_EQ(call.notes->usage.Get().prompt_tokens, 9u);
+
+  Outcome<v1::EmbedResponse> in_bytes;
+  request.set_format(v1::EMBEDDING_FORMAT_BYTES);
+  ASSERT_TRUE(handler_.Embed(request, {}, in_bytes.Done()).ok());
+  std::move(bert_->TakeEmbed().done)(answer);
+  ASSERT_TRUE(in_bytes.value.has_value() && in_bytes.value->ok());
+  EXPECT_TRUE((*in_bytes.value)->results(0).values().empty());
+  EXPECT_EQ((*in_bytes.value)->results(0).data(), std::string("\0\0\0?\0\0\0\xc0", 8));
+}
+
+TEST_F(InferenceHandlerTest, BoundsWhatIsEmbedded) {
+  v1::EmbedRequest request;
+  request.set_model("bert");
+  EXPECT_EQ(FieldOf(handler_.Embed(request, {}, nullptr)), "texts");
+  request.add_texts("\xff");
+  EXPECT_EQ(FieldOf(handler_.Embed(request, {}, nullptr)), "texts[0]");
+  request.set_texts(0, "a");
+  request.set_dimensions(0);
+  EXPECT_EQ(FieldOf(handler_.Embed(request, {}, nullptr)), "dimensions");
+  request.clear_dimensions();
+  request.set_format(static_cast<v1::EmbeddingFormat>(9));
+  EXPECT_EQ(FieldOf(handler_.Embed(request, {}, nullptr)), "format");
+  while (request.texts_size() < 1025) request.add_texts();
+  EXPECT_EQ(FieldOf(handler_.Embed(request, {}, nullptr)), "texts");
+  request.clear_texts();
+  request.add_texts("a");
+  request.clear_format();
+  request.set_model("nobody");
+  EXPECT_EQ(handler_.Embed(request, {}, nullptr).code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(InferenceHandlerTest, NotesWhatAStreamTook) {
   v1::GenerateRequest request;
   request.set_model("gpt2");

@@ -95,10 +95,13 @@ class PoolRunnerClient : public RunnerClient {
       if (context.stop.stop_requested()) return std::move(done)(absl::CancelledError("cancelled"));
       if (fail) return std::move(done)(absl::UnavailableError("scripted"));
       runner::v1::ClassifyResponse response;  // The label is the text.
-      response.add_results()->add_probabilities(1);
+      response.add_results()->add_scores(1);
       if (request.texts_size() > 0) response.add_labels(request.texts(0));
       std::move(done)(std::move(response));
     });
+  }
+  void Embed(runner::v1::EmbedRequest, CallContext, Done<runner::v1::EmbedResponse> done) override {
+    std::move(done)(absl::UnimplementedError("not needed"));
   }
   void Tokenize(runner::v1::TokenizeRequest, CallContext,
                 Done<runner::v1::TokenizeResponse> done) override {

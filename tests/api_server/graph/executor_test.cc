@@ -51,7 +51,7 @@ class RecordingListener final : public GraphListener {
     Add(id, absl::StrCat("whole ", text.generated));
   }
   void OnScored(const TextId& id, const GraphResult& text) override {
-    Add(id, absl::StrCat("scored ", text.classification.results(0).probabilities(1)));
+    Add(id, absl::StrCat("scored ", text.classification.results(0).scores(1)));
   }
 
   std::vector<std::string> heard;
@@ -168,11 +168,11 @@ TEST_F(ExecutorTest, RepliesInTheOrderOfTheOutputsInputs) {
   EXPECT_EQ(results[0].end.reason(), v1::FINISH_REASON_STOP);
   EXPECT_EQ(results[0].seed, 7u);
   EXPECT_THAT(results[0].classification.labels(), ElementsAre("NEGATIVE", "POSITIVE"));
-  EXPECT_THAT(results[0].classification.results(0).probabilities(), ElementsAre(0.25, 0.75));
+  EXPECT_THAT(results[0].classification.results(0).scores(), ElementsAre(0.25, 0.75));
   EXPECT_EQ(results[1].generated, "I am a");
   EXPECT_EQ(results[1].runner, "ra");
   EXPECT_EQ(results[1].end.reason(), v1::FINISH_REASON_LENGTH);
-  EXPECT_THAT(results[1].classification.results(0).probabilities(), ElementsAre(0.75, 0.25));
+  EXPECT_THAT(results[1].classification.results(0).scores(), ElementsAre(0.75, 0.25));
 }
 
 TEST_F(ExecutorTest, TellsHowTheNodesCallsGo) {
@@ -759,7 +759,7 @@ TEST_F(ExecutorTest, GivesSeveralTextsABranchBranchByBranch) {
   std::vector<std::string> texts;
   for (const GraphResult& result : **outcome_.value) texts.push_back(result.generated);
   EXPECT_THAT(texts, ElementsAre("I b0", "I b1", "I a0", "I a1"));
-  EXPECT_EQ((**outcome_.value)[1].classification.results(0).probabilities(1), 0.625);
+  EXPECT_EQ((**outcome_.value)[1].classification.results(0).scores(1), 0.625);
   EXPECT_THAT(listener_->heard, Contains("3 a: scored 0.125"));
 }
 

@@ -159,7 +159,7 @@ TEST(ClassifyOperation, AsksForAScoreOfTheText) {
                 .SerializeAsString());
   classify.Finish(0.75);
   EXPECT_TRUE(calling.status.ok());
-  EXPECT_THAT(calling.text.classification.results(0).probabilities(), ElementsAre(0.25, 0.75));
+  EXPECT_THAT(calling.text.classification.results(0).scores(), ElementsAre(0.25, 0.75));
 }
 
 }  // namespace

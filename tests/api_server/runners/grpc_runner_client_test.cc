@@ -122,6 +122,17 @@ absl::StatusOr<runner::v1::ClassifyResponse> Classify(Client& client,
   return Ask(client, OfTexts(texts), std::move(context));
 }
 
+absl::StatusOr<runner::v1::EmbedResponse> Embed(Client& client,
+                                                const std::vector<std::string>& texts) {
+  runner::v1::EmbedRequest request;
+  for (const std::string& text : texts) request.add_texts(text);
+  std::promise<absl::StatusOr<runner::v1::EmbedResponse>> promise;
+  client->Embed(std::move(request), {}, [&](absl::StatusOr<runner::v1::EmbedResponse> r) {
+    promise.set_value(std::move(r));
+  });
+  return promise.get_future().get();
+}
+
 std::unique_ptr<FakeRunner> StartRunner(FakeRunner::Script script = {},
                                         std::string address = "127.0.0.1:0", bool serving = true) {
   auto runner = FakeRunner::Start(
@@ -177,7 +188,7 @@ TEST(GrpcRunnerClient, SendsTheRequestAsItIs) {
 }
 
 TEST(GrpcRunnerClient, Classifies) {
-  auto runner = StartRunner({.labels = {"bad", "good"}, .probabilities = {0.125, 0.875}});
+  auto runner = StartRunner({.labels = {"bad", "good"}, .scores = {0.125, 0.875}});
   Client client({runner->address()});
   client.WaitHealthy();
   const auto request = ParseProto<runner::v1::ClassifyRequest>(
@@ -187,7 +198,7 @@ TEST(GrpcRunnerClient, Classifies) {
   EXPECT_THAT(response->labels(), ElementsAre("bad", "good"));
   ASSERT_EQ(response->results_size(), 2);
   for (const runner::v1::Classification& result : response->results()) {
-    EXPECT_THAT(result.probabilities(), ElementsAre(0.125, 0.875));
+    EXPECT_THAT(result.scores(), ElementsAre(0.125, 0.875));
   }
   EXPECT_EQ(runner->classify_requests()[0].SerializeAsString(), request.SerializeAsString());
   EXPECT_THAT(runner->request_ids(), ElementsAre("r-2"));
@@ -263,22 +274,51 @@ TEST(GrpcRunnerClient, WantsExactlyOneFinished) {
   }
 }
 
-TEST(GrpcRunnerClient, WantsAProbabilityForEachLabel) {
-  auto runner = StartRunner({.labels = {"a", "b", "c"}, .probabilities = {0.5, 0.5}});
+TEST(GrpcRunnerClient, WantsAScoreForEachLabel) {
+  auto runner = StartRunner({.labels = {"a", "b", "c"}, .scores = {0.5, 0.5}});
   Client client({runner->address()});
   client.WaitHealthy();
   EXPECT_EQ(Classify(client, {"x"}).status(),
-            absl::InternalError("the runner names 3 labels and gives 2 probabilities"));
+            absl::InternalError("the runner names 3 labels and gives 2 scores"));
 }
 
-TEST(GrpcRunnerClient, TakesNoProbabilityThatIsNone) {
+TEST(GrpcRunnerClient, TakesNoScoreThatIsNoneOfItsKind) {
   for (const auto& [bad, text] : std::vector<std::pair<double, std::string>>{
            {NAN, "nan"}, {INFINITY, "inf"}, {-0.5, "-0.5"}, {1.5, "1.5"}}) {
-    auto runner = StartRunner({.labels = {"a", "b"}, .probabilities = {0.5, bad}});
+    auto runner = StartRunner({.labels = {"a", "b"}, .scores = {0.5, bad}});
     Client client({runner->address()});
     client.WaitHealthy();
     EXPECT_EQ(Classify(client, {"x"}).status(),
-              absl::InternalError("the runner gives a probability that is not in [0, 1]: " + text));
+              absl::InternalError("the runner gives a score that is not in [0, 1]: " + text));
+  }
+  auto raw = StartRunner({.scores = {-3, 1e9}, .score_kind = v1::SCORE_KIND_RAW});
+  Client client({raw->address()});
+  client.WaitHealthy();
+  EXPECT_THAT(Classify(client, {"x"})->results(0).scores(), ElementsAre(-3, 1e9));
+  auto broken = StartRunner({.scores = {-3, INFINITY}, .score_kind = v1::SCORE_KIND_RAW});
+  Client other({broken->address()});
+  other.WaitHealthy();
+  EXPECT_EQ(Classify(other, {"x"}).status(),
+            absl::InternalError("the runner gives a score that is not finite: inf"));
+}
+
+TEST(GrpcRunnerClient, EmbedsTexts) {
+  auto runner = StartRunner({.vector = {0.5f, -2}});
+  Client client({runner->address()});
+  client.WaitHealthy();
+  const auto reply = Embed(client, {"a", "bc"});
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  ASSERT_EQ(reply->results_size(), 2);
+  EXPECT_THAT(reply->results(1).values(), ElementsAre(0.5f, -2));
+  EXPECT_EQ(reply->results(1).num_tokens(), 2);
+}
+
+TEST(GrpcRunnerClient, TakesNoVectorThatIsNone) {
+  for (const std::vector<float>& vector : {std::vector<float>(), std::vector<float>{0.5f, NAN}}) {
+    auto runner = StartRunner({.vector = vector});
+    Client client({runner->address()});
+    client.WaitHealthy();
+    EXPECT_EQ(Embed(client, {"x"}).status().code(), absl::StatusCode::kInternal);
   }
 }
 

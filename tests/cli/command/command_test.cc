@@ -189,6 +189,8 @@ TEST_F(CommandTest, SaysWhichPortIsTaken) {
 
 TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
   PutFile(temp_ / "bad.yaml", std::string(kGraph) + "# bad\n");
+  fs::create_directory(temp_ / "headless");
+  PutFile(temp_ / "headless/config.json", R"({"architectures": ["BertForMaskedLM"]})");
   PutFile(temp_ / "unknown.yaml", "nodes: [{name: a, generate: {runner: gpt9}}]\n");
   const struct {
     std::vector<std::string> arguments;
@@ -212,6 +214,13 @@ TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
       {{"--model", "gpt2-generation=models/demo/bert-sst2"},
        "generates, but the model of its runner \"gpt2-generation\" is a classifier "
        "(BertForSequenceClassification); --model gpt2-generation=FOLDER names another"},
+      {{"--also", "minilm"}, "chorus: --also takes NAME=MODEL"},
+      {{"--also", "a/b=./x"}, "--also: a name must match"},
+      {{"--also", "gpt2-generation=./x"}, "a runner that there is already: gpt2-generation"},
+      {{"--also", "minilm=./x"}, "no model folder ./x"},
+      {{"--model", "bert-base-uncased-classification=" + (temp_ / "headless").native()},
+       "is an embedder (BertForMaskedLM); --model bert-base-uncased-classification=FOLDER names "
+       "another, and --untrained_head SEED gives this one a classification head of random weights"},
   };
   for (const auto& c : kCases) {
     Program serve = Serve(c.arguments);

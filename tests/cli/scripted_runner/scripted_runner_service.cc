@@ -72,8 +72,8 @@ grpc::Status ScriptedRunnerService::Classify(grpc::ServerContext*,
   for (const std::string& text : request->texts()) {
     const double positive = text == "good" ? 0.875 : 0.25;
     runner::v1::Classification* result = response->add_results();
-    result->add_probabilities(1 - positive);
-    result->add_probabilities(positive);
+    result->add_scores(1 - positive);
+    result->add_scores(positive);
     result->set_text_tokens(static_cast<uint32_t>(text.size()));
     result->set_num_tokens(std::min(result->text_tokens(), 4u));
   }

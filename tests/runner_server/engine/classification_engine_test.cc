@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/encoder_stepper.h"
 #include "runner_server/engine/mailbox.h"
-#include "tests/runner_server/engine/fake_classifier.h"
+#include "tests/runner_server/engine/fake_encoder.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
@@ -43,7 +43,8 @@ class ClassificationEngineTest : public ::testing::Test {
  protected:
   void Make(const ClassificationStepper::Options& options = {},
             const QueueBudget::Options& queue = {}) {
-    auto model = std::make_unique<FakeClassifier>();
+    auto model = std::make_unique<FakeEncoder>();
+    model_ = model.get();
     if (hold_model_) model->before_forward = [this] { gate_.Take(); };
     auto stepper = *ClassificationStepper::Create(std::move(model), tokenizer_, observer_, options);
     engine_ = std::make_unique<ClassificationEngine>(std::move(stepper), observer_,
@@ -68,7 +69,8 @@ class ClassificationEngineTest : public ::testing::Test {
   FakeTokenizer tokenizer_;
   RecordingObserver observer_;
   bool hold_model_ = false;
-  Mailbox<bool> gate_;  // Close() lets the model run.
+  Mailbox<bool> gate_;            // Close() lets the model run.
+  FakeEncoder* model_ = nullptr;  // The engine's.
   std::unique_ptr<ClassificationEngine> engine_;
 };
 
@@ -84,7 +86,7 @@ TEST_F(ClassificationEngineTest, ClassifiesEachText) {
   EXPECT_EQ(results->results(0).text_tokens(), 2u);
   EXPECT_EQ(results->results(2).num_tokens(), 16u);  // Cut at the context.
   EXPECT_EQ(results->results(2).text_tokens(), 40u);
-  EXPECT_THAT(results->results(2).probabilities(), ElementsAre(0.5, 0.5));
+  EXPECT_THAT(results->results(2).scores(), ElementsAre(0.5, 0.5));
   EXPECT_THAT(results->labels(), ElementsAre("LENGTH", "SUM"));
   EXPECT_THAT(engine_->info().labels(), ElementsAre("LENGTH", "SUM"));
 }
@@ -97,11 +99,10 @@ TEST_F(ClassificationEngineTest, CutsWhereTheTokenizerSaysIfThatIsLessThanTheCon
   EXPECT_EQ(results->results(0).text_tokens(), 3u);
   EXPECT_EQ(results->results(1).num_tokens(), 3u);
   EXPECT_EQ(results->results(1).text_tokens(), 4u);
-  EXPECT_THAT(results->results(1).probabilities(),
-              ElementsAreArray(results->results(0).probabilities()));
+  EXPECT_THAT(results->results(1).scores(), ElementsAreArray(results->results(0).scores()));
   Make({.max_text_tokens = 1000});
   EXPECT_EQ(engine_->info().context_size(), 16u);
-  EXPECT_EQ(ClassificationStepper::Create(std::make_unique<FakeClassifier>(), tokenizer_, observer_,
+  EXPECT_EQ(ClassificationStepper::Create(std::make_unique<FakeEncoder>(), tokenizer_, observer_,
                                           {.max_text_tokens = 1})
                 .status()
                 .message(),
@@ -131,8 +132,47 @@ TEST_F(ClassificationEngineTest, ReadsSpecialTokensAsCharactersWhereTheCallerSay
   const auto special = Classify(Request({"a?"}));
   const auto split = Classify(as_characters);
   ASSERT_TRUE(special.ok() && split.ok());
-  EXPECT_NE(split->results(0).probabilities(1), special->results(0).probabilities(1));
-  EXPECT_EQ(split->results(0).probabilities(1), split->results(1).probabilities(1));
+  EXPECT_NE(split->results(0).scores(1), special->results(0).scores(1));
+  EXPECT_EQ(split->results(0).scores(1), split->results(1).scores(1));
+}
+
+// The fake tokenizer has no frame: a pair is its texts, of types 0 and 1.
+TEST_F(ClassificationEngineTest, ReadsPairsAndCutsTheLongerTextFirst) {
+  Make();
+  runner::v1::ClassifyRequest pairs = Request({"ab", std::string(14, 'a'), std::string(20, 'a')});
+  for (const char* second : {"c", "bbbb", "b"}) pairs.add_text_pairs(second);
+  const auto results = Classify(pairs);
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ(results->results(0).num_tokens(), 3u);
+  EXPECT_EQ(results->results(1).num_tokens(), 16u);
+  EXPECT_EQ(results->results(1).text_tokens(), 18u);
+  EXPECT_EQ(results->results(2).num_tokens(), 16u);
+  runner::v1::ClassifyRequest raw = pairs;
+  raw.set_score_kind(chorus::v1::SCORE_KIND_RAW);
+  const auto values = Classify(raw);
+  ASSERT_TRUE(values.ok()) << values.status();
+  EXPECT_EQ(values->score_kind(), chorus::v1::SCORE_KIND_RAW);
+  EXPECT_FLOAT_EQ(values->results(0).scores(1), (1 + 2 + 3 + 1) / 10.f);
+  EXPECT_FLOAT_EQ(values->results(1).scores(1), (12 * 1 + 4 * 2 + 4) / 10.f);
+  EXPECT_FLOAT_EQ(values->results(2).scores(1), (15 * 1 + 2 + 1) / 10.f);
+
+  pairs.set_refuse_truncation(true);
+  EXPECT_EQ(Classify(pairs).status().code(), absl::StatusCode::kInvalidArgument);
+  pairs.mutable_text_pairs()->RemoveLast();
+  EXPECT_EQ(Classify(pairs).status(),
+            absl::InvalidArgumentError("text_pairs must be empty or hold as many as texts, 3: 2"));
+}
+
+// As transformers, which passes token types to models that have them.
+TEST_F(ClassificationEngineTest, TellsNoTypesToAModelWithoutThem) {
+  Make();
+  model_->types = 1;
+  runner::v1::ClassifyRequest pair = Request({"ab"});
+  pair.add_text_pairs("c");
+  pair.set_score_kind(chorus::v1::SCORE_KIND_RAW);
+  const auto results = Classify(pair);
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_FLOAT_EQ(results->results(0).scores(1), (1 + 2 + 3) / 10.f);
 }
 
 TEST_F(ClassificationEngineTest, CountsTheTimeInTheQueue) {

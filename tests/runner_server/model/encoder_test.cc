@@ -42,16 +42,16 @@ Ids RandomIds(int length, int seed) {
   return ids;
 }
 
-std::unique_ptr<SequenceClassifier> Load(const std::filesystem::path& directory,
-                                         Precision precision, int num_threads = 1) {
+std::unique_ptr<SequenceEncoder> Load(const std::filesystem::path& directory, Precision precision,
+                                      int num_threads = 1) {
   absl::StatusOr<LoadedModel> loaded =
       LoadModel(directory, {.precision = precision, .num_threads = num_threads});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
-  return std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded->model));
+  return std::get<std::unique_ptr<SequenceEncoder>>(std::move(loaded->model));
 }
 
-Logits Classify(SequenceClassifier& model, const std::vector<Ids>& texts) {
-  const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
+Logits Classify(SequenceEncoder& model, const std::vector<Ids>& texts) {
+  const std::vector<SequenceEncoder::Row> rows(texts.begin(), texts.end());
   const std::span<const float> logits = model.Forward(rows);
   EXPECT_EQ(logits.size(), texts.size() * model.labels().size());
   return {logits.begin(), logits.end()};
@@ -75,7 +75,7 @@ class EncoderTest : public testing::TestWithParam<Precision> {
   }
 
   const TemporaryDirectory directory_{"encoder_test"};
-  std::unique_ptr<SequenceClassifier> model_;
+  std::unique_ptr<SequenceEncoder> model_;
 };
 
 TEST_P(EncoderTest, TellsItsSizesAndLabels) {
@@ -166,7 +166,7 @@ TEST_P(EncoderTest, AnOverflowIsSeenInTheLogits) {
       std::fill(begin, begin + 60, 3e38f);
     }
     WriteSafetensors(directory_.path() / "model.safetensors", tensors);
-    const std::unique_ptr<SequenceClassifier> model = Load(directory_.path(), GetParam());
+    const std::unique_ptr<SequenceEncoder> model = Load(directory_.path(), GetParam());
     const Logits logits = Classify(*model, texts);
     for (int i = 0; i < 3; ++i) EXPECT_FALSE(std::isfinite(logits[i])) << name;
     if (is_position) {

@@ -34,6 +34,11 @@ std::vector<float> Golden::Floats(const std::string& tensor) const {
   throw std::out_of_range(tensor);
 }
 
+bool Golden::Has(const std::string& tensor) const {
+  return std::any_of(tensors_.tensors().begin(), tensors_.tensors().end(),
+                     [&](const StoredTensor& stored) { return stored.name == tensor; });
+}
+
 void WriteRandomCheckpoint(const Golden& golden, const std::filesystem::path& directory) {
   WriteConfig(directory, golden.json().at("config"));
   std::vector<TestTensor> tensors;

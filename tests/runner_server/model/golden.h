@@ -21,6 +21,7 @@ class Golden {
 
   const nlohmann::json& json() const { return json_; }
   std::vector<float> Floats(const std::string& tensor) const;
+  bool Has(const std::string& tensor) const;
 
  private:
   nlohmann::json json_;

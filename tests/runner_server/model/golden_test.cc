@@ -25,12 +25,12 @@ std::unique_ptr<LanguageModel> LoadGenerator(const std::filesystem::path& direct
   return std::get<std::unique_ptr<LanguageModel>>(std::move(loaded->model));
 }
 
-std::unique_ptr<SequenceClassifier> LoadClassifier(const std::filesystem::path& directory,
-                                                   Precision precision = Precision::kFloat32) {
+std::unique_ptr<SequenceEncoder> LoadClassifier(const std::filesystem::path& directory,
+                                                Precision precision = Precision::kFloat32) {
   absl::StatusOr<LoadedModel> loaded =
       LoadModel(directory, {.precision = precision, .num_threads = 2});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
-  return std::get<std::unique_ptr<SequenceClassifier>>(std::move(loaded->model));
+  return std::get<std::unique_ptr<SequenceEncoder>>(std::move(loaded->model));
 }
 
 void ExpectGoldenLogits(const Golden& golden, LanguageModel& model) {
@@ -42,20 +42,20 @@ void ExpectGoldenLogits(const Golden& golden, LanguageModel& model) {
   }
 }
 
-void ExpectGoldenLogits(const Golden& golden, SequenceClassifier& model) {
+void ExpectGoldenLogits(const Golden& golden, SequenceEncoder& model) {
   const nlohmann::json& cases = golden.json().at("logits");
   for (size_t i = 0; i < cases.size(); ++i) {
     const Ids ids = cases[i].at("ids");
-    const std::span<const int32_t> row = ids;
+    const SequenceEncoder::Row row(ids);
     ExpectLogits(golden, i, model.Forward({&row, 1}));
   }
 }
 
 // The texts of all cases as one batch.
-std::vector<float> LogitsOfBatch(const Golden& golden, SequenceClassifier& model) {
+std::vector<float> LogitsOfBatch(const Golden& golden, SequenceEncoder& model) {
   std::vector<Ids> texts;
   for (const nlohmann::json& entry : golden.json().at("logits")) texts.push_back(entry.at("ids"));
-  const std::vector<std::span<const int32_t>> rows(texts.begin(), texts.end());
+  const std::vector<SequenceEncoder::Row> rows(texts.begin(), texts.end());
   const std::span<const float> logits = model.Forward(rows);
   return {logits.begin(), logits.end()};
 }
@@ -94,7 +94,7 @@ TEST(ClassifierGoldenTest, ProbabilitiesEqualHuggingFace) {
   std::vector<Ids> ids;
   for (const nlohmann::json& row : golden.json().at("rows")) ids.push_back(row.at("ids"));
   ASSERT_GE(ids.size(), 100u);
-  const std::vector<std::span<const int32_t>> rows(ids.begin(), ids.end());
+  const std::vector<SequenceEncoder::Row> rows(ids.begin(), ids.end());
   const std::span<const float> logits = model->Forward(rows);
   ASSERT_EQ(logits.size(), 2 * ids.size());
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -165,8 +165,8 @@ TEST_P(NarrowGoldenTest, StaysNearHuggingFace) {
   const auto model = LoadClassifier("models/demo/bert-sst2", GetParam().precision);
   for (const nlohmann::json& row : golden.json().at("rows")) {
     const Ids ids = row.at("ids");
-    const std::span<const int32_t> span = ids;
-    const std::span<const float> logits = model->Forward({&span, 1});
+    const SequenceEncoder::Row text(ids);
+    const std::span<const float> logits = model->Forward({&text, 1});
     const double positive = 1 / (1 + std::exp(static_cast<double>(logits[0]) - logits[1]));
     EXPECT_NEAR(positive, row.at("probabilities")[1].get<double>(), GetParam().tolerance);
   }

@@ -80,7 +80,7 @@ TEST_F(LoadModelTest, LoadsAClassifier) {
   EXPECT_EQ(loaded->architecture->name, "BertForSequenceClassification");
   EXPECT_EQ(loaded->bos_token_id, -1);
   EXPECT_THAT(loaded->eos_token_ids, testing::IsEmpty());
-  EXPECT_THAT(std::get<std::unique_ptr<SequenceClassifier>>(loaded->model)->labels(),
+  EXPECT_THAT(std::get<std::unique_ptr<SequenceEncoder>>(loaded->model)->labels(),
               testing::ElementsAre("LABEL_0", "LABEL_1"));
 }
 
@@ -305,17 +305,128 @@ TEST_F(LoadModelTest, TellsWhatToDoWithABertThatHasNoHead) {
   tensors.resize(tensors.size() - 2);  // classifier.weight and .bias
   Write(SmallBert(), tensors);
   ExpectFailure(absl::StatusCode::kFailedPrecondition,
-                AllOf(HasSubstr("no classification head"), HasSubstr("Fine-tune it")));
+                AllOf(HasSubstr("no classification head"), HasSubstr("Fine-tune it"),
+                      HasSubstr("--untrained_head SEED")));
 
   nlohmann::json config = SmallBert();
   config.erase("model_type");
   for (const std::string family : {"Bert", "DistilBert", "Roberta"}) {
-    config["architectures"] = {family + "ForMaskedLM"};
+    config["architectures"] = {family + "ForQuestionAnswering"};
     Write(config, tensors);
     ExpectFailure(absl::StatusCode::kFailedPrecondition,
-                  AllOf(HasSubstr("is a " + family + "ForMaskedLM"),
+                  AllOf(HasSubstr("is a " + family + "ForQuestionAnswering"),
                         HasSubstr("Fine-tune it as a " + family + "ForSequenceClassification")));
   }
+}
+
+// What the weights of a headless model are called, `prefix` "bert." or none.
+std::vector<TestTensor> HeadlessBert(const nlohmann::json& config, const std::string& prefix) {
+  std::vector<TestTensor> tensors = RandomBert(config);
+  tensors.resize(tensors.size() - 2);  // classifier.weight and .bias
+  for (TestTensor& tensor : tensors) tensor.name = prefix + tensor.name.substr(5);
+  return tensors;
+}
+
+std::vector<float> Forward(LoadedModel& loaded, const std::vector<int32_t>& ids = {1, 2, 3}) {
+  const SequenceEncoder::Row row(ids);
+  const auto values = std::get<std::unique_ptr<SequenceEncoder>>(loaded.model)->Forward({&row, 1});
+  return {values.begin(), values.end()};
+}
+
+TEST_F(LoadModelTest, AHeadlessEncoderEmbeds) {
+  nlohmann::json config = SmallBert();
+  std::vector<float> expected;
+  for (const auto& [name, prefix] : std::vector<std::pair<std::string, std::string>>{
+           {"BertModel", ""}, {"BertModel", "bert."}, {"BertForMaskedLM", "bert."}}) {
+    config["architectures"] = {name};
+    Write(config, HeadlessBert(config, prefix));
+    absl::StatusOr<LoadedModel> loaded = Load();
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->architecture->name, name);
+    const Head& head = std::get<std::unique_ptr<SequenceEncoder>>(loaded->model)->head();
+    ASSERT_TRUE(std::holds_alternative<EmbeddingHead>(head));
+    EXPECT_EQ(std::get<EmbeddingHead>(head).pooling, Pooling::kMean);
+    EXPECT_FALSE(std::get<EmbeddingHead>(head).normalizes);
+    const std::vector<float> vector = Forward(*loaded);
+    EXPECT_EQ(vector.size(), config["hidden_size"].get<size_t>());
+    if (expected.empty()) expected = vector;
+    EXPECT_EQ(vector, expected);
+  }
+  config.erase("architectures");
+  Write(config, HeadlessBert(config, ""));
+  absl::StatusOr<LoadedModel> loaded = Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(Forward(*loaded), expected);
+}
+
+TEST_F(LoadModelTest, AnEmbedderPoolsAsItIsTold) {
+  nlohmann::json config = SmallBert();
+  config["architectures"] = {"BertModel"};
+  Write(config, HeadlessBert(config, ""));
+  std::vector<std::vector<float>> vectors;
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kFirstToken, Pooling::kPooler}) {
+    absl::StatusOr<LoadedModel> loaded = Load({.pooling = pooling});
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    vectors.push_back(Forward(*loaded));
+    EXPECT_EQ(vectors.back().size(), vectors[0].size());
+  }
+  EXPECT_NE(vectors[0], vectors[1]);
+  EXPECT_NE(vectors[1], vectors[2]);
+  for (const float value : vectors[2]) EXPECT_LT(std::abs(value), 1);  // Behind a tanh.
+}
+
+TEST_F(LoadModelTest, AnUntrainedHeadIsAFunctionOfItsSeed) {
+  nlohmann::json config = SmallBert();
+  config["architectures"] = {"BertForMaskedLM"};
+  config["id2label"] = {{"0", "A"}, {"1", "B"}, {"2", "C"}};
+  Write(config, HeadlessBert(config, "bert."));
+  std::vector<std::vector<float>> logits;
+  for (const uint64_t seed : {7, 7, 8}) {
+    absl::StatusOr<LoadedModel> loaded = Load({.untrained_head = seed});
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    const auto& model = *std::get<std::unique_ptr<SequenceEncoder>>(loaded->model);
+    EXPECT_EQ(std::get<ClassificationHead>(model.head()).untrained_seed, seed);
+    EXPECT_THAT(model.labels(), testing::ElementsAre("A", "B", "C"));
+    logits.push_back(Forward(*loaded));
+  }
+  EXPECT_EQ(logits[0].size(), 3u);
+  EXPECT_EQ(logits[0], logits[1]);
+  EXPECT_NE(logits[0], logits[2]);
+}
+
+// Also a classifier that was saved without its head, and without a pooler.
+TEST_F(LoadModelTest, AnUntrainedHeadReplacesWhatIsMissingAlone) {
+  std::vector<TestTensor> tensors = RandomBert(SmallBert());
+  Write(SmallBert(), tensors);
+  absl::StatusOr<LoadedModel> whole = Load({.untrained_head = 7});
+  absl::StatusOr<LoadedModel> plain = Load();
+  ASSERT_TRUE(whole.ok() && plain.ok()) << whole.status();
+  EXPECT_EQ(Forward(*whole), Forward(*plain));
+  EXPECT_FALSE(
+      std::get<ClassificationHead>(std::get<std::unique_ptr<SequenceEncoder>>(whole->model)->head())
+          .untrained_seed.has_value());
+  tensors.resize(tensors.size() - 4);  // The pooler's too.
+  Write(SmallBert(), tensors);
+  absl::StatusOr<LoadedModel> headless = Load({.untrained_head = 7});
+  ASSERT_TRUE(headless.ok()) << headless.status();
+  EXPECT_NE(Forward(*headless), Forward(*plain));
+  tensors = RandomBert(SmallBert());
+  tensors.resize(tensors.size() - 3);  // The pooler's weight without its bias.
+  Write(SmallBert(), tensors);
+  EXPECT_EQ(Load({.untrained_head = 7}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(LoadModelTest, AModelWithoutAPoolerDoesNotPoolByIt) {
+  const nlohmann::json config = {{"architectures", {"DistilBertModel"}},
+                                 {"dim", 8},
+                                 {"n_heads", 2},
+                                 {"n_layers", 1},
+                                 {"hidden_dim", 8},
+                                 {"vocab_size", 11},
+                                 {"max_position_embeddings", 5}};
+  Write(config, {});
+  const absl::Status status = Load({.pooling = Pooling::kPooler}).status();
+  EXPECT_EQ(status.message(), "a DistilBertModel has no pooler: its pooling is mean or cls");
 }
 
 TEST_F(LoadModelTest, RefusesOtherConfigs) {
@@ -324,7 +435,7 @@ TEST_F(LoadModelTest, RefusesOtherConfigs) {
            {"[]", "must hold a JSON object, not array"},
            {"{\"a\":\n", "line 2, column 1"},
            {std::string(1'000'000, '['), "line 1, column 65: nested deeper than 64 levels"},
-           {"{}", "RobertaForSequenceClassification: none"},
+           {"{}", "architectures must name one of GPT2LMHeadModel, "},
            {R"({"architectures":["MambaForCausalLM"]})", "MambaForCausalLM"},
            {R"({"architectures":"GPT2LMHeadModel"})", "architectures must be a list of strings"},
            {R"({"architectures":["GPT2LMHeadModel"],"n_layer":0})", "n_layer must be"}}) {

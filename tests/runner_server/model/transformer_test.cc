@@ -34,8 +34,6 @@ TEST(CheckImplemented, RefusesEveryOtherValueByName) {
     a.names.qkv_by_head = true;
     a.num_kv_heads = 2;
   });
-  add("mean pooling",
-      [](Architecture& a) { a.head = ClassificationHead{.pooling = Pooling::kMean}; });
   for (const auto& [architecture, message] : cases) {
     const absl::Status status = CheckImplemented(architecture);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << message;

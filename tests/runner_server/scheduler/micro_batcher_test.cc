@@ -19,10 +19,12 @@ using ::testing::Pair;
 
 const absl::Time kNow = absl::FromUnixSeconds(1000);
 
-ClassificationCall MakeCall(uint64_t id, const std::vector<int>& lengths) {
-  ClassificationCall call;
+TextCall MakeCall(uint64_t id, const std::vector<int>& lengths) {
+  TextCall call;
   call.id = id;
-  for (const int length : lengths) call.rows.emplace_back(length, static_cast<int32_t>(id));
+  for (const int length : lengths) {
+    call.rows.emplace_back().ids.assign(length, static_cast<int32_t>(id));
+  }
   return call;
 }
 
@@ -56,7 +58,7 @@ TEST(MicroBatcher, LetsCallsTakeTurns) {  // The example of the header.
 TEST(MicroBatcher, WorkUnderwayGoesFirstAndStarvesNobody) {
   auto batcher = *MicroBatcher::Create({.max_batch_rows = 2});
   const auto add = [&](uint64_t id, const std::vector<int>& lengths, bool underway) {
-    ClassificationCall call = MakeCall(id, lengths);
+    TextCall call = MakeCall(id, lengths);
     call.underway = underway;
     batcher->Add(std::move(call));
   };
@@ -104,9 +106,9 @@ TEST(MicroBatcher, SortsABatchByLength) {
 TEST(MicroBatcher, DropsCallsNobodyWaitsFor) {
   auto batcher = *MicroBatcher::Create({.max_batch_rows = 1});
   std::stop_source stop;
-  ClassificationCall cancelled = MakeCall(1, {1, 1, 1});
+  TextCall cancelled = MakeCall(1, {1, 1, 1});
   cancelled.stop = stop.get_token();
-  ClassificationCall expired = MakeCall(2, {1});
+  TextCall expired = MakeCall(2, {1});
   expired.deadline = kNow + absl::Seconds(1);
   batcher->Add(std::move(cancelled));
   batcher->Add(std::move(expired));
@@ -124,7 +126,7 @@ TEST(MicroBatcher, DropsCallsNobodyWaitsFor) {
 TEST(MicroBatcher, ReleasesTheTicketRowByRow) {
   QueueBudget budget({});
   auto batcher = *MicroBatcher::Create({.max_batch_tokens = 10});
-  ClassificationCall call = MakeCall(1, {4, 6, 7});
+  TextCall call = MakeCall(1, {4, 6, 7});
   call.ticket = *budget.Enter(3);
   ASSERT_TRUE(call.ticket.AddTokens(17).ok());
   batcher->Add(std::move(call));
@@ -139,7 +141,7 @@ TEST(MicroBatcher, ReleasesTheTicketRowByRow) {
 TEST(MicroBatcher, RemoveForgetsTheRowsOfOneCall) {
   QueueBudget budget({});
   auto batcher = *MicroBatcher::Create({.max_batch_rows = 1});
-  ClassificationCall call = MakeCall(1, {4, 4});
+  TextCall call = MakeCall(1, {4, 4});
   call.ticket = *budget.Enter(2);
   batcher->Add(std::move(call));
   batcher->Add(MakeCall(2, {4}));
@@ -154,11 +156,11 @@ TEST(MicroBatcher, RemoveForgetsTheRowsOfOneCall) {
 TEST(MicroBatcher, RemoveAllForgetsWhatWaits) {
   QueueBudget budget({});
   auto batcher = *MicroBatcher::Create({});
-  ClassificationCall call = MakeCall(1, {4});
+  TextCall call = MakeCall(1, {4});
   call.ticket = *budget.Enter(1);
   batcher->Add(std::move(call));
   batcher->Add(MakeCall(2, {4}));
-  ClassificationCall underway = MakeCall(3, {4});
+  TextCall underway = MakeCall(3, {4});
   underway.underway = true;
   batcher->Add(std::move(underway));
   EXPECT_THAT(batcher->RemoveAll(), ElementsAre(3, 1, 2));
@@ -191,7 +193,7 @@ TEST(MicroBatcherProperty, HoldsItsInvariants) {
     for (int arrivals = round < 1500 ? pick(3) : 0; arrivals > 0; --arrivals) {
       std::vector<int> lengths(1 + pick(pick(10) == 0 ? 60 : 3));
       for (int& length : lengths) length = 1 + pick(50);
-      ClassificationCall call = MakeCall(next_id, lengths);
+      TextCall call = MakeCall(next_id, lengths);
       call.underway = pick(3) == 0;
       const auto num_older = std::count_if(live.begin(), live.end(), [&](const auto& other) {
         return other.second.underway == call.underway;

@@ -19,11 +19,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/encoder_stepper.h"
 #include "runner_server/engine/generation_stepper.h"
 #include "runner_server/engine/mailbox.h"
 #include "runner_server/service/tokenize.h"
-#include "tests/runner_server/engine/fake_classifier.h"
+#include "tests/runner_server/engine/fake_encoder.h"
 #include "tests/runner_server/engine/fake_language_model.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 
@@ -72,11 +72,24 @@ class RunnerServiceTest : public ::testing::Test {
   }
 
   void ServeClassifier() {
-    auto stepper = *ClassificationStepper::Create(std::make_unique<FakeClassifier>(), tokenizer_,
-                                                  metrics_, {});
+    auto stepper =
+        *ClassificationStepper::Create(std::make_unique<FakeEncoder>(), tokenizer_, metrics_, {});
     Serve(std::make_unique<ClassificationEngine>(
         std::move(stepper), metrics_,
         Engine::Options{.info = Info("BertForSequenceClassification", "int8")}));
+  }
+
+  void ServeEmbedder() {
+    auto stepper = *EmbeddingStepper::Create(
+        std::make_unique<FakeEncoder>(EmbeddingHead{.pooling = Pooling::kFirstToken}), tokenizer_,
+        metrics_, {});
+    Serve(std::make_unique<EmbeddingEngine>(std::move(stepper), metrics_,
+                                            Engine::Options{.info = Info("BertModel", "float32")}));
+  }
+
+  grpc::Status Embed(const runner::v1::EmbedRequest& request, runner::v1::EmbedResponse& response) {
+    grpc::ClientContext context;
+    return stub_->Embed(&context, request, &response);
   }
 
   static runner::v1::GetModelInfoResponse Info(const char* architecture, const char* dtype) {
@@ -370,6 +383,63 @@ TEST_F(RunnerServiceTest, AClassifierDoesNotGenerate) {
             "Classify, not Generate");
 }
 
+TEST_F(RunnerServiceTest, AClassifierDoesNotEmbed) {
+  ServeClassifier();
+  runner::v1::EmbedRequest request;
+  request.add_texts("a");
+  runner::v1::EmbedResponse response;
+  const grpc::Status status = Embed(request, response);
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "model fake (BertForSequenceClassification) is a classifier, which implements "
+            "Classify, not Embed");
+}
+
+TEST_F(RunnerServiceTest, AnEmbedderSaysWhatItTakesToClassify) {
+  ServeEmbedder();
+  grpc::ClientContext context;
+  runner::v1::ClassifyRequest request;
+  request.add_texts("a");
+  runner::v1::ClassifyResponse response;
+  const grpc::Status status = stub_->Classify(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              AllOf(HasSubstr("model fake (BertModel) is an embedder, which implements Embed, not "
+                              "Classify: it has no classification head"),
+                    HasSubstr("--untrained_head SEED")));
+}
+
+TEST_F(RunnerServiceTest, EmbedsTextsInOrder) {
+  ServeEmbedder();
+  runner::v1::EmbedRequest request;
+  for (const std::string& text : {std::string("aaaa"), std::string("z"), std::string(20, 'a')}) {
+    request.add_texts(text);
+  }
+  runner::v1::EmbedResponse response;
+  ASSERT_TRUE(Embed(request, response).ok());
+  ASSERT_EQ(response.results_size(), 3);
+  EXPECT_THAT(response.results(0).values(), ElementsAre(0.4f, 0.4f));
+  EXPECT_THAT(response.results(1).values(), ElementsAre(0.1f, 2.6f));
+  EXPECT_EQ(response.results(2).num_tokens(), 16u);
+  EXPECT_EQ(response.results(2).text_tokens(), 20u);
+  EXPECT_EQ(response.pooling(), chorus::v1::POOLING_CLS);
+  EXPECT_FALSE(response.normalized());
+  EXPECT_EQ(response.model_version(), "7");
+  EXPECT_EQ(response.max_batch_size(), 3u);
+  EXPECT_THAT(metrics_.ToText(), HasSubstr("chorus_truncated_texts_total{model=\"fake\"} 1\n"));
+  request.set_normalize(true);
+  request.set_dimensions(1);
+  ASSERT_TRUE(Embed(request, response).ok());
+  EXPECT_TRUE(response.normalized());
+  EXPECT_THAT(response.results(1).values(), ElementsAre(1));
+  request.set_dimensions(3);
+  EXPECT_THAT(Embed(request, response).error_message(),
+              HasSubstr("dimensions must be at most the model's 2: 3"));
+  request.set_dimensions(0);
+  request.set_refuse_truncation(true);
+  EXPECT_THAT(Embed(request, response).error_message(), HasSubstr("texts[2] has 20 tokens"));
+}
+
 TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
   ServeClassifier();
   grpc::ClientContext context;
@@ -380,8 +450,8 @@ TEST_F(RunnerServiceTest, ClassifiesTextsInOrder) {
   EXPECT_THAT(response.labels(), ElementsAre("LENGTH", "SUM"));
   ASSERT_EQ(response.results_size(), 3);
   EXPECT_EQ(response.results(0).num_tokens(), 4u);
-  EXPECT_THAT(response.results(0).probabilities(), ElementsAre(0.5, 0.5));
-  EXPECT_GT(response.results(1).probabilities(1), 0.9);
+  EXPECT_THAT(response.results(0).scores(), ElementsAre(0.5, 0.5));
+  EXPECT_GT(response.results(1).scores(1), 0.9);
   EXPECT_EQ(response.results(2).num_tokens(), 2u);
   EXPECT_GE(response.queue_seconds(), 0);
   EXPECT_GT(response.compute_seconds(), 0);
@@ -423,7 +493,7 @@ TEST_F(RunnerServiceTest, ReadsSpecialTokensAsCharactersWhereTheRequestSaysSo) {
   ASSERT_TRUE(stub_->Classify(&classify_special, classify, &special).ok());
   classify.set_split_special_tokens(true);
   ASSERT_TRUE(stub_->Classify(&classify_split, classify, &split).ok());
-  EXPECT_NE(split.results(0).probabilities(1), special.results(0).probabilities(1));
+  EXPECT_NE(split.results(0).scores(1), special.results(0).scores(1));
 }
 
 TEST_F(RunnerServiceTest, GeneratesFromSpecialTokensReadAsCharacters) {

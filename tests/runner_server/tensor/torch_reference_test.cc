@@ -163,11 +163,11 @@ TEST(TorchReferenceTest, BertIsTheSame) {
                                    {"vocab_size", widths.vocab_size}};
     const TemporaryDirectory directory("torch_bert");
     const std::vector<TestTensor> tensors = RandomBert(config);
-    const auto model = Load<SequenceClassifier>(directory, config, tensors);
+    const auto model = Load<SequenceEncoder>(directory, config, tensors);
     for (const int length : {1, 18, 60}) {
       SCOPED_TRACE(testing::Message() << "hidden " << widths.hidden << " length " << length);
       const Ids ids = RandomIds(length, widths.vocab_size);
-      const std::span<const int32_t> row = ids;
+      const SequenceEncoder::Row row(ids);
       ExpectClose(model->Forward({&row, 1}), BertLogits(Weights(tensors), config, ids));
     }
   }

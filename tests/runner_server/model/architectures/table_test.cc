@@ -169,22 +169,46 @@ TEST(ReadClassificationHead, OrdersLabelsByIndex) {
   EXPECT_EQ(Labels(*Read("bert", {{"num_labels", 5}})).size(), 5u);
 }
 
+// As transformers' text-classification pipeline chooses.
+TEST(ReadClassificationHead, ChoosesWhatMakesScoresOfLogits) {
+  const auto function = [](const json& config) {
+    const absl::StatusOr<Architecture> bert = Read("bert", config);
+    EXPECT_TRUE(bert.ok()) << bert.status();
+    return std::get<ClassificationHead>(bert->head).function;
+  };
+  const std::string kProblem = "problem_type";
+  EXPECT_EQ(function(json::object()), ScoreFunction::kSoftmax);
+  EXPECT_EQ(function({{"num_labels", 1}}), ScoreFunction::kSigmoid);
+  EXPECT_EQ(function({{"id2label", {{"0", "ONLY"}}}}), ScoreFunction::kSigmoid);
+  EXPECT_EQ(function({{kProblem, nullptr}, {"num_labels", 40}}), ScoreFunction::kSoftmax);
+  EXPECT_EQ(function({{kProblem, "single_label_classification"}}), ScoreFunction::kSoftmax);
+  EXPECT_EQ(function({{kProblem, "multi_label_classification"}}), ScoreFunction::kSigmoid);
+  EXPECT_EQ(function({{kProblem, "regression"}, {"num_labels", 1}}), ScoreFunction::kNone);
+  EXPECT_EQ(function({{kProblem, "regression"}, {"num_labels", 3}}), ScoreFunction::kNone);
+}
+
+TEST(ReadClassificationHead, TakesAListOfLabelsOfAnyLength) {
+  json names;
+  for (int i = 0; i < 30'000; ++i) names[absl::StrCat(i)] = absl::StrCat("L", i);
+  const absl::StatusOr<Architecture> bert = Read("bert", {{"id2label", names}});
+  ASSERT_TRUE(bert.ok()) << bert.status();
+  EXPECT_EQ(Labels(*bert).size(), 30'000u);
+  EXPECT_EQ(Labels(*bert)[29'999], "L29999");
+  EXPECT_EQ(bert->num_values(), 30'000);
+}
+
 TEST(ReadClassificationHead, RefusesByName) {
-  const json one_label = {{"0", "ONLY"}};
   const json gap = {{"0", "A"}, {"2", "B"}};
   const json number = {{"0", "A"}, {"1", 7}};
   for (const char* model_type : {"bert", "distilbert", "roberta"}) {
-    ExpectRefusals(
-        model_type,
-        {{"problem_type", "multi_label_classification", "problem_type is implemented for"},
-         {"problem_type", "regression", "problem_type"},
-         {"num_labels", 1, "at least 2 labels"},
-         {"num_labels", 1'000'000, "num_labels must be"},
-         {"id2label", one_label, "at least 2 labels: ONLY"},
-         {"id2label", gap, "id2label must give every index"},
-         {"id2label", number, "id2label must give every index"},
-         {"id2label", json::array({"A", "B"}), "id2label must give every index"},
-         {"id2label", json::object(), "id2label must give every index"}});
+    ExpectRefusals(model_type,
+                   {{"problem_type", "ranking", "problem_type must be regression, single_label"},
+                    {"num_labels", 0, "num_labels must be"},
+                    {"num_labels", 2'000'000, "num_labels must be"},
+                    {"id2label", gap, "id2label must give every index"},
+                    {"id2label", number, "id2label must give every index"},
+                    {"id2label", json::array({"A", "B"}), "id2label must give every index"},
+                    {"id2label", json::object(), "id2label must give every index"}});
   }
 }
 

@@ -1,7 +1,8 @@
-#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/encoder_stepper.h"
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,17 +14,9 @@
 
 namespace chorus::runner {
 
-std::vector<double> Softmax(std::span<const float> logits) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  std::vector<double> probabilities;
-  double total = 0;
-  for (const float logit : logits) total += probabilities.emplace_back(std::exp(logit - largest));
-  for (double& probability : probabilities) probability /= total;
-  return probabilities;
-}
-
-absl::StatusOr<std::unique_ptr<ClassificationStepper>> ClassificationStepper::Create(
-    std::unique_ptr<SequenceClassifier> model, const Tokenizer& tokenizer, EngineObserver& observer,
+template <typename Task>
+absl::StatusOr<std::unique_ptr<EncoderStepper<Task>>> EncoderStepper<Task>::Create(
+    std::unique_ptr<SequenceEncoder> model, const Tokenizer& tokenizer, EngineObserver& observer,
     const Options& options) {
   if (tokenizer.vocab_size() > model->vocab_size()) {
     return absl::InvalidArgumentError(
@@ -34,44 +27,51 @@ absl::StatusOr<std::unique_ptr<ClassificationStepper>> ClassificationStepper::Cr
     return absl::InvalidArgumentError(
         absl::StrCat("max_text_tokens must be at least 2: ", options.max_text_tokens));
   }
-  std::unique_ptr<ClassificationStepper> stepper(
-      new ClassificationStepper(std::move(model), tokenizer, observer, options));
+  std::unique_ptr<EncoderStepper> stepper(
+      new EncoderStepper(std::move(model), tokenizer, observer, options));
   ASSIGN_OR_RETURN(stepper->batcher_, MicroBatcher::Create(options.batch));
   return stepper;
 }
 
-ClassificationStepper::Request ClassificationStepper::WarmUpRequest() {
+template <typename Task>
+typename EncoderStepper<Task>::Request EncoderStepper<Task>::WarmUpRequest() {
   Request request;
   request.add_texts("Hello");
   return request;
 }
 
-absl::Status ClassificationStepper::Check(const Request& request) const {
-  if (!request.texts().empty() && request.texts_size() <= kMaxTexts) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("texts must hold 1 to ", kMaxTexts, " texts: ", request.texts_size()));
+template <typename Task>
+absl::Status EncoderStepper<Task>::Check(const Request& request) const {
+  if (request.texts().empty() || request.texts_size() > kMaxTexts) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("texts must hold 1 to ", kMaxTexts, " texts: ", request.texts_size()));
+  }
+  return task_.Check(request);
 }
 
-void ClassificationStepper::FillInfo(runner::v1::GetModelInfoResponse& info) const {
-  info.set_task(runner::v1::TASK_CLASSIFY);
+template <typename Task>
+void EncoderStepper<Task>::FillInfo(runner::v1::GetModelInfoResponse& info) const {
+  task_.FillInfo(info);
   info.set_context_size(context_size_);
   info.set_vocab_size(model_->vocab_size());
   info.set_batch_invariant(model_->batch_invariant());
-  for (const std::string& label : model_->labels()) info.add_labels(label);
 }
 
-void ClassificationStepper::FillLoad(runner::v1::GetLoadResponse& load) const {
+template <typename Task>
+void EncoderStepper<Task>::FillLoad(runner::v1::GetLoadResponse& load) const {
   load.set_running_sequences(num_running());
 }
 
-absl::StatusOr<ClassificationStepper::Arrival> ClassificationStepper::Prepare(Call& call) const {
+template <typename Task>
+absl::StatusOr<typename EncoderStepper<Task>::Arrival> EncoderStepper<Task>::Prepare(
+    Call& call) const {
   Arrival arrival;
   int64_t num_tokens = 0;
   for (int i = 0; i < call.request.texts_size(); ++i) {
     // Asked for every text: a call of a thousand takes a while to tokenise.
     RETURN_IF_ERROR(call.CheckStillWanted());
     RETURN_IF_ERROR(AddText(call.request, i, arrival));
-    num_tokens += std::ssize(arrival.call.rows.back());
+    num_tokens += std::ssize(arrival.call.rows.back().ids);
   }
   RETURN_IF_ERROR(call.ticket.AddTokens(num_tokens));
   arrival.call.deadline = call.deadline;
@@ -80,42 +80,61 @@ absl::StatusOr<ClassificationStepper::Arrival> ClassificationStepper::Prepare(Ca
   arrival.call.underway = call.request.underway();
   arrival.callbacks = std::move(call.callbacks);
   arrival.arrived_at = call.arrived_at;
+  arrival.request = std::move(call.request);
+  Task::DropTexts(arrival.request);
   return arrival;
 }
 
-absl::Status ClassificationStepper::AddText(const Request& request, int index,
-                                            Arrival& arrival) const {
-  std::vector<int32_t> ids =
-      tokenizer_.Encode(request.texts(index), request.split_special_tokens());
-  const int text_tokens = static_cast<int>(ids.size());
+template <typename Task>
+absl::Status EncoderStepper<Task>::AddText(const Request& request, int index,
+                                           Arrival& arrival) const {
+  std::optional<std::string_view> second;
+  if (const std::string* pair = Task::PairOf(request, index)) second = *pair;
+  Encoding input = tokenizer_.EncodeInput(request.texts(index), second,
+                                          request.split_special_tokens(), context_size_);
+  const int text_tokens = static_cast<int>(input.full_size);
   if (text_tokens > context_size_ && request.refuse_truncation()) {
     return absl::InvalidArgumentError(
         absl::StrCat("texts[", index, "] has ", text_tokens, " tokens and the model reads at most ",
                      context_size_, ": shorten it, or allow that it is cut"));
   }
-  tokenizer_.Truncate(ids, context_size_);
-  arrival.call.rows.push_back(std::move(ids));
+  if (std::ssize(input.ids) > context_size_) {
+    return absl::InvalidArgumentError(absl::StrCat("the model reads at most ", context_size_,
+                                                   " tokens, too few for this kind of input"));
+  }
+  // As in transformers a model without token types is not told them.
+  if (model_->num_token_types() == 1) input.type_ids.clear();
+  for (const int32_t type : input.type_ids) {
+    if (type < model_->num_token_types()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("texts[", index, "] has a token of type ", type,
+                                                   ", and the model knows ",
+                                                   model_->num_token_types(), " types"));
+  }
+  arrival.call.rows.push_back(std::move(input));
   arrival.text_tokens.push_back(text_tokens);
   return absl::OkStatus();
 }
 
-void ClassificationStepper::Add(Arrival arrival) {
+template <typename Task>
+void EncoderStepper<Task>::Add(Arrival arrival) {
   arrival.call.id = next_id_++;
   const size_t num_rows = arrival.call.rows.size();
-  Running call = {.response = {},
+  Running call = {.request = std::move(arrival.request),
+                  .response = {},
                   .num_missing = num_rows,
                   .callbacks = std::move(arrival.callbacks),
                   .arrived_at = arrival.arrived_at};
   for (size_t i = 0; i < num_rows; ++i) {
-    runner::v1::Classification& result = *call.response.add_results();
-    result.set_num_tokens(static_cast<uint32_t>(arrival.call.rows[i].size()));
+    typename Task::Result& result = *call.response.add_results();
+    result.set_num_tokens(static_cast<uint32_t>(arrival.call.rows[i].ids.size()));
     result.set_text_tokens(arrival.text_tokens[i]);
   }
   calls_.emplace(arrival.call.id, std::move(call));
   batcher_->Add(std::move(arrival.call));
 }
 
-void ClassificationStepper::Step(absl::Time now) {
+template <typename Task>
+void EncoderStepper<Task>::Step(absl::Time now) {
   const absl::Time started_at = absl::Now();
   const Batch batch = batcher_->Form(now);
   for (const DroppedCall& dropped : batch.dropped) {
@@ -126,17 +145,17 @@ void ClassificationStepper::Step(absl::Time now) {
 
   Begin(batch, started_at);
   num_running_.store(static_cast<int>(batch.rows.size()), std::memory_order_relaxed);
-  const absl::StatusOr<std::span<const float>> logits = Forward(batch);
+  const absl::StatusOr<std::span<const float>> values = Forward(batch);
   num_running_.store(0, std::memory_order_relaxed);
-  const size_t num_labels = model_->labels().size();
+  const size_t num_values = model_->num_values();
   for (size_t i = 0; i < batch.rows.size(); ++i) {
-    if (logits.ok()) {
-      Publish(batch.rows[i], logits->subspan(i * num_labels, num_labels));
+    if (values.ok()) {
+      Publish(batch.rows[i], values->subspan(i * num_values, num_values));
     } else {
-      Fail(batch.rows[i].call, logits.status());
+      Fail(batch.rows[i].call, values.status());
     }
   }
-  if (!logits.ok()) return;
+  if (!values.ok()) return;
   observer_.OnStep({.num_rows = static_cast<int>(batch.rows.size()),
                     .num_tokens = batch.num_tokens,
                     .num_prompt_tokens = batch.num_tokens,
@@ -144,7 +163,8 @@ void ClassificationStepper::Step(absl::Time now) {
                     .limited_by = batch.limited_by});
 }
 
-void ClassificationStepper::Begin(const Batch& batch, absl::Time now) {
+template <typename Task>
+void EncoderStepper<Task>::Begin(const Batch& batch, absl::Time now) {
   const auto batch_size = static_cast<uint32_t>(batch.rows.size());
   for (const BatchRow& row : batch.rows) {
     Running& call = calls_.at(row.call);
@@ -153,30 +173,30 @@ void ClassificationStepper::Begin(const Batch& batch, absl::Time now) {
   }
 }
 
-absl::StatusOr<std::span<const float>> ClassificationStepper::Forward(const Batch& batch) {
+template <typename Task>
+absl::StatusOr<std::span<const float>> EncoderStepper<Task>::Forward(const Batch& batch) {
   rows_.clear();
-  for (const BatchRow& row : batch.rows) rows_.emplace_back(row.tokens);
-  std::span<const float> logits;  // [rows, labels]
-  RETURN_IF_ERROR(RunModel(observer_, [&] { logits = model_->Forward(rows_); }));
-  return logits;
+  for (const BatchRow& row : batch.rows) rows_.emplace_back(row.tokens.ids, row.tokens.type_ids);
+  std::span<const float> values;  // [rows, num_values]
+  RETURN_IF_ERROR(RunModel(observer_, [&] { values = model_->Forward(rows_); }));
+  return values;
 }
 
-void ClassificationStepper::Publish(const BatchRow& row, std::span<const float> logits) {
+template <typename Task>
+void EncoderStepper<Task>::Publish(const BatchRow& row, std::span<const float> values) {
   const auto found = calls_.find(row.call);
   if (found == calls_.end()) return;  // An earlier row of the batch ended it.
   Running& call = found->second;
-  if (!AllFinite(logits)) {
+  if (!AllFinite(values)) {
     observer_.OnNotFinite();
     const bool is_alone = call.response.results_size() == 1;
     return Fail(row.call, NotFiniteError(is_alone ? "" : absl::StrCat("texts[", row.index, "]: ")));
   }
-  const std::vector<double> probabilities = Softmax(logits);
-  call.response.mutable_results(row.index)->mutable_probabilities()->Add(probabilities.begin(),
-                                                                         probabilities.end());
+  task_.FillResult(call.request, values, *call.response.mutable_results(row.index));
   if (--call.num_missing > 0) return;
   Running ended = std::move(call);
   calls_.erase(found);
-  for (const std::string& label : model_->labels()) ended.response.add_labels(label);
+  task_.FillResponse(ended.request, ended.response);
   // The wall clock may have been set back meanwhile: no time is negative.
   const auto between = [](absl::Time begin, absl::Time end) {
     return absl::ToDoubleSeconds(std::max(end - begin, absl::ZeroDuration()));
@@ -186,7 +206,8 @@ void ClassificationStepper::Publish(const BatchRow& row, std::span<const float> 
   std::move(ended.callbacks.on_done)(std::move(ended.response));
 }
 
-void ClassificationStepper::Fail(uint64_t id, const absl::Status& status) {
+template <typename Task>
+void EncoderStepper<Task>::Fail(uint64_t id, const absl::Status& status) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;  // An earlier row of the batch ended it.
   Running ended = std::move(found->second);
@@ -195,8 +216,12 @@ void ClassificationStepper::Fail(uint64_t id, const absl::Status& status) {
   std::move(ended.callbacks.on_done)(status);
 }
 
-void ClassificationStepper::FailAll(const absl::Status& status) {
+template <typename Task>
+void EncoderStepper<Task>::FailAll(const absl::Status& status) {
   for (const uint64_t id : batcher_->RemoveAll()) Fail(id, status);
 }
+
+template class EncoderStepper<ClassifyTask>;
+template class EncoderStepper<EmbedTask>;
 
 }  // namespace chorus::runner

@@ -1,4 +1,4 @@
-#include "runner_server/engine/classification_stepper.h"
+#include "runner_server/engine/encoder_stepper.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,14 +11,13 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "tests/runner_server/engine/fake_classifier.h"
+#include "tests/runner_server/engine/fake_encoder.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/recording_observer.h"
 
 namespace chorus::runner {
 namespace {
 
-using ::testing::DoubleEq;
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -26,19 +25,12 @@ using ::testing::StartsWith;
 
 const absl::Time kNow = absl::FromUnixSeconds(1000);
 
-TEST(Softmax, SumsToOne) {
-  EXPECT_THAT(Softmax(std::vector<float>{0, 0}), ElementsAre(DoubleEq(0.5), DoubleEq(0.5)));
-  EXPECT_THAT(Softmax(std::vector<float>{1000, 1000 + std::log(3.f)}),
-              ElementsAre(DoubleNear(0.25, 1e-5), DoubleNear(0.75, 1e-5)));
-  EXPECT_THAT(Softmax(std::vector<float>{7}), ElementsAre(1));
-}
-
 class ClassificationStepperTest : public ::testing::Test {
  protected:
   using Reply = std::optional<absl::StatusOr<runner::v1::ClassifyResponse>>;
 
   void Make(const MicroBatcher::Options& options) {
-    auto model = std::make_unique<FakeClassifier>();
+    auto model = std::make_unique<FakeEncoder>();
     model_ = model.get();
     stepper_ =
         *ClassificationStepper::Create(std::move(model), tokenizer_, observer_, {.batch = options});
@@ -49,8 +41,8 @@ class ClassificationStepperTest : public ::testing::Test {
            absl::Time arrived_at = absl::InfiniteFuture()) {
     std::vector<int> text_tokens;
     for (const auto& row : rows) text_tokens.push_back(static_cast<int>(row.size()) + 1);
-    ClassificationCall call;
-    call.rows = std::move(rows);
+    TextCall call;
+    for (std::vector<int32_t>& row : rows) call.rows.push_back({.ids = std::move(row)});
     call.deadline = deadline;
     call.stop = std::move(stop);
     stepper_->Add({std::move(call),
@@ -60,7 +52,8 @@ class ClassificationStepperTest : public ::testing::Test {
                           EXPECT_FALSE(reply.has_value()) << "ended twice";
                           reply = std::move(response);
                         }},
-                   arrived_at});
+                   arrived_at,
+                   {}});
   }
 
   // That `results` are what the fake says of the rows.
@@ -73,8 +66,8 @@ class ClassificationStepperTest : public ::testing::Test {
       const double sum =
           std::exp(static_cast<float>(std::accumulate(rows[i].begin(), rows[i].end(), 0)) / 10);
       const runner::v1::Classification& result = response.results(static_cast<int>(i));
-      EXPECT_THAT(result.probabilities(), ElementsAre(DoubleNear(length / (length + sum), 1e-6),
-                                                      DoubleNear(sum / (length + sum), 1e-6)));
+      EXPECT_THAT(result.scores(), ElementsAre(DoubleNear(length / (length + sum), 1e-6),
+                                               DoubleNear(sum / (length + sum), 1e-6)));
       EXPECT_EQ(result.num_tokens(), rows[i].size());
       EXPECT_EQ(result.text_tokens(), rows[i].size() + 1);
     }
@@ -82,7 +75,7 @@ class ClassificationStepperTest : public ::testing::Test {
 
   FakeTokenizer tokenizer_;
   RecordingObserver observer_;
-  FakeClassifier* model_ = nullptr;  // The stepper's.
+  FakeEncoder* model_ = nullptr;  // The stepper's.
   std::unique_ptr<ClassificationStepper> stepper_;
 };
 
@@ -146,8 +139,8 @@ TEST_F(ClassificationStepperTest, LogitsThatAreNotFiniteEndTheirCallAlone) {
       Add({{3}, {4}, {5}}, harmed);
       Add({{6}}, alone);
       Add({{7}}, last);
-      model_->change_logits = [&](std::span<const int32_t> row, std::span<float> logits) {
-        if (row[0] == 4 || row[0] == 6) logits[label] = bad;
+      model_->change_values = [&](std::span<const int32_t> row, std::span<float> values) {
+        if (row[0] == 4 || row[0] == 6) values[label] = bad;
       };
       stepper_->Step(kNow);
       ExpectResults(first, {{1, 2}});
@@ -169,8 +162,8 @@ TEST_F(ClassificationStepperTest, ACallThatHasFailedLeavesTheQueue) {
   Make({.max_batch_tokens = 2});
   Reply reply;
   Add({{1}, {2}, {3}, {4}}, reply);
-  model_->change_logits = [](std::span<const int32_t>, std::span<float> logits) {
-    logits[0] = NAN;
+  model_->change_values = [](std::span<const int32_t>, std::span<float> values) {
+    values[0] = NAN;
   };
   stepper_->Step(kNow);
   ASSERT_TRUE(reply.has_value());

@@ -1,6 +1,18 @@
 #pragma once
 
-// Runs the classifications of one model, a batch at a time: form → forward → publish.
+// Runs the texts of one encoder, a batch at a time: form → forward → publish. A Task says what
+// calls ask for and what is made of a text's values: ClassifyTask scores, EmbedTask vectors. It
+// must offer:
+//   Request, Response;     // Of Response `results` has a message for each text.
+//   Result;                // That message.
+//   string_view kWhat;     // As Engine::what().
+//   explicit Task(const SequenceEncoder&);
+//   Status Check(Request);                          // Beyond the number of texts.
+//   const string* PairOf(Request, int index);       // The second text of a pair, or null.
+//   void DropTexts(Request&);
+//   void FillInfo(GetModelInfoResponse&);
+//   void FillResult(Request, values, Result&);      // `values` are finite. Without its texts.
+//   void FillResponse(Request, Response&);          // Likewise; what all results share.
 //
 // Thread safety: as EngineOf requires; num_running() may be called from any thread.
 // Invariant: calls_ holds exactly the calls with rows in the batcher, between steps.
@@ -19,43 +31,47 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "proto/chorus/runner/v1/runner.pb.h"
+#include "runner_server/engine/classify_task.h"
+#include "runner_server/engine/embed_task.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/engine_of.h"
-#include "runner_server/model/sequence_classifier.h"
+#include "runner_server/model/sequence_encoder.h"
 #include "runner_server/scheduler/micro_batcher.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus::runner {
 
-class ClassificationStepper {
+template <typename Task>
+class EncoderStepper {
  public:
   struct Options {
     MicroBatcher::Options batch;
     int max_text_tokens = INT_MAX;  // Caps the model's context. >= 2.
   };
-  using Request = runner::v1::ClassifyRequest;
+  using Request = typename Task::Request;
+  using Response = typename Task::Response;
   // Called exactly once, without a lock held, on the engine thread, or on the tokenizer thread if
   // the call ended there. Must not block.
   struct Callbacks {
-    absl::AnyInvocable<void(absl::StatusOr<runner::v1::ClassifyResponse>) &&> on_done;
+    absl::AnyInvocable<void(absl::StatusOr<Response>) &&> on_done;
   };
   using Call = EngineCall<Request, Callbacks>;
   struct Arrival {
-    ClassificationCall call;
+    TextCall call;
     std::vector<int> text_tokens;  // Of each row's text, before truncation.
     Callbacks callbacks;
     absl::Time arrived_at = absl::InfiniteFuture();  // Set by Prepare.
+    Request request;                                 // Without its texts.
   };
 
-  static constexpr std::string_view kWhat = "a classifier, which implements Classify";
+  static constexpr std::string_view kWhat = Task::kWhat;
   static constexpr bool kManyTexts = true;
 
   // `tokenizer` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that is
   // out of range, or how model and tokenizer do not match.
-  static absl::StatusOr<std::unique_ptr<ClassificationStepper>> Create(
-      std::unique_ptr<SequenceClassifier> model, const Tokenizer& tokenizer,
-      EngineObserver& observer, const Options& options);
+  static absl::StatusOr<std::unique_ptr<EncoderStepper>> Create(
+      std::unique_ptr<SequenceEncoder> model, const Tokenizer& tokenizer, EngineObserver& observer,
+      const Options& options);
 
   static Request WarmUpRequest();
   absl::Status Check(const Request& request) const;
@@ -72,7 +88,7 @@ class ClassificationStepper {
   void set_num_threads(int num_threads) { model_->set_num_threads(num_threads); }
 
   // Drops cancelled and expired calls, then runs one forward pass. If the model throws, the calls
-  // with rows in that pass end with the error; a call with a row whose logits are not finite ends
+  // with rows in that pass end with the error; a call with a row whose values are not finite ends
   // with INTERNAL, which names the text.
   void Step(absl::Time now);
 
@@ -83,16 +99,18 @@ class ClassificationStepper {
  private:
   // A call that has begun.
   struct Running {
-    runner::v1::ClassifyResponse response;
+    Request request;
+    Response response;
     size_t num_missing;
     Callbacks callbacks;
     absl::Time arrived_at;
     absl::Time began_at = absl::InfiniteFuture();  // Its first batch.
   };
 
-  ClassificationStepper(std::unique_ptr<SequenceClassifier> model, const Tokenizer& tokenizer,
-                        EngineObserver& observer, const Options& options)
+  EncoderStepper(std::unique_ptr<SequenceEncoder> model, const Tokenizer& tokenizer,
+                 EngineObserver& observer, const Options& options)
       : model_(std::move(model)),
+        task_(*model_),
         tokenizer_(tokenizer),
         observer_(observer),
         context_size_(std::min(model_->context_size(), options.max_text_tokens)) {}
@@ -103,23 +121,24 @@ class ClassificationStepper {
   void Begin(const Batch& batch, absl::Time now);
   absl::StatusOr<std::span<const float>> Forward(const Batch& batch);
   // Ignored if the call has ended.
-  void Publish(const BatchRow& row, std::span<const float> logits);
+  void Publish(const BatchRow& row, std::span<const float> values);
   void Fail(uint64_t id, const absl::Status& status);  // Ignored if the call has ended.
 
-  const std::unique_ptr<SequenceClassifier> model_;
+  const std::unique_ptr<SequenceEncoder> model_;
+  const Task task_;
   const Tokenizer& tokenizer_;
   EngineObserver& observer_;
   const int context_size_;
   uint64_t next_id_ = 1;
   std::unique_ptr<MicroBatcher> batcher_;
   std::unordered_map<uint64_t, Running> calls_;
-  std::vector<std::span<const int32_t>> rows_;  // Of the current step.
+  std::vector<SequenceEncoder::Row> rows_;  // Of the current step.
   std::atomic<int> num_running_ = 0;
 };
 
+using ClassificationStepper = EncoderStepper<ClassifyTask>;
 using ClassificationEngine = EngineOf<ClassificationStepper>;
-
-// Softmax in double precision. `logits` must not be empty.
-std::vector<double> Softmax(std::span<const float> logits);
+using EmbeddingStepper = EncoderStepper<EmbedTask>;
+using EmbeddingEngine = EngineOf<EmbeddingStepper>;
 
 }  // namespace chorus::runner

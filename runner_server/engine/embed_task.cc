@@ -1,0 +1,65 @@
+#include "runner_server/engine/embed_task.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+
+namespace chorus::runner {
+namespace {
+
+constexpr double kLeastLength = 1e-12;  // As torch.nn.functional.normalize has it.
+
+chorus::v1::Pooling ToProto(const EmbeddingHead& head) {
+  if (head.pooling == Pooling::kPooler) return chorus::v1::POOLING_POOLER;
+  return head.pooling == Pooling::kMean ? chorus::v1::POOLING_MEAN : chorus::v1::POOLING_CLS;
+}
+
+}  // namespace
+
+int EmbedTask::NumDimensions(const Request& request) const {
+  return request.dimensions() == 0 ? num_dimensions_ : static_cast<int>(request.dimensions());
+}
+
+bool EmbedTask::Normalizes(const Request& request) const {
+  return request.has_normalize() ? request.normalize() : head_.normalizes;
+}
+
+absl::Status EmbedTask::Check(const Request& request) const {
+  if (request.dimensions() > static_cast<uint32_t>(num_dimensions_)) {
+    return absl::InvalidArgumentError(absl::StrCat("dimensions must be at most the model's ",
+                                                   num_dimensions_, ": ", request.dimensions()));
+  }
+  const int64_t num_numbers = int64_t{request.texts_size()} * NumDimensions(request);
+  if (num_numbers > kMaxNumbers) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        request.texts_size(), " texts of ", NumDimensions(request), " dimensions make ",
+        num_numbers, " numbers, and a reply holds at most ", kMaxNumbers, ": send fewer at once"));
+  }
+  return absl::OkStatus();
+}
+
+void EmbedTask::FillInfo(runner::v1::GetModelInfoResponse& info) const {
+  info.set_task(runner::v1::TASK_EMBED);
+  info.set_dimensions(static_cast<uint32_t>(num_dimensions_));
+  info.set_pooling(ToProto(head_));
+  info.set_normalized(head_.normalizes);
+}
+
+void EmbedTask::FillResult(const Request& request, std::span<const float> vector,
+                           Result& result) const {
+  const std::span<const float> kept = vector.first(NumDimensions(request));
+  result.mutable_values()->Add(kept.begin(), kept.end());
+  if (!Normalizes(request)) return;
+  double square = 0;
+  for (const float value : kept) square += double{value} * value;
+  const double length = std::max(std::sqrt(square), kLeastLength);
+  for (float& value : *result.mutable_values()) value = static_cast<float>(value / length);
+}
+
+void EmbedTask::FillResponse(const Request& request, Response& response) const {
+  response.set_pooling(ToProto(head_));
+  response.set_normalized(Normalizes(request));
+}
+
+}  // namespace chorus::runner

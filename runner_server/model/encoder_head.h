@@ -1,0 +1,42 @@
+#pragma once
+
+// What an encoder makes of its last hidden states: one vector of each row's tokens, and of that the
+// logits of a classifier or the numbers of an embedder. Its linear layers are fp32 in every
+// precision; they are cheap.
+//
+// Thread safety: none; its own threads run only inside Apply.
+
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runner_server/kernels/linear.h"
+#include "runner_server/model/architecture.h"
+#include "runner_server/model/scratch.h"
+#include "runner_server/weights/weight_map.h"
+
+namespace chorus::runner {
+
+class EncoderHead {
+ public:
+  // The tensors that the head of `architecture`, an encoder's, asks for.
+  static std::vector<WeightSpec> Specs(const Architecture& architecture);
+
+  // RESOURCE_EXHAUSTED without memory. What an untrained head lacks is drawn.
+  static absl::StatusOr<EncoderHead> Read(const Architecture& architecture,
+                                          const WeightMap& weights, ThreadPool& pool);
+
+  // `x` is [tokens, hidden]; row i is its tokens from begins[i] to before begins[i + 1], so that
+  // there is one more begin than rows. Returns [rows, architecture.num_values()], valid until the
+  // next call.
+  std::span<const float> Apply(const Architecture& architecture, LinearContext& linear,
+                               const float* x, std::span<const int> begins);
+
+ private:
+  Linear pooler_;  // Empty: none.
+  Norm pooler_norm_;
+  Linear scores_;  // Of a classifier.
+  Scratch gathered_, pooled_, values_;
+};
+
+}  // namespace chorus::runner
