@@ -215,16 +215,17 @@ TEST(MicroBatcherProperty, HoldsItsInvariants) {
     }
     EXPECT_LE(std::ssize(batch.rows), kMaxRows);
     EXPECT_TRUE(batch.num_tokens <= kMaxTokens || batch.rows.size() == 1);
-    EXPECT_TRUE(std::is_sorted(batch.rows.begin(), batch.rows.end(),
-                               [](auto& a, auto& b) { return a.tokens.size() < b.tokens.size(); }));
+    EXPECT_TRUE(std::is_sorted(batch.rows.begin(), batch.rows.end(), [](auto& a, auto& b) {
+      return a.tokens.ids.size() < b.tokens.ids.size();
+    }));
     EXPECT_EQ(batch.rows.empty(), live.empty());
 
     int num_tokens = 0;
     std::map<uint64_t, std::set<int>> taken;
     size_t num_taken[2] = {};  // Of the others, and of those underway.
     for (const BatchRow& row : batch.rows) {
-      num_tokens += static_cast<int>(row.tokens.size());
-      EXPECT_EQ(row.tokens[0], static_cast<int32_t>(row.call));
+      num_tokens += static_cast<int>(row.tokens.ids.size());
+      EXPECT_EQ(row.tokens.ids[0], static_cast<int32_t>(row.call));
       EXPECT_TRUE(taken[row.call].insert(row.index).second);
       ++num_taken[live.at(row.call).underway];
     }
