@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
 #include "runner_server/engine/mailbox.h"
+#include "runner_server/tokenizer/detokenizer.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
 #include "tests/runner_server/metrics/http_get.h"
 
