@@ -7,11 +7,15 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
+#include "runner_server/tokenizer/aligned_text.h"
 #include "runner_server/tokenizer/build_tokenizer.h"
 #include "runner_server/tokenizer/detokenizer.h"
 #include "runner_server/tokenizer/tokenizer_json.h"
+#include "runner_server/tokenizer/unicode_normal_form.h"
 #include "tests/runner_server/tokenizer/golden_file.h"
 
 namespace chorus::runner {
@@ -62,6 +66,22 @@ void ExpectSpans(const Tokenizer& tokenizer, const std::string& text, const json
   }
 }
 
+std::string Decomposed(std::string_view text) {
+  AlignedText aligned(text, 0, /*tracked=*/false);
+  Normalize(NormalForm::kNfd, aligned);
+  return std::string(aligned.text());
+}
+
+bool HasReorderedMarks(std::string_view text) {
+  std::string parts;
+  for (size_t i = 0; i < text.size();) {
+    const size_t size = DecodeUtf8(text.substr(i)).num_bytes;
+    parts += Decomposed(text.substr(i, size));
+    i += size;
+  }
+  return parts != Decomposed(text);
+}
+
 std::vector<int32_t> IdsOf(const json& tokens) {
   std::vector<int32_t> ids;
   for (const json& token : tokens) ids.push_back(token[0]);
@@ -81,6 +101,8 @@ TEST(PipelineGolden, DoesAsHuggingFaceDoes) {
     ASSERT_TRUE(spec.ok()) << name << ": " << spec.status();
     const auto tokenizer = BuildTokenizer(*std::move(spec), {});
     ASSERT_TRUE(tokenizer.ok()) << name << ": " << tokenizer.status();
+    const bool has_normal_form =
+        pipeline["tokenizer"]["normalizer"].dump().find("\"NF") != std::string::npos;
     for (size_t i = 0; i < texts.size(); ++i) {
       const std::string& text = texts[i];
       SCOPED_TRACE(name + ": " + ::testing::PrintToString(text));
@@ -95,7 +117,7 @@ TEST(PipelineGolden, DoesAsHuggingFaceDoes) {
       }
       if (expected.contains("tokens")) {  // A word's end has no place in the text.
         // The library tells the place of one reordered mark for another's.
-        if (text.find("q\u0307\u0323") == std::string::npos) {
+        if (!has_normal_form || !HasReorderedMarks(text)) {
           ExpectSpans(**tokenizer, text, expected["tokens"]);
         }
         EXPECT_EQ((*tokenizer)->Decode(IdsOf(expected["tokens"])), expected["decoded"]);
