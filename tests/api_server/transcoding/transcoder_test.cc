@@ -221,7 +221,7 @@ TEST_F(TranscoderTest, RepliesWithTheWholeMessageOrOneField) {
 }
 
 TEST_F(TranscoderTest, ListsItsBindings) {
-  EXPECT_EQ(transcoder_->bindings().size(), 31u);
+  EXPECT_EQ(transcoder_->bindings().size(), 32u);
   EXPECT_EQ(transcoder_->bindings().back().name(), "POST /v1/models/{model}:detokenize");
 }
 

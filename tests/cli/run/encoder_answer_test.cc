@@ -123,7 +123,7 @@ TEST_F(EncoderAnswerTest, PrintsAVector) {
       ::testing::internal::GetCapturedStderr(),
       "chorus: the text has 5 tokens and the model reads 3: the vector is of its beginning\n");
   ASSERT_TRUE(Ask({.json = true}).ok());
-  EXPECT_EQ(output_, "{\"values\":[0.1,-2.0],\"num_tokens\":5,\"truncated\":true}\n");
+  EXPECT_EQ(output_, "{\"values\":[0.1,-2],\"num_tokens\":5,\"truncated\":true}\n");
 }
 
 TEST_F(EncoderAnswerTest, RefusesWhatIsAnotherKindOfModels) {
