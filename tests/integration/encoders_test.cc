@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "proto/chorus/v1/inference.grpc.pb.h"
 #include "tests/integration/process.h"
 
@@ -29,7 +30,8 @@ using ::testing::HasSubstr;
 constexpr std::chrono::seconds kStartPatience(120);
 constexpr char kClassifier[] = "bert-base-uncased-classification";
 
-// The demo classifier's folder, as a model of another architecture.
+// The demo classifier's folder, as a model of another architecture whose head has a name that
+// nothing asks for.
 void PutHeadless(const std::string& folder) {
   std::filesystem::create_directory(folder);
   for (const auto& entry : std::filesystem::directory_iterator("models/demo/bert-sst2")) {
@@ -40,6 +42,11 @@ void PutHeadless(const std::string& folder) {
   config["architectures"] = {"BertModel"};
   std::filesystem::remove(folder + "/config.json");
   std::ofstream(folder + "/config.json") << config;
+  std::ifstream file("models/demo/bert-sst2/model.safetensors");
+  std::string weights{std::istreambuf_iterator<char>(file), {}};
+  weights = absl::StrReplaceAll(weights, {{"\"classifier.", "\"klassifier."}});
+  std::filesystem::remove(folder + "/model.safetensors");
+  std::ofstream(folder + "/model.safetensors") << weights;
 }
 
 struct Reply {

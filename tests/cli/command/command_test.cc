@@ -191,6 +191,7 @@ TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
   PutFile(temp_ / "bad.yaml", std::string(kGraph) + "# bad\n");
   fs::create_directory(temp_ / "headless");
   PutFile(temp_ / "headless/config.json", R"({"architectures": ["BertForMaskedLM"]})");
+  PutFile(temp_ / "headless/model.safetensors", "unread");
   PutFile(temp_ / "unknown.yaml", "nodes: [{name: a, generate: {runner: gpt9}}]\n");
   const struct {
     std::vector<std::string> arguments;
