@@ -66,6 +66,7 @@ class EncodersTest : public ::testing::Test {
     std::vector<std::string> command = {
         CHORUS_BINARY_DIR "/chorus", "serve", "--port", "0", "--grpc_port", "0"};
     command.insert(command.end(), arguments.begin(), arguments.end());
+    std::filesystem::remove(dir_ + "/log");  // What the last one said.
     process_ = std::make_unique<Process>(
         command, dir_ + "/log",
         std::map<std::string, std::string>{{"CHORUS_HOME", dir_ + "/home"}});
