@@ -59,7 +59,7 @@ class Server:
     def __init__(self, chorus, folder, dtype):
         self.home = tempfile.TemporaryDirectory()
         graph = pathlib.Path(self.home.name) / "graph.yaml"  # The smallest there is; nobody calls it.
-        graph.write_text("name: demo\nnodes:\n- {name: a, generate: {runner: distilgpt2-generation}}\n"
+        graph.write_text("name: demo\noutput: b\nnodes:\n- {name: a, generate: {runner: distilgpt2-generation}}\n"
                          "- {name: b, classify: {runner: bert-base-uncased-classification, inputs: [a]}}\n")
         self.process = subprocess.Popen(
             [chorus, "serve", "--port", "0", "--grpc_port", "0", "--dtype", dtype, "--no-access_log", "--graph", graph,

@@ -132,8 +132,9 @@ What `tests/parity/parity.py` found: random models of every architecture, of the
 ones, beside Hugging Face transformers {transformers.__version__} with torch {torch.__version__.split('+')[0]}, fp32,
 eager attention. Chorus ran with the kernels for `{kernels}`.
 
-- **logits**: of a headless encoder the mean of its tokens' vectors; the largest difference after {NUM_PROMPTS} prompts of 1 to {MOST_TOKENS} tokens, over the largest logit.
-  In float32 it must be at most {TOLERANCE:.0e}; in the narrower dtypes it is what rounding random weights costs.
+- **logits**: the largest difference after {NUM_PROMPTS} prompts of 1 to {MOST_TOKENS} tokens, over the largest logit.
+  Of a headless encoder the mean of its tokens' vectors is compared. In float32 it must be at most {TOLERANCE:.0e};
+  in the narrower dtypes it is what rounding random weights costs.
 - **greedy**: how many of {NUM_PROMPTS} texts of {NEW_TOKENS} tokens have the very tokens of transformers in fp32.
   Prompts with a choice between two tokens nearer than {MIN_MARGIN:.0e} of the largest logit are not among them.
 - **batched**: whether a text has the same bits alone and among the others. **split**: whether it has when its prompt is
