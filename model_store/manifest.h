@@ -4,7 +4,7 @@
 //
 //   name, version   strings; the model's tag
 //   created         string; RFC 3339, such as "2026-11-28T18:40:00+00:00"
-//   task            string: "generate", "classify", or empty
+//   task            string: "generate", "classify", "embed", or empty
 //   architecture    string; as config.json names it, may be empty
 //   dtype           string: in what most of the weights are stored, "float32"; absent: not known
 //   parameters      integer; absent: not known

@@ -21,7 +21,7 @@ absl::StatusOr<std::vector<std::string>> ListModelFiles(const std::filesystem::p
 
 struct ModelDescription {
   std::string architecture;  // The first of config.json's "architectures"; empty if it names none.
-  std::string task;          // "generate", "classify", or empty.
+  std::string task;          // "generate", "classify", "embed", or empty.
 };
 
 // INVALID_ARGUMENT when config.json is not a JSON object.

@@ -38,8 +38,8 @@ void AddList(CLI::App& models, int& exit_status) {
   list->add_option("--label", options.filter.labels, "Only those with this label; may be repeated")
       ->type_name("KEY[=VALUE]")
       ->allow_extra_args(false);
-  list->add_option("--task", options.filter.task, "Only those that generate, or classify")
-      ->check(OneOf({"generate", "classify"}));
+  list->add_option("--task", options.filter.task, "Only those that generate, classify, or embed")
+      ->check(OneOf({"generate", "classify", "embed"}));
   list->add_option("--architecture", options.filter.architecture,
                    "Only those of this architecture, such as GPT2LMHeadModel")
       ->type_name("PATTERN");
