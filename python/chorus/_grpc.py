@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
-from chorus import _protos
+from chorus import _protos, _tls
 from chorus.exceptions import ServerError, server_error
 
 T = TypeVar("T")
@@ -41,7 +41,10 @@ def error_of(error: grpc.RpcError) -> ServerError:
             pass
     initial = {key: value for key, value in (call.initial_metadata() or ())}
     request_id = metadata.get("x-request-id", initial.get("x-request-id", ""))
-    return server_error(call.details() or "", call.code().name, details=details, request_id=str(request_id))
+    message = call.details() or ""
+    if call.code() == grpc.StatusCode.UNAVAILABLE:
+        message = _tls.advised(message)
+    return server_error(message, call.code().name, details=details, request_id=str(request_id))
 
 
 def _metadata(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -15,22 +15,23 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from chorus import _http1, _protos
+from chorus import _http1, _protos, _tls
 from chorus.exceptions import ServerError, server_error
 
 _GRACE_SECONDS = 5.0  # Beyond the timeout, for the server's own answer that it has passed.
 
 
 class Target:
-    """Where an http:// or https:// URL leads, and what is sent there with each call."""
+    """Where an http:// or https:// URL leads, and what is sent there with each call. `ca`: who is trusted, in PEM."""
 
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
         parts = urllib.parse.urlsplit(url)
         if not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"a URL is http://HOST:PORT, perhaps with a path: {url}")
         self.url = url
         self.host = parts.hostname
         self.is_https = parts.scheme == "https"
+        self.tls = ssl.create_default_context(cadata=ca) if self.is_https else None
         self.port = parts.port or (443 if self.is_https else 80)
         self.prefix = parts.path.rstrip("/")
         self.netloc = parts.netloc.rpartition("@")[2]
@@ -38,9 +39,6 @@ class Target:
         for name, value in self.headers.items():
             if any(c in "\r\n\0" for c in name + value):
                 raise ValueError(f"a header has a line break: {name}")
-
-    def tls(self) -> ssl.SSLContext | None:
-        return ssl.create_default_context() if self.is_https else None
 
     def head_of(self, accept: str, timeout: float | None, body: bytes | None) -> dict[str, str]:
         headers = {"Accept": accept, **self.headers}
@@ -54,7 +52,7 @@ class Target:
         """What no answer at all means."""
         if isinstance(error, TimeoutError):
             return server_error(f"{self.url} did not answer in time", "DEADLINE_EXCEEDED")
-        return server_error(f"{self.url}: {error or type(error).__name__}", "UNAVAILABLE")
+        return server_error(_tls.advised(f"{self.url}: {error or type(error).__name__}"), "UNAVAILABLE")
 
 
 def refusal(code: int, reason: str, body: bytes, request_id: str) -> ServerError:
@@ -79,9 +77,8 @@ def parse(method: _protos.Method, body: bytes) -> Message:
 class HttpTransport:
     """Blocking calls, on connections that are used again. Any number of threads may call at once."""
 
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        self._target = Target(url, headers)
-        self._tls = self._target.tls()
+    def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
+        self._target = Target(url, headers, ca)
         self._idle: list[http.client.HTTPConnection] = []  # list.append and pop are atomic.
 
     def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
@@ -144,7 +141,7 @@ class HttpTransport:
             connection.close()  # The server has closed it, or says what nobody asked.
         target = self._target
         if target.is_https:
-            return http.client.HTTPSConnection(target.host, target.port, timeout=limit, context=self._tls)
+            return http.client.HTTPSConnection(target.host, target.port, timeout=limit, context=target.tls)
         return http.client.HTTPConnection(target.host, target.port, timeout=limit)
 
     def _send(self, connection: http.client.HTTPConnection, method: _protos.Method, request: Message, accept: str,
@@ -164,9 +161,8 @@ _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class AsyncHttpTransport:
     """Calls for asyncio, from the event loop in which it was made, on connections that are used again."""
 
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        self._target = Target(url, headers)
-        self._tls = self._target.tls()
+    def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
+        self._target = Target(url, headers, ca)
         self._idle: list[_Streams] = []
 
     async def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
@@ -227,7 +223,7 @@ class AsyncHttpTransport:
             if not streams[0].at_eof() and not streams[1].is_closing():
                 return streams
             streams[1].close()
-        return await asyncio.open_connection(self._target.host, self._target.port, ssl=self._tls,
+        return await asyncio.open_connection(self._target.host, self._target.port, ssl=self._target.tls,
                                              limit=_http1.MAX_HEAD_BYTES)
 
     async def _send(self, streams: _Streams, method: _protos.Method, request: Message, accept: str,

@@ -123,7 +123,8 @@ def fill_request(function: str, request: Message, fixed: Mapping[str, Any], para
             continue
         if name not in known:
             raise unknown_name(function, name, known)
-        set_field(request, name, [value] if isinstance(value, str) and name == "stop" else value)
+        is_one = isinstance(value, str) and name in ("stop", "text_pairs")
+        set_field(request, name, [value] if is_one else value)
     for name, value in fixed.items():
         set_field(request, name, value)
     return request

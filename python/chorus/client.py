@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -9,7 +10,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 from google.protobuf.message import Message
 
-from chorus import _calls
+from chorus import _calls, _tls
 from chorus._calls import Call, GraphParams, ModelParams
 from chorus._grpc import AsyncGrpcTransport, GrpcTransport
 from chorus._http import AsyncHttpTransport, HttpTransport
@@ -21,16 +22,26 @@ T = TypeVar("T")
 TUTORIAL = "inference_graph"  # The graph of `chorus serve` without another.
 
 
-def _grpc_target(url: str) -> tuple[str, grpc.ChannelCredentials | None]:
+def _grpc_target(url: str, ca: str | None) -> tuple[str, grpc.ChannelCredentials | None]:
     scheme, separator, address = url.partition("://")
     if not separator or scheme not in ("grpc", "grpcs") or not address:
         raise ValueError("a server's URL begins with http://, https://, grpc:// or grpcs://, such as "
                          f"http://localhost:3000 or grpc://localhost:50051: {url}")
-    return address.rstrip("/"), grpc.ssl_channel_credentials() if scheme == "grpcs" else None
+    if scheme == "grpc":
+        return address.rstrip("/"), None
+    return address.rstrip("/"), grpc.ssl_channel_credentials(None if ca is None else ca.encode())
 
 
 def _is_http(url: str) -> bool:
     return url.startswith(("http://", "https://"))
+
+
+def _read_ca(url: str, ca_file: str | os.PathLike[str] | None) -> str | None:
+    if ca_file is None:
+        return None
+    if not url.startswith(("https://", "grpcs://")):
+        raise ValueError(f"ca_file is for https:// and grpcs:// URLs: {url}")
+    return _tls.read_ca_file(ca_file)
 
 
 class Client:
@@ -41,15 +52,20 @@ class Client:
             server's own, as a proxy has it, is part of an HTTP URL.
         timeout: Seconds that a call may take where it names none; None: as long as the server lets it.
         headers: Sent with each call, such as {"Authorization": "Bearer …"}.
+        ca_file: Of https:// and grpcs:// URLs: a file of certificates in PEM. Servers' certificates must be signed by
+            one of these, in place of those that Python's ssl or gRPC trusts.
 
     Every call takes `timeout` in seconds, and raises a chorus.exceptions.ServerError: its subclass, code, message and
     details are the server's. A parameter that there is not is a TypeError that names the near one.
     """
 
-    def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None,
+                 ca_file: str | os.PathLike[str] | None = None) -> None:
         self._timeout = timeout
+        ca = _read_ca(url, ca_file)
         self._transport: HttpTransport | GrpcTransport = (
-            HttpTransport(url, headers or {}) if _is_http(url) else GrpcTransport(*_grpc_target(url), headers or {}))
+            HttpTransport(url, headers or {}, ca) if _is_http(url)
+            else GrpcTransport(*_grpc_target(url, ca), headers or {}))
 
     def close(self) -> None:
         """Closes the connections. A client is its own context manager."""
@@ -93,9 +109,10 @@ class Client:
         """The same as it comes: TokenEvents, and one DoneEvent. Closing the iterator cancels the call."""
         return self._stream(_calls.stream_generate(model, text, params), timeout)
 
-    def classify(self, model: str, texts: str | Sequence[str], *, text_pairs: Sequence[str] | None = None,
-                 score_kind: ScoreKind | None = None, truncate: bool | None = None,
-                 split_special_tokens: bool | None = None, timeout: float | None = None) -> list[Classification]:
+    def classify(self, model: str, texts: str | Sequence[str], *,
+                 text_pairs: str | Sequence[str] | None = None, score_kind: ScoreKind | None = None,
+                 truncate: bool | None = None, split_special_tokens: bool | None = None,
+                 timeout: float | None = None) -> list[Classification]:
         """Classifies texts, at most 1,024, with one classifier; one text alone makes a list of one.
 
         Args:
@@ -109,7 +126,12 @@ class Client:
     def embed(self, model: str, texts: str | Sequence[str], *, normalize: bool | None = None,
               dimensions: int | None = None, truncate: bool | None = None,
               split_special_tokens: bool | None = None, timeout: float | None = None) -> list[Embedding]:
-        """The vectors of texts, at most 1,024, by one embedder; one text alone makes a list of one."""
+        """The vectors of texts, at most 1,024, by one embedder; one text alone makes a list of one.
+
+        Args:
+            normalize: Whether vectors are scaled to length 1; without it as the model's files say.
+            dimensions: The first so many numbers of each vector; without it all.
+        """
         params = {"normalize": normalize, "dimensions": dimensions, "truncate": truncate,
                   "split_special_tokens": split_special_tokens}
         return self._call(_calls.embed(model, texts, params), timeout)
@@ -149,11 +171,13 @@ class AsyncClient:
     closing a stream's iterator with aclose(), cancels the call. What is not said here is as Client has it.
     """
 
-    def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None,
+                 ca_file: str | os.PathLike[str] | None = None) -> None:
         self._timeout = timeout
+        ca = _read_ca(url, ca_file)
         self._transport: AsyncHttpTransport | AsyncGrpcTransport = (
-            AsyncHttpTransport(url, headers or {}) if _is_http(url)
-            else AsyncGrpcTransport(*_grpc_target(url), headers or {}))
+            AsyncHttpTransport(url, headers or {}, ca) if _is_http(url)
+            else AsyncGrpcTransport(*_grpc_target(url, ca), headers or {}))
 
     async def close(self) -> None:
         """Closes the connections. A client is its own asynchronous context manager."""
@@ -194,9 +218,9 @@ class AsyncClient:
         """The same as it comes: TokenEvents, and one DoneEvent."""
         return self._stream(_calls.stream_generate(model, text, params), timeout)
 
-    async def classify(self, model: str, texts: str | Sequence[str], *, text_pairs: Sequence[str] | None = None,
-                       score_kind: ScoreKind | None = None, truncate: bool | None = None,
-                       split_special_tokens: bool | None = None,
+    async def classify(self, model: str, texts: str | Sequence[str], *,
+                       text_pairs: str | Sequence[str] | None = None, score_kind: ScoreKind | None = None,
+                       truncate: bool | None = None, split_special_tokens: bool | None = None,
                        timeout: float | None = None) -> list[Classification]:
         """Classifies texts, or pairs of texts, with one classifier."""
         params = {"text_pairs": text_pairs, "score_kind": score_kind, "truncate": truncate,

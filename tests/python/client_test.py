@@ -1,8 +1,8 @@
 """The clients, against a gateway with the demo models, over HTTP and over gRPC."""
 import asyncio
 import contextlib
+import math
 import socket
-import socketserver
 import threading
 import time
 import unittest
@@ -10,7 +10,7 @@ import unittest
 import chorus
 from chorus import exceptions
 from chorus.results import DoneEvent, ScoreEvent, TokenEvent
-from served import CLASSIFIER, GENERATOR, served
+from served import CLASSIFIER, EMBEDDER, GENERATOR, served
 
 PROMPT = "I have an idea!"
 LONG = {"max_length": 240, "ignore_eos": True, "num_return_sequences": 16}  # Not done before a test looks.
@@ -85,6 +85,39 @@ class CallsMixin:
             self.client.classify(CLASSIFIER, "long " * 2000, truncate=False)
         with self.assertRaises(exceptions.InvalidArgument):
             self.client.classify(CLASSIFIER, [])
+
+    def test_classify_pairs(self):
+        texts, pairs = ["a dull mess", "a wonderful film"], ["it went on", "and a dull end"]
+        two = self.client.classify(CLASSIFIER, texts, text_pairs=pairs, score_kind="raw")
+        self.assertEqual([9, 10], [each.num_tokens for each in two])  # Three specials around two texts.
+        one, = self.client.classify(CLASSIFIER, texts[1], text_pairs=pairs[1], score_kind="raw")
+        self.assertEqual(two[1], one)
+        alone, = self.client.classify(CLASSIFIER, texts[1], score_kind="raw")
+        self.assertNotEqual(alone.scores, one.scores)
+        swapped, = self.client.classify(CLASSIFIER, pairs[1], text_pairs=texts[1], score_kind="raw")
+        self.assertNotEqual(swapped.scores, one.scores)
+        with self.assertRaisesRegex(exceptions.InvalidArgument, "text_pairs"):
+            self.client.classify(CLASSIFIER, texts, text_pairs=pairs[:1])
+        with self.assertRaisesRegex(ValueError, "score_kind: must be one of softmax, sigmoid, raw: odds"):
+            self.client.classify(CLASSIFIER, texts, score_kind="odds")
+
+    def test_embed(self):
+        two = self.client.embed(EMBEDDER, ["a dull and stupid mess", "a wonderful film"])
+        one, = self.client.embed(EMBEDDER, "a wonderful film")
+        self.assertEqual(two[1], one)
+        self.assertEqual((128, 5, False), (len(one.values), one.num_tokens, one.truncated))
+        self.assertNotEqual(two[0].values, one.values)
+        cut, = self.client.embed(EMBEDDER, "a wonderful film", dimensions=7, normalize=True)
+        length = math.hypot(*one.values[:7])
+        self.assertEqual(7, len(cut.values))
+        for scaled, value in zip(cut.values, one.values):
+            self.assertAlmostEqual(value / length, scaled, places=6)
+        self.assertTrue(self.client.embed(EMBEDDER, "long " * 2000)[0].truncated)
+        for message, parameters in (("dimensions", {"dimensions": 129}), ("tokens", {"truncate": False})):
+            with self.assertRaisesRegex(exceptions.InvalidArgument, message):
+                self.client.embed(EMBEDDER, "long " * 2000, **parameters)
+        with self.assertRaisesRegex(exceptions.InvalidArgument, "is a classifier"):
+            self.client.embed(CLASSIFIER, "a wonderful film")
 
     def test_tokenize(self):
         tokens = self.client.tokenize(GENERATOR, PROMPT)
@@ -161,14 +194,19 @@ class AsyncCallsMixin:
 
     async def test_all_calls(self):
         with chorus.Client(self.url()) as same:
-            graph, graphs, texts, made, labels, tokens = await asyncio.gather(
+            graph, graphs, texts, made, labels, pairs, vectors, tokens = await asyncio.gather(
                 self.client.graph(), self.client.graphs(), self.client.run_graph(PROMPT, seed=7, max_length=20),
                 self.client.generate(GENERATOR, PROMPT, seed=1, max_new_tokens=3),
-                self.client.classify(CLASSIFIER, "a dull mess"), self.client.tokenize(GENERATOR, PROMPT))
+                self.client.classify(CLASSIFIER, "a dull mess"),
+                self.client.classify(CLASSIFIER, "a dull mess", text_pairs="but short"),
+                self.client.embed(EMBEDDER, ["a dull mess", "a film"], normalize=True),
+                self.client.tokenize(GENERATOR, PROMPT))
             self.assertEqual(graph.name, graphs[0].name)
             self.assertEqual(same.run_graph(PROMPT, seed=7, max_length=20), texts)
             self.assertEqual(same.generate(GENERATOR, PROMPT, seed=1, max_new_tokens=3), made)
             self.assertEqual("NEGATIVE", labels[0].label)
+            self.assertEqual(same.classify(CLASSIFIER, "a dull mess", text_pairs=["but short"]), pairs)
+            self.assertEqual(same.embed(EMBEDDER, ["a dull mess", "a film"], normalize=True), vectors)
             ids = [token.id for token in tokens.tokens]
             self.assertEqual(PROMPT, await self.client.detokenize(GENERATOR, ids))
 
@@ -248,76 +286,6 @@ class UrlTest(unittest.TestCase):
 
                 with self.assertRaises(exceptions.Unavailable):
                     asyncio.run(call())
-
-
-class ScriptedServer:
-    """Answers each connection's first request with the bytes of `reply`, and closes."""
-
-    def __enter__(self):
-        owner = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self):
-                owner.requests.append(self.request.recv(65536))
-                self.request.sendall(owner.reply)
-
-        self.requests = []
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        return self
-
-    def __exit__(self, *error):
-        self.server.shutdown()
-        self.server.server_close()
-
-    def call(self, reply, asynchronous, stream=False, **options):
-        self.reply = reply
-
-        async def call():
-            async with chorus.AsyncClient(self.url, **options) as client:
-                if stream:
-                    return [event async for event in client.stream_generate("m", "t")]
-                return await client.graphs()
-
-        if asynchronous:
-            return asyncio.run(call())
-        with chorus.Client(self.url, **options) as client:
-            return list(client.stream_generate("m", "t")) if stream else client.graphs()
-
-
-class BrokenServerTest(unittest.TestCase):
-    def test_what_is_no_answer_of_chorus(self):
-        token = b'{"token":{"text":"x","num_tokens":1}}\n'
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
-        chunk = b"%x\r\n%s\r\n" % (len(token), token)
-        error = b'{"error":{"code":503,"status":"UNAVAILABLE","message":"no replica"}}\n'
-        cases = [
-            (b"", False, exceptions.Unavailable, ""),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", False, exceptions.Unavailable, ""),
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nwha", False, exceptions.ServerError, "no ListGraphsResponse"),
-            (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\n<p/>", False, exceptions.Unavailable, "HTTP 502"),
-            (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n[]", False, exceptions.NotFound, "HTTP 404"),
-            (head + chunk, True, exceptions.Unavailable, ""),  # No end of the chunks.
-            (head + chunk + b"0\r\n\r\n", True, exceptions.Unavailable, "broke off"),  # No `done`.
-            (head + b"%x\r\n%s\r\n" % (len(error), error), True, exceptions.Unavailable, "no replica"),
-        ]
-        with ScriptedServer() as server:
-            for reply, stream, kind, message in cases:
-                for asynchronous in (False, True):
-                    with self.subTest(reply=reply, asynchronous=asynchronous):
-                        with self.assertRaisesRegex(kind, message):
-                            server.call(reply, asynchronous, stream)
-
-    def test_sends_headers(self):
-        reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-        with ScriptedServer() as server:
-            for asynchronous in (False, True):
-                server.call(reply, asynchronous, headers={"Authorization": "Bearer k"}, timeout=1.5)
-                self.assertIn(b"Authorization: Bearer k\r\n", server.requests[-1])
-                self.assertIn(b"X-Request-Timeout-Ms: 1500\r\n", server.requests[-1])
-                with self.assertRaises(ValueError):
-                    server.call(reply, asynchronous, headers={"A": "b\r\nC: d"})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`chorus serve` with the demo models, for tests; and a store of their own."""
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -15,6 +16,7 @@ FOLDERS = {"gpt2-generation": DEMO / "gpt2", "distilgpt2-generation": DEMO / "di
            "gpt2-medium-generation": DEMO / "gpt2-medium", "bert-base-uncased-classification": DEMO / "bert-sst2"}
 GENERATOR = "gpt2-generation"
 CLASSIFIER = "bert-base-uncased-classification"
+EMBEDDER = "embedder"
 
 
 class Served(NamedTuple):
@@ -67,14 +69,26 @@ def running(command: list[str], **options: object) -> Iterator[tuple[subprocess.
         process.stdout.close()
 
 
+def put_embedder(folder: pathlib.Path) -> None:
+    """The demo classifier's weights, as a model whose head has a name that nothing asks for."""
+    folder.mkdir()
+    for file in FOLDERS[CLASSIFIER].iterdir():
+        (folder / file.name).write_bytes(file.read_bytes().replace(b'"classifier.', b'"klassifier.'))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
+
+
 @contextlib.contextmanager
 def served() -> Iterator[Served]:
-    """A gateway and the four demo models."""
-    command = [str(bin_folder() / "chorus"), "serve", "--port", "0", "--grpc_port", "0"]
-    with own_store(), running(command) as (_, line):
-        found = re.search(r"HTTP (\S+), .*gRPC (\S+)", line)
-        assert found is not None, line
-        yield Served(found[1].rstrip(","), "grpc://" + found[2])
+    """A gateway, the four demo models, and an embedder."""
+    with own_store() as home:
+        put_embedder(home / "embedder")
+        command = [str(bin_folder() / "chorus"), "serve", "--port", "0", "--grpc_port", "0", "--also",
+                   f"{EMBEDDER}={home / 'embedder'}"]
+        with running(command) as (_, line):
+            found = re.search(r"HTTP (\S+), .*gRPC (\S+)", line)
+            assert found is not None, line
+            yield Served(found[1].rstrip(","), "grpc://" + found[2])
 
 
 def script(*words: str) -> list[str]:
