@@ -3,14 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <vector>
 
 namespace chorus::runner {
-namespace {
-
-// Up to here looking at every pair beats a heap.
-constexpr size_t kMaxShortWord = 48;
-
-}  // namespace
 
 bool BpeMerges::Add(int32_t left, int32_t right, int32_t merged) {
   const auto rank = static_cast<uint32_t>(merges_.size());
@@ -22,18 +17,15 @@ BpeMerges::Merge BpeMerges::Find(int32_t left, int32_t right) const {
   return found == merges_.end() ? Merge() : found->second;
 }
 
-void BpeMerges::Apply(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const {
-  if (ids.size() <= kMaxShortWord) {
-    ApplyToShortWord(ids, sizes);
-  } else {
-    ApplyToLongWord(ids, sizes);
-  }
+size_t BpeMerges::Apply(int32_t* ids, uint32_t* sizes, size_t count) const {
+  return count <= kMaxShortWord ? ApplyToShortWord(ids, sizes, count)
+                                : ApplyToLongWord(ids, sizes, count);
 }
 
-void BpeMerges::ApplyToShortWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const {
-  if (ids.size() < 2) return;
+size_t BpeMerges::ApplyToShortWord(int32_t* ids, uint32_t* sizes, size_t count) const {
+  if (count < 2) return count;
   std::array<Merge, kMaxShortWord> pairs;  // Of ids i and i + 1.
-  size_t num_pairs = ids.size() - 1;
+  size_t num_pairs = count - 1;
   for (size_t i = 0; i < num_pairs; ++i) pairs[i] = Find(ids[i], ids[i + 1]);
   while (num_pairs > 0) {
     const auto best = std::min_element(pairs.begin(), pairs.begin() + num_pairs,
@@ -41,25 +33,26 @@ void BpeMerges::ApplyToShortWord(std::vector<int32_t>& ids, std::vector<uint32_t
     if (best->rank == kNoRank) break;
     const size_t i = best - pairs.begin();
     ids[i] = best->merged;
-    ids.erase(ids.begin() + i + 1);
+    std::copy(ids + i + 2, ids + num_pairs + 1, ids + i + 1);
     if (sizes != nullptr) {
-      (*sizes)[i] += (*sizes)[i + 1];
-      sizes->erase(sizes->begin() + i + 1);
+      sizes[i] += sizes[i + 1];
+      std::copy(sizes + i + 2, sizes + num_pairs + 1, sizes + i + 1);
     }
     std::copy(best + 1, pairs.begin() + num_pairs, best);
     --num_pairs;
     if (i > 0) pairs[i - 1] = Find(ids[i - 1], ids[i]);
     if (i < num_pairs) pairs[i] = Find(ids[i], ids[i + 1]);
   }
+  return num_pairs + 1;
 }
 
-void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const {
+size_t BpeMerges::ApplyToLongWord(int32_t* ids, uint32_t* sizes, size_t count) const {
   struct Symbol {
     uint32_t previous;
-    uint32_t next;  // ids.size() after the last.
+    uint32_t next;  // `size` after the last.
     Merge pair;     // With the next; no rank for a symbol that is gone.
   };
-  const auto size = static_cast<uint32_t>(ids.size());
+  const auto size = static_cast<uint32_t>(count);
   std::vector<Symbol> symbols(size);
   std::vector<uint64_t>
       heap;  // Rank and position; stale where the symbol's rank is another by now.
@@ -85,7 +78,7 @@ void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids, std::vector<uint32_t>
     if (symbols[i].pair.rank != rank) continue;
     const uint32_t gone = symbols[i].next;
     ids[i] = symbols[i].pair.merged;
-    if (sizes != nullptr) (*sizes)[i] += (*sizes)[gone];
+    if (sizes != nullptr) sizes[i] += sizes[gone];
     symbols[gone].pair = Merge();
     symbols[i].next = symbols[gone].next;
     if (symbols[i].next < size) symbols[symbols[i].next].previous = i;
@@ -96,11 +89,10 @@ void BpeMerges::ApplyToLongWord(std::vector<int32_t>& ids, std::vector<uint32_t>
   }
   uint32_t num_left = 0;
   for (uint32_t i = 0; i < size; i = symbols[i].next) {
-    if (sizes != nullptr) (*sizes)[num_left] = (*sizes)[i];
+    if (sizes != nullptr) sizes[num_left] = sizes[i];
     ids[num_left++] = ids[i];
   }
-  ids.resize(num_left);
-  if (sizes != nullptr) sizes->resize(num_left);
+  return num_left;
 }
 
 }  // namespace chorus::runner

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -18,9 +17,10 @@ class BpeMerges {
   // Ranks follow the order of calls, best first. False if the pair exists already.
   bool Add(int32_t left, int32_t right, int32_t merged);
 
-  // Merges the best pair, the leftmost of equals, until none is left. `sizes`, if not null, has one
-  // number for each id, and those of merged ids are added. O(n log n); faster for short words.
-  void Apply(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes = nullptr) const;
+  // Merges the best pair of `ids`[0, count), the leftmost of equals, until none is left, and
+  // returns how many ids are. `sizes`, if not null, has one number for each id, and those of merged
+  // ids are added. O(n log n); faster for short words.
+  size_t Apply(int32_t* ids, uint32_t* sizes, size_t count) const;
 
   void Reserve(size_t num_merges) { merges_.reserve(num_merges); }
 
@@ -30,6 +30,7 @@ class BpeMerges {
     int32_t merged = -1;
   };
   static constexpr uint32_t kNoRank = UINT32_MAX;
+  static constexpr size_t kMaxShortWord = 48;  // Up to here looking at every pair beats a heap.
 
   static uint64_t Key(int32_t left, int32_t right) {
     return (uint64_t{static_cast<uint32_t>(left)} << 32) | static_cast<uint32_t>(right);
@@ -38,8 +39,8 @@ class BpeMerges {
   // Rank kNoRank if the two do not merge.
   Merge Find(int32_t left, int32_t right) const;
 
-  void ApplyToShortWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const;
-  void ApplyToLongWord(std::vector<int32_t>& ids, std::vector<uint32_t>* sizes) const;
+  size_t ApplyToShortWord(int32_t* ids, uint32_t* sizes, size_t count) const;
+  size_t ApplyToLongWord(int32_t* ids, uint32_t* sizes, size_t count) const;
 
   absl::flat_hash_map<uint64_t, Merge> merges_;
 };

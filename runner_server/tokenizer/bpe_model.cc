@@ -10,13 +10,6 @@
 #include "runner_server/tokenizer/byte_alphabet.h"
 
 namespace chorus::runner {
-namespace {
-
-// Symbols of a word that a thread keeps room for.
-constexpr size_t kMostKept = 1 << 16;
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<BpeModel>> BpeModel::Create(const Vocabulary& vocabulary,
                                                            const Merges& merges, Options options) {
   std::unique_ptr<BpeModel> model(new BpeModel(vocabulary, std::move(options)));
@@ -81,12 +74,6 @@ std::optional<int32_t> BpeModel::FindWord(std::string_view word) const {
   return found->second;
 }
 
-void BpeModel::SplitBytes(std::string_view word, std::vector<int32_t>& symbols,
-                          std::vector<uint32_t>& sizes) const {
-  for (const char byte : word) symbols.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
-  sizes.assign(word.size(), 1);
-}
-
 // As Hugging Face's merge_word: an unknown token waits for a known one, past those of bytes.
 void BpeModel::SplitCharacters(std::string_view word, std::vector<int32_t>& symbols,
                                std::vector<uint32_t>& sizes) const {
@@ -135,26 +122,23 @@ void BpeModel::Encode(std::string_view word, std::vector<int32_t>& ids,
       return Append(*id, 0, word.size(), ids, parts);
     }
   }
-  thread_local std::vector<int32_t> symbols;
-  thread_local std::vector<uint32_t> sizes;
-  symbols.clear();
-  sizes.clear();
+  const size_t num_ids = ids.size();
   if (options_.of_bytes) {
-    SplitBytes(word, symbols, sizes);
-  } else {
-    SplitCharacters(word, symbols, sizes);
-  }
-  merges_.Apply(symbols, parts == nullptr ? nullptr : &sizes);
-  ids.insert(ids.end(), symbols.begin(), symbols.end());
-  if (parts != nullptr) {
-    uint32_t begin = 0;
-    for (const uint32_t size : sizes) {
-      parts->push_back({begin, begin + size});
-      begin += size;
+    for (const char byte : word) ids.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
+    if (parts == nullptr) {
+      ids.resize(num_ids + merges_.Apply(ids.data() + num_ids, nullptr, word.size()));
+      return;
     }
   }
-  if (symbols.capacity() > kMostKept) std::vector<int32_t>().swap(symbols);
-  if (sizes.capacity() > kMostKept) std::vector<uint32_t>().swap(sizes);
+  std::vector<uint32_t> sizes(options_.of_bytes ? word.size() : 0, 1);
+  if (!options_.of_bytes) SplitCharacters(word, ids, sizes);
+  ids.resize(num_ids + merges_.Apply(ids.data() + num_ids, sizes.data(), sizes.size()));
+  if (parts == nullptr) return;
+  uint32_t begin = 0;
+  for (size_t i = 0; i < ids.size() - num_ids; ++i) {
+    parts->push_back({begin, begin + sizes[i]});
+    begin += sizes[i];
+  }
 }
 
 }  // namespace chorus::runner

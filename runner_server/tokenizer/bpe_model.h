@@ -55,9 +55,7 @@ class BpeModel final : public TokenModel {
 
   std::optional<int32_t> FindWord(std::string_view word) const;
 
-  // Append the symbols of a word, and their sizes.
-  void SplitBytes(std::string_view word, std::vector<int32_t>& symbols,
-                  std::vector<uint32_t>& sizes) const;
+  // Appends the symbols of a word, and their sizes.
   void SplitCharacters(std::string_view word, std::vector<int32_t>& symbols,
                        std::vector<uint32_t>& sizes) const;
 

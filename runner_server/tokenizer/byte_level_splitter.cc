@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "runner_server/tokenizer/byte_alphabet.h"
-#include "runner_server/tokenizer/pre_tokens.h"
 
 namespace chorus::runner {
 namespace {
@@ -20,13 +19,15 @@ void AddPrefixSpaces(PreTokens& tokens) {
   rewriter.Finish();
 }
 
-void SplitAsGpt2(PreTokens& tokens) {
+}  // namespace
+
+void SplitByPattern(PreTokenPattern pattern, PreTokens& tokens) {
   std::vector<PreTokens::Word> words;
   words.reserve(tokens.text.text().size() / 4 + 1);
   for (const PreTokens::Word& word : tokens.words) {
     std::string_view rest = tokens.text.text().substr(word.begin, word.end - word.begin);
     for (size_t begin = word.begin; !rest.empty();) {
-      const size_t size = FirstPreTokenSize(rest);
+      const size_t size = FirstPreTokenSize(rest, pattern);
       PreTokens::Add(words, begin, begin + size);
       begin += size;
       rest.remove_prefix(size);
@@ -34,6 +35,8 @@ void SplitAsGpt2(PreTokens& tokens) {
   }
   tokens.words = std::move(words);
 }
+
+namespace {
 
 void SpellWords(PreTokens& tokens) {
   AlignedText::Rewriter rewriter(tokens.text);
@@ -52,7 +55,7 @@ void SpellWords(PreTokens& tokens) {
 
 void ByteLevelSplitter::Split(PreTokens& tokens) const {
   if (options_.add_prefix_space) AddPrefixSpaces(tokens);
-  if (options_.use_regex) SplitAsGpt2(tokens);
+  if (options_.use_regex) SplitByPattern(PreTokenPattern::kGpt2, tokens);
   if (!leaves_bytes_) SpellWords(tokens);
 }
 

@@ -6,8 +6,12 @@
 // Thread safety: immutable; all methods may be called from any thread.
 
 #include "runner_server/tokenizer/pre_tokenizer.h"
+#include "runner_server/tokenizer/pre_tokens.h"
 
 namespace chorus::runner {
+
+// Splits every word further, into the pre-tokens of a pattern.
+void SplitByPattern(PreTokenPattern pattern, PreTokens& tokens);
 
 class ByteLevelSplitter final : public PreTokenizer {
  public:

@@ -11,6 +11,7 @@
 #include "runner_server/tokenizer/byte_level_splitter.h"
 #include "runner_server/tokenizer/json_fields.h"
 #include "runner_server/tokenizer/metaspace.h"
+#include "runner_server/tokenizer/pre_tokens.h"
 #include "runner_server/tokenizer/split_behavior.h"
 #include "runner_server/tokenizer/text_pattern.h"
 #include "runner_server/tokenizer/unicode.h"
@@ -138,6 +139,17 @@ uint16_t BertClass(char32_t c) {
   return traits & kIsBertPunctuation ? UINT16_MAX : 1;
 }
 
+// Splits by an expression that matches all of a text, by its hand-written matcher.
+class PatternWords final : public PreTokenizer {
+ public:
+  explicit PatternWords(PreTokenPattern pattern) : pattern_(pattern) {}
+
+  void Split(PreTokens& tokens) const override { SplitByPattern(pattern_, tokens); }
+
+ private:
+  const PreTokenPattern pattern_;
+};
+
 class FixedLength final : public PreTokenizer {
  public:
   explicit FixedLength(size_t length) : length_(length) {}
@@ -197,6 +209,12 @@ PreTokenizerOr PatternFromJson(const JsonFields& fields) {
   ASSIGN_OR_RETURN(TextPattern pattern, TextPattern::FromJson(fields));
   ASSIGN_OR_RETURN(const SplitBehavior behavior, BehaviorOf(fields));
   ASSIGN_OR_RETURN(const std::optional<bool> invert, fields.Bool("invert"));
+  const JsonFields spelled(fields.Value("pattern"), fields.what());
+  ASSIGN_OR_RETURN(const std::optional<std::string> regex, spelled.String("Regex"));
+  if (const auto known = PreTokenPatternFromText(regex.value_or(""));
+      known && behavior == SplitBehavior::kIsolated) {
+    return std::make_unique<PatternWords>(*known);
+  }
   return std::make_unique<PatternSplitter>(std::move(pattern), behavior, invert.value_or(false));
 }
 

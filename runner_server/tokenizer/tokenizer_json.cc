@@ -1,5 +1,9 @@
 #include "runner_server/tokenizer/tokenizer_json.h"
 
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -52,6 +56,42 @@ absl::StatusOr<Merges> MergesFromJson(const JsonFields& model) {
   return merges;
 }
 
+// The power of ten, exact or the nearest.
+double PowerOfTen(int exponent) {
+  double power = 0;
+  const std::string text = absl::StrCat("1e", exponent);
+  std::from_chars(text.data(), text.data() + text.size(), power);
+  return power;
+}
+
+// The number as Hugging Face's tokenizers reads it from its shortest spelling: digits, then a
+// division, which may be one unit in the last place off. Ties between segmentations hang on it.
+double AsSerdeReads(double number) {
+  if (!std::isfinite(number) || number == 0) return number;
+  std::array<char, 64> text;
+  const char* const end = std::to_chars(text.data(), text.data() + text.size(), std::abs(number),
+                                        std::chars_format::scientific)
+                              .ptr;
+  uint64_t digits = 0;
+  int exponent = 0;
+  const char* at = text.data();
+  for (bool is_fraction = false; *at != 'e'; ++at) {
+    if (*at == '.') {
+      is_fraction = true;
+    } else {
+      digits = digits * 10 + (*at - '0');
+      exponent -= is_fraction ? 1 : 0;
+    }
+  }
+  int written = 0;
+  std::from_chars(at[1] == '+' ? at + 2 : at + 1, end, written);
+  exponent += written;
+  if (exponent < -308) return number;
+  auto value = static_cast<double>(digits);
+  value = exponent < 0 ? value / PowerOfTen(-exponent) : value * PowerOfTen(exponent);
+  return std::copysign(value, number);
+}
+
 // A Unigram's [["<unk>", 0.0], ["the", -3.5], ...].
 absl::Status ReadScoredTokens(const JsonFields& model, TokenizerSpec& spec) {
   const json& list = model.Value("vocab");
@@ -66,7 +106,7 @@ absl::Status ReadScoredTokens(const JsonFields& model, TokenizerSpec& spec) {
       return model.Error(absl::StrFormat("vocab[%d] is not a token and its score", i));
     }
     spec.tokens.push_back(entry[0].get<std::string>());
-    spec.scores.push_back(entry[1].get<double>());
+    spec.scores.push_back(AsSerdeReads(entry[1].get<double>()));
   }
   return absl::OkStatus();
 }

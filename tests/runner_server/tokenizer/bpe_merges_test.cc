@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 #include <string>
 #include <utility>
@@ -11,6 +12,17 @@
 
 namespace chorus::runner {
 namespace {
+
+void Apply(const BpeMerges& merges, std::vector<int32_t>& ids) {
+  std::vector<uint32_t> sizes(ids.size(), 1);
+  std::vector<int32_t> without_sizes = ids;
+  const size_t count = merges.Apply(ids.data(), sizes.data(), ids.size());
+  EXPECT_EQ(merges.Apply(without_sizes.data(), nullptr, ids.size()), count);
+  EXPECT_EQ(std::accumulate(sizes.begin(), sizes.begin() + count, size_t{0}), ids.size());
+  ids.resize(count);
+  without_sizes.resize(count);
+  EXPECT_EQ(without_sizes, ids);
+}
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
@@ -47,24 +59,24 @@ std::vector<int32_t> MergeSlowly(const Pairs& pairs, int32_t first_merged,
 TEST(BpeMerges, TakesTheBestPairFirst) {
   const BpeMerges merges = MakeMerges({{1, 2}, {0, 1}, {0, 3}}, 3);
   std::vector<int32_t> ids = {0, 1, 2};
-  merges.Apply(ids);
+  Apply(merges, ids);
   EXPECT_THAT(ids, ElementsAre(5));
 }
 
 TEST(BpeMerges, TakesTheLeftmostOfEqualPairs) {
   const BpeMerges merges = MakeMerges({{0, 0}}, 1);
   std::vector<int32_t> ids(5, 0);
-  merges.Apply(ids);
+  Apply(merges, ids);
   EXPECT_THAT(ids, ElementsAre(1, 1, 0));
 }
 
 TEST(BpeMerges, LeavesAloneWhatDoesNotMerge) {
   const BpeMerges merges = MakeMerges({{0, 1}}, 2);
   std::vector<int32_t> ids = {1, 0};
-  merges.Apply(ids);
+  Apply(merges, ids);
   EXPECT_THAT(ids, ElementsAre(1, 0));
   ids = {};
-  merges.Apply(ids);
+  Apply(merges, ids);
   EXPECT_THAT(ids, ElementsAre());
 }
 
@@ -91,7 +103,7 @@ TEST(BpeMerges, EqualsTheDefinitionForShortAndLongWords) {
     std::vector<int32_t> ids(random() % 150);
     for (int32_t& id : ids) id = static_cast<int32_t>(random() % kNumLetters);
     const std::vector<int32_t> expected = MergeSlowly(pairs, kNumLetters, ids);
-    merges.Apply(ids);
+    Apply(merges, ids);
     ASSERT_THAT(ids, ElementsAreArray(expected)) << "round " << round;
   }
 }
