@@ -44,7 +44,7 @@ struct GemmArgs {
   ptrdiff_t c_stride = 0;           // Elements from row to row, >= n.
 };
 
-// Work is divided into items, one panel by up to kGemmBlockRows rows; a panel's items are adjacent.
+// Work is divided into items, one panel by up to kGemmBlockRows rows.
 // (Inlined even without optimisation: the kernels' files may not define it for others;
 // simd_avx512.h.)
 [[gnu::always_inline]] inline int GemmRowBlocks(int m) {

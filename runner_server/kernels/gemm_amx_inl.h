@@ -132,7 +132,7 @@ void AmxTile(const char* a, ptrdiff_t a_stride, const char* b, int steps, int sh
 // the rest is a block of its own in narrower shapes, so that nothing past K is read.
 template <Precision kPrecision>
 void AmxItem(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end,
-             bool fetch_next, TileShapes& shapes) {
+             int next_panel, TileShapes& shapes) {
   constexpr int kPerStep = WeightsPerLane(kPrecision);
   const int rows = row_end - row_begin;
   const int tile_rows = MinInt(rows, kTileRows);
@@ -140,8 +140,7 @@ void AmxItem(const GemmArgs& args, FinishFunction finish, int panel, int row_beg
   const int num_steps = (args.k + kPerStep - 1) / kPerStep;
   const ptrdiff_t a_stride = args.a_stride * (4 / kPerStep);  // Bytes.
   const char* a = static_cast<const char*>(args.a) + row_begin * a_stride;
-  const char* b = static_cast<const char*>(args.panels) +
-                  static_cast<ptrdiff_t>(panel) * num_steps * kPanelStepBytes;
+  const char* b = PanelAt(args, panel, num_steps);
   alignas(64) float sums[kGemmBlockRows * kPanelColumns];  // [num_tiles][16][64]
   static_assert(kGemmBlockRows % kTileRows == 0);
   for (int first_step = 0, steps; first_step < num_steps; first_step += steps) {
@@ -152,8 +151,9 @@ void AmxItem(const GemmArgs& args, FinishFunction finish, int panel, int row_beg
     shapes.Set(tile_rows, shape_steps);
     const char* block = b + first_step * kPanelStepBytes;
     const bool last_block = steps == left;
-    const int next_steps = last_block ? (fetch_next ? num_steps : 0) : left - steps;
-    const char* next = next_steps == 0 ? nullptr : block + steps * kPanelStepBytes;
+    const int next_steps = last_block ? num_steps : left - steps;
+    const char* next =
+        last_block ? PanelAt(args, next_panel, num_steps) : block + steps * kPanelStepBytes;
     for (int tile = 0; tile < num_tiles; ++tile) {
       const int row = tile * kTileRows;
       const int first = MinInt(row, rows - tile_rows);
@@ -179,11 +179,11 @@ void AmxGemm(const GemmArgs& args, int first_item, int last_item) {
   const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args);
   TileShapes shapes;
   ForEachItem(args, first_item, last_item,
-              [&](int panel, int row_begin, int row_end, bool fetch_next) {
+              [&](int panel, int row_begin, int row_end, int next_panel) {
                 if (kPrecision == Precision::kInt8 && row_end - row_begin <= kGemmTileRows) {
-                  GemmItem<kPrecision>(args, finish, panel, row_begin, row_end, fetch_next);
+                  GemmItem<kPrecision>(args, finish, panel, row_begin, row_end, next_panel);
                 } else {
-                  AmxItem<kPrecision>(args, finish, panel, row_begin, row_end, fetch_next, shapes);
+                  AmxItem<kPrecision>(args, finish, panel, row_begin, row_end, next_panel, shapes);
                 }
               });
 }

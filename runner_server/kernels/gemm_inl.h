@@ -131,11 +131,18 @@ CHORUS_SIMD_INLINE Prefetch PrefetchOfPass(const char* next, int steps, int pass
   return {next + static_cast<ptrdiff_t>(first) * steps * 64, MinInt(lines, kLinesPerStep - first)};
 }
 
-// One panel by rows [row_begin, row_end), in tiles as equal as can be. `fetch_next` asks for the
-// panel behind it to be fetched meanwhile.
+// Where a panel begins; null for a negative one.
+CHORUS_SIMD_INLINE const char* PanelAt(const GemmArgs& args, int panel, int num_steps) {
+  if (panel < 0) return nullptr;
+  return static_cast<const char*>(args.panels) +
+         static_cast<ptrdiff_t>(panel) * num_steps * kPanelStepBytes;
+}
+
+// One panel by rows [row_begin, row_end), in tiles as equal as can be. Meanwhile `next_panel` is
+// fetched, if not negative.
 template <Precision kPrecision, typename F>
 void WalkPanel(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end,
-               bool fetch_next) {
+               int next_panel) {
   static_assert(kGemmTileRows < sizeof(kTiles<F>) / sizeof(kTiles<F>[0]));
   constexpr int kPerStep = WeightsPerLane(kPrecision);             // Rows of K.
   constexpr ptrdiff_t kRowStep = Format<kPrecision>::kRowStep;     // In memory.
@@ -151,8 +158,7 @@ void WalkPanel(const GemmArgs& args, FinishFunction finish, int panel, int row_b
   const int block_steps = straight ? num_steps : F::kBlockSteps;
   const ptrdiff_t a_stride = args.a_stride * (kRowStep / kPerStep);  // Bytes.
   const char* a = static_cast<const char*>(args.a) + row_begin * a_stride;
-  const char* b = static_cast<const char*>(args.panels) +
-                  static_cast<ptrdiff_t>(panel) * num_steps * kPanelStepBytes;
+  const char* b = PanelAt(args, panel, num_steps);
   alignas(64) float sums[kGemmBlockRows * kPanelColumns];  // [rows][64]
   alignas(64) char column_buffer[F::kColumnBuffer];
   alignas(64) char row_buffer[F::kRowBuffer];
@@ -160,10 +166,11 @@ void WalkPanel(const GemmArgs& args, FinishFunction finish, int panel, int row_b
     const int steps = MinInt(num_steps - first_step, block_steps);
     const char* block = b + first_step * kPanelStepBytes;
     const bool last_block = first_step + steps == num_steps;
-    // What lies behind the block: the rest of this panel, then the next one.
-    const int next_steps =
-        last_block ? (fetch_next ? num_steps : 0) : num_steps - first_step - steps;
-    const char* next = straight || next_steps == 0 ? nullptr : block + steps * kPanelStepBytes;
+    // After the block: the rest of this panel, then the next one.
+    const int next_steps = last_block ? num_steps : num_steps - first_step - steps;
+    const char* next = straight     ? nullptr
+                       : last_block ? PanelAt(args, next_panel, num_steps)
+                                    : block + steps * kPanelStepBytes;
     const char* columns = F::Columns(block, steps, column_buffer);
     int pass = -first_fetching;
     for (int tile = 0; tile < num_tiles; ++tile) {
@@ -187,26 +194,49 @@ void WalkPanel(const GemmArgs& args, FinishFunction finish, int panel, int row_b
 
 template <Precision kPrecision>
 void GemmItem(const GemmArgs& args, FinishFunction finish, int panel, int row_begin, int row_end,
-              bool fetch_next) {
+              int next_panel) {
   if constexpr (Expansion<kPrecision>::kUseful) {
     if (row_end - row_begin > kExpandAboveRows) {
       return WalkPanel<kPrecision, ExpandedFormat<kPrecision>>(args, finish, panel, row_begin,
-                                                               row_end, fetch_next);
+                                                               row_end, next_panel);
     }
   }
-  WalkPanel<kPrecision, Format<kPrecision>>(args, finish, panel, row_begin, row_end, fetch_next);
+  WalkPanel<kPrecision, Format<kPrecision>>(args, finish, panel, row_begin, row_end, next_panel);
 }
 
-// do_item(panel, row_begin, row_end, fetch_next) for every item.
+// Items go in groups of so many panels, in a group by blocks of rows: the second-level cache holds
+// a block of rows while the group's panels meet it.
+constexpr int kGroupPanels = 12;
+
+struct GemmItemPlace {
+  int panel, row_block;
+};
+
+CHORUS_SIMD_INLINE GemmItemPlace PlaceOfItem(int item, int panels, int row_blocks) {
+  const int group = item / (kGroupPanels * row_blocks);
+  const int first_panel = group * kGroupPanels;
+  const int width = MinInt(kGroupPanels, panels - first_panel);
+  const int in_group = item - first_panel * row_blocks;
+  return {first_panel + in_group % width, in_group / width};
+}
+
+// do_item(panel, row_begin, row_end, next_panel) for every item; next_panel is negative where the
+// next item has the same or there is none.
 template <typename DoItem>
 CHORUS_SIMD_INLINE void ForEachItem(const GemmArgs& args, int first_item, int last_item,
                                     DoItem do_item) {
+  constexpr int kStep = 16;  // Blocks are as equal as whole tiles of AMX allow.
   const int row_blocks = GemmRowBlocks(args.m);
+  const int block_rows = (args.m + kStep * row_blocks - 1) / (kStep * row_blocks) * kStep;
+  const int panels = (args.n + kPanelColumns - 1) / kPanelColumns;
+  GemmItemPlace place = PlaceOfItem(first_item, panels, row_blocks);
   for (int item = first_item; item < last_item; ++item) {
-    const int row_block = item % row_blocks;
-    const int row_begin = row_block * kGemmBlockRows;
-    do_item(item / row_blocks, row_begin, MinInt(args.m, row_begin + kGemmBlockRows),
-            row_block == row_blocks - 1 && item + 1 < last_item);
+    GemmItemPlace next = {-1, 0};
+    if (item + 1 < last_item) next = PlaceOfItem(item + 1, panels, row_blocks);
+    const int row_begin = place.row_block * block_rows;
+    do_item(place.panel, row_begin, MinInt(args.m, row_begin + block_rows),
+            next.panel == place.panel ? -1 : next.panel);
+    place = next;
   }
 }
 
@@ -214,8 +244,8 @@ template <Precision kPrecision>
 void Gemm(const GemmArgs& args, int first_item, int last_item) {
   const FinishFunction finish = ChooseFinish<Format<kPrecision>>(args);
   ForEachItem(args, first_item, last_item,
-              [&](int panel, int row_begin, int row_end, bool fetch_next) {
-                GemmItem<kPrecision>(args, finish, panel, row_begin, row_end, fetch_next);
+              [&](int panel, int row_begin, int row_end, int next_panel) {
+                GemmItem<kPrecision>(args, finish, panel, row_begin, row_end, next_panel);
               });
 }
 
