@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -16,9 +17,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "api_server/config.h"
-#include "api_server/config_watch.h"
 #include "api_server/pages.h"
 #include "api_server/server.h"
+#include "base/change_watch.h"
 #include "base/grpc/health_check.h"
 #include "base/grpc/log.h"
 #include "base/ports_file.h"
@@ -51,7 +52,7 @@ void KeepLittleFreeMemory() {
 // on SIGHUP. Returns the signal that stops it.
 int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server& server) {
   const bool can_read_again = CanReadAgain(flags);
-  ConfigWatch watch(std::move(files));
+  ChangeWatch<ConfigFiles> watch(std::move(files));
   while (true) {
     const timespec patience = absl::ToTimespec(kLookEvery);
     const int number = sigtimedwait(&signals, nullptr, &patience);  // -1 when that is over.
@@ -67,7 +68,9 @@ int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server
       LOG_EVERY_T(WARNING, 60) << "did not look at the configuration files, and will again: "
                                << now.status.message();
     }
-    if (watch.See(now, asked)) server.Reload(ParseConfig(flags, now));
+    if (watch.See(now.seen() ? std::optional(now) : std::nullopt, asked)) {
+      server.Reload(ParseConfig(flags, now));
+    }
   }
 }
 

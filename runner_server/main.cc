@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -35,8 +36,14 @@ void SpareAddresses() {
 
 // Serves until a signal, then drains. Leaves the server to its caller.
 int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
-  const SignalStop stop(
-      [] { LOG(INFO) << "event=hangup: a runner has nothing to load again, and serves on"; });
+  std::atomic<RunnerServer*> loaded = nullptr;
+  const SignalStop stop([&loaded] {
+    if (RunnerServer* runner = loaded; runner != nullptr && runner->LookForAnother()) {
+      LOG(INFO) << "event=hangup: looking whether the model is another";
+    } else {
+      LOG(INFO) << "event=hangup: a runner has nothing to load again, and serves on";
+    }
+  });
   absl::StatusOr<std::unique_ptr<RunnerServer>> listening = RunnerServer::Listen(flags);
   if (!listening.ok()) return Fail(listening.status());
   server = *std::move(listening);
@@ -47,8 +54,9 @@ int Serve(const RunnerFlags& flags, std::unique_ptr<RunnerServer>& server) {
                 << ": it was still loading";
       std::_Exit(0);
     });
-    if (const absl::Status loaded = server->Load(); !loaded.ok()) return Fail(loaded);
+    if (const absl::Status status = server->Load(); !status.ok()) return Fail(status);
   }
+  loaded = server.get();
 
   const int signal = stop.Wait();
   LOG(INFO) << "event=signal number=" << signal;

@@ -41,14 +41,17 @@ absl::StatusOr<std::unique_ptr<RunnerServer>> RunnerServer::Listen(const RunnerF
   std::unique_ptr<RunnerServer> server(new RunnerServer(flags));
   RETURN_IF_ERROR(server->ListenForCalls());
   RETURN_IF_ERROR(server->ServeStatusPages());
-  RETURN_IF_ERROR(server->WritePorts());
+  RETURN_IF_ERROR(server->WritePorts(/*ready=*/false));
   LOG(INFO) << "event=listening model=" << flags.name << " grpc=" << server->address_
             << " metrics=" << server->metrics_address_;
   return server;
 }
 
 RunnerServer::RunnerServer(const RunnerFlags& flags)
-    : flags_(flags), metrics_(flags.name, flags.version), service_(metrics_) {}
+    : flags_(flags),
+      metrics_(flags.name, flags.version),
+      service_(metrics_),
+      served_(service_, metrics_) {}
 
 RunnerServer::~RunnerServer() { Drain(absl::ZeroDuration()); }
 
@@ -95,16 +98,15 @@ absl::Status RunnerServer::ServeStatusPages() {
   return absl::OkStatus();
 }
 
-absl::Status RunnerServer::WritePorts() const {
+absl::Status RunnerServer::WritePorts(bool ready) const {
   if (flags_.ports_file.empty()) return absl::OkStatus();
   std::string text = absl::StrCat("grpc=", address_, "\n");
   if (!metrics_address_.empty()) absl::StrAppend(&text, "metrics=", metrics_address_, "\n");
-  if (host_ != nullptr) absl::StrAppend(&text, "ready=true\n");
+  if (ready) absl::StrAppend(&text, "ready=true\n");
   return WritePortsFile(flags_.ports_file, text);
 }
 
-absl::Status RunnerServer::Load() {
-  const absl::Time began_at = absl::Now();
+absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFolder& folder) {
   std::optional<CoreLease::Options> core_lease;
   if (!flags_.core_lease.empty()) {
     core_lease = {
@@ -115,41 +117,62 @@ absl::Status RunnerServer::Load() {
   if (flags_.pooling == "mean") pooling = Pooling::kMean;
   if (flags_.pooling == "cls") pooling = Pooling::kFirstToken;
   if (flags_.pooling == "pooler") pooling = Pooling::kPooler;
-  ASSIGN_OR_RETURN(host_, ModelHost::Load({.directory = flags_.model,
-                                           .name = flags_.name,
-                                           .version = flags_.version,
-                                           .precision = precision,
-                                           .untrained_head = flags_.untrained_head,
-                                           .pooling = pooling,
-                                           .num_threads = flags_.threads,
-                                           .core_lease = core_lease,
-                                           .max_sequences = flags_.max_sequences,
-                                           .max_step_tokens = flags_.max_step_tokens,
-                                           .target_step_time = flags_.target_step_time,
-                                           .kv_cache_bytes = flags_.kv_cache_bytes,
-                                           .queue = {.max_calls = flags_.max_queued_sequences,
-                                                     .max_tokens = flags_.max_queued_tokens}},
-                                          metrics_));
-  Engine& engine = host_->engine();
-  metrics_.SetLoad([&engine] { return engine.load(); });
-  service_.SetEngine(engine);
-  SetReady(true);
-  RETURN_IF_ERROR(WritePorts());
-  if (RefusedKernels() != nullptr) {
-    LOG(WARNING) << "event=kernels_refused reason=\"" << RefusedKernels() << "\"";
-  }
-  if (engine.info().untrained_head()) {
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<ModelHost> host,
+      ModelHost::Load({.directory = folder.directory,
+                       .name = flags_.name,
+                       .version = folder.version.empty() ? flags_.version : folder.version,
+                       .precision = precision,
+                       .untrained_head = flags_.untrained_head,
+                       .pooling = pooling,
+                       .num_threads = flags_.threads,
+                       .core_lease = core_lease,
+                       .max_sequences = flags_.max_sequences,
+                       .max_step_tokens = flags_.max_step_tokens,
+                       .target_step_time = flags_.target_step_time,
+                       .kv_cache_bytes = flags_.kv_cache_bytes,
+                       .queue = {.max_calls = flags_.max_queued_sequences,
+                                 .max_tokens = flags_.max_queued_tokens}},
+                      metrics_));
+  if (host->engine().info().untrained_head()) {
     LOG(WARNING) << "event=untrained_head model=" << flags_.name
                  << " seed=" << *flags_.untrained_head
                  << ": THE CLASSIFICATION HEAD HAS RANDOM WEIGHTS, ITS SCORES MEAN NOTHING; train "
                     "the model on a task of yours, and serve that";
   }
-  LOG(INFO) << "event=serving model=" << flags_.name
-            << " architecture=" << engine.info().architecture()
-            << " dtype=" << engine.info().dtype() << " dtype_flag=" << flags_.dtype
+  return host;
+}
+
+absl::Status RunnerServer::Load() {
+  const absl::Time began_at = absl::Now();
+  ModelFolder folder = LookAtModel(flags_.model);
+  ASSIGN_OR_RETURN(std::unique_ptr<ModelHost> host, LoadHost(folder));
+  served_.Serve(std::move(host));
+  SetReady(true);
+  RETURN_IF_ERROR(WritePorts(/*ready=*/true));
+  if (RefusedKernels() != nullptr) {
+    LOG(WARNING) << "event=kernels_refused reason=\"" << RefusedKernels() << "\"";
+  }
+  const runner::v1::GetModelInfoResponse info = served_.info();
+  LOG(INFO) << "event=serving model=" << flags_.name << " architecture=" << info.architecture()
+            << " dtype=" << info.dtype() << " dtype_flag=" << flags_.dtype
             << " kernels=" << Kernels().name << " threads=" << flags_.threads
             << " load_seconds=" << absl::ToDoubleSeconds(absl::Now() - began_at);
+  if (flags_.reload) {
+    reloader_ = std::make_unique<ModelReloader>(
+        ModelReloader::Options{
+            .model = flags_.model,
+            .name = flags_.name,
+            .load = [this](const ModelFolder& changed) { return LoadHost(changed); }},
+        std::move(folder), served_, metrics_);
+  }
   return absl::OkStatus();
+}
+
+bool RunnerServer::LookForAnother() {
+  if (reloader_ == nullptr) return false;
+  reloader_->Ask();
+  return true;
 }
 
 void RunnerServer::SetReady(bool ready) {
@@ -170,16 +193,12 @@ void RunnerServer::Drain(absl::Duration timeout) {
   LOG(INFO) << "event=draining model=" << flags_.name
             << " timeout=" << absl::FormatDuration(timeout);
   SetReady(false);
-  if (host_ != nullptr) {
-    host_->engine().Drain(absl::Now() + timeout);
-    host_->engine().Join();
-  }
+  served_.Drain(absl::Now() + timeout);
   service_.WaitIdle(kFlushTimeout);
   // Only health watches are left, which do not end by themselves.
   server_->Shutdown(absl::ToChronoTime(absl::Now()));
   server_->Wait();
   server_ = nullptr;
-  metrics_.SetLoad(nullptr);
   LOG(INFO) << "event=stopped model=" << flags_.name;
 }
 

@@ -5,8 +5,9 @@
 // Start: listen (NOT_SERVING) → load and warm up → SERVING. Shutdown: not ready → keep serving for
 // the drain delay → refuse new requests → wait for accepted ones, at most the drain timeout → fail
 // the rest → join the engine's threads → end the calls' streams → stop listening → destroy.
+// With --reload a thread of its own looks for another model (model_reloader.h), and goes last.
 //
-// Thread safety: none; all methods by one thread.
+// Thread safety: none; all methods by one thread, but LookForAnother by any.
 
 #include <grpcpp/server.h>
 
@@ -19,7 +20,10 @@
 #include "runner_server/config/flags.h"
 #include "runner_server/metrics/runner_metrics.h"
 #include "runner_server/metrics/status_pages.h"
+#include "runner_server/model_folder.h"
 #include "runner_server/model_host.h"
+#include "runner_server/model_reloader.h"
+#include "runner_server/served_model.h"
 #include "runner_server/service/runner_service.h"
 
 namespace chorus::runner {
@@ -30,12 +34,15 @@ class RunnerServer {
   // why the file cannot be written.
   static absl::StatusOr<std::unique_ptr<RunnerServer>> Listen(const RunnerFlags& flags);
 
-  // Stops without a drain.
+  // Stops without a drain. Waits for a model that is being loaded.
   ~RunnerServer();
 
   // Loads the model, warms it up, begins to serve, and says so in the ports file. Blocks. Errors as
   // ModelHost::Load.
   absl::Status Load();
+
+  // After Load: with --reload, looks at once whether the model is another. False without.
+  bool LookForAnother();
 
   // Reports not ready and goes on serving, until Drain.
   void SetNotReady();
@@ -53,7 +60,8 @@ class RunnerServer {
 
   absl::Status ListenForCalls();
   absl::Status ServeStatusPages();
-  absl::Status WritePorts() const;
+  absl::Status WritePorts(bool ready) const;
+  absl::StatusOr<std::unique_ptr<ModelHost>> LoadHost(const ModelFolder& folder);
   void SetReady(bool ready);
 
   const RunnerFlags flags_;
@@ -62,8 +70,9 @@ class RunnerServer {
   RunnerMetrics metrics_;
   std::unique_ptr<StatusPages> status_pages_;  // Null: off.
   RunnerService service_;
-  std::unique_ptr<ModelHost> host_;       // Null until loaded.
-  std::unique_ptr<grpc::Server> server_;  // Uses all of the above. Null once stopped.
+  ServedModel served_;
+  std::unique_ptr<grpc::Server> server_;     // Uses all of the above. Null once stopped.
+  std::unique_ptr<ModelReloader> reloader_;  // Null until loaded, or without --reload.
 };
 
 }  // namespace chorus::runner

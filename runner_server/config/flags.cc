@@ -33,9 +33,15 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
 
 void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.option_defaults()->always_capture_default();
-  app.add_option("--model", flags.model, "Hugging Face directory of a model; required");
+  app.add_option("--model", flags.model,
+                 "Hugging Face directory of a model, or the directory of its versions in a store, "
+                 "of which the latest is served; required");
+  app.add_flag("--reload", flags.reload,
+               "Load the model again when its files or its latest version change, beside the one "
+               "that serves, and move calls over; needs memory for both");
   app.add_option("--name", flags.name, "Name of the model; default: the directory's name");
-  app.add_option("--version", flags.version, "Version to report of the model");
+  app.add_option("--version", flags.version,
+                 "Version to report of the model; of a store's, its own is");
   app.add_option("--address", flags.address, "gRPC: HOST:PORT (port 0: any) or unix:/path");
   app.add_option("--metrics_address", flags.metrics_address,
                  "Prometheus: HOST:PORT (port 0: any); empty: off");

@@ -14,7 +14,8 @@
 namespace chorus::runner {
 
 struct RunnerFlags {
-  std::string model;                             // Hugging Face directory.
+  std::string model;                             // As LookAtModel's.
+  bool reload = false;                           // When it becomes another one.
   std::string name;                              // Default: the directory's own name.
   std::string version;                           // Label for GetModelInfo and metrics.
   std::string address = "0.0.0.0:50061";         // Or unix:/path. Port 0: any free one.

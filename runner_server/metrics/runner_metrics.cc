@@ -96,7 +96,7 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override {
     {
       const std::lock_guard lock(mutex_);
-      const auto load = load_ ? load_() : runner::v1::GetLoadResponse();
+      const runner::v1::GetLoadResponse load = LoadLocked();
       queued_tokens_.Set(static_cast<double>(load.queued_tokens()));
       running_sequences_.Set(load.running_sequences());
       kv_cache_used_ratio_.Set(load.kv_cache_used_ratio());
@@ -109,7 +109,16 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
     load_ = std::move(load);
   }
 
+  runner::v1::GetLoadResponse load() const {
+    const std::lock_guard lock(mutex_);
+    return LoadLocked();
+  }
+
  private:
+  runner::v1::GetLoadResponse LoadLocked() const {
+    return load_ ? load_() : runner::v1::GetLoadResponse();
+  }
+
   const std::shared_ptr<Registry> registry_;
   Gauge& queued_tokens_;
   Gauge& running_sequences_;
@@ -120,8 +129,7 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
 
 RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version)
     : model_labels_{{"model", name}},
-      bento_labels_{
-          {"service_name", "chorus"}, {"service_version", version}, {"runner_name", name}},
+      bento_labels_{{"service_name", "chorus"}, {"runner_name", name}},
       registry_(std::make_shared<Registry>()),
       requests_(BuildCounter()
                     .Name("bentoml_runner_request_total")
@@ -135,14 +143,10 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
                                 .Name("bentoml_runner_request_in_progress")
                                 .Help("Calls being answered now")
                                 .Register(*registry_)),
-      batch_size_(MakeHistogram(*registry_, "bentoml_runner_adaptive_batch_size",
-                                "Sequences in each forward pass",
-                                {{"service_name", "chorus"},
-                                 {"service_version", version},
-                                 {"runner_name", name},
-                                 {"worker_index", "1"},
-                                 {"method_name", "forward"}},
-                                Exponential(1, 2, 11))),
+      batch_sizes_(BuildHistogram()
+                       .Name("bentoml_runner_adaptive_batch_size")
+                       .Help("Sequences in each forward pass")
+                       .Register(*registry_)),
       prompt_tokens_(MakeCounter(*registry_, "chorus_prompt_tokens_total",
                                  "Tokens of prompts and of texts to classify that were computed",
                                  model_labels_)),
@@ -185,7 +189,15 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
           MakeCounter(*registry_, "chorus_not_finite_total",
                       "Generations and classifications that failed because a logit was not finite",
                       model_labels_)),
+      reloads_ok_(MakeCounter(*registry_, "chorus_model_reloads_total",
+                              "Changes of the model that --reload has seen, by what became of them",
+                              With(model_labels_, "result", "ok"))),
+      reloads_failed_(
+          MakeCounter(*registry_, "chorus_model_reloads_total",
+                      "Changes of the model that --reload has seen, by what became of them",
+                      With(model_labels_, "result", "error"))),
       collector_(std::make_shared<LoadCollector>(registry_, model_labels_)) {
+  SetVersion(version);
   for (int limit = 0; limit < kNumStepLimits; ++limit) {
     step_limited_.push_back(&MakeCounter(
         *registry_, "chorus_step_limited_total",
@@ -202,7 +214,7 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
 RunnerMetrics::~RunnerMetrics() = default;
 
 void RunnerMetrics::OnStep(const StepStats& stats) {
-  batch_size_.Observe(stats.num_rows);
+  batch_size_.load(std::memory_order_relaxed)->Observe(stats.num_rows);
   step_tokens_.Observe(stats.num_tokens);
   step_seconds_.Observe(absl::ToDoubleSeconds(stats.duration));
   prompt_tokens_.Increment(stats.num_prompt_tokens);
@@ -233,18 +245,31 @@ void RunnerMetrics::OnModelError(std::string_view what) {
   LOG(ERROR) << "event=model_error what=\"" << what << "\"";
 }
 
-Labels RunnerMetrics::WithMethod(std::string_view method) const {
-  return With(bento_labels_, "endpoint", std::string(method));
+void RunnerMetrics::SetVersion(const std::string& version) {
+  const std::lock_guard lock(version_mutex_);
+  bento_labels_["service_version"] = version;
+  // The same one, if the version has served before.
+  batch_size_ =
+      &batch_sizes_.Add(With(With(bento_labels_, "worker_index", "1"), "method_name", "forward"),
+                        Exponential(1, 2, 11));
 }
 
-void RunnerMetrics::OnCallBegin(std::string_view method) {
-  requests_in_progress_.Add(WithMethod(method)).Increment();
+void RunnerMetrics::OnReload(bool ok) { (ok ? reloads_ok_ : reloads_failed_).Increment(); }
+
+Labels RunnerMetrics::OnCallBegin(std::string_view method) {
+  Labels call;
+  {
+    const std::lock_guard lock(version_mutex_);
+    call = bento_labels_;
+  }
+  call["endpoint"] = method;
+  requests_in_progress_.Add(call).Increment();
+  return call;
 }
 
-void RunnerMetrics::OnCallEnd(std::string_view method, absl::StatusCode code,
-                              absl::Duration duration) {
-  requests_in_progress_.Add(WithMethod(method)).Decrement();
-  const Labels labels = With(WithMethod(method), "http_response_code", HttpCode(code));
+void RunnerMetrics::OnCallEnd(const Labels& call, absl::StatusCode code, absl::Duration duration) {
+  requests_in_progress_.Add(call).Decrement();
+  const Labels labels = With(call, "http_response_code", HttpCode(code));
   requests_.Add(labels).Increment();
   request_seconds_.Add(labels, RequestBounds()).Observe(absl::ToDoubleSeconds(duration));
 }
@@ -263,6 +288,8 @@ void RunnerMetrics::OnTruncated(int num_texts) { truncated_texts_.Increment(num_
 void RunnerMetrics::SetLoad(std::function<runner::v1::GetLoadResponse()> load) {
   collector_->SetLoad(std::move(load));
 }
+
+runner::v1::GetLoadResponse RunnerMetrics::load() const { return collector_->load(); }
 
 std::string RunnerMetrics::ToText() const {
   return prometheus::TextSerializer().Serialize(collector_->Collect());

@@ -4,14 +4,19 @@
 // names and labels of BentoML 1.1's runners, for existing dashboards.
 //
 // Thread safety: all methods may be called from any thread. Only SetLoad may block.
+//
+// A model's metrics go on counting when another version of it takes its place. Those that have a
+// version among their labels have each call under the version it began with.
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,9 +43,15 @@ class RunnerMetrics final : public EngineObserver {
   void OnNotFinite() override;
   void OnModelError(std::string_view what) override;
 
-  // A call of `method`, such as "Generate", begins; OnCallEnd must follow.
-  void OnCallBegin(std::string_view method);
-  void OnCallEnd(std::string_view method, absl::StatusCode code, absl::Duration duration);
+  // Another version serves from now on.
+  void SetVersion(const std::string& version);
+
+  // A changed model was loaded and serves, or was not.
+  void OnReload(bool ok);
+
+  // A call of `method`, such as "Generate", begins; OnCallEnd must follow, with what this returns.
+  prometheus::Labels OnCallBegin(std::string_view method);
+  void OnCallEnd(const prometheus::Labels& call, absl::StatusCode code, absl::Duration duration);
 
   // A text has succeeded.
   void OnGenerated(const chorus::v1::GenerationEnd& end);
@@ -52,6 +63,9 @@ class RunnerMetrics final : public EngineObserver {
   // progress, so that what an older `load` used may then be destroyed.
   void SetLoad(std::function<runner::v1::GetLoadResponse()> load);
 
+  // What SetLoad's function gives now; nothing without one.
+  runner::v1::GetLoadResponse load() const;
+
   // All metrics in Prometheus' text format.
   std::string ToText() const;
 
@@ -61,15 +75,15 @@ class RunnerMetrics final : public EngineObserver {
  private:
   class LoadCollector;  // The registry with current load gauges.
 
-  prometheus::Labels WithMethod(std::string_view method) const;
-
   const prometheus::Labels model_labels_;
-  const prometheus::Labels bento_labels_;
+  mutable std::mutex version_mutex_;
+  prometheus::Labels bento_labels_;  // Guarded by version_mutex_.
   const std::shared_ptr<prometheus::Registry> registry_;
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
   prometheus::Family<prometheus::Gauge>& requests_in_progress_;
-  prometheus::Histogram& batch_size_;
+  prometheus::Family<prometheus::Histogram>& batch_sizes_;
+  std::atomic<prometheus::Histogram*> batch_size_;  // Of the version.
   prometheus::Counter& prompt_tokens_;
   prometheus::Counter& generated_tokens_;
   prometheus::Counter& wasted_tokens_;
@@ -86,6 +100,8 @@ class RunnerMetrics final : public EngineObserver {
   prometheus::Counter& truncated_texts_;
   prometheus::Counter& not_finite_;
   std::vector<prometheus::Counter*> rejected_;  // By RejectReason.
+  prometheus::Counter& reloads_ok_;
+  prometheus::Counter& reloads_failed_;
   BatcherTrace trace_;
   const std::shared_ptr<LoadCollector> collector_;
 };

@@ -43,14 +43,16 @@ class CallCounter {
 // Lives as long as the call.
 class CallRecord {
  public:
-  // `method` must be a literal; the others must outlive this.
+  // `metrics` and `counter` must outlive this.
   CallRecord(std::string_view method, RunnerMetrics& metrics, CallCounter& counter)
-      : method_(method), metrics_(metrics), counter_(counter), began_at_(absl::Now()) {
+      : metrics_(metrics),
+        counter_(counter),
+        began_at_(absl::Now()),
+        labels_(metrics.OnCallBegin(method)) {
     counter_.Begin();
-    metrics_.OnCallBegin(method_);
   }
   ~CallRecord() {
-    metrics_.OnCallEnd(method_, code_, absl::Now() - began_at_);
+    metrics_.OnCallEnd(labels_, code_, absl::Now() - began_at_);
     counter_.End();
   }
   CallRecord(const CallRecord&) = delete;
@@ -60,10 +62,10 @@ class CallRecord {
   void set_code(absl::StatusCode code) { code_ = code; }
 
  private:
-  const std::string_view method_;
   RunnerMetrics& metrics_;
   CallCounter& counter_;
   const absl::Time began_at_;
+  const prometheus::Labels labels_;                       // Of its metrics.
   absl::StatusCode code_ = absl::StatusCode::kCancelled;  // Unless set.
 };
 

