@@ -22,6 +22,7 @@ TEST(ParseFlags, HasDefaults) {
   EXPECT_EQ((*flags)->model, "/models/gpt2/");
   EXPECT_EQ((*flags)->name, "gpt2");  // The folder's.
   EXPECT_EQ((*flags)->version, "");
+  EXPECT_FALSE((*flags)->reload);
   EXPECT_EQ((*flags)->address, "0.0.0.0:50061");
   EXPECT_EQ((*flags)->metrics_address, "0.0.0.0:9061");
   EXPECT_GE((*flags)->threads, 1);
@@ -38,6 +39,7 @@ TEST(ParseFlags, HasDefaults) {
 
 TEST(ParseFlags, ReadsEveryFlag) {
   const auto flags = Parse({"--model=m",
+                            "--reload",
                             "--name",
                             "gpt2-generation",
                             "--version=demo",
@@ -67,6 +69,7 @@ TEST(ParseFlags, ReadsEveryFlag) {
   ASSERT_TRUE(flags.ok() && flags->has_value()) << flags.status();
   EXPECT_EQ((*flags)->name, "gpt2-generation");
   EXPECT_EQ((*flags)->version, "demo");
+  EXPECT_TRUE((*flags)->reload);
   EXPECT_EQ((*flags)->address, "unix:/run/chorus.sock");
   EXPECT_EQ((*flags)->metrics_address, "");
   EXPECT_EQ((*flags)->dtype, "int8");
