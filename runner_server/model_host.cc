@@ -1,6 +1,5 @@
 #include "runner_server/model_host.h"
 
-#include <algorithm>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -17,24 +16,6 @@
 
 namespace chorus::runner {
 namespace {
-
-// The embedding may have rows that no token uses, up to a multiple of a power of two: models are
-// padded so for speed, and some (Qwen2's) reserve a few hundred more for tokens to come. Any other
-// gap is a vocabulary that has been cut short, or another model's.
-absl::Status CheckVocabularySize(const std::filesystem::path& directory, int num_tokens,
-                                 int num_rows) {
-  constexpr int kLeastMultiple = 8;
-  constexpr int kMostMultiple = 1024;
-  constexpr int kReservingMultiple = 64;
-  const int multiple = num_rows & -num_rows;  // The largest power of two that num_rows is one of.
-  int most_padding = multiple < kLeastMultiple ? 0 : std::min(multiple, kMostMultiple) - 1;
-  if (multiple >= kReservingMultiple) most_padding = std::max(most_padding, num_rows / 200);
-  if (num_rows - num_tokens <= most_padding) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      directory.native(), ": the vocabulary has ", num_tokens, " tokens, and vocab_size in ",
-      "config.json is ", num_rows, ", which padding does not explain: the vocabulary has been cut ",
-      "short, or is another model's; fetch its files again"));
-}
 
 // Creates the engine of a loaded model, an overload for each kind.
 
@@ -106,10 +87,10 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
     ASSIGN_OR_RETURN(host->core_lease_, CoreLease::Open(*options.core_lease));
   }
   ASSIGN_OR_RETURN(host->tokenizer_, LoadTokenizer(options.directory));
-  const int vocab_size =
-      std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model);
-  RETURN_IF_ERROR(
-      CheckVocabularySize(options.directory, host->tokenizer_->vocab_size(), vocab_size));
+  RETURN_IF_ERROR(CheckTokenizer(
+      options.directory, *host->tokenizer_,
+      {.num_rows = std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model),
+       .generates = std::holds_alternative<std::unique_ptr<LanguageModel>>(loaded.model)}));
   Engine::Options engine = {.queue = options.queue, .core_lease = host->core_lease_.get()};
   engine.info.set_name(options.name);
   engine.info.set_version(options.version);

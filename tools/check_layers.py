@@ -108,7 +108,8 @@ LAYERS = {
     "cli/bundles": (("cli", "bundles", "config", "model_store", "proto/chorus/config/v1"), ("protobuf", "json", "flags")),
     "cli/models": (
         ("cli", "bundles", "config", "model_store", "proto/chorus", "runner_server/model/architectures",
-         "runner_server/model/generation_config.h"),
+         "runner_server/model/generation_config.h", "runner_server/model/sentence_modules.h",
+         "runner_server/tokenizer/load_tokenizer.h"),
         ("json", "flags"),
     ),
     "cli/run": (

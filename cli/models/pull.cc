@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "base/signals.h"
@@ -18,6 +19,8 @@
 #include "model_store/model_store.h"
 #include "runner_server/model/architectures/read_architecture.h"
 #include "runner_server/model/generation_config.h"
+#include "runner_server/model/sentence_modules.h"
+#include "runner_server/tokenizer/load_tokenizer.h"
 
 namespace chorus {
 namespace {
@@ -31,11 +34,20 @@ absl::StatusOr<store::HubSource> ChooseSource(const PullModelOptions& options,
       absl::StrCat("which model is ", tag.name, "? Give it with --from ORG/NAME"));
 }
 
-// As the runner would say when it loads the model.
+// As the runner would say when it loads the model, by what it reads besides the weights.
 absl::Status CheckServable(const std::filesystem::path& folder, bool has_all_but_weights) {
   ASSIGN_OR_RETURN(const runner::ModelArchitecture model, runner::ReadModelArchitecture(folder));
   if (!has_all_but_weights) return absl::OkStatus();
-  return runner::ReadGenerationConfig(folder, model.architecture.vocab_size).status();
+  const runner::Architecture& architecture = model.architecture;
+  const bool generates = std::holds_alternative<runner::LanguageModelHead>(architecture.head);
+  if (generates) {
+    RETURN_IF_ERROR(runner::ReadGenerationConfig(folder, architecture.vocab_size).status());
+  } else if (model.row->is_headless) {
+    RETURN_IF_ERROR(runner::ReadSentenceModules(folder).status());
+  }
+  ASSIGN_OR_RETURN(const auto tokenizer, runner::LoadTokenizer(folder));
+  return runner::CheckTokenizer(folder, *tokenizer,
+                                {.num_rows = architecture.vocab_size, .generates = generates});
 }
 
 absl::StatusOr<store::PullOptions> ReadOptions(const PullModelOptions& options) {

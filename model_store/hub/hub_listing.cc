@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/digest.h"
@@ -20,6 +21,7 @@ using Json = nlohmann::json;
 
 constexpr int64_t kMaxFileBytes = int64_t{1} << 42;
 constexpr int kMaxDepth = 32;
+constexpr size_t kMaxLicenceBytes = 256;
 
 constexpr std::string_view kConfig = "config.json";
 // In order of preference; their shards are listed in a file NAME.index.json.
@@ -80,6 +82,24 @@ absl::StatusOr<HubFile> ParseFile(std::string name, const Json& object) {
   return file;
 }
 
+// The "license" of a card's head, which is a name or a list of names. What it calls "other" it
+// names beside. Empty if there is none, or it is no name.
+std::string LicenceOf(const Json* card) {
+  const Json* licence = card != nullptr && card->is_object() ? Find(*card, "license") : nullptr;
+  std::vector<std::string> names;
+  if (licence != nullptr && licence->is_array()) {
+    for (const Json& name : *licence) names.push_back(StringOrEmpty(&name));
+  } else {
+    names.push_back(StringOrEmpty(licence));
+  }
+  std::string text = absl::StrJoin(names, ", ");
+  if (text == "other") {
+    const std::string name = StringOrEmpty(Find(*card, "license_name"));
+    if (!name.empty()) text = name;
+  }
+  return text.size() <= kMaxLicenceBytes ? text : "";
+}
+
 // Values that nest deeper than any listing are not kept, and make it wrong.
 Json ParseBounded(std::string_view text, bool& too_deep) {
   too_deep = false;
@@ -134,6 +154,7 @@ absl::StatusOr<HubListing> ParseHubListing(std::string_view text) {
   if (!json.is_object()) return Bad("not a JSON object");
   HubListing listing{StringOrEmpty(Find(json, "sha"))};
   if (!IsCommit(listing.commit)) return Bad("sha must be a commit");
+  listing.licence = LicenceOf(Find(json, "cardData"));
   const Json* siblings = Find(json, "siblings");
   if (siblings == nullptr || !siblings->is_array()) return Bad("siblings must be an array");
   for (const Json& sibling : *siblings) {

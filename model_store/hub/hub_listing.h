@@ -29,6 +29,7 @@ struct HubFile {
 struct HubListing {
   std::string commit;          // 40 lower-case hexadecimal digits.
   std::vector<HubFile> files;  // By name, each once; those in other folders are left out.
+  std::string licence;         // As the model's card names it, such as "mit"; empty: not known.
 };
 
 // INVALID_ARGUMENT says what is missing or wrong.

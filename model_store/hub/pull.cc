@@ -173,7 +173,8 @@ class Puller {
     absl::StatusOr<Manifest> manifest = store_.Adopt(
         {.tag = TagFor(commit),
          .files = fetched,
-         .source = ModelSource{.repository = options_.source.repository, .commit = commit}},
+         .source = ModelSource{.repository = options_.source.repository, .commit = commit},
+         .licence = listing.licence},
         folder->path(), {.replace = damaged_});
     if (absl::IsAlreadyExists(manifest.status())) {  // Where locks do nothing, nobody waits.
       ASSIGN_OR_RETURN(there, FindInStore(commit));

@@ -78,10 +78,6 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
   RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(ModelArchitecture model, ReadModelArchitecture(directory));
   const Architecture& architecture = model.architecture;
-  if (absl::Status status = CheckImplemented(architecture); !status.ok()) {
-    return absl::Status(status.code(),
-                        absl::StrCat((directory / "config.json").string(), ": ", status.message()));
-  }
   ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, model.row->name));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
   LoadedModel loaded{.architecture = model.row};

@@ -100,6 +100,19 @@ void AddTokensOfConfig(const TokenizerConfig& config, bool is_json, TokenizerSpe
   }
 }
 
+// The embedding may have rows that no token uses, up to a multiple of a power of two: models are
+// padded so for speed, and some (Qwen2's) reserve a few hundred more for tokens to come. Any other
+// gap is a vocabulary that has been cut short, or another model's.
+bool IsPadding(int num_unused, int num_rows) {
+  constexpr int kLeastMultiple = 8;
+  constexpr int kMostMultiple = 1024;
+  constexpr int kReservingMultiple = 64;
+  const int multiple = num_rows & -num_rows;  // The largest power of two that num_rows is one of.
+  int most_padding = multiple < kLeastMultiple ? 0 : std::min(multiple, kMostMultiple) - 1;
+  if (multiple >= kReservingMultiple) most_padding = std::max(most_padding, num_rows / 200);
+  return num_unused <= most_padding;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& folder) {
@@ -118,6 +131,31 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::
   AddTokensOfConfig(config, is_json, spec);
   return BuildTokenizer(std::move(spec),
                         {config.model_max_length.value_or(INT_MAX), config.truncates_left});
+}
+
+absl::Status CheckTokenizer(const std::filesystem::path& folder, const Tokenizer& tokenizer,
+                            const TokenizerUse& use) {
+  const int num_tokens = tokenizer.vocab_size();
+  if (num_tokens > use.num_rows) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: the vocabulary has %d tokens, more than vocab_size in config.json, %d: it is another "
+        "model's, or tokens were added to it and not to the model",
+        folder.string(), num_tokens, use.num_rows));
+  }
+  if (!IsPadding(use.num_rows - num_tokens, use.num_rows)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: the vocabulary has %d tokens, and vocab_size in config.json is %d, which padding does "
+        "not explain: the vocabulary has been cut short, or is another model's; fetch its files "
+        "again",
+        folder.string(), num_tokens, use.num_rows));
+  }
+  if (use.generates && tokenizer.bytes() == nullptr) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: the tokenizer's tokens are not bytes of a text, as those of a model that generates "
+        "must be",
+        folder.string()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace chorus::runner

@@ -148,7 +148,7 @@ TEST_F(ModelHostTest, TakesAnEmbeddingThatHasRowsForTokensToCome) {
   EXPECT_TRUE(load(30656).ok()) << Load();  // 134 rows more than tokens, of a multiple of 64.
   EXPECT_THAT(std::string(load(30784).message()), HasSubstr("is 30784, which padding does not"));
   EXPECT_THAT(std::string(load(30464).message()),
-              AllOf(HasSubstr("at most 30464 entries"), HasSubstr("30522")));
+              AllOf(HasSubstr("more than vocab_size in config.json, 30464"), HasSubstr("30522")));
 }
 
 TEST_F(ModelHostTest, RefusesMergesThatWereCutShort) {

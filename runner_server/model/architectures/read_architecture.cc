@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/model/config_reader.h"
+#include "runner_server/model/transformer.h"
 
 namespace chorus::runner {
 namespace {
@@ -69,6 +70,9 @@ absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::p
                           .architecture = (*row)->read(config),
                           .is_named = !config.Strings("architectures").empty()};
   if (!config.status().ok()) return InFile(config_path, config.status());
+  if (const absl::Status status = CheckImplemented(model.architecture); !status.ok()) {
+    return InFile(config_path, status);
+  }
   return model;
 }
 

@@ -48,6 +48,31 @@ TEST(HubListing, HasTheCommitAndTheFilesAtTheTop) {
                   HubFile{.name = "model.safetensors", .size_bytes = 9, .sha256 = kSha256}));
 }
 
+TEST(HubListing, HasTheLicenceOfTheCard) {
+  const struct {
+    std::string card;
+    std::string licence;
+  } kCases[] = {
+      {R"({"license": "mit", "tags": []})", "mit"},
+      {R"({"license": ["mit", "apache-2.0"]})", "mit, apache-2.0"},
+      {R"({"license": "other", "license_name": "tongyi-qianwen"})", "tongyi-qianwen"},
+      {R"({"license": "other"})", "other"},
+      {R"({"license": ")" + std::string(257, 'x') + "\"}", ""},
+      {R"({"license": {"name": "mit"}})", ""},
+      {R"({"license": null})", ""},
+      {"{}", ""},
+      {"[]", ""},
+      {"null", ""},
+  };
+  for (const auto& c : kCases) {
+    std::string text = Listing(File("config.json"));
+    text.insert(1, "\"cardData\": " + c.card + ", ");
+    const auto listing = ParseHubListing(text);
+    ASSERT_TRUE(listing.ok()) << listing.status();
+    EXPECT_EQ(listing->licence, c.licence) << c.card;
+  }
+}
+
 TEST(HubListing, SaysWhatIsWrong) {
   const std::string sha = R"({"rfilename": "x", "blobId": ")" + kSha1 + R"(", "size": )";
   const struct {

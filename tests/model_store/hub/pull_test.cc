@@ -53,6 +53,19 @@ TEST_F(PullTest, SavesTheFilesOfTheCommit) {
   }
 }
 
+TEST_F(PullTest, RecordsTheLicenceThatTheHubNames) {
+  hub_.SetHook([&](const HubRequest& request) -> std::optional<HubResponse> {
+    if (!request.target.starts_with("/api/")) return std::nullopt;
+    auto listing = nlohmann::json::parse(hub_.Listing());
+    listing["cardData"] = {{"license", "apache-2.0"}};
+    return HubResponse{.body = listing.dump()};
+  });
+  const auto result = Run();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->manifest.licence, "apache-2.0");
+  EXPECT_EQ(store_.Get(kTag)->licence, "apache-2.0");
+}
+
 TEST_F(PullTest, MakesAVersionFromTheCommit) {
   options_.tag = {"mine", "latest"};
   const auto result = Run();

@@ -451,6 +451,26 @@ TEST_F(BrokenFolderTest, SurvivesDamagedFiles) {
   EXPECT_GT(num_refused, 50);
 }
 
+// A decoder that looks at the tokens beside one does not tell its bytes.
+TEST_F(BrokenFolderTest, AGeneratorsTokensAreOfBytes) {
+  CopyFrom("bpe_json");
+  for (const bool is_of_bytes : {true, false}) {
+    if (!is_of_bytes) {
+      json spec = json::parse(Read("tokenizer.json"));
+      spec["decoder"] = {{"type", "BPEDecoder"}, {"suffix", "</w>"}};
+      Write("tokenizer.json", spec.dump());
+    }
+    const auto tokenizer = LoadTokenizer(folder_);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    TokenizerUse use = {.num_rows = (*tokenizer)->vocab_size()};
+    EXPECT_TRUE(CheckTokenizer(folder_, **tokenizer, use).ok());
+    use.generates = true;
+    const absl::Status status = CheckTokenizer(folder_, **tokenizer, use);
+    EXPECT_EQ(std::string(status.message()).find("are not bytes") == std::string::npos, is_of_bytes)
+        << status;
+  }
+}
+
 TEST_F(BrokenFolderTest, RefusesVocabTxtThatIsNotUtf8) {
   CopyFrom("bert_vocab");
   Replace("vocab.txt", "hello\n", "hell\xC3\n");
