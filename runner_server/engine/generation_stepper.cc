@@ -9,13 +9,8 @@
 #include "base/finite.h"
 #include "base/generation_params.h"
 #include "base/status_macros.h"
-#include "runner_server/engine/engine_observer.h"
-#include "runner_server/engine/stop_string_matcher.h"
-#include "runner_server/sampling/counter_rng.h"
-#include "runner_server/sampling/log_probs.h"
 
 namespace chorus::runner {
-
 namespace {
 
 SlotPool::Options MakeSlots(const LanguageModel& model, int64_t kv_cache_bytes) {
@@ -25,47 +20,7 @@ SlotPool::Options MakeSlots(const LanguageModel& model, int64_t kv_cache_bytes) 
           .block_tokens = block_tokens};
 }
 
-StopStringMatcher MakeMatcher(const chorus::v1::GenerationParams& params) {
-  return StopStringMatcher(std::vector<std::string>(params.stop().begin(), params.stop().end()));
-}
-
-// Whether any of the tokens adds to a text.
-bool HasText(const TokenBytes& token_bytes, const std::vector<int32_t>& tokens) {
-  return std::any_of(tokens.begin(), tokens.end(),
-                     [&](int32_t token) { return !token_bytes.token_bytes(token).empty(); });
-}
-
 }  // namespace
-
-class GenerationStepper::StopClock {
- public:
-  explicit StopClock(const std::stop_token& stop) : callback_(stop, Record{stopped_at_nanos_}) {}
-
-  // Also zero while the requester of the stop is about to record it.
-  absl::Duration SinceStop() const {
-    const int64_t nanos = stopped_at_nanos_.load();
-    return nanos == 0 ? absl::ZeroDuration() : absl::Now() - absl::FromUnixNanos(nanos);
-  }
-
- private:
-  struct Record {
-    std::atomic<int64_t>& nanos;
-    void operator()() const { nanos.store(absl::GetCurrentTimeNanos()); }
-  };
-
-  std::atomic<int64_t> stopped_at_nanos_ = 0;
-  std::stop_callback<Record> callback_;  // Last: it may run while it is constructed.
-};
-
-GenerationStepper::Generation::Generation(Arrival& arrival, const TokenBytes& token_bytes)
-    : callbacks(std::move(arrival.callbacks)),
-      request(std::move(arrival.request)),
-      text(token_bytes, MakeMatcher(request.params()),
-           /*begins_text=*/!HasText(token_bytes, arrival.sequence->tokens)),
-      clock(arrival.arrived_at),
-      stop_clock(std::make_unique<StopClock>(arrival.sequence->stop)) {}
-
-GenerationStepper::Generation::~Generation() = default;
 
 absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
     std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer, EngineObserver& observer,
@@ -107,12 +62,10 @@ GenerationStepper::GenerationStepper(std::unique_ptr<LanguageModel> model,
       observer_(observer),
       options_(options),
       slots_(MakeSlots(*model_, options.kv_cache_bytes)),
-      pool_(options.num_threads),
-      samplers_(options.num_threads) {}
+      chooser_(tokenizer, options.num_threads) {}
 
 bool GenerationStepper::IsEnd(int32_t token) const {
-  const std::vector<int32_t>& ends = options_.eos_token_ids;
-  return std::find(ends.begin(), ends.end(), token) != ends.end();
+  return std::ranges::find(options_.eos_token_ids, token) != options_.eos_token_ids.end();
 }
 
 chorus::v1::GenerationParams GenerationStepper::WithDefaults(
@@ -178,28 +131,13 @@ absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call
   ASSIGN_OR_RETURN(const int max_tokens,
                    MaxTokens(LimitOf(request), static_cast<int>(tokens.size())));
   RETURN_IF_ERROR(call.ticket.AddTokens(max_tokens));
-  auto sequence = std::make_unique<Sequence>();
-  sequence->num_prompt_tokens = static_cast<int>(tokens.size());
-  sequence->tokens = std::move(tokens);
-  sequence->max_tokens = max_tokens;
-  sequence->deadline = call.deadline;
-  if (request.finish_within_seconds() > 0) {
-    sequence->finish_by = call.arrived_at + absl::Seconds(request.finish_within_seconds());
-  }
-  sequence->stop = std::move(call.stop);
-  sequence->underway = request.underway();
-  sequence->text_index = request.sequence();
-  sequence->ticket = std::move(call.ticket);
   *request.mutable_params() = WithDefaults(request.params());
-  return Arrival{.sequence = std::move(sequence),
-                 .request = std::move(request),
-                 .callbacks = std::move(call.callbacks),
-                 .arrived_at = call.arrived_at};
+  return MakeArrival(call, std::move(tokens), max_tokens);
 }
 
 void GenerationStepper::set_num_threads(int num_threads) {
   model_->set_num_threads(num_threads);
-  pool_.set_num_active_threads(num_threads);
+  chooser_.set_num_threads(num_threads);
 }
 
 void GenerationStepper::Add(Arrival arrival) {
@@ -240,7 +178,7 @@ void GenerationStepper::EndDropped(DroppedSequence dropped) {
   if (!dropped.sequence->has_run()) {
     if (absl::IsDeadlineExceeded(dropped.status)) observer_.OnRejected(RejectReason::kDeadline);
   } else if (absl::IsCancelled(dropped.status)) {
-    observer_.OnCancelled(generation->stop_clock->SinceStop());
+    observer_.OnCancelled(generation->stop_clock.SinceStop());
   }
   std::move(generation->callbacks.on_done)(std::move(dropped.status));
 }
@@ -268,50 +206,19 @@ absl::StatusOr<std::span<const float>> GenerationStepper::Forward(const Schedule
   return logits;
 }
 
-std::span<GenerationStepper::Choice> GenerationStepper::ChooseTokens(
-    const ScheduledStep& step, std::span<const float> logits) {
+std::span<TokenChoice> GenerationStepper::ChooseTokens(const ScheduledStep& step,
+                                                       std::span<const float> logits) {
   choices_.clear();
   for (const ScheduledRow& row : step.rows) {
     if (!row.wants_logits) continue;
     choices_.push_back(
         {.sequence = row.sequence, .request = &generations_.at(row.sequence->id)->request});
   }
-  const size_t row_size = model_->vocab_size();
-  pool_.Run(static_cast<int>(choices_.size()), [&](int thread, int begin, int end) {
-    for (int i = begin; i < end; ++i) {
-      Choice& choice = choices_[i];
-      // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
-      const auto row = logits.subspan(i * row_size, tokenizer_.vocab_size());
-      if (!AllFinite(row)) continue;
-      const Sequence& sequence = *choice.sequence;
-      const chorus::v1::GenerationParams& params = choice.request->params();
-      // The position of a token is the number of those before it.
-      const double random = UniformAt(params.seed(), choice.request->branch(),
-                                      choice.request->sequence(), sequence.tokens.size());
-      choice.token = samplers_[thread].Sample(row, sequence.tokens, params, random);
-      if (params.has_logprobs()) {
-        choice.logprob = MakeLogprob(row, choice.token, params.logprobs());
-      }
-    }
-  });
+  chooser_.Choose(logits, model_->vocab_size(), choices_);
   return choices_;
 }
 
-chorus::v1::TokenLogprob GenerationStepper::MakeLogprob(std::span<const float> logits,
-                                                        int32_t token, uint32_t num_top) const {
-  const LogProbs logprobs = ComputeLogProbs(logits, token, num_top);
-  const auto fill = [this](const LogProb& from, auto& to) {
-    to.set_id(from.id);
-    to.set_text(ReplaceInvalidUtf8(token_bytes_.token_bytes(from.id)));
-    to.set_logprob(from.value);
-  };
-  chorus::v1::TokenLogprob result;
-  fill(logprobs.chosen, result);
-  for (const LogProb& logprob : logprobs.top) fill(logprob, *result.add_top());
-  return result;
-}
-
-void GenerationStepper::Append(Sequence& sequence, Choice& choice, absl::Time now,
+void GenerationStepper::Append(Sequence& sequence, TokenChoice& choice, absl::Time now,
                                StepStats& stats) {
   if (choice.token < 0) {
     observer_.OnNotFinite();
@@ -385,7 +292,7 @@ void GenerationStepper::FailAll(const absl::Status& status) {
   }
 }
 
-std::unique_ptr<GenerationStepper::Generation> GenerationStepper::Forget(uint64_t id) {
+std::unique_ptr<Generation> GenerationStepper::Forget(uint64_t id) {
   return std::move(generations_.extract(id).mapped());
 }
 

@@ -11,26 +11,21 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
-#include <stop_token>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/engine_of.h"
-#include "runner_server/engine/generation_clock.h"
+#include "runner_server/engine/generation.h"
 #include "runner_server/engine/length_limit.h"
-#include "runner_server/engine/text_stream.h"
-#include "runner_server/kernels/thread_pool.h"
+#include "runner_server/engine/token_chooser.h"
 #include "runner_server/model/language_model.h"
-#include "runner_server/sampling/sampler.h"
 #include "runner_server/scheduler/scheduler.h"
 #include "runner_server/scheduler/slot_pool.h"
 #include "runner_server/tokenizer/detokenizer.h"
@@ -49,20 +44,9 @@ class GenerationStepper {
     chorus::v1::GenerationParams defaults;  // Of this model, where they are not DefaultParams'.
   };
   using Request = runner::v1::GenerateRequest;
-  // Called without a lock held; must not block. `on_delta` any number of times, on the engine
-  // thread; then `on_done` exactly once, on the engine thread, or on the tokenizer thread if the
-  // call ended there.
-  struct Callbacks {
-    absl::AnyInvocable<void(chorus::v1::TextDelta)> on_delta = [](const chorus::v1::TextDelta&) {};
-    absl::AnyInvocable<void(absl::StatusOr<chorus::v1::GenerationEnd>) &&> on_done;
-  };
-  using Call = EngineCall<Request, Callbacks>;
-  struct Arrival {
-    std::unique_ptr<Sequence> sequence;
-    Request request;  // With all defaults set.
-    Callbacks callbacks;
-    absl::Time arrived_at = absl::InfiniteFuture();  // Set by Prepare.
-  };
+  using Callbacks = GenerationCallbacks;
+  using Call = GenerationCall;
+  using Arrival = GenerationArrival;
 
   static constexpr std::string_view kWhat = "a generator, which implements Generate";
   static constexpr bool kManyTexts = false;
@@ -101,29 +85,6 @@ class GenerationStepper {
   int kv_capacity() const;
 
  private:
-  // Records when a stop was requested.
-  class StopClock;
-
-  struct Generation {
-    // Moves everything but the sequence from `arrival`.
-    Generation(Arrival& arrival, const TokenBytes& token_bytes);
-    ~Generation();
-
-    Callbacks callbacks;
-    const Request request;
-    TextStream text;
-    GenerationClock clock;
-    std::unique_ptr<StopClock> stop_clock;
-  };
-
-  // The next token of a sequence.
-  struct Choice {
-    const Sequence* sequence;
-    const Request* request;
-    int32_t token = -1;  // If a logit is not finite.
-    std::optional<chorus::v1::TokenLogprob> logprob = {};
-  };
-
   GenerationStepper(std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer,
                     EngineObserver& observer, const Options& options);
 
@@ -133,12 +94,9 @@ class GenerationStepper {
   void EndDropped(DroppedSequence dropped);
   absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
   // Chooses the next token of every row that wants logits, in order.
-  std::span<Choice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
-  // The log-probabilities of `token` and of the `num_top` likeliest.
-  chorus::v1::TokenLogprob MakeLogprob(std::span<const float> logits, int32_t token,
-                                       uint32_t num_top) const;
+  std::span<TokenChoice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
   // `now` is the end of the step.
-  void Append(Sequence& sequence, Choice& choice, absl::Time now, StepStats& stats);
+  void Append(Sequence& sequence, TokenChoice& choice, absl::Time now, StepStats& stats);
   static void Deliver(Generation& generation, chorus::v1::TextDelta delta);
   void Finish(const Sequence& sequence, chorus::v1::FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
@@ -153,14 +111,13 @@ class GenerationStepper {
   const Options options_;
   SlotPool slots_;
   std::unique_ptr<Scheduler> scheduler_;
-  ThreadPool pool_;                // For sampling.
-  std::vector<Sampler> samplers_;  // By thread of pool_.
+  TokenChooser chooser_;
   uint64_t next_id_ = 1;
   // By sequence id.
   std::unordered_map<uint64_t, std::unique_ptr<Generation>> generations_;
   // Of the current step.
   std::vector<LanguageModel::Row> rows_;
-  std::vector<Choice> choices_;
+  std::vector<TokenChoice> choices_;
   std::atomic<int> num_running_ = 0;
   std::atomic<int64_t> num_kv_tokens_ = 0;
 };
