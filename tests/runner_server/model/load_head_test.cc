@@ -1,0 +1,176 @@
+// Which head LoadModel gives a model.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "tests/runner_server/model/load_model_fixture.h"
+#include "tests/runner_server/model/test_checkpoint.h"
+
+namespace chorus::runner {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class LoadHeadTest : public LoadModelFixture {};
+
+TEST_F(LoadHeadTest, TellsWhatToDoWithABertThatHasNoHead) {
+  std::vector<TestTensor> tensors = RandomBert(SmallBert());
+  tensors.resize(tensors.size() - 2);  // classifier.weight and .bias
+  Write(SmallBert(), tensors);
+  ExpectFailure(absl::StatusCode::kFailedPrecondition,
+                AllOf(HasSubstr("no classification head"), HasSubstr("Fine-tune it"),
+                      HasSubstr("--untrained_head SEED")));
+
+  nlohmann::json config = SmallBert();
+  config.erase("model_type");
+  for (const std::string family : {"Bert", "DistilBert", "Roberta"}) {
+    config["architectures"] = {family + "ForQuestionAnswering"};
+    Write(config, tensors);
+    ExpectFailure(absl::StatusCode::kFailedPrecondition,
+                  AllOf(HasSubstr("is a " + family + "ForQuestionAnswering"),
+                        HasSubstr("Fine-tune it as a " + family + "ForSequenceClassification")));
+  }
+}
+
+// What the weights of a headless model are called, `prefix` "bert." or none.
+std::vector<TestTensor> HeadlessBert(const nlohmann::json& config, const std::string& prefix) {
+  std::vector<TestTensor> tensors = RandomBert(config);
+  tensors.resize(tensors.size() - 2);  // classifier.weight and .bias
+  for (TestTensor& tensor : tensors) tensor.name = prefix + tensor.name.substr(5);
+  return tensors;
+}
+
+std::vector<float> Forward(LoadedModel& loaded, const std::vector<int32_t>& ids = {1, 2, 3}) {
+  const SequenceEncoder::Row row(ids);
+  const auto values = std::get<std::unique_ptr<SequenceEncoder>>(loaded.model)->Forward({&row, 1});
+  return {values.begin(), values.end()};
+}
+
+TEST_F(LoadHeadTest, AHeadlessEncoderEmbeds) {
+  nlohmann::json config = SmallBert();
+  std::vector<float> expected;
+  for (const auto& [name, prefix] : std::vector<std::pair<std::string, std::string>>{
+           {"BertModel", ""}, {"BertModel", "bert."}, {"BertForMaskedLM", "bert."}}) {
+    config["architectures"] = {name};
+    Write(config, HeadlessBert(config, prefix));
+    absl::StatusOr<LoadedModel> loaded = Load();
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->architecture->name, name);
+    const Head& head = std::get<std::unique_ptr<SequenceEncoder>>(loaded->model)->head();
+    ASSERT_TRUE(std::holds_alternative<EmbeddingHead>(head));
+    EXPECT_EQ(std::get<EmbeddingHead>(head).pooling, Pooling::kMean);
+    EXPECT_FALSE(std::get<EmbeddingHead>(head).normalizes);
+    const std::vector<float> vector = Forward(*loaded);
+    EXPECT_EQ(vector.size(), config["hidden_size"].get<size_t>());
+    if (expected.empty()) expected = vector;
+    EXPECT_EQ(vector, expected);
+  }
+  config.erase("architectures");
+  Write(config, HeadlessBert(config, ""));
+  absl::StatusOr<LoadedModel> loaded = Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(Forward(*loaded), expected);
+}
+
+TEST_F(LoadHeadTest, AnEmbedderPoolsAsItIsTold) {
+  nlohmann::json config = SmallBert();
+  config["architectures"] = {"BertModel"};
+  Write(config, HeadlessBert(config, ""));
+  std::vector<std::vector<float>> vectors;
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kFirstToken, Pooling::kPooler}) {
+    absl::StatusOr<LoadedModel> loaded = Load({.pooling = pooling});
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    vectors.push_back(Forward(*loaded));
+    EXPECT_EQ(vectors.back().size(), vectors[0].size());
+  }
+  EXPECT_NE(vectors[0], vectors[1]);
+  EXPECT_NE(vectors[1], vectors[2]);
+  for (const float value : vectors[2]) EXPECT_LT(std::abs(value), 1);  // Behind a tanh.
+}
+
+TEST_F(LoadHeadTest, AnUntrainedHeadIsAFunctionOfItsSeed) {
+  nlohmann::json config = SmallBert();
+  config["architectures"] = {"BertForMaskedLM"};
+  config["id2label"] = {{"0", "A"}, {"1", "B"}, {"2", "C"}};
+  Write(config, HeadlessBert(config, "bert."));
+  std::vector<std::vector<float>> logits;
+  for (const uint64_t seed : {7, 7, 8}) {
+    absl::StatusOr<LoadedModel> loaded = Load({.untrained_head = seed});
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    const auto& model = *std::get<std::unique_ptr<SequenceEncoder>>(loaded->model);
+    EXPECT_EQ(std::get<ClassificationHead>(model.head()).untrained_seed, seed);
+    EXPECT_THAT(model.labels(), testing::ElementsAre("A", "B", "C"));
+    logits.push_back(Forward(*loaded));
+  }
+  EXPECT_EQ(logits[0].size(), 3u);
+  EXPECT_EQ(logits[0], logits[1]);
+  EXPECT_NE(logits[0], logits[2]);
+}
+
+// Also a classifier that was saved without its head, and without a pooler.
+TEST_F(LoadHeadTest, AnUntrainedHeadReplacesWhatIsMissingAlone) {
+  std::vector<TestTensor> tensors = RandomBert(SmallBert());
+  Write(SmallBert(), tensors);
+  absl::StatusOr<LoadedModel> whole = Load({.untrained_head = 7});
+  absl::StatusOr<LoadedModel> plain = Load();
+  ASSERT_TRUE(whole.ok() && plain.ok()) << whole.status();
+  EXPECT_EQ(Forward(*whole), Forward(*plain));
+  EXPECT_FALSE(
+      std::get<ClassificationHead>(std::get<std::unique_ptr<SequenceEncoder>>(whole->model)->head())
+          .untrained_seed.has_value());
+  tensors.resize(tensors.size() - 4);  // The pooler's too.
+  Write(SmallBert(), tensors);
+  absl::StatusOr<LoadedModel> headless = Load({.untrained_head = 7});
+  ASSERT_TRUE(headless.ok()) << headless.status();
+  EXPECT_NE(Forward(*headless), Forward(*plain));
+  tensors = RandomBert(SmallBert());
+  tensors.resize(tensors.size() - 3);  // The pooler's weight without its bias.
+  Write(SmallBert(), tensors);
+  EXPECT_EQ(Load({.untrained_head = 7}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(LoadHeadTest, AModelWithoutAPoolerDoesNotPoolByIt) {
+  const nlohmann::json config = {{"architectures", {"DistilBertModel"}},
+                                 {"dim", 8},
+                                 {"n_heads", 2},
+                                 {"n_layers", 1},
+                                 {"hidden_dim", 8},
+                                 {"vocab_size", 11},
+                                 {"max_position_embeddings", 5}};
+  Write(config, {});
+  const absl::Status status = Load({.pooling = Pooling::kPooler}).status();
+  EXPECT_EQ(status.message(), "a DistilBertModel has no pooler: its pooling is mean or cls");
+}
+
+// As in transformers, whether config.json says so or GPT-2's default.
+TEST_F(LoadHeadTest, OfATiedHeadTheEmbeddingCounts) {
+  nlohmann::json config = SmallGpt2();
+  std::vector<TestTensor> tensors = RandomGpt2(config);
+  const auto logits = [&] {
+    Write(config, tensors);
+    const absl::StatusOr<LoadedModel> loaded = Load();
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    const std::vector<int32_t> ids = {1, 2, 3};
+    const LanguageModel::Row row = {.slot = 0, .start = 0, .tokens = ids, .wants_logits = true};
+    const auto values = std::get<std::unique_ptr<LanguageModel>>(loaded->model)->Forward({&row, 1});
+    return std::vector<float>(values.begin(), values.end());
+  };
+  const std::vector<float> tied = logits();
+  tensors.push_back({"lm_head.weight", {20, 8}, std::vector<float>(160, 0.5f)});
+  EXPECT_EQ(logits(), tied);
+  config["tie_word_embeddings"] = true;
+  EXPECT_EQ(logits(), tied);
+  config["tie_word_embeddings"] = false;
+  EXPECT_NE(logits(), tied);
+}
+
+}  // namespace
+}  // namespace chorus::runner
