@@ -1,60 +1,24 @@
 #include "cli/serve/serve_work.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/near_name.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
 #include "bundles/chorusfile.h"
 #include "bundles/pinned_models.h"
 #include "bundles/resources.h"
 #include "cli/demo_store.h"
-#include "cli/serve/further_models.h"
+#include "cli/serve/runner_options.h"
 #include "model_store/model_files.h"
 
 namespace chorus {
 namespace {
 
 namespace fs = std::filesystem;
-using ByRunner = std::map<std::string, std::string>;
-
-absl::Status NoSuchRunner(const std::string& flag, const std::string& runner,
-                          const GraphSummary& graph) {
-  const std::string near = NearName(runner, graph.runners);
-  return absl::InvalidArgumentError(
-      absl::StrCat(flag, " names a runner that the graph does not have: ", runner,
-                   near.empty() ? "" : "; did you mean " + near + "?"));
-}
-
-// Splits "RUNNER=VALUE"s and checks that the graph has each runner. What has no runner goes to
-// `for_all`, if that is not null.
-absl::StatusOr<ByRunner> SplitByRunner(const std::string& flag, const char* example,
-                                       const std::vector<std::string>& texts,
-                                       const GraphSummary& graph,
-                                       std::optional<std::string>* for_all = nullptr) {
-  ByRunner by_runner;
-  for (const std::string& text : texts) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos && for_all != nullptr) {
-      *for_all = text;
-      continue;
-    }
-    if (equals == std::string::npos || equals + 1 == text.size()) {
-      return absl::InvalidArgumentError(absl::StrCat(flag, " takes RUNNER=", example, ": ", text));
-    }
-    const std::string runner = text.substr(0, equals);
-    if (std::ranges::find(graph.runners, runner) == graph.runners.end()) {
-      return NoSuchRunner(flag, runner, graph);
-    }
-    by_runner[runner] = text.substr(equals + 1);
-  }
-  return by_runner;
-}
 
 // `fault` is the error of the runner's model, if any. With --keep_going it is only noted, and the
 // runner is not started.
@@ -123,14 +87,14 @@ absl::StatusOr<ServeWork> FindGraphAndModels(const ServeOptions& options,
   ASSIGN_OR_RETURN(const ByRunner chosen, SplitByRunner("--model",
                                                         "MODEL, such as gpt2-generation="
                                                         "./gpt2",
-                                                        options.models, work.graph));
+                                                        options.models, work.graph.runners));
   for (const std::string& name : work.graph.runners) {
     const auto it = chosen.find(name);
     ASSIGN_OR_RETURN(RunnerSpec runner,
                      FindModel(options, name, it != chosen.end() ? it->second : name, store));
     work.runners.push_back(std::move(runner));
   }
-  ASSIGN_OR_RETURN(const auto also, ParseFurtherModels(options.also, work.graph));
+  ASSIGN_OR_RETURN(const auto also, ParseFurtherModels(options.also, work.graph.runners));
   for (const auto& [name, model] : also) {
     ASSIGN_OR_RETURN(RunnerSpec runner, FindModel(options, name, model, store));
     work.runners.push_back(std::move(runner));
@@ -204,10 +168,12 @@ void SetFlag(const std::string& flag, const std::string& value, std::vector<std:
 
 // What the command line says of the runners wins.
 absl::Status SetFlags(const ServeOptions& options, ServeWork& work) {
+  std::vector<std::string> names;  // Those of --also are among them.
+  for (const RunnerSpec& runner : work.runners) names.push_back(runner.name);
   std::optional<std::string> dtype;
   ASSIGN_OR_RETURN(const ByRunner dtypes,
                    SplitByRunner("--dtype", "DTYPE, such as gpt2-generation=int8", options.dtypes,
-                                 work.graph, &dtype));
+                                 names, &dtype));
   for (RunnerSpec& runner : work.runners) {
     for (size_t i = 0; i + 1 < options.runner_flags.size(); i += 2) {
       SetFlag(options.runner_flags[i], options.runner_flags[i + 1], runner.flags);
@@ -230,9 +196,7 @@ absl::Status SetFlags(const ServeOptions& options, ServeWork& work) {
 absl::Status Select(const ServeOptions& options, ServeWork& work) {
   if (options.only.empty()) return absl::OkStatus();
   for (const std::string& name : options.only) {
-    if (std::ranges::find(work.graph.runners, name) == work.graph.runners.end()) {
-      return NoSuchRunner("--only", name, work.graph);
-    }
+    RETURN_IF_ERROR(CheckRunner("--only", name, work.graph.runners));
   }
   const auto is_left_out = [&](const RunnerSpec& runner) {
     return std::ranges::find(work.graph.runners, runner.name) != work.graph.runners.end() &&

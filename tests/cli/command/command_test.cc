@@ -79,6 +79,19 @@ TEST_F(CommandTest, RunsOtherModelsAndGraphs) {
                          HasSubstr("[mine] --drain_timeout=1m")));
 }
 
+TEST_F(CommandTest, GivesEachModelItsDtype) {
+  Program serve =
+      Serve({"--also", "other=" + fs::absolute("models/demo/gpt2").native(), "--dtype", "int8",
+             "--dtype", "other=float32", "--dtype", "gpt2-generation=bfloat16"});
+  serve.out().WaitFor("ready");
+  serve.Signal(SIGTERM);
+  const std::string log = serve.err().Rest();
+  EXPECT_EQ(serve.Wait(), 0);
+  EXPECT_THAT(log, AllOf(HasSubstr("[other] --dtype=float32"),
+                         HasSubstr("[gpt2-generation] --dtype=bfloat16"),
+                         HasSubstr("[distilgpt2-generation] --dtype=int8")));
+}
+
 TEST_F(CommandTest, RestartsAKilledRunnerAndAKilledGateway) {
   Program serve = Serve();
   std::string api_server, runner;
@@ -210,7 +223,9 @@ TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
       {{"--host", "[::2]"}, "is not an address of this machine"},
       {{"--host", "::2"}, "is not an address of this machine"},
       {{"--model", "gpt2-generation"}, "chorus: --model takes RUNNER=MODEL"},
-      {{"--model", "gpt9=./x"}, "a runner that the graph does not have: gpt9"},
+      {{"--model", "gpt9=./x"}, "a runner that there is not: gpt9"},
+      {{"--dtype", "gpt2-generatoin=int8"},
+       "a runner that there is not: gpt2-generatoin; did you mean gpt2-generation?"},
       {{"--model", "gpt2-generation=./x"}, "no model folder ./x"},
       {{"--model", "gpt2-generation=models/demo/bert-sst2"},
        "generates, but the model of its runner \"gpt2-generation\" is a classifier "
