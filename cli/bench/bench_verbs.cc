@@ -80,6 +80,7 @@ void AddSubject(CLI::App& verb, Question& question) {
   add("--graph", Subject::kGraph, "The graph to call [inference_graph]");
   add("--model", Subject::kGenerator, "A generator to call instead");
   add("--classifier", Subject::kClassifier, "A classifier to call instead");
+  add("--embedder", Subject::kEmbedder, "An embedder to call instead");
   verb.add_option_function<std::string>(
           "--protocol",
           [&question](const std::string& name) {
@@ -99,7 +100,8 @@ void AddRequests(CLI::App& verb, BenchOptions& options) {
   WorkloadOptions& workload = options.workload;
   verb.add_option_function<std::string>(
           "--text", [&workload](const std::string& text) { workload.text = text; },
-          "The prompt, or text to classify, of every call; without it words drawn at random")
+          "The prompt, or text to classify or embed, of every call; without it words drawn at "
+          "random")
       ->type_name("TEXT");
   verb.add_option("--prompt_tokens", workload.prompt_tokens,
                   "How many words: 128, uniform:16..256, normal:128,32, lognormal:128,0.5 or "

@@ -35,9 +35,9 @@ class FirstCall : public LoadObserver {
 absl::Status CheckTogether(const BenchOptions& options, const ServerUrl& url, const Slo& slo) {
   const Question& question = options.question;
   const bool is_stream = IsStreamed(question);
-  if (question.subject == Subject::kClassifier && is_stream) {
+  if (!Generates(question.subject) && is_stream) {
     return absl::InvalidArgumentError(
-        "a classifier's replies are whole: --protocol must be http or grpc");
+        "a classifier's and an embedder's replies are whole: --protocol must be http or grpc");
   }
   if (IsOpenAi(question.protocol) && question.subject != Subject::kGenerator) {
     return absl::InvalidArgumentError("--protocol openai needs --model");
@@ -66,7 +66,7 @@ std::string CpuName() {
   return "unknown";
 }
 
-constexpr const char* kSubjects[] = {"graph", "model", "classifier"};
+constexpr const char* kSubjects[] = {"graph", "model", "classifier", "embedder"};
 
 }  // namespace
 

@@ -176,6 +176,10 @@ TEST_F(EncodersTest, EmbedsAndReadsPairsOverHttpAndGrpc) {
   EXPECT_EQ(scores.results(0).score(), paired.body["results"][0]["score"].get<double>());
   EXPECT_EQ(Post(classify, {{"texts", {"a"}}}).body["score_kind"], "SCORE_KIND_SOFTMAX");
 
+  const ShellResult bench = Shell(CHORUS_BINARY_DIR "/chorus bench run " + http_ +
+                                  " --embedder minibert --clients 2 --calls 6 -o json 2>/dev/null");
+  EXPECT_EQ(json::parse(bench.out, nullptr, false)["calls"]["ok"], 6) << bench.out;
+
   // A verb that is another model's.
   const Reply embedder = Post("/v1/models/minibert:classify", {{"texts", {"a"}}});
   EXPECT_EQ(embedder.code, 400);

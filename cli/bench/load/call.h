@@ -18,7 +18,7 @@ namespace chorus::bench {
 
 struct Call {
   absl::Duration due;  // When it is to be sent, from the load's beginning; zero in a closed loop.
-  std::string text;    // The prompt, or the text to classify.
+  std::string text;    // The prompt, or the text to classify or embed.
   std::optional<uint32_t> output_tokens;  // The most to write; unset: as the server likes.
   uint32_t seed = 0;
 };

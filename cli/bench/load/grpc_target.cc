@@ -53,8 +53,10 @@ uint32_t TokensOf(const v1::GenerateResponse& response) {
   return count;
 }
 uint32_t TokensOf(const v1::ClassifyResponse&) { return 0; }
+uint32_t TokensOf(const v1::EmbedResponse&) { return 0; }
 
 void Fill(const Call& call, v1::ClassifyRequest& request) { request.add_texts(call.text); }
+void Fill(const Call& call, v1::EmbedRequest& request) { request.add_texts(call.text); }
 
 template <typename Request>
 void Fill(const Call& call, Request& request) {
@@ -292,6 +294,10 @@ absl::StatusOr<std::unique_ptr<Target>> MakeGrpcTarget(boost::asio::io_context& 
       return Make<v1::ClassifyRequest, v1::ClassifyResponse>(
           io, question, url, num_connections, &v1::ClassifyRequest::set_model<const std::string&>,
           &Async::Classify, nullptr);
+    case Subject::kEmbedder:
+      return Make<v1::EmbedRequest, v1::EmbedResponse>(
+          io, question, url, num_connections, &v1::EmbedRequest::set_model<const std::string&>,
+          &Async::Embed, nullptr);
   }
   return absl::InternalError("no such subject");
 }

@@ -33,6 +33,8 @@ std::string PathOf(const Question& question) {
                           is_stream ? ":streamGenerate" : ":generate");
     case Subject::kClassifier:
       return absl::StrCat("/v1/models/", question.name, ":classify");
+    case Subject::kEmbedder:
+      return absl::StrCat("/v1/models/", question.name, ":embed");
   }
   return "";
 }
@@ -134,12 +136,12 @@ std::string HttpDialect::Body(const Call& call) const {
   };
   if (protocol_ == Protocol::kOpenAiChat) {
     set("messages", Json::array({{{"role", "user"}, {"content", call.text}}}));
-  } else if (subject_ == Subject::kClassifier) {
+  } else if (!Generates(subject_)) {
     body["texts"] = Json::array({call.text});
   } else {
     body[protocol_ == Protocol::kOpenAi ? "prompt" : "text"] = call.text;
   }
-  if (subject_ != Subject::kClassifier) {
+  if (Generates(subject_)) {
     set("seed", call.seed);
     if (call.output_tokens) {
       set(IsOpenAi(protocol_) ? "max_tokens" : "max_new_tokens", *call.output_tokens);

@@ -35,7 +35,12 @@ inline bool IsOpenAi(Protocol protocol) {
   return protocol == Protocol::kOpenAi || protocol == Protocol::kOpenAiChat;
 }
 
-enum class Subject { kGraph, kGenerator, kClassifier };
+enum class Subject { kGraph, kGenerator, kClassifier, kEmbedder };
+
+// Whether its calls make texts; else they read one.
+inline bool Generates(Subject subject) {
+  return subject == Subject::kGraph || subject == Subject::kGenerator;
+}
 
 struct Question {
   Protocol protocol = Protocol::kHttp;

@@ -211,6 +211,7 @@ TEST_F(BenchCommandTest, WrongUsageIsSaidBeforeAnythingIsSent) {
       {{"run", "--protocol", "openai", "--model", "a", "--set", "stream=false", "--slo", "itl=1s"},
        "ttft and itl are those of streams"},
       {{"run", "--classifier", "a", "--protocol", "sse"}, "--protocol must be http or grpc"},
+      {{"run", "--embedder", "a", "--protocol", "grpc-stream"}, "--protocol must be http or grpc"},
       {{"run", "--protocol", "openai"}, "--protocol openai needs --model"},
       {{"run", "--slo", "ttft=1s"}, "ttft and itl are those of streams"},
       {{"run", "--save", "/no/such/file"}, "cannot write /no/such/file"},

@@ -50,6 +50,13 @@ class Service : public v1::InferenceService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Embed(grpc::ServerContext*, const v1::EmbedRequest* request,
+                     v1::EmbedResponse*) override {
+    std::lock_guard lock(mutex_);
+    text_ = request->model() + ": " + request->texts(0);
+    return grpc::Status::OK;
+  }
+
   grpc::Status Generate(grpc::ServerContext* context, const v1::GenerateRequest*,
                         v1::GenerateResponse*) override {
     is_waiting_ = true;
@@ -141,6 +148,13 @@ TEST_F(GrpcTargetTest, Classifies) {
   EXPECT_EQ(Ask({.protocol = Protocol::kGrpc, .subject = Subject::kClassifier}).outcome,
             Outcome::kOk);
   EXPECT_EQ(service_.text_, "Once");
+}
+
+TEST_F(GrpcTargetTest, Embeds) {
+  EXPECT_EQ(
+      Ask({.protocol = Protocol::kGrpc, .subject = Subject::kEmbedder, .name = "minilm"}).outcome,
+      Outcome::kOk);
+  EXPECT_EQ(service_.text_, "minilm: Once");
 }
 
 TEST_F(GrpcTargetTest, StatusesAreOutcomes) {

@@ -43,6 +43,11 @@ TEST(HttpDialect, AsksModels) {
       Request({.subject = Subject::kClassifier, .name = "bert"}, {.text = "Once"});
   EXPECT_THAT(classify, StartsWith("POST /v1/models/bert:classify HTTP/1.1\r\n"));
   EXPECT_EQ(Body(classify), Json::parse(R"({"texts": ["Once"]})"));
+  const std::string embed = Request(
+      {.subject = Subject::kEmbedder, .name = "minilm", .parameters = {{"normalize", true}}},
+      {.text = "Once", .output_tokens = 9});
+  EXPECT_THAT(embed, StartsWith("POST /v1/models/minilm:embed HTTP/1.1\r\n"));
+  EXPECT_EQ(Body(embed), Json::parse(R"({"normalize": true, "texts": ["Once"]})"));
 }
 
 TEST(HttpDialect, AsksOpenAiServers) {
