@@ -87,7 +87,7 @@ TEST_F(OverloadTest, GoodputStaysAndTheGatewayRefusesMostOfTheRest) {
   EXPECT_EQ(calls["failed"], 0) << report;
   const auto statuses = report["statuses"].get<std::map<std::string, int>>();
   EXPECT_THAT(statuses, Each(Key(AnyOf("200", "429"))));
-  // Half, since the machine that tests may be busy. What it is was measured: docs/operations.md.
+  // Half, since the machine that tests may be busy. What it is was measured: docs/overload.md.
   EXPECT_GT(report["per_second"]["ok"], 0.5 * peak);
   EXPECT_GT(NumRefusals(), 0.5 * calls["refused"].get<int>());
 
