@@ -114,8 +114,8 @@ absl::Status Executor::Run(ServedGraph served, const Runners& all, RunRequest re
   if (!request.params.has_seed()) request.params.set_seed(seeds_.Next());
   std::vector<RunnerClient*> runners;
   for (const Graph::Node& node : graph.nodes()) {
-    RETURN_IF_ERROR(node.operation->CheckRun(request, node.name));
     runners.push_back(all.at(node.runner).get());
+    RETURN_IF_ERROR(node.operation->CheckRun(*runners.back(), request, node.name));
   }
   const auto run =
       std::make_shared<GraphRun>(GraphRun::Options{.graph = std::move(served.graph),

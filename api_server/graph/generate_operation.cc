@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "api_server/graph/operation.h"
@@ -24,12 +26,10 @@ class GenerateOperation final : public Operation {
     return problems;
   }
 
-  absl::Status CheckRun(const RunRequest& run, const std::string& node) const override {
+  absl::Status CheckRun(const RunnerClient& runner, const RunRequest& run,
+                        const std::string& node) const override {
     const uint32_t num_sequences = run.params.num_return_sequences();
-    if (num_sequences <= 1) return absl::OkStatus();
-    v1::GenerationParams params = DefaultParams();
-    Override(ParamsFor(run), params);
-    if (!IsGreedy(params)) return absl::OkStatus();
+    if (num_sequences <= 1 || Samples(runner, ParamsFor(run))) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         "num_return_sequences must be 1 where do_sample is false or temperature 0, as of ", node,
         ": all texts would be the same: ", num_sequences));
@@ -57,6 +57,22 @@ class GenerateOperation final : public Operation {
   }
 
  private:
+  // Whether a call with these parameters may sample. Healthy replicas may have versions of the
+  // model with other defaults: one that samples is enough, the others refuse by themselves.
+  static bool Samples(const RunnerClient& runner, const v1::GenerationParams& of_call) {
+    std::vector<v1::GenerationParams> defaults;
+    for (const ReplicaStatus& replica : runner.status().replicas) {
+      if (replica.healthy) defaults.push_back(replica.model.defaults);
+    }
+    if (defaults.empty()) defaults.emplace_back();
+    return std::any_of(defaults.begin(), defaults.end(), [&](const auto& of_model) {
+      v1::GenerationParams params = DefaultParams();
+      Override(of_model, params);
+      Override(of_call, params);
+      return !IsGreedy(params);
+    });
+  }
+
   v1::GenerationParams ParamsFor(const RunRequest& run) const {
     v1::GenerationParams params = defaults_;
     Override(run.params, params);

@@ -75,8 +75,9 @@ class Operation {
   // Errors in its message except names, as "max_length must be at least 1: 0".
   virtual std::vector<std::string> Problems() const { return {}; }
 
-  // INVALID_ARGUMENT if node `node` cannot serve this run.
-  virtual absl::Status CheckRun(const RunRequest& run, const std::string& node) const {
+  // INVALID_ARGUMENT if node `node` cannot serve this run, by what its runner says of its model.
+  virtual absl::Status CheckRun(const RunnerClient& runner, const RunRequest& run,
+                                const std::string& node) const {
     return absl::OkStatus();
   }
 

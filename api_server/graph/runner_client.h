@@ -34,6 +34,7 @@ enum class ModelTask { kUnknown, kGenerate, kClassify, kEmbed };
 struct ModelKind {
   ModelTask task = ModelTask::kUnknown;  // Until reported.
   std::string architecture;              // Such as "GPT2LMHeadModel".
+  v1::GenerationParams defaults;         // Of a call, where the model has its own.
 
   // Whether it may serve `wanted`.
   bool suits(ModelTask wanted) const {

@@ -122,7 +122,9 @@ void Endpoint::OnAnswer(const Question& question, const grpc::Status& status) {
     question_.reset();
     model_ = {};
     if (status.ok()) {
-      model_ = {FromProto(question.response.task()), question.response.architecture()};
+      model_ = {.task = FromProto(question.response.task()),
+                .architecture = question.response.architecture(),
+                .defaults = question.response.defaults()};
     }
     serving_ = true;
   }

@@ -235,6 +235,7 @@ class FakeRunner::Service final : public pb::RunnerService::CallbackService {
     response->mutable_labels()->Assign(script_.labels.begin(), script_.labels.end());
     response->set_task(script_.task);
     response->set_architecture(script_.architecture);
+    *response->mutable_defaults() = script_.defaults;
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(ToGrpcStatus(script_.model_info));
     return reactor;

@@ -36,6 +36,7 @@ class FakeRunner {
     // What it says of its model; it answers all calls whatever that is.
     chorus::runner::v1::Task task = chorus::runner::v1::TASK_UNSPECIFIED;
     std::string architecture;
+    chorus::v1::GenerationParams defaults;
     absl::Status model_info;  // What a GetModelInfo ends with.
     std::string metrics;      // What GetMetrics tells.
   };

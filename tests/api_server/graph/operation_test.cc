@@ -125,6 +125,7 @@ TEST(GenerateOperation, MakesSeveralTextsOnlyWhereItSamples) {
   struct Case {
     std::string node, params;
     bool ok;
+    std::string model = "";  // Its defaults.
   };
   for (const Case& c :
        std::vector<Case>{{"", "num_return_sequences: 2", true},
@@ -132,15 +133,23 @@ TEST(GenerateOperation, MakesSeveralTextsOnlyWhereItSamples) {
                          {"do_sample: false", "num_return_sequences: 2", false},
                          {"temperature: 0", "num_return_sequences: 2", false},
                          {"do_sample: false", "num_return_sequences: 2 do_sample: true", true},
-                         {"", "num_return_sequences: 2 temperature: 0", false}}) {
+                         {"", "num_return_sequences: 2 temperature: 0", false},
+                         {"", "num_return_sequences: 2", false, "do_sample: false"},
+                         {"", "num_return_sequences: 1", true, "do_sample: false"},
+                         {"", "num_return_sequences: 2 do_sample: true", true, "do_sample: false"},
+                         {"do_sample: true", "num_return_sequences: 2", true, "do_sample: false"},
+                         {"", "num_return_sequences: 2", true, "top_k: 5"}}) {
+    PuppetRunnerClient runner;
+    runner.set_model(
+        {.task = ModelTask::kGenerate, .defaults = ParseProto<v1::GenerationParams>(c.model)});
     const NodeSpec node = Read("generate { " + c.node + " }");
-    const absl::Status status =
-        node.operation->CheckRun({.params = ParseProto<v1::GenerationParams>(c.params)}, "n");
+    const absl::Status status = node.operation->CheckRun(
+        runner, {.params = ParseProto<v1::GenerationParams>(c.params)}, "n");
     EXPECT_EQ(status, c.ok ? absl::OkStatus()
                            : absl::InvalidArgumentError(
                                  "num_return_sequences must be 1 where do_sample is false or "
                                  "temperature 0, as of n: all texts would be the same: 2"))
-        << c.node << " " << c.params;
+        << c.node << " " << c.params << " " << c.model;
   }
 }
 

@@ -400,8 +400,9 @@ TEST(GrpcRunnerClient, PicksHealthyReplicasOnly) {
 }
 
 TEST(GrpcRunnerClient, AReplicaWithAnotherKindOfModelIsAskedOnlyWhereThereIsNoOther) {
-  auto generator =
-      StartRunner({.task = runner::v1::TASK_GENERATE, .architecture = "GPT2LMHeadModel"});
+  auto generator = StartRunner({.task = runner::v1::TASK_GENERATE,
+                                .architecture = "GPT2LMHeadModel",
+                                .defaults = ParseProto<v1::GenerationParams>("do_sample: false")});
   auto classifier = StartRunner(
       {.task = runner::v1::TASK_CLASSIFY, .architecture = "BertForSequenceClassification"});
   Client client({generator->address(), classifier->address()});
@@ -410,6 +411,8 @@ TEST(GrpcRunnerClient, AReplicaWithAnotherKindOfModelIsAskedOnlyWhereThereIsNoOt
   EXPECT_TRUE(client->suits(ModelTask::kClassify));
   EXPECT_EQ(client->status().num_healthy(ModelTask::kGenerate), 1);
   EXPECT_EQ(client->status().replicas[1].model.architecture, "BertForSequenceClassification");
+  EXPECT_EQ(client->status().replicas[0].model.defaults.ShortDebugString(), "do_sample: false");
+  EXPECT_EQ(client->status().replicas[1].model.defaults.ByteSizeLong(), 0u);
   for (int i = 0; i < 8; ++i) EXPECT_TRUE(Classify(client, {"x"}).ok());
   EXPECT_EQ(classifier->classify_requests().size(), 8u);
 
