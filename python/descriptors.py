@@ -35,6 +35,9 @@ def google_protos() -> pathlib.Path:
 
 def make(file: pathlib.Path) -> None:
     protos = HERE / "proto" if (HERE / "proto").exists() else HERE.parent / "proto"  # The first in an sdist.
+    if not (protos / PROTOS[0]).exists():
+        raise SystemExit(f"descriptors.py: there is no {protos / PROTOS[0]}: the package is installed from a whole "
+                         "checkout of Chorus, by pip install CHECKOUT/python, or from a wheel")
     protoc = ["protoc"]
     if importlib.util.find_spec("grpc_tools") is not None:
         protoc = [sys.executable, "-m", "grpc_tools.protoc"]

@@ -1,15 +1,14 @@
 """The calls of a server, for both clients: each makes a request, and what the reply stands for."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Generic, TypedDict, TypeVar
 
 from google.protobuf.message import Message
 
 from chorus import _protos
 from chorus.exceptions import server_error
-from chorus.results import (Classification, Embedding, Generation, Graph, ScoredText, StreamEvent, Tokens,
-                            from_message)
+from chorus.results import Classification, Embedding, Generation, Graph, StreamEvent, Tokens, from_message
 
 T = TypeVar("T")
 
@@ -39,11 +38,9 @@ class GraphParams(GenerationParams, total=False):
     """Those of a graph's call, besides.
 
     details: Results have label, model, finish_reason, seed, classified_tokens and truncated.
-    partial: A text that could not be had has `error`, and the others come; not in streams.
     truncate: Whether the classifier may score the beginning of a text that is too long for it.
     """
     details: bool | None
-    partial: bool | None
     truncate: bool | None
 
 
@@ -74,6 +71,15 @@ def _all(field: str) -> Callable[[Any], Any]:
     return lambda response: [from_message(item) for item in getattr(response, field)]
 
 
+def _list_of(name: str, values: Any) -> list[Any]:
+    """A text alone is a list of one. TypeError for what has no order, or is no list in another way."""
+    if isinstance(values, str) and name == "texts":
+        return [values]
+    if isinstance(values, (str, bytes, bytearray, Mapping, Set)) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}: must be a list, not a {type(values).__name__}")
+    return list(values)
+
+
 def list_graphs() -> Call[list[Graph]]:
     return Call("graphs", "ListGraphs", {}, {}, _all("graphs"))
 
@@ -82,7 +88,7 @@ def get_graph(name: str) -> Call[Graph]:
     return Call("graph", "GetGraph", {"graph": name}, {}, from_message)
 
 
-def run_graph(text: str, graph: str, parameters: Mapping[str, Any]) -> Call[list[ScoredText]]:
+def run_graph(text: str, graph: str, parameters: Mapping[str, Any]) -> Call[list[Any]]:
     return Call("run_graph", "RunGraph", {"text": text, "graph": graph}, parameters, _all("results"))
 
 
@@ -99,12 +105,12 @@ def stream_generate(model: str, text: str, parameters: Mapping[str, Any]) -> Cal
 
 
 def classify(model: str, texts: str | Sequence[str], parameters: Mapping[str, Any]) -> Call[list[Classification]]:
-    fixed = {"model": model, "texts": [texts] if isinstance(texts, str) else list(texts)}
+    fixed = {"model": model, "texts": _list_of("texts", texts)}
     return Call("classify", "Classify", fixed, parameters, _all("results"))
 
 
 def embed(model: str, texts: str | Sequence[str], parameters: Mapping[str, Any]) -> Call[list[Embedding]]:
-    fixed = {"model": model, "texts": [texts] if isinstance(texts, str) else list(texts)}
+    fixed = {"model": model, "texts": _list_of("texts", texts)}
     return Call("embed", "Embed", fixed, parameters, _all("results"))
 
 
@@ -113,15 +119,12 @@ def tokenize(model: str, text: str, parameters: Mapping[str, Any]) -> Call[Token
 
 
 def detokenize(model: str, ids: Sequence[int]) -> Call[str]:
-    return Call("detokenize", "Detokenize", {"model": model, "ids": list(ids)}, {}, lambda response: response.text)
+    fixed = {"model": model, "ids": _list_of("ids", ids)}
+    return Call("detokenize", "Detokenize", fixed, {}, lambda response: response.text)
 
 
 def event_of(event: Any) -> StreamEvent:
-    """Raises the error that an event brings."""
     kind = event.WhichOneof("event")
-    if kind == "error":
-        error = event.error
-        raise server_error(error.message, error.status, error.code or None)
     if kind is None:  # Of a newer server.
         raise server_error("the stream brought an event that this client does not know", "UNIMPLEMENTED")
     result: StreamEvent = from_message(getattr(event, kind))

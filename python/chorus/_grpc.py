@@ -26,6 +26,7 @@ LOCAL_OPTIONS: Sequence[tuple[str, Any]] = (
     *OPTIONS, ("grpc.enable_http_proxy", 0), ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 50), ("grpc.default_authority", "localhost"))
+_TOO_LARGE = "message larger than max"  # "SERVER: Received message larger than max (… vs. …)".
 
 
 def error_of(error: grpc.RpcError) -> ServerError:
@@ -44,6 +45,8 @@ def error_of(error: grpc.RpcError) -> ServerError:
     message = call.details() or ""
     if call.code() == grpc.StatusCode.UNAVAILABLE:
         message = _tls.advised(message)
+    if call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in message:  # Of gRPC itself; HTTP's 413.
+        return server_error(f"the request is too large: {message}", "INVALID_ARGUMENT", 413)
     return server_error(message, call.code().name, details=details, request_id=str(request_id))
 
 

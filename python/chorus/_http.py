@@ -6,7 +6,6 @@ import http.client
 import json
 import math
 import select
-import socket
 import ssl
 import urllib.parse
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -15,10 +14,8 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from chorus import _http1, _protos, _tls
-from chorus.exceptions import ServerError, server_error
-
-_GRACE_SECONDS = 5.0  # Beyond the timeout, for the server's own answer that it has passed.
+from chorus import _http1, _protos, _timed, _tls
+from chorus.exceptions import ServerError, event_error, server_error
 
 
 class Target:
@@ -26,6 +23,9 @@ class Target:
 
     def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
         parts = urllib.parse.urlsplit(url)
+        if "@" in parts.netloc:
+            raise ValueError("a URL has no user and password; headers has, such as "
+                             f"{{'Authorization': 'Basic …'}}: {parts.scheme}://{parts.netloc.rpartition('@')[2]}")
         if not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"a URL is http://HOST:PORT, perhaps with a path: {url}")
         self.url = url
@@ -34,14 +34,15 @@ class Target:
         self.tls = ssl.create_default_context(cadata=ca) if self.is_https else None
         self.port = parts.port or (443 if self.is_https else 80)
         self.prefix = parts.path.rstrip("/")
-        self.netloc = parts.netloc.rpartition("@")[2]
+        self.netloc = parts.netloc
         self.headers = dict(headers)
         for name, value in self.headers.items():
             if any(c in "\r\n\0" for c in name + value):
                 raise ValueError(f"a header has a line break: {name}")
 
     def head_of(self, accept: str, timeout: float | None, body: bytes | None) -> dict[str, str]:
-        headers = {"Accept": accept, **self.headers}
+        """The headers of a call that has `timeout` left."""
+        headers = {"Host": self.netloc, "Accept": accept, **self.headers}
         if timeout is not None:
             headers["X-Request-Timeout-Ms"] = str(max(1, math.ceil(timeout * 1000)))
         if body is not None:
@@ -55,23 +56,37 @@ class Target:
         return server_error(_tls.advised(f"{self.url}: {error or type(error).__name__}"), "UNAVAILABLE")
 
 
-def refusal(code: int, reason: str, body: bytes, request_id: str) -> ServerError:
-    """The error of an answer that is not 200."""
+def refusal(code: int, reason: str, body: bytes, headers: Mapping[str, str]) -> ServerError:
+    """The error of an answer that is not 200. Names of `headers` are in lower case."""
+    request_id = headers.get("x-request-id", "")
     try:
         error = json.loads(body)["error"]
         return server_error(str(error["message"]), str(error["status"]), code, error.get("details", ()), request_id)
     except (ValueError, KeyError, TypeError, AttributeError):  # Not of Chorus: a proxy's, perhaps.
-        status = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
-                  502: "UNAVAILABLE", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}.get(code, "UNKNOWN")
+        status = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+                  413: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 502: "UNAVAILABLE", 503: "UNAVAILABLE",
+                  504: "DEADLINE_EXCEEDED"}.get(code, "UNKNOWN")
         return server_error(f"HTTP {code} {reason}", status, code, request_id=request_id)
 
 
 def parse(method: _protos.Method, body: bytes) -> Message:
     try:
+        value = json.loads(body)
+        if not isinstance(value, dict):
+            raise json_format.ParseError("it is no object")
         # A newer server may tell more.
-        return json_format.Parse(body, method.response(), ignore_unknown_fields=True, descriptor_pool=_protos.POOL)
-    except (json_format.ParseError, UnicodeDecodeError) as error:
+        return json_format.ParseDict(value, method.response(), ignore_unknown_fields=True, descriptor_pool=_protos.POOL)
+    except (json_format.ParseError, ValueError, RecursionError) as error:
         raise server_error(f"the answer is no {method.response.DESCRIPTOR.name}: {error}", "UNKNOWN") from None
+
+
+def parse_event(method: _protos.Method, line: bytes, headers: Mapping[str, str]) -> Message:
+    """Raises the error that an event brings."""
+    message: Any = parse(method, line)
+    if message.WhichOneof("event") == "error":
+        raise event_error(_protos.to_dict(message.error), headers.get("x-request-id", ""))
+    event: Message = message
+    return event
 
 
 class HttpTransport:
@@ -82,45 +97,44 @@ class HttpTransport:
         self._idle: list[http.client.HTTPConnection] = []  # list.append and pop are atomic.
 
     def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
-        connection = self._connect(timeout)
-        try:
-            reply = self._send(connection, method, request, "application/json", timeout)
-            body = reply.read()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise self._target.failed(error) from None
-        except BaseException:  # Of another thread's making, such as KeyboardInterrupt.
-            connection.close()
-            raise
-        if reply.will_close:
-            connection.close()
-        else:
-            self._idle.append(connection)
-        if reply.status != 200:
-            raise refusal(reply.status, reply.reason, body, reply.getheader("X-Request-Id", ""))
-        return parse(method, body)
+        return parse(method, self._read_all(*self._begin(method, request, "application/json", timeout)))
 
     def stream(self, method: _protos.Method, request: Message, timeout: float | None) -> Generator[Message]:
         """Calls at once; the generator reads, and closes the connection when it is closed."""
-        connection = self._connect(timeout)
+        connection, reply = self._begin(method, request, "application/x-ndjson", timeout)
+        if reply.status != 200:
+            self._read_all(connection, reply)
+        return self._read_events(connection, reply, method)
+
+    def _read_all(self, connection: http.client.HTTPConnection, reply: http.client.HTTPResponse) -> bytes:
+        """The body; the connection may be used again. Raises the error of an answer that is not 200."""
+        body = b""
         try:
-            reply = self._send(connection, method, request, "application/x-ndjson", timeout)
-            if reply.status != 200:
-                raise refusal(reply.status, reply.reason, reply.read(), reply.getheader("X-Request-Id", ""))
+            body = reply.read()
+            keeps = not reply.will_close
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise self._target.failed(error) from None
-        except BaseException:
+            if reply.status == 200 or isinstance(error, TimeoutError):
+                raise self._target.failed(error) from None
+            keeps = False
+        except BaseException:  # Of another thread's making, such as KeyboardInterrupt.
             connection.close()
             raise
-        return self._read(connection, reply, method)
+        if keeps:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        if reply.status != 200:
+            raise refusal(reply.status, reply.reason, body, _headers_of(reply))
+        return body
 
-    def _read(self, connection: http.client.HTTPConnection, reply: http.client.HTTPResponse,
-              method: _protos.Method) -> Generator[Message]:
+    def _read_events(self, connection: http.client.HTTPConnection, reply: http.client.HTTPResponse,
+                     method: _protos.Method) -> Generator[Message]:
+        headers = _headers_of(reply)
         try:
             for line in reply:
                 if line.strip():  # An empty one says that the connection lives.
-                    yield parse(method, line)
+                    yield parse_event(method, line, headers)
         except (OSError, http.client.HTTPException) as error:
             raise self._target.failed(error) from None
         finally:
@@ -131,28 +145,46 @@ class HttpTransport:
         while self._idle:
             self._idle.pop().close()
 
-    def _connect(self, timeout: float | None) -> http.client.HTTPConnection:
-        limit = None if timeout is None else timeout + _GRACE_SECONDS
+    def _begin(self, method: _protos.Method, request: Message, accept: str,
+               timeout: float | None) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Sends the call, and reads the reply as far as its body."""
+        connection: http.client.HTTPConnection | None = None
+        try:
+            end = _timed.end_of(timeout)
+            connection = self._connect(end)
+            verb, target, body = method.http_call(request)
+            headers = self._target.head_of(accept, _timed.left_until(end), body)
+            try:
+                connection.request(verb, self._target.prefix + target, body, headers)
+            except (BrokenPipeError, ConnectionResetError):  # It may have answered before it had read all.
+                pass
+            return connection, connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            if connection is not None:
+                connection.close()
+            raise self._target.failed(error) from None
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
+
+    def _connect(self, end: float | None) -> http.client.HTTPConnection:
         while self._idle:
             connection = self._idle.pop()
-            if connection.sock is not None and not select.select([connection.sock], [], [], 0)[0]:
-                connection.sock.settimeout(limit)
+            sock: Any = connection.sock
+            if sock is not None and not select.select([sock], [], [], 0)[0]:
+                sock.end = end
                 return connection
             connection.close()  # The server has closed it, or says what nobody asked.
         target = self._target
-        if target.is_https:
-            return http.client.HTTPSConnection(target.host, target.port, timeout=limit, context=target.tls)
-        return http.client.HTTPConnection(target.host, target.port, timeout=limit)
+        connection = http.client.HTTPConnection(target.host, target.port)
+        connected: Any = _timed.connect(target.host, target.port, target.tls, end)
+        connection.sock = connected
+        return connection
 
-    def _send(self, connection: http.client.HTTPConnection, method: _protos.Method, request: Message, accept: str,
-              timeout: float | None) -> http.client.HTTPResponse:
-        verb, target, body = method.http_call(request)
-        if connection.sock is None:
-            connection.connect()
-            sock: Any = connection.sock  # None, typeshed says.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.request(verb, self._target.prefix + target, body, self._target.head_of(accept, timeout, body))
-        return connection.getresponse()
+
+def _headers_of(reply: http.client.HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in reply.getheaders()}
 
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -167,51 +199,38 @@ class AsyncHttpTransport:
 
     async def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
         try:
-            async with asyncio.timeout(None if timeout is None else timeout + _GRACE_SECONDS):
-                streams = await self._connect()
-                whole = False
-                try:
-                    head = await self._send(streams, method, request, "application/json", timeout)
-                    body = b"".join([piece async for piece in _http1.read_body(streams[0], head, until_end=True)])
-                    has_length = head.is_chunked or head.content_length is not None
-                    whole = has_length and head.headers.get("connection", "").lower() != "close"
-                finally:
-                    if whole:
-                        self._idle.append(streams)
-                    else:
-                        streams[1].close()
+            async with asyncio.timeout_at(_end_of(timeout)):
+                streams, head = await self._begin(method, request, "application/json", timeout)
+                body = await self._read_all(streams, head)
         except (OSError, _http1.BadMessage) as error:
             raise self._target.failed(error) from None
-        self._check(head, body)
         return parse(method, body)
 
     async def stream(self, method: _protos.Method, request: Message,
                      timeout: float | None) -> AsyncGenerator[Message]:
+        end = _end_of(timeout)
         try:
-            async with asyncio.timeout(None if timeout is None else timeout + _GRACE_SECONDS):
-                streams = await self._connect()
-                try:
-                    head = await self._send(streams, method, request, "application/x-ndjson", timeout)
-                except BaseException:
-                    streams[1].close()
-                    raise
+            async with asyncio.timeout_at(end):
+                streams, head = await self._begin(method, request, "application/x-ndjson", timeout)
+                if not _is_ok(head):
+                    await self._read_all(streams, head)
+            pieces = _http1.read_body(streams[0], head, until_end=True)
+            try:
+                rest = b""
+                while True:
+                    async with asyncio.timeout_at(end):  # Not around a yield, where the caller's own code runs.
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
+                    *lines, rest = (rest + piece).split(b"\n")
+                    for line in lines:
+                        if line.strip():
+                            yield parse_event(method, line, head.headers)
+            finally:
+                streams[1].close()
+                await pieces.aclose()
         except (OSError, _http1.BadMessage) as error:
             raise self._target.failed(error) from None
-        pieces = _http1.read_body(streams[0], head, until_end=True)
-        try:
-            if not _is_ok(head):
-                self._check(head, b"".join([piece async for piece in pieces]))
-            rest = b""
-            async for piece in pieces:
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    if line.strip():
-                        yield parse(method, line)
-        except (OSError, _http1.BadMessage) as error:
-            raise self._target.failed(error) from None
-        finally:
-            streams[1].close()
-            await pieces.aclose()
 
     async def close(self) -> None:
         while self._idle:
@@ -226,29 +245,54 @@ class AsyncHttpTransport:
         return await asyncio.open_connection(self._target.host, self._target.port, ssl=self._target.tls,
                                              limit=_http1.MAX_HEAD_BYTES)
 
-    async def _send(self, streams: _Streams, method: _protos.Method, request: Message, accept: str,
-                    timeout: float | None) -> _http1.Head:
-        verb, target, body = method.http_call(request)
-        headers = {"Host": self._target.netloc, **self._target.head_of(accept, timeout, body),
-                   "Content-Length": str(len(body or b""))}
-        lines = [f"{verb} {self._target.prefix}{target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
-        streams[1].write("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
-        await streams[1].drain()
-        head = await _http1.read_head(streams[0])
-        if head is None:
-            raise _http1.BadMessage("the connection was closed without an answer")
-        if not head.line.startswith("HTTP/1.1 "):
-            raise _http1.BadMessage("the answer is not HTTP/1.1")
-        return head
+    async def _begin(self, method: _protos.Method, request: Message, accept: str,
+                     timeout: float | None) -> tuple[_Streams, _http1.Head]:
+        """Sends the call, and reads the reply's head."""
+        end = _timed.end_of(timeout)
+        streams = await self._connect()
+        try:
+            verb, target, body = method.http_call(request)
+            headers = {**self._target.head_of(accept, _timed.left_until(end), body),
+                       "Content-Length": str(len(body or b""))}
+            lines = [f"{verb} {self._target.prefix}{target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
+            # Nothing waits for all to be sent: the server may answer before it has read all.
+            streams[1].write("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
+            head = await _http1.read_head(streams[0])
+            if head is None:
+                raise _http1.BadMessage("the connection was closed without an answer")
+            if not head.line.startswith("HTTP/1.1 "):
+                raise _http1.BadMessage("the answer is not HTTP/1.1")
+            return streams, head
+        except BaseException:
+            streams[1].transport.abort()  # What is not sent yet shall not be.
+            raise
 
-    @staticmethod
-    def _check(head: _http1.Head, body: bytes) -> None:
+
+    async def _read_all(self, streams: _Streams, head: _http1.Head) -> bytes:
+        """The body; the connection may be used again. Raises the error of an answer that is not 200."""
+        body, keeps = b"", False
+        try:
+            body = b"".join([piece async for piece in _http1.read_body(streams[0], head, until_end=True)])
+            has_length = head.is_chunked or head.content_length is not None
+            keeps = has_length and head.headers.get("connection", "").lower() != "close"
+        except (ConnectionError, _http1.BadMessage):
+            if _is_ok(head):
+                raise
+        finally:
+            if keeps:
+                self._idle.append(streams)
+            else:
+                streams[1].transport.abort()
         if not _is_ok(head):
             code, _, reason = head.line.removeprefix("HTTP/1.1 ").partition(" ")
-            raise refusal(int(code) if code.isdigit() else 500, reason, body, head.headers.get("x-request-id", ""))
+            raise refusal(int(code) if code.isdigit() else 500, reason, body, head.headers)
+        return body
 
 
 def _is_ok(head: _http1.Head) -> bool:
     return head.line.startswith("HTTP/1.1 200")
 
 
+def _end_of(timeout: float | None) -> float | None:
+    """As asyncio counts."""
+    return None if timeout is None else asyncio.get_running_loop().time() + timeout

@@ -3,33 +3,38 @@ from __future__ import annotations
 
 import contextlib
 import os
+import urllib.parse
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import grpc
 from google.protobuf.message import Message
 
-from chorus import _calls, _tls
+from chorus import _calls, _timed, _tls
 from chorus._calls import Call, GraphParams, ModelParams
 from chorus._grpc import AsyncGrpcTransport, GrpcTransport
 from chorus._http import AsyncHttpTransport, HttpTransport
 from chorus.exceptions import server_error
-from chorus.results import (Classification, DoneEvent, Embedding, Generation, Graph, ScoredText, ScoreKind, StreamEvent,
-                            Tokens)
+from chorus.results import (Classification, DoneEvent, Embedding, FailedText, Generation, Graph, ScoredText, ScoreKind,
+                            StreamEvent, Tokens)
 
 T = TypeVar("T")
 TUTORIAL = "inference_graph"  # The graph of `chorus serve` without another.
 
 
 def _grpc_target(url: str, ca: str | None) -> tuple[str, grpc.ChannelCredentials | None]:
-    scheme, separator, address = url.partition("://")
-    if not separator or scheme not in ("grpc", "grpcs") or not address:
+    parts = urllib.parse.urlsplit(url)
+    address = parts.netloc
+    if parts.scheme not in ("grpc", "grpcs") or not address:
         raise ValueError("a server's URL begins with http://, https://, grpc:// or grpcs://, such as "
                          f"http://localhost:3000 or grpc://localhost:50051: {url}")
-    if scheme == "grpc":
-        return address.rstrip("/"), None
-    return address.rstrip("/"), grpc.ssl_channel_credentials(None if ca is None else ca.encode())
+    if "@" in address or parts.path.rstrip("/") or parts.query or parts.fragment:
+        raise ValueError(f"a URL of gRPC is {parts.scheme}://HOST:PORT, and has nothing else")
+    parts.port  # ValueError if it is none.
+    if parts.scheme == "grpc":
+        return address, None
+    return address, grpc.ssl_channel_credentials(None if ca is None else ca.encode())
 
 
 def _is_http(url: str) -> bool:
@@ -50,7 +55,8 @@ class Client:
     Args:
         url: http://HOST:PORT or https:// for HTTP/JSON, grpc://HOST:PORT or grpcs:// for gRPC. A path before the
             server's own, as a proxy has it, is part of an HTTP URL.
-        timeout: Seconds that a call may take where it names none; None: as long as the server lets it.
+        timeout: Seconds that a call may take where it names none, a stream to its end; None or infinity: as long as
+            the server lets it.
         headers: Sent with each call, such as {"Authorization": "Bearer …"}.
         ca_file: Of https:// and grpcs:// URLs: a file of certificates in PEM. Servers' certificates must be signed by
             one of these, in place of those that Python's ssl or gRPC trusts.
@@ -61,7 +67,7 @@ class Client:
 
     def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None,
                  ca_file: str | os.PathLike[str] | None = None) -> None:
-        self._timeout = timeout
+        self._timeout = _timed.checked(timeout)
         ca = _read_ca(url, ca_file)
         self._transport: HttpTransport | GrpcTransport = (
             HttpTransport(url, headers or {}, ca) if _is_http(url)
@@ -86,10 +92,22 @@ class Client:
         """One graph: its nodes, and how their calls have gone of late."""
         return self._call(_calls.get_graph(name), timeout)
 
+    @overload
     def run_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None,
-                  **params: Unpack[GraphParams]) -> list[ScoredText]:
-        """A text of every generator of the graph, with its score, in the graph's order."""
-        return self._call(_calls.run_graph(text, graph, params), timeout)
+                  partial: Literal[False] | None = None, **params: Unpack[GraphParams]) -> list[ScoredText]: ...
+
+    @overload
+    def run_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None, partial: bool | None,
+                  **params: Unpack[GraphParams]) -> list[ScoredText | FailedText]: ...
+
+    def run_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None,
+                  partial: bool | None = None, **params: Unpack[GraphParams]) -> Any:
+        """A text of every generator of the graph, with its score, in the graph's order.
+
+        Args:
+            partial: A text that could not be had is a FailedText, and the others come; else the call fails.
+        """
+        return self._call(_calls.run_graph(text, graph, {"partial": partial, **params}), timeout)
 
     def stream_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None,
                      **params: Unpack[GraphParams]) -> Generator[StreamEvent]:
@@ -161,7 +179,7 @@ class Client:
         raise server_error("the stream broke off", "UNAVAILABLE")
 
     def _limit(self, timeout: float | None) -> float | None:
-        return self._timeout if timeout is None else timeout
+        return self._timeout if timeout is None else _timed.checked(timeout)
 
 
 class AsyncClient:
@@ -173,7 +191,7 @@ class AsyncClient:
 
     def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None,
                  ca_file: str | os.PathLike[str] | None = None) -> None:
-        self._timeout = timeout
+        self._timeout = _timed.checked(timeout)
         ca = _read_ca(url, ca_file)
         self._transport: AsyncHttpTransport | AsyncGrpcTransport = (
             AsyncHttpTransport(url, headers or {}, ca) if _is_http(url)
@@ -198,10 +216,18 @@ class AsyncClient:
         """One graph: its nodes, and how their calls have gone of late."""
         return await self._call(_calls.get_graph(name), timeout)
 
+    @overload
     async def run_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None,
-                        **params: Unpack[GraphParams]) -> list[ScoredText]:
+                        partial: Literal[False] | None = None, **params: Unpack[GraphParams]) -> list[ScoredText]: ...
+
+    @overload
+    async def run_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None, partial: bool | None,
+                        **params: Unpack[GraphParams]) -> list[ScoredText | FailedText]: ...
+
+    async def run_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None,
+                        partial: bool | None = None, **params: Unpack[GraphParams]) -> Any:
         """A text of every generator of the graph, with its score, in the graph's order."""
-        return await self._call(_calls.run_graph(text, graph, params), timeout)
+        return await self._call(_calls.run_graph(text, graph, {"partial": partial, **params}), timeout)
 
     def stream_graph(self, text: str, *, graph: str = TUTORIAL, timeout: float | None = None,
                      **params: Unpack[GraphParams]) -> AsyncGenerator[StreamEvent]:
@@ -261,4 +287,4 @@ class AsyncClient:
         raise server_error("the stream broke off", "UNAVAILABLE")
 
     def _limit(self, timeout: float | None) -> float | None:
-        return self._timeout if timeout is None else timeout
+        return self._timeout if timeout is None else _timed.checked(timeout)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
+_ERROR_EVENT = "type.googleapis.com/chorus.v1.ErrorEvent"
+_RETRY_SECONDS = 1.0  # The gateway's RetryInfo. An event says only that the call may succeed later.
 
 
 class ChorusError(Exception):
@@ -31,7 +33,8 @@ class ServerError(ChorusError):
         status: The name of the gRPC status, such as "INVALID_ARGUMENT".
         code: The HTTP code, such as 400.
         details: google.rpc's details as JSON has them, such as {"@type": "…/google.rpc.BadRequest",
-            "field_violations": [{"field": "top_p", "description": "…"}]}.
+            "field_violations": [{"field": "top_p", "description": "…"}]}. Of an error within a stream over HTTP:
+            {"@type": "…/chorus.v1.ErrorEvent", "retryable": …, "branch": …, "stage": …}.
         request_id: The call's, as the server logs it; may be empty.
     """
 
@@ -53,6 +56,8 @@ class ServerError(ChorusError):
         for detail in self.details:
             if detail.get("@type") == _RETRY_INFO:
                 return float(str(detail.get("retry_delay", detail.get("retryDelay", "0s"))).removesuffix("s"))
+            if detail.get("@type") == _ERROR_EVENT and detail.get("retryable"):
+                return _RETRY_SECONDS
         return None
 
 
@@ -106,3 +111,10 @@ def server_error(message: str, status: str, code: int | None = None, details: Se
     """The exception of a status; without `code` that which belongs to it."""
     return _BY_STATUS.get(status, ServerError)(
         message, status=status, code=code or _CODES.get(status, 500), details=details, request_id=request_id)
+
+
+def event_error(event: Mapping[str, Any], request_id: str) -> ServerError:
+    """The exception of a stream's ErrorEvent, as JSON has it: what it says besides is in its details."""
+    rest = {name: value for name, value in event.items() if name not in ("message", "status", "code")}
+    return server_error(str(event.get("message", "")), str(event.get("status", "UNKNOWN")), event.get("code"),
+                        [{"@type": _ERROR_EVENT, **rest}] if rest else [], request_id)

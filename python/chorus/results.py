@@ -1,10 +1,15 @@
-"""What calls answer. Each class is a message of chorus/v1/inference.proto; what a reply leaves unset is None."""
+"""What calls answer. Each class is a message of chorus/v1/inference.proto; what a reply leaves unset is None.
+
+A field without a default is in every reply: from_message refuses one that leaves it unset.
+"""
 from __future__ import annotations
 
 import dataclasses
 from typing import Any, Literal, TypeAlias, cast
 
 from google.protobuf.message import Message
+
+from chorus.exceptions import server_error
 
 FinishReason: TypeAlias = Literal["stop", "length", "stop_string", "deadline"]
 NodeKind: TypeAlias = Literal["generate", "classify"]
@@ -41,18 +46,35 @@ class ErrorEvent:
 @dataclasses.dataclass(frozen=True, slots=True)
 class ScoredText:
     """A generated text, which begins with the prompt, and the probability of its likeliest label."""
-    generated: str | None = None
-    score: float | None = None
+    generated: str
+    score: float
     label: str | None = None
     model: str | None = None
     finish_reason: FinishReason | None = None
     seed: int | None = None
     timing: Timing | None = None
-    error: ErrorEvent | None = None
+    error: None = None
     classified_tokens: int | None = None
     truncated: bool | None = None
     score_kind: ScoreKind | None = None
     untrained_head: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FailedText:
+    """With `partial`, in the place of a text that could not be had: a ScoredText's fields, of which only `error` is."""
+    error: ErrorEvent
+    generated: None = None
+    score: None = None
+    label: None = None
+    model: None = None
+    finish_reason: None = None
+    seed: None = None
+    timing: None = None
+    classified_tokens: None = None
+    truncated: None = None
+    score_kind: None = None
+    untrained_head: None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +97,7 @@ class TokenLogprob:
 @dataclasses.dataclass(frozen=True, slots=True)
 class GeneratedText:
     """One of several texts of a prompt."""
-    generated: str | None = None
+    generated: str
     finish_reason: FinishReason | None = None
     generated_tokens: int | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
@@ -85,7 +107,7 @@ class GeneratedText:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Generation:
     """The texts of one prompt: the first, and `others` with num_return_sequences above 1."""
-    generated: str | None = None
+    generated: str
     finish_reason: FinishReason | None = None
     prompt_tokens: int | None = None
     generated_tokens: int | None = None
@@ -98,10 +120,10 @@ class Generation:
 @dataclasses.dataclass(frozen=True, slots=True)
 class TokenEvent:
     """New tokens of the text `index`, and their text."""
-    index: int | None = None
-    branch: str | None = None
-    text: str | None = None
-    num_tokens: int | None = None
+    index: int | None
+    branch: str
+    text: str
+    num_tokens: int
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
 
@@ -109,10 +131,10 @@ class TokenEvent:
 @dataclasses.dataclass(frozen=True, slots=True)
 class ScoreEvent:
     """What the classifier says of the text `index`."""
-    index: int | None = None
-    branch: str | None = None
-    score: float | None = None
-    label: str | None = None
+    index: int | None
+    branch: str
+    score: float
+    label: str
     timing: Timing | None = None
     classified_tokens: int | None = None
     truncated: bool | None = None
@@ -134,15 +156,15 @@ StreamEvent: TypeAlias = TokenEvent | ScoreEvent | DoneEvent
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelScore:
     """One label of a classifier and its probability."""
-    label: str | None = None
-    score: float | None = None
+    label: str
+    score: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Classification:
     """The likeliest label of a text, its probability, and those of all labels."""
-    label: str | None = None
-    score: float | None = None
+    label: str
+    score: float
     scores: tuple[LabelScore, ...] = ()
     num_tokens: int | None = None
     truncated: bool | None = None
@@ -160,8 +182,8 @@ class Embedding:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Token:
     """A piece of a text: its bytes from `begin` to before `end`."""
-    id: int | None = None
-    text: str | None = None
+    id: int
+    text: str
     begin: int | None = None
     end: int | None = None
 
@@ -177,7 +199,7 @@ class Tokens:
 @dataclasses.dataclass(frozen=True, slots=True)
 class GraphNode:
     """One node of a graph, and how its calls have gone of late."""
-    name: str | None = None
+    name: str
     kind: NodeKind | None = None
     runner: str | None = None
     inputs: tuple[str, ...] = ()
@@ -195,7 +217,7 @@ class GraphNode:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Graph:
     """An inference graph."""
-    name: str | None = None
+    name: str
     nodes: tuple[GraphNode, ...] = ()
 
 
@@ -206,13 +228,24 @@ _CLASSES: dict[str, type[Any]] = {
     "GenerateResponse": Generation, "TokenizeResponse": Tokens}
 
 
+_ALWAYS_SET: dict[type[Any], list[str]] = {
+    cls: [field.name for field in dataclasses.fields(cls)
+          if field.default is field.default_factory is dataclasses.MISSING and "None" not in str(field.type)]
+    for cls in {**_CLASSES, "FailedText": FailedText}.values()}
+
+
 def from_message(message: Message) -> Any:
-    """The message as its class of this module."""
-    if message.DESCRIPTOR.name == "Logprobs":
+    """The message as its class of this module. ServerError if it lacks what every reply has."""
+    name = message.DESCRIPTOR.name
+    if name == "Logprobs":
         return _value(message, "tokens")
-    cls = _CLASSES[message.DESCRIPTOR.name]
+    cls: type[Any] = FailedText if name == "ScoredText" and message.HasField("error") else _CLASSES[name]
     known = message.DESCRIPTOR.fields_by_name
-    return cls(**{field.name: _value(message, field.name) for field in dataclasses.fields(cls) if field.name in known})
+    values = {field.name: _value(message, field.name) for field in dataclasses.fields(cls) if field.name in known}
+    for field in _ALWAYS_SET[cls]:
+        if values[field] is None:
+            raise server_error(f"the answer is no {name}: it has no {field}", "UNKNOWN")
+    return cls(**values)
 
 
 def _value(message: Message, name: str) -> Any:

@@ -2,7 +2,6 @@
 import asyncio
 import contextlib
 import math
-import socket
 import threading
 import time
 import unittest
@@ -170,6 +169,22 @@ class CallsMixin:
         with self.assertRaisesRegex(ValueError, "seed"):
             self.client.generate(GENERATOR, PROMPT, seed=-1)
 
+    def test_what_is_no_list(self):
+        for texts in ({"a": 1}, {"a"}, b"a", 3, None):
+            for call in (self.client.classify, self.client.embed):
+                with self.assertRaisesRegex(TypeError, "texts: must be a list, not a"):
+                    call(CLASSIFIER, texts)
+        with self.assertRaisesRegex(TypeError, "ids: must be a list, not a str"):
+            self.client.detokenize(GENERATOR, "12")
+        self.assertEqual(2, len(self.client.classify(CLASSIFIER, (text for text in ("a", "b")))))
+
+    def test_a_body_that_is_too_large(self):
+        for size in (2 << 20, 32 << 20):
+            with self.assertRaises(exceptions.InvalidArgument) as raised:
+                self.client.generate(GENERATOR, "a" * size)
+            self.assertEqual(413, raised.exception.code)
+        self.assertTrue(self.client.graphs())
+
     def test_deadline(self):
         begin = time.monotonic()
         with self.assertRaises(exceptions.DeadlineExceeded) as raised:
@@ -239,6 +254,9 @@ class AsyncCallsMixin:
             await anext(self.client.stream_graph(PROMPT, top_p=2))
         with self.assertRaises(exceptions.DeadlineExceeded):
             await self.client.run_graph(PROMPT, timeout=0.001)
+        with self.assertRaises(exceptions.InvalidArgument) as raised:
+            await self.client.generate(GENERATOR, "a" * (32 << 20))
+        self.assertEqual(413, raised.exception.code)
         with self.assertRaisesRegex(TypeError, "Did you mean 'max_length'"):
             await self.client.generate(GENERATOR, PROMPT, max_lenght=20)
 
@@ -261,31 +279,6 @@ class AsyncHttpTest(AsyncCallsMixin, unittest.IsolatedAsyncioTestCase):
 class AsyncGrpcTest(AsyncCallsMixin, unittest.IsolatedAsyncioTestCase):
     def url(self):
         return SERVER.grpc
-
-
-class UrlTest(unittest.TestCase):
-    def test_refuses_what_is_no_url(self):
-        for make in (chorus.Client, chorus.AsyncClient):
-            for url in ("localhost:3000", "ftp://localhost", "grpc://", ""):
-                with self.assertRaisesRegex(ValueError, "grpc://localhost:50051"):
-                    make(url)
-        with self.assertRaises(ValueError):
-            chorus.Client("http://")
-
-    def test_no_server(self):
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            port = unused.getsockname()[1]
-            for scheme in ("http", "grpc"):
-                with self.assertRaises(exceptions.Unavailable), chorus.Client(f"{scheme}://127.0.0.1:{port}") as client:
-                    client.graphs()
-
-                async def call():
-                    async with chorus.AsyncClient(f"{scheme}://127.0.0.1:{port}") as client:
-                        await client.graphs()
-
-                with self.assertRaises(exceptions.Unavailable):
-                    asyncio.run(call())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """The protos in the package: methods, HTTP calls, and requests from keyword arguments."""
+import dataclasses
 import json
+import shutil
+import subprocess
+import tempfile
 import unittest
 
-from chorus import _protos, results
+from chorus import _protos, exceptions, results
+from served import ROOT, script
 
 
 class ProtosTest(unittest.TestCase):
@@ -49,10 +54,25 @@ class ProtosTest(unittest.TestCase):
             self.assertLessEqual(fields, set(cls.__dataclass_fields__), name)
 
     def test_results(self):
-        text = results.from_message(_protos.message("chorus.v1.ScoredText")(score=0, finish_reason=3))
-        self.assertEqual((None, 0.0, "stop_string", None), (text.generated, text.score, text.finish_reason, text.timing))
-        unknown = results.from_message(_protos.message("chorus.v1.ScoredText")(finish_reason=99))
+        make = _protos.message("chorus.v1.ScoredText")
+        text = results.from_message(make(generated="", score=0, finish_reason=3))
+        self.assertEqual(("", 0.0, "stop_string", None), (text.generated, text.score, text.finish_reason, text.timing))
+        unknown = results.from_message(make(generated="", score=0, finish_reason=99))
         self.assertIsNone(unknown.finish_reason)
+        failed = results.from_message(make(error={"message": "gone"}))
+        self.assertEqual(("gone", None, None), (failed.error.message, failed.generated, failed.score))
+        self.assertEqual({field.name for field in dataclasses.fields(results.ScoredText)},
+                         {field.name for field in dataclasses.fields(results.FailedText)})
+        with self.assertRaisesRegex(exceptions.ServerError, "no ScoredText: it has no score"):
+            results.from_message(make(generated="a"))
+
+    def test_package_without_its_protos(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(ROOT / "python/descriptors.py", folder)
+            result = subprocess.run(script(f"{folder}/descriptors.py", f"{folder}/made"), capture_output=True, text=True,
+                                    check=False)
+        self.assertEqual(1, result.returncode)
+        self.assertRegex(result.stderr, r"^descriptors.py: there is no .*inference.proto: .*\n$")
 
 
 if __name__ == "__main__":
