@@ -5,7 +5,7 @@ A pipeline makes of its inputs a list of requests, and of their replies what the
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
@@ -16,7 +16,26 @@ from chorus.exceptions import server_error
 _RUNNER = "chorus.runner.v1."
 _MAX_TEXTS = 1024  # Of one Classify.
 # Of transformers' pipelines, and without an effect here: Chorus forms batches by itself, and pads none.
-_NO_EFFECT = ("batch_size", "num_workers", "padding", "pad_token_id")
+_NO_EFFECT = ("batch_size", "num_workers", "padding", "pad_token_id", "use_cache")
+
+_BEAMS = "there is no beam search here; leave it out, and num_return_sequences samples several texts"
+# Of transformers' pipelines, and not here: what to do instead, if anything.
+_NOT_HERE = {
+    **dict.fromkeys(("num_beams", "num_beam_groups", "diversity_penalty", "length_penalty", "early_stopping"), _BEAMS),
+    "return_all_scores": "top_k=None returns every label", "eos_token_id": "stop_strings ends a text",
+    **dict.fromkeys(("no_repeat_ngram_size", "encoder_no_repeat_ngram_size"), "repetition_penalty is here"),
+    **dict.fromkeys(("min_length", "min_new_tokens", "bad_words_ids", "force_words_ids", "penalty_alpha", "typical_p",
+                     "generation_config", "streamer", "logits_processor", "stopping_criteria", "assistant_model",
+                     "prefix", "handle_long_generation", "return_tensors", "return_text", "return_dict_in_generate",
+                     "output_scores", "clean_up_tokenization_spaces", "tokenizer_kwargs", "generate_kwargs"), ""),
+}
+
+
+def _unknown(name: str, known: Iterable[str]) -> TypeError:
+    if name not in _NOT_HERE:
+        return _protos.unknown_name("run", name, known)
+    instead = _NOT_HERE[name]
+    return TypeError(f"run() does not have transformers' argument '{name}'" + (f": {instead}" if instead else ""))
 
 
 class Plan(NamedTuple):
@@ -47,9 +66,14 @@ def collect(messages: Sequence[Any]) -> Generated:
 class TextGeneration:
     """As transformers.TextGenerationPipeline."""
 
+    def __init__(self, context_size: int) -> None:
+        pass  # The runner's refusals tell it.
+
     def plan(self, inputs: Any, arguments: Mapping[str, Any]) -> Plan:
         texts, is_list = _texts(inputs)
         options = {name: value for name, value in arguments.items() if name not in _NO_EFFECT and value is not None}
+        if options.get("num_beams") == 1:
+            del options["num_beams"]
         return_full_text = bool(options.pop("return_full_text", True))
         stop = options.pop("stop_strings", options.pop("stop", None))
         count = options.pop("num_return_sequences", 1)
@@ -59,7 +83,7 @@ class TextGeneration:
         params: Any = _protos.message("chorus.v1.GenerationParams")()
         for name, value in options.items():
             if name not in known:
-                raise _protos.unknown_name("run", name, known)
+                raise _unknown(name, known)
             _protos.set_field(params, name, value)
         if stop is not None:
             _protos.set_field(params, "stop", [stop] if isinstance(stop, str) else list(stop))
@@ -95,13 +119,14 @@ def _check_count(count: Any, params: Any) -> None:
 class TextClassification:
     """As transformers.TextClassificationPipeline; inputs may be {"text": …, "text_pair": …}, too."""
 
-    _KNOWN = ("top_k", "truncation", "function_to_apply", "split_special_tokens", *_NO_EFFECT)
+    _KNOWN = ("top_k", "truncation", "max_length", "function_to_apply", "split_special_tokens", *_NO_EFFECT)
     _SCORE_KINDS = {"softmax": "softmax", "sigmoid": "sigmoid", "none": "raw"}
 
+    def __init__(self, context_size: int) -> None:
+        self._context_size = context_size
+
     def plan(self, inputs: Any, arguments: Mapping[str, Any]) -> Plan:
-        for name in arguments:
-            if name not in self._KNOWN:
-                raise _protos.unknown_name("run", name, self._KNOWN)
+        _check(arguments, self._KNOWN, self._context_size)
         texts, pairs, is_list = _texts_and_pairs(inputs)
         function = arguments.get("function_to_apply")
         if function is not None and function not in self._SCORE_KINDS:
@@ -135,13 +160,14 @@ class TextClassification:
 class Embedding:
     """A vector of each text, as a list of numbers."""
 
-    _KNOWN = ("normalize", "dimensions", "truncation", "split_special_tokens", *_NO_EFFECT)
+    _KNOWN = ("normalize", "dimensions", "truncation", "max_length", "split_special_tokens", *_NO_EFFECT)
+
+    def __init__(self, context_size: int) -> None:
+        self._context_size = context_size
 
     def plan(self, inputs: Any, arguments: Mapping[str, Any]) -> Plan:
         texts, is_list = _texts(inputs)
-        for name in arguments:
-            if name not in self._KNOWN:
-                raise _protos.unknown_name("run", name, self._KNOWN)
+        _check(arguments, self._KNOWN, self._context_size)
         requests = []
         for begin in range(0, len(texts), _MAX_TEXTS):
             request: Any = _protos.message(_RUNNER + "EmbedRequest")()
@@ -157,6 +183,20 @@ class Embedding:
             return vectors if is_list else vectors[0]
 
         return Plan("Embed", requests, shape)
+
+
+def _check(arguments: Mapping[str, Any], known: Sequence[str], context_size: int) -> None:
+    """Also max_length, at which transformers cuts a text: Chorus does at the model's own limit alone."""
+    for name in arguments:
+        if name not in known:
+            raise _unknown(name, known)
+    length = arguments.get("max_length")
+    if length is None:
+        return
+    if not isinstance(length, int) or isinstance(length, bool):
+        raise TypeError(f"max_length: must be a number of tokens: {length!r}")
+    if length < context_size:
+        raise ValueError(f"max_length: a text is cut at the model's {context_size} tokens, not before: {length}")
 
 
 def _scores(row: Any) -> list[float]:
@@ -175,7 +215,16 @@ def _texts(inputs: Any) -> tuple[list[str], bool]:
         return [inputs], False
     if isinstance(inputs, (list, tuple)) and all(isinstance(text, str) for text in inputs):
         return list(inputs), True
+    if _is_chat(inputs):
+        raise TypeError("there are no chat templates here: make a text of the messages, as transformers does by "
+                        "tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)")
     raise TypeError(f"the inputs of a pipeline are a text or a list of texts: {type(inputs).__name__}")
+
+
+def _is_chat(inputs: Any) -> bool:
+    """Messages with a role, or a list of such lists."""
+    first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
+    return isinstance(first, Mapping) and "role" in first or first is not inputs and _is_chat(first)
 
 
 def _texts_and_pairs(inputs: Any) -> tuple[list[str], list[str], bool]:
@@ -194,5 +243,6 @@ def _texts_and_pairs(inputs: Any) -> tuple[list[str], list[str], bool]:
     return texts, pairs, isinstance(inputs, (list, tuple))
 
 
-PIPELINES: Mapping[str, Pipeline] = {
-    "generate": TextGeneration(), "classify": TextClassification(), "embed": Embedding()}
+# Each is made with the most tokens that the model reads.
+PIPELINES: Mapping[str, Callable[[int], Pipeline]] = {
+    "generate": TextGeneration, "classify": TextClassification, "embed": Embedding}

@@ -4,12 +4,16 @@ from __future__ import annotations
 import atexit
 import collections
 import concurrent.futures
+import contextlib
+import fcntl
 import logging
 import os
 import pathlib
 import queue
 import re
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -24,6 +28,7 @@ from chorus.exceptions import DeadlineExceeded, RunnerError, Unavailable
 
 _LOG = logging.getLogger("chorus.runner")
 _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR, "F": logging.CRITICAL}
+_ENDS_PYTHON = (signal.SIGTERM, signal.SIGHUP)  # Without a word to atexit.
 _GLOG = re.compile(r"([IWEF])\d{8} \S+\s+\d+ \S+\] ")
 
 _SLOT_BYTES = 64  # Of a runner in the file by which runners share the cores; runner_server/engine/core_lease.h.
@@ -33,18 +38,40 @@ _PAUSE_SECONDS = 0.02
 _DRAIN_SECONDS = 10.0
 
 
+def _make_folder() -> tuple[pathlib.Path, IO[bytes]]:
+    """A new folder, and its file `owner`, which stays locked until this process ends; those of dead owners go."""
+    parent = tempfile.gettempdir()
+    if len(f"{parent}/chorus-12345678/00.sock") > _MAX_SOCKET_PATH:
+        parent = "/tmp"
+    for entry in os.scandir(parent):
+        if entry.name.startswith("chorus-") and entry.is_dir(follow_symlinks=False):
+            _remove_if_dead(pathlib.Path(entry.path))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="chorus-", dir=parent))
+    owner = (folder / "owner.new").open("wb")
+    fcntl.flock(owner, fcntl.LOCK_EX)
+    (folder / "owner.new").rename(folder / "owner")  # Nobody sees it without its lock.
+    return folder, owner
+
+
+def _remove_if_dead(folder: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # Of another user, without an owner, or with one that lives.
+        if folder.lstat().st_uid != os.getuid() or not stat.S_ISREG((folder / "owner").lstat().st_mode):
+            return
+        with (folder / "owner").open("rb") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+
+
 class _Home:
     """What the runners of this process share: a folder, the cores, and a thread that starts them.
 
-    One thread starts all of them: the kernel ends a runner when the thread that started it ends.
+    One thread starts all of them: the kernel ends a runner when the thread that started it ends. The folder goes with
+    the process, or, where that is killed, when the next one makes its own.
     """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="chorus-"))
-        if len(str(self.folder / "00.sock")) > _MAX_SOCKET_PATH:
-            shutil.rmtree(self.folder)
-            self.folder = pathlib.Path(tempfile.mkdtemp(prefix="chorus-", dir="/tmp"))
+        self.folder, self._owner = _make_folder()
         self.lease = self.folder / "core_lease"
         self.lease.write_bytes(bytes(_SLOT_BYTES * _NUM_SLOTS))
         self.lock = threading.Lock()
@@ -53,6 +80,10 @@ class _Home:
         self._jobs: queue.SimpleQueue[tuple[concurrent.futures.Future[Any], list[str]]] = queue.SimpleQueue()
         threading.Thread(target=self._start_all, name="chorus-runners", daemon=True).start()
         atexit.register(self.close)
+        if threading.current_thread() is threading.main_thread():  # Python lets no other set a handler.
+            for number in _ENDS_PYTHON:
+                if signal.getsignal(number) == signal.SIG_DFL:
+                    signal.signal(number, self._on_signal)
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
         future: concurrent.futures.Future[subprocess.Popen[str]] = concurrent.futures.Future()
@@ -79,6 +110,13 @@ class _Home:
         for runner in running:
             runner.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        """Ends this process as the signal does without a handler, and the kernel ends its runners."""
+        if os.getpid() == self.pid:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 _home_lock = threading.Lock()
@@ -127,7 +165,21 @@ class RunnerProcess:
 
     @property
     def is_running(self) -> bool:
-        return self._process.poll() is None
+        return self.is_of_this_process and self._process.poll() is None
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """False in a fork of the process that started it, which alone may call it, and sees it end."""
+        return os.getpid() == self._home.pid
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Whether it has ended within so many seconds; None waits until it has."""
+        self._reader.join(timeout)  # Its end of the log closes with it.
+        if self._reader.is_alive():
+            return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        return not self.is_running
 
     def wait_ready(self, timeout: float) -> Any:
         """GetModelInfo's answer. RunnerError, with the runner's own words, if it does not come to that."""
@@ -152,11 +204,19 @@ class RunnerProcess:
         raise RunnerError(f"the runner of {self.name} has ended: {self.last_words()}")
 
     def last_words(self) -> str:
-        """What it said when it ended."""
+        """How it has ended: what it said of that itself, and the signal or, without a word, the exit status."""
         self._reader.join(timeout=1.0)
-        lines = [line for line in self._last_lines if not _GLOG.match(line)] or list(self._last_lines)[-1:]
-        text = " ".join(lines).removeprefix("runner_server: ")
-        return text or f"exit status {self._process.poll()}"
+        said = []
+        for line in self._last_lines:
+            match = _GLOG.match(line)
+            if match is None:
+                said.append(line.removeprefix("runner_server: "))
+            elif match[1] in "EF":
+                said.append(line[match.end():])
+        code = self._process.poll()
+        if code is not None and code < 0:
+            said.append(_of_signal(-code))
+        return " ".join(said) or f"exit status {code}"
 
     def terminate(self) -> None:
         """Lets it end the calls in progress."""
@@ -189,3 +249,11 @@ class RunnerProcess:
                 match = _GLOG.match(line)
                 level = _LEVELS[match[1]] if match else logging.ERROR
                 _LOG.log(level, "%s: %s", self.name, line[match.end():] if match else line)
+
+
+def _of_signal(number: int) -> str:
+    with contextlib.suppress(ValueError):
+        name = signal.Signals(number).name
+        memory = ", as the kernel does where memory has run out" if number == signal.SIGKILL else ""
+        return f"it was ended by signal {number} ({name}){memory}"
+    return f"it was ended by signal {number}"

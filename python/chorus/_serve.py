@@ -70,7 +70,7 @@ class ServiceHandler:
             headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
             return error_response(error.code, error.status, error.message, list(error.details), headers)
         except RunnerError as error:
-            return error_response(503, "UNAVAILABLE", str(error))
+            return error_response(503, "UNAVAILABLE", str(error), headers={"Retry-After": "1"})
         except Exception:
             _LOG.exception("request=%s /%s failed", request.id, route)
             return error_response(500, "INTERNAL", "the service failed; its log says how")
@@ -129,7 +129,11 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [%(default)s]")
     parser.add_argument("--port", type=int, default=3000, help="0 takes a free one [%(default)s]")
     parser.add_argument("--working-dir", "--working_dir", default=".", help="where the module is [%(default)s]")
+    parser.add_argument("--reload", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(words)
+    if options.reload:
+        parser.error("--reload is for what the program serves: a service in Python is stopped (SIGTERM lets its calls "
+                     "end) and started again")
     logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(asctime)s %(name)s: %(message)s")
     try:
         service = load(options.service, pathlib.Path(options.working_dir))

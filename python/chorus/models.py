@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any, List
 
-from chorus import _programs
+from chorus import _programs, _protos
 from chorus.exceptions import StoreError
 from chorus.runners import Runner
 
@@ -32,20 +32,42 @@ class Model:
     """One version of a model in the store. `manifest` is its manifest.json."""
     tag: Tag
     path: pathlib.Path
-    manifest: Mapping[str, Any] = dataclasses.field(repr=False)
+    manifest: Mapping[str, Any] = dataclasses.field(repr=False, hash=False)
 
     def __str__(self) -> str:
         return str(self.tag)
 
     @property
     def task(self) -> str:
-        """"generate" or "classify"; empty if the architecture is of no kind that Chorus knows."""
+        """"generate", "classify" or "embed"; empty if the architecture is of no kind that Chorus knows."""
         return str(self.manifest.get("task", ""))
 
     @property
     def architecture(self) -> str:
         """As config.json names it, such as "GPT2LMHeadModel"."""
         return str(self.manifest.get("architecture", ""))
+
+    @property
+    def dtype(self) -> str:
+        """In what most of the weights are stored, such as "float32"; empty where the store does not know."""
+        return str(self.manifest.get("dtype", ""))
+
+    @property
+    def parameters(self) -> int | None:
+        """How many numbers the weights hold; None where the store does not know."""
+        count = self.manifest.get("parameters")
+        return None if count is None else int(count)
+
+    @property
+    def licence(self) -> str:
+        """Such as "mit"; may be empty."""
+        return str(self.manifest.get("licence", ""))
+
+    @property
+    def source(self) -> str:
+        """"REPOSITORY@COMMIT", or the repository alone; may be empty."""
+        source = self.manifest.get("source", {})
+        return "@".join(filter(None, (source.get("repository", ""), source.get("commit", ""))))
 
     @property
     def created(self) -> datetime.datetime:
@@ -127,8 +149,9 @@ def export(tag: str | Tag, path: str | os.PathLike[str]) -> pathlib.Path:
     return written / f"{model.tag.name}-{model.tag.version}.tar.gz" if written.is_dir() else written
 
 
-def save_model(name: str | Tag, pipeline_or_model: Any, tokenizer: Any = None,
-               labels: Mapping[str, str] | None = None, metadata: Mapping[str, Any] | None = None) -> Tag:
+def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = None,
+               labels: Mapping[str, str] | None = None, metadata: Mapping[str, Any] | None = None, *,
+               pipeline: Any = None, signatures: Mapping[str, Any] | None = None, **others: Any) -> Tag:
     """Saves a transformers pipeline, or a model with its tokenizer, into the store.
 
     The model's own save_pretrained writes it: weights as safetensors, configuration, generation_config.json and the
@@ -140,13 +163,28 @@ def save_model(name: str | Tag, pipeline_or_model: Any, tokenizer: Any = None,
         tokenizer: Of a model; of a pipeline in place of its own.
         labels: For people and programs.
         metadata: Whatever JSON has.
+        pipeline: BentoML's name of pipeline_or_model.
+        signatures: BentoML's, of "__call__" alone, which is what `run` calls; a runner always batches.
 
     Returns:
         The tag; "NAME:latest" is now this version.
 
     Raises:
         StoreError: The model is of no architecture that Chorus runs, or the version is there and is another model.
+        TypeError: It is no pipeline or model, or an argument is one of BentoML's that has no meaning here.
     """
+    for argument, value in others.items():
+        if argument not in _BENTOML:
+            raise _protos.unknown_name("save_model", argument, _SAVE_MODEL)
+        if value is not None:
+            raise TypeError(f"{argument} of BentoML is not here: {_BENTOML[argument]}")
+    if not set(signatures or ()) <= {"__call__"}:
+        raise TypeError("signatures: a runner has run and async_run, which are BentoML's __call__, and no "
+                        + ", ".join(signatures or ()))
+    if pipeline is not None:
+        if pipeline_or_model is not None:
+            raise TypeError("pipeline and pipeline_or_model are the same argument: one of them")
+        pipeline_or_model = pipeline
     model: Any = getattr(pipeline_or_model, "model", None)
     if hasattr(model, "save_pretrained"):
         tokenizer = tokenizer or getattr(pipeline_or_model, "tokenizer", None)
@@ -160,6 +198,16 @@ def save_model(name: str | Tag, pipeline_or_model: Any, tokenizer: Any = None,
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         return import_(folder, name, labels=labels, metadata=metadata, source=_source(model)).tag
+
+
+# Arguments of bentoml.transformers.save_model that have no meaning here, and what to do.
+_BENTOML = {
+    "custom_objects": "keep such objects in files of your own; metadata takes what JSON has",
+    "external_modules": "a model runs without code of its own; put your code beside the service",
+    "task_name": "a model does what its architecture is for; leave it out",
+    "task_definition": "a model does what its architecture is for; leave it out",
+}
+_SAVE_MODEL = ("name", "pipeline_or_model", "tokenizer", "labels", "metadata", "pipeline", "signatures", *_BENTOML)
 
 
 def _source(model: Any) -> str | None:

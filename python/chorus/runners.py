@@ -7,13 +7,14 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from chorus import _pipelines, _protos
+from chorus import _pipelines, _protos, _timed
 from chorus._grpc import LOCAL_OPTIONS, AsyncGrpcTransport, GrpcTransport
 from chorus._pipelines import PIPELINES, Plan
 from chorus._runner_process import RunnerProcess
 from chorus.exceptions import RunnerError, Unavailable
 
 _START_SECONDS = 600.0
+_END_SECONDS = 0.2  # From a broken connection to the end of the process that broke it.
 _TASKS = {1: "generate", 2: "classify", 3: "embed"}  # chorus.runner.v1.Task.
 
 
@@ -54,27 +55,38 @@ class Runner:
             RunnerError: The model cannot be loaded; the message is the runner's.
         """
         with self._lock:
+            self._check_fork()
             if self._process is not None and self._process.is_running:
                 return
-            self._end()
             process = RunnerProcess(self._path, self.name, self.version, self._flags)
             try:
                 info = process.wait_ready(_START_SECONDS)
-                pipeline = PIPELINES.get(_TASKS.get(info.task, ""))
-                if pipeline is None:
+                make = PIPELINES.get(_TASKS.get(info.task, ""))
+                if make is None:
                     raise RunnerError(f"{self.name} does what no pipeline of this package does")
             except BaseException:
                 process.stop()
                 raise
-            self._process, self._pipeline = process, pipeline
+            before = self._process, self._blocking, self._asynchronous  # It has ended; until now calls were told how.
+            self._pipeline = make(info.context_size)
             self._blocking = GrpcTransport(process.address, None, {}, LOCAL_OPTIONS)
             self._asynchronous = AsyncGrpcTransport(process.address, None, {}, LOCAL_OPTIONS)
+            self._process = process
+            _end(*before)
 
     @property
     def is_running(self) -> bool:
         """Whether it has been started, and has not ended."""
         process = self._process
         return process is not None and process.is_running
+
+    def wait(self) -> str:
+        """Waits until the process has ended, however it does, and says how; at once if it does not run."""
+        process = self._process
+        if process is None:
+            return "it was not started"
+        process.wait()
+        return process.last_words()
 
     def run(self, inputs: Any, *, timeout: float | None = None, **arguments: Any) -> Any:
         """Calls the pipeline, and waits for its result.
@@ -87,23 +99,25 @@ class Runner:
 
         Of a classifier: a list of one {"label": …, "score": …}; of a list of texts, one for each. With top_k, the
         best k labels of a text (None: all), in a list; of a list of texts, a list of these. Arguments: top_k,
-        truncation (False refuses a text that is too long; else its beginning counts), function_to_apply,
-        split_special_tokens. A text may be {"text": …, "text_pair": …}.
+        truncation (False refuses a text that is too long; else its beginning counts), max_length (of the model's own
+        limit, at which texts are cut), function_to_apply, split_special_tokens. A text may be
+        {"text": …, "text_pair": …}.
 
         Of an embedder: a list of numbers; of a list of texts, a list of these. Arguments: normalize, dimensions,
-        truncation, split_special_tokens.
+        truncation, max_length, split_special_tokens.
 
         batch_size, num_workers, padding and pad_token_id are taken, and of no effect.
 
         Args:
-            timeout: Seconds the call may take.
+            timeout: Seconds the call may take; None or infinity: as long as it takes.
 
         Raises:
             TypeError: There is no such argument; the message names the near one.
             ServerError: What the runner refuses, such as a prompt of max_length tokens (InvalidArgument).
             RunnerError: The runner was not started, or has ended.
         """
-        plan, transport = self._plan(inputs, arguments), self._blocking
+        plan, timeout = self._plan(inputs, arguments), _timed.checked(timeout)
+        transport = self._blocking
         method = _protos.methods("chorus.runner.v1.RunnerService")[plan.method]
         assert transport is not None
         try:
@@ -116,12 +130,13 @@ class Runner:
                 for stream in streams:
                     stream.close()
         except Unavailable:
-            self._check_running()
+            self._check_ended()
             raise
 
     async def async_run(self, inputs: Any, *, timeout: float | None = None, **arguments: Any) -> Any:
         """As run, for asyncio. Cancelling the task cancels the call, and frees its compute."""
-        plan, transport = self._plan(inputs, arguments), self._asynchronous
+        plan, timeout = self._plan(inputs, arguments), _timed.checked(timeout)
+        transport = self._asynchronous
         method = _protos.methods("chorus.runner.v1.RunnerService")[plan.method]
         assert transport is not None
 
@@ -135,14 +150,16 @@ class Runner:
                 tasks = [group.create_task(call(request)) for request in plan.requests]
         except ExceptionGroup as errors:
             if isinstance(errors.exceptions[0], Unavailable):
-                self._check_running()
+                await asyncio.to_thread(self._check_ended)
             raise errors.exceptions[0] from None
         return plan.shape([task.result() for task in tasks])
 
     def close(self) -> None:
         """Ends the process; calls in progress have 10 s. A runner is its own context manager. Idempotent."""
         with self._lock:
-            self._end()
+            before = self._process, self._blocking, self._asynchronous
+            self._process = self._blocking = self._asynchronous = None
+            _end(*before)
 
     def __enter__(self) -> Self:
         self.init_local()
@@ -152,21 +169,29 @@ class Runner:
                  traceback: TracebackType | None) -> None:
         self.close()
 
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.stop()
-        if self._blocking is not None:
-            self._blocking.close()
-        if self._asynchronous is not None:
-            self._asynchronous.close_soon()
-        self._process = self._blocking = self._asynchronous = None
-
     def _plan(self, inputs: Any, arguments: dict[str, Any]) -> Plan:
         if self._process is None or self._pipeline is None:
             raise RunnerError(f"the runner {self.name} is not started: call init_local() first")
+        self._check_fork()
         return self._pipeline.plan(inputs, arguments)
 
-    def _check_running(self) -> None:
+    def _check_fork(self) -> None:
+        if self._process is not None and not self._process.is_of_this_process:
+            raise RunnerError(f"the runner {self.name} is of the process of which this one is a fork: make and start "
+                              "runners after the fork")
+
+    def _check_ended(self) -> None:
+        """RunnerError if the process has ended, be it just now."""
         process = self._process
-        if process is not None and not process.is_running:
+        if process is not None and process.wait(_END_SECONDS):
             raise RunnerError(f"the runner {self.name} has ended: {process.last_words()}") from None
+
+
+def _end(process: RunnerProcess | None, blocking: GrpcTransport | None,
+         asynchronous: AsyncGrpcTransport | None) -> None:
+    if process is not None:
+        process.stop()
+    if blocking is not None:
+        blocking.close()
+    if asynchronous is not None:
+        asynchronous.close_soon()

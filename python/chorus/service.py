@@ -4,12 +4,23 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import inspect
+import logging
 import re
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from chorus.exceptions import ChorusError
 from chorus.io import Descriptor
 from chorus.runners import Runner
+
+_LOG = logging.getLogger("chorus.service")
+
+# Of runners that end, as `chorus serve` has it (cli/serve/restart_policy.h).
+_MIN_BACKOFF_SECONDS = 0.5
+_MAX_BACKOFF_SECONDS = 10.0
+_HEALTHY_SECONDS = 30.0  # A run this long resets the backoff.
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +48,8 @@ class Service:
         self.name = name
         self.runners = list(runners)
         self.apis: dict[str, Api] = {}
+        self._stopping = threading.Event()
+        self._keepers: list[threading.Thread] = []
 
     def api(self, input: Descriptor, output: Descriptor, *, name: str | None = None,
             route: str | None = None) -> Callable[[F], F]:
@@ -70,19 +83,54 @@ class Service:
         return api.output.encode(result)
 
     def start(self) -> None:
-        """Starts the runners, all at once, and waits until they are ready. RunnerError is of the first that fails."""
+        """Starts the runners, all at once, and waits until they are ready; one that ends later starts again.
 
+        RunnerError is of the first that fails.
+        """
         with concurrent.futures.ThreadPoolExecutor(max(1, len(self.runners))) as threads:
             futures = [threads.submit(runner.init_local) for runner in self.runners]
         failed = [error for error in (future.exception() for future in futures) if error is not None]
         if failed:
             self.stop()
             raise failed[0]
+        self._stopping.clear()
+        self._keepers = [threading.Thread(target=self._keep, args=(runner,), name=f"chorus-keep-{runner.name}",
+                                          daemon=True) for runner in self.runners]
+        for keeper in self._keepers:
+            keeper.start()
 
     def stop(self) -> None:
         """Ends the runners."""
+        self._stopping.set()
         for runner in self.runners:
             runner.close()
+        for keeper in self._keepers:
+            keeper.join()
+        self._keepers = []
+
+    def _keep(self, runner: Runner) -> None:
+        """Starts a runner again whenever it has ended, with exponential backoff."""
+        backoff, began = _MIN_BACKOFF_SECONDS, time.monotonic()
+        while True:
+            how = runner.wait()
+            if time.monotonic() - began >= _HEALTHY_SECONDS:
+                backoff = _MIN_BACKOFF_SECONDS
+            while True:
+                if self._stopping.is_set():
+                    return
+                _LOG.error("runner=%s has ended, and starts again in %.1f s: %s", runner.name, backoff, how)
+                if self._stopping.wait(backoff):
+                    return
+                backoff, began = min(2 * backoff, _MAX_BACKOFF_SECONDS), time.monotonic()
+                try:
+                    runner.init_local()
+                    break
+                except ChorusError as error:
+                    how = str(error)
+            if self._stopping.is_set():  # close() may have come before the start.
+                runner.close()
+                return
+            _LOG.info("runner=%s is ready again", runner.name)
 
     @property
     def not_running(self) -> list[str]:

@@ -9,7 +9,7 @@ import unittest.mock
 
 import chorus
 from chorus import exceptions
-from served import CLASSIFIER, FOLDERS, GENERATOR, bin_folder, own_store
+from served import CLASSIFIER, FOLDERS, GENERATOR, bin_folder, own_store, put_embedder
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "stand_in"))
 import transformers  # noqa: E402
@@ -52,12 +52,31 @@ class ModelsTest(unittest.TestCase):
         whole = pipeline()
         self.assertEqual("other:v1", str(chorus.save_model(chorus.Tag("other", "v1"), whole.model, whole.tokenizer)))
 
+    def test_bentomls_keywords(self):
+        tag = chorus.transformers.save_model(name="mine", pipeline=pipeline(), labels={"a": "b"}, custom_objects=None,
+                                             signatures={"__call__": {"batchable": True, "batch_dim": 0}})
+        self.assertEqual({"a": "b"}, chorus.get(tag).labels)
+
+    def test_load_model(self):
+        put_embedder(self.home / "folder")
+        chorus.models.import_(self.home / "folder", "embedder:v1")
+        with unittest.mock.patch.dict(sys.modules, transformers=transformers):
+            loaded = chorus.transformers.load_model("embedder:v1")
+            self.assertEqual("feature-extraction", loaded.task)
+            self.assertEqual(chorus.get("embedder").path, loaded.model.folder)
+            self.assertEqual("text-generation", chorus.transformers.load_model("gpt2-generation").task)
+
     def test_refuses(self):
         whole = pipeline()
         with self.assertRaisesRegex(TypeError, "tokenizer"):
             chorus.save_model("mine", whole.model)
         with self.assertRaisesRegex(TypeError, "pipeline or a model"):
             chorus.save_model("mine", object())
+        for arguments, words in (({"custom_objects": {"a": 1}}, "custom_objects of BentoML is not here: .*metadata"),
+                                 ({"signatures": {"generate": {}}}, "signatures: .* no generate"),
+                                 ({"pipeline": whole}, "the same argument"), ({"lables": {}}, "Did you mean 'labels'")):
+            with self.assertRaisesRegex(TypeError, words):
+                chorus.save_model("mine", whole, **arguments)
         with self.assertRaises(exceptions.StoreError):
             chorus.save_model("a b", whole)
         with self.assertRaises(exceptions.StoreError):
@@ -86,8 +105,10 @@ class ModelsTest(unittest.TestCase):
     def test_import_and_export(self):
         model = chorus.models.import_(FOLDERS[GENERATOR], "mine:v1", labels={"a": "b"}, licence="mit", source="me/mine@v1",
                                       metadata={"k": "v"})
-        self.assertEqual(("mit", {"repository": "me/mine", "commit": "v1"}),
-                         (model.manifest["licence"], model.manifest["source"]))
+        self.assertEqual(("mit", "me/mine@v1"), (model.licence, model.source))
+        self.assertGreater(model.parameters, 1 << 20)
+        self.assertEqual("bfloat16", model.dtype)
+        self.assertEqual({model}, {model, chorus.get("mine")})
         with tempfile.TemporaryDirectory() as folder:
             written = chorus.models.export("mine", folder)
             self.assertEqual(pathlib.Path(folder, "mine-v1.tar.gz"), written)

@@ -8,7 +8,7 @@ from chorus.exceptions import InternalError
 
 class TextGenerationTest(unittest.TestCase):
     def plan(self, inputs, **arguments):
-        return PIPELINES["generate"].plan(inputs, arguments)
+        return PIPELINES["generate"](128).plan(inputs, arguments)
 
     def test_arguments(self):
         plan = self.plan("a", max_length=9, do_sample=True, temperature=0.5, top_k=3, top_p=0.5, repetition_penalty=1.5,
@@ -35,16 +35,23 @@ class TextGenerationTest(unittest.TestCase):
 
     def test_refuses(self):
         for arguments, kind, words in (
-                ({"max_lenght": 9}, TypeError, "run.*Did you mean 'max_length'"), ({"num_beams": 4}, TypeError, "num_beams"),
+                ({"max_lenght": 9}, TypeError, "run.*Did you mean 'max_length'"), ({"num_beams": 4}, TypeError, "num_beams.*no beam search"),
+                ({"min_length": 4}, TypeError, "transformers' argument 'min_length'$"),
+                ({"eos_token_id": 4}, TypeError, "eos_token_id.*stop_strings"),
                 ({"num_return_sequence": 2}, TypeError, "num_return_sequences"), ({"top_k": "a"}, TypeError, "top_k"),
                 ({"num_return_sequences": 0}, ValueError, "num_return_sequences"),
                 ({"num_return_sequences": 2, "do_sample": False}, ValueError, "num_return_sequences"),
                 ({"num_return_sequences": 1.5}, TypeError, "num_return_sequences"), ({"seed": 2**64}, ValueError, "seed")):
             with self.subTest(arguments=arguments), self.assertRaisesRegex(kind, words):
                 self.plan("a", **arguments)
-        for inputs in (None, 3, ["a", 3], [{"role": "user", "content": "a"}]):
-            with self.assertRaises(TypeError):
+        for inputs in (None, 3, ["a", 3], [{"text": "a"}]):
+            with self.assertRaisesRegex(TypeError, "a text or a list of texts"):
                 self.plan(inputs)
+        chat = [{"role": "user", "content": "a"}]
+        for inputs in (chat, [chat, chat]):
+            with self.assertRaisesRegex(TypeError, "no chat templates .*apply_chat_template"):
+                self.plan(inputs)
+        self.assertEqual(1, len(self.plan("a", num_beams=1, use_cache=True).requests))
 
     def test_collect(self):
         make = _protos.message("chorus.runner.v1.GenerateResponse")
@@ -57,7 +64,7 @@ class TextGenerationTest(unittest.TestCase):
 
 class TextClassificationTest(unittest.TestCase):
     def plan(self, inputs, **arguments):
-        return PIPELINES["classify"].plan(inputs, arguments)
+        return PIPELINES["classify"](512).plan(inputs, arguments)
 
     def reply(self, *rows):
         return _protos.message("chorus.runner.v1.ClassifyResponse")(
@@ -95,9 +102,19 @@ class TextClassificationTest(unittest.TestCase):
         self.assertFalse(self.plan("x").requests[0].refuse_truncation)
         self.assertTrue(self.plan("x", truncation=False).requests[0].refuse_truncation)
 
+    def test_max_length(self):
+        """transformers' idiom, truncation=True and the model's limit, is what Chorus does."""
+        self.assertEqual(self.plan("x").requests, self.plan("x", truncation=True, max_length=512).requests)
+        embed = PIPELINES["embed"](256).plan
+        self.assertEqual(embed("x", {}).requests, embed("x", {"truncation": True, "max_length": 512}).requests)
+        with self.assertRaisesRegex(ValueError, "max_length: .* 256 tokens"):
+            embed("x", {"max_length": 128})
+
     def test_refuses(self):
         for arguments, kind, words in (({"top_kk": 2}, TypeError, "Did you mean 'top_k'"), ({"top_k": 0}, ValueError, "top_k"),
-                                       ({"max_length": 9}, TypeError, "max_length")):
+                                       ({"max_length": 9}, ValueError, "max_length: .* 512 tokens, not before: 9"),
+                                       ({"max_length": "9"}, TypeError, "max_length"),
+                                       ({"return_all_scores": True}, TypeError, "top_k=None")):
             with self.subTest(arguments=arguments), self.assertRaisesRegex(kind, words):
                 self.plan("x", **arguments)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import unittest.mock
@@ -134,10 +135,47 @@ class LifeTest(unittest.TestCase):
             os.kill(one._process._process.pid, signal.SIGKILL)
             one._process._process.wait(30)
             self.assertFalse(one.is_running)
-            with self.assertRaisesRegex(exceptions.RunnerError, "has ended"):
+            words = r"has ended: it was ended by signal 9 \(SIGKILL\), as the kernel does where memory"
+            with self.assertRaisesRegex(exceptions.RunnerError, words):
                 one.run("a")
-            with self.assertRaisesRegex(exceptions.RunnerError, "has ended"):
+            with self.assertRaisesRegex(exceptions.RunnerError, words):
                 asyncio.run(one.async_run("a"))
+            self.assertIn("signal 9", one.wait())
+            one.init_local()
+            self.assertEqual(1, len(one.run("a")))
+
+    def test_a_runner_that_ends_during_a_call(self):
+        with runner(GENERATOR) as one:
+            pid = one._process._process.pid
+            threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+            with self.assertRaisesRegex(exceptions.RunnerError, "has ended: .*signal 9"):
+                while True:
+                    one.run([PROMPT] * 16, max_length=240, ignore_eos=True)
+
+    def test_a_fork(self):
+        with runner(CLASSIFIER) as one:
+            reads, writes = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    for call in (lambda: one.run("a"), one.init_local):
+                        try:
+                            call()
+                        except exceptions.RunnerError as error:
+                            os.write(writes, str(error).encode())
+                finally:
+                    os._exit(0)
+            os.close(writes)
+            os.waitpid(pid, 0)
+            with open(reads, encoding="utf-8") as pipe:
+                self.assertEqual(2, pipe.read().count("is a fork"))
+            self.assertEqual(1, len(one.run("a")))
+
+    def test_what_is_no_timeout(self):
+        with runner(CLASSIFIER) as one:
+            with self.assertRaisesRegex(ValueError, "timeout"):
+                one.run("a", timeout=0)
+            self.assertEqual(1, len(one.run("a", timeout=float("inf"))))
 
     def test_a_model_that_cannot_be_loaded(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -154,13 +192,16 @@ class LifeTest(unittest.TestCase):
         """However it ends; and the folder of a process that ends well goes with it."""
         code = ("import os, sys, threading, runners_test as t\n"
                 f"def start():\n  global one; one = t.runner({CLASSIFIER!r}); one.init_local()\n"
-                "thread = threading.Thread(target=start); thread.start(); thread.join()\n"  # It outlives this thread.
+                "if sys.argv[1] == 'thread':\n"
+                "  thread = threading.Thread(target=start); thread.start(); thread.join()\n"  # It outlives this thread.
+                "else: start()\n"  # Python lets no other thread handle signals.
                 "assert one.run('a')\n"
                 "print(one._process._process.pid, one._process._home.folder, flush=True)\n"
                 "sys.stdin.read()\n")
-        for end in ("normal", "exception", signal.SIGINT, signal.SIGKILL):
+        for end in ("normal", "exception", signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
             with self.subTest(end=end), subprocess.Popen(
-                    [sys.executable, "-B", "-c", code + ("raise SystemExit(1)" if end == "exception" else "")],
+                    [sys.executable, "-B", "-c", code + ("raise SystemExit(1)" if end == "exception" else ""),
+                     "main" if end in (signal.SIGTERM, signal.SIGHUP) else "thread"],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                     cwd=pathlib.Path(__file__).parent) as process:
                 pid, folder = process.stdout.readline().split()
@@ -170,8 +211,15 @@ class LifeTest(unittest.TestCase):
                 process.stdin.close()
                 process.wait(60)
                 wait_gone(self, [pid])
-                if end != signal.SIGKILL:
-                    self.assertFalse(os.path.exists(folder))
+                if end in (signal.SIGTERM, signal.SIGHUP):
+                    self.assertEqual(-end, process.returncode)
+                if end == signal.SIGKILL:
+                    self.assertTrue(os.path.exists(folder))
+                    with tempfile.TemporaryDirectory(prefix="chorus-") as other:  # Another program's.
+                        code = f"import runners_test as t; t.runner({CLASSIFIER!r}).init_local()"
+                        subprocess.run([sys.executable, "-B", "-c", code], check=True, cwd=pathlib.Path(__file__).parent)
+                        self.assertTrue(os.path.exists(other))
+                self.assertFalse(os.path.exists(folder))
 
 
 if __name__ == "__main__":

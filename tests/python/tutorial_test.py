@@ -123,7 +123,7 @@ class ServeTest(unittest.TestCase):
                 self.assertIn(words, got[1])
             self.assertNotIn("secret", got[1])
 
-    def test_a_runner_that_ends_makes_it_unready(self):
+    def test_a_runner_that_ends_starts_again(self):
         with running(script("-m", "chorus", "serve", "one_runner:svc", "--port", "0"), cwd=self.FOLDER) as (process, line):
             url = line.split()[-1]
             with urllib.request.urlopen(url + "/readyz") as reply:
@@ -142,15 +142,26 @@ class ServeTest(unittest.TestCase):
                     break
                 self.assertLess(time.monotonic(), end)
                 time.sleep(0.02)
-            with self.assertRaises(urllib.error.HTTPError) as raised:
-                urllib.request.urlopen(urllib.request.Request(url + "/classify", b"a film"))
-            with raised.exception as error:
-                self.assertEqual(503, error.code)
-                self.assertIn("has ended", error.read().decode())
+            refused = 0
+            while True:
+                try:
+                    with urllib.request.urlopen(urllib.request.Request(url + "/classify", b"a film")) as reply:
+                        self.assertIn("label", reply.read().decode())
+                    break
+                except urllib.error.HTTPError as error:
+                    with error:
+                        self.assertEqual((503, "1"), (error.code, error.headers["Retry-After"]))
+                        self.assertIn("has ended: it was ended by signal 9", error.read().decode())
+                    refused += 1
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.02)
+            self.assertGreater(refused, 0)  # For the backoff, at least.
+            urllib.request.urlopen(url + "/readyz").close()
 
     def test_what_cannot_be_served(self):
         for words, says in ((["failing:nothing"], "nothing of .*failing.py is no chorus.Service"),
-                            (["no_model:svc"], "no model no-such"), (["failing:svc", "--nope"], "--nope")):
+                            (["no_model:svc"], "no model no-such"), (["failing:svc", "--nope"], "--nope"),
+                            (["failing:svc", "--reload"], "stopped .* and started again")):
             result = subprocess.run(script("-m", "chorus", "serve", *words), cwd=self.FOLDER, capture_output=True, text=True,
                                     check=False)
             self.assertNotEqual(0, result.returncode)
