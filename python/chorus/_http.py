@@ -5,7 +5,7 @@ import asyncio
 import http.client
 import json
 import math
-import select
+import os
 import ssl
 import urllib.parse
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -95,6 +95,7 @@ class HttpTransport:
     def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
         self._target = Target(url, headers, ca)
         self._idle: list[http.client.HTTPConnection] = []  # list.append and pop are atomic.
+        self._pid = os.getpid()
 
     def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
         return parse(method, self._read_all(*self._begin(method, request, "application/json", timeout)))
@@ -108,22 +109,18 @@ class HttpTransport:
 
     def _read_all(self, connection: http.client.HTTPConnection, reply: http.client.HTTPResponse) -> bytes:
         """The body; the connection may be used again. Raises the error of an answer that is not 200."""
-        body = b""
+        body, keeps = b"", False
         try:
             body = reply.read()
             keeps = not reply.will_close
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
             if reply.status == 200 or isinstance(error, TimeoutError):
                 raise self._target.failed(error) from None
-            keeps = False
-        except BaseException:  # Of another thread's making, such as KeyboardInterrupt.
-            connection.close()
-            raise
-        if keeps:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        finally:
+            if keeps:
+                self._idle.append(connection)
+            else:
+                connection.close()
         if reply.status != 200:
             raise refusal(reply.status, reply.reason, body, _headers_of(reply))
         return body
@@ -163,22 +160,24 @@ class HttpTransport:
             if connection is not None:
                 connection.close()
             raise self._target.failed(error) from None
-        except BaseException:
+        except BaseException:  # Such as KeyboardInterrupt.
             if connection is not None:
                 connection.close()
             raise
 
     def _connect(self, end: float | None) -> http.client.HTTPConnection:
+        if self._pid != os.getpid():  # A fork: the connections are its parent's.
+            self.close()
+            self._pid = os.getpid()
         while self._idle:
             connection = self._idle.pop()
             sock: Any = connection.sock
-            if sock is not None and not select.select([sock], [], [], 0)[0]:
+            if sock is not None and not sock.has_come():
                 sock.end = end
                 return connection
             connection.close()  # The server has closed it, or says what nobody asked.
-        target = self._target
-        connection = http.client.HTTPConnection(target.host, target.port)
-        connected: Any = _timed.connect(target.host, target.port, target.tls, end)
+        connection = http.client.HTTPConnection(self._target.host)
+        connected: Any = _timed.connect(self._target.host, self._target.port, self._target.tls, end)
         connection.sock = connected
         return connection
 
@@ -226,6 +225,8 @@ class AsyncHttpTransport:
                     for line in lines:
                         if line.strip():
                             yield parse_event(method, line, head.headers)
+                if rest.strip():
+                    yield parse_event(method, rest, head.headers)
             finally:
                 streams[1].close()
                 await pieces.aclose()
@@ -257,12 +258,7 @@ class AsyncHttpTransport:
             lines = [f"{verb} {self._target.prefix}{target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
             # Nothing waits for all to be sent: the server may answer before it has read all.
             streams[1].write("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
-            head = await _http1.read_head(streams[0])
-            if head is None:
-                raise _http1.BadMessage("the connection was closed without an answer")
-            if not head.line.startswith("HTTP/1.1 "):
-                raise _http1.BadMessage("the answer is not HTTP/1.1")
-            return streams, head
+            return streams, await _http1.read_answer(streams[0])
         except BaseException:
             streams[1].transport.abort()  # What is not sent yet shall not be.
             raise

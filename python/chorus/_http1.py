@@ -58,6 +58,18 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
     return Head(line, _headers(fields))
 
 
+async def read_answer(reader: asyncio.StreamReader) -> Head:
+    """An answer's head, past those that only say that one will come (1xx)."""
+    while True:
+        head = await read_head(reader)
+        if head is None:
+            raise BadMessage("the connection was closed without an answer")
+        if not head.line.startswith("HTTP/1.1 "):
+            raise BadMessage("the answer is not HTTP/1.1")
+        if not head.line.startswith("HTTP/1.1 1"):
+            return head
+
+
 def _headers(fields: list[str]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for field in fields:

@@ -23,6 +23,7 @@ _BEAMS = "there is no beam search here; leave it out, and num_return_sequences s
 _NOT_HERE = {
     **dict.fromkeys(("num_beams", "num_beam_groups", "diversity_penalty", "length_penalty", "early_stopping"), _BEAMS),
     "return_all_scores": "top_k=None returns every label", "eos_token_id": "stop_strings ends a text",
+    "truncation": "a prompt is not cut; one that is too long is refused",
     **dict.fromkeys(("no_repeat_ngram_size", "encoder_no_repeat_ngram_size"), "repetition_penalty is here"),
     **dict.fromkeys(("min_length", "min_new_tokens", "bad_words_ids", "force_words_ids", "penalty_alpha", "typical_p",
                      "generation_config", "streamer", "logits_processor", "stopping_criteria", "assistant_model",

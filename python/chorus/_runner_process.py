@@ -43,9 +43,9 @@ def _make_folder() -> tuple[pathlib.Path, IO[bytes]]:
     parent = tempfile.gettempdir()
     if len(f"{parent}/chorus-12345678/00.sock") > _MAX_SOCKET_PATH:
         parent = "/tmp"
-    for entry in os.scandir(parent):
-        if entry.name.startswith("chorus-") and entry.is_dir(follow_symlinks=False):
-            _remove_if_dead(pathlib.Path(entry.path))
+    with contextlib.suppress(OSError):  # A folder that only takes new ones.
+        for found in pathlib.Path(parent).glob("chorus-*"):
+            _remove_if_dead(found)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="chorus-", dir=parent))
     owner = (folder / "owner.new").open("wb")
     fcntl.flock(owner, fcntl.LOCK_EX)
@@ -55,7 +55,7 @@ def _make_folder() -> tuple[pathlib.Path, IO[bytes]]:
 
 def _remove_if_dead(folder: pathlib.Path) -> None:
     with contextlib.suppress(OSError):  # Of another user, without an owner, or with one that lives.
-        if folder.lstat().st_uid != os.getuid() or not stat.S_ISREG((folder / "owner").lstat().st_mode):
+        if folder.lstat().st_uid != os.getuid() or not stat.S_ISDIR(folder.lstat().st_mode):
             return
         with (folder / "owner").open("rb") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -254,6 +254,6 @@ class RunnerProcess:
 def _of_signal(number: int) -> str:
     with contextlib.suppress(ValueError):
         name = signal.Signals(number).name
-        memory = ", as the kernel does where memory has run out" if number == signal.SIGKILL else ""
+        memory = "; the kernel does so where memory runs out" if number == signal.SIGKILL else ""
         return f"it was ended by signal {number} ({name}){memory}"
     return f"it was ended by signal {number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 import io
 import math
 import numbers
+import select
 import socket
 import ssl
 import time
@@ -57,8 +58,11 @@ class TimedSocket:
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Reader(self, self._sock.makefile(mode, buffering=0)))  # type: ignore[call-overload]
 
-    def fileno(self) -> int:
-        return self._sock.fileno()
+    def has_come(self) -> bool:
+        """Whether there is something to read, be it the end."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """What makefile() gave goes on until it is closed."""

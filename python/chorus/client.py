@@ -25,13 +25,14 @@ TUTORIAL = "inference_graph"  # The graph of `chorus serve` without another.
 
 def _grpc_target(url: str, ca: str | None) -> tuple[str, grpc.ChannelCredentials | None]:
     parts = urllib.parse.urlsplit(url)
-    address = parts.netloc
+    address = url.partition("://")[2] if parts.netloc == "unix:" else parts.netloc
     if parts.scheme not in ("grpc", "grpcs") or not address:
         raise ValueError("a server's URL begins with http://, https://, grpc:// or grpcs://, such as "
                          f"http://localhost:3000 or grpc://localhost:50051: {url}")
-    if "@" in address or parts.path.rstrip("/") or parts.query or parts.fragment:
-        raise ValueError(f"a URL of gRPC is {parts.scheme}://HOST:PORT, and has nothing else")
-    parts.port  # ValueError if it is none.
+    if parts.netloc != "unix:":  # unix:PATH is gRPC's name of a socket.
+        if "@" in address or parts.path.rstrip("/") or parts.query or parts.fragment:
+            raise ValueError(f"a URL of gRPC is {parts.scheme}://HOST:PORT, and has nothing else")
+        parts.port  # ValueError if it is none.
     if parts.scheme == "grpc":
         return address, None
     return address, grpc.ssl_channel_credentials(None if ca is None else ca.encode())

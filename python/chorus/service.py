@@ -118,7 +118,7 @@ class Service:
             while True:
                 if self._stopping.is_set():
                     return
-                _LOG.error("runner=%s has ended, and starts again in %.1f s: %s", runner.name, backoff, how)
+                _LOG.error("runner=%s has ended, and starts again in %g s: %s", runner.name, backoff, how)
                 if self._stopping.wait(backoff):
                     return
                 backoff, began = min(2 * backoff, _MAX_BACKOFF_SECONDS), time.monotonic()

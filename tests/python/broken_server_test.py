@@ -1,5 +1,7 @@
 """The clients over HTTP, against servers that answer what no gateway does."""
 import asyncio
+import contextlib
+import os
 import re
 import socketserver
 import threading
@@ -59,6 +61,32 @@ class ScriptedServer:
             return list(client.stream_generate("m", "t")) if stream else client.graphs()
 
 
+class ForkTest(unittest.TestCase):
+    def test_a_fork_has_connections_of_its_own(self):
+        reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+        def answers(sock):
+            sock.sendall(reply)
+            while sock.recv(65536):
+                sock.sendall(reply)
+
+        with ScriptedServer() as server, chorus.Client(server.url, timeout=10) as client:
+            server.reply = answers
+            client.graphs()
+            client.graphs()
+            self.assertEqual(1, len(server.requests))  # The connection was used again.
+            pid = os.fork()
+            if pid == 0:
+                status = 1
+                with contextlib.suppress(Exception):
+                    status = len(client.graphs())
+                os._exit(status)
+            self.assertEqual(0, os.waitpid(pid, 0)[1])
+            self.assertEqual(2, len(server.requests))
+            client.graphs()
+            self.assertEqual(2, len(server.requests))
+
+
 class BrokenServerTest(unittest.TestCase):
     def test_what_is_no_answer_of_chorus(self):
         error = b'{"error":{"code":503,"status":"UNAVAILABLE","message":"no replica"}}\n'
@@ -82,6 +110,14 @@ class BrokenServerTest(unittest.TestCase):
                     with self.subTest(reply=reply, asynchronous=asynchronous):
                         with self.assertRaisesRegex(kind, message):
                             server.call(reply, asynchronous, stream)
+
+    def test_what_is_an_answer(self):
+        with ScriptedServer() as server:
+            for asynchronous in (False, True):
+                first = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+                self.assertEqual([], server.call(first, asynchronous))
+                unended = HEAD + chunk(TOKEN) + chunk(b'{"done":{}}') + b"0\r\n\r\n"  # No line break after it.
+                self.assertEqual(2, len(server.call(unended, asynchronous, stream=True)))
 
     def test_an_error_within_a_stream_has_what_its_event_says(self):
         error = (b'{"error":{"code":503,"status":"UNAVAILABLE","message":"gone","retryable":true,"branch":"m",'

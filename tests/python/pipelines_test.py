@@ -37,6 +37,7 @@ class TextGenerationTest(unittest.TestCase):
         for arguments, kind, words in (
                 ({"max_lenght": 9}, TypeError, "run.*Did you mean 'max_length'"), ({"num_beams": 4}, TypeError, "num_beams.*no beam search"),
                 ({"min_length": 4}, TypeError, "transformers' argument 'min_length'$"),
+                ({"truncation": True}, TypeError, "truncation.*not cut"),
                 ({"eos_token_id": 4}, TypeError, "eos_token_id.*stop_strings"),
                 ({"num_return_sequence": 2}, TypeError, "num_return_sequences"), ({"top_k": "a"}, TypeError, "top_k"),
                 ({"num_return_sequences": 0}, ValueError, "num_return_sequences"),

@@ -135,7 +135,7 @@ class LifeTest(unittest.TestCase):
             os.kill(one._process._process.pid, signal.SIGKILL)
             one._process._process.wait(30)
             self.assertFalse(one.is_running)
-            words = r"has ended: it was ended by signal 9 \(SIGKILL\), as the kernel does where memory"
+            words = r"has ended: it was ended by signal 9 \(SIGKILL\); the kernel does so where memory"
             with self.assertRaisesRegex(exceptions.RunnerError, words):
                 one.run("a")
             with self.assertRaisesRegex(exceptions.RunnerError, words):

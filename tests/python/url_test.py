@@ -23,6 +23,10 @@ class UrlTest(unittest.TestCase):
                     make(url)
                 self.assertNotIn("pw", str(raised.exception))
 
+    def test_a_unix_socket(self):
+        with chorus.Client("grpc://unix:/nowhere/x.sock") as client, self.assertRaises(exceptions.Unavailable):
+            client.graphs()
+
     def test_no_server(self):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
