@@ -109,8 +109,16 @@ async def serve(service: Service, host: str, port: int) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    await asyncio.to_thread(service.start)
+    starting = asyncio.create_task(asyncio.to_thread(service.start))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
     try:
+        if not starting.done():  # Models that are being loaded have nothing to drain.
+            await asyncio.to_thread(service.stop)
+            await asyncio.wait([starting])
+            starting.exception()  # The runners that were ended.
+            return
+        starting.result()
         server = HttpServer(ServiceHandler(service))
         port = await server.listen(host, port)
         shown = f"[{host}]" if ":" in host else host
@@ -118,6 +126,7 @@ async def serve(service: Service, host: str, port: int) -> None:
         await stop.wait()
         await server.drain(_DRAIN_SECONDS)
     finally:
+        stopping.cancel()
         await asyncio.to_thread(service.stop)
 
 

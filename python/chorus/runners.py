@@ -38,6 +38,7 @@ class Runner:
             self._flags += ["--max_sequences", str(max_sequences)]
         self._lock = threading.Lock()
         self._process: RunnerProcess | None = None
+        self._starting: RunnerProcess | None = None  # For close(), which does not wait until a model is loaded.
         self._blocking: GrpcTransport | None = None
         self._asynchronous: AsyncGrpcTransport | None = None
         self._pipeline: _pipelines.Pipeline | None = None
@@ -58,7 +59,7 @@ class Runner:
             self._check_fork()
             if self._process is not None and self._process.is_running:
                 return
-            process = RunnerProcess(self._path, self.name, self.version, self._flags)
+            self._starting = process = RunnerProcess(self._path, self.name, self.version, self._flags)
             try:
                 info = process.wait_ready(_START_SECONDS)
                 make = PIPELINES.get(_TASKS.get(info.task, ""))
@@ -67,6 +68,8 @@ class Runner:
             except BaseException:
                 process.stop()
                 raise
+            finally:
+                self._starting = None
             before = self._process, self._blocking, self._asynchronous  # It has ended; until now calls were told how.
             self._pipeline = make(info.context_size)
             self._blocking = GrpcTransport(process.address, None, {}, LOCAL_OPTIONS)
@@ -155,7 +158,13 @@ class Runner:
         return plan.shape([task.result() for task in tasks])
 
     def close(self) -> None:
-        """Ends the process; calls in progress have 10 s. A runner is its own context manager. Idempotent."""
+        """Ends the process; calls in progress have 10 s, and one that is starting is a RunnerError there. Idempotent.
+
+        A runner is its own context manager.
+        """
+        starting = self._starting
+        if starting is not None:
+            starting.terminate()
         with self._lock:
             before = self._process, self._blocking, self._asynchronous
             self._process = self._blocking = self._asynchronous = None

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from chorus.exceptions import ChorusError
+from chorus.exceptions import ChorusError, RunnerError
 from chorus.io import Descriptor
 from chorus.runners import Runner
 
@@ -87,13 +87,13 @@ class Service:
 
         RunnerError is of the first that fails.
         """
+        self._stopping.clear()
         with concurrent.futures.ThreadPoolExecutor(max(1, len(self.runners))) as threads:
             futures = [threads.submit(runner.init_local) for runner in self.runners]
         failed = [error for error in (future.exception() for future in futures) if error is not None]
-        if failed:
+        if failed or self._stopping.is_set():
             self.stop()
-            raise failed[0]
-        self._stopping.clear()
+            raise failed[0] if failed else RunnerError(f"{self.name} was stopped while it started")
         self._keepers = [threading.Thread(target=self._keep, args=(runner,), name=f"chorus-keep-{runner.name}",
                                           daemon=True) for runner in self.runners]
         for keeper in self._keepers:

@@ -13,6 +13,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -20,7 +21,7 @@ import urllib.error
 import urllib.request
 
 import chorus
-from served import FOLDERS, ROOT, own_store, running, script
+from served import FOLDERS, ROOT, bin_folder, own_store, running, script
 
 SCRIPTS = ROOT / "python/examples/inference_graph"
 PROMPT = "I have an idea!"
@@ -157,6 +158,22 @@ class ServeTest(unittest.TestCase):
                 time.sleep(0.02)
             self.assertGreater(refused, 0)  # For the backoff, at least.
             urllib.request.urlopen(url + "/readyz").close()
+
+    def test_a_signal_while_a_model_is_loaded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            loads = pathlib.Path(folder, "runner_server")
+            loads.write_text("#!/bin/sh\ntouch $0.started\nexec sleep 600\n")
+            loads.chmod(0o755)
+            pathlib.Path(folder, "chorus").symlink_to(bin_folder() / "chorus")
+            with subprocess.Popen(script("-m", "chorus", "serve", "one_runner:svc", "--port", "0"), cwd=self.FOLDER,
+                                  env={**os.environ, "CHORUS_BIN": folder}, stderr=subprocess.PIPE, text=True) as process:
+                while not os.path.exists(f"{loads}.started"):
+                    self.assertIsNone(process.poll())
+                    time.sleep(0.02)
+                process.terminate()
+                _, said = process.communicate(timeout=60)
+            self.assertEqual(0, process.returncode, said)
+            self.assertNotIn("Traceback", said)
 
     def test_what_cannot_be_served(self):
         for words, says in ((["failing:nothing"], "nothing of .*failing.py is no chorus.Service"),
