@@ -5,13 +5,13 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "base/names.h"
+#include "base/printable.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "bundles/labels.h"
@@ -33,8 +33,7 @@ constexpr size_t kMaxPartBytes = 255;  // As file systems have it.
 
 // Whether it stays in its folder and is no control sequence to a terminal.
 bool IsRelativeName(const std::string& name) {
-  if (name.size() > kMaxNameBytes ||
-      std::ranges::any_of(name, [](char c) { return absl::ascii_iscntrl(c) || c == '\\'; })) {
+  if (name.size() > kMaxNameBytes || name.find('\\') != std::string::npos || !IsPrintable(name)) {
     return false;
   }
   const std::vector<std::string> parts = absl::StrSplit(name, '/');

@@ -7,8 +7,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "base/near_name.h"
+#include "base/printable.h"
 #include "base/string_view.h"
-#include "cli/printable.h"
 
 namespace chorus {
 namespace {

@@ -4,14 +4,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/printable.h"
 
 namespace chorus {
 
-std::string FormatRows(const std::vector<TableRow>& rows, size_t size_column) {
+std::string FormatRows(std::vector<TableRow> rows, size_t size_column) {
   std::vector<int> widths;
-  for (const TableRow& row : rows) {
+  for (TableRow& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i) {
+      row[i] = PrintableLine(row[i]);
       widths[i] = std::max(widths[i], static_cast<int>(row[i].size()));
     }
   }

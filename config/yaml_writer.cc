@@ -10,6 +10,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "base/names.h"
 #include "google/protobuf/descriptor.h"
 
@@ -34,15 +35,20 @@ class Writer {
  public:
   std::string Write(const Message& message) {
     WriteMessage(message);
-    return std::string(out_.c_str(), out_.size()) + "\n";
+    return Finish();
   }
 
   std::string Write(const nlohmann::ordered_json& json) {
     WriteJson(json);
-    return std::string(out_.c_str(), out_.size()) + "\n";
+    return Finish();
   }
 
  private:
+  // yaml-cpp escapes the control characters of texts but this one.
+  std::string Finish() const {
+    return absl::StrReplaceAll(out_.c_str(), {{"\x7F", "\\x7F"}}) + "\n";
+  }
+
   void WriteJson(const nlohmann::ordered_json& json) {
     if (json.is_object()) {
       out_ << YAML::BeginMap;

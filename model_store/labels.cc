@@ -9,9 +9,9 @@
 #include "absl/strings/str_join.h"
 #include "base/names.h"
 #include "base/near_name.h"
+#include "base/printable.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
-#include "base/utf8.h"
 
 namespace chorus::store {
 namespace {
@@ -33,10 +33,7 @@ absl::Status CheckLabelKey(std::string_view key) {
 
 absl::Status CheckLabel(std::string_view key, std::string_view value) {
   RETURN_IF_ERROR(CheckLabelKey(key));
-  if (value.size() <= kMaxValueBytes && IsValidUtf8(value) &&
-      std::ranges::none_of(value, [](char c) { return absl::ascii_iscntrl(c); })) {
-    return absl::OkStatus();
-  }
+  if (value.size() <= kMaxValueBytes && IsPrintable(value)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("the value of ", AbslView(key),
                    " must be UTF-8 of at most 1024 bytes without control characters"));

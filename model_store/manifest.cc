@@ -2,8 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/printable.h"
 #include "base/string_view.h"
+#include "base/utf8.h"
 #include "model_store/digest.h"
 #include "model_store/labels.h"
 
@@ -39,9 +43,32 @@ absl::StatusOr<std::string> StringField(const Json& object, const char* key) {
   return it->get<std::string>();
 }
 
+// A field that is shown: what would command a terminal is left out.
+absl::StatusOr<std::string> TextField(const Json& object, const char* key) {
+  const absl::StatusOr<std::string> text = StringField(object, key);
+  return text.ok() ? PrintableLine(*text) : text;
+}
+
 // Empty if the key is absent.
-absl::StatusOr<std::string> OptionalStringField(const Json& object, const char* key) {
-  return object.contains(key) ? StringField(object, key) : std::string();
+absl::StatusOr<std::string> OptionalTextField(const Json& object, const char* key) {
+  return object.contains(key) ? TextField(object, key) : std::string();
+}
+
+// JSON in which also the control characters that nlohmann leaves as they are, DEL and the C1 set,
+// are escaped. They can only be part of texts.
+std::string Dump(const Json& json, int indent = -1) {
+  const std::string dumped = json.dump(indent);
+  std::string text;
+  for (std::string_view rest = dumped; !rest.empty();) {
+    const Utf8Step step = DecodeUtf8(rest);
+    if (step.code_point >= 0x7F && step.code_point < 0xA0) {
+      absl::StrAppendFormat(&text, "\\u%04x", static_cast<unsigned>(step.code_point));
+    } else {
+      text += rest.substr(0, step.num_bytes);
+    }
+    rest.remove_prefix(step.num_bytes);
+  }
+  return text;
 }
 
 absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
@@ -52,7 +79,7 @@ absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
   absl::StatusOr<std::string> sha256 = StringField(object, "sha256");
   if (!sha256.ok()) return sha256.status();
   const auto size = object.find("size_bytes");
-  if (!IsModelFileName(*name)) return Bad(absl::StrCat("not a plain file name: ", *name));
+  if (!IsModelFileName(*name)) return Bad("not a plain file name: " + absl::CEscape(*name));
   if (!IsSha256(*sha256)) return Bad(absl::StrCat("not a SHA-256: ", *sha256));
   if (size == object.end() || !size->is_number_integer() || size->get<int64_t>() < 0 ||
       size->get<int64_t>() > kMaxFileBytes) {
@@ -63,9 +90,9 @@ absl::StatusOr<ManifestFile> ParseFile(const Json& object) {
 
 absl::StatusOr<ModelSource> ParseSource(const Json& object) {
   if (!object.is_object()) return Bad("source must be an object");
-  absl::StatusOr<std::string> repository = StringField(object, "repository");
+  absl::StatusOr<std::string> repository = TextField(object, "repository");
   if (!repository.ok()) return repository.status();
-  absl::StatusOr<std::string> commit = StringField(object, "commit");
+  absl::StatusOr<std::string> commit = TextField(object, "commit");
   if (!commit.ok()) return commit.status();
   return ModelSource{*std::move(repository), *std::move(commit)};
 }
@@ -74,7 +101,7 @@ absl::StatusOr<ModelSource> ParseSource(const Json& object) {
 absl::Status ParseFacts(const Json& json, Manifest& manifest) {
   for (const auto& [key, field] :
        {std::pair{"dtype", &manifest.dtype}, {"licence", &manifest.licence}}) {
-    absl::StatusOr<std::string> value = OptionalStringField(json, key);
+    absl::StatusOr<std::string> value = OptionalTextField(json, key);
     if (!value.ok()) return value.status();
     *field = *std::move(value);
   }
@@ -95,7 +122,7 @@ absl::Status ParseFacts(const Json& json, Manifest& manifest) {
   }
   if (const auto it = json.find("metadata"); it != json.end()) {
     if (!it->is_object()) return Bad("metadata must be an object");
-    if (!it->empty()) manifest.metadata = it->dump();
+    if (!it->empty()) manifest.metadata = Dump(*it);
   }
   if (const auto it = json.find("source"); it != json.end()) {
     absl::StatusOr<ModelSource> source = ParseSource(*it);
@@ -133,7 +160,7 @@ ModelSource ParseModelSource(std::string_view text) {
 
 bool IsPlainFileName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name != kManifestFileName &&
-         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+         name.find('/') == std::string_view::npos && IsPrintable(name);
 }
 
 bool IsModelFileName(std::string_view name) {
@@ -168,7 +195,7 @@ std::string ToJson(const Manifest& manifest) {
                       {"commit", manifest.source->commit}};
   }
   json["files"] = std::move(files);
-  return json.dump(2) + "\n";
+  return Dump(json, 2) + "\n";
 }
 
 absl::StatusOr<std::string> ParseMetadata(std::string_view text) {
@@ -176,7 +203,7 @@ absl::StatusOr<std::string> ParseMetadata(std::string_view text) {
   if (!json.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("metadata: ", json.status().message()));
   }
-  return json->empty() ? "" : json->dump();
+  return json->empty() ? "" : Dump(*json);
 }
 
 absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
@@ -190,7 +217,7 @@ absl::StatusOr<Manifest> ParseManifest(std::string_view text) {
                                    {"created", &created},
                                    {"task", &manifest.task},
                                    {"architecture", &manifest.architecture}}) {
-    absl::StatusOr<std::string> value = StringField(json, key);
+    absl::StatusOr<std::string> value = TextField(json, key);
     if (!value.ok()) return value.status();
     *field = *std::move(value);
   }

@@ -70,7 +70,7 @@ struct Manifest {
 // content.
 std::string ContentVersion(const std::vector<ManifestFile>& files);
 
-// Whether `name` is a file directly in a model's folder, and not the manifest.
+// Whether `name` may be a file directly in a model's folder, and not the manifest: IsPrintable.
 bool IsPlainFileName(std::string_view name);
 
 // The one file of a model that lies in a folder of its own: how sentence-transformers pools.
@@ -83,14 +83,16 @@ bool IsModelFileName(std::string_view name);
 std::string ToString(const ModelSource& source);
 ModelSource ParseModelSource(std::string_view text);
 
-// A JSON object, as Manifest::metadata has it. INVALID_ARGUMENT if it is none, or nests too deep.
+// A JSON object, as Manifest::metadata has it, IsPrintable. INVALID_ARGUMENT if it is none, or
+// nests too deep.
 absl::StatusOr<std::string> ParseMetadata(std::string_view json);
 
 // JSON, indented, ending in a newline. What is not known is left out.
 std::string ToJson(const Manifest& manifest);
 
 // The inverse. INVALID_ARGUMENT says what is missing or wrong. Unknown keys are ignored, so that
-// older programs read newer manifests.
+// older programs read newer manifests. What is of others is IsPrintable then: control characters of
+// texts become spaces.
 absl::StatusOr<Manifest> ParseManifest(std::string_view json);
 
 }  // namespace chorus::store

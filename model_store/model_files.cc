@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "base/model_file.h"
 #include "base/model_weights.h"
+#include "base/printable.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
@@ -86,9 +87,10 @@ absl::StatusOr<std::vector<std::string>> ListModelFiles(const fs::path& director
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     if (!IsStored(*it)) continue;
     std::string name = it->path().filename().native();
-    if (!IsValidUtf8(name)) {
-      return absl::InvalidArgumentError(absl::StrCat("a file name in ", directory.native(),
-                                                     " is not UTF-8: ", absl::CEscape(name)));
+    if (!IsPrintable(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a file name in ", directory.native(),
+                       " is not UTF-8 or has control characters: ", absl::CEscape(name)));
     }
     names.push_back(std::move(name));
   }
@@ -113,7 +115,7 @@ absl::StatusOr<ModelDescription> DescribeModel(const fs::path& directory) {
   const auto architectures = json.find("architectures");
   if (architectures != json.end() && architectures->is_array() && !architectures->empty() &&
       architectures->front().is_string()) {
-    description.architecture = architectures->front().get<std::string>();
+    description.architecture = PrintableLine(architectures->front().get<std::string>());
     description.task = TaskOf(description.architecture);
   }
   return description;
@@ -149,7 +151,7 @@ std::string LicenceOf(const fs::path& directory) {
       text = absl::StrJoin(licence.as<std::vector<std::string>>(), ", ");
     // What the card calls "other" it names beside.
     if (text == "other" && facts["license_name"]) text = facts["license_name"].as<std::string>();
-    return IsValidUtf8(text) && text.size() <= kMaxLicenceBytes ? text : "";
+    return IsValidUtf8(text) && text.size() <= kMaxLicenceBytes ? PrintableLine(text) : "";
   } catch (const YAML::Exception&) {
     return "";  // A card is for people; what is wrong with it is nobody's concern here.
   }

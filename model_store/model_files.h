@@ -16,12 +16,13 @@ namespace chorus::store {
 
 // The names of the files to store, sorted: the regular files of the folder and kPoolingConfigName,
 // links followed (the Hugging Face cache consists of them), without hidden files and manifest.json.
-// NOT_FOUND without folder or config.json; INVALID_ARGUMENT for a name that is not UTF-8.
+// NOT_FOUND without folder or config.json; INVALID_ARGUMENT for a name that is not IsPrintable.
 absl::StatusOr<std::vector<std::string>> ListModelFiles(const std::filesystem::path& directory);
 
 struct ModelDescription {
-  std::string architecture;  // The first of config.json's "architectures"; empty if it names none.
-  std::string task;          // "generate", "classify", "embed", or empty.
+  // The first of config.json's "architectures", IsPrintable; empty if it names none.
+  std::string architecture;
+  std::string task;  // "generate", "classify", "embed", or empty.
 };
 
 // INVALID_ARGUMENT when config.json is not a JSON object.
@@ -35,8 +36,8 @@ struct WeightsDescription {
 // Reads the headers of the weights. Errors as those of opening them.
 absl::StatusOr<WeightsDescription> DescribeWeights(const std::filesystem::path& directory);
 
-// The licence that the model card, README.md, names at its beginning: "mit". Empty if there is no
-// card, or it names none.
+// The licence that the model card, README.md, names at its beginning: "mit"; IsPrintable. Empty if
+// there is no card, or it names none.
 std::string LicenceOf(const std::filesystem::path& directory);
 
 }  // namespace chorus::store

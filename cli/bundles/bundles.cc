@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/printable.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 #include "bundles/bundle_archive.h"
 #include "bundles/bundle_store.h"
 #include "cli/confirm.h"
@@ -77,7 +79,7 @@ absl::Status PrintJson(const Bundle& bundle) {
   if (!google::protobuf::util::MessageToJsonString(bundle, &json, options).ok()) {
     return absl::InternalError("bundle.yaml has no JSON form");
   }
-  return Print(json);
+  return Print(Printable(json));
 }
 
 }  // namespace
@@ -86,7 +88,7 @@ absl::Status ListBundles(const std::string& output) {
   ASSIGN_OR_RETURN(const BundleStore store, OpenStore());
   const BundleList list = store.List();
   for (const absl::Status& problem : list.problems) {
-    std::cerr << "chorus: " << problem.message() << std::endl;
+    std::cerr << "chorus: " << Printable(StdView(problem.message())) << std::endl;
   }
   return Print(output == "json" ? FormatJson(list.bundles) : FormatTable(list.bundles));
 }
@@ -98,7 +100,7 @@ absl::Status GetBundle(const std::string& tag, const std::string& output) {
   const std::filesystem::path directory = store.Directory(TagOf(bundle));
   if (output == "path") return Print(directory.native() + "\n");
   ASSIGN_OR_RETURN(const std::string yaml, ReadFile(directory / kBundleFileName, 16 << 20));
-  return Print(yaml);
+  return Print(Printable(yaml));
 }
 
 absl::Status DeleteBundle(const std::string& text, bool yes) {

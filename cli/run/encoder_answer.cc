@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/printable.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 
@@ -62,7 +63,7 @@ std::string ShownScores(const runner::v1::ClassifyResponse& response) {
   std::string text;
   for (const int i : order) {
     if (!text.empty() && !(has_several && scores[i] >= kLeastPrinted)) break;
-    absl::StrAppendFormat(&text, "%s %.4f\n", response.labels(i), scores[i]);
+    absl::StrAppendFormat(&text, "%s %.4f\n", PrintableLine(response.labels(i)), scores[i]);
   }
   return text;
 }

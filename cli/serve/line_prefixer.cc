@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace chorus {
 
 std::string LinePrefixer::Append(std::string_view bytes) {
@@ -30,6 +32,7 @@ std::string LinePrefixer::Finish() {
 
 void LinePrefixer::EmitPending(std::string& out) {
   if (pending_.ends_with('\r')) pending_.pop_back();
+  pending_ = PrintableLine(pending_);
   out += prefix_;
   out += pending_;
   out += '\n';

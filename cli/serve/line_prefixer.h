@@ -19,7 +19,8 @@ class LinePrefixer {
   // `prefix` stands before each line as it is, such as "[gpt2] ".
   explicit LinePrefixer(std::string prefix) : prefix_(std::move(prefix)) {}
 
-  // The lines that `bytes` completes, each ending in '\n'. A '\r' before it is dropped.
+  // The lines that `bytes` completes, each ending in '\n'. A '\r' before it is dropped,
+  // and what would command a terminal (base/printable.h).
   std::string Append(std::string_view bytes);
 
   // The incomplete last line, if any. Call at the end of the output.

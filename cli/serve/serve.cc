@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/host_port.h"
 #include "base/ports_file.h"
+#include "base/printable.h"
 #include "base/signals.h"
 #include "base/socket_address.h"
 #include "base/status_macros.h"
@@ -105,8 +106,8 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
 void TellFaults(const ServeWork& work) {
   for (const RunnerSpec& runner : work.runners) {
     if (runner.fault.empty()) continue;
-    std::cerr << "chorus: " << runner.fault << "; the others go on without " << runner.name
-              << std::endl;
+    std::cerr << "chorus: " << Printable(runner.fault) << "; the others go on without "
+              << runner.name << std::endl;
   }
 }
 

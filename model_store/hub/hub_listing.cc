@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/printable.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model_store/digest.h"
@@ -97,7 +98,7 @@ std::string LicenceOf(const Json* card) {
     const std::string name = StringOrEmpty(Find(*card, "license_name"));
     if (!name.empty()) text = name;
   }
-  return text.size() <= kMaxLicenceBytes ? text : "";
+  return text.size() <= kMaxLicenceBytes ? PrintableLine(text) : "";
 }
 
 // Values that nest deeper than any listing are not kept, and make it wrong.

@@ -28,5 +28,10 @@ TEST(FormatRows, AlignsColumnsAndTheSizesToTheRight) {
   EXPECT_EQ(FormatRows({}, 0), "");
 }
 
+TEST(FormatRows, CommandsNoTerminal) {
+  EXPECT_EQ(FormatRows({{"a\x1B[31m\nb", "1", "\u009Bc"}, {"d", "2", "e"}}, 1),
+            "a [31m b  1   c\nd         2  e\n");
+}
+
 }  // namespace
 }  // namespace chorus

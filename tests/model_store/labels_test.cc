@@ -26,7 +26,7 @@ TEST(CheckLabel, RefusesOthers) {
   }
   for (const std::string& value :
        {std::string("a\nb"), std::string("\x1b[31m"), std::string(1, '\0'), std::string(1025, 'v'),
-        std::string("\xFF")}) {
+        std::string("\xFF"), std::string("\u009B31m")}) {
     EXPECT_TRUE(absl::IsInvalidArgument(CheckLabel("k", value))) << value;
   }
 }

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/printable.h"
+
 namespace chorus::store {
 namespace {
 
@@ -122,6 +124,29 @@ TEST(Manifest, HasOneFileInAFolder) {
   for (const char* name : {"", "..", "a/b", "1_Pooling/", "1_Pooling/../x", "manifest.json"}) {
     EXPECT_FALSE(IsModelFileName(name)) << name;
   }
+}
+
+// A manifest may come in an archive of others.
+TEST(Manifest, CommandsNoTerminal) {
+  nlohmann::json json = nlohmann::json::parse(ToJson(Example()));
+  const std::string text = "\x1B]0;pwn\x07mit\n\u009B";
+  for (const char* key : {"task", "architecture", "dtype", "licence"}) json[key] = text;
+  json["source"] = {{"repository", text}, {"commit", text}};
+  json["metadata"] = {{text, text + "\x7F"}};
+  const absl::StatusOr<Manifest> manifest = ParseManifest(json.dump());
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ(manifest->licence, " ]0;pwn mit  ");
+  for (const std::string& shown :
+       {manifest->task, manifest->architecture, manifest->dtype, manifest->licence,
+        ToString(*manifest->source), manifest->metadata}) {
+    EXPECT_TRUE(IsPrintable(shown)) << shown;
+  }
+  EXPECT_EQ(nlohmann::json::parse(manifest->metadata), json["metadata"]);  // Escaped, not lost.
+  EXPECT_EQ(Printable(ToJson(*manifest)), ToJson(*manifest));
+  EXPECT_EQ(*ParseManifest(ToJson(*manifest)), *manifest);
+  json["files"][0]["name"] = "a\x1B";
+  EXPECT_THAT(std::string(ParseManifest(json.dump()).status().message()),
+              HasSubstr("not a plain file name: a\\033"));
 }
 
 TEST(Manifest, WritesTheKeysInReadingOrder) {

@@ -45,6 +45,8 @@ TEST(LicenceOf, ReadsTheModelCard) {
       {"---\nlanguage: en\n---\nlicense: mit\n", ""},
       {"license: mit\n", ""},
       {"---\nlicense: mit\n", ""},  // Without an end.
+      {"---\nlicense: \x1B]0;pwn\x07mit\n---\n", " ]0;pwn mit"},
+      {"---\nlicense: \"a\\e[31m\\nb\"\n---\n", "a [31m b"},
       {"---\n: : [\n---\n", ""},
       {"", ""},
   };

@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "base/printable.h"
 #include "cli/bench/report/report.h"
 #include "cli/bench/report/svg_plot.h"
-#include "cli/printable.h"
 
 namespace chorus::bench {
 namespace {

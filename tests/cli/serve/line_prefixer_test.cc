@@ -23,11 +23,13 @@ TEST(LinePrefixer, CutsPiecesIntoLines) {
       {{"no end"}, "> no end\n", "no end"},
       {{"one\nno end"}, "> one\n> no end\n", "no end"},
       {{"\n\n"}, "> \n> \n", ""},
-      {{"said\n", "\n", " \t\n"}, "> said\n> \n>  \t\n", "said"},
+      {{"said\n", "\n", " \t\n"}, "> said\n> \n>   \n", "said"},
       {{"dos\r\n"}, "> dos\n", "dos"},
       {{"dos\r", "\n"}, "> dos\n", "dos"},
-      {{"a\rb\n"}, "> a\rb\n", "a\rb"},
-      {{std::string("a\0b\n", 4)}, std::string("> a\0b\n", 6), std::string("a\0b", 3)},
+      // Lines command no terminal.
+      {{"a\rb\n"}, "> a b\n", "a b"},
+      {{std::string("a\0b\n", 4)}, "> a b\n", "a b"},
+      {{"a\x1B[31mb\xFF\n"}, "> a [31mb\uFFFD\n", "a [31mb\uFFFD"},
   };
   for (const auto& c : kCases) {
     LinePrefixer prefixer("> ");
