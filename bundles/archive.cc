@@ -3,20 +3,22 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/ascii.h"
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/printable.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
@@ -75,7 +77,8 @@ absl::Status WriteFileEntry(archive* a, const ArchiveFile& file, absl::Time time
   return absl::DataLossError("changed while it was read: " + file.path.native());
 }
 
-absl::Status WriteAll(const std::vector<ArchiveFile>& files, absl::Time time,
+// Writes to an open file, and syncs it; `path` is its name in errors.
+absl::Status WriteAll(const std::vector<ArchiveFile>& files, absl::Time time, int fd,
                       const fs::path& path) {
   const ArchivePtr a(archive_write_new());
   archive_write_set_format_pax_restricted(a.get());
@@ -84,25 +87,21 @@ absl::Status WriteAll(const std::vector<ArchiveFile>& files, absl::Time time,
   archive_write_set_filter_option(a.get(), "gzip", "compression-level", "1");
   archive_write_set_filter_option(a.get(), "gzip", "timestamp", nullptr);
   archive_write_set_bytes_in_last_block(a.get(), 1);
-  if (archive_write_open_filename(a.get(), path.c_str()) != ARCHIVE_OK) {
-    return WriteError(a.get(), path);
-  }
+  if (archive_write_open_fd(a.get(), fd) != ARCHIVE_OK) return WriteError(a.get(), path);
   for (const ArchiveFile& file : files) {
     RETURN_IF_ERROR(WriteFileEntry(a.get(), file, time, path));
   }
   if (archive_write_close(a.get()) != ARCHIVE_OK) return WriteError(a.get(), path);
-  return absl::OkStatus();
+  if (::fsync(fd) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "cannot sync " + path.native());
 }
 
-// What libarchive has written; store::FileSystem syncs what it writes itself.
+// What was written by a stream; store::FileSystem syncs what it writes itself.
 absl::Status SyncFile(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot open " + path.native());
-  const int result = ::fsync(fd);
-  const int error = errno;
-  ::close(fd);
-  if (result == 0) return absl::OkStatus();
-  return absl::ErrnoToStatus(error, "cannot sync " + path.native());
+  const absl::Cleanup close = [fd] { ::close(fd); };
+  if (fd >= 0 && ::fsync(fd) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "cannot sync " + path.native());
 }
 
 absl::Status Refuse(std::string_view name, std::string_view why) {
@@ -112,8 +111,8 @@ absl::Status Refuse(std::string_view name, std::string_view why) {
 
 // Whether the file of that name lies below the folder it is relative to.
 bool IsSafeName(std::string_view name) {
-  if (name.empty() || name.size() > kMaxNameBytes ||
-      std::ranges::any_of(name, [](char c) { return absl::ascii_iscntrl(c) || c == '\\'; })) {
+  if (name.empty() || name.size() > kMaxNameBytes || name.find('\\') != std::string_view::npos ||
+      !IsPrintable(name)) {
     return false;
   }
   for (const absl::string_view part : absl::StrSplit(AbslView(name), '/')) {
@@ -146,9 +145,8 @@ class Reader {
   }
 
   absl::Status CheckEntry(archive_entry* entry) {
-    const char* path = archive_entry_pathname(entry);
-    if (path == nullptr) return Refuse("", "has a name that is not UTF-8");
-    const std::string name = path;
+    const char* path = archive_entry_pathname(entry);  // Null if it is not UTF-8.
+    const std::string name = path == nullptr ? "" : path;
     if (!IsSafeName(name)) return Refuse(name, "does not name a file below its folder");
     if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr ||
         archive_entry_filetype(entry) != AE_IFREG || archive_entry_sparse_count(entry) > 0) {
@@ -238,18 +236,29 @@ class Extractor {
 
 absl::Status WriteArchive(const std::vector<ArchiveFile>& files, absl::Time time,
                           const fs::path& archive) {
+  const fs::path folder = fs::absolute(archive).parent_path();
+  store::ScratchDirectory::SweepStale(folder, kPartPrefix);
   std::error_code ignored;
   if (fs::exists(archive, ignored)) {
     return absl::AlreadyExistsError(archive.native() + " is there already");
   }
-  const fs::path folder = fs::absolute(archive).parent_path();
-  store::ScratchDirectory::SweepStale(folder, kPartPrefix);
-  ASSIGN_OR_RETURN(const store::ScratchDirectory scratch,
-                   store::ScratchDirectory::Create(folder, kPartPrefix));
-  const fs::path part = scratch.path() / "archive";
-  RETURN_IF_ERROR(WriteAll(files, time, part));
-  RETURN_IF_ERROR(SyncFile(part));
-  RETURN_IF_ERROR(store::FileSystem::Real().Rename(part, archive, store::RenameMode::kNoReplace));
+  // Of a file without a name, where the disk has such, a killed process leaves nothing.
+  std::optional<store::ScratchDirectory> scratch;
+  int fd = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  fs::path part = absl::StrCat("/proc/self/fd/", fd);
+  if (fd < 0) {
+    ASSIGN_OR_RETURN(auto made, store::ScratchDirectory::Create(folder, kPartPrefix));
+    part = scratch.emplace(std::move(made)).path() / "archive";
+    fd = ::open(part.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+  }
+  const absl::Cleanup close = [fd] { ::close(fd); };
+  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot create " + part.native());
+  RETURN_IF_ERROR(WriteAll(files, time, fd, archive));
+  if (scratch) {
+    RETURN_IF_ERROR(store::FileSystem::Real().Rename(part, archive, store::RenameMode::kNoReplace));
+  } else if (::linkat(AT_FDCWD, part.c_str(), AT_FDCWD, archive.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot create " + archive.native());
+  }
   return store::FileSystem::Real().SyncDirectory(folder);
 }
 
@@ -264,13 +273,19 @@ absl::Status ReadArchive(std::string_view bytes, const ArchiveLimits& limits,
 
 absl::Status ExtractArchive(const fs::path& path, const ArchiveLimits& limits,
                             const fs::path& directory) {
+  // O_NONBLOCK, so that a FIFO opens at once.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const absl::Cleanup close = [fd] { ::close(fd); };
+  struct stat info;
+  if (fd < 0 || ::fstat(fd, &info) != 0) {
+    return absl::ErrnoToStatus(errno, "cannot open " + path.native());
+  }
+  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(path.native() + " is not a file");
   const ArchivePtr a = NewReader();
-  if (archive_read_open_filename(a.get(), path.c_str(), kBlockBytes) != ARCHIVE_OK) {
+  if (archive_read_open_fd(a.get(), fd, kBlockBytes) != ARCHIVE_OK) {
     const int error = archive_errno(a.get());
     // EILSEQ: libarchive's own for what is no archive at all.
-    if (error > 0 && error != EILSEQ) {
-      return absl::ErrnoToStatus(error, "cannot open " + path.native());
-    }
+    if (error > 0 && error != EILSEQ) return absl::ErrnoToStatus(error, path.native());
     return absl::InvalidArgumentError(path.native() + " is damaged: " + ErrorOf(a.get()));
   }
   Extractor extractor(directory);

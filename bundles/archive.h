@@ -22,8 +22,9 @@ struct ArchiveFile {
   std::filesystem::path path;
 };
 
-// Writes a new file, whole or not at all. Deterministic: the same files and `time` give the same
-// bytes. ALREADY_EXISTS; RESOURCE_EXHAUSTED for a full disk.
+// Writes a new file, whole or not at all, and nothing beside it, also when the process is killed.
+// Deterministic: the same files and `time` give the same bytes. ALREADY_EXISTS; RESOURCE_EXHAUSTED
+// for a full disk.
 absl::Status WriteArchive(const std::vector<ArchiveFile>& files, absl::Time time,
                           const std::filesystem::path& archive);
 

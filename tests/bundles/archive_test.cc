@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <map>
 #include <string>
@@ -146,6 +150,33 @@ TEST(ReadArchive, EndsWhenTheVisitorFails) {
   EXPECT_EQ(ReadArchive(MakeTar({{"a", "1"}, {"b", "2"}}), {}, visit),
             absl::CancelledError("enough"));
   EXPECT_EQ(num_calls, 1);
+}
+
+TEST(WriteArchive, KilledItLeavesNothing) {
+  const TempDirectory temp;
+  PutFile(temp / "large", std::string(64 << 20, 'x'));
+  fs::create_directory(temp / "out");
+  for (int i = 0; i < 5; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      (void)WriteArchive({{"large", temp / "large"}}, absl::UnixEpoch(), temp / "out/x.tar.gz");
+      _exit(0);
+    }
+    ::usleep(1000 * (i + 1));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    EXPECT_TRUE(fs::is_empty(temp / "out"));
+  }
+}
+
+TEST(ExtractArchive, WaitsForNoPipe) {
+  const TempDirectory temp;
+  ASSERT_EQ(mkfifo((temp / "fifo").c_str(), 0600), 0);
+  for (const fs::path& path : {temp / "fifo", fs::path("/dev/zero"), temp.path()}) {
+    const absl::Status status = ExtractArchive(path, {}, temp.path());
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("is not a file"));
+  }
 }
 
 TEST(ExtractArchive, SaysWhyItCannotOpen) {
