@@ -70,7 +70,7 @@ BundleList BundleStore::List() const {
     absl::StatusOr<Bundle> bundle = Get(tag);
     if (bundle.ok()) {
       list.bundles.push_back(*std::move(bundle));
-    } else {
+    } else if (!absl::IsNotFound(bundle.status())) {  // Deleted meanwhile.
       list.problems.push_back(bundle.status());
     }
   }
@@ -79,6 +79,13 @@ BundleList BundleStore::List() const {
 
 absl::StatusOr<Bundle> BundleStore::Get(const store::Tag& tag) const {
   ASSIGN_OR_RETURN(const store::Tag exact, versions_.Find(tag));
+  const std::string state = versions_.StateOf(exact);
+  absl::StatusOr<Bundle> bundle = Read(exact);
+  if (!bundle.ok() && versions_.StateOf(exact) != state) return Get(tag);
+  return bundle;
+}
+
+absl::StatusOr<Bundle> BundleStore::Read(const store::Tag& exact) const {
   const auto broken = [&](const absl::Status& status) {
     return absl::DataLossError(absl::StrCat(exact.ToString(), " is damaged: ", status.message(),
                                             "; delete it and build or import it again"));
@@ -107,6 +114,7 @@ absl::Status BundleStore::Verify(const Bundle& bundle) const {
   }
   const std::string changed = Difference(bundle.files(), found);
   if (changed.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(Find(TagOf(bundle)).status());  // Deleted meanwhile.
   return absl::DataLossError(absl::StrCat(TagOf(bundle).ToString(),
                                           " is damaged: changed since it was built: ", changed,
                                           "; delete it and build or import it again"));

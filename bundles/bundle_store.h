@@ -43,7 +43,8 @@ class BundleStore {
   // The folder of a version, whether it exists or not.
   std::filesystem::path Directory(const store::Tag& tag) const { return versions_.Directory(tag); }
 
-  // Hashes the bundle's own files again. DATA_LOSS names each that is missing or differs.
+  // Hashes the bundle's own files again. DATA_LOSS names each that is missing or differs; NOT_FOUND
+  // if the bundle is not there.
   absl::Status Verify(const config::v1::Bundle& bundle) const;
 
   absl::Status Delete(const store::Tag& tag) { return versions_.Delete(tag); }
@@ -55,6 +56,7 @@ class BundleStore {
   absl::StatusOr<store::ScratchDirectory> CreateScratch() { return versions_.CreateScratch(); }
 
  private:
+  absl::StatusOr<config::v1::Bundle> Read(const store::Tag& exact) const;
   absl::Status Stage(const config::v1::Bundle& bundle, const std::filesystem::path& from,
                      const std::filesystem::path& staged);
 

@@ -53,7 +53,7 @@ absl::StatusOr<ResolvedModel> ResolvePath(std::string_view text) {
   RETURN_IF_ERROR(ListModelFiles(directory).status());
   ASSIGN_OR_RETURN(const ModelDescription description, DescribeModel(directory));
   RETURN_IF_ERROR(FindModelWeights(directory, description.architecture).status());
-  return ResolvedModel{directory, std::nullopt};
+  return ResolvedModel{directory, std::nullopt, ""};
 }
 
 }  // namespace
@@ -148,21 +148,21 @@ absl::StatusOr<Manifest> ModelStore::Copy(const Tag& from, const Tag& to,
   return manifest;
 }
 
-absl::StatusOr<Manifest> ModelStore::SetLabels(const Tag& tag,
-                                               const std::map<std::string, std::string>& labels) {
-  ASSIGN_OR_RETURN(Manifest manifest, Get(tag));
-  manifest.labels = labels;
-  RETURN_IF_ERROR(versions_.ReplaceFile(manifest.tag, kManifestFileName, ToJson(manifest)));
+absl::StatusOr<Manifest> ModelStore::Annotate(
+    const Tag& tag, absl::FunctionRef<absl::Status(Manifest& said)> change) {
+  Manifest manifest;
+  const auto rewrite = [&](const Tag& exact) -> absl::StatusOr<std::string> {
+    ASSIGN_OR_RETURN(manifest, Get(exact));
+    Manifest said = manifest;
+    RETURN_IF_ERROR(change(said));
+    manifest.labels = std::move(said.labels);
+    manifest.metadata = std::move(said.metadata);
+    manifest.source = std::move(said.source);
+    manifest.licence = std::move(said.licence);
+    return ToJson(manifest);
+  };
+  RETURN_IF_ERROR(versions_.ChangeFile(tag, kManifestFileName, rewrite));
   return manifest;
-}
-
-absl::Status ModelStore::Annotate(const Manifest& said) {
-  ASSIGN_OR_RETURN(Manifest manifest, Get(said.tag));
-  manifest.labels = said.labels;
-  manifest.metadata = said.metadata;
-  manifest.source = said.source;
-  manifest.licence = said.licence;
-  return versions_.ReplaceFile(manifest.tag, kManifestFileName, ToJson(manifest));
 }
 
 // What files tell is read from what was staged, so that the manifest tells of the bytes it stands
@@ -188,7 +188,7 @@ ModelList ModelStore::List() const {
     absl::StatusOr<Manifest> manifest = Get(tag);
     if (manifest.ok()) {
       list.models.push_back(*std::move(manifest));
-    } else {
+    } else if (!absl::IsNotFound(manifest.status())) {  // Deleted meanwhile.
       list.problems.push_back(manifest.status());
     }
   }
@@ -197,6 +197,13 @@ ModelList ModelStore::List() const {
 
 absl::StatusOr<Manifest> ModelStore::Get(const Tag& tag) const {
   ASSIGN_OR_RETURN(const Tag exact, versions_.Find(tag));
+  const std::string state = versions_.StateOf(exact);
+  absl::StatusOr<Manifest> manifest = ReadManifest(exact);
+  if (!manifest.ok() && versions_.StateOf(exact) != state) return Get(tag);
+  return manifest;
+}
+
+absl::StatusOr<Manifest> ModelStore::ReadManifest(const Tag& exact) const {
   const fs::path directory = Directory(exact);
   const auto broken = [&](const absl::Status& status) {
     return absl::DataLossError(absl::StrCat(exact.ToString(), " is damaged: ", status.message(),
@@ -222,11 +229,19 @@ absl::StatusOr<ResolvedModel> ModelStore::Resolve(std::string_view text) const {
         absl::StrCat(manifest.status().message(), "; the folder is written ./", AbslView(text)));
   }
   RETURN_IF_ERROR(manifest.status());
-  return ResolvedModel{Directory(manifest->tag), manifest->tag};
+  return ResolvedModel{Directory(manifest->tag), manifest->tag, ContentVersion(manifest->files)};
 }
 
 absl::Status ModelStore::Verify(const Tag& tag) const {
-  ASSIGN_OR_RETURN(const Manifest manifest, Get(tag));
+  ASSIGN_OR_RETURN(const Tag exact, versions_.Find(tag));
+  const std::string state = versions_.StateOf(exact);
+  const absl::Status status = VerifyFiles(exact);
+  if (!status.ok() && versions_.StateOf(exact) != state) return Verify(tag);
+  return status;
+}
+
+absl::Status ModelStore::VerifyFiles(const Tag& exact) const {
+  ASSIGN_OR_RETURN(const Manifest manifest, Get(exact));
   std::vector<std::string> damaged;
   for (const ManifestFile& file : manifest.files) {
     const absl::StatusOr<FileDigest> digest = DigestFile(Directory(manifest.tag) / file.name);
@@ -236,11 +251,13 @@ absl::Status ModelStore::Verify(const Tag& tag) const {
       damaged.push_back(file.name + " has changed");
     }
   }
-  // Of a folder without a config.json the loop above has said it.
-  std::vector<std::string> names =
-      ListModelFiles(Directory(manifest.tag)).value_or(std::vector<std::string>());
-  for (const ManifestFile& file : manifest.files) std::erase(names, file.name);
-  for (const std::string& name : names) damaged.push_back(name + " is none of its files");
+  absl::StatusOr<std::vector<std::string>> names = ListModelFiles(Directory(manifest.tag));
+  if (names.ok()) {
+    for (const ManifestFile& file : manifest.files) std::erase(*names, file.name);
+    for (const std::string& name : *names) damaged.push_back(name + " is none of its files");
+  } else if (!absl::IsNotFound(names.status())) {  // Without config.json: said above.
+    damaged.emplace_back(names.status().message());
+  }
   if (damaged.empty()) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(manifest.tag.ToString(), " is damaged: ", absl::StrJoin(damaged, "; ")));

@@ -6,12 +6,12 @@
 // Thread safety and general errors: as VersionStore.
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model_store/file_system.h"
@@ -25,7 +25,8 @@ namespace chorus::store {
 struct ResolvedModel {
   std::filesystem::path directory;
   std::optional<Tag>
-      tag;  // Unset for a folder outside the store; else its version is never "latest".
+      tag;              // Unset for a folder outside the store; else its version is never "latest".
+  std::string content;  // ContentVersion of a version of the store; of a folder empty.
 };
 
 struct ModelList {
@@ -61,12 +62,11 @@ class ModelStore {
   // nothing copied, if they are not what the manifest says; else as Save.
   absl::StatusOr<Manifest> Copy(const Tag& from, const Tag& to, const SaveOptions& options = {});
 
-  // Replaces the labels of a version, in one step. Of two changes at once the later one stays.
-  absl::StatusOr<Manifest> SetLabels(const Tag& tag,
-                                     const std::map<std::string, std::string>& labels);
-
-  // Likewise replaces what people say of a version: labels, metadata, source and licence.
-  absl::Status Annotate(const Manifest& said);
+  // Lets `change` alter what people say of a version: labels, metadata, source and licence. What
+  // else it alters is not kept. Changes at once come one after the other, each in one step. Returns
+  // what is said then. `change`'s errors leave all as it was.
+  absl::StatusOr<Manifest> Annotate(const Tag& tag,
+                                    absl::FunctionRef<absl::Status(Manifest& said)> change);
 
   // A private folder on the store's disk, to prepare an Adopt in; and the copy of a model folder's
   // files in a new folder `to`, synced. NOT_FOUND if `from` is no model folder.
@@ -105,7 +105,7 @@ class ModelStore {
   absl::StatusOr<ResolvedModel> Resolve(std::string_view text) const;
 
   // Hashes every file again. DATA_LOSS names each that is missing, differs, or is not the
-  // manifest's.
+  // manifest's. NOT_FOUND also when the version is deleted meanwhile.
   absl::Status Verify(const Tag& tag) const;
 
   // Every version in the store, by tag, perhaps damaged.
@@ -121,6 +121,8 @@ class ModelStore {
   absl::StatusOr<std::vector<ManifestFile>> CopyFiles(const std::filesystem::path& from,
                                                       const std::vector<std::string>& names,
                                                       const std::filesystem::path& to);
+  absl::StatusOr<Manifest> ReadManifest(const Tag& exact) const;
+  absl::Status VerifyFiles(const Tag& exact) const;
   // Completes the manifest by what the staged files tell, and writes it beside them.
   absl::Status WriteManifest(const std::filesystem::path& staged, Manifest& manifest);
 

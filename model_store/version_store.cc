@@ -1,5 +1,7 @@
 #include "model_store/version_store.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <system_error>
 
@@ -12,6 +14,7 @@
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
+#include "model_store/file_lock.h"
 
 namespace chorus::store {
 namespace {
@@ -20,6 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr char kLatestFileName[] = "latest";
 constexpr char kScratchFolder[] = ".tmp";
+constexpr char kLockFileName[] = ".lock";
 constexpr char kScratchPrefix[] = "save-";
 constexpr int64_t kMaxLatestBytes = 256;
 
@@ -79,6 +83,7 @@ absl::Status VersionStore::Save(const Tag& tag, const SaveOptions& options,
     ASSIGN_OR_RETURN(const ScratchDirectory scratch, CreateScratch());
     const fs::path staged = scratch.path() / "version";
     RETURN_IF_ERROR(stage(staged));
+    const FileLock lock(LockFile());
     RETURN_IF_ERROR(Publish(tag, staged, options.replace));
     return WriteLatest(tag, options.set_latest, scratch.path());
   };
@@ -94,16 +99,22 @@ absl::Status VersionStore::PointLatest(const Tag& tag, SetLatest mode) {
   }
   const auto point = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const ScratchDirectory scratch, CreateScratch());
+    const FileLock lock(LockFile());
+    if (!IsDirectory(Directory(tag))) return NotFound(tag);  // Deleted meanwhile.
     return WriteLatest(tag, mode, scratch.path());
   };
   return Advise(point(), "save " + tag.ToString());
 }
 
-absl::Status VersionStore::ReplaceFile(const Tag& tag, std::string_view name,
-                                       std::string_view contents) {
+absl::Status VersionStore::ChangeFile(
+    const Tag& tag, std::string_view name,
+    absl::FunctionRef<absl::StatusOr<std::string>(const Tag& exact)> change) {
   ASSIGN_OR_RETURN(const Tag exact, Find(tag));
   const auto replace = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const ScratchDirectory scratch, CreateScratch());
+    const FileLock lock(LockFile());
+    RETURN_IF_ERROR(Find(exact).status());  // It may have been deleted meanwhile.
+    ASSIGN_OR_RETURN(const std::string contents, change(exact));
     const fs::path staged = scratch.path() / name;
     RETURN_IF_ERROR(file_system_.WriteFile(staged, contents));
     const fs::path folder = Directory(exact);
@@ -120,10 +131,14 @@ absl::Status VersionStore::Delete(const Tag& tag) {
   ASSIGN_OR_RETURN(const Tag exact, Find(tag));
   const auto remove = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const ScratchDirectory scratch, CreateScratch());
+    const FileLock lock(LockFile());
+    RETURN_IF_ERROR(Find(exact).status());  // It may have been deleted meanwhile.
     return Remove(exact, scratch.path());
   };
   return Advise(remove(), "delete " + exact.ToString());
 }
+
+fs::path VersionStore::LockFile() const { return root_ / kLockFileName; }
 
 absl::StatusOr<ScratchDirectory> VersionStore::CreateScratch() {
   RETURN_IF_ERROR(CreateLayout());
@@ -201,13 +216,21 @@ std::vector<Tag> VersionStore::List() const {
   return tags;
 }
 
+std::string VersionStore::StateOf(const Tag& tag) const {
+  struct stat info;
+  if (::stat(Directory(tag).c_str(), &info) != 0) return "";
+  // The inode of a folder that is gone may be given to the next one; its change time is not.
+  return absl::StrCat(info.st_ino, " ", info.st_ctim.tv_sec, ".", info.st_ctim.tv_nsec);
+}
+
 std::vector<absl::Status> VersionStore::CheckLatest() const {
   std::vector<absl::Status> problems;
   for (const std::string& name : SubfolderNames(root_)) {
     std::error_code ignored;
     if (!fs::exists(root_ / name / kLatestFileName, ignored)) continue;
     const absl::Status status = Find({name, std::string(kLatestVersion)}).status();
-    if (!status.ok()) {
+    // The last of its versions may have been deleted meanwhile.
+    if (!status.ok() && fs::exists(root_ / name / kLatestFileName, ignored)) {
       problems.push_back(absl::DataLossError(
           absl::StrCat((root_ / name / kLatestFileName).native(), ": ", status.message())));
     }
@@ -217,9 +240,13 @@ std::vector<absl::Status> VersionStore::CheckLatest() const {
 
 absl::StatusOr<Tag> VersionStore::Find(const Tag& tag) const {
   RETURN_IF_ERROR(ValidateTag(tag));
-  ASSIGN_OR_RETURN(Tag exact, ResolveLatest(tag));
-  if (!IsDirectory(Directory(exact))) return NotFound(exact);
-  return exact;
+  for (;;) {
+    ASSIGN_OR_RETURN(const Tag exact, ResolveLatest(tag));
+    if (IsDirectory(Directory(exact))) return exact;
+    // The latest may have been deleted meanwhile, and then another one is.
+    const absl::StatusOr<Tag> again = ResolveLatest(tag);
+    if (again.ok() && *again == exact && !IsDirectory(Directory(exact))) return NotFound(exact);
+  }
 }
 
 absl::StatusOr<Tag> VersionStore::ResolveLatest(const Tag& tag) const {

@@ -5,12 +5,14 @@
 //   ROOT/<name>/<version>/    whatever was staged
 //   ROOT/<name>/latest        a file that names a version
 //   ROOT/.tmp/<random>/       a save in progress, or what a crash left of one
+//   ROOT/.lock                held while something is published, changed or deleted
 //
 // A version appears, is replaced or goes by one rename, after all its bytes are synced: after a
 // crash every tag is in its old or its new state. The next save removes what a dead one left.
 //
-// Thread safety: const methods and Save may be called from any number of threads and processes at
-// once; of two savers of one tag exactly one wins.
+// Thread safety: all methods may be called from any number of threads and processes at once, of one
+// object or of several; of two savers of one tag exactly one wins. Where a disk has no locks
+// (file_lock.h), of two changes of one file at once the later one stays.
 //
 // Errors, besides those of each method: RESOURCE_EXHAUSTED for a full disk, PERMISSION_DENIED or
 // FAILED_PRECONDITION if the store is not writable; the message says what to do.
@@ -58,8 +60,10 @@ class VersionStore {
   absl::Status PointLatest(const Tag& tag, SetLatest mode);
 
   // Replaces a file of an existing version in one step, which makes the version no newer for
-  // Delete. NOT_FOUND.
-  absl::Status ReplaceFile(const Tag& tag, std::string_view name, std::string_view contents);
+  // Delete, by what `change` makes of it. Meanwhile nothing else changes, and `change` must not
+  // change the store either. NOT_FOUND; `change`'s errors.
+  absl::Status ChangeFile(const Tag& tag, std::string_view name,
+                          absl::FunctionRef<absl::StatusOr<std::string>(const Tag& exact)> change);
 
   // A tag without a version means the latest. If the latest is deleted, the most recently written
   // of the others takes its place. NOT_FOUND.
@@ -75,6 +79,10 @@ class VersionStore {
   // All versions, by tag; an absent store has none.
   std::vector<Tag> List() const;
 
+  // Empty if the version is not there. Another text once it has been deleted, replaced or changed:
+  // what was read of it before and after may not belong together.
+  std::string StateOf(const Tag& tag) const;
+
   // DATA_LOSS for each name whose file `latest` is damaged or names no version.
   std::vector<absl::Status> CheckLatest() const;
 
@@ -84,6 +92,7 @@ class VersionStore {
 
  private:
   absl::Status CreateLayout();
+  std::filesystem::path LockFile() const;
   absl::StatusOr<Tag> ResolveLatest(const Tag& tag) const;
   absl::Status Publish(const Tag& tag, const std::filesystem::path& staged, bool replace);
   absl::Status WriteLatest(const Tag& tag, SetLatest mode, const std::filesystem::path& scratch);

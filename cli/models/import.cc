@@ -4,8 +4,10 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/model_weights.h"
+#include "base/printable.h"
 #include "base/status_macros.h"
 #include "bundles/model_archive.h"
 #include "cli/models/models.h"
@@ -23,6 +25,11 @@ namespace fs = std::filesystem;
 // Files that are ready to be adopted, and what is known of them.
 using Candidate = UnpackedModel;
 
+absl::Status Say(const std::string& text) {
+  if (std::cout << text << std::endl) return absl::OkStatus();
+  return absl::UnavailableError("cannot write to standard output");
+}
+
 // What can be told of the folder is told before it is copied.
 absl::StatusOr<Candidate> CopyFolder(const fs::path& from, const fs::path& scratch,
                                      store::ModelStore& store) {
@@ -33,6 +40,13 @@ absl::StatusOr<Candidate> CopyFolder(const fs::path& from, const fs::path& scrat
   ASSIGN_OR_RETURN(candidate.manifest.files, store.CopyFiles(from, candidate.directory));
   candidate.manifest.tag.version = store::ContentVersion(candidate.manifest.files);
   return candidate;
+}
+
+// A text of the command line that is shown again.
+absl::Status CheckText(const char* flag, const std::string& text) {
+  if (IsPrintable(text)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      flag, " must be UTF-8 without control characters: \"", absl::CEscape(text), "\""));
 }
 
 // What the command line says of a model.
@@ -71,28 +85,23 @@ absl::StatusOr<Candidate> Take(const ImportModelOptions& options, const fs::path
   return candidate;
 }
 
-// Whether the version is there, with these files. ALREADY_EXISTS when it has others.
-absl::StatusOr<bool> IsThere(const store::Manifest& manifest, const store::ModelStore& store) {
-  const absl::StatusOr<store::Manifest> there = store.Get(manifest.tag);
+// Whether the version is there, with these files: then it gets what the options say, and becomes
+// the latest. ALREADY_EXISTS when it has others.
+absl::StatusOr<bool> IsThere(const ImportModelOptions& options, const store::Manifest& manifest,
+                             store::ModelStore& store) {
+  const store::Tag& tag = manifest.tag;
+  const absl::StatusOr<store::Manifest> there = store.Get(tag);
   if (absl::IsNotFound(there.status())) return false;
-  if (there.ok() && there->files == manifest.files && store.Verify(there->tag).ok()) return true;
-  return absl::AlreadyExistsError(absl::StrCat(
-      manifest.tag.ToString(), " is in the store already, and is another model",
-      there.ok() ? "" : ", or damaged", "; give this one another version, or delete that one"));
-}
-
-absl::Status AnnotateAgain(const ImportModelOptions& options, const store::Tag& tag,
-                           store::ModelStore& store) {
-  ASSIGN_OR_RETURN(store::Manifest manifest, store.Get(tag));
-  const store::Manifest before = manifest;
-  RETURN_IF_ERROR(Annotate(options, manifest));
-  if (!(manifest == before)) RETURN_IF_ERROR(store.Annotate(manifest));
-  return store.PointLatest(tag, store::SetLatest::kAlways);
-}
-
-absl::Status Say(const std::string& text) {
-  if (std::cout << text << std::endl) return absl::OkStatus();
-  return absl::UnavailableError("cannot write to standard output");
+  if (!there.ok() || there->files != manifest.files || !store.Verify(tag).ok()) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        tag.ToString(), " is in the store already, and is another model",
+        there.ok() ? "" : ", or damaged", "; give this one another version, or delete that one"));
+  }
+  const auto annotate = [&](store::Manifest& said) { return Annotate(options, said); };
+  RETURN_IF_ERROR(store.Annotate(tag, annotate).status());
+  RETURN_IF_ERROR(store.PointLatest(tag, store::SetLatest::kAlways));
+  RETURN_IF_ERROR(Say(tag.ToString() + " is there already"));
+  return true;
 }
 
 }  // namespace
@@ -101,16 +110,14 @@ absl::StatusOr<int> ImportModel(const ImportModelOptions& options) {
   ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
   // Without the demo models: this one may be all that a volume is to hold.
   store::ModelStore store(home);
+  RETURN_IF_ERROR(CheckText("--licence", options.licence));
+  RETURN_IF_ERROR(CheckText("--source", options.source));
   const absl::StatusOr<store::ScratchDirectory> scratch = store.CreateScratch();
   if (!scratch.ok()) return store.Advise(scratch.status(), "import a model");
-  ASSIGN_OR_RETURN(Candidate candidate, Take(options, scratch->path(), store));
-  const std::string tag = candidate.manifest.tag.ToString();
-  ASSIGN_OR_RETURN(const bool is_there, IsThere(candidate.manifest, store));
-  if (is_there) {
-    RETURN_IF_ERROR(AnnotateAgain(options, candidate.manifest.tag, store));
-    RETURN_IF_ERROR(Say(tag + " is there already"));
-    return 0;
-  }
+  ASSIGN_OR_RETURN(const Candidate candidate, Take(options, scratch->path(), store));
+  const store::Manifest& manifest = candidate.manifest;
+  ASSIGN_OR_RETURN(bool is_there, IsThere(options, manifest, store));
+  if (is_there) return 0;
   const absl::StatusOr<int> answered =
       SampleRun(candidate.directory, store::DescribeModel(candidate.directory)->task);
   if (!answered.ok()) {
@@ -118,10 +125,14 @@ absl::StatusOr<int> ImportModel(const ImportModelOptions& options) {
                         absl::StrCat("not imported: ", answered.status().message()));
   }
   if (*answered != 0) return *answered;
-  ASSIGN_OR_RETURN(const store::Manifest saved,
-                   store.Adopt(std::move(candidate.manifest), candidate.directory));
-  RETURN_IF_ERROR(Say(absl::StrCat("Imported ", tag, ": ", FormatSize(saved.size_bytes()), ", ",
-                                   saved.architecture)));
+  const absl::StatusOr<store::Manifest> saved = store.Adopt(manifest, candidate.directory);
+  if (absl::IsAlreadyExists(saved.status())) {  // Another process has saved it meanwhile.
+    ASSIGN_OR_RETURN(is_there, IsThere(options, manifest, store));
+    if (is_there) return 0;
+  }
+  RETURN_IF_ERROR(saved.status());
+  RETURN_IF_ERROR(Say(absl::StrCat("Imported ", saved->tag.ToString(), ": ",
+                                   FormatSize(saved->size_bytes()), ", ", saved->architecture)));
   return 0;
 }
 

@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/printable.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 #include "bundles/bundle_store.h"
 #include "bundles/model_archive.h"
 #include "cli/confirm.h"
@@ -31,6 +33,10 @@ absl::Status Print(const std::string& text) {
   return absl::UnavailableError("cannot write to standard output");
 }
 
+std::string DamagedLine(const absl::Status& status) {
+  return "damaged  " + PrintableLine(StdView(status.message())) + "\n";
+}
+
 // The tags of the bundles that pin the model, joined by commas.
 absl::StatusOr<std::string> BundlesThatPin(const store::Tag& tag) {
   ASSIGN_OR_RETURN(const std::filesystem::path home, store::ModelStore::DefaultHome());
@@ -50,7 +56,7 @@ absl::Status ListModels(const ListModelsOptions& options) {
   ASSIGN_OR_RETURN(const store::ModelStore store, OpenStore());
   store::ModelList list = store.List();
   for (const absl::Status& problem : list.problems) {
-    std::cerr << "chorus: " << problem.message() << std::endl;
+    std::cerr << "chorus: " << Printable(StdView(problem.message())) << std::endl;
   }
   std::vector<store::Manifest>& models = list.models;
   std::erase_if(models, [&](const auto& model) { return !Matches(options.filter, model); });
@@ -92,13 +98,17 @@ absl::Status VerifyModels(const std::vector<std::string>& texts) {
     problems = store.CheckLatest();
   }
   for (const absl::Status& problem : problems) {
-    RETURN_IF_ERROR(Print(absl::StrCat("damaged  ", problem.message(), "\n")));
+    RETURN_IF_ERROR(Print(DamagedLine(problem)));
   }
   for (const store::Tag& tag : tags) {
     const absl::Status status = store.Verify(tag);
+    if (absl::IsNotFound(status) && texts.empty()) {  // Deleted meanwhile.
+      RETURN_IF_ERROR(Print(absl::StrCat("gone     ", tag.ToString(), "\n")));
+      continue;
+    }
     if (!status.ok()) problems.push_back(status);
-    RETURN_IF_ERROR(Print(status.ok() ? absl::StrCat("whole    ", tag.ToString(), "\n")
-                                      : absl::StrCat("damaged  ", status.message(), "\n")));
+    RETURN_IF_ERROR(
+        Print(status.ok() ? absl::StrCat("whole    ", tag.ToString(), "\n") : DamagedLine(status)));
   }
   if (problems.empty()) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("of ", tags.size(), " models checked, ", problems.size(),
@@ -109,11 +119,13 @@ absl::Status VerifyModels(const std::vector<std::string>& texts) {
 absl::Status LabelModel(const std::string& text, const std::vector<std::string>& changes) {
   ASSIGN_OR_RETURN(store::ModelStore store, OpenStore());
   ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(text));
-  ASSIGN_OR_RETURN(store::Manifest manifest, store.Get(tag));
-  for (const std::string& change : changes) {
-    RETURN_IF_ERROR(store::ChangeLabel(change, manifest.labels));
-  }
-  ASSIGN_OR_RETURN(manifest, store.SetLabels(manifest.tag, manifest.labels));
+  const auto change_all = [&](store::Manifest& said) -> absl::Status {
+    for (const std::string& change : changes) {
+      RETURN_IF_ERROR(store::ChangeLabel(change, said.labels));
+    }
+    return absl::OkStatus();
+  };
+  ASSIGN_OR_RETURN(const store::Manifest manifest, store.Annotate(tag, change_all));
   std::string labels = manifest.labels.empty() ? " none" : "";
   for (const auto& [key, value] : manifest.labels) absl::StrAppend(&labels, " ", key, "=", value);
   return Print(absl::StrCat("Labels of ", manifest.tag.ToString(), ":", labels, "\n"));

@@ -17,8 +17,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/printable.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 #include "base/utf8.h"
 #include "cli/demo_store.h"
 #include "cli/installation.h"
@@ -149,7 +151,9 @@ class Interlocutor {
         if (runner_ended_ && result.ok()) return RunnerFailure();
         if (runner_ended_ || !std::cout) return result;
         if (result.ok() && *result != 0 && signal_ != SIGINT) return result;
-        if (!result.ok()) std::cerr << "chorus: " << result.status().message() << std::endl;
+        if (!result.ok()) {
+          std::cerr << "chorus: " << Printable(StdView(result.status().message())) << std::endl;
+        }
         std::cerr << kPrompt << std::flush;
       }
     }
@@ -242,7 +246,7 @@ absl::StatusOr<int> SampleRun(const std::filesystem::path& directory, const std:
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   RunOptions options;
   if (task == "generate") options.answer.params.set_max_new_tokens(kSampleTokens);
-  return RunModel(installation, {directory, std::nullopt}, options, kSampleText,
+  return RunModel(installation, {directory, std::nullopt, ""}, options, kSampleText,
                   [](std::string_view) { return true; });
 }
 

@@ -27,7 +27,8 @@ class BundleArchiveTest : public ::testing::Test {
   std::vector<TarEntry> Entries() const {
     std::vector<TarEntry> entries;
     for (const auto& file : fs::recursive_directory_iterator(home_.path())) {
-      if (!file.is_regular_file() || file.path().filename() == "latest") continue;
+      const std::string name = file.path().filename();
+      if (!file.is_regular_file() || name == "latest" || name == ".lock") continue;
       entries.push_back(
           {file.path().lexically_relative(home_.path()).native(), GetFile(file.path())});
     }

@@ -8,6 +8,7 @@
 
 #include "tests/base/temp_directory.h"
 #include "tests/bundles/tar_writer.h"
+#include "tests/model_store/set_labels.h"
 
 namespace chorus {
 namespace {
@@ -23,7 +24,7 @@ class ModelArchiveTest : public ::testing::Test {
     PutFile(temp_ / "model/config.json", R"({"architectures": ["GPT2LMHeadModel"]})");
     PutFile(temp_ / "model/model.safetensors", "weights");
     EXPECT_TRUE(models_.Save(tag_, temp_ / "model").ok());
-    EXPECT_TRUE(models_.SetLabels(tag_, {{"team", "nlp"}}).ok());
+    EXPECT_TRUE(store::SetLabels(models_, tag_, {{"team", "nlp"}}).ok());
   }
 
   // All files of the model, as an export holds them.

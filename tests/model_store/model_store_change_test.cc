@@ -5,9 +5,12 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "model_store/model_store.h"
 #include "tests/base/temp_directory.h"
+#include "tests/model_store/set_labels.h"
 
 namespace chorus::store {
 namespace {
@@ -36,7 +39,7 @@ class ModelStoreChangeTest : public ::testing::Test {
 };
 
 TEST_F(ModelStoreChangeTest, ACopyHasAllButTheTag) {
-  ASSERT_TRUE(store_.SetLabels(v1_, {{"stage", "test"}}).ok());
+  ASSERT_TRUE(SetLabels(store_, v1_, {{"stage", "test"}}).ok());
   const absl::StatusOr<Manifest> copy = store_.Copy({"gpt2", "latest"}, {"mine", "live"});
   ASSERT_TRUE(copy.ok()) << copy.status();
   Manifest expected = *store_.Get(v1_);
@@ -63,8 +66,8 @@ TEST_F(ModelStoreChangeTest, NothingIsCopiedOverAVersionOrFromADamagedOne) {
 
 TEST_F(ModelStoreChangeTest, LabelsAreReplacedAndLeaveTheRest) {
   const Manifest before = *store_.Get(v1_);
-  ASSERT_TRUE(store_.SetLabels(v1_, {{"a", "1"}}).ok());
-  const absl::StatusOr<Manifest> after = store_.SetLabels({"gpt2", "latest"}, {{"b", "2"}});
+  ASSERT_TRUE(SetLabels(store_, v1_, {{"a", "1"}}).ok());
+  const absl::StatusOr<Manifest> after = SetLabels(store_, {"gpt2", "latest"}, {{"b", "2"}});
   ASSERT_TRUE(after.ok()) << after.status();
   Manifest expected = before;
   expected.labels = {{"b", "2"}};
@@ -72,22 +75,71 @@ TEST_F(ModelStoreChangeTest, LabelsAreReplacedAndLeaveTheRest) {
   EXPECT_EQ(*store_.Get(v1_), expected);
   EXPECT_TRUE(store_.Verify(v1_).ok());
   EXPECT_TRUE(fs::is_empty(home_ / "models/.tmp"));
-  EXPECT_TRUE(absl::IsNotFound(store_.SetLabels({"gpt2", "v2"}, {}).status()));
+  EXPECT_TRUE(absl::IsNotFound(SetLabels(store_, {"gpt2", "v2"}, {}).status()));
 }
 
 TEST_F(ModelStoreChangeTest, WhatPeopleSayIsReplacedAndWhatFilesTellIsNot) {
-  Manifest said = *store_.Get(v1_);
-  Manifest expected = said;
-  said.labels = expected.labels = {{"a", "1"}};
-  said.metadata = expected.metadata = R"({"k":[1]})";
-  said.licence = expected.licence = "apache-2.0";
-  said.source = expected.source = ModelSource{"me/mine", "v1"};
-  said.architecture = "Another";
-  said.files.clear();
-  EXPECT_TRUE(store_.Annotate(said).ok());
+  Manifest expected = *store_.Get(v1_);
+  const auto change = [](Manifest& said) {
+    said.labels = {{"a", "1"}};
+    said.metadata = R"({"k":[1]})";
+    said.licence = "apache-2.0";
+    said.source = ModelSource{"me/mine", "v1"};
+    return absl::OkStatus();
+  };
+  (void)change(expected);
+  const auto change_more = [&](Manifest& said) {
+    said.architecture = "Another";
+    said.files.clear();
+    return change(said);
+  };
+  EXPECT_EQ(*store_.Annotate(v1_, change_more), expected);
   EXPECT_EQ(*store_.Get(v1_), expected);
-  said.tag.version = "v2";
-  EXPECT_TRUE(absl::IsNotFound(store_.Annotate(said)));
+  EXPECT_TRUE(absl::IsNotFound(store_.Annotate({"gpt2", "v2"}, change).status()));
+  const auto refuse = [](Manifest& said) {
+    said.labels.clear();
+    return absl::InvalidArgumentError("no");
+  };
+  EXPECT_EQ(store_.Annotate(v1_, refuse).status(), absl::InvalidArgumentError("no"));
+  EXPECT_EQ(*store_.Get(v1_), expected);
+}
+
+TEST_F(ModelStoreChangeTest, ChangesAtOnceAllStay) {
+  constexpr int kChangers = 4, kChanges = 8;
+  std::vector<std::thread> changers;
+  for (int i = 0; i < kChangers; ++i) {
+    changers.emplace_back([&, i] {
+      ModelStore store(home_);
+      for (int j = 0; j < kChanges; ++j) {
+        const auto add = [&](Manifest& said) {
+          said.labels["k" + std::to_string(kChanges * i + j)] = "";
+          return absl::OkStatus();
+        };
+        EXPECT_TRUE(store.Annotate(v1_, add).ok());
+      }
+    });
+  }
+  for (std::thread& changer : changers) changer.join();
+  EXPECT_THAT(store_.Get(v1_)->labels, SizeIs(kChangers * kChanges));
+}
+
+// What a check finds while versions come and go beside it.
+TEST_F(ModelStoreChangeTest, WhatIsDeletedOrReplacedMeanwhileIsNotDamaged) {
+  std::jthread others([&](const std::stop_token& stop) {
+    ModelStore store(home_);
+    while (!stop.stop_requested()) {
+      EXPECT_TRUE(store.Copy(v1_, {"gpt2", "v2"}).ok());
+      EXPECT_TRUE(store.Save({"gpt2", "v2"}, temp_ / "model", {.replace = true}).ok());
+      EXPECT_TRUE(store.Delete({"gpt2", "v2"}).ok());
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    const absl::Status verified = store_.Verify({"gpt2", "v2"});
+    EXPECT_TRUE(verified.ok() || absl::IsNotFound(verified)) << verified;
+    EXPECT_TRUE(store_.Verify({"gpt2", "latest"}).ok());
+    EXPECT_THAT(store_.List().problems, IsEmpty());
+    EXPECT_THAT(store_.CheckLatest(), IsEmpty());
+  }
 }
 
 // Which of the others takes the place of a deleted latest goes by when they were written.
@@ -102,7 +154,7 @@ TEST_F(ModelStoreChangeTest, LabelsMakeAVersionNoNewer) {
   at("v1", 3);
   at("v2", 2);
   at("v3", 1);
-  ASSERT_TRUE(store_.SetLabels(v1_, {{"a", "1"}}).ok());
+  ASSERT_TRUE(SetLabels(store_, v1_, {{"a", "1"}}).ok());
   ASSERT_TRUE(store_.Delete({"gpt2", "v3"}).ok());
   EXPECT_EQ(store_.Find({"gpt2", "latest"})->version, "v2");
 }

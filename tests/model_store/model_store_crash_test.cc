@@ -13,6 +13,7 @@
 #include "model_store/model_store.h"
 #include "tests/base/temp_directory.h"
 #include "tests/model_store/failing_file_system.h"
+#include "tests/model_store/set_labels.h"
 
 namespace chorus::store {
 namespace {
@@ -139,12 +140,13 @@ TEST_F(ModelStoreCrashTest, AChangeOfLabelsThatStopsLeavesTheOldOnesOrTheNew) {
     for (int fail_at = 0;; ++fail_at) {
       ASSERT_LT(fail_at, 100);
       const fs::path home = OldHome(std::to_string(error) + "-" + std::to_string(fail_at));
-      ASSERT_TRUE(ModelStore(home).SetLabels({"gpt2", "v1"}, {{"stage", "old"}}).ok());
+      ModelStore old(home);
+      ASSERT_TRUE(SetLabels(old, {"gpt2", "v1"}, {{"stage", "old"}}).ok());
       const pid_t child = fork();
       if (child == 0) {
         FailingFileSystem disk(fail_at, error);
         ModelStore store(home, disk);
-        const bool ok = store.SetLabels({"gpt2", "v1"}, {{"stage", "new"}}).ok();
+        const bool ok = SetLabels(store, {"gpt2", "v1"}, {{"stage", "new"}}).ok();
         _exit(disk.failed() ? 9 : ok ? 0 : 1);
       }
       int result = 0;

@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/printable.h"
 #include "tests/cli/command/command_fixture.h"
 
 namespace chorus {
@@ -16,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -81,6 +85,7 @@ TEST_F(ModelsCommandTest, WhatCannotBeServedIsNotImported) {
   PutFile(temp_ / "gpt2/broken", "");
   fs::create_directory(temp_ / "empty");
   PutFile(temp_ / "text.tar.gz", "not an archive");
+  ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
   fs::copy(temp_ / "bert", temp_ / "no-weights");
   fs::remove(temp_ / "no-weights/model.safetensors");
   const struct {
@@ -94,6 +99,8 @@ TEST_F(ModelsCommandTest, WhatCannotBeServedIsNotImported) {
       {{Path("empty"), "mine"}, "no config.json in "},
       {{Path("no-weights"), "mine"}, "no model.safetensors"},
       {{Path("text.tar.gz"), "mine"}, "damaged"},
+      {{Path("fifo"), "mine"}, "fifo is not a file"},
+      {{"/dev/zero", "mine"}, "/dev/zero is not a file"},
       {{Path("bert"), "a:b:c"}, "the version of a tag must match"},
       {{Path("bert"), "mine", "--label", "team"}, "set by KEY=VALUE"},
       {{Path("bert"), "mine", "--metadata", "[1]"}, "metadata: not a JSON object"},
@@ -155,6 +162,66 @@ TEST_F(ModelsCommandTest, LabelsAndFiltersByThem) {
       Models({"get", "gpt2-generation", "-o", "yaml"}).out,
       AllOf(StartsWith("name: gpt2-generation\nversion: demo\n"), HasSubstr("\nparameters: ")));
   EXPECT_THAT(Models({"get", "gpt2-generation"}).out, HasSubstr("label         stage=live\n"));
+}
+
+TEST_F(ModelsCommandTest, LabelsAtOnceAllStay) {
+  ASSERT_EQ(Models({"list"}).status, 0);
+  std::vector<std::unique_ptr<Program>> programs;
+  json expected;
+  for (int i = 0; i < 8; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    programs.emplace_back(new Program(Start({"models", "label", "gpt2-generation", key + "=x"})));
+    expected[key] = "x";
+  }
+  for (const auto& program : programs) EXPECT_EQ(program->Wait(), 0) << program->err().Rest();
+  EXPECT_EQ(GetJson("gpt2-generation")["labels"], expected);
+}
+
+TEST_F(ModelsCommandTest, OfImportsAtOnceOneSavesAndTheOthersFindItThere) {
+  std::vector<std::unique_ptr<Program>> programs;
+  for (int i = 0; i < 4; ++i) {
+    programs.emplace_back(new Program(Start(
+        {"models", "import", Path("gpt2"), "mine:v1", "--label", "k" + std::to_string(i) + "=x"})));
+  }
+  int num_saved = 0;
+  for (const auto& program : programs) {
+    const std::string out = program->out().Rest();
+    num_saved += out.starts_with("Imported mine:v1: ");
+    EXPECT_THAT(out, AnyOf(StartsWith("Imported"), "mine:v1 is there already\n"));
+    EXPECT_EQ(program->Wait(), 0) << program->err().Rest();
+  }
+  EXPECT_EQ(num_saved, 1);
+  EXPECT_EQ(GetJson("mine")["labels"].size(), 4u);
+}
+
+TEST_F(ModelsCommandTest, WhatAModelSaysOfItselfCommandsNoTerminal) {
+  PutFile(temp_ / "gpt2/README.md", "---\nlicense: \x1B]0;pwn\x07mit\n---\n");
+  ASSERT_EQ(Models({"import", Path("gpt2"), "mine:v1"}).status, 0);
+  EXPECT_EQ(GetJson("mine")["licence"], " ]0;pwn mit");
+  // What others have written into a manifest, and so into an archive.
+  const fs::path manifest = temp_ / "home/models/mine/v1/manifest.json";
+  json changed = GetJson("mine");
+  changed["licence"] = "\x1B[31mmit\nlabel  a=b";
+  changed["architecture"] = "GPT2\u009B31m";
+  changed["metadata"] = {{"\u009B31m", "\x7F"}};
+  fs::remove(manifest);
+  PutFile(manifest, changed.dump());
+  ASSERT_EQ(Models({"export", "mine", Path("mine.tar.gz")}).status, 0);
+  ASSERT_EQ(Models({"import", Path("mine.tar.gz"), "other:v1"}).status, 0);
+  for (const char* tag : {"mine", "other"}) {
+    for (const char* form : {"table", "json", "yaml"}) {
+      const std::string out = Models({"get", tag, "-o", form}).out;
+      EXPECT_EQ(Printable(out), out);
+      EXPECT_THAT(out, AllOf(HasSubstr("[31mmit label  a=b"), Not(HasSubstr("\nlabel "))));
+    }
+  }
+  const std::string list = Models({"list"}).out;
+  EXPECT_EQ(Printable(list), list);
+  for (const char* flag : {"--licence", "--source"}) {
+    const Result refused = Models({"import", Path("gpt2"), "mine:v2", flag, "a\x1B[31m\nb"});
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_THAT(refused.err, HasSubstr(std::string(flag) + " must be UTF-8 without control"));
+  }
 }
 
 TEST_F(ModelsCommandTest, CopiesAndVerifies) {
