@@ -27,7 +27,7 @@ struct RunnerSpec {
                                    // the gateway finds nobody where it should be.
   std::optional<int> num_threads;  // Of each replica. Unset: they share cores by a lease.
   std::vector<std::string> flags;  // Further ones of its runner_server: "--dtype", "int8".
-  std::string content;             // Changes whenever a folder's content does; of the store: empty.
+  std::string content;             // Changes whenever that of the model's files does.
   std::string fault;               // Why it has no replicas, if a fault of the model is the reason.
 
   bool operator==(const RunnerSpec&) const = default;

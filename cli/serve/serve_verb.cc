@@ -14,11 +14,12 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
   CLI::App* verb = app.add_subcommand(
       "serve", "Serve a graph on this machine: one runner for each model, and the gateway");
   verb->group("Serving");
-  CLI::Option* bundle = verb->add_option("bundle", options.bundle,
-                                         "A bundle of chorus build, or a folder with a chorusfile "
-                                         "(.): its graph, models and resources; flags given here "
-                                         "win")
-                            ->type_name("TAG|FOLDER");
+  CLI::Option* bundle =
+      verb->add_option("bundle", options.bundle,
+                       "A bundle of chorus build, or a folder with a chorusfile "
+                       "(., or ./FOLDER): its graph, models and resources; flags given here "
+                       "win")
+          ->type_name("TAG|FOLDER");
   verb->add_option("--port", options.port, "Port of the HTTP API; 0 takes a free one")
       ->capture_default_str()
       ->check(Between(0, 65535));

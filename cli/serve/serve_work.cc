@@ -54,6 +54,8 @@ absl::StatusOr<RunnerSpec> FindModel(const ServeOptions& options, const std::str
     runner.model_directory = model->directory;
     if (model->tag) {
       runner.version = model->tag->version;
+      // The version may be deleted, and another model saved as it.
+      runner.content = model->content;
     } else {
       runner.content = ContentOf(model->directory);
     }
@@ -115,13 +117,25 @@ absl::StatusOr<ServeWork> FindBundle(const ServeOptions& options) {
   ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
   ASSIGN_OR_RETURN(const store::Tag tag, store::ParseTag(options.bundle));
   const BundleStore bundles(home);
-  ASSIGN_OR_RETURN(const config::v1::Bundle bundle, bundles.Get(tag));
+  const absl::StatusOr<config::v1::Bundle> found = bundles.Get(tag);
+  std::error_code ignored;
+  if (absl::IsNotFound(found.status()) && fs::exists(options.bundle, ignored)) {
+    return absl::NotFoundError(
+        absl::StrCat(found.status().message(), "; the ",
+                     fs::is_directory(options.bundle, ignored) ? "folder" : "file",
+                     " is written ./", options.bundle));
+  }
+  RETURN_IF_ERROR(found.status());
+  const config::v1::Bundle& bundle = *found;
   RETURN_IF_ERROR(bundles.Verify(bundle));  // Before what has changed is read.
   const store::ModelStore models(home);
   ServeWork work;
   RETURN_IF_ERROR(ReadGraph(bundles.Directory(TagOf(bundle)) / kGraphFileName, work));
   for (const config::v1::PinnedModel& model : bundle.models()) {
     RunnerSpec runner{model.runner(), TagOf(model).version, models.Directory(TagOf(model))};
+    // As the store has it; whether that is what was pinned is CheckWork's concern.
+    const absl::StatusOr<store::Manifest> manifest = models.Get(TagOf(model));
+    if (manifest.ok()) runner.content = store::ContentVersion(manifest->files);
     SetResources(ResourcesOf(bundle.resources(), model.runner()), runner);
     work.runners.push_back(std::move(runner));
   }

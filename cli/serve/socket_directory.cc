@@ -20,7 +20,9 @@ absl::StatusOr<store::ScratchDirectory> CreateSocketDirectory() {
     parent = chosen;
   }
   // Sockets do not change while they serve: those of another container are never taken for left.
-  store::ScratchDirectory::SweepStale(parent, kPrefix, absl::InfiniteDuration());
+  for (const std::filesystem::path& place : {parent, std::filesystem::path("/tmp")}) {
+    store::ScratchDirectory::SweepStale(place, kPrefix, absl::InfiniteDuration());
+  }
   return store::ScratchDirectory::Create(parent, kPrefix);
 }
 

@@ -9,7 +9,8 @@
 
 namespace chorus {
 
-// Creates it in $TMPDIR if socket paths fit there, else in /tmp. Removes folders of killed runs.
+// Creates it in $TMPDIR if socket paths fit there, else in /tmp. Removes folders of killed runs,
+// here and there.
 absl::StatusOr<store::ScratchDirectory> CreateSocketDirectory();
 
 }  // namespace chorus

@@ -252,6 +252,18 @@ TEST_F(ServeReloadTest, NoCallFailsWhileModelsAndGraphChange) {
   EXPECT_EQ(serve_->WaitForExit(seconds(60)), 0) << serve_->Log();
 }
 
+// The version has its old name and, as far as names tell, has not changed.
+TEST_F(ServeReloadTest, AVersionThatIsAnotherModelNowIsTakenOver) {
+  Start({"--graph", dir_ + "/graph.yaml"});
+  const std::string text = TextOf(StreamLongText());
+  LoopAll();
+  Models("delete gpt2-generation:demo -y");
+  Models("import models/demo/distilgpt2 gpt2-generation:demo");
+  WaitForLines("chorus: reloaded", 1);
+  EXPECT_NE(TextOf(StreamLongText()), text);
+  ExpectNoFailures();
+}
+
 TEST_F(ServeReloadTest, WhatCannotBeServedLeavesWhatIsServed) {
   Start({"--graph", dir_ + "/graph.yaml", "--model", "distilgpt2-generation=" + dir_ + "/mine"});
   LoopAll();

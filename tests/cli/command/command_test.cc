@@ -222,6 +222,8 @@ TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
       {{"--host", ""}, "--host must be a name or an address"},
       {{"--host", "[::2]"}, "is not an address of this machine"},
       {{"--host", "::2"}, "is not an address of this machine"},
+      {{"examples"}, "; the folder is written ./examples\n"},
+      {{"README.md"}, "; the file is written ./README.md\n"},
       {{"--model", "gpt2-generation"}, "chorus: --model takes RUNNER=MODEL"},
       {{"--model", "gpt9=./x"}, "a runner that there is not: gpt9"},
       {{"--dtype", "gpt2-generatoin=int8"},
