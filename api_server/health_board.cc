@@ -58,24 +58,26 @@ void HealthBoard::UpdateLocked() {
     ready = ready && healthy;
     service_->SetServingStatus(name, healthy);
   }
-  NoteLocked(executor_->WrongModels());
+  Note("not ready: ", executor_->WrongModels(), wrong_models_);
+  Note("", executor_->WrongReplicas(), wrong_replicas_);
   ready = ready && wrong_models_.empty();
   service_->SetServingStatus("readiness", ready);
   service_->SetServingStatus("", ready);
   for (const std::string& name : services_) service_->SetServingStatus(name, ready);
 }
 
-void HealthBoard::NoteLocked(std::vector<std::string> wrong_models) {
+void HealthBoard::Note(const char* words, std::vector<std::string> now,
+                       std::vector<std::string>& before) {
   const auto has = [](const std::vector<std::string>& sentences, const std::string& sentence) {
     return std::binary_search(sentences.begin(), sentences.end(), sentence);
   };
-  for (const std::string& sentence : wrong_models) {
-    if (!has(wrong_models_, sentence)) LOG(ERROR) << "not ready: " << sentence;
+  for (const std::string& sentence : now) {
+    if (!has(before, sentence)) LOG(ERROR) << words << sentence;
   }
-  for (const std::string& sentence : wrong_models_) {
-    if (!has(wrong_models, sentence)) LOG(INFO) << "no longer so: " << sentence;
+  for (const std::string& sentence : before) {
+    if (!has(now, sentence)) LOG(INFO) << "no longer so: " << sentence;
   }
-  wrong_models_ = std::move(wrong_models);
+  before = std::move(now);
 }
 
 }  // namespace chorus::gateway

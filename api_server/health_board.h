@@ -7,7 +7,8 @@
 //                graphs need, and the server is not draining
 //   SERVICE      of each that the gateway serves, such as "chorus.v1.InferenceService": as
 //   readiness NAME         of each runner: SERVING when it has a healthy replica
-// Models with another task are logged when they are found, and when they are gone.
+// Models with another task, of all replicas of a runner or of one, are logged when they are found,
+// and when they are gone.
 //
 // Thread safety: all methods may be called from any thread.
 
@@ -43,14 +44,15 @@ class HealthBoard {
 
  private:
   void UpdateLocked();
-  // Logs the changes to the set of wrong models.
-  void NoteLocked(std::vector<std::string> wrong_models);
+  // Logs what `now` has and `before` has not, as `words`, and the reverse; then they are the same.
+  static void Note(const char* words, std::vector<std::string> now,
+                   std::vector<std::string>& before);
 
   std::mutex mutex_;
   const Executor* executor_ = nullptr;  // Guarded by mutex_, as the following.
   Executor::Runners runners_;
   std::vector<std::string> services_;
-  std::vector<std::string> wrong_models_;
+  std::vector<std::string> wrong_models_, wrong_replicas_;
   grpc::HealthCheckServiceInterface* service_ = nullptr;
   bool draining_ = false;
 };

@@ -49,7 +49,8 @@ void KeepLittleFreeMemory() {
 }
 
 // Reloads the server when the files of `flags`, initially `files`, change, if that is wanted, and
-// on SIGHUP. Returns the signal that stops it.
+// on SIGHUP; has it look once a second for what such a reload waits for. Returns the signal that
+// stops it.
 int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server& server) {
   const bool can_read_again = CanReadAgain(flags);
   ChangeWatch<ConfigFiles> watch(std::move(files));
@@ -58,6 +59,7 @@ int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server
     const int number = sigtimedwait(&signals, nullptr, &patience);  // -1 when that is over.
     const bool asked = number == SIGHUP;
     if (number > 0 && !asked) return number;
+    server.RetryReload();
     if (!flags.reload && !asked) continue;
     if (!can_read_again) {
       LOG_IF(WARNING, asked) << "the configuration is no file that can be read again";

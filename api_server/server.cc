@@ -4,7 +4,6 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
 
-#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,7 +16,6 @@
 #include "api_server/grpc_options.h"
 #include "api_server/metrics_page.h"
 #include "api_server/pages.h"
-#include "api_server/runners/grpc_runner_client.h"
 #include "base/grpc/connection.h"
 #include "base/grpc/listen.h"
 #include "base/ports_file.h"
@@ -34,10 +32,16 @@ constexpr int kNumWorkers = 2;
 constexpr int kNumReaders = 1;  // Of large HTTP requests.
 // For a runner to return its metrics; well below Prometheus' default scrape timeout of ten seconds.
 constexpr absl::Duration kRunnerMetricsTimeout = absl::Seconds(1);
-// For runners that a reload brings to be connected: those that serve take calls at once then.
+// For runners that a reload brings to be connected, before it is said to wait for them.
 constexpr absl::Duration kConnectTimeout = absl::Seconds(3);
 // A gRPC message may carry a little more than an HTTP body of the same text.
 constexpr int kMessageOverheadBytes = 64 << 10;
+
+std::vector<std::string> NamesOf(const Executor::Runners& runners) {
+  std::vector<std::string> names;
+  for (const auto& [name, client] : runners) names.push_back(name);
+  return names;
+}
 
 void AppendName(std::string* out, const std::shared_ptr<const Graph>& graph) {
   out->append(graph->name());
@@ -59,7 +63,8 @@ Server::Server(const Options& options, const Config& config)
       metrics_(metrics_registry_, "chorus", CHORUS_VERSION, config.limits.max_timeout),
       admission_(config.limits.max_concurrent_requests),
       workers_(std::make_unique<WorkerPool>(kNumWorkers)),
-      readers_(std::make_unique<WorkerPool>(kNumReaders)) {}
+      readers_(std::make_unique<WorkerPool>(kNumReaders)),
+      clients_(*workers_, [this] { OnHealthChange(); }) {}
 
 absl::Status Server::Create() {
   if (options_.access_log) access_log_.emplace();
@@ -77,49 +82,17 @@ absl::Status Server::Create() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Executor::Runners> Server::MakeClients(const std::vector<Config::Runner>& runners) {
-  Executor::Runners clients;
-  for (const Config::Runner& runner : runners) {
-    if (const auto it = clients_.find(runner.name); it != clients_.end()) {
-      clients.emplace(runner.name, it->second);
-      continue;
-    }
-    auto client = GrpcRunnerClient::Create({.name = runner.name,
-                                            .endpoints = runner.endpoints,
-                                            .workers = workers_.get(),
-                                            .on_health_change = [this] { OnHealthChange(); }});
-    if (!client.ok()) {
-      return absl::Status(client.status().code(), absl::StrCat("runner \"", runner.name,
-                                                               "\": ", client.status().message()));
-    }
-    clients.emplace(runner.name, *std::move(client));
-  }
-  return clients;
-}
-
 void Server::OnHealthChange() {
   health_.Update();
   { std::lock_guard lock(health_mutex_); }  // A waiting one has looked already, or will be woken.
   health_changed_.notify_all();
 }
 
-void Server::WaitUntilHealthy(const Executor::Runners& runners) {
-  std::unique_lock lock(health_mutex_);
-  health_changed_.wait_for(lock, absl::ToChronoNanoseconds(kConnectTimeout), [&] {
-    return std::all_of(runners.begin(), runners.end(),
-                       [](const auto& runner) { return runner.second->healthy(); });
-  });
-}
-
 absl::Status Server::CreateExecutor() {
-  ASSIGN_OR_RETURN(const Executor::Runners runners, MakeClients(config_.runners));
-  std::vector<std::string> names;
-  for (const auto& [name, client] : runners) {
-    clients_[name] = std::static_pointer_cast<GrpcRunnerClient>(client);
-    names.push_back(name);
-  }
-  graph_metrics_ =
-      std::make_unique<GraphMetrics>(metrics_registry_, names, config_.limits.max_timeout);
+  ASSIGN_OR_RETURN(const Executor::Runners runners, clients_.Try(config_));
+  clients_.Serve(config_);
+  graph_metrics_ = std::make_unique<GraphMetrics>(metrics_registry_, NamesOf(runners),
+                                                  config_.limits.max_timeout);
   all_metrics_.SetRunners(runners);
   executor_ = std::make_unique<Executor>(config_.graphs, runners, absl::Now, graph_metrics_.get(),
                                          workers_.get());
@@ -200,57 +173,75 @@ std::string Server::WhyNotReady() const {
   return absl::StrJoin(reasons, "\n");
 }
 
-absl::Status Server::CheckModels(const Executor::Graphs& graphs,
-                                 const Executor::Runners& runners) const {
-  const std::vector<std::string> before = executor_->WrongModels();
-  std::vector<std::string> wrong = Executor::WrongModels(graphs, runners);
-  std::erase_if(wrong, [&](const std::string& sentence) {
-    return std::binary_search(before.begin(), before.end(), sentence);
+std::vector<std::string> Server::WaitForRunners(const Config& config) {
+  std::vector<std::string> lacks;
+  std::unique_lock lock(health_mutex_);
+  health_changed_.wait_for(lock, absl::ToChronoNanoseconds(kConnectTimeout), [&] {
+    lacks = clients_.Lacks(config);
+    return lacks.empty();
   });
-  if (wrong.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrJoin(wrong, "\n"));
+  return lacks;
 }
 
 absl::Status Server::TryReload(const absl::StatusOr<Config>& config) {
   RETURN_IF_ERROR(config.status());
   RETURN_IF_ERROR(CheckCanSwitch(config_, *config));
-  ASSIGN_OR_RETURN(const Executor::Runners runners, MakeClients(config->runners));
-  Executor::Runners added = runners;
-  for (const auto& [name, client] : clients_) added.erase(name);
-  WaitUntilHealthy(added);
-  RETURN_IF_ERROR(CheckModels(config->graphs, runners));
-  // From here on nothing fails. New runners come before what names them, and old ones go after it.
-  std::vector<std::string> names;
-  for (const auto& [name, client] : runners) {
-    clients_[name] = std::static_pointer_cast<GrpcRunnerClient>(client);
-    names.push_back(name);
+  ASSIGN_OR_RETURN(const Executor::Runners runners, clients_.Try(*config));
+  const std::vector<std::string> lacks = WaitForRunners(*config);
+  if (lacks.empty()) {
+    Take(*config, runners);
+  } else {
+    Wait(*config, lacks);
+    reload_metrics_.CountError();
   }
-  graph_metrics_->AddRunners(names);
-  for (const Config::Runner& runner : config->runners) {
-    RETURN_IF_ERROR(clients_[runner.name]->SetEndpoints(runner.endpoints));
-  }
-  executor_->SetServed(config->graphs, runners);
-  for (const auto& [name, client] : clients_) {
-    if (!runners.contains(name)) RETURN_IF_ERROR(client->SetEndpoints({}));
-  }
-  health_.SetRunners(runners);
-  // Those that are served no more may still have calls.
-  all_metrics_.SetRunners(Executor::Runners(clients_.begin(), clients_.end()));
-  SetRunnerPages(config->runners);
-  admission_.SetMaxInProgress(config->limits.max_concurrent_requests);
-  max_timeout_.Set(config->limits.max_timeout);
-  http_server_->SetMaxConnections(config->limits.max_connections);
   return absl::OkStatus();
 }
 
-void Server::Reload(const absl::StatusOr<Config>& config) {
-  if (const absl::Status status = TryReload(config); !status.ok()) {
-    LOG(ERROR) << "the configuration is refused, and all stays as it is: " << status.message();
-    return reload_metrics_.CountError();
-  }
+void Server::Take(const Config& config, const Executor::Runners& runners) {
+  // New runners came before what names them, and old ones go after it.
+  graph_metrics_->AddRunners(NamesOf(runners));
+  executor_->SetServed(config.graphs, runners);
+  clients_.Serve(config);
+  health_.SetRunners(runners);
+  all_metrics_.SetRunners(clients_.all());  // Those that are served no more may still have calls.
+  SetRunnerPages(config.runners);
+  admission_.SetMaxInProgress(config.limits.max_concurrent_requests);
+  max_timeout_.Set(config.limits.max_timeout);
+  http_server_->SetMaxConnections(config.limits.max_connections);
   for (const std::string& wrong : executor_->WrongModels()) LOG(ERROR) << "as before: " << wrong;
-  LOG(INFO) << "reloaded graphs=" << absl::StrJoin(config->graphs, ",", AppendName);
+  LOG(INFO) << "reloaded graphs=" << absl::StrJoin(config.graphs, ",", AppendName);
   reload_metrics_.CountOk();
+}
+
+void Server::Wait(const Config& config, const std::vector<std::string>& lacks) {
+  waiting_ = Waiting{config, lacks};
+  LOG(WARNING) << "the changed configuration waits, and all stays as it is: "
+               << absl::StrJoin(lacks, "; ");
+}
+
+void Server::Reload(const absl::StatusOr<Config>& config) {
+  waiting_.reset();
+  clients_.Release();
+  if (const absl::Status status = TryReload(config); !status.ok()) {
+    clients_.Release();
+    LOG(ERROR) << "the configuration is refused, and all stays as it is: " << status.message();
+    reload_metrics_.CountError();
+  }
+}
+
+void Server::RetryReload() {
+  if (!waiting_) return;
+  const Config config = waiting_->config;
+  // Again, since a runner that it was to share may have lost its replicas meanwhile.
+  const absl::StatusOr<Executor::Runners> runners = clients_.Try(config);
+  CHECK(runners.ok()) << runners.status();  // It could be tried before.
+  const std::vector<std::string> lacks = clients_.Lacks(config);
+  if (lacks.empty()) {
+    waiting_.reset();
+    Take(config, *runners);
+  } else if (lacks != waiting_->lacks) {
+    Wait(config, lacks);
+  }
 }
 
 void Server::Drain() {

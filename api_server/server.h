@@ -13,14 +13,14 @@
 // Destruction then joins and destroys from the outside in: HTTP server, readers, gRPC server,
 // executor (which waits for its cancelled runs), workers, handlers, runner clients.
 //
-// Thread safety: Reload() and Drain() by one thread, not one of the server's own; Drain() once.
+// Thread safety: Reload(), RetryReload() and Drain() by one thread, not one of the server's own;
+// Drain() once.
 
 #include <grpcpp/server.h>
 #include <prometheus/registry.h>
 
 #include <atomic>
 #include <condition_variable>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,7 +45,7 @@
 #include "api_server/health_board.h"
 #include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
-#include "api_server/runners/grpc_runner_client.h"
+#include "api_server/runner_clients.h"
 #include "api_server/runners/runner_pages.h"
 #include "base/worker_pool.h"
 
@@ -73,10 +73,15 @@ class Server {
 
   // Replaces graphs, runners and limits by those of `config`; calls in progress keep the graph and
   // the replicas they began with. A replica that is no longer named takes calls until those that
-  // are new do (runners/replica_set.h). An error, another size of messages, or a node newly placed
-  // on a runner whose model has another task leaves all unchanged. The outcome is logged and
-  // counted.
+  // are new do (runners/replica_set.h). An error or another size of messages leaves all unchanged.
+  // So does, for now, what newly needs a runner that does not serve, or that serves a model for
+  // another task: after a few seconds such a config is said to wait, until RetryReload() finds that
+  // all is there, or the next Reload(). The outcome is logged and counted; to wait is an error.
   void Reload(const absl::StatusOr<Config>& config);
+
+  // Takes over the config that waits, if there is one and it lacks nothing any more. Call once a
+  // second or so.
+  void RetryReload();
 
   // Cancels what is in progress; call Drain() first for an orderly end.
   ~Server();
@@ -100,22 +105,20 @@ class Server {
 
   absl::Status Create();
   absl::Status CreateExecutor();
-  // The clients of these runners: those there are, as they are, and new ones.
-  absl::StatusOr<Executor::Runners> MakeClients(const std::vector<Config::Runner>& runners);
   void OnHealthChange();
-  // Waits until each has a healthy replica, but not long.
-  void WaitUntilHealthy(const Executor::Runners& runners);
   void SetRunnerPages(const std::vector<Config::Runner>& runners);
   absl::Status TryReload(const absl::StatusOr<Config>& config);
+  // What `config`, which has been tried, lacks: once that is nothing, or after a while.
+  std::vector<std::string> WaitForRunners(const Config& config);
+  void Take(const Config& config, const Executor::Runners& runners);
+  // Has `config` wait for what it lacks.
+  void Wait(const Config& config, const std::vector<std::string>& lacks);
   absl::Status CreateHttp();
   absl::Status CreateGrpc();
   // Writes the text of /metrics, with the runners' if wanted.
   void WriteMetrics(absl::AnyInvocable<void(std::string) &&> done) const;
   // For people; empty when ready.
   std::string WhyNotReady() const;
-  // FAILED_PRECONDITION lists the nodes of `graphs` whose model has another task, unless they are
-  // served now.
-  absl::Status CheckModels(const Executor::Graphs& graphs, const Executor::Runners& runners) const;
 
   const Options options_;
   const Config config_;  // As of the start.
@@ -137,8 +140,13 @@ class Server {
   // For large request bodies. A pool of its own, since its tasks call the executor, whose
   // completions are tasks of workers_.
   std::unique_ptr<WorkerPool> readers_;
-  // All clients that ever were, by runner: runs may still use one that is no longer served.
-  std::map<std::string, std::shared_ptr<GrpcRunnerClient>> clients_;
+  RunnerClients clients_;
+  // A config that is not served yet, and what it lacked when that was last logged.
+  struct Waiting {
+    Config config;
+    std::vector<std::string> lacks;
+  };
+  std::optional<Waiting> waiting_;
   ReplicaMetrics all_metrics_{metrics_registry_};
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceHandler> handler_;

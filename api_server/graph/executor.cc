@@ -251,6 +251,41 @@ std::vector<std::string> Executor::WrongModels() const {
   return WrongModels(graphs, served->runners);
 }
 
+std::vector<std::string> Executor::Lacks(const Graphs& graphs, const Runners& runners) {
+  std::vector<std::string> lacks = WrongModels(graphs, runners);
+  for (const auto& graph : graphs) {
+    for (const Graph::Node& node : graph->nodes()) {
+      if (runners.at(node.runner)->healthy()) continue;
+      lacks.push_back(absl::StrCat("graph \"", graph->name(), "\": node \"", node.name,
+                                   "\": no replica of its runner \"", node.runner, "\" serves"));
+    }
+  }
+  std::sort(lacks.begin(), lacks.end());
+  return lacks;
+}
+
+std::vector<std::string> Executor::WrongReplicas() const {
+  const std::shared_ptr<const Served> served = this->served();
+  std::vector<std::string> wrong;
+  for (const auto& [name, entry] : served->graphs) {
+    for (const Graph::Node& node : entry.graph->nodes()) {
+      const ModelTask task = node.operation->task();
+      const RunnerStatus status = served->runners.at(node.runner)->status();
+      if (status.num_healthy(task) == 0) continue;
+      for (const ReplicaStatus& replica : status.replicas) {
+        if (!replica.healthy || replica.model.suits(task)) continue;
+        wrong.push_back(absl::StrCat("graph \"", name, "\": node \"", node.name, "\" ", UseOf(task),
+                                     ", but the model of a replica of its runner \"", node.runner,
+                                     "\" is ", NameOf(replica.model.task), " (",
+                                     replica.model.architecture,
+                                     "), and gets none of its calls: ", replica.endpoint));
+      }
+    }
+  }
+  std::sort(wrong.begin(), wrong.end());
+  return wrong;
+}
+
 std::vector<std::string> Executor::UnhealthyRunners() const {
   const std::shared_ptr<const Served> served = this->served();
   std::vector<std::string> names;

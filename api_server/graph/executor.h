@@ -159,6 +159,14 @@ class Executor {
   std::vector<std::string> WrongModels() const;
   static std::vector<std::string> WrongModels(const Graphs& graphs, const Runners& runners);
 
+  // All that keeps `graphs` from being run with `runners`: those sentences, and such as `graph "g":
+  // node "a": no replica of its runner "r" serves`. Sorted.
+  static std::vector<std::string> Lacks(const Graphs& graphs, const Runners& runners);
+
+  // The replicas that have a model for another task than a served node beside others that have the
+  // right one: a sentence each, sorted. They get none of its calls.
+  std::vector<std::string> WrongReplicas() const;
+
   // Blocks until no run is in progress, or until `deadline`. True if none is left.
   bool WaitUntilIdle(absl::Time deadline) { return in_flight_.WaitUntil(deadline); }
 

@@ -110,6 +110,7 @@ class Endpoint {
   bool serving() const { return serving_; }
   ModelKind model() const;
   bool suits(ModelTask task) const;  // As the model's.
+  bool serves(ModelTask task) const { return serving() && suits(task); }
   int num_calls() const { return num_calls_; }
   int64_t num_tokens() const { return num_tokens_; }  // Of its calls, still to do.
   Ejection& ejection() { return ejection_; }

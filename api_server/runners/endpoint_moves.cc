@@ -19,8 +19,13 @@ void EndpointMoves::Set(const std::vector<std::string>& endpoints) {
 
 std::vector<std::string> EndpointMoves::Leave(Serves serves) {
   for (Entry& entry : entries_) entry.waiting = entry.waiting && !serves(entry.endpoint);
+  const auto is_listed = [](const Entry& entry) { return !entry.leaving; };
+  const auto works = [&](const Entry& entry) { return is_listed(entry) && serves(entry.endpoint); };
   auto num_to_stay = std::ranges::count_if(
-      entries_, [](const Entry& entry) { return entry.waiting && !entry.leaving; });
+      entries_, [&](const Entry& entry) { return entry.waiting && is_listed(entry); });
+  // Where none is new, those listed may have been lost.
+  const bool any_works = std::ranges::any_of(entries_, works);
+  if (num_to_stay == 0 && !any_works && std::ranges::any_of(entries_, is_listed)) num_to_stay = 1;
   std::vector<std::string> left;
   std::erase_if(entries_, [&](const Entry& entry) {
     if (!entry.leaving || (serves(entry.endpoint) && num_to_stay-- > 0)) return false;

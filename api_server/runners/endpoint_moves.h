@@ -1,7 +1,8 @@
 #pragma once
 
 // The endpoints of a runner while some take the place of others: one that is no longer listed stays
-// for each that is new, until that serves, so that there is always one that takes calls.
+// for each that is new, until that serves, and one while none that is listed serves, so that there
+// is always one that takes calls.
 //
 // Pure. Thread safety: none.
 
@@ -14,7 +15,7 @@ namespace chorus::gateway {
 
 class EndpointMoves {
  public:
-  // Whether an endpoint has a replica that serves.
+  // Whether an endpoint has a replica that serves what is asked of the runner.
   using Serves = absl::FunctionRef<bool(const std::string& endpoint)>;
 
   explicit EndpointMoves(const std::vector<std::string>& endpoints);
@@ -24,7 +25,8 @@ class EndpointMoves {
 
   // Those that need not stay any more; they are forgotten.
   //
-  // Example: of {a, b} to {c}: first a, and b once c serves. To {a}: b at once. To {}: both.
+  // Example: of {a, b} to {c}: first a, and b once c serves. To {a}: b at once if a serves. To {}:
+  // both.
   std::vector<std::string> Leave(Serves serves);
 
   // Also of those that stay for others, as the next.

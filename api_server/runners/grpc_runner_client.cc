@@ -117,13 +117,15 @@ GrpcRunnerClient::GrpcRunnerClient(Options options)
       replicas_({.runner = std::move(options.name),
                  .endpoints = std::move(options.endpoints),
                  .max_message_bytes = options.max_message_bytes,
+                 .task = options.task,
                  .on_health_change = std::move(options.on_health_change),
                  .resolve = std::move(options.resolve),
                  .resolve_period = options.resolve_period}) {}
 
-absl::Status GrpcRunnerClient::SetEndpoints(const std::vector<std::string>& endpoints) {
+absl::Status GrpcRunnerClient::SetEndpoints(const std::vector<std::string>& endpoints,
+                                            ModelTask task) {
   for (const std::string& endpoint : endpoints) RETURN_IF_ERROR(CheckEndpointAddress(endpoint));
-  replicas_.SetEndpoints(endpoints);
+  replicas_.SetEndpoints(endpoints, task);
   return absl::OkStatus();
 }
 

@@ -29,8 +29,9 @@ namespace chorus::gateway {
 class GrpcRunnerClient final : public RunnerClient {
  public:
   struct Options {
-    std::string name;                                // The runner's, for logs.
-    std::vector<std::string> endpoints;              // As ReplicaSet's.
+    std::string name;                    // The runner's, for logs.
+    std::vector<std::string> endpoints;  // As ReplicaSet's, and the next.
+    ModelTask task = ModelTask::kUnknown;
     int max_message_bytes = kMaxRunnerMessageBytes;  // Of one request or reply.
     // Parses large replies and runs their `done`. Must outlive the client. Null: gRPC's threads.
     WorkerPool* workers = nullptr;
@@ -47,7 +48,8 @@ class GrpcRunnerClient final : public RunnerClient {
 
   // As ReplicaSet's. INVALID_ARGUMENT for a malformed endpoint; nothing is changed then. None at
   // all is allowed, of a runner that is no longer served. By one thread.
-  absl::Status SetEndpoints(const std::vector<std::string>& endpoints);
+  absl::Status SetEndpoints(const std::vector<std::string>& endpoints,
+                            ModelTask task = ModelTask::kUnknown);
 
   // Cancels the calls in progress and waits for their callbacks. Must not run in one.
   ~GrpcRunnerClient() override;

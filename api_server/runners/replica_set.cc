@@ -37,7 +37,8 @@ Verdict Judge(const absl::Status& outcome) {
 
 }  // namespace
 
-ReplicaSet::ReplicaSet(Options options) : options_(std::move(options)), moves_(options_.endpoints) {
+ReplicaSet::ReplicaSet(Options options)
+    : options_(std::move(options)), moves_(options_.endpoints), task_(options_.task) {
   for (const std::string& endpoint : options_.endpoints) {
     if (!HasHostName(endpoint)) Update(endpoint, {endpoint});
   }
@@ -50,10 +51,11 @@ ReplicaSet::~ReplicaSet() {
   if (resolver_.joinable()) resolver_.join();
 }
 
-void ReplicaSet::SetEndpoints(const std::vector<std::string>& endpoints) {
+void ReplicaSet::SetEndpoints(const std::vector<std::string>& endpoints, ModelTask task) {
   {
     std::lock_guard lock(mutex_);
     moves_.Set(endpoints);
+    task_ = task;
   }
   for (const std::string& endpoint : endpoints) {
     if (!HasHostName(endpoint)) Update(endpoint, {endpoint});
@@ -148,8 +150,8 @@ bool ReplicaSet::RetireLocked(Predicate gone) {
 
 bool ReplicaSet::MoveOnLocked() {
   const std::vector<std::string> left = moves_.Leave([&](const std::string& endpoint) {
-    return std::any_of(replicas_.begin(), replicas_.end(), [&](const Replica& replica) {
-      return replica.source == endpoint && replica.endpoint->serving();
+    return std::ranges::any_of(replicas_, [&](const Replica& replica) {
+      return replica.source == endpoint && replica.endpoint->serves(task_);
     });
   });
   return RetireLocked(
@@ -238,9 +240,8 @@ void ReplicaSet::Report(Endpoint& endpoint, const absl::Status& outcome) {
   if (verdict == Verdict::kSuccess) return endpoint.ejection().OnSuccess();
   const absl::Time now = absl::Now();
   std::lock_guard lock(mutex_);
-  const auto num_ejected = std::count_if(
-      replicas_.begin(), replicas_.end(),
-      [&](const Replica& replica) { return replica.endpoint->ejection().ejected(now); });
+  const auto num_ejected = std::ranges::count_if(
+      replicas_, [&](const Replica& replica) { return replica.endpoint->ejection().ejected(now); });
   const bool may_eject = 2 * (static_cast<size_t>(num_ejected) + 1) <= replicas_.size();
   if (endpoint.ejection().OnFailure(now, may_eject)) {
     LOG(WARNING) << "runner replica is ejected runner=" << options_.runner
@@ -290,9 +291,8 @@ bool ReplicaSet::suits(ModelTask task) const {
 bool ReplicaSet::SuitsLocked(ModelTask task) const {
   bool any_serves = false;
   for (const Replica& replica : replicas_) {
-    if (!replica.endpoint->serving()) continue;
-    if (replica.endpoint->suits(task)) return true;
-    any_serves = true;
+    if (replica.endpoint->serves(task)) return true;
+    any_serves |= replica.endpoint->serving();
   }
   return !any_serves;
 }

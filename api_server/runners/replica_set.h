@@ -41,6 +41,7 @@ class ReplicaSet {
     std::string runner;                  // For logs.
     std::vector<std::string> endpoints;  // "host:port" or "unix:/path" of each replica.
     int max_message_bytes;
+    ModelTask task = ModelTask::kUnknown;  // That the model must have; unknown: any.
     // Called when a replica comes, goes, or changes its health. Must not block.
     std::function<void()> on_health_change;
     Resolve resolve = ResolveEndpoint;  // For endpoints with HasHostName().
@@ -62,9 +63,10 @@ class ReplicaSet {
 
   // Replaces the endpoints. The replicas of those that are no longer listed get no new calls, and
   // are gone when the calls they have are over. But one stays for each endpoint that is new until
-  // that serves: who takes calls is replaced, and never missing. If it never does, the old one
-  // stays.
-  void SetEndpoints(const std::vector<std::string>& endpoints);
+  // that serves a model for `task`, and one while none of those listed does: who takes calls is
+  // replaced, and never missing. If it never does, the old one stays.
+  void SetEndpoints(const std::vector<std::string>& endpoints,
+                    ModelTask task = ModelTask::kUnknown);
 
   // Begins a call on a healthy replica (replica_choice.h) other than `except`. Replicas whose model
   // has another task are chosen only if there are no others. UNAVAILABLE, with the reason, if none
@@ -116,6 +118,7 @@ class ReplicaSet {
 
   mutable std::mutex mutex_;
   EndpointMoves moves_;  // Guarded by mutex_, as the following.
+  ModelTask task_;
   std::vector<Replica> replicas_;
   std::vector<std::unique_ptr<Endpoint>> retired_;  // Still have calls.
   absl::Status resolved_;                           // Why the last name could not be.

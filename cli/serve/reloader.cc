@@ -74,6 +74,7 @@ void Reloader::Go(Step step, absl::Duration now) {
 }
 
 void Reloader::Advance(absl::Duration now) {
+  if (!trial_failure_.empty()) Refuse(std::exchange(trial_failure_, ""));
   if (std::optional<std::string> page = std::exchange(page_, std::nullopt)) OnPage(*page, now);
   if (now < next_ && !asked_) return;
   switch (step_) {
@@ -149,7 +150,6 @@ void Reloader::Look(absl::Duration now) {
 // Starts a process for each replica that none serves yet.
 void Reloader::Begin() {
   next_served_.clear();
-  trial_failure_.clear();
   std::vector<std::string> names;
   for (const RunnerSpec& runner : next_work_.runners) {
     const auto same = std::ranges::find(served_, runner, &Served::spec);
@@ -176,7 +176,6 @@ void Reloader::Begin() {
 }
 
 void Reloader::Load(absl::Duration now) {
-  if (!trial_failure_.empty()) return Refuse(trial_failure_);
   for (const Served& runner : next_served_) {
     for (const Process& process : runner.processes) {
       if (process.on_trial && !IsReady(process.ports_file)) return;
@@ -185,14 +184,13 @@ void Reloader::Load(absl::Duration now) {
   Go(Step::kCount, now);
 }
 
-void Reloader::OnExit(size_t child, std::string_view last_line) {
+void Reloader::OnExit(size_t child, std::string_view why) {
   std::erase_if(leaving_, [&](const Process& process) { return process.child == child; });
   for (Served& runner : next_served_) {
     for (Process& process : runner.processes) {
       if (process.child != child || !process.on_trial) continue;
       process.ended = true;
-      trial_failure_ =
-          absl::StrCat(Describe(runner.spec), " cannot be loaded: ", AbslView(last_line));
+      trial_failure_ = absl::StrCat(Describe(runner.spec), " cannot be loaded: ", AbslView(why));
     }
   }
 }
@@ -200,7 +198,6 @@ void Reloader::OnExit(size_t child, std::string_view last_line) {
 void Reloader::OnPage(const std::string& page, absl::Duration now) {
   StopLeaving(page);
   if (step_ == Step::kCount) {
-    if (!trial_failure_.empty()) return Refuse(trial_failure_);
     num_reloads_ = NumReloads(page);
     if (const absl::Status status = WriteFiles(next_work_, next_served_); !status.ok()) {
       return Refuse(std::string(status.message()));
@@ -208,11 +205,8 @@ void Reloader::OnPage(const std::string& page, absl::Duration now) {
     host_.ReloadGateway();
     Go(Step::kConfirm, now);
   } else if (step_ == Step::kConfirm && NumReloads(page) > *num_reloads_) {
-    if (LastReloadSucceeded(page) && trial_failure_.empty()) return Finish();
-    (void)WriteFiles(work_, served_);
-    host_.ReloadGateway();
-    Refuse(trial_failure_.empty() ? "the gateway refuses it, and its log says why"
-                                  : trial_failure_);
+    if (LastReloadSucceeded(page)) return Finish();
+    Refuse("the gateway refuses it, and its log says why");
   }
 }
 
@@ -236,12 +230,17 @@ void Reloader::Finish() {
   work_ = std::move(next_work_);
   served_ = std::move(next_served_);
   next_served_.clear();
+  num_reloads_.reset();
   refused_.reset();
   step_ = Step::kLook;
   host_.Say("reloaded");
 }
 
 void Reloader::Refuse(const std::string& why) {
+  if (std::exchange(num_reloads_, std::nullopt)) {
+    (void)WriteFiles(work_, served_);
+    host_.ReloadGateway();
+  }
   for (const Served& runner : next_served_) {
     for (const Process& process : runner.processes) {
       if (!process.on_trial || process.ended) continue;

@@ -74,8 +74,8 @@ class Reloader {
   // A look is due now, and takes also what was refused.
   void Ask() { asked_ = true; }
 
-  // A child has ended by itself; `last_line` is its last output.
-  void OnExit(size_t child, std::string_view last_line);
+  // A child has ended by itself; `why` as DescribeFailure() says.
+  void OnExit(size_t child, std::string_view why);
 
   // Call when poll reports anything on probe_fd().
   void OnProbeEvent();
@@ -139,7 +139,8 @@ class Reloader {
   std::vector<Served> next_served_;
   std::future<absl::StatusOr<ServeWork>> checked_;
   std::string trial_failure_;
-  std::optional<int64_t> num_reloads_;  // That the gateway had counted before.
+  // That the gateway had counted before it was given the files of the change; unset: it was not.
+  std::optional<int64_t> num_reloads_;
 
   std::optional<HttpProbe> probe_;
   std::optional<std::string> page_;

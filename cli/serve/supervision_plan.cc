@@ -1,5 +1,6 @@
 #include "cli/serve/supervision_plan.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include <algorithm>
@@ -23,6 +24,16 @@ std::string DescribeExit(const ChildExit& exit) {
   const char* description = ::sigdescr_np(exit.code);
   return absl::StrCat("was killed by signal ", exit.code, " (",
                       description != nullptr ? description : "unknown", ")");
+}
+
+std::string DescribeFailure(const ChildExit& exit, const std::string& last_line) {
+  // One that is killed has not said so, and one that ends in order gives no reason.
+  if (exit.by_signal || exit.code == 0 || last_line.empty()) {
+    const bool out_of_memory = exit.by_signal && exit.code == SIGKILL;
+    return absl::StrCat("its process ", DescribeExit(exit),
+                        out_of_memory ? "; memory may have run out" : "");
+  }
+  return absl::StrCat(last_line, " (it ", DescribeExit(exit), ")");
 }
 
 SupervisionPlan::SupervisionPlan(std::vector<Child> children, const Options& options)

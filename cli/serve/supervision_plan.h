@@ -112,6 +112,10 @@ class SupervisionPlan {
 // "exited with status 1", "was killed by signal 9 (Killed)".
 std::string DescribeExit(const ChildExit& exit);
 
+// Why a process is gone that should have gone on: what it last said where that is its reason, and
+// how it ended.
+std::string DescribeFailure(const ChildExit& exit, const std::string& last_line);
+
 // A child, and how to start it.
 struct ChildSpec {
   SupervisionPlan::Child child;

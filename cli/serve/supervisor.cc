@@ -139,8 +139,7 @@ void Supervisor::Start(size_t index) {
   child.prefixer.ClearLastLine();
   absl::StatusOr<ChildProcess> process = ChildProcess::Start(argv);
   if (!process.ok()) {
-    Do(plan_.OnExit(index, {false, 127}, StdView(process.status().message()), MonotonicNow()));
-    return;
+    return OnExit(index, {false, 127}, std::string(process.status().message()));
   }
   child.process.emplace(*std::move(process));
   child.output_ended = false;
@@ -183,11 +182,13 @@ void Supervisor::ReapExited() {
       const auto addresses = ReadPortsFile(options_.gateway->watch.ports_file);
       if (addresses) addresses_ = addresses;
     }
-    const std::string words =
-        child.prefixer.last_line().empty() ? DescribeExit(*exit) : child.prefixer.last_line();
-    if (reloader() != nullptr) reloader_->OnExit(i, words);
-    Do(plan_.OnExit(i, *exit, child.prefixer.last_line(), MonotonicNow()));
+    OnExit(i, *exit, child.prefixer.last_line());
   }
+}
+
+void Supervisor::OnExit(size_t index, const ChildExit& exit, const std::string& last_line) {
+  if (reloader() != nullptr) reloader_->OnExit(index, DescribeFailure(exit, last_line));
+  Do(plan_.OnExit(index, exit, last_line, MonotonicNow()));
 }
 
 void Supervisor::ReadSignals() {

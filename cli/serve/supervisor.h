@@ -78,6 +78,7 @@ class Supervisor : private ReloadHost {
   std::vector<std::string> Argv(size_t index) const;
   void ReadOutput(Child& child);
   void ReapExited();
+  void OnExit(size_t index, const ChildExit& exit, const std::string& last_line);
   void ReadSignals();
   void OnHangup();
   void AdvanceGateway();

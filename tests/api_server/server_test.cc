@@ -74,9 +74,10 @@ class ServerTest : public testing::Test {
     HealthOf(channel_, "readiness").WaitUntil(true);
   }
 
-  // Scores the texts of `inputs`, of its generators a (on runner one) and b (on two).
+  // Scores the texts of `inputs`, of its generators a (on runner `one`) and b (on two).
   static std::shared_ptr<const Graph> MakeGraph(const std::string& name,
-                                                const std::vector<std::string>& inputs) {
+                                                const std::vector<std::string>& inputs,
+                                                const std::string& one = "one") {
     config::v1::Graph config;
     config.set_name(name);
     config.set_output("s");
@@ -87,9 +88,9 @@ class ServerTest : public testing::Test {
       scores.mutable_classify()->add_inputs(input);
       config::v1::Node& node = *config.add_nodes();
       node.set_name(input);
-      node.mutable_generate()->set_runner(input == "a" ? "one" : "two");
+      node.mutable_generate()->set_runner(input == "a" ? one : "two");
     }
-    auto graph = Graph::Create(config, {"one", "two", "bert"});
+    auto graph = Graph::Create(config, {"one", "two", "bert", "four"});
     EXPECT_TRUE(graph.ok()) << graph.status();
     return *std::move(graph);
   }
@@ -319,6 +320,46 @@ TEST_F(ServerTest, ReloadReplacesRunnersAndLimitsToo) {
   HealthOf(channel_, "two").WaitUntil(true);
   EXPECT_TRUE(ClassifyGeneratedTexts(after).ok());
   EXPECT_EQ(after.results_size(), 2);
+}
+
+TEST_F(ServerTest, AReloadWaitsForTheRunnersThatItNeeds) {
+  StartAll();
+  auto four = FakeRunner::Start({.script = {.tokens = {" four"}}, .serving = false});
+  ASSERT_TRUE(four.ok());
+  Config config = WithGraphs({});
+  config.runners.push_back({.name = "four", .endpoints = {(*four)->address()}});
+  config.graphs = {MakeGraph("inference_graph", {"a"}, "four")};
+  server_->Reload(config);
+  server_->RetryReload();
+  v1::ClassifyGeneratedTextsResponse response;
+  EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
+  EXPECT_EQ(response.results_size(), 2);
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_THAT(Get("/metrics").body,
+              AllOf(HasSubstr("chorus_config_reloads_total{result=\"error\"} 1\n"),
+                    HasSubstr("chorus_config_last_reload_successful 0\n"),
+                    Not(HasSubstr("{runner=\"four\"}"))));
+
+  // Another change takes its place.
+  server_->Reload(WithGraphs({MakeGraph("inference_graph", {"a", "b"})}));
+  EXPECT_THAT(Get("/metrics").body, HasSubstr("chorus_config_last_reload_successful 1\n"));
+  (*four)->SetServing(true);
+  server_->RetryReload();
+  EXPECT_THAT(Get("/metrics").body, HasSubstr("chorus_config_reloads_total{result=\"ok\"} 1\n"));
+
+  // What it waits for comes.
+  (*four)->SetServing(false);
+  server_->Reload(config);
+  EXPECT_THAT(Get("/metrics").body, HasSubstr("chorus_config_last_reload_successful 0\n"));
+  (*four)->SetServing(true);
+  while (Get("/metrics").body.find("chorus_config_last_reload_successful 0\n") !=
+         std::string::npos) {
+    server_->RetryReload();
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_TRUE(ClassifyGeneratedTexts(response).ok());
+  ASSERT_EQ(response.results_size(), 1);
+  EXPECT_EQ(response.results(0).generated(), "I four");
 }
 
 TEST_F(ServerTest, HealthFollowsTheRunners) {

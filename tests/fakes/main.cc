@@ -37,6 +37,14 @@ int main(int argc, char** argv) {
   app.add_option("--repeat_tokens", repeat, "How often it streams them")
       ->check(CLI::Range(0, 1000000));
   app.add_option("--token_delay", delay, "Wait before each token and each classification: 10ms");
+  app.add_option_function<std::string>(
+         "--task",
+         [&](const std::string& name) {
+           options.script.task = name == "classify" ? chorus::runner::v1::TASK_CLASSIFY
+                                                    : chorus::runner::v1::TASK_GENERATE;
+         },
+         "What it says that its model does: generate or classify")
+      ->check(CLI::IsMember({"generate", "classify"}));
   app.add_option("--max_active", options.script.max_active,
                  "Generations served at once, so that it has a capacity; 0: no bound");
   app.add_option("--max_waiting", options.script.max_waiting,

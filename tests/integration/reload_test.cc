@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -27,10 +28,12 @@ constexpr seconds kStartPatience(60);
 // What a change of a file may take to be seen.
 constexpr seconds kReloadPatience(5);
 
-// One generator and the classifier.
-std::string GraphYaml(const std::string& name, const std::string& branch) {
+// One generator, on that runner, and the classifier.
+std::string GraphYaml(const std::string& name, const std::string& branch,
+                      const std::string& runner = "writer") {
   return absl::StrCat("name: ", name, "\nnodes:\n- {name: ", branch,
-                      ", generate: {runner: writer}}\n- {name: s, classify: {runner: scorer, "
+                      ", generate: {runner: ", runner,
+                      "}}\n- {name: s, classify: {runner: scorer, "
                       "inputs: [",
                       branch, "]}}\noutput: s\n");
 }
@@ -43,7 +46,7 @@ class ReloadTest : public ::testing::Test {
     // A text takes two seconds.
     writer_ = StartRunner("writer",
                           {"--tokens", " a", "--repeat_tokens", "20", "--token_delay", "100ms"});
-    scorer_ = StartRunner("scorer", {});
+    scorer_ = StartRunner("scorer", {"--task", "classify"});
   }
 
   void TearDown() override {
@@ -61,8 +64,9 @@ class ReloadTest : public ::testing::Test {
   }
 
   std::string GatewayYaml() const {
-    return absl::StrCat("runners:\n- {name: writer, endpoints: ['unix:", dir_,
-                        "/writer']}\n- {name: scorer, endpoints: ['unix:", dir_, "/scorer']}\n");
+    return absl::StrCat("runners:\n- {name: writer, endpoints: ['unix:", dir_, "/", writer_socket_,
+                        "']}\n- {name: scorer, endpoints: ['unix:", dir_, "/scorer']}\n",
+                        more_runners_);
   }
 
   // The files of the folder that api_server reads, as kubelet puts a ConfigMap's there: links into
@@ -131,7 +135,20 @@ class ReloadTest : public ::testing::Test {
     return count;
   }
 
+  // The text of a run, or the error; its code is the last line.
+  std::string Run(const std::string& graph) const {
+    return Shell("curl -s -w '\n%{http_code}' " + http_ + "/v1/graphs/" + graph +
+                 ":run --json '{\"text\": \"I\"}'")
+        .out;
+  }
+
+  bool LastReloadSucceeded() const {
+    return Get("/metrics").find("chorus_config_last_reload_successful 1\n") != std::string::npos;
+  }
+
   std::string dir_, http_;
+  // Of the gateway's file.
+  std::string writer_socket_ = "writer", more_runners_;
   int num_versions_ = 0;
   std::unique_ptr<Process> writer_, scorer_, gateway_;
 };
@@ -231,9 +248,7 @@ TEST_F(ReloadTest, ACallIsAnsweredByTheOldReplicaUntilTheNewOneServes) {
   };
   std::string yaml = GatewayYaml();
   yaml.replace(yaml.find("/writer'"), strlen("/writer'"), "/writer2'");
-  replace_gateway_file(yaml +
-                       "- {name: more, endpoints: ['127.0.0.1:1']}\nlimits: {max_timeout: "
-                       "60s}\n");
+  replace_gateway_file(yaml + "limits: {max_timeout: 60s}\n");
   ASSERT_NE(gateway_->WaitForLine("reloaded graphs=first", seconds(20)), "") << gateway_->Log();
   EXPECT_THAT(Stream("first").get(),
               AllOf(HasSubstr(R"("generated_tokens":20)"), Not(HasSubstr("error"))));
@@ -257,6 +272,89 @@ TEST_F(ReloadTest, ACallIsAnsweredByTheOldReplicaUntilTheNewOneServes) {
   }
   EXPECT_TRUE(Eventually(
       [&] { return Get("/metrics").find(dir_ + "/writer\"") == std::string::npos; }, seconds(20)));
+}
+
+// What is changed needs a runner that nobody has started. Until one is there all is as it was.
+TEST_F(ReloadTest, AGraphIsServedOnceTheRunnersThatItNeedsServe) {
+  SwitchConfigMap(GraphYaml("first", "old"));
+  StartGateway();
+  std::atomic<bool> stop = false;
+  auto calls = std::async(std::launch::async, [&] {
+    std::string failures;
+    while (!stop) {
+      const std::string out = Run("first");
+      if (!out.ends_with("\n200")) failures += out + "\n";
+    }
+    return failures;
+  });
+  more_runners_ = "- {name: later, endpoints: ['unix:" + dir_ + "/later']}\n";
+  const std::string waits =
+      "the changed configuration waits, and all stays as it is: graph \"first\": node \"new\": no "
+      "replica of its runner \"later\" serves";
+  SwitchConfigMap(GraphYaml("first", "new", "later"));
+  EXPECT_NE(gateway_->WaitForLine(waits, seconds(20)), "") << gateway_->Log();
+  EXPECT_TRUE(Serves("first", "old"));
+  EXPECT_FALSE(LastReloadSucceeded());
+  EXPECT_EQ(Get("/readyz", "%{http_code}"), "\n200");
+
+  // Taken back, it is waited for no more.
+  more_runners_.clear();
+  SwitchConfigMap(GraphYaml("first", "old"));
+  EXPECT_TRUE(Eventually([&] { return LastReloadSucceeded(); }, kReloadPatience));
+  auto later = StartRunner("later", {"--tokens", " b", "--not_serving"});
+  more_runners_ = "- {name: later, endpoints: ['unix:" + dir_ + "/later']}\n";
+  SwitchConfigMap(GraphYaml("first", "new", "later"));
+  EXPECT_TRUE(Eventually([&] { return CountInLog(waits) == 2; }, seconds(20))) << gateway_->Log();
+  EXPECT_TRUE(Serves("first", "old"));
+
+  later.reset();
+  later = StartRunner("later", {"--tokens", " b"});
+  EXPECT_TRUE(Eventually([&] { return Serves("first", "new"); }, seconds(20))) << gateway_->Log();
+  EXPECT_TRUE(LastReloadSucceeded());
+  EXPECT_EQ(CountInLog("the changed configuration waits"), 2) << gateway_->Log();
+  EXPECT_THAT(Run("first"), HasSubstr("I b"));
+  stop = true;
+  EXPECT_EQ(calls.get(), "");
+}
+
+// The graph's file alone names a runner whose model is known to be for something else.
+TEST_F(ReloadTest, AGraphIsNotServedWithAModelForAnotherTask) {
+  SwitchConfigMap(GraphYaml("first", "old"));
+  StartGateway();
+  SwitchConfigMap(GraphYaml("first", "new", "scorer"));
+  EXPECT_NE(
+      gateway_->WaitForLine("all stays as it is: graph \"first\": node \"new\" generates, but "
+                            "the model of its runner \"scorer\" is a classifier",
+                            seconds(20)),
+      "")
+      << gateway_->Log();
+  EXPECT_FALSE(LastReloadSucceeded());
+  EXPECT_TRUE(Run("first").ends_with("\n200"));
+  SwitchConfigMap(GraphYaml("first", "newer"));
+  EXPECT_TRUE(Eventually([&] { return Serves("first", "newer"); }, kReloadPatience));
+  EXPECT_TRUE(LastReloadSucceeded());
+}
+
+TEST_F(ReloadTest, AReplicaStaysUntilOneWithAModelForItsTaskServes) {
+  SwitchConfigMap(GraphYaml("first", "old"));
+  StartGateway();
+  const auto wrong = StartRunner("wrong", {"--task", "classify"});
+  writer_socket_ = "wrong";
+  SwitchConfigMap(GraphYaml("first", "old"));
+  EXPECT_NE(gateway_->WaitForLine("the model of a replica of its runner \"writer\" is a classifier "
+                                  "(), and gets none of its calls: unix:" +
+                                      dir_ + "/wrong",
+                                  seconds(20)),
+            "")
+      << gateway_->Log();
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(Run("first").ends_with("\n200"));
+  EXPECT_EQ(Get("/readyz", "%{http_code}"), "\n200");
+  const auto right = StartRunner("right", {"--task", "generate", "--tokens", " b"});
+  writer_socket_ = "right";
+  SwitchConfigMap(GraphYaml("first", "old"));
+  EXPECT_TRUE(
+      Eventually([&] { return Run("first").find("I b") != std::string::npos; }, seconds(20)))
+      << gateway_->Log();
 }
 
 TEST_F(ReloadTest, AnotherSizeOfMessagesIsRefused) {

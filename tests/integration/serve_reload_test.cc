@@ -306,6 +306,25 @@ TEST_F(ServeReloadTest, WhatCannotBeServedLeavesWhatIsServed) {
   EXPECT_EQ(serve_->WaitForExit(seconds(60)), 0) << serve_->Log();
 }
 
+TEST_F(ServeReloadTest, ARunnerThatIsKilledWhileItLoadsIsSaidToBe) {
+  Start({"--graph", dir_ + "/graph.yaml"});
+  Models("copy distilgpt2-generation distilgpt2-generation:v2");
+  ASSERT_TRUE(Eventually(
+      [&] {
+        for (const auto& [pid, command] : ChildrenOf(serve_->pid())) {
+          if (command.find("--version v2") != std::string::npos) return kill(pid, SIGKILL) == 0;
+        }
+        return false;
+      },
+      kReloadPatience))
+      << serve_->Log();
+  WaitForLines(
+      "not reloaded, and what served serves on: distilgpt2-generation v2 cannot be loaded: "
+      "its process was killed by signal 9 (Killed); memory may have run out",
+      1);
+  EXPECT_TRUE(Post("/classify_generated_texts?max_new_tokens=6", "").ends_with("200"));
+}
+
 // A folder with a chorusfile is served as what a bundle of it would be, and followed.
 TEST_F(ServeReloadTest, AChorusfileIsFollowed) {
   const std::string file = dir_ + "/chorusfile.yaml";

@@ -909,6 +909,17 @@ TEST_F(ExecutorTest, NamesModelsThatDoSomethingElseAndRunsNoGraphOnThem) {
   ra_->TakeGenerate().Fail(absl::InternalError("enough"));
 }
 
+TEST_F(ExecutorTest, ListsWhatGraphsLack) {
+  const Executor::Runners runners = {{"ra", ra_}, {"rb", rb_}, {"rs", rs_}};
+  EXPECT_THAT(Executor::Lacks({chain_}, runners), IsEmpty());
+  rb_->set_healthy(false);
+  rs_->set_model({ModelTask::kGenerate, "GPT2LMHeadModel"});
+  EXPECT_THAT(Executor::Lacks({chain_}, runners),
+              ElementsAre(HasSubstr("node \"score\" classifies, but the model of its runner"),
+                          "graph \"chain\": node \"second\": no replica of its runner \"rb\" "
+                          "serves"));
+}
+
 TEST_F(ExecutorTest, ListsUnhealthyRunners) {
   EXPECT_THAT(executor_->UnhealthyRunners(), IsEmpty());
   rs_->set_healthy(false);

@@ -61,6 +61,15 @@ TEST_F(EndpointMovesTest, OneThatDoesNotServeStaysForNobody) {
   EXPECT_TRUE(moves_.Has("b"));
 }
 
+TEST_F(EndpointMovesTest, OneStaysWhileNoneOfThoseListedServes) {
+  serving_.erase("a");
+  moves_.Set({"a"});
+  EXPECT_THAT(Leave(), IsEmpty());
+  EXPECT_TRUE(moves_.moving());
+  serving_.insert("a");
+  EXPECT_THAT(Leave(), ElementsAre("b"));
+}
+
 TEST_F(EndpointMovesTest, OneThatWasToLeaveComesBack) {
   moves_.Set({"c"});
   Leave();

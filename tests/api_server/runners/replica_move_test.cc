@@ -125,6 +125,28 @@ TEST_F(ReplicaMoveTest, OneThatNeverServesReplacesNothing) {
   WaitUntil([&] { return Endpoints() == std::vector<std::string>{old_one->address()}; });
 }
 
+TEST_F(ReplicaMoveTest, AModelForAnotherTaskReplacesNothing) {
+  const auto old_one = StartRunner();
+  auto other = FakeRunner::Start({.script = {.task = runner::v1::TASK_CLASSIFY}});
+  auto new_one = FakeRunner::Start({.script = {.task = runner::v1::TASK_GENERATE}});
+  ASSERT_TRUE(other.ok() && new_one.ok());
+  MakeClient({old_one->address()});
+  WaitHealthy();
+  const std::vector<std::string> endpoints = {(*other)->address()};
+  ASSERT_TRUE(client_->SetEndpoints(endpoints, ModelTask::kGenerate).ok());
+  WaitUntil([&] { return client_->status().num_healthy() == 2; });
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(client_->SetEndpoints(endpoints, ModelTask::kGenerate).ok());
+    EXPECT_TRUE(Generate().get().ok());
+  }
+  EXPECT_EQ(old_one->generate_requests().size(), 5u);
+  ASSERT_TRUE(client_->SetEndpoints({(*new_one)->address()}, ModelTask::kGenerate).ok());
+  WaitUntil([&] { return Endpoints() == std::vector{(*new_one)->address()}; });
+  // Where any will do, it does.
+  ASSERT_TRUE(client_->SetEndpoints(endpoints, ModelTask::kUnknown).ok());
+  WaitUntil([&] { return Endpoints() == endpoints; });
+}
+
 TEST_F(ReplicaMoveTest, OneOldStaysForEachThatIsNewAndOthersLeaveAtOnce) {
   const auto a = StartRunner(), b = StartRunner(), c = StartRunner(/*serving=*/false);
   MakeClient({a->address(), b->address()});

@@ -210,6 +210,23 @@ TEST_F(ReloaderTest, WhatTheGatewayRefusesIsTakenBack) {
   EXPECT_THAT(GetFile(temp_ / "gateway.yaml"), HasSubstr(Socket(0)));
 }
 
+TEST_F(ReloaderTest, AProcessThatIsLostBeforeTheGatewayHasMovedToItIsTakenBack) {
+  found_ = Work("v2", "second");
+  SeeChange();
+  MakeReady(2);
+  Advance();
+  ServePage(Page(0, true, {0, 1}));
+  EXPECT_THAT(host_.TakeWords(), ElementsAre("start gpt2 v2", "reload"));
+  EXPECT_EQ(GetFile(temp_ / "graph.yaml"), "second");
+  reloader_->OnExit(3, "its process was killed");
+  Advance();  // The gateway waits for it, and counts nothing.
+  EXPECT_THAT(host_.TakeWords(), ElementsAre("reload"));
+  EXPECT_EQ(GetFile(temp_ / "graph.yaml"), "first");
+  EXPECT_THAT(GetFile(temp_ / "gateway.yaml"), HasSubstr(Socket(0)));
+  EXPECT_THAT(host_.TakeSaid(), ElementsAre(HasSubstr("gpt2 v2 cannot be loaded: its process was "
+                                                      "killed")));
+}
+
 TEST_F(ReloaderTest, WhatFailsItsCheckStartsNothing) {
   checked_ = absl::DataLossError("gpt2:v2 is damaged");
   found_ = Work("v2");

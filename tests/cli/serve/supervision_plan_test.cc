@@ -199,6 +199,17 @@ TEST_F(SupervisionPlanTest, AnotherChildIsStartedAndOnTrialNotAgain) {
   EXPECT_THAT(Exit(4, kCrash, 150), ElementsAre(HasSubstr("starting it again")));
 }
 
+TEST(DescribeFailure, GivesTheReasonOrHowItEnded) {
+  EXPECT_EQ(DescribeFailure(kFailure, "runner_server: no weights"),
+            "runner_server: no weights (it exited with status 1)");
+  EXPECT_EQ(DescribeFailure(kFailure, ""), "its process exited with status 1");
+  EXPECT_EQ(DescribeFailure(kSuccess, "I1128 stopping"), "its process exited with status 0");
+  EXPECT_EQ(DescribeFailure(kCrash, "I1128 loading"),
+            "its process was killed by signal 11 (Segmentation fault)");
+  EXPECT_EQ(DescribeFailure({true, SIGKILL}, "I1128 loading"),
+            "its process was killed by signal 9 (Killed); memory may have run out");
+}
+
 TEST_F(SupervisionPlanTest, OneChildIsStoppedForGoodAndKilledWhenItDoesNotListen) {
   Advance(0);
   EXPECT_THAT(Words(plan_.Stop(kBert, absl::Seconds(10))), ElementsAre("terminate 1"));
