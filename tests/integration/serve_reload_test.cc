@@ -226,10 +226,11 @@ TEST_F(ServeReloadTest, NoCallFailsWhileModelsAndGraphChange) {
   const std::string events = stream.get();
   EXPECT_THAT(events, Not(HasSubstr("\"error\"")));
   EXPECT_EQ(TextOf(events), text);
-  EXPECT_NE(TextOf(StreamLongText()), text);
+  // The gateway has the change, and moves once it has found the new replica.
+  EXPECT_TRUE(Eventually([&] { return TextOf(StreamLongText()) != text; }, seconds(30)));
   Models("copy gpt2-generation:demo gpt2-generation:v3");
   WaitForLines("chorus: reloaded", 2);
-  EXPECT_EQ(TextOf(StreamLongText()), text);
+  EXPECT_TRUE(Eventually([&] { return TextOf(StreamLongText()) == text; }, seconds(30)));
 
   // A graph changes, and needs a runner that was not there.
   Models("copy distilgpt2-generation another-generation");
