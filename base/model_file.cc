@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/json_reader.h"
@@ -20,9 +24,9 @@ namespace {
 
 using nlohmann::json;
 
-// Several times the largest tokenizer.json there is, which has about ten levels.
+// Several times the largest tokenizer.json there is.
 constexpr int64_t kMaxFileBytes = 64 << 20;
-constexpr int kMaxDepth = 64;
+constexpr int kMaxDepth = 900;  // Python gives up between 900 and 1000.
 constexpr size_t kMaxShownBytes = 80;
 
 void NormalizeLineEnds(std::string& text) {
@@ -34,17 +38,70 @@ void NormalizeLineEnds(std::string& text) {
   text.resize(out);
 }
 
-// A number that JSON has no word for.
+// A number that JSON has no word for, or the parser no room.
 struct NotFinite {
   size_t at = 0;            // Byte of the text.
   size_t string_index = 0;  // Which of the text's strings, keys included, stands in its place.
   double value = 0;
 };
 
-// Puts a string of the same size in the place of each such number, so that what follows keeps its
-// line and column.
+// The size of the number that `text` begins with, by the grammar of JSON; 0 if there is none.
+size_t NumberSize(std::string_view text) {
+  size_t at = text.starts_with('-') ? 1 : 0;
+  const auto skip_digits = [&] {
+    const size_t begin = at;
+    while (at < text.size() && absl::ascii_isdigit(text[at])) ++at;
+    return at > begin;
+  };
+  const bool leads_with_zero = text.substr(at).starts_with('0');
+  const size_t first = at;
+  if (!skip_digits() || (leads_with_zero && at > first + 1)) return 0;
+  if (text.substr(at).starts_with('.')) {
+    ++at;
+    if (!skip_digits()) return 0;
+  }
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    ++at;
+    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    if (!skip_digits()) return 0;
+  }
+  return at;
+}
+
+// What four hexadecimal digits stand for; -1 if they are not that.
+int HexUnit(std::string_view digits) {
+  int value = 0;
+  if (digits.size() < 4) return -1;
+  for (const char c : digits.substr(0, 4)) {
+    if (!absl::ascii_isxdigit(c)) return -1;
+    value = value * 16 + (absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10);
+  }
+  return value;
+}
+
+bool IsHighHalf(int unit) { return unit >= 0xD800 && unit < 0xDC00; }
+bool IsLowHalf(int unit) { return unit >= 0xDC00 && unit < 0xE000; }
+
+// Makes U+FFFD of the escape at `at` if it is half a surrogate pair without the other. Returns
+// where what follows it begins.
+size_t MendEscape(std::string& text, size_t at) {
+  const std::string_view rest = std::string_view(text).substr(at);
+  const int unit = rest.starts_with("\\u") ? HexUnit(rest.substr(2)) : -1;
+  if (unit < 0) return at + 2;
+  const std::string_view next = rest.substr(6);
+  if (IsHighHalf(unit) && next.starts_with("\\u") && IsLowHalf(HexUnit(next.substr(2)))) {
+    return at + 12;
+  }
+  if (IsHighHalf(unit) || IsLowHalf(unit)) text.replace(at + 2, 4, "fffd");
+  return at + 6;
+}
+
+// Writes in place what Python's JSON has and the parser does not take: a string of the same size
+// for each number that is not finite, so that what follows keeps its line and column, and whole
+// characters for halves.
 std::vector<NotFinite> TakeNotFinite(std::string& text) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr size_t kMaxFiniteDigits = 300;  // Without an exponent.
   std::vector<NotFinite> taken;
   size_t num_strings = 0;
   const auto take = [&](size_t begin, size_t size, double value) {
@@ -62,8 +119,16 @@ std::vector<NotFinite> TakeNotFinite(std::string& text) {
       i = take(i, 9, -kInfinity);
     } else if (text[i] == '"') {
       ++num_strings;
-      for (++i; i < text.size() && text[i] != '"';) i += text[i] == '\\' ? 2 : 1;
+      for (++i; i < text.size() && text[i] != '"';) {
+        i = text[i] == '\\' ? MendEscape(text, i) : i + 1;
+      }
       ++i;  // Past its end.
+    } else if (const size_t size = NumberSize(rest); size > 0) {
+      const std::string number(rest.substr(0, size));
+      const bool may_be_large =
+          size > kMaxFiniteDigits || number.find_first_of("eE") != std::string::npos;
+      const double value = may_be_large ? std::strtod(number.c_str(), nullptr) : 0;
+      i = std::isfinite(value) ? i + size : take(i, size, value);
     } else {
       ++i;
     }
@@ -133,8 +198,25 @@ class ValueMaker : public JsonReader {
 
 }  // namespace
 
+absl::Status CheckIsNoStandIn(const std::filesystem::path& path, std::string_view beginning) {
+  if (beginning.starts_with("version https://git-lfs.github.com/spec/")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path.string(),
+                     ": is a pointer of Git LFS, not the file that it stands for: the folder was "
+                     "cloned without git-lfs. Install that, and run in the folder: git lfs pull"));
+  }
+  const absl::string_view page = absl::StripLeadingAsciiWhitespace(AbslView(beginning));
+  if (absl::StartsWithIgnoreCase(page, "<!doctype html") ||
+      absl::StartsWithIgnoreCase(page, "<html")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path.string(), ": is a web page, such as a server's error, not the file; fetch it again"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxFileBytes));
+  RETURN_IF_ERROR(CheckIsNoStandIn(path, text));
   NormalizeLineEnds(text);
   if (const size_t bad = FindInvalidUtf8(text); bad != std::string_view::npos) {
     const int64_t line =
@@ -147,6 +229,7 @@ absl::StatusOr<std::string> ReadModelText(const std::filesystem::path& path) {
 
 absl::StatusOr<json> ReadModelJson(const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
+  RETURN_IF_ERROR(CheckIsNoStandIn(path, text));
   absl::StatusOr<json> value = ParseModelJson(text);
   if (!value.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path.string(), ": ", value.status().message()));

@@ -28,7 +28,7 @@ absl::StatusOr<WeightsIndex> ReadWeightsIndex(const std::filesystem::path& path)
   for (const auto& [tensor, file] : map->items()) {
     if (!file.is_string() || !IsFileName(file.get_ref<const std::string&>()) ||
         !file.get_ref<const std::string&>().ends_with(end)) {
-      return bad("the file of ", absl::CEscape(QuoteForMessage(tensor)),
+      return bad("the file of ", QuoteForMessage(absl::Utf8SafeCEscape(tensor)),
                  " must be one in this folder, ", kFileNameRule, ", that ends with ", end, ": ",
                  ShownJson(file));
     }

@@ -84,6 +84,10 @@ bool IsStored(const fs::directory_entry& entry) {
 absl::StatusOr<std::vector<std::string>> ListModelFiles(const fs::path& directory) {
   std::vector<std::string> names;
   std::error_code error;
+  if (fs::is_regular_file(directory, error)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory.native(), " is a file: give the folder that it lies in"));
+  }
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     if (!IsStored(*it)) continue;
     std::string name = it->path().filename().native();
@@ -103,8 +107,7 @@ absl::StatusOr<std::vector<std::string>> ListModelFiles(const fs::path& director
   }
   std::sort(names.begin(), names.end());
   if (!std::binary_search(names.begin(), names.end(), kConfigFileName)) {
-    return absl::NotFoundError(absl::StrCat("no config.json in ", directory.native(),
-                                            ": give a Hugging Face model folder"));
+    return NoConfigError(directory);
   }
   return names;
 }

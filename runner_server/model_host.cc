@@ -1,5 +1,7 @@
 #include "runner_server/model_host.h"
 
+#include <glog/logging.h>
+
 #include <new>
 #include <system_error>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
+#include "runner_server/tokenizer/tokenizer_fit.h"
 
 namespace chorus::runner {
 namespace {
@@ -87,10 +90,17 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
     ASSIGN_OR_RETURN(host->core_lease_, CoreLease::Open(*options.core_lease));
   }
   ASSIGN_OR_RETURN(host->tokenizer_, LoadTokenizer(options.directory));
+  const int num_rows =
+      std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model);
   RETURN_IF_ERROR(CheckTokenizer(
       options.directory, *host->tokenizer_,
-      {.num_rows = std::visit([](const auto& model) { return model->vocab_size(); }, loaded.model),
+      {.num_rows = num_rows,
        .generates = std::holds_alternative<std::unique_ptr<LanguageModel>>(loaded.model)}));
+  if (host->tokenizer_->vocab_size() > num_rows) {
+    LOG(WARNING) << "event=tokens_without_rows model=" << options.name
+                 << " vocabulary=" << host->tokenizer_->vocab_size() << " vocab_size=" << num_rows
+                 << ": a text with a token past the model's embedding is refused";
+  }
   Engine::Options engine = {.queue = options.queue, .core_lease = host->core_lease_.get()};
   engine.info.set_name(options.name);
   engine.info.set_version(options.version);

@@ -42,9 +42,8 @@ class ModelHost {
   };
 
   // Loads and warms up; blocks until the engine has run once. `observer` must outlive the host.
-  // RESOURCE_EXHAUSTED without memory or threads; INVALID_ARGUMENT, with both numbers, if the
-  // vocabulary is smaller than the model's embedding by more than padding; else the errors of
-  // LoadModel, the tokenizer's loader, CoreLease::Open and the engine.
+  // RESOURCE_EXHAUSTED without memory or threads; else the errors of LoadModel, LoadTokenizer,
+  // CheckTokenizer, CoreLease::Open and the engine.
   static absl::StatusOr<std::unique_ptr<ModelHost>> Load(const Options& options,
                                                          EngineObserver& observer);
 

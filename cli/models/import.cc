@@ -1,14 +1,18 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/model_weights.h"
 #include "base/printable.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 #include "bundles/model_archive.h"
 #include "cli/models/models.h"
 #include "cli/run/run.h"
@@ -69,6 +73,12 @@ absl::StatusOr<Candidate> Take(const ImportModelOptions& options, const fs::path
   if (!is_folder && !fs::exists(options.from, ignored)) {
     return absl::NotFoundError("no folder or archive " + options.from.native());
   }
+  if (!is_folder && IsWeightsFile(options.from)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.from.native(),
+                     " holds weights alone: give the folder that it lies in, with its "
+                     "config.json and its tokenizer's files"));
+  }
   if (is_folder && options.tag.empty()) {
     return absl::InvalidArgumentError("a folder has no tag of its own: give one to save it as");
   }
@@ -83,6 +93,15 @@ absl::StatusOr<Candidate> Take(const ImportModelOptions& options, const fs::path
   }
   RETURN_IF_ERROR(Annotate(options, manifest));
   return candidate;
+}
+
+// A message of the copy, which is gone when it is read, as one of what was copied.
+std::string OfOriginal(std::string_view message, const fs::path& copy, const fs::path& from) {
+  const std::string original = (from / "").parent_path().native();  // Without a slash at its end.
+  std::error_code error;
+  const fs::path canonical = fs::canonical(copy, error);
+  std::string text = absl::StrReplaceAll(AbslView(message), {{copy.native(), original}});
+  return error ? text : absl::StrReplaceAll(text, {{canonical.native(), original}});
 }
 
 // Whether the version is there, with these files: then it gets what the options say, and becomes
@@ -121,8 +140,10 @@ absl::StatusOr<int> ImportModel(const ImportModelOptions& options) {
   const absl::StatusOr<int> answered =
       SampleRun(candidate.directory, store::DescribeModel(candidate.directory)->task);
   if (!answered.ok()) {
-    return absl::Status(answered.status().code(),
-                        absl::StrCat("not imported: ", answered.status().message()));
+    return absl::Status(
+        answered.status().code(),
+        absl::StrCat("not imported: ", OfOriginal(StdView(answered.status().message()),
+                                                  candidate.directory, options.from)));
   }
   if (*answered != 0) return *answered;
   const absl::StatusOr<store::Manifest> saved = store.Adopt(manifest, candidate.directory);

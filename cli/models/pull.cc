@@ -21,6 +21,7 @@
 #include "runner_server/model/generation_config.h"
 #include "runner_server/model/sentence_modules.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
+#include "runner_server/tokenizer/tokenizer_fit.h"
 
 namespace chorus {
 namespace {

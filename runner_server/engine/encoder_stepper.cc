@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/status_macros.h"
 #include "runner_server/engine/engine_observer.h"
+#include "runner_server/tokenizer/tokenizer_fit.h"
 
 namespace chorus::runner {
 
@@ -18,11 +19,6 @@ template <typename Task>
 absl::StatusOr<std::unique_ptr<EncoderStepper<Task>>> EncoderStepper<Task>::Create(
     std::unique_ptr<SequenceEncoder> model, const Tokenizer& tokenizer, EngineObserver& observer,
     const Options& options) {
-  if (tokenizer.vocab_size() > model->vocab_size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the tokenizer's vocabulary must have at most ", model->vocab_size(),
-                     " entries, as the model's embedding: ", tokenizer.vocab_size()));
-  }
   if (options.max_text_tokens < 2) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_text_tokens must be at least 2: ", options.max_text_tokens));
@@ -101,6 +97,10 @@ absl::Status EncoderStepper<Task>::AddText(const Request& request, int index,
   if (std::ssize(input.ids) > context_size_) {
     return absl::InvalidArgumentError(absl::StrCat("the model reads at most ", context_size_,
                                                    " tokens, too few for this kind of input"));
+  }
+  const absl::Status has_rows = CheckHasRows(tokenizer_, input.ids, model_->vocab_size());
+  if (!has_rows.ok()) {
+    return absl::Status(has_rows.code(), absl::StrCat("texts[", index, "]: ", has_rows.message()));
   }
   // As in transformers a model without token types is not told them.
   if (model_->num_token_types() == 1) input.type_ids.clear();

@@ -68,7 +68,7 @@ class EncoderStepper {
   static constexpr bool kManyTexts = true;
 
   // `tokenizer` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that is
-  // out of range, or how model and tokenizer do not match.
+  // out of range.
   static absl::StatusOr<std::unique_ptr<EncoderStepper>> Create(
       std::unique_ptr<SequenceEncoder> model, const Tokenizer& tokenizer, EngineObserver& observer,
       const Options& options);

@@ -9,6 +9,7 @@
 #include "base/finite.h"
 #include "base/generation_params.h"
 #include "base/status_macros.h"
+#include "runner_server/tokenizer/tokenizer_fit.h"
 
 namespace chorus::runner {
 namespace {
@@ -29,15 +30,9 @@ absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
     return absl::InternalError("a model that generates needs a tokenizer of bytes");
   }
   const int num_rows = model->vocab_size();
-  const int vocab_size = tokenizer.vocab_size();
   if (options.bos_token_id < -1 || options.bos_token_id >= num_rows) {
     return absl::InvalidArgumentError(
         absl::StrCat("bos_token_id must be below ", num_rows, ": ", options.bos_token_id));
-  }
-  if (vocab_size < 1 || vocab_size > num_rows) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the tokenizer's vocabulary must have 1 to ", num_rows,
-                     " entries, as the model's embedding: ", vocab_size));
   }
   const auto [bytes_per_token, block_tokens] = model->kv_memory();
   // At least a prompt and a new token.
@@ -128,6 +123,7 @@ absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call
       request.text().empty()
           ? std::vector<int32_t>{options_.bos_token_id}
           : tokenizer_.Encode(request.text(), request.params().split_special_tokens());
+  RETURN_IF_ERROR(CheckHasRows(tokenizer_, tokens, model_->vocab_size()));
   ASSIGN_OR_RETURN(const int max_tokens,
                    MaxTokens(LimitOf(request), static_cast<int>(tokens.size())));
   RETURN_IF_ERROR(call.ticket.AddTokens(max_tokens));

@@ -52,7 +52,7 @@ class GenerationStepper {
   static constexpr bool kManyTexts = false;
 
   // `tokenizer` and `observer` must outlive the stepper. INVALID_ARGUMENT names the option that is
-  // out of range, or how model and tokenizer do not match; INTERNAL if the tokenizer has no bytes.
+  // out of range; INTERNAL if the tokenizer has no bytes.
   static absl::StatusOr<std::unique_ptr<GenerationStepper>> Create(
       std::unique_ptr<LanguageModel> model, const Tokenizer& tokenizer, EngineObserver& observer,
       const Options& options);

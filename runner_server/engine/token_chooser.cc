@@ -1,5 +1,7 @@
 #include "runner_server/engine/token_chooser.h"
 
+#include <algorithm>
+
 #include "base/finite.h"
 #include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/log_probs.h"
@@ -12,11 +14,13 @@ TokenChooser::TokenChooser(const Tokenizer& tokenizer, int num_threads)
 
 void TokenChooser::Choose(std::span<const float> logits, size_t row_size,
                           std::span<TokenChoice> choices) {
+  // Ids past the tokenizer's vocabulary have no text: padding of the embedding. Its own past the
+  // embedding have no logits.
+  const size_t num_ids = std::min<size_t>(row_size, tokenizer_.vocab_size());
   pool_.Run(static_cast<int>(choices.size()), [&](int thread, int begin, int end) {
     for (int i = begin; i < end; ++i) {
       TokenChoice& choice = choices[i];
-      // Ids past the tokenizer's vocabulary have no text: padding of the embedding.
-      const auto row = logits.subspan(i * row_size, tokenizer_.vocab_size());
+      const auto row = logits.subspan(i * row_size, num_ids);
       if (!AllFinite(row)) continue;
       const Sequence& sequence = *choice.sequence;
       const chorus::v1::GenerationParams& params = choice.request->params();

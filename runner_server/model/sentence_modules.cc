@@ -89,7 +89,12 @@ absl::StatusOr<std::optional<SentenceModules>> ReadSentenceModules(const fs::pat
       return Wrong(file, "a module must be an object with a type and a path", ShownJson(module));
     }
     const std::string kind = KindOf(module);
-    if (kind == "Transformer") continue;
+    if (kind == "Transformer") {
+      const std::string path = module.value("path", "");
+      if (path.empty()) continue;
+      return Wrong(file, "the module Transformer must lie in this folder itself, its path be empty",
+                   path);
+    }
     if (kind == "Pooling") {
       RETURN_IF_ERROR(ReadPooling(folder, module, modules));
       has_pooling = true;

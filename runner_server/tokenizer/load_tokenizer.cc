@@ -72,6 +72,29 @@ absl::StatusOr<TokenizerSpec> ReadVocabularyFiles(const std::filesystem::path& f
       folder.string()));
 }
 
+// Of the special tokens those by role come first, in this order.
+std::vector<AddedToken> SpecialTokens(const TokenizerConfig& config, const TokenizerSpec& spec) {
+  // A model of whole pieces whose vocabulary lacks the unknown one was cut short; it says so.
+  const bool is_of_pieces = spec.model["type"] == "WordPiece" || spec.model["type"] == "WordLevel";
+  std::vector<AddedToken> tokens;
+  for (const std::string_view role : kSpecialTokenRoles) {
+    const auto found = config.special_tokens.find(std::string(role));
+    if (found == config.special_tokens.end() || found->second.content.empty()) continue;
+    const bool is_own = std::ranges::find(spec.tokens, found->second.content) != spec.tokens.end();
+    if (is_of_pieces && role == "unk_token" && !is_own) continue;
+    tokens.push_back(found->second);
+  }
+  tokens.insert(tokens.end(), config.more_special_tokens.begin(), config.more_special_tokens.end());
+  return tokens;
+}
+
+// The id that transformers gives a token that no file has.
+int32_t NextId(const TokenizerSpec& spec) {
+  auto next = static_cast<int32_t>(spec.tokens.size());
+  for (const AddedToken& token : spec.added_tokens) next = std::max(next, token.id + 1);
+  return next;
+}
+
 // What the vocabulary's own added tokens lack: those of the config, then the special ones, which a
 // tokenizer.json knows better.
 void AddTokensOfConfig(const TokenizerConfig& config, bool is_json, TokenizerSpec& spec) {
@@ -89,28 +112,13 @@ void AddTokensOfConfig(const TokenizerConfig& config, bool is_json, TokenizerSpe
     known.try_emplace(spec.added_tokens[i].content, i);
   }
   for (const AddedToken& token : config.added_tokens) add(token);
-  std::vector<AddedToken> special_tokens = config.more_special_tokens;
-  for (const auto& [role, token] : config.special_tokens) special_tokens.push_back(token);
-  for (AddedToken& token : special_tokens) {
+  for (AddedToken& token : SpecialTokens(config, spec)) {
     if (token.content.empty() || (is_json && known.contains(token.content))) continue;
     const auto own = std::find(spec.tokens.rbegin(), spec.tokens.rend(), token.content);
-    if (own == spec.tokens.rend()) continue;
-    token.id = static_cast<int32_t>(spec.tokens.rend() - own) - 1;
+    token.id = own == spec.tokens.rend() ? NextId(spec)
+                                         : static_cast<int32_t>(spec.tokens.rend() - own) - 1;
     add(token);
   }
-}
-
-// The embedding may have rows that no token uses, up to a multiple of a power of two: models are
-// padded so for speed, and some (Qwen2's) reserve a few hundred more for tokens to come. Any other
-// gap is a vocabulary that has been cut short, or another model's.
-bool IsPadding(int num_unused, int num_rows) {
-  constexpr int kLeastMultiple = 8;
-  constexpr int kMostMultiple = 1024;
-  constexpr int kReservingMultiple = 64;
-  const int multiple = num_rows & -num_rows;  // The largest power of two that num_rows is one of.
-  int most_padding = multiple < kLeastMultiple ? 0 : std::min(multiple, kMostMultiple) - 1;
-  if (multiple >= kReservingMultiple) most_padding = std::max(most_padding, num_rows / 200);
-  return num_unused <= most_padding;
 }
 
 }  // namespace
@@ -131,31 +139,6 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::
   AddTokensOfConfig(config, is_json, spec);
   return BuildTokenizer(std::move(spec),
                         {config.model_max_length.value_or(INT_MAX), config.truncates_left});
-}
-
-absl::Status CheckTokenizer(const std::filesystem::path& folder, const Tokenizer& tokenizer,
-                            const TokenizerUse& use) {
-  const int num_tokens = tokenizer.vocab_size();
-  if (num_tokens > use.num_rows) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: the vocabulary has %d tokens, more than vocab_size in config.json, %d: it is another "
-        "model's, or tokens were added to it and not to the model",
-        folder.string(), num_tokens, use.num_rows));
-  }
-  if (!IsPadding(use.num_rows - num_tokens, use.num_rows)) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: the vocabulary has %d tokens, and vocab_size in config.json is %d, which padding does "
-        "not explain: the vocabulary has been cut short, or is another model's; fetch its files "
-        "again",
-        folder.string(), num_tokens, use.num_rows));
-  }
-  if (use.generates && tokenizer.bytes() == nullptr) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: the tokenizer's tokens are not bytes of a text, as those of a model that generates "
-        "must be",
-        folder.string()));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace chorus::runner

@@ -5,8 +5,8 @@
 // vocab.txt, with the settings of tokenizer_config.json on top. Where only a vocabulary is there,
 // its kind is told by the tokenizer's class or the model_type of config.json.
 //
-// A special token in none of the files has no id and is left out (transformers gives it one beyond
-// the model's embedding); if it is needed, an error names it.
+// A special token that the vocabulary lacks is added behind it, as by transformers; there the
+// model's embedding may have no row for it (tokenizer_fit.h).
 //
 // Thread safety: free functions without state.
 
@@ -21,16 +21,5 @@ namespace chorus::runner {
 // NOT_FOUND names the files that are missing. INVALID_ARGUMENT begins with the file or folder, for
 // what is malformed or not implemented.
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& folder);
-
-// What a model needs of its tokenizer.
-struct TokenizerUse {
-  int num_rows = 0;        // Of its embedding.
-  bool generates = false;  // It needs the tokens' bytes.
-};
-
-// Whether `tokenizer`, that of `folder`, can be its model's. INVALID_ARGUMENT begins with the
-// folder.
-absl::Status CheckTokenizer(const std::filesystem::path& folder, const Tokenizer& tokenizer,
-                            const TokenizerUse& use);
 
 }  // namespace chorus::runner

@@ -1,7 +1,8 @@
 #pragma once
 
 // A regular expression of a tokenizer's file. The engine is Oniguruma, as in Hugging Face's
-// tokenizers, so that the same expression finds the same matches.
+// tokenizers, so that the same expression finds the same matches; classes that the two versions
+// know otherwise are rewritten.
 //
 // Expressions come from untrusted files: their size, the memory of a search and its number of
 // backtracks are bounded.

@@ -178,6 +178,7 @@ absl::StatusOr<TokenizerSpec> ReadSentencePiece(const std::filesystem::path& pat
                                                 const TokenizerClass& tokenizer_class,
                                                 const TokenizerConfig& config) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxFileBytes));
+  RETURN_IF_ERROR(CheckIsNoStandIn(path, bytes));
   return SentencePieceSpec(bytes, path.string(), tokenizer_class, config);
 }
 

@@ -1,7 +1,6 @@
 #include "runner_server/tokenizer/tokenizer_config.h"
 
 #include <algorithm>
-#include <array>
 #include <climits>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -22,9 +21,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 7> kRoles = {
-    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
-
 absl::StatusOr<json> ReadOptionalJson(const std::filesystem::path& path) {
   absl::StatusOr<json> object = ReadModelJson(path);
   if (absl::IsNotFound(object.status())) return json::object();
@@ -42,7 +38,7 @@ absl::StatusOr<AddedToken> SpecialTokenFromJson(const json& value, std::string w
 absl::Status ReadSpecialTokens(const json& object, const std::string& path,
                                TokenizerConfig& config) {
   const JsonFields fields(object, path);
-  for (const std::string_view role : kRoles) {
+  for (const std::string_view role : kSpecialTokenRoles) {
     if (!object.contains(role)) continue;
     AddedToken& token = config.special_tokens[std::string(role)];
     token = AddedToken();
@@ -51,14 +47,18 @@ absl::Status ReadSpecialTokens(const json& object, const std::string& path,
     ASSIGN_OR_RETURN(token, SpecialTokenFromJson(value, absl::StrCat(path, ": ", AbslView(role))));
     if (role == "mask_token") config.mask_is_plain = value.is_string();
   }
-  const json& list = fields.Value("additional_special_tokens");
-  if (!list.is_array() && !list.is_null()) {
-    return fields.Error("\"additional_special_tokens\" must be a list");
-  }
-  for (const json& value : list) {
-    ASSIGN_OR_RETURN(AddedToken token,
-                     SpecialTokenFromJson(value, path + ": additional_special_tokens"));
-    config.more_special_tokens.push_back(std::move(token));
+  // The second is an object by name, of transformers 5 a list.
+  for (const std::string key : {"additional_special_tokens", "extra_special_tokens"}) {
+    const json& list = fields.Value(key);
+    const bool is_named = key == "extra_special_tokens" && list.is_object();
+    if (!list.is_array() && !list.is_null() && !is_named) {
+      return fields.Error(absl::StrCat("\"", key, "\" must be a list"));
+    }
+    for (const json& value : list) {
+      ASSIGN_OR_RETURN(AddedToken token,
+                       SpecialTokenFromJson(value, absl::StrCat(path, ": ", key)));
+      config.more_special_tokens.push_back(std::move(token));
+    }
   }
   return absl::OkStatus();
 }
@@ -109,7 +109,7 @@ absl::StatusOr<std::optional<int>> MaxLength(const JsonFields& fields) {
   const json& value = fields.Value(kKey);
   if (value.is_null()) return std::nullopt;
   const double length = value.is_number() ? value.get<double>() : 0;
-  if (!std::isfinite(length) || length < 2) {
+  if (std::isnan(length) || length < 2) {
     return fields.Error(
         absl::StrCat("\"", kKey, "\" must be a number of tokens, at least 2: ", ShownJson(value)));
   }

@@ -7,16 +7,22 @@
 //
 // Thread safety: free function without state.
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/vocabulary.h"
 
 namespace chorus::runner {
+
+// Roles of special tokens, in the order in which transformers adds those that a vocabulary lacks.
+inline constexpr std::array<std::string_view, 7> kSpecialTokenRoles = {
+    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
 
 struct TokenizerConfig {
   std::string tokenizer_class;  // "BertTokenizer"; empty if not said.
@@ -38,7 +44,7 @@ struct TokenizerConfig {
   // By role, "eos_token"; a role that is null has an empty content. Ids are not known here.
   std::map<std::string, AddedToken> special_tokens;
 
-  // Special tokens without a role, such as those of "additional_special_tokens".
+  // Special tokens without such a role: of "additional_special_tokens" and "extra_special_tokens".
   std::vector<AddedToken> more_special_tokens;
 
   std::vector<AddedToken> added_tokens;  // With ids.

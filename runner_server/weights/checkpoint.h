@@ -18,7 +18,7 @@ namespace chorus::runner {
 class Checkpoint {
  public:
   // Maps the files. The errors of MappedFile; INVALID_ARGUMENT, with the file, if it is not sound,
-  // a tensor is in two files, or the index says otherwise than they do.
+  // a tensor is in two files, or is in another than the index says.
   static absl::StatusOr<Checkpoint> Open(const ModelWeights& weights);
 
   // Begins the message of every error: the file, or the index of several.

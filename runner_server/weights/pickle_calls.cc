@@ -30,6 +30,8 @@ constexpr GlobalRow kGlobals[] = {
     {"torch", "CharStorage", Role::kStorage, DType::kI8},
     {"torch", "ByteStorage", Role::kStorage, DType::kU8},
     {"torch", "BoolStorage", Role::kStorage, DType::kBool},
+    {"torch", "ComplexFloatStorage", Role::kStorage, DType::kC64},
+    {"torch", "ComplexDoubleStorage", Role::kStorage, DType::kC128},
 };
 
 // (storage, offset, shape, strides, requires_grad, backward_hooks[, metadata])

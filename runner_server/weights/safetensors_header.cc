@@ -14,11 +14,11 @@
 namespace chorus::runner {
 namespace {
 
-std::optional<DType> FindDType(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(DType::kU64); ++i) {
+DType FindDType(std::string_view name) {
+  for (int i = 0; i < static_cast<int>(DType::kOther); ++i) {
     if (DTypeName(static_cast<DType>(i)) == name) return static_cast<DType>(i);
   }
-  return std::nullopt;
+  return DType::kOther;
 }
 
 std::string Quoted(std::string_view name) { return absl::StrCat("'", ShownName(name), "'"); }
@@ -58,12 +58,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
   bool string(std::string& value) override {
     if (state_ == State::kMetadata) return true;
     if (state_ != State::kTensor || field_ != "dtype") return Unexpected("a string");
-    const std::optional<DType> dtype = FindDType(value);
-    if (!dtype) {
-      return Fail(
-          absl::StrCat("tensor ", Quoted(tensor_.name), " has an unknown dtype: ", Quoted(value)));
-    }
-    tensor_.dtype = *dtype;
+    tensor_.dtype = FindDType(value);
     return true;
   }
 
@@ -154,9 +149,10 @@ absl::Status Broken(std::string_view rule) {
   return absl::InvalidArgumentError(absl::StrCat("not a sound safetensors file: ", AbslView(rule)));
 }
 
-// Bytes that shape and type ask for; nothing if that does not fit 64 bits.
+// Bytes that shape and type ask for, as if an unknown type took one; nothing if that does not fit
+// 64 bits.
 std::optional<uint64_t> SizeBytes(const TensorInfo& tensor) {
-  uint64_t size = DTypeSizeBytes(tensor.dtype);
+  uint64_t size = std::max<uint64_t>(DTypeSizeBytes(tensor.dtype), 1);
   for (const uint64_t extent : tensor.shape) {
     if (__builtin_mul_overflow(size, extent, &size)) return std::nullopt;
   }
@@ -165,10 +161,15 @@ std::optional<uint64_t> SizeBytes(const TensorInfo& tensor) {
 
 absl::Status CheckRanges(const std::vector<TensorInfo>& tensors, uint64_t data_size) {
   uint64_t expected_begin = 0;
+  const uint64_t all = tensors.empty() ? 0 : std::ranges::max(tensors, {}, &TensorInfo::end).end;
+  if (data_size < all) {
+    return Broken(absl::StrCat("it is cut short: its tensors take ", all, " bytes, and ", data_size,
+                               " are there; fetch it again"));
+  }
   for (const TensorInfo& tensor : tensors) {
     const std::string name = Quoted(tensor.name);
     const std::string range = absl::StrCat("[", tensor.begin, ", ", tensor.end, ")");
-    if (tensor.begin > tensor.end || tensor.end > data_size) {
+    if (tensor.begin > tensor.end) {
       return Broken(
           absl::StrCat("tensor ", name, " lies at ", range, " of ", data_size, " bytes of data"));
     }
@@ -179,7 +180,7 @@ absl::Status CheckRanges(const std::vector<TensorInfo>& tensors, uint64_t data_s
     }
     const std::optional<uint64_t> size = SizeBytes(tensor);
     if (!size) return Broken(absl::StrCat("the shape of tensor ", name, " overflows"));
-    if (*size != tensor.end - tensor.begin) {
+    if (tensor.dtype != DType::kOther && *size != tensor.end - tensor.begin) {
       return Broken(absl::StrCat("tensor ", name, " needs ", *size,
                                  " bytes by shape and dtype, but ", range, " holds ",
                                  tensor.end - tensor.begin));
@@ -197,7 +198,8 @@ absl::Status CheckRanges(const std::vector<TensorInfo>& tensors, uint64_t data_s
 
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view bytes) {
   if (bytes.size() < 8) {
-    return Broken(absl::StrCat("a file of ", bytes.size(), " bytes has no room for a header"));
+    return Broken(absl::StrCat("a file of ", bytes.size(),
+                               " bytes has no room for a header: it is cut short; fetch it again"));
   }
   uint64_t header_size = 0;
   for (int i = 7; i >= 0; --i) {

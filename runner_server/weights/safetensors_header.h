@@ -35,8 +35,8 @@ struct SafetensorsHeader {
 inline constexpr uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 
 // Parses the header of `bytes`, the whole file. After OK, the tensors' ranges cover the data
-// without gap or overlap and match shape and type, and names are unique. Alignment is not
-// guaranteed. INVALID_ARGUMENT says which rule is broken, where, by which value.
+// without gap or overlap and match shape and type, if Chorus knows that, and names are unique.
+// Alignment is not guaranteed. INVALID_ARGUMENT says which rule is broken, where, by which value.
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view bytes);
 
 }  // namespace chorus::runner

@@ -14,7 +14,7 @@ struct DTypeRow {
   size_t size_bytes;
 };
 
-constexpr std::array<DTypeRow, 15> kDTypes = {{{"BOOL", 1},
+constexpr std::array<DTypeRow, 18> kDTypes = {{{"BOOL", 1},
                                                {"U8", 1},
                                                {"I8", 1},
                                                {"F8_E5M2", 1},
@@ -28,8 +28,11 @@ constexpr std::array<DTypeRow, 15> kDTypes = {{{"BOOL", 1},
                                                {"F32", 4},
                                                {"F64", 8},
                                                {"I64", 8},
-                                               {"U64", 8}}};
-static_assert(kDTypes.size() == static_cast<size_t>(DType::kU64) + 1);
+                                               {"U64", 8},
+                                               {"C64", 8},
+                                               {"C128", 16},
+                                               {"of an unknown type", 0}}};
+static_assert(kDTypes.size() == static_cast<size_t>(DType::kOther) + 1);
 
 }  // namespace
 

@@ -12,8 +12,7 @@
 
 namespace chorus::runner {
 
-// Every type of safetensors. Only kF32, kF16 and kBF16 can be read as weights; ignored tensors may
-// have any.
+// Only kF32, kF16 and kBF16 can be read as weights; ignored tensors may have any.
 enum class DType {
   kBool,
   kU8,
@@ -30,10 +29,13 @@ enum class DType {
   kF64,
   kI64,
   kU64,
+  kC64,
+  kC128,
+  kOther,  // One that Chorus does not know, such as a later version of the format adds.
 };
 
 std::string_view DTypeName(DType dtype);  // As in safetensors, such as "BF16".
-size_t DTypeSizeBytes(DType dtype);
+size_t DTypeSizeBytes(DType dtype);       // 0 of kOther.
 
 struct StoredTensor {
   std::string name;  // Untrusted: escape it for a message.

@@ -183,6 +183,11 @@ absl::StatusOr<std::map<std::string_view, std::string_view>> LegacyStorages(std:
     for (size_t i = std::min<size_t>(rest.size(), 8); i-- > 0;) {
       count = count << 8 | static_cast<unsigned char>(rest[i]);
     }
+    if (size && rest.size() < *size + 8) {
+      return absl::DataLossError(absl::StrCat("the file is cut short: ", rest.size(), " of ",
+                                              *size + 8, " bytes of the storage ", ShownName(*key),
+                                              " are there; fetch it again"));
+    }
     if (rest.size() < 8 || count != storage->second.num_elements || !size ||
         *size > rest.size() - 8) {
       return Bad("is a storage of another size than the pickle says", *key);
@@ -223,6 +228,9 @@ absl::StatusOr<std::vector<StoredTensor>> ReadTorchFile(std::string_view bytes) 
       : bytes.starts_with(kLegacyStart) ? FromLegacy(bytes)
                                         : Bad("not a file that torch.save writes");
   if (tensors.ok()) return tensors;
+  if (absl::IsDataLoss(tensors.status())) {
+    return absl::InvalidArgumentError(tensors.status().message());
+  }
   return absl::InvalidArgumentError(
       absl::StrCat(tensors.status().message(),
                    "; of such files Chorus reads the tensors of a state dict, and nothing that "

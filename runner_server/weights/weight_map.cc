@@ -104,6 +104,36 @@ class Names {
   std::string_view prefix_;
 };
 
+// The first tensor that only quantised weights have beside them, by the end of its name; or one
+// that the model needs of such a type.
+std::string QuantisedTensor(const std::vector<StoredTensor>& tensors) {
+  constexpr std::string_view kEnds[] = {".qweight",      ".qzeros",           ".SCB",
+                                        ".weight_scale", ".weight_scale_inv", ".weight_packed",
+                                        ".absmax",       ".quant_map"};
+  for (const StoredTensor& tensor : tensors) {
+    for (const std::string_view end : kEnds) {
+      if (tensor.name.ends_with(end)) return ShownName(tensor.name);
+    }
+  }
+  return "";
+}
+
+bool IsOfBytes(const StoredTensor& tensor) { return DTypeSizeBytes(tensor.dtype) == 1; }
+
+absl::Status Quantised(const std::string& path, const std::string& tensor) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": the weights are quantised (", tensor,
+      "). Chorus takes float32, float16 and bfloat16,"
+      " and quantises them itself with --dtype int8: give the model that this was made from, or "
+      "load it with transformers, and save it with save_pretrained after model.dequantize()"));
+}
+
+// An adapter that was saved with the model, and not merged into it.
+bool HasAdapter(const std::vector<std::string>& names) {
+  return std::ranges::any_of(
+      names, [](const std::string& name) { return name.find(".lora_A.") != std::string::npos; });
+}
+
 // Says of the missing tensors which ignored ones they may have been written as.
 void AddMissing(const std::vector<std::string>& missing, const std::vector<std::string>& ignored,
                 const Names& names, Faults& faults) {
@@ -148,6 +178,9 @@ absl::StatusOr<WeightMap> WeightMap::Create(const Checkpoint& checkpoint,
   if (absl::Status status = names.FindPrefix(); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(map.path_, ": ", status.message()));
   }
+  if (const std::string quantised = QuantisedTensor(checkpoint.tensors()); !quantised.empty()) {
+    return Quantised(map.path_, quantised);
+  }
   Faults faults;
   std::vector<std::string> missing;
   std::unordered_set<const StoredTensor*> used;
@@ -158,6 +191,10 @@ absl::StatusOr<WeightMap> WeightMap::Create(const Checkpoint& checkpoint,
       continue;
     }
     used.insert(tensor);
+    if (IsOfBytes(*tensor)) {
+      return Quantised(map.path_, absl::StrCat(ShownName(tensor->name), " is ",
+                                               AbslView(DTypeName(tensor->dtype))));
+    }
     if (tensor->shape != spec.shape) {
       faults.Add("of the wrong shape",
                  absl::StrCat(ShownName(tensor->name), " (is ", ShapeText(tensor->shape),
@@ -175,7 +212,11 @@ absl::StatusOr<WeightMap> WeightMap::Create(const Checkpoint& checkpoint,
   AddMissing(missing, map.ignored_, names, faults);
   if (!faults.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(map.path_, ": the tensors do not fit config.json; ", faults.ToString()));
+        absl::StrCat(map.path_, ": the tensors do not fit config.json; ", faults.ToString(),
+                     HasAdapter(map.ignored_)
+                         ? "; an adapter (lora_A) lies beside them: merge it into the model "
+                           "(merge_and_unload of peft), and save that"
+                         : ""));
   }
   if (!map.ignored_.empty()) {
     std::vector<std::string> shown;

@@ -63,7 +63,10 @@ absl::StatusOr<Directory> FindDirectory(std::string_view bytes) {
     at = at == 0 || bytes.size() - at > kEndSize + kMax16 ? std::string_view::npos
                                                           : bytes.rfind("PK\x05\x06", at - 1);
   }
-  if (at == std::string_view::npos) return Broken("it has no end");
+  if (at == std::string_view::npos) {
+    return absl::DataLossError(
+        "not a sound ZIP archive: it has no end: the file is cut short; fetch it again");
+  }
   uint64_t num_entries = Number(bytes, at + 10, 2);
   uint64_t size = Number(bytes, at + 12, 4);
   uint64_t begin = Number(bytes, at + 16, 4);

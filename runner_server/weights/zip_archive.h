@@ -13,8 +13,8 @@
 namespace chorus::runner {
 
 // By name, the bytes of each entry. Names and bytes are views of `bytes`, the whole archive.
-// INVALID_ARGUMENT says what is wrong: a broken structure, a name that is there twice, an entry
-// that is compressed or encrypted.
+// DATA_LOSS if the archive has no end; INVALID_ARGUMENT says what else is wrong: a broken
+// structure, a name that is there twice, an entry that is compressed or encrypted.
 absl::StatusOr<std::map<std::string_view, std::string_view>> ReadZipArchive(std::string_view bytes);
 
 }  // namespace chorus::runner

@@ -89,6 +89,20 @@ TEST(FindModelWeights, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
             "Gpt2 as M; M.from_pretrained('.', from_tf=True).save_pretrained('.')\""},
            {{"flax_model.msgpack"}, "only flax_model.msgpack", "Flax", "from_flax=True"},
            {{"gpt2.Q8_0.gguf"}, "only gpt2.Q8_0.gguf", "GGUF", "gguf_file='gpt2.Q8_0.gguf'"},
+           {{"adapter_model.safetensors", "adapter_config.json", "model-0.gguf"},
+            "only adapter_model.safetensors",
+            "an adapter",
+            "merge_and_unload"},
+           {{"adapter_model.bin"}, "only adapter_model.bin", "an adapter", "AutoPeftModel"},
+           {{"model.fp16.safetensors"},
+            "only model.fp16.safetensors",
+            "a variant's",
+            "Rename it to model.safetensors"},
+           {{"pytorch_model.fp16.bin"}, "fp16.bin", "a variant's", "to pytorch_model.bin"},
+           {{"consolidated.00.pth"}, "only consolidated.00.pth", "makers", "_weights_to_hf.py"},
+           {{"model.onnx"}, "only model.onnx", "ONNX", "exported from"},
+           {{"mine.safetensors"}, "only mine.safetensors", "another name", "rename it"},
+           {{"last.ckpt"}, "only last.ckpt", "a training", "save_pretrained"},
            {{"$(rm).gguf"}, "only $(rm).gguf", "GGUF", "gguf_file='FILE'"}}) {
     const absl::Status status = Check(c.files);
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -101,6 +115,45 @@ TEST(FindModelWeights, PutsNothingButAClassNameIntoTheCommand) {
   for (const char* architecture : {"", "x; import os", "x'\""}) {
     EXPECT_THAT(std::string(Check({"flax_model.msgpack"}, architecture).message()),
                 AllOf(HasSubstr("import AutoModel as M"), Not(HasSubstr("import os"))));
+  }
+}
+
+TEST(FindModelWeights, RefusesAPointerOfGitLfs) {
+  for (const char* name : {"model.safetensors", "pytorch_model.bin", "1.safetensors"}) {
+    const TempDirectory folder;
+    std::ofstream(folder.path() / name)
+        << "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 548118077\n";
+    if (std::string(name) == "1.safetensors") {
+      std::ofstream(folder.path() / "model.safetensors.index.json")
+          << R"({"weight_map": {"a": "1.safetensors"}})";
+    }
+    const absl::Status status = FindModelWeights(folder.path(), "").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr((folder.path() / name).native() + ": is a pointer of Git LFS"),
+                      HasSubstr("git lfs pull")));
+  }
+}
+
+TEST(NoConfigError, SaysWhatIsThereInAModelsPlace) {
+  const TempDirectory folder;
+  const auto message = [&] { return std::string(NoConfigError(folder.path()).message()); };
+  EXPECT_THAT(message(), AllOf(HasSubstr("no config.json in " + folder.path().native()),
+                               HasSubstr("give a Hugging Face model folder")));
+  std::ofstream(folder.path() / "adapter_model.safetensors") << "x";
+  EXPECT_THAT(message(),
+              AllOf(HasSubstr("only adapter_model.safetensors"), HasSubstr("merge_and_unload")));
+  std::filesystem::create_directory(folder.path() / "0_Transformer");
+  std::ofstream(folder.path() / "0_Transformer" / "config.json") << "{}";
+  EXPECT_THAT(message(), HasSubstr("the model lies in its 0_Transformer"));
+}
+
+TEST(IsWeightsFile, KnowsTheNamesOfWeights) {
+  for (const char* name : {"model.safetensors", "a/pytorch_model.bin", "x.gguf", "m.onnx"}) {
+    EXPECT_TRUE(IsWeightsFile(name)) << name;
+  }
+  for (const char* name : {"mine.tar.gz", "model", "config.json"}) {
+    EXPECT_FALSE(IsWeightsFile(name)) << name;
   }
 }
 

@@ -33,11 +33,7 @@ absl::StatusOr<WeightsIndex> Read(const std::string& text,
 }
 
 TEST(WeightsIndex, SaysWhichFileHoldsATensor) {
-  const absl::StatusOr<WeightsIndex> index = Read(
-      R"({"metadata": {"total_size": 1e400, "x": NaN},
-          "weight_map": {"b": "model-2.safetensors", "a": "model-1.safetensors"}})");
-  ASSERT_FALSE(index.ok());  // Of numbers, what Python writes is read: NaN, and not 1e400.
-  EXPECT_THAT(*Read(R"({"metadata": {"x": NaN},
+  EXPECT_THAT(*Read(R"({"metadata": {"total_size": 1e400, "x": NaN},
                         "weight_map": {"b": "model-2.safetensors", "a": "model-1.safetensors"}})"),
               ElementsAre(Pair("a", "model-1.safetensors"), Pair("b", "model-2.safetensors")));
   EXPECT_THAT(
@@ -52,7 +48,7 @@ TEST(WeightsIndex, NamesNothingButShardsBesideIt) {
            {"{}", "weight_map must give"},
            {R"({"weight_map": []})", "weight_map must give"},
            {R"({"weight_map": {}})", "weight_map must give"},
-           {R"({"weight_map": {"a": 1}})", "the file of \\\"a\\\" must be one in this folder"},
+           {R"({"weight_map": {"a": 1}})", "the file of \"a\" must be one in this folder"},
            {R"({"weight_map": {"a": "../a.safetensors"}})", "\"../a.safetensors\""},
            {R"({"weight_map": {"a": "/a.safetensors"}})", "\"/a.safetensors\""},
            {R"({"weight_map": {"a": ".a.safetensors"}})", "\".a.safetensors\""},

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/model_file.h"
+#include "base/model_weights.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/model/config_reader.h"
@@ -62,6 +64,9 @@ std::string WhatToDoWithoutHead(const ArchitectureRow& row) {
 
 absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::path& folder) {
   const std::filesystem::path config_path = folder / "config.json";
+  if (std::error_code error; !std::filesystem::exists(config_path, error)) {
+    return NoConfigError(folder);
+  }
   ASSIGN_OR_RETURN(const nlohmann::json json, ReadModelJson(config_path));
   ConfigReader config(json);
   const absl::StatusOr<const ArchitectureRow*> row = FindArchitecture(config);

@@ -109,6 +109,17 @@ TEST_F(ClassificationEngineTest, CutsWhereTheTokenizerSaysIfThatIsLessThanTheCon
             "max_text_tokens must be at least 2: 1");
 }
 
+TEST_F(ClassificationEngineTest, RefusesATextWithATokenThatTheModelHasNoRowFor) {
+  Make();
+  model_->num_rows = 20;
+  EXPECT_TRUE(Classify(Request({"abs"})).ok());
+  const absl::Status refused = Classify(Request({"abs", "abz"})).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()),
+              testing::StartsWith("texts[1]: the token \"z\" has id 26, and the model's embedding "
+                                  "ends before 20 (vocab_size in config.json)"));
+}
+
 TEST_F(ClassificationEngineTest, RefusesToCutWhereTheCallerSaysSo) {
   Make();
   const std::string longest(16, 'a');

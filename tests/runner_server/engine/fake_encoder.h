@@ -21,7 +21,7 @@ class FakeEncoder final : public SequenceEncoder {
   explicit FakeEncoder(Head head = ClassificationHead{.labels = {"LENGTH", "SUM"}})
       : head_(std::move(head)) {}
 
-  int vocab_size() const override { return 32; }
+  int vocab_size() const override { return num_rows; }
   int context_size() const override { return 16; }
   int num_token_types() const override { return types; }
   const Head& head() const override { return head_; }
@@ -53,6 +53,7 @@ class FakeEncoder final : public SequenceEncoder {
   std::vector<int> batch_sizes;  // Rows of each pass.
   int num_threads = 0;           // 0: not set.
   int types = 2;
+  int num_rows = 32;
 
  private:
   const Head head_;

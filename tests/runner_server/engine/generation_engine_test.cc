@@ -216,6 +216,21 @@ TEST_F(GenerationEngineTest, RefusesAPromptThatLeavesNoRoom) {
   EXPECT_NE(reply.thread, std::this_thread::get_id());
 }
 
+// Whose logits are as many as its rows, also where it samples.
+TEST_F(GenerationEngineTest, RefusesATextWithATokenThatTheModelHasNoRowFor) {
+  Make(HashLogits, {.vocab_size = 20});
+  GenerationReply taken, refused;
+  ASSERT_TRUE(Submit(Request("abs", "do_sample: true top_k: 0 logprobs: 20"), taken).ok());
+  taken.Wait();
+  EXPECT_TRUE(taken.result.ok()) << taken.result.status();
+  ASSERT_TRUE(Submit(Request("abz"), refused).ok());
+  refused.Wait();
+  EXPECT_EQ(refused.result.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.result.status().message()),
+              testing::StartsWith("the token \"z\" has id 26, and the model's embedding ends "
+                                  "before 20 (vocab_size in config.json)"));
+}
+
 TEST_F(GenerationEngineTest, RefusesWhatComesTooLate) {
   Make(HashLogits);
   GenerationReply reply;

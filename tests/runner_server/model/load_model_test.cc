@@ -267,7 +267,7 @@ TEST_F(LoadModelTest, RefusesOtherConfigs) {
            {"", "line 1, column 1"},
            {"[]", "must hold a JSON object, not array"},
            {"{\"a\":\n", "line 2, column 1"},
-           {std::string(1'000'000, '['), "line 1, column 65: nested deeper than 64 levels"},
+           {std::string(1'000'000, '['), "line 1, column 901: nested deeper than 900 levels"},
            {"{}", "architectures must name one of GPT2LMHeadModel, "},
            {R"({"architectures":["MambaForCausalLM"]})", "MambaForCausalLM"},
            {R"({"architectures":"GPT2LMHeadModel"})", "architectures must be a list of strings"},

@@ -98,6 +98,8 @@ TEST_F(SentenceModulesTest, RefusesWhatIsMalformed) {
            {"", "modules.json: is no JSON"},
            {"{}", "must be a list of modules"},
            {"[]", "has no module Pooling"},
+           {R"([{"type": "x.Transformer", "path": "0_Transformer"}])",
+            "must lie in this folder itself, its path be empty: 0_Transformer"},
            {"[7]", "a module must be an object with a type and a path: 7"},
            {R"([{"type": 7}])", "a module must be an object"},
            {R"([{"type": "x.Pooling", "path": 7}])", "a module must be an object"},

@@ -205,7 +205,7 @@ TEST_F(BrokenFolderTest, RefusesWrongVocabJson) {
            {"{\"a\": 0", "vocab.json: line 1, column 8"},
            {"[1]", "must hold a JSON object, not array"},
            {"{\"a\xFF\": 0}", "column 4: syntax error while parsing object key - invalid string"},
-           {"{\"\\ud800\": 0}", "line 1, column 9"},
+           {"{\"\\ud80\": 0}", "line 1, column 8"},
            {"{\"a\": NaN}",
             "the id of \"a\" is not a whole number below 1, the number of tokens: NaN"},
            {"{\"a\": 0, \"b\": 2}", "below 2"},
@@ -215,7 +215,7 @@ TEST_F(BrokenFolderTest, RefusesWrongVocabJson) {
            {"{\"a\": 0, \"b\": 18446744073709551615}", "18446744073709551615"},
            {"{\"a\": 0, \"b\": 0}", "both have id 0"},
            {"{\"a\": " + std::string(100000, '[') + "}",
-            "line 1, column 70: nested deeper than 64"},
+            "line 1, column 906: nested deeper than 900"},
            {"{\"" + std::string(1025, 'a') + "\": 0}", "longer than 1024 bytes"},
            {"{\"a\": 0}", "byte 0x00"}}) {
     Write("vocab.json", content);
@@ -347,15 +347,16 @@ TEST_F(BrokenFolderTest, RefusesWrongSettings) {
            {R"({"do_lower_case": 1})", "\"do_lower_case\" must be true or false: 1"},
            {R"({"truncation_side": "up"})", "\"truncation_side\": \"up\""},
            {R"({"split_special_tokens": true})", "split_special_tokens"},
-           {R"({"cls_token": "<s>"})", "\"<s>\" (frames texts)"},
            {R"({"sep_token": null})", "(frames texts)"},
            {R"({"unk_token": 5})", "unk_token"},
            {R"({"additional_special_tokens": "a"})", "must be a list"},
+           {R"({"extra_special_tokens": "a"})", "must be a list"},
+           {R"({"extra_special_tokens": {"image_token": 1}})", "extra_special_tokens"},
            {R"({"added_tokens_decoder": []})", "must be an object"},
            {R"({"added_tokens_decoder": {"x": {"content": "a"}}})", "added_tokens_decoder[\"x\"]"},
            {R"({"added_tokens_decoder": {"900": {"content": "<a>"}}})", "leaves a gap"},
            {"{\n", "tokenizer_config.json: line 2, column 1: "},
-           {R"({"model_max_length": Infinity})", "\"model_max_length\" must be"},
+           {R"({"model_max_length": NaN})", "\"model_max_length\" must be"},
            {R"({"do_lower_case": NaN})", "\"do_lower_case\" must be true or false: NaN"}}) {
     CopyFrom("bert_vocab");
     Write("tokenizer_config.json", config);
@@ -379,10 +380,41 @@ TEST_F(BrokenFolderTest, ReadsTheLongestTextFromTheTokenizersConfig) {
   // As transformers writes int(1e30), and as others do.
   EXPECT_EQ(max_length(R"({"model_max_length": 1000000000000000019884624838656})"), INT_MAX);
   EXPECT_EQ(max_length(R"({"model_max_length": 1e30})"), INT_MAX);
+  EXPECT_EQ(max_length(R"({"model_max_length": Infinity})"), INT_MAX);
   for (const char* length : {"1", "0", "-1", "\"512\"", "true"}) {
     Write("tokenizer_config.json", absl::StrFormat(R"({"model_max_length": %s})", length));
     ExpectInvalid(Load(), {"tokenizer_config.json: \"model_max_length\" must be", length});
   }
+}
+
+// The ids are transformers' (4.57.6): behind the vocabulary, by role and then by the lists' order.
+TEST_F(BrokenFolderTest, AddsTheSpecialTokensThatTheVocabularyLacks) {
+  for (const std::string name : {"bert_vocab", "bert_json"}) {
+    CopyFrom(name);
+    const int32_t size = LoadTokenizer(folder_).value()->vocab_size();
+    Write("tokenizer_config.json", R"({
+      "additional_special_tokens": ["<bar>", {"content": "<foo>", "lstrip": true}, "[SEP]"],
+      "extra_special_tokens": {"image_token": "<image>", "other_token": "<bar>"},
+      "bos_token": "<s>", "mask_token": "<m>", "eos_token": "</s>"})");
+    const auto tokenizer = LoadTokenizer(folder_);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    std::vector<int32_t> ids;
+    for (const TokenSpan& span :
+         (*tokenizer)->EncodeWithSpans("<s></s><m><bar> <foo><image>", false)) {
+      ids.push_back(span.id - size);
+    }
+    EXPECT_THAT(ids, testing::ElementsAre(0, 1, 2, 3, 4, 5)) << name;
+    EXPECT_EQ((*tokenizer)->vocab_size(), size + 6) << name;
+  }
+}
+
+TEST_F(BrokenFolderTest, TakesTheExtraSpecialTokensOfTransformers5) {
+  CopyFrom("bert_json");
+  const int32_t size = LoadTokenizer(folder_).value()->vocab_size();
+  Write("tokenizer_config.json", R"({"extra_special_tokens": ["<a>", "<b>"]})");
+  const auto tokenizer = LoadTokenizer(folder_);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_EQ((*tokenizer)->EncodeWithSpans("<b>", false).at(0).id, size + 1);
 }
 
 TEST_F(BrokenFolderTest, RefusesWrongOlderFiles) {
@@ -449,26 +481,6 @@ TEST_F(BrokenFolderTest, SurvivesDamagedFiles) {
   }
   EXPECT_GT(num_loaded, 20);
   EXPECT_GT(num_refused, 50);
-}
-
-// A decoder that looks at the tokens beside one does not tell its bytes.
-TEST_F(BrokenFolderTest, AGeneratorsTokensAreOfBytes) {
-  CopyFrom("bpe_json");
-  for (const bool is_of_bytes : {true, false}) {
-    if (!is_of_bytes) {
-      json spec = json::parse(Read("tokenizer.json"));
-      spec["decoder"] = {{"type", "BPEDecoder"}, {"suffix", "</w>"}};
-      Write("tokenizer.json", spec.dump());
-    }
-    const auto tokenizer = LoadTokenizer(folder_);
-    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-    TokenizerUse use = {.num_rows = (*tokenizer)->vocab_size()};
-    EXPECT_TRUE(CheckTokenizer(folder_, **tokenizer, use).ok());
-    use.generates = true;
-    const absl::Status status = CheckTokenizer(folder_, **tokenizer, use);
-    EXPECT_EQ(std::string(status.message()).find("are not bytes") == std::string::npos, is_of_bytes)
-        << status;
-  }
 }
 
 TEST_F(BrokenFolderTest, RefusesVocabTxtThatIsNotUtf8) {

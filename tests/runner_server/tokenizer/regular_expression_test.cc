@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "tests/runner_server/tokenizer/golden_file.h"
 
 namespace chorus::runner {
 namespace {
@@ -32,6 +36,19 @@ TEST(RegularExpression, FindsMatchesFromLeftToRight) {
   EXPECT_THAT(Matches("x", ""), IsEmpty());
   EXPECT_THAT(Matches("(?i:'s)", "'S'ſ"), ElementsAre(Pair(0, 2), Pair(2, 5)));
   EXPECT_THAT(Matches("\\s+(?!\\S)|\\s+", "   a"), ElementsAre(Pair(0, 2), Pair(2, 3)));
+}
+
+// tools/golden/make_regex_golden.py says what the file holds.
+TEST(RegularExpression, KnowsTheCharactersOfClassesAsHuggingFaceDoes) {
+  std::ifstream file(std::string(kTokenizerData) + "regexes.json");
+  ASSERT_TRUE(file);
+  const nlohmann::json golden = nlohmann::json::parse(file);
+  const auto text = golden.at("text").get<std::string>();
+  ASSERT_GT(golden.at("cases").size(), 20u);
+  for (const nlohmann::json& entry : golden.at("cases")) {
+    const auto pattern = entry.at("pattern").get<std::string>();
+    EXPECT_EQ(nlohmann::json(Matches(pattern, text)), entry.at("matches")) << pattern;
+  }
 }
 
 TEST(RegularExpression, FindsEmptyMatchesButNotWhereOneHasJustEnded) {

@@ -66,7 +66,8 @@ TEST(ParseSafetensorsHeader, KnowsEveryType) {
                                                                               {"F32", 4},
                                                                               {"F64", 8},
                                                                               {"I64", 8},
-                                                                              {"U64", 8}}) {
+                                                                              {"U64", 8},
+                                                                              {"C64", 8}}) {
     const std::string json = R"({"x":{"dtype":")" + name + R"(","shape":[3],"data_offsets":[0,)" +
                              std::to_string(3 * size) + "]}}";
     const auto header = ParseSafetensorsHeader(SafetensorsBytes(json, 3 * size));
@@ -74,6 +75,14 @@ TEST(ParseSafetensorsHeader, KnowsEveryType) {
     EXPECT_EQ(DTypeName(header->tensors[0].dtype), name);
     EXPECT_EQ(DTypeSizeBytes(header->tensors[0].dtype), size);
   }
+}
+
+TEST(ParseSafetensorsHeader, BelievesTheOffsetsOfATypeThatItDoesNotKnow) {
+  const auto header = ParseSafetensorsHeader(
+      SafetensorsBytes(R"({"x":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}})", 2));
+  ASSERT_TRUE(header.ok()) << header.status();
+  EXPECT_EQ(header->tensors[0].dtype, DType::kOther);
+  EXPECT_EQ(header->tensors[0].end, 2u);
 }
 
 // A header whose one tensor has these fields.
@@ -114,8 +123,10 @@ TEST(ParseSafetensorsHeader, RefusesWhatBreaksARule) {
        "'dtype' occurs twice in 'x'"},
       {"unknown field", SafetensorsBytes(One(R"("color":1)"), 0), "unknown field: 'color'"},
       {"missing field", SafetensorsBytes(One(R"("dtype":"U8","shape":[1])"), 1), "must have dtype"},
-      {"unknown dtype", SafetensorsBytes(One(R"("dtype":"Q4","shape":[],"data_offsets":[0,0])"), 0),
-       "unknown dtype: 'Q4'"},
+      {"overflow of an unknown dtype",
+       SafetensorsBytes(One(R"("dtype":"Q4","shape":[4294967296,4294967296],"data_offsets":[0,0])"),
+                        0),
+       "the shape of tensor 'x' overflows"},
       {"dtype that is a number", SafetensorsBytes(One(R"("dtype":4)"), 0), "the number 4"},
       {"dtype that is a list", SafetensorsBytes(One(R"("dtype":["F32"])"), 0), "an array"},
       {"shape that is a number", SafetensorsBytes(One(R"("shape":4)"), 0), "the number 4"},
@@ -138,7 +149,7 @@ TEST(ParseSafetensorsHeader, RefusesWhatBreaksARule) {
        "lies at [4, 0)"},
       {"end outside the file",
        SafetensorsBytes(One(f32 + R"("shape":[2],"data_offsets":[0,8])"), 4),
-       "lies at [0, 8) of 4"},
+       "it is cut short: its tensors take 8 bytes, and 4 are there"},
       {"gap at the start", SafetensorsBytes(One(f32 + R"("shape":[1],"data_offsets":[4,8])"), 8),
        "gap after byte 0"},
       {"gap in the middle",

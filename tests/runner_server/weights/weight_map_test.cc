@@ -28,7 +28,10 @@ class WeightMapTest : public testing::Test {
     std::string json = "{";
     size_t offset = 0;
     for (const auto& [name, dtype] : name_and_dtype) {
-      const size_t end = offset + (dtype == "I64" ? 16 : dtype == "F32" ? 8 : 4);
+      const size_t end = offset + (dtype == "I64" || dtype == "C64" ? 16
+                                   : dtype == "F32"                 ? 8
+                                   : dtype == "I8"                  ? 2
+                                                                    : 4);
       json += (offset > 0 ? ",\"" : "\"") + name + R"(":{"dtype":")" + dtype +
               R"(","shape":[2],"data_offsets":[)" + std::to_string(offset) + "," +
               std::to_string(end) + "]}";
@@ -106,10 +109,45 @@ TEST_F(WeightMapTest, OfTwoNamesTheFirstCounts) {
 }
 
 TEST_F(WeightMapTest, IgnoresWhatTheModelDoesNotAskFor) {
-  const Checkpoint file = Open({{"a", "F32"}, {"h.12.mask", "I64"}, {"old.head", "F32"}});
+  const Checkpoint file = Open({{"a", "F32"},
+                                {"h.12.mask", "I64"},
+                                {"old.head", "F32"},
+                                {"freqs_cis", "C64"},
+                                {"of.a.later.format", "Q4"},
+                                {"bytes", "I8"}});
   const absl::StatusOr<WeightMap> map = WeightMap::Create(file, {{.name = "a", .shape = {2}}});
   ASSERT_TRUE(map.ok()) << map.status();
-  EXPECT_THAT(map->ignored(), ElementsAre("h.12.mask", "old.head"));
+  EXPECT_THAT(map->ignored(),
+              ElementsAre("h.12.mask", "old.head", "freqs_cis", "of.a.later.format", "bytes"));
+  const absl::Status asked =
+      WeightMap::Create(file, {{.name = "of.a.later.format", .shape = {2}}}).status();
+  EXPECT_THAT(std::string(asked.message()),
+              HasSubstr("not F32, F16 or BF16: of.a.later.format (is of an unknown type)"));
+}
+
+TEST_F(WeightMapTest, SaysThatWeightsAreQuantised) {
+  const std::vector<WeightSpec> specs = {{.name = "a.weight", .shape = {2}}};
+  for (const auto& [tensors, part] :
+       std::vector<std::pair<std::vector<std::pair<std::string, std::string>>, std::string>>{
+           {{{"a.qweight", "F16"}}, "(a.qweight)"},
+           {{{"a.weight", "I8"}, {"a.SCB", "F32"}}, "(a.SCB)"},
+           {{{"a.weight", "BF16"}, {"a.weight_scale", "BF16"}}, "(a.weight_scale)"},
+           {{{"a.weight", "I8"}}, "(a.weight is I8)"}}) {
+    const absl::Status status = WeightMap::Create(Open(tensors), specs).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()),
+                testing::AllOf(HasSubstr("the weights are quantised " + part),
+                               HasSubstr("--dtype int8"), HasSubstr("dequantize")));
+  }
+}
+
+TEST_F(WeightMapTest, SaysThatAnAdapterIsNotMerged) {
+  const Checkpoint file =
+      Open({{"a.base_layer.weight", "F32"}, {"a.lora_A.default.weight", "F32"}});
+  const absl::Status status =
+      WeightMap::Create(file, {{.name = "a.weight", .shape = {2}}}).status();
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(HasSubstr("missing: a.weight"), HasSubstr("merge_and_unload")));
 }
 
 TEST_F(WeightMapTest, NamesEveryFaultInOneMessage) {
