@@ -130,7 +130,9 @@ std::vector<NotFinite> TakeNotFinite(std::string& text) {
       const double value = may_be_large ? std::strtod(number.c_str(), nullptr) : 0;
       i = std::isfinite(value) ? i + size : take(i, size, value);
     } else {
-      ++i;
+      // Digits that are no number are none from the second on either.
+      const size_t end = std::min(rest.size(), rest.find_first_not_of("0123456789+-.eE"));
+      i += std::max<size_t>(end, 1);
     }
   }
   taken.push_back({.string_index = SIZE_MAX});  // None that any string comes to.

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/model_file.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "proto/sentencepiece/sentencepiece_model.pb.h"

@@ -206,8 +206,10 @@ absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view bytes)
     header_size = header_size << 8 | static_cast<unsigned char>(bytes[i]);
   }
   if (header_size > kMaxSafetensorsHeaderBytes || header_size > bytes.size() - 8) {
-    return Broken(absl::StrCat("the header claims ", header_size, " bytes of a file of ",
-                               bytes.size(), " (at most ", kMaxSafetensorsHeaderBytes, ")"));
+    return Broken(absl::StrCat(
+        "the header claims ", header_size, " bytes of a file of ", bytes.size(), " (at most ",
+        kMaxSafetensorsHeaderBytes, ")",
+        header_size <= kMaxSafetensorsHeaderBytes ? ": it is cut short; fetch it again" : ""));
   }
   const std::string_view json = bytes.substr(8, header_size);
   if (json.empty() || json[0] != '{') return Broken("the header does not begin with '{'");

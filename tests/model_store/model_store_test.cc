@@ -176,8 +176,8 @@ TEST_F(ModelStoreTest, SaysWhatDoesNotResolve) {
       {"", absl::StatusCode::kInvalidArgument, "\"\""},
       {"./absent", absl::StatusCode::kNotFound, "no model folder ./absent"},
       {(temp_ / "home").native(), absl::StatusCode::kNotFound, "no config.json"},
-      {(temp_ / "model/config.json").native(), absl::StatusCode::kFailedPrecondition,
-       "Not a directory"},
+      {(temp_ / "model/config.json").native(), absl::StatusCode::kInvalidArgument,
+       "is a file: give the folder"},
       // The tests run in the source root, which has such a folder.
       {"models", absl::StatusCode::kNotFound, "the folder is written ./models"},
   };

@@ -7,7 +7,8 @@ Run from the root of the tree, with the packages of tools/golden/requirements.tx
     python3 tools/golden/make_regex_golden.py
 
 {"text", "cases": [{"pattern", "matches": [[begin, end], ...]}, ...]}, in bytes. The text has no character of a Unicode
-later than the Oniguruma of Debian bookworm knows (14).
+later than the Oniguruma of Debian bookworm knows (14); [:alpha:] and [:lower:], to which later ones add older
+characters, are left out.
 """
 
 import json
@@ -20,7 +21,7 @@ STEP = 97  # Of the characters past U+0600.
 PATTERNS = [
     r"[[:punct:]]", r"[[:punct:]]+", r"[^[:punct:]]+", r"[[:^punct:]]+", r"[^[:^punct:]]", r"[a[:punct:]b]+",
     r"[[:punct:]&&[^a-z$]]", r"[[:punct:][:digit:]]+", r"[\[[:punct:]]", r"[]a[:punct:]]+", r"[^]a[:punct:]]+",
-    r"\[[:punct:]]", r"[:punct:]+", r"(?<![[:punct:]])[[:alpha:]]+(?=[[:punct:]])", r"[[:alnum:]]+|[[:punct:]]|\s+",
+    r"\[[:punct:]]", r"[:punct:]+", r"(?<![[:punct:]])\p{L}+(?=[[:punct:]])", r"[\p{L}\d]+|[[:punct:]]|\s+",
     r"\p{Punct}", r"\p{PosixPunct}+", r"\P{PosixPunct}+", r"\p{Word}+", r"\p{word}+|\p{^Word}", r"\P{Word}+",
     r"[\p{Word}-]+", r"[^\p{W-O_R d}]+", r"\P{^Word}+", r"[[:word:]]+", r"\w+", r"\W", r"\p{P}", r"\p{S}+", r"\p{N}+",
 ]

@@ -90,10 +90,12 @@ TEST_F(ModelsCommandTest, WhatCannotBeServedIsNotImported) {
   fs::remove(temp_ / "no-weights/model.safetensors");
   const struct {
     std::vector<std::string> arguments;
-    const char* message;
+    std::string message;
   } kCases[] = {
       {{Path("gpt2"), "mine"},
-       "not imported: the runner exited with status 1; it last said: cannot"},
+       "not imported: the runner exited with status 1; it last said: cannot load " + Path("gpt2") +
+           ": it is broken"},
+      {{Path("bert/model.safetensors"), "mine"}, "holds weights alone: give the folder"},
       {{Path("bert")}, "a folder has no tag of its own"},
       {{Path("absent"), "mine"}, "no folder or archive "},
       {{Path("empty"), "mine"}, "no config.json in "},

@@ -37,7 +37,7 @@ std::unique_ptr<Tokenizer> MakeTokenizer(const std::string& frame, const json& d
                                 {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}})},
         {"pair", json::array()},
         {"special_tokens", {{frame, {{"id", frame}, {"ids", {0}}, {"tokens", {frame}}}}}}}}};
-  auto spec = TokenizerSpecFromJson(std::move(root), "tokenizer.json");
+  auto spec = TokenizerSpecFromJson(json::parse(root.dump()), "tokenizer.json");
   EXPECT_TRUE(spec.ok()) << spec.status();
   auto tokenizer = BuildTokenizer(*std::move(spec), {});
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
