@@ -89,7 +89,7 @@ TEST(ParseModelJson, TellsLineAndColumnOfWhatIsWrong) {
            {"{\n  NaN: 1}", "line 2, column 3: a key must be a string"},
            {"[\"\xFF\"]", "line 1, column 3: syntax error while parsing value - invalid string"},
            {"[\"\\ud80\"]", "line 1, column 8: "},
-           {"[01e999]", "line 1, column 3: "},
+           {"[01e999]", "line 1, column 7: "},
            {"[1e999.5]", "line 1, column 7: "},
            {"{1e999: 1}", "line 1, column 2: a key must be a string"},
            {"[1e999, tru]", "line 1, column 12: "},

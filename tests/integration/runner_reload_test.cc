@@ -238,7 +238,7 @@ TEST_F(RunnerReloadTest, NoCallFailsWhileVersionsChange) {
   SetLatest("broken");
   WaitForLines("event=not_reloaded", 3);
   EXPECT_THAT(runner_->Log(),
-              AllOf(HasSubstr("/gpt2/empty/config.json: No such file"),
+              AllOf(HasSubstr("no config.json in "), HasSubstr("/gpt2/empty: give a Hugging Face"),
                     HasSubstr("it is a BertForSequenceClassification (TASK_CLASSIFY), and a "
                               "GPT2LMHeadModel (TASK_GENERATE) serves"),
                     HasSubstr("version=broken directory=")));

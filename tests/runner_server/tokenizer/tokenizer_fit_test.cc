@@ -36,7 +36,8 @@ std::unique_ptr<Tokenizer> MakeTokenizer(const std::string& frame, const json& d
         {"single", json::array({{{"SpecialToken", {{"id", frame}, {"type_id", 0}}}},
                                 {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}})},
         {"pair", json::array()},
-        {"special_tokens", {{frame, {{"id", frame}, {"ids", {0}}, {"tokens", {frame}}}}}}}}};
+        {"special_tokens",
+         {{frame, {{"id", frame}, {"ids", {frame == "<s>" ? 6 : 0}}, {"tokens", {frame}}}}}}}}};
   auto spec = TokenizerSpecFromJson(json::parse(root.dump()), "tokenizer.json");
   EXPECT_TRUE(spec.ok()) << spec.status();
   auto tokenizer = BuildTokenizer(*std::move(spec), {});
