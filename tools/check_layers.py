@@ -109,7 +109,7 @@ LAYERS = {
     "cli/models": (
         ("cli", "bundles", "config", "model_store", "proto/chorus", "runner_server/model/architectures",
          "runner_server/model/generation_config.h", "runner_server/model/sentence_modules.h",
-         "runner_server/tokenizer/load_tokenizer.h"),
+         "runner_server/tokenizer/load_tokenizer.h", "runner_server/tokenizer/tokenizer_fit.h"),
         ("json", "flags"),
     ),
     "cli/run": (

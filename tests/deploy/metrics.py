@@ -16,7 +16,7 @@ PROMETHEUS = ROOT / "deploy" / "prometheus"
 # BuildGauge().Name("…"), MakeGauge(…, "…"), or MetricFamily{.name = "…", …, .type = MetricType::Gauge}.
 BUILT = re.compile(r'(?:Build|Make)(?P<kind>Counter|Gauge|Histogram)\b[^;]*?"(?P<name>(?:chorus|bentoml)_\w+)"')
 FAMILY = re.compile(r'MetricFamily\b[^;]*?"(?P<name>(?:chorus|bentoml)_\w+)"[^;]*?MetricType::(?P<kind>Counter|Gauge|Histogram)')
-LABEL = re.compile(r'\{\s*"([a-z_]+)"\s*,|emplace\("([a-z_]+)"|With\([^;]*?,\s*"([a-z_]+)",')
+LABEL = re.compile(r'\{\s*"([a-z_]+)"\s*,|emplace\("([a-z_]+)"|With\([^;]*?,\s*"([a-z_]+)",|\["([a-z_]+)"\] =')
 TARGET_LABELS = {"job", "instance"}
 
 

@@ -1,5 +1,5 @@
 // Input: a JSON file of a model folder. What JSON allows is read as such; what is read beside it
-// holds a number that is not finite.
+// holds a number that is not finite, or half a surrogate pair.
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -27,7 +27,10 @@ void Check(std::string_view text) {
   const auto value = ParseModelJson(text);
   const json expected = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.ok()) {
-    FUZZ_ASSERT(IsFinite(*value) ? *value == expected : expected.is_discarded());
+    const bool has_surrogate = absl::StrContainsIgnoreCase(text, "\\ud");
+    FUZZ_ASSERT(IsFinite(*value) && !(has_surrogate && expected.is_discarded())
+                    ? *value == expected
+                    : expected.is_discarded());
     ShownJson(*value);
     return;
   }

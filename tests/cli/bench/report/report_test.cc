@@ -95,7 +95,7 @@ TEST(Report, NobodysWordsCommandATerminal) {
   report["target"]["name"] = "g\x1B[2J";
   report["messages"]["429"] = "full\nof\u009B";
   EXPECT_THAT(ToTable(report), StartsWith("graph g [2J by sse"));
-  EXPECT_THAT(ToTable(report), HasSubstr("\n  1  429  full of \n"));
+  EXPECT_THAT(ToTable(report), HasSubstr("\n  1  429  full of\n"));
 }
 
 TEST(Report, PageLoadsNothingAndEscapes) {
