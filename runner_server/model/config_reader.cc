@@ -28,6 +28,10 @@ const nlohmann::json* ConfigReader::Find(const char* field) const {
   return value;
 }
 
+const char* ConfigReader::Given(const char* alias, const char* field) const {
+  return Has(alias) ? alias : field;
+}
+
 bool ConfigReader::IsNull(const char* field) const {
   const auto found = config_.find(field);
   return found != config_.end() && found->is_null();
@@ -162,11 +166,17 @@ std::vector<std::string> ConfigReader::Labels() {
 
 Activation ConfigReader::ActivationFunction(const char* field, std::string_view fallback) {
   const std::string name = String(field, fallback);
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
-  if (name == "gelu") return Activation::kGeluErf;
+  // transformers writes one formula in several ways.
+  for (const char* tanh :
+       {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"}) {
+    if (name == tanh) return Activation::kGeluTanh;
+  }
+  if (name == "gelu" || name == "gelu_python") return Activation::kGeluErf;
   if (name == "relu") return Activation::kRelu;
   if (name == "silu" || name == "swish") return Activation::kSilu;
-  Refuse(absl::StrCat(field, " must be gelu_new, gelu_pytorch_tanh, gelu, relu, silu or swish"),
+  Refuse(absl::StrCat(field,
+                      " must be gelu_new, gelu_pytorch_tanh, gelu_python_tanh, gelu_fast, "
+                      "gelu_accurate, gelu, gelu_python, relu, silu or swish"),
          name);
   return Activation::kNone;
 }

@@ -29,6 +29,8 @@ class ConfigReader {
   const nlohmann::json* Find(const char* field) const;  // Null if missing or null.
   bool Has(const char* field) const { return Find(field) != nullptr; }
   bool IsNull(const char* field) const;  // The field is there, and null.
+  // The one of a field's two names that counts: as in Hugging Face the alias, if it is there.
+  const char* Given(const char* alias, const char* field) const;
 
   // Missing and null both mean the default.
   int Integer(const char* field, int fallback, int min, int max);

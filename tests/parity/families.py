@@ -122,7 +122,8 @@ FAMILIES = {
     "Gemma3ForCausalLM": {
         "gemma3": llama(60, 4, 1, layers=4, head_dim=30, sliding_window=13, query_pre_attn_scalar=30,
                         rope_scaling={"rope_type": "linear", "factor": 8.0}, sliding_window_pattern=3),
-        "gemma3, head 256": llama(128, 4, 1, layers=7, head_dim=256, sliding_window=40),
+        "gemma3, head 256": llama(128, 4, 1, layers=7, head_dim=256, sliding_window=40,
+                                  attn_logit_softcapping=2.0),
     },
     "BertForSequenceClassification": {
         "bert": bert(60, 3, hidden_act="gelu_new", **THREE_LABELS),

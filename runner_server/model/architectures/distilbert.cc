@@ -8,16 +8,19 @@ Architecture ReadDistilBert(ConfigReader& config) {
   Architecture bert;
   bert.vocab_size = config.Integer("vocab_size", 30522, 1, 1 << 24);
   bert.context_size = config.Integer("max_position_embeddings", 512, 1, 1 << 20);
-  bert.hidden_size = config.Integer("dim", 768, 1, 1 << 16);
-  bert.num_layers = config.Integer("n_layers", 6, 1, 1 << 10);
-  bert.num_heads = bert.num_kv_heads = config.Integer("n_heads", 12, 1, 1 << 12);
+  const char* hidden = config.Given("hidden_size", "dim");
+  const char* layers = config.Given("num_hidden_layers", "n_layers");
+  const char* heads = config.Given("num_attention_heads", "n_heads");
+  bert.hidden_size = config.Integer(hidden, 768, 1, 1 << 16);
+  bert.num_layers = config.Integer(layers, 6, 1, 1 << 10);
+  bert.num_heads = bert.num_kv_heads = config.Integer(heads, 12, 1, 1 << 12);
   bert.inner_size = config.Integer("hidden_dim", 3072, 1, 1 << 20);
   bert.norm_epsilon = 1e-12f;
   bert.activation = config.ActivationFunction("activation", "gelu");
   bert.head = ReadClassificationHead(config);
   std::get<ClassificationHead>(bert.head).activation = Activation::kRelu;
   // sinusoidal_pos_embds says how the positions were made; a checkpoint holds them either way.
-  config.RequireMultiple("dim", bert.hidden_size, "n_heads", bert.num_heads);
+  config.RequireMultiple(hidden, bert.hidden_size, heads, bert.num_heads);
   bert.head_size = bert.hidden_size / bert.num_heads;
   AttendAlike(bert);
 

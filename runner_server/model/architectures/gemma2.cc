@@ -29,8 +29,6 @@ Architecture ReadGemmaBody(ConfigReader& config, const GemmaDefaults& defaults) 
       config, gemma.vocab_size, {.tied = true, .bos_token_id = 2, .eos_token_ids = {1}});
   head.logit_soft_cap = ReadSoftCap(config, "final_logit_softcapping", defaults.logit_soft_cap);
   gemma.head = head;
-  gemma.attention_soft_cap =
-      ReadSoftCap(config, "attn_logit_softcapping", defaults.attention_soft_cap);
   gemma.biases.qkv = gemma.biases.attention_out = config.Bool("attention_bias", false);
   gemma.embedding_scale = std::sqrt(static_cast<float>(gemma.hidden_size));
   gemma.norm_weight_offset = 1;
@@ -43,9 +41,9 @@ Architecture ReadGemmaBody(ConfigReader& config, const GemmaDefaults& defaults) 
 }
 
 Architecture ReadGemma2(ConfigReader& config) {
-  Architecture gemma = ReadGemmaBody(
-      config,
-      {.vocab_size = 256000, .context_size = 8192, .logit_soft_cap = 30, .attention_soft_cap = 50});
+  Architecture gemma =
+      ReadGemmaBody(config, {.vocab_size = 256000, .context_size = 8192, .logit_soft_cap = 30});
+  gemma.attention_soft_cap = ReadSoftCap(config, "attn_logit_softcapping", 50);
   const int rotary =
       AddRotaryPositions(config, config.Float("rope_theta", 10000, 1, 1e12f), 1, gemma);
   for (LayerAttention& attention : gemma.attention) attention.rotary = rotary;

@@ -1,6 +1,6 @@
 // The text model of Gemma 3 (Gemma Team, 2025, arXiv:2503.19786), as Hugging Face's
 // Gemma3ForCausalLM computes it: Gemma 2 with norms of the heads of queries and keys, and with
-// positions of their own in the layers that see a window.
+// positions of their own in the layers that see a window. Its attn_logit_softcapping does nothing.
 #include <string>
 
 #include "runner_server/model/architectures/table.h"

@@ -7,17 +7,21 @@ namespace chorus::runner {
 Architecture ReadGpt2(ConfigReader& config) {
   Architecture gpt2;
   gpt2.vocab_size = config.Integer("vocab_size", 50257, 1, 1 << 24);
-  gpt2.context_size = config.Integer("n_positions", 1024, 1, 1 << 20);
-  gpt2.hidden_size = config.Integer("n_embd", 768, 1, 1 << 16);
-  gpt2.num_layers = config.Integer("n_layer", 12, 1, 1 << 10);
-  gpt2.num_heads = gpt2.num_kv_heads = config.Integer("n_head", 12, 1, 1 << 12);
+  const char* positions = config.Given("max_position_embeddings", "n_positions");
+  const char* hidden = config.Given("hidden_size", "n_embd");
+  const char* layers = config.Given("num_hidden_layers", "n_layer");
+  const char* heads = config.Given("num_attention_heads", "n_head");
+  gpt2.context_size = config.Integer(positions, 1024, 1, 1 << 20);
+  gpt2.hidden_size = config.Integer(hidden, 768, 1, 1 << 16);
+  gpt2.num_layers = config.Integer(layers, 12, 1, 1 << 10);
+  gpt2.num_heads = gpt2.num_kv_heads = config.Integer(heads, 12, 1, 1 << 12);
   gpt2.inner_size = config.Integer("n_inner", 4 * gpt2.hidden_size, 1, 1 << 20);
   gpt2.norm_epsilon = config.Float("layer_norm_epsilon", 1e-5f, 0, 1);
   gpt2.activation = config.ActivationFunction("activation_function", "gelu_new");
   gpt2.head = ReadLanguageModelHead(
       config, gpt2.vocab_size, {.tied = true, .bos_token_id = 50256, .eos_token_ids = {50256}});
   config.RequireBool("add_cross_attention", false);
-  config.RequireMultiple("n_embd", gpt2.hidden_size, "n_head", gpt2.num_heads);
+  config.RequireMultiple(hidden, gpt2.hidden_size, heads, gpt2.num_heads);
   gpt2.head_size = gpt2.hidden_size / gpt2.num_heads;
   AttendAlike(gpt2);
   // reorder_and_upcast_attn changes the order of rounding in half precision, nothing in fp32.

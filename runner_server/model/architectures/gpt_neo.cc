@@ -36,25 +36,28 @@ Architecture ReadGptNeo(ConfigReader& config) {
   neo.vocab_size = config.Integer("vocab_size", 50257, 1, 1 << 24);
   neo.context_size = config.Integer("max_position_embeddings", 2048, 1, 1 << 20);
   neo.hidden_size = config.Integer("hidden_size", 2048, 1, 1 << 16);
-  neo.num_layers = config.Integer("num_layers", 24, 1, 1 << 10);
-  neo.num_heads = neo.num_kv_heads = config.Integer("num_heads", 16, 1, 1 << 12);
+  const int num_kinds = config.Integer("num_layers", 24, 1, 1 << 10);
+  neo.num_layers = config.Integer("num_hidden_layers", num_kinds, 1, num_kinds);
+  const char* heads = config.Given("num_attention_heads", "num_heads");
+  neo.num_heads = neo.num_kv_heads = config.Integer(heads, 16, 1, 1 << 12);
   neo.inner_size = config.Integer("intermediate_size", 4 * neo.hidden_size, 1, 1 << 20);
   neo.norm_epsilon = config.Float("layer_norm_epsilon", 1e-5f, 0, 1);
   neo.activation = config.ActivationFunction("activation_function", "gelu_new");
   neo.head = ReadLanguageModelHead(config, neo.vocab_size,
                                    {.tied = true, .bos_token_id = 50256, .eos_token_ids = {50256}});
-  config.RequireMultiple("hidden_size", neo.hidden_size, "num_heads", neo.num_heads);
+  config.RequireMultiple("hidden_size", neo.hidden_size, heads, neo.num_heads);
   neo.head_size = neo.hidden_size / neo.num_heads;
   neo.biases.qkv = false;
   AttendAlike(neo, {.scale = 1});
   const std::vector<std::string> kinds = ReadAttentionTypes(config);
   const int window = config.Integer("window_size", 256, 1, 1 << 24);
-  if (kinds.size() != neo.attention.size()) {
+  // As in Hugging Face, which checks this before it reads num_hidden_layers.
+  if (kinds.size() != static_cast<size_t>(num_kinds)) {
     config.Refuse("attention_types must have one kind for each of num_layers",
                   std::to_string(kinds.size()));
     return neo;
   }
-  for (size_t i = 0; i < kinds.size(); ++i) {
+  for (size_t i = 0; i < neo.attention.size(); ++i) {
     if (kinds[i] == "local") {
       neo.attention[i].window = window;
     } else if (kinds[i] != "global") {

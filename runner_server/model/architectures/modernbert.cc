@@ -12,7 +12,8 @@ namespace {
 void ReadAttention(ConfigReader& config, Architecture& bert) {
   // transformers 5 has an object for each kind of layer.
   const bool by_layer = config.Has("rope_parameters");
-  const float global_theta = config.Float("global_rope_theta", 160000, 1, 1e12f);
+  const float global_theta =
+      config.Float(config.Given("rope_theta", "global_rope_theta"), 160000, 1, 1e12f);
   const int global =
       AddRotaryPositions(config, by_layer ? "rope_parameters.full_attention" : "rope_scaling",
                          global_theta, bert.head_size, bert);

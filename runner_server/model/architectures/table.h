@@ -79,9 +79,8 @@ struct GemmaDefaults {
   int vocab_size = 0;
   int context_size = 0;
   float logit_soft_cap = 0;
-  float attention_soft_cap = 0;
 };
-// Gemma 2 up to its positions and windows.
+// Gemma 2 up to its positions, windows and cap of scores.
 Architecture ReadGemmaBody(ConfigReader& config, const GemmaDefaults& defaults);
 
 // Adds rotary positions of the first `dimensions` of a head, by config.json's `object`, which may

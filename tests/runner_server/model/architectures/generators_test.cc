@@ -145,6 +145,45 @@ TEST(ReadGemma3, LayersWithWindowsHavePositionsOfTheirOwn) {
   EXPECT_EQ(newer.rotaries[1].frequencies, gemma.rotaries[1].frequencies);
 }
 
+// transformers' Gemma 3 has the setting, and does nothing with it.
+TEST(ReadGemma3, CapsNoScores) {
+  const Architecture gemma =
+      Read("gemma3_text", {{"attn_logit_softcapping", 2.0}, {"final_logit_softcapping", 4.0}});
+  EXPECT_EQ(gemma.attention_soft_cap, 0);
+  EXPECT_EQ(Head(gemma).logit_soft_cap, 4);
+}
+
+TEST(ReadGenerators, TakeTheOtherNamesOfFields) {
+  const Architecture gpt2 = Read("gpt2", {{"hidden_size", 24},
+                                          {"num_attention_heads", 3},
+                                          {"num_hidden_layers", 2},
+                                          {"max_position_embeddings", 17},
+                                          {"n_embd", 32}});
+  EXPECT_EQ(gpt2.hidden_size, 24);
+  EXPECT_EQ(gpt2.inner_size, 96);
+  EXPECT_EQ(gpt2.num_heads, 3);
+  EXPECT_EQ(gpt2.num_layers, 2);
+  EXPECT_EQ(gpt2.context_size, 17);
+  const Architecture neo = Read("gpt_neo", {{"num_attention_heads", 4}, {"num_hidden_layers", 3}});
+  EXPECT_EQ(neo.num_heads, 4);
+  EXPECT_EQ(neo.num_layers, 3);
+  EXPECT_THAT(Windows(neo), ElementsAre(0, 256, 0));
+}
+
+TEST(ReadGenerators, TakeEveryNameOfAnActivation) {
+  for (const char* name :
+       {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"}) {
+    EXPECT_EQ(Read("llama", {{"hidden_act", name}}).activation, Activation::kGeluTanh) << name;
+  }
+  for (const char* name : {"gelu", "gelu_python"}) {
+    EXPECT_EQ(Read("llama", {{"hidden_act", name}}).activation, Activation::kGeluErf) << name;
+  }
+  for (const char* name : {"quick_gelu", "relu2", "mish", "gelu_10", "linear"}) {
+    EXPECT_THAT(std::string(TryRead("llama", {{"hidden_act", name}}).status().message()),
+                HasSubstr(name));
+  }
+}
+
 TEST(ReadOpt, Opt350mHasNormsBehindAndNarrowEmbeddings) {
   const Architecture opt =
       Read("opt", {{"do_layer_norm_before", false}, {"word_embed_proj_dim", 512}});
