@@ -86,6 +86,8 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
                                                  .num_kv_slots = options.max_sequences,
                                                  .max_kv_bytes = options.kv_cache_bytes}));
   std::unique_ptr<ModelHost> host(new ModelHost());
+  host->generation_warning_ = loaded.generation_warning;
+  host->ignored_head_ = loaded.other_head;
   if (options.core_lease.has_value()) {
     ASSIGN_OR_RETURN(host->core_lease_, CoreLease::Open(*options.core_lease));
   }
@@ -104,7 +106,8 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   Engine::Options engine = {.queue = options.queue, .core_lease = host->core_lease_.get()};
   engine.info.set_name(options.name);
   engine.info.set_version(options.version);
-  engine.info.set_architecture(std::string(loaded.architecture->name));
+  engine.info.set_architecture(loaded.other_head.empty() ? std::string(loaded.architecture->name)
+                                                         : loaded.other_head);
   engine.info.set_dtype(std::string(DtypeName(options.precision)));
   ASSIGN_OR_RETURN(host->engine_, std::visit(
                                       [&](auto& model) {

@@ -49,6 +49,9 @@ class ModelHost {
 
   // Owned by this.
   Engine& engine() { return *engine_; }
+  // What the log is to tell of the model, each empty if there is nothing.
+  const std::string& generation_warning() const { return generation_warning_; }
+  const std::string& ignored_head() const { return ignored_head_; }  // LoadedModel's other_head.
 
  private:
   ModelHost() = default;
@@ -56,6 +59,8 @@ class ModelHost {
   static absl::StatusOr<std::unique_ptr<ModelHost>> LoadAndStart(const Options& options,
                                                                  EngineObserver& observer);
 
+  std::string generation_warning_;
+  std::string ignored_head_;
   std::unique_ptr<CoreLease> core_lease_;  // Null: none.
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<Engine> engine_;  // Uses both.

@@ -134,6 +134,15 @@ absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFol
                        .queue = {.max_calls = flags_.max_queued_sequences,
                                  .max_tokens = flags_.max_queued_tokens}},
                       metrics_));
+  if (!host->generation_warning().empty()) {
+    LOG(WARNING) << "event=generation_settings model=" << flags_.name << ": "
+                 << host->generation_warning();
+  }
+  if (!host->ignored_head().empty()) {
+    LOG(WARNING) << "event=head_ignored model=" << flags_.name
+                 << " architecture=" << host->ignored_head()
+                 << ": the head of its task is not read";
+  }
   if (host->engine().info().untrained_head()) {
     LOG(WARNING) << "event=untrained_head model=" << flags_.name
                  << " seed=" << *flags_.untrained_head
@@ -143,10 +152,23 @@ absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFol
   return host;
 }
 
+absl::Status RunnerServer::CheckUntrainedHead(const v1::GetModelInfoResponse& info) const {
+  // Of the versions that --reload takes some may have a head.
+  if (!flags_.untrained_head.has_value() || info.untrained_head() || flags_.reload) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--untrained_head: ", flags_.model, " (", info.architecture(), ") ",
+      info.task() == v1::TASK_GENERATE ? "is a generator, which has no classification head"
+                                       : "has a classification head of its own",
+      "; leave the flag away"));
+}
+
 absl::Status RunnerServer::Load() {
   const absl::Time began_at = absl::Now();
   ModelFolder folder = LookAtModel(flags_.model);
   ASSIGN_OR_RETURN(std::unique_ptr<ModelHost> host, LoadHost(folder));
+  RETURN_IF_ERROR(CheckUntrainedHead(host->engine().info()));
   served_.Serve(std::move(host));
   SetReady(true);
   RETURN_IF_ERROR(WritePorts(/*ready=*/true));

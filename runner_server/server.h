@@ -62,6 +62,8 @@ class RunnerServer {
   absl::Status ServeStatusPages();
   absl::Status WritePorts(bool ready) const;
   absl::StatusOr<std::unique_ptr<ModelHost>> LoadHost(const ModelFolder& folder);
+  // INVALID_ARGUMENT if --untrained_head is given and the model has no use for it.
+  absl::Status CheckUntrainedHead(const v1::GetModelInfoResponse& info) const;
   void SetReady(bool ready);
 
   const RunnerFlags flags_;

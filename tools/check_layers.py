@@ -113,7 +113,7 @@ LAYERS = {
         ("json", "flags"),
     ),
     "cli/run": (
-        ("cli", "base/grpc", "bundles", "config", "model_store", "proto/chorus"),
+        ("cli", "base/grpc", "bundles", "config", "model_store", "proto/chorus", "runner_server/model/generation_config.h"),
         ("grpc", "protobuf", "json", "flags", "glog"),
     ),
     "cli/serve": (("cli", "bundles", "config", "model_store"), ("flags", "protobuf")),

@@ -38,6 +38,7 @@ absl::StatusOr<store::HubSource> ChooseSource(const PullModelOptions& options,
 // As the runner would say when it loads the model, by what it reads besides the weights.
 absl::Status CheckServable(const std::filesystem::path& folder, bool has_all_but_weights) {
   ASSIGN_OR_RETURN(const runner::ModelArchitecture model, runner::ReadModelArchitecture(folder));
+  RETURN_IF_ERROR(runner::CheckHead(folder, model));
   if (!has_all_but_weights) return absl::OkStatus();
   const runner::Architecture& architecture = model.architecture;
   const bool generates = std::holds_alternative<runner::LanguageModelHead>(architecture.head);
@@ -93,6 +94,8 @@ absl::StatusOr<int> PullModel(const PullModelOptions& options) {
     return 128 + stop.signal();
   }
   RETURN_IF_ERROR(result.status());
+  const std::string warning = runner::GenerationWarning(store.Directory(result->manifest.tag));
+  if (!warning.empty()) std::cerr << "chorus: " << warning << std::endl;
   if (std::cout << Describe(*result) << std::endl) return 0;
   return absl::UnavailableError("cannot write to standard output");
 }

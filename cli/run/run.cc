@@ -29,6 +29,7 @@
 #include "cli/serve/line_prefixer.h"
 #include "cli/serve/socket_directory.h"
 #include "cli/serve/supervision_plan.h"
+#include "runner_server/model/generation_config.h"
 
 namespace chorus {
 namespace {
@@ -221,6 +222,8 @@ absl::StatusOr<int> RunModel(const Installation& installation, const store::Reso
                              const RunOptions& options, const std::optional<std::string>& text,
                              Write write) {
   ASSIGN_OR_RETURN(const std::filesystem::path program, installation.Program("runner_server"));
+  const std::string warning = runner::GenerationWarning(model.directory);
+  if (!warning.empty()) std::cerr << "chorus: " << warning << std::endl;
   ASSIGN_OR_RETURN(const store::ScratchDirectory directory, CreateSocketDirectory());
   const std::string address = "unix:" + (directory.path() / "runner.sock").native();
   ASSIGN_OR_RETURN(ChildProcess runner,

@@ -120,6 +120,7 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   if (!IsOfBundle(options)) RETURN_IF_ERROR(OpenStoreWithDemoModels(installation).status());
   ASSIGN_OR_RETURN(ServeWork work, FindWork(options, installation));
   RETURN_IF_ERROR(CheckWork(options, work));
+  RETURN_IF_ERROR(CheckUntrainedHead(options, work));
   TellFaults(work);
   ASSIGN_OR_RETURN(const store::ScratchDirectory directory, CreateSocketDirectory());
   settings.graph_file = work.graph_file;

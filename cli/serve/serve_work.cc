@@ -162,11 +162,14 @@ absl::StatusOr<ServeWork> FindChorusfile(const ServeOptions& options) {
   return work;
 }
 
-// Whether the graph classifies with an encoder that has no classification head.
+// Whether the graph classifies with an encoder that has no classification head, or with what may be
+// one with another task's.
 bool LacksHead(const GraphSummary& graph, const RunnerSpec& runner) {
   const auto model = store::DescribeModel(runner.model_directory);
-  return model.ok() && model->task == "embed" &&
-         !CheckTask(graph, runner.name, model->task, model->architecture).ok() &&
+  if (!model.ok()) return false;
+  const bool has_other = model->task.empty() && !model->architecture.empty();
+  return (model->task == "embed" || has_other) &&
+         !CheckTask(graph, runner.name, "embed", model->architecture).ok() &&
          CheckTask(graph, runner.name, "classify", "").ok();
 }
 
@@ -280,6 +283,20 @@ absl::Status CheckWork(const ServeOptions& options, ServeWork& work) {
                                 : ""));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckUntrainedHead(const ServeOptions& options, const ServeWork& work) {
+  if (!options.untrained_head) return absl::OkStatus();
+  for (const RunnerSpec& runner : work.runners) {
+    if (std::ranges::find(runner.flags, "--untrained_head") != runner.flags.end()) {
+      return absl::OkStatus();
+    }
+    // The runner says what is wrong with it.
+    if (!store::DescribeModel(runner.model_directory).ok()) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "--untrained_head: no classifier of the graph lacks a classification head; leave the flag "
+      "away");
 }
 
 }  // namespace chorus

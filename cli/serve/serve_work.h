@@ -40,4 +40,7 @@ absl::StatusOr<ServeWork> FindWork(const ServeOptions& options, const Installati
 // With keep_going a damaged model gets a fault.
 absl::Status CheckWork(const ServeOptions& options, ServeWork& work);
 
+// INVALID_ARGUMENT if --untrained_head is given and no runner has a use for it.
+absl::Status CheckUntrainedHead(const ServeOptions& options, const ServeWork& work);
+
 }  // namespace chorus

@@ -29,8 +29,10 @@ class ClassifyTask {
 
   // INVALID_ARGUMENT: text pairs that are not as many as texts, or an unknown kind of score.
   absl::Status Check(const Request& request) const;
+  // Null for none. As to transformers, an empty one is none.
   static const std::string* PairOf(const Request& request, int index) {
-    return request.text_pairs().empty() ? nullptr : &request.text_pairs(index);
+    const bool has_pair = !request.text_pairs().empty() && !request.text_pairs(index).empty();
+    return has_pair ? &request.text_pairs(index) : nullptr;
   }
   static void DropTexts(Request& request) {
     request.clear_texts();

@@ -45,6 +45,7 @@ struct ClassificationHead {
   // If set, linear layers that the checkpoint does not hold are drawn from this seed, as
   // transformers initialises them; biases are 0.
   std::optional<uint64_t> untrained_seed;
+  bool draws_scores = false;  // The last layer too where the checkpoint holds one: another task's.
   NormalDistribution initial_pooler, initial_scores;  // The first layer's weights, and the last's.
 };
 

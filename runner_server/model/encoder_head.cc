@@ -92,7 +92,9 @@ std::vector<WeightSpec> EncoderHead::Specs(const Architecture& architecture) {
   };
   if (HasPooler(architecture)) add(names.pooler, {hidden, hidden}, architecture.biases.pooler);
   if (!names.pooler_norm.empty()) add(names.pooler_norm, {hidden}, architecture.biases.norms);
-  if (classifier != nullptr) add(names.head, {classifier->labels.size(), hidden}, true);
+  if (classifier != nullptr && !classifier->draws_scores) {
+    add(names.head, {classifier->labels.size(), hidden}, true);
+  }
   return specs;
 }
 

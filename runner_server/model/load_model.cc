@@ -43,6 +43,16 @@ absl::Status MakeEmbedder(const std::filesystem::path& directory, const ModelOpt
 absl::Status ChooseHead(const std::filesystem::path& directory, const ModelOptions& options,
                         const Checkpoint& checkpoint, ModelArchitecture& model,
                         LoadedModel& loaded) {
+  if (!model.other_head.empty()) {
+    if (options.untrained_head.has_value()) {
+      auto& untrained = std::get<ClassificationHead>(model.architecture.head);
+      untrained.untrained_seed = options.untrained_head;
+      untrained.draws_scores = true;
+      return absl::OkStatus();
+    }
+    if (!options.pooling.has_value()) return CheckHead(directory, model);
+    return MakeEmbedder(directory, options, model.architecture, loaded);
+  }
   const std::string head = model.architecture.names.head + ".weight";
   const bool has_head =
       std::any_of(checkpoint.tensors().begin(), checkpoint.tensors().end(),
@@ -80,7 +90,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
   const Architecture& architecture = model.architecture;
   ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, model.row->name));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
-  LoadedModel loaded{.architecture = model.row};
+  LoadedModel loaded{.architecture = model.row, .other_head = model.other_head};
   if (std::holds_alternative<ClassificationHead>(architecture.head)) {
     RETURN_IF_ERROR(ChooseHead(directory, options, checkpoint, model, loaded));
   }
@@ -96,6 +106,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
     loaded.bos_token_id = generation.bos_token_id.value_or(head->bos_token_id);
     loaded.eos_token_ids = generation.eos_token_ids.value_or(head->eos_token_ids);
     loaded.defaults = std::move(generation.defaults);
+    loaded.generation_warning = std::move(generation.warning);
   } else {
     loaded.model = std::make_unique<Encoder>(std::move(transformer));
   }

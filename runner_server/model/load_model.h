@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -24,21 +25,25 @@ namespace chorus::runner {
 struct ModelOptions {
   Precision precision = Precision::kFloat32;
   int num_threads = 1;  // Compute threads, the caller's included. >= 1.
-  // Seed. An encoder without a classification head gets one of random weights, and classifies;
-  // unset: it embeds.
+  // Seed. An encoder without a classification head, or with another task's, gets one of random
+  // weights, and classifies; other models take no note. Unset: it embeds.
   std::optional<uint64_t> untrained_head;
-  std::optional<Pooling> pooling;  // Of an embedder. Unset: as the folder says, else kMean.
-  int num_kv_slots = 32;           // Sequences a generator can hold at once. >= 1.
-  int64_t max_kv_bytes = 0;        // Cap on a generator's KV cache. 0: none.
+  // Of an embedder. Unset: as the folder says, else kMean. An encoder with another task's head is
+  // one only if it is set.
+  std::optional<Pooling> pooling;
+  int num_kv_slots = 32;     // Sequences a generator can hold at once. >= 1.
+  int64_t max_kv_bytes = 0;  // Cap on a generator's KV cache. 0: none.
 };
 
 struct LoadedModel {
   const ArchitectureRow* architecture = nullptr;  // Of the table; not null.
+  std::string other_head;                         // As ModelArchitecture's.
   std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceEncoder>> model;
-  // Of a generator, from generation_config.json, or else from config.json.
+  // Of a generator, from generation_config.json, or else from config.json (generation_config.h).
   int32_t bos_token_id = -1;              // -1: none.
   std::vector<int32_t> eos_token_ids;     // A text ends at any of them.
-  chorus::v1::GenerationParams defaults;  // Of a call, where generation_config.json gives some.
+  chorus::v1::GenerationParams defaults;  // Of a call, where they give some.
+  std::string generation_warning;         // As GenerationConfig's warning.
   // Of an embedder: that it is to read, by the folder's files.
   int max_text_tokens = INT_MAX;
 };

@@ -115,6 +115,19 @@ runner::v1::GenerateRequest SampledRequest(const std::string& text, uint64_t see
   return request;
 }
 
+TEST_F(RunnerServerTest, RefusesAnUntrainedHeadThatNothingNeeds) {
+  for (const auto& [model, what] : std::vector<std::pair<std::string, std::string>>{
+           {"distilgpt2", "(GPT2LMHeadModel) is a generator, which has no classification head"},
+           {"bert-sst2", "(BertForSequenceClassification) has a classification head of its own"}}) {
+    RunnerFlags flags = Flags(model);
+    flags.untrained_head = 7;
+    Listen(flags);
+    const absl::Status loaded = server_->Load();
+    EXPECT_EQ(loaded.code(), absl::StatusCode::kInvalidArgument) << loaded;
+    EXPECT_THAT(std::string(loaded.message()), HasSubstr(what));
+  }
+}
+
 TEST_F(RunnerServerTest, ServesOnlyOnceTheModelHasRun) {
   Listen(Flags("distilgpt2"));
   EXPECT_EQ(Health(""), kNotServing);

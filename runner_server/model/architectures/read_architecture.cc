@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,7 +28,7 @@ absl::Status InFile(const std::filesystem::path& path, const absl::Status& statu
 }
 
 // A config without "architectures" is known by its model_type.
-absl::StatusOr<const ArchitectureRow*> FindArchitecture(ConfigReader& config) {
+absl::StatusOr<ModelArchitecture> FindArchitecture(ConfigReader& config) {
   const std::vector<std::string> names = config.Strings("architectures");
   const std::string type = config.String("model_type", "");
   RETURN_IF_ERROR(config.status());
@@ -35,22 +36,35 @@ absl::StatusOr<const ArchitectureRow*> FindArchitecture(ConfigReader& config) {
   for (const ArchitectureRow& row : ArchitectureTable()) {
     if (names.empty() ? type == row.model_type
                       : std::find(names.begin(), names.end(), row.name) != names.end()) {
-      return &row;
+      return ModelArchitecture{.row = &row, .is_named = !names.empty()};
     }
     known.emplace_back(row.name);
   }
   for (const ArchitectureRow& row : ArchitectureTable()) {
-    if (!row.name.ends_with(kClassifier)) continue;
+    if (!row.name.ends_with(kClassifier) || names.empty()) continue;
     const std::string_view family = row.name.substr(0, row.name.size() - kClassifier.size());
-    if (type == row.model_type || (!names.empty() && names[0].starts_with(family))) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("this model is a ", absl::StrJoin(names, ", "),
-                       " and has no classification head, ", WhatToDoWithoutHead(row)));
+    if (type == row.model_type || names[0].starts_with(family)) {
+      return ModelArchitecture{.row = &row, .other_head = names[0]};
     }
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "architectures must name one of ", absl::StrJoin(known, ", "), ": ",
       names.empty() ? absl::StrCat("none, model_type ", type) : absl::StrJoin(names, ", ")));
+}
+
+// transformers would read such weights by the rules of a library of its own, or quantise floats.
+absl::Status CheckNotQuantised(const ConfigReader& config) {
+  const nlohmann::json* quantization = config.Find("quantization_config");
+  if (quantization == nullptr) return absl::OkStatus();
+  const nlohmann::json* method = config.Find("quantization_config.quant_method");
+  const bool is_bits = config.Has("quantization_config.load_in_8bit") ||
+                       config.Has("quantization_config.load_in_4bit");
+  const std::string name = method != nullptr && method->is_string() ? method->get<std::string>()
+                           : is_bits                                ? "bitsandbytes"
+                                                                    : ShownJson(*quantization);
+  return absl::InvalidArgumentError(
+      absl::StrCat("quantization_config: the weights are quantised (", name.substr(0, 200),
+                   "), which Chorus does not read: save the model unquantised"));
 }
 
 }  // namespace
@@ -69,16 +83,26 @@ absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::p
   }
   ASSIGN_OR_RETURN(const nlohmann::json json, ReadModelJson(config_path));
   ConfigReader config(json);
-  const absl::StatusOr<const ArchitectureRow*> row = FindArchitecture(config);
-  if (!row.ok()) return InFile(config_path, row.status());
-  ModelArchitecture model{.row = *row,
-                          .architecture = (*row)->read(config),
-                          .is_named = !config.Strings("architectures").empty()};
+  absl::StatusOr<ModelArchitecture> found = FindArchitecture(config);
+  if (!found.ok()) return InFile(config_path, found.status());
+  ModelArchitecture model = *std::move(found);
+  if (const absl::Status status = CheckNotQuantised(config); !status.ok()) {
+    return InFile(config_path, status);
+  }
+  model.architecture = model.row->read(config);
   if (!config.status().ok()) return InFile(config_path, config.status());
   if (const absl::Status status = CheckImplemented(model.architecture); !status.ok()) {
     return InFile(config_path, status);
   }
   return model;
+}
+
+absl::Status CheckHead(const std::filesystem::path& folder, const ModelArchitecture& model) {
+  if (model.other_head.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      (folder / "config.json").string(), ": this model is a ", model.other_head,
+      " and has no classification head, ", WhatToDoWithoutHead(*model.row),
+      "; --pooling mean has runner_server make vectors with it. Both ignore the head it has"));
 }
 
 }  // namespace chorus::runner

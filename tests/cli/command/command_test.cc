@@ -239,6 +239,8 @@ TEST_F(CommandTest, SaysWhatKeepsItFromServing) {
       {{"--model", "bert-base-uncased-classification=" + (temp_ / "headless").native()},
        "is an embedder (BertForMaskedLM); --model bert-base-uncased-classification=FOLDER names "
        "another, and --untrained_head SEED gives this one a classification head of random weights"},
+      {{"--untrained_head", "7"},
+       "chorus: --untrained_head: no classifier of the graph lacks a classification head"},
   };
   for (const auto& c : kCases) {
     Program serve = Serve(c.arguments);

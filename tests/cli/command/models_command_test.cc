@@ -60,6 +60,20 @@ TEST_F(ModelsCommandTest, ImportsAFolderThatARunnerHasAnsweredFrom) {
   EXPECT_TRUE(fs::is_empty(temp_ / "home/models/.tmp"));
 }
 
+TEST_F(ModelsCommandTest, SaysWhatOfAModelsGenerationIsNotFollowed) {
+  PutFile(temp_ / "gpt2/generation_config.json", R"({"eos_token_id": 1, "num_beams": 4})");
+  const std::string warning =
+      "/generation_config.json: Chorus does not follow num_beams: texts will differ from "
+      "transformers'\n";
+  const Result imported = Models({"import", Path("gpt2"), "mine:v1"});
+  EXPECT_EQ(imported.status, 0) << imported.err;
+  EXPECT_THAT(imported.err, HasSubstr(warning));
+  const Result run = Run({"run", "mine:v1", "a text"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr(warning));
+  EXPECT_EQ(Run({"run", "gpt2-generation", "a text"}).err, "");
+}
+
 TEST_F(ModelsCommandTest, WithoutAVersionAnImportGoesByItsContent) {
   ASSERT_EQ(Models({"import", Path("gpt2"), "mine"}).status, 0);
   const std::string version = GetJson("mine")["version"];

@@ -36,6 +36,8 @@ TEST_F(PullRefusalTest, SaysWhatTheRunnerWould) {
   const std::string gpt2 = GetFile("models/demo/gpt2/config.json");
   nlohmann::json headless = nlohmann::json::parse(GetFile("models/demo/bert-sst2/config.json"));
   headless["architectures"] = {"BertModel"};
+  nlohmann::json other_head = headless;
+  other_head["architectures"] = {"BertForTokenClassification"};
   nlohmann::json larger = nlohmann::json::parse(gpt2);
   larger["vocab_size"] = 50257;
   const struct {
@@ -51,8 +53,11 @@ TEST_F(PullRefusalTest, SaysWhatTheRunnerWould) {
        "config.json: n_layer must be an integer from 1"},
       {"gpt2", {{"config.json", "["}}, "config.json: line 1, column 2: "},
       {"gpt2",
-       {{"generation_config.json", R"({"top_p": 3})"}},
-       "generation_config.json: top_p must be a number from 0 to 1: 3"},
+       {{"generation_config.json", R"({"top_p": "3"})"}},
+       "generation_config.json: top_p must be a number: \"3\""},
+      {"bert-sst2",
+       {{"config.json", other_head.dump()}},
+       "config.json: this model is a BertForTokenClassification and has no classification head"},
       {"gpt2", {{"tokenizer.json", "{}"}}, "tokenizer.json: "},
       {"gpt2", {{"merges.txt", "#version: 0.2\nq\n"}}, "merges.txt: line 2"},
       {"gpt2", {{"config.json", larger.dump()}}, "which padding does not explain"},

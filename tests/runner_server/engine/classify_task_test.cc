@@ -88,6 +88,9 @@ TEST(ClassifyTask, RefusesPairsThatAreNotAsManyAndUnknownKinds) {
   request.add_text_pairs("d");
   EXPECT_TRUE(task.Check(request).ok());
   EXPECT_EQ(*ClassifyTask::PairOf(request, 1), "d");
+  request.set_text_pairs(1, "");
+  EXPECT_EQ(ClassifyTask::PairOf(request, 1), nullptr);  // As to transformers.
+  EXPECT_EQ(*ClassifyTask::PairOf(request, 0), "c");
   request.set_score_kind(static_cast<chorus::v1::ScoreKind>(99));
   EXPECT_THAT(std::string(task.Check(request).message()), HasSubstr("score_kind"));
 }

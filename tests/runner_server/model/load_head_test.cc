@@ -34,9 +34,10 @@ TEST_F(LoadHeadTest, TellsWhatToDoWithABertThatHasNoHead) {
   for (const std::string family : {"Bert", "DistilBert", "Roberta"}) {
     config["architectures"] = {family + "ForQuestionAnswering"};
     Write(config, tensors);
-    ExpectFailure(absl::StatusCode::kFailedPrecondition,
-                  AllOf(HasSubstr("is a " + family + "ForQuestionAnswering"),
-                        HasSubstr("Fine-tune it as a " + family + "ForSequenceClassification")));
+    ExpectFailure(
+        absl::StatusCode::kFailedPrecondition,
+        AllOf(HasSubstr("config.json: this model is a " + family + "ForQuestionAnswering"),
+              HasSubstr("Fine-tune it as a " + family + "ForSequenceClassification")));
   }
 }
 
@@ -135,6 +136,49 @@ TEST_F(LoadHeadTest, AnUntrainedHeadReplacesWhatIsMissingAlone) {
   tensors.resize(tensors.size() - 3);  // The pooler's weight without its bias.
   Write(SmallBert(), tensors);
   EXPECT_EQ(Load({.untrained_head = 7}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// The head of a task that Chorus does not run has the name of a classifier's.
+TEST_F(LoadHeadTest, AnotherTasksHeadIsNotRead) {
+  nlohmann::json config = SmallBert();
+  std::vector<TestTensor> tensors = RandomBert(config);
+  for (const char* name :
+       {"BertForTokenClassification", "BertForQuestionAnswering", "BertForMultipleChoice"}) {
+    config["architectures"] = {name};
+    Write(config, tensors);
+    absl::StatusOr<LoadedModel> classifier = Load({.untrained_head = 7});
+    ASSERT_TRUE(classifier.ok()) << classifier.status();
+    EXPECT_EQ(classifier->other_head, name);
+    const auto& model = *std::get<std::unique_ptr<SequenceEncoder>>(classifier->model);
+    EXPECT_EQ(std::get<ClassificationHead>(model.head()).untrained_seed, 7u);
+    config["architectures"] = {"BertModel"};
+    Write(config, HeadlessBert(config, "bert."));
+    absl::StatusOr<LoadedModel> headless = Load({.untrained_head = 7});
+    ASSERT_TRUE(headless.ok()) << headless.status();
+    EXPECT_EQ(Forward(*classifier), Forward(*headless));
+
+    absl::StatusOr<LoadedModel> plain = Load({.pooling = Pooling::kMean});
+    config["architectures"] = {name};
+    Write(config, tensors);
+    absl::StatusOr<LoadedModel> embedder = Load({.pooling = Pooling::kMean});
+    ASSERT_TRUE(plain.ok() && embedder.ok()) << embedder.status();
+    EXPECT_EQ(embedder->other_head, name);
+    EXPECT_EQ(Forward(*embedder), Forward(*plain));
+  }
+}
+
+// One of another size, as a tagger has for its labels, and none of the pooler, as of answers.
+TEST_F(LoadHeadTest, AnotherTasksHeadMayHaveAnotherShape) {
+  nlohmann::json config = SmallBert();
+  std::vector<TestTensor> tensors = RandomBert(config);
+  tensors.resize(tensors.size() - 4);
+  tensors.push_back({"classifier.weight", {1, 8}, std::vector<float>(8, 0.5f)});
+  tensors.push_back({"classifier.bias", {1}, {0.5f}});
+  config["architectures"] = {"BertForTokenClassification"};
+  Write(config, tensors);
+  absl::StatusOr<LoadedModel> loaded = Load({.untrained_head = 7});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(Forward(*loaded).size(), 2u);
 }
 
 TEST_F(LoadHeadTest, AModelWithoutAPoolerDoesNotPoolByIt) {
