@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/model_file.h"
@@ -27,6 +28,13 @@ absl::Status InFile(const std::filesystem::path& path, const absl::Status& statu
   return absl::Status(status.code(), absl::StrCat(path.string(), ": ", status.message()));
 }
 
+// Whether it can be told of as it is.
+bool IsClassName(const std::string& name) {
+  return name.size() <= 128 && std::ranges::all_of(name, [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
+         });
+}
+
 // A config without "architectures" is known by its model_type.
 absl::StatusOr<ModelArchitecture> FindArchitecture(ConfigReader& config) {
   const std::vector<std::string> names = config.Strings("architectures");
@@ -41,7 +49,7 @@ absl::StatusOr<ModelArchitecture> FindArchitecture(ConfigReader& config) {
     known.emplace_back(row.name);
   }
   for (const ArchitectureRow& row : ArchitectureTable()) {
-    if (!row.name.ends_with(kClassifier) || names.empty()) continue;
+    if (!row.name.ends_with(kClassifier) || names.empty() || !IsClassName(names[0])) continue;
     const std::string_view family = row.name.substr(0, row.name.size() - kClassifier.size());
     if (type == row.model_type || names[0].starts_with(family)) {
       return ModelArchitecture{.row = &row, .other_head = names[0]};

@@ -174,6 +174,9 @@ TEST_F(LoadHeadTest, AnotherTasksHeadMayHaveAnotherShape) {
   tensors.resize(tensors.size() - 4);
   tensors.push_back({"classifier.weight", {1, 8}, std::vector<float>(8, 0.5f)});
   tensors.push_back({"classifier.bias", {1}, {0.5f}});
+  config["architectures"] = {"BertFor\x1b[2J"};
+  Write(config, tensors);
+  EXPECT_EQ(Load({.untrained_head = 7}).status().code(), absl::StatusCode::kInvalidArgument);
   config["architectures"] = {"BertForTokenClassification"};
   Write(config, tensors);
   absl::StatusOr<LoadedModel> loaded = Load({.untrained_head = 7});
