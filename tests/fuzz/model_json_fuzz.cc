@@ -27,7 +27,7 @@ void Check(std::string_view text) {
   const auto value = ParseModelJson(text);
   const json expected = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (value.ok()) {
-    const bool has_surrogate = absl::StrContainsIgnoreCase(text, "\\ud");
+    const bool has_surrogate = text.find("\\ud") != text.npos || text.find("\\uD") != text.npos;
     FUZZ_ASSERT(IsFinite(*value) && !(has_surrogate && expected.is_discarded())
                     ? *value == expected
                     : expected.is_discarded());
