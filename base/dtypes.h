@@ -6,7 +6,7 @@ namespace chorus {
 
 // What --dtype takes, and chorusfile.yaml and the API: what the CPU does best, and the precisions
 // in their order (Precision).
-inline constexpr std::array<const char*, 5> kDtypes = {"auto", "float32", "bfloat16", "int8",
-                                                       "int8_weight_only"};
+inline constexpr std::array<const char*, 6> kDtypes = {"auto", "float32",          "bfloat16",
+                                                       "int8", "int8_weight_only", "float16"};
 
 }  // namespace chorus

@@ -25,6 +25,7 @@
 #include "runner_server/kernels/kernel_table.h"
 #include "runner_server/kernels/thread_pool.h"
 #include "runner_server/model/dtype.h"
+#include "runner_server/model/find_executor.h"
 #include "runner_server/model/load_model.h"
 #include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/sampler.h"
@@ -40,6 +41,7 @@ constexpr int kNewTokens = 123;
 struct Flags {
   std::string model;
   std::vector<std::string> dtypes = {"auto"};
+  std::string executor = "auto", device = "cpu";
   int threads = 2;
   int runs = 5;
   bool sample = false;
@@ -95,8 +97,9 @@ class Report {
         "{\"engine\": \"chorus\", \"kernels\": \"%s\", \"model\": \"%s\", \"dtype\": \"%s\", "
         "\"threads\": %d, \"what\": \"%s\", \"length\": %d, \"batch\": %d, \"seconds\": %.6f, "
         "\"%s\": %.1f, \"rss_mib\": %.0f}\n",
-        Kernels().name, flags_.model.c_str(), dtype_.c_str(), flags_.threads, what, length, batch,
-        seconds, unit, amount / seconds, RssMib());
+        flags_.executor == "torch" ? "libtorch" : Kernels().name, flags_.model.c_str(),
+        dtype_.c_str(), flags_.threads, what, length, batch, seconds, unit, amount / seconds,
+        RssMib());
     std::fflush(stdout);
   }
 
@@ -236,11 +239,13 @@ int TakeTurns(const Flags& flags, Bench& bench) {
   return 0;
 }
 
-absl::StatusOr<LoadedModel> Load(const Flags& flags, const std::string& dtype, int num_slots) {
-  ASSIGN_OR_RETURN(const Precision precision, ParseDtype(dtype));
-  return LoadModel(
-      flags.model,
-      {.precision = precision, .num_threads = flags.threads, .num_kv_slots = num_slots});
+absl::StatusOr<LoadedModel> Load(const Flags& flags, Precision precision, int num_slots) {
+  ASSIGN_OR_RETURN(const Executor* executor, FindExecutor(flags.executor, flags.device));
+  return LoadModel(flags.model, {.executor = executor,
+                                 .device = flags.device,
+                                 .precision = precision,
+                                 .num_threads = flags.threads,
+                                 .num_kv_slots = num_slots});
 }
 
 int Main(int argc, char** argv) {
@@ -248,6 +253,8 @@ int Main(int argc, char** argv) {
   CLI::App app("Tokens a second of one model without a server.");
   app.add_option("--model", flags.model, "Hugging Face directory")->required();
   app.add_option("--dtypes", flags.dtypes)->delimiter(',');
+  app.add_option("--executor", flags.executor);
+  app.add_option("--device", flags.device);
   app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
   app.add_option("--runs", flags.runs)->check(CLI::Range(1, 1000));
   app.add_flag("--sample", flags.sample, "Sample with top_k 50 instead of greedy");
@@ -263,12 +270,14 @@ int Main(int argc, char** argv) {
   const int num_slots = *std::max_element(flags.batches.begin(), flags.batches.end());
   for (const std::string& dtype : flags.dtypes) {
     const auto start = Clock::now();
-    absl::StatusOr<LoadedModel> loaded = Load(flags, dtype, num_slots);
+    const absl::StatusOr<Precision> precision = ParseDtype(dtype);
+    absl::StatusOr<LoadedModel> loaded =
+        precision.ok() ? Load(flags, *precision, num_slots) : precision.status();
     if (!loaded.ok()) {
       std::fprintf(stderr, "engine: %s\n", loaded.status().ToString().c_str());
       return 1;
     }
-    const Report report(flags, std::string(DtypeName(ParseDtype(dtype).value())));
+    const Report report(flags, std::string(DtypeName(*precision)));
     report.Print("load", 0, 1, std::chrono::duration<double>(Clock::now() - start).count(),
                  "models_s", 1);
     Bench bench(flags, *loaded);

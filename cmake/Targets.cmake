@@ -71,7 +71,7 @@ endfunction()
 function(cc_binary name)
   _chorus_parse(${ARGN})
   add_executable(${name} ${ARG_SRCS})
-  set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
+  set_target_properties(${name} PROPERTIES BUILD_RPATH "$ORIGIN/../lib" INSTALL_RPATH "$ORIGIN/../lib")
   target_link_libraries(${name} PRIVATE ${deps} chorus_compile_options)
   # DT_RPATH, not DT_RUNPATH: libraries packed beside the program then find each other there, too.
   target_link_options(${name} PRIVATE -Wl,--disable-new-dtags)
@@ -98,7 +98,8 @@ function(cc_test folder)
       set(source ${sources})
     endif()
     add_executable(${program} ${source})
-    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
+      BUILD_RPATH "$ORIGIN/../lib")
     target_link_libraries(${program} PRIVATE lib.${name} chorus_compile_options GTest::gmock_main)
     if(NOT CHORUS_SANITIZE)
       # What a test compiles is run once: half the optimiser's time is better spent on the libraries.

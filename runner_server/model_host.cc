@@ -79,7 +79,9 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::Load(const Options& option
 absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options& options,
                                                                    EngineObserver& observer) {
   ASSIGN_OR_RETURN(LoadedModel loaded,
-                   LoadModel(options.directory, {.precision = options.precision,
+                   LoadModel(options.directory, {.executor = options.executor,
+                                                 .device = options.device,
+                                                 .precision = options.precision,
                                                  .num_threads = options.num_threads,
                                                  .untrained_head = options.untrained_head,
                                                  .pooling = options.pooling,
@@ -109,6 +111,8 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   engine.info.set_architecture(loaded.other_head.empty() ? std::string(loaded.architecture->name)
                                                          : loaded.other_head);
   engine.info.set_dtype(std::string(DtypeName(options.precision)));
+  engine.info.set_executor(std::string(options.executor->name()));
+  engine.info.set_device(options.device);
   ASSIGN_OR_RETURN(host->engine_, std::visit(
                                       [&](auto& model) {
                                         return MakeEngine(std::move(model), loaded,

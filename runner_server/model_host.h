@@ -18,6 +18,7 @@
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/kernels/precision.h"
 #include "runner_server/model/architecture.h"
+#include "runner_server/model/native_executor.h"
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
@@ -29,6 +30,8 @@ class ModelHost {
     std::filesystem::path directory;
     std::string name;
     std::string version;
+    const Executor* executor = &NativeExecutor();
+    std::string device = "cpu";
     Precision precision = Precision::kFloat32;
     std::optional<uint64_t> untrained_head;  // As ModelOptions's, likewise `pooling`.
     std::optional<Pooling> pooling;

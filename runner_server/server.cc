@@ -9,12 +9,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/dtypes.h"
 #include "base/grpc/connection.h"
 #include "base/grpc/listen.h"
 #include "base/ports_file.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
 #include "runner_server/model/dtype.h"
+#include "runner_server/model/find_executor.h"
 
 namespace chorus::runner {
 namespace {
@@ -112,7 +114,11 @@ absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFol
     core_lease = {
         .file = flags_.core_lease, .slot = flags_.core_lease_slot, .num_cores = flags_.threads};
   }
-  ASSIGN_OR_RETURN(const Precision precision, ParseDtype(flags_.dtype));
+  ASSIGN_OR_RETURN(const Executor* executor, FindExecutor(flags_.executor, flags_.device));
+  Precision precision = executor->auto_precision(flags_.device);
+  if (flags_.dtype != kDtypes[0]) {
+    ASSIGN_OR_RETURN(precision, ParseDtype(flags_.dtype));
+  }
   std::optional<Pooling> pooling;
   if (flags_.pooling == "mean") pooling = Pooling::kMean;
   if (flags_.pooling == "cls") pooling = Pooling::kFirstToken;
@@ -122,6 +128,8 @@ absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFol
       ModelHost::Load({.directory = folder.directory,
                        .name = flags_.name,
                        .version = folder.version.empty() ? flags_.version : folder.version,
+                       .executor = executor,
+                       .device = flags_.device,
                        .precision = precision,
                        .untrained_head = flags_.untrained_head,
                        .pooling = pooling,
@@ -178,7 +186,9 @@ absl::Status RunnerServer::Load() {
   const runner::v1::GetModelInfoResponse info = served_.info();
   LOG(INFO) << "event=serving model=" << flags_.name << " architecture=" << info.architecture()
             << " dtype=" << info.dtype() << " dtype_flag=" << flags_.dtype
-            << " kernels=" << Kernels().name << " threads=" << flags_.threads
+            << " executor=" << info.executor() << " device=" << info.device()
+            << " kernels=" << (info.executor() == "native" ? Kernels().name : "libtorch")
+            << " threads=" << flags_.threads
             << " load_seconds=" << absl::ToDoubleSeconds(absl::Now() - began_at);
   if (flags_.reload) {
     reloader_ = std::make_unique<ModelReloader>(

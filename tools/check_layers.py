@@ -75,6 +75,9 @@ LAYERS = {
     "runner_server/scheduler": (("runner_server/tokenizer/tokenizer.h",), ()),
     "runner_server/weights": ((), ("json", "glog")),
     "runner_server/kernels": (("runner_server/tensor/torch.h",), ("intrinsics",)),
+    "runner_server/model/torch": (
+        ("runner_server/kernels", "runner_server/model", "runner_server/tensor/torch.h"), ("torch",),
+    ),
     "runner_server/model": (
         ("runner_server/kernels", "runner_server/weights", "runner_server/tensor/torch.h", "runner_server/model/architectures"),
         ("json",),

@@ -81,6 +81,12 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
         const auto is_dtype = OneOf({kDtypes.begin(), kDtypes.end()});
         return is_dtype(text.substr(text.find('=') + 1));  // npos + 1 is 0.
       });
+  pass_on("--executor",
+          "What computes in the runners: native, Chorus's kernels for the CPU; torch, libtorch; "
+          "without it native on the cpu, else torch")
+      ->check(OneOf({"auto", "native", "torch"}));
+  pass_on("--device", "Where the runners compute: cpu (the default), cuda, cuda:N")
+      ->type_name("DEVICE");
   pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
   pass_on("--kv_cache_bytes",
           "Memory the KV cache of a runner may use; without it --max_sequences times the model's "

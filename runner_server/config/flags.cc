@@ -45,9 +45,17 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.add_option("--address", flags.address, "gRPC: HOST:PORT (port 0: any) or unix:/path");
   app.add_option("--metrics_address", flags.metrics_address,
                  "Prometheus: HOST:PORT (port 0: any); empty: off");
-  app.add_option("--dtype", flags.dtype,
-                 "In what the weights are kept and multiplied; auto: bfloat16, on old CPUs float32")
+  app.add_option(
+         "--dtype", flags.dtype,
+         "In what the weights are kept and multiplied; auto: bfloat16, on old CPUs and by torch "
+         "on the cpu float32; float16 is torch's alone")
       ->check(CLI::IsMember(kDtypes));
+  app.add_option(
+         "--executor", flags.executor,
+         "What computes: native, Chorus's kernels for the CPU; torch, libtorch's on --device; "
+         "auto: native on the cpu, else torch")
+      ->check(CLI::IsMember({"auto", "native", "torch"}));
+  app.add_option("--device", flags.device, "Where: cpu, cuda, cuda:N, or another of libtorch's");
   app.add_option("--untrained_head", flags.untrained_head,
                  "Seed. An encoder that has no classification head gets one of random weights, and "
                  "is a classifier whose scores mean nothing; without it, it is an embedder")

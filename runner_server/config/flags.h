@@ -21,6 +21,8 @@ struct RunnerFlags {
   std::string address = "0.0.0.0:50061";         // Or unix:/path. Port 0: any free one.
   std::string metrics_address = "0.0.0.0:9061";  // Empty: off.
   std::string dtype = "auto";                    // See model/dtype.h.
+  std::string executor = "auto";                 // Or native, torch.
+  std::string device = "cpu";                    // As Executor::Options's.
   std::optional<uint64_t> untrained_head;        // As ModelOptions's.
   std::string pooling = "auto";                  // Or mean, cls, pooler.
   int threads = 0;                               // 0: AvailableCores().

@@ -15,10 +15,12 @@ namespace chorus::runner {
 namespace {
 
 SlotPool::Options MakeSlots(const LanguageModel& model, int64_t kv_cache_bytes) {
-  const auto [bytes_per_token, block_tokens] = model.kv_memory();
+  const LanguageModel::KvMemory memory = model.kv_memory();
+  const int64_t cap =
+      kv_cache_bytes == 0 ? SlotPool::kNoCap : kv_cache_bytes / memory.bytes_per_token;
   return {.num_slots = model.num_slots(),
-          .max_tokens = kv_cache_bytes == 0 ? SlotPool::kNoCap : kv_cache_bytes / bytes_per_token,
-          .block_tokens = block_tokens};
+          .max_tokens = std::min(cap, memory.max_tokens),
+          .block_tokens = memory.block_tokens};
 }
 
 }  // namespace
@@ -34,7 +36,7 @@ absl::StatusOr<std::unique_ptr<GenerationStepper>> GenerationStepper::Create(
     return absl::InvalidArgumentError(
         absl::StrCat("bos_token_id must be below ", num_rows, ": ", options.bos_token_id));
   }
-  const auto [bytes_per_token, block_tokens] = model->kv_memory();
+  const auto [bytes_per_token, block_tokens, max_tokens] = model->kv_memory();
   // At least a prompt and a new token.
   const int64_t least_bytes = bytes_per_token * std::max(block_tokens, 2);
   if (options.kv_cache_bytes != 0 && options.kv_cache_bytes < least_bytes) {

@@ -58,6 +58,20 @@ struct EmbeddingHead {
 
 using Head = std::variant<LanguageModelHead, ClassificationHead, EmbeddingHead>;
 
+// Of a classifier's or an embedder's.
+inline Pooling PoolingOf(const Head& head) {
+  const auto* embedding = std::get_if<EmbeddingHead>(&head);
+  return embedding != nullptr ? embedding->pooling : std::get<ClassificationHead>(head).pooling;
+}
+inline Activation PoolerActivationOf(const Head& head) {
+  const auto* embedding = std::get_if<EmbeddingHead>(&head);
+  return embedding != nullptr ? embedding->activation
+                              : std::get<ClassificationHead>(head).activation;
+}
+inline bool HasPooler(const Head& head) {
+  return std::holds_alternative<ClassificationHead>(head) || PoolingOf(head) == Pooling::kPooler;
+}
+
 // Norms about a sublayer f of x; an empty name for none.
 struct NormNames {
   std::string before;  // x + f(norm(x)).

@@ -9,12 +9,12 @@
 
 namespace chorus::runner {
 
-static_assert(kDtypes.size() == 1 + kNumPrecisions);
+static_assert(kDtypes.size() == 2 + kNumPrecisions);
 
 absl::StatusOr<Precision> ParseDtype(std::string_view name) {
   if (name == kDtypes[0]) return Kernels().auto_precision;
-  for (const Precision precision : kPrecisions) {
-    if (name == DtypeName(precision)) return precision;
+  for (size_t i = 1; i < kDtypes.size(); ++i) {
+    if (name == kDtypes[i]) return static_cast<Precision>(i - 1);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("dtype must be one of ", absl::StrJoin(kDtypes, ", "), ": ", AbslView(name)));

@@ -6,63 +6,34 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "runner_server/model/random_weights.h"
+#include "runner_server/model/checkpoint_weights.h"
 
 namespace chorus::runner {
 namespace {
 
-bool HasPooler(const Architecture& architecture) {
-  const auto* embedding = std::get_if<EmbeddingHead>(&architecture.head);
-  return embedding == nullptr || embedding->pooling == Pooling::kPooler;
-}
-
-Pooling PoolingOf(const Head& head) {
-  const auto* embedding = std::get_if<EmbeddingHead>(&head);
-  return embedding != nullptr ? embedding->pooling : std::get<ClassificationHead>(head).pooling;
-}
-
-Activation ActivationOf(const Head& head) {
-  const auto* embedding = std::get_if<EmbeddingHead>(&head);
-  return embedding != nullptr ? embedding->activation
-                              : std::get<ClassificationHead>(head).activation;
-}
-
-// A layer [in] -> [out]. Where an untrained head lacks it, it is drawn; INVALID_ARGUMENT if it
-// lacks a part of it.
-absl::StatusOr<Linear> ReadLinear(const Head& head, const NormalDistribution& initial,
-                                  const WeightMap& weights, const std::string& name, int out,
-                                  int in, bool has_bias, ThreadPool& pool) {
+absl::StatusOr<Linear> ReadLinear(const WeightSource& source, const std::string& name,
+                                  bool has_bias, ThreadPool& pool) {
+  const std::string weight = name + ".weight";
+  const std::span<const uint64_t> shape = source.shape(weight);
   Linear linear;
-  const WeightView* weight = weights.Find(name + ".weight");
-  const WeightView* bias = has_bias ? weights.Find(name + ".bias") : nullptr;
-  if (has_bias && (weight == nullptr) != (bias == nullptr)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("of ", name, " there is only ", (weight == nullptr ? bias : weight)->name()));
-  }
-  if (has_bias) linear.bias = bias != nullptr ? bias->ReadAll() : std::vector<float>(out);
-  std::vector<float> drawn;
-  if (weight == nullptr) {
-    drawn = NormalWeights(*std::get<ClassificationHead>(head).untrained_seed, name + ".weight",
-                          static_cast<size_t>(out) * in, initial);
-  }
-  const auto read = [&](size_t first, size_t count, float* values) {
-    if (weight != nullptr) return weight->Read(first, count, values);
-    std::copy_n(drawn.begin() + static_cast<ptrdiff_t>(first), count, values);
-  };
-  ASSIGN_OR_RETURN(linear.weight, PackedMatrix::FromRows(Precision::kFloat32, out, in, read, pool));
+  ASSIGN_OR_RETURN(linear.weight,
+                   PackedMatrix::FromRows(
+                       Precision::kFloat32, static_cast<int>(shape[0]), static_cast<int>(shape[1]),
+                       [&](size_t first, size_t count, float* values) {
+                         source.Read(weight, first, count, values);
+                       },
+                       pool));
+  if (has_bias) linear.bias = ReadAll(source, name + ".bias");
   return linear;
 }
 
-// Where an untrained head lacks it, it changes nothing, as transformers initialises it.
-Norm ReadNorm(const Architecture& architecture, const WeightMap& weights) {
+Norm ReadNorm(const Architecture& architecture, const WeightSource& source) {
   const std::string& name = architecture.names.pooler_norm;
   if (name.empty()) return {};
-  Norm norm = {.kind = architecture.norm, .epsilon = architecture.norm_epsilon};
-  const WeightView* weight = weights.Find(name + ".weight");
-  const WeightView* bias = weights.Find(name + ".bias");
-  const size_t size = architecture.hidden_size;
-  norm.weight = weight != nullptr ? weight->ReadAll() : std::vector<float>(size, 1);
-  if (bias != nullptr) norm.bias = bias->ReadAll();
+  Norm norm = {.kind = architecture.norm,
+               .weight = ReadAll(source, name + ".weight"),
+               .epsilon = architecture.norm_epsilon};
+  if (architecture.biases.norms) norm.bias = ReadAll(source, name + ".bias");
   return norm;
 }
 
@@ -90,7 +61,7 @@ std::vector<WeightSpec> EncoderHead::Specs(const Architecture& architecture) {
       specs.push_back({.name = name + ".bias", .shape = {out}, .optional = is_optional});
     }
   };
-  if (HasPooler(architecture)) add(names.pooler, {hidden, hidden}, architecture.biases.pooler);
+  if (HasPooler(architecture.head)) add(names.pooler, {hidden, hidden}, architecture.biases.pooler);
   if (!names.pooler_norm.empty()) add(names.pooler_norm, {hidden}, architecture.biases.norms);
   if (classifier != nullptr && !classifier->draws_scores) {
     add(names.head, {classifier->labels.size(), hidden}, true);
@@ -99,24 +70,16 @@ std::vector<WeightSpec> EncoderHead::Specs(const Architecture& architecture) {
 }
 
 absl::StatusOr<EncoderHead> EncoderHead::Read(const Architecture& architecture,
-                                              const WeightMap& weights, ThreadPool& pool) {
+                                              const WeightSource& source, ThreadPool& pool) {
   EncoderHead head;
-  const auto* classifier = std::get_if<ClassificationHead>(&architecture.head);
-  const auto read = [&](const std::string& name, int out, const NormalDistribution& initial,
-                        bool has_bias) {
-    return ReadLinear(architecture.head, initial, weights, name, out, architecture.hidden_size,
-                      has_bias, pool);
-  };
-  head.pooler_norm_ = ReadNorm(architecture, weights);
-  if (HasPooler(architecture)) {
-    ASSIGN_OR_RETURN(head.pooler_,
-                     read(architecture.names.pooler, architecture.hidden_size,
-                          classifier != nullptr ? classifier->initial_pooler : NormalDistribution(),
-                          architecture.biases.pooler));
+  head.pooler_norm_ = ReadNorm(architecture, source);
+  if (HasPooler(architecture.head)) {
+    ASSIGN_OR_RETURN(head.pooler_, ReadLinear(source, architecture.names.pooler,
+                                              architecture.biases.pooler, pool));
   }
-  if (classifier != nullptr) {
-    ASSIGN_OR_RETURN(head.scores_, read(architecture.names.head, architecture.num_values(),
-                                        classifier->initial_scores, /*has_bias=*/true));
+  if (std::holds_alternative<ClassificationHead>(architecture.head)) {
+    ASSIGN_OR_RETURN(head.scores_,
+                     ReadLinear(source, architecture.names.head, /*has_bias=*/true, pool));
   }
   return head;
 }
@@ -132,9 +95,9 @@ std::span<const float> EncoderHead::Apply(const Architecture& architecture, Line
     Average(x + begins[i] * hidden, num_tokens, hidden, gathered + i * hidden);
   }
   const size_t size = size_t(count) * architecture.num_values();
-  if (!HasPooler(architecture)) return {gathered, size};
+  if (!HasPooler(architecture.head)) return {gathered, size};
   float* pooled = pooled_.Get(count * hidden);  // [rows, hidden]
-  linear.Apply(pooler_, gathered, count, pooled, ActivationOf(architecture.head));
+  linear.Apply(pooler_, gathered, count, pooled, PoolerActivationOf(architecture.head));
   if (!std::holds_alternative<ClassificationHead>(architecture.head)) return {pooled, size};
   if (!pooler_norm_.empty()) linear.Normalize(pooler_norm_, pooled, count, pooled);
   float* values = values_.Get(size);

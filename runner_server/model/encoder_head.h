@@ -13,6 +13,7 @@
 #include "runner_server/kernels/linear.h"
 #include "runner_server/model/architecture.h"
 #include "runner_server/model/scratch.h"
+#include "runner_server/model/weight_source.h"
 #include "runner_server/weights/weight_map.h"
 
 namespace chorus::runner {
@@ -22,9 +23,9 @@ class EncoderHead {
   // The tensors that the head of `architecture`, an encoder's, asks for.
   static std::vector<WeightSpec> Specs(const Architecture& architecture);
 
-  // RESOURCE_EXHAUSTED without memory. What an untrained head lacks is drawn.
+  // RESOURCE_EXHAUSTED without memory.
   static absl::StatusOr<EncoderHead> Read(const Architecture& architecture,
-                                          const WeightMap& weights, ThreadPool& pool);
+                                          const WeightSource& source, ThreadPool& pool);
 
   // `x` is [tokens, hidden]; row i is its tokens from begins[i] to before begins[i + 1], so that
   // there is one more begin than rows. Returns [rows, architecture.num_values()], valid until the

@@ -6,6 +6,7 @@
 // inside a call.
 
 #include <cstdint>
+#include <limits>
 #include <span>
 
 namespace chorus::runner {
@@ -25,6 +26,7 @@ class LanguageModel {
   struct KvMemory {
     int64_t bytes_per_token;
     int block_tokens;  // Memory is committed this many tokens at a time. >= 1.
+    int64_t max_tokens = std::numeric_limits<int64_t>::max();  // Of all slots together.
   };
 
   virtual ~LanguageModel() = default;

@@ -11,11 +11,9 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/model/architectures/read_architecture.h"
-#include "runner_server/model/decoder.h"
-#include "runner_server/model/encoder.h"
+#include "runner_server/model/checkpoint_weights.h"
 #include "runner_server/model/generation_config.h"
 #include "runner_server/model/sentence_modules.h"
-#include "runner_server/model/transformer.h"
 #include "runner_server/weights/checkpoint.h"
 
 namespace chorus::runner {
@@ -94,22 +92,27 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
   if (std::holds_alternative<ClassificationHead>(architecture.head)) {
     RETURN_IF_ERROR(ChooseHead(directory, options, checkpoint, model, loaded));
   }
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<Transformer> transformer,
-      Transformer::Load(architecture, checkpoint, options.precision, options.num_threads));
+  ASSIGN_OR_RETURN(const CheckpointWeights weights,
+                   CheckpointWeights::Create(architecture, checkpoint));
+  const Executor::Options execution = {.precision = options.precision,
+                                       .num_threads = options.num_threads,
+                                       .num_kv_slots = options.num_kv_slots,
+                                       .max_kv_bytes = options.max_kv_bytes,
+                                       .device = options.device};
 
   if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
     ASSIGN_OR_RETURN(GenerationConfig generation,
                      ReadGenerationConfig(directory, architecture.vocab_size));
-    ASSIGN_OR_RETURN(loaded.model, Decoder::Create(std::move(transformer), options.num_kv_slots,
-                                                   options.max_kv_bytes));
+    ASSIGN_OR_RETURN(loaded.model,
+                     options.executor->MakeGenerator(architecture, weights, execution));
     loaded.bos_token_id = generation.bos_token_id.value_or(head->bos_token_id);
     loaded.eos_token_ids = generation.eos_token_ids.value_or(head->eos_token_ids);
     loaded.defaults = std::move(generation.defaults);
     loaded.generation_warning = std::move(generation.warning);
   } else {
-    loaded.model = std::make_unique<Encoder>(std::move(transformer));
+    ASSIGN_OR_RETURN(loaded.model, options.executor->MakeEncoder(architecture, weights, execution));
   }
+  RETURN_IF_ERROR(weights.CheckValues());
   return loaded;
 }
 

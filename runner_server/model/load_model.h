@@ -18,11 +18,14 @@
 #include "runner_server/model/architecture.h"
 #include "runner_server/model/architectures/table.h"
 #include "runner_server/model/language_model.h"
+#include "runner_server/model/native_executor.h"
 #include "runner_server/model/sequence_encoder.h"
 
 namespace chorus::runner {
 
 struct ModelOptions {
+  const Executor* executor = &NativeExecutor();
+  std::string device = "cpu";  // As Executor::Options's.
   Precision precision = Precision::kFloat32;
   int num_threads = 1;  // Compute threads, the caller's included. >= 1.
   // Seed. An encoder without a classification head, or with another task's, gets one of random

@@ -39,12 +39,12 @@ absl::Status CheckImplemented(const Architecture& architecture) {
 }
 
 absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Load(const Architecture& architecture,
-                                                               const Checkpoint& checkpoint,
+                                                               const WeightSource& weights,
                                                                Precision precision,
                                                                int num_threads) {
   std::unique_ptr<Transformer> transformer(new Transformer(architecture, precision, num_threads));
-  ASSIGN_OR_RETURN(transformer->weights_, TransformerWeights::Read(architecture, checkpoint,
-                                                                   precision, transformer->pool()));
+  ASSIGN_OR_RETURN(transformer->weights_,
+                   TransformerWeights::Read(architecture, weights, precision, transformer->pool()));
   return transformer;
 }
 

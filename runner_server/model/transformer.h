@@ -19,7 +19,7 @@
 #include "runner_server/model/architecture.h"
 #include "runner_server/model/scratch.h"
 #include "runner_server/model/transformer_weights.h"
-#include "runner_server/weights/checkpoint.h"
+#include "runner_server/model/weight_source.h"
 
 namespace chorus::runner {
 
@@ -40,7 +40,7 @@ class Transformer {
   // `architecture` must pass CheckImplemented; num_threads >= 1. Errors are those of
   // TransformerWeights.
   static absl::StatusOr<std::unique_ptr<Transformer>> Load(const Architecture& architecture,
-                                                           const Checkpoint& checkpoint,
+                                                           const WeightSource& weights,
                                                            Precision precision, int num_threads);
 
   const Architecture& architecture() const { return architecture_; }

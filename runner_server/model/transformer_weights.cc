@@ -6,8 +6,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "base/status_macros.h"
+#include "runner_server/model/checkpoint_weights.h"
 #include "runner_server/model/weight_specs.h"
-#include "runner_server/weights/weight_map.h"
 
 namespace chorus::runner {
 namespace {
@@ -29,22 +29,22 @@ using RowOrder = absl::FunctionRef<Source(int row)>;
 // Reads tensors in one precision.
 class Reader {
  public:
-  Reader(const Architecture& architecture, const WeightMap& weights, Precision precision,
+  Reader(const Architecture& architecture, const WeightSource& weights, Precision precision,
          ThreadPool& pool)
       : architecture_(architecture), weights_(weights), precision_(precision), pool_(pool) {}
 
   std::vector<float> ReadEmbedding(const std::string& name) const {
     if (name.empty()) return {};
-    return weights_.at(name + ".weight").ReadAll();
+    return ReadAll(weights_, name + ".weight");
   }
 
   Norm ReadNorm(const std::string& name) const {
     if (name.empty()) return {};
     Norm norm = {.kind = architecture_.norm,
-                 .weight = weights_.at(name + ".weight").ReadAll(),
+                 .weight = ReadAll(weights_, name + ".weight"),
                  .epsilon = architecture_.norm_epsilon};
     for (float& weight : norm.weight) weight += architecture_.norm_weight_offset;
-    if (architecture_.biases.norms) norm.bias = weights_.at(name + ".bias").ReadAll();
+    if (architecture_.biases.norms) norm.bias = ReadAll(weights_, name + ".bias");
     return norm;
   }
 
@@ -66,9 +66,9 @@ class Reader {
   // Of `out` rows in that order.
   absl::StatusOr<Linear> ReadLinear(const Names& names, bool has_bias, int out,
                                     RowOrder order) const {
-    std::vector<const WeightView*> parts;
-    for (const std::string& name : names) parts.push_back(&weights_.at(name + ".weight"));
-    const size_t in = parts[0]->shape()[1];
+    Names parts;
+    for (const std::string& name : names) parts.push_back(name + ".weight");
+    const size_t in = weights_.shape(parts[0])[1];
     const float largest = LargestWeight(precision_);
     const auto read = [&](size_t first, size_t count, float* values) {
       for (size_t at = first; at < first + count; at += in, values += in) {
@@ -76,7 +76,7 @@ class Reader {
         if (source.part < 0) {
           std::fill_n(values, in, 0.0f);
         } else {
-          parts[source.part]->Read(source.row * in, in, values, largest);
+          weights_.Read(parts[source.part], source.row * in, in, values, largest);
         }
       }
     };
@@ -85,7 +85,7 @@ class Reader {
                      PackedMatrix::FromRows(precision_, out, static_cast<int>(in), read, pool_));
     if (!has_bias) return linear;
     std::vector<std::vector<float>> biases;
-    for (const std::string& name : names) biases.push_back(weights_.at(name + ".bias").ReadAll());
+    for (const std::string& name : names) biases.push_back(ReadAll(weights_, name + ".bias"));
     for (int row = 0; row < out; ++row) {
       const Source source = order(row);
       linear.bias.push_back(source.part < 0 ? 0 : biases[source.part][source.row]);
@@ -95,17 +95,18 @@ class Reader {
 
   // A tensor [in, out].
   absl::StatusOr<Linear> ReadTransposed(const std::string& name, bool has_bias) const {
-    const WeightView& weight = weights_.at(name + ".weight");
+    const std::string weight = name + ".weight";
+    const std::span<const uint64_t> shape = weights_.shape(weight);
     const float largest = LargestWeight(precision_);
     Linear linear;
-    ASSIGN_OR_RETURN(linear.weight, PackedMatrix::FromColumns(
-                                        precision_, static_cast<int>(weight.shape()[1]),
-                                        static_cast<int>(weight.shape()[0]),
-                                        [&](size_t first, size_t count, float* out) {
-                                          weight.Read(first, count, out, largest);
-                                        },
-                                        pool_));
-    if (has_bias) linear.bias = weights_.at(name + ".bias").ReadAll();
+    ASSIGN_OR_RETURN(linear.weight,
+                     PackedMatrix::FromColumns(
+                         precision_, static_cast<int>(shape[1]), static_cast<int>(shape[0]),
+                         [&](size_t first, size_t count, float* out) {
+                           weights_.Read(weight, first, count, out, largest);
+                         },
+                         pool_));
+    if (has_bias) linear.bias = ReadAll(weights_, name + ".bias");
     return linear;
   }
 
@@ -141,7 +142,7 @@ class Reader {
 
  private:
   int NumRows(const std::string& name) const {
-    return static_cast<int>(weights_.at(name + ".weight").shape()[0]);
+    return static_cast<int>(weights_.shape(name + ".weight")[0]);
   }
 
   absl::StatusOr<Linear> ReadQkv(int index) const {
@@ -173,7 +174,7 @@ class Reader {
   }
 
   const Architecture& architecture_;
-  const WeightMap& weights_;
+  const WeightSource& weights_;
   const Precision precision_;
   ThreadPool& pool_;
 };
@@ -181,11 +182,10 @@ class Reader {
 }  // namespace
 
 absl::StatusOr<TransformerWeights> TransformerWeights::Read(const Architecture& architecture,
-                                                            const Checkpoint& checkpoint,
+                                                            const WeightSource& source,
                                                             Precision precision, ThreadPool& pool) {
   const WeightNames& names = architecture.names;
-  ASSIGN_OR_RETURN(const WeightMap map, WeightMap::Create(checkpoint, WeightSpecs(architecture)));
-  const Reader reader(architecture, map, precision, pool);
+  const Reader reader(architecture, source, precision, pool);
   const auto* language_model = std::get_if<LanguageModelHead>(&architecture.head);
   TransformerWeights weights;
   if (language_model != nullptr) {
@@ -208,13 +208,12 @@ absl::StatusOr<TransformerWeights> TransformerWeights::Read(const Architecture& 
   ASSIGN_OR_RETURN(weights.head_projection,
                    reader.ReadLinear(names.head_projection, projection_bias));
   if (language_model == nullptr) {
-    ASSIGN_OR_RETURN(weights.encoder_head, EncoderHead::Read(architecture, map, pool));
+    ASSIGN_OR_RETURN(weights.encoder_head, EncoderHead::Read(architecture, source, pool));
   } else if (!language_model->tied) {
     ASSIGN_OR_RETURN(weights.head, reader.ReadLinear(names.head, language_model->has_bias));
   } else if (language_model->has_bias) {
-    weights.packed_embedding.bias = map.at(names.head + ".bias").ReadAll();
+    weights.packed_embedding.bias = ReadAll(source, names.head + ".bias");
   }
-  RETURN_IF_ERROR(map.CheckValues());
   return weights;
 }
 

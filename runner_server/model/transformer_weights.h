@@ -1,6 +1,6 @@
 #pragma once
 
-// The weights of an Architecture, read from a checkpoint and packed for the kernels.
+// The weights of an Architecture, read and packed for the kernels.
 // Thread safety: immutable once read, but for the buffers of the encoder's head.
 
 #include <vector>
@@ -9,7 +9,7 @@
 #include "runner_server/kernels/linear.h"
 #include "runner_server/model/architecture.h"
 #include "runner_server/model/encoder_head.h"
-#include "runner_server/weights/checkpoint.h"
+#include "runner_server/model/weight_source.h"
 
 namespace chorus::runner {
 
@@ -29,10 +29,9 @@ struct LayerWeights {
 
 // What an architecture does not have is empty.
 struct TransformerWeights {
-  // INVALID_ARGUMENT lists the tensors that do not match; RESOURCE_EXHAUSTED without memory.
-  // `checkpoint` may go afterwards.
+  // RESOURCE_EXHAUSTED without memory. `source` may go afterwards.
   static absl::StatusOr<TransformerWeights> Read(const Architecture& architecture,
-                                                 const Checkpoint& checkpoint, Precision precision,
+                                                 const WeightSource& source, Precision precision,
                                                  ThreadPool& pool);
 
   // The token embedding; a language model's is packed, since a tied head shares it.

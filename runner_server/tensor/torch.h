@@ -4,3 +4,5 @@
 // this must not include glog, directly or indirectly.
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/Parallel.h>

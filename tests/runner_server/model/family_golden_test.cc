@@ -12,6 +12,7 @@
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
 #include "tests/parity/token_runs.h"
+#include "tests/runner_server/model/executor_under_test.h"
 #include "tests/runner_server/model/golden.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
@@ -42,9 +43,9 @@ class FamilyTest : public testing::TestWithParam<std::tuple<const char*, Precisi
 
   Precision precision() const { return std::get<1>(GetParam()); }
   std::unique_ptr<LanguageModel> Load(int num_threads) const {
-    absl::StatusOr<LoadedModel> loaded =
-        LoadModel(directory_.path(),
-                  {.precision = precision(), .num_threads = num_threads, .num_kv_slots = 32});
+    absl::StatusOr<LoadedModel> loaded = LoadModel(
+        directory_.path(),
+        UnderTest({.precision = precision(), .num_threads = num_threads, .num_kv_slots = 32}));
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     return std::get<std::unique_ptr<LanguageModel>>(std::move(loaded->model));
   }
@@ -81,9 +82,10 @@ TEST_P(FamilyTest, CompanyPassesAndThreadsDoNotChangeABit) {
   const std::vector<Logits> batch = LogitsOfBatch(*model_, texts_);
   for (size_t i = 0; i < texts_.size(); ++i) {
     const Logits whole = LogitsAfter(*alone, texts_[i], static_cast<int>(texts_[i].size()));
-    EXPECT_EQ(batch[i], whole) << "case " << i;
+    EXPECT_TRUE(IsSame(*model_, precision(), batch[i], whole)) << "case " << i;
     for (const int chunk : {1, 5, 16}) {
-      EXPECT_EQ(LogitsAfter(*model_, texts_[i], chunk), whole) << "case " << i << " by " << chunk;
+      EXPECT_TRUE(IsSame(*model_, precision(), LogitsAfter(*model_, texts_[i], chunk), whole))
+          << "case " << i << " by " << chunk;
     }
   }
 }
@@ -99,7 +101,7 @@ TEST_P(FamilyTest, ACopiedPrefixIsAsGoodAsOneThatRan) {
                                     .tokens = std::span(text).subspan(copied),
                                     .wants_logits = true};
     const std::span<const float> logits = model_->Forward({&row, 1});
-    EXPECT_EQ(Logits(logits.begin(), logits.end()), expected) << copied;
+    EXPECT_TRUE(IsSame(*model_, precision(), logits, expected)) << copied;
   }
 }
 
@@ -109,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(
                                      "family-opt", "family-opt_350m", "family-llama",
                                      "family-mistral", "family-qwen2", "family-qwen3",
                                      "family-phi3", "family-gemma2", "family-gemma3"),
-                     testing::ValuesIn(kPrecisions)),
+                     testing::ValuesIn(PrecisionsUnderTest())),
     [](const auto& info) {
       return std::string(std::get<0>(info.param)).substr(7) + "_" +
              std::string(DtypeName(std::get<1>(info.param)));

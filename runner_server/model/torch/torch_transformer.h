@@ -1,0 +1,92 @@
+#pragma once
+
+// The forward pass of an Architecture in libtorch's operators, except attention over past tokens:
+// embedding, layers, head. TorchGenerator and TorchEncoder add the attention.
+//
+// Rows of any length are concatenated without padding. Between linear layers values are fp32, as in
+// Transformer; queries, keys and values are in the weights' dtype. Unlike there, a token's result
+// may depend in its last bits on the tokens beside it: libtorch's products do.
+// Thread safety: none; libtorch's threads run only inside calls.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "runner_server/model/architecture.h"
+#include "runner_server/model/torch/torch_weights.h"
+#include "runner_server/tensor/torch.h"
+
+namespace chorus::runner {
+
+// On the device, [tokens] each, int64.
+struct TorchTokens {
+  at::Tensor ids;        // Below vocab_size.
+  at::Tensor positions;  // Below num_positions().
+  at::Tensor types;      // Below num_token_types; undefined: all 0.
+};
+
+// An attention of [batch, heads, queries, head_size] over [batch, kv heads, keys, head_size].
+struct TorchAttention {
+  at::Tensor q, k, v;
+  at::Tensor mask;  // bool, true where a query sees a key, of a shape that broadcasts. Undefined:
+  bool causal = false;  // all; or, with as many keys as queries, those up to its own.
+  double scale = 1;
+  double soft_cap = 0;  // As Architecture::attention_soft_cap.
+
+  at::Tensor Run() const;  // [batch, heads, queries, head_size]
+};
+
+class TorchTransformer {
+ public:
+  // Attention of all heads in a layer: `q` is [tokens, heads, head_size], `k` and `v` likewise of
+  // the heads of keys and values; positions are in them where they are rotary. Returns
+  // [tokens, q_size].
+  using Attend = absl::FunctionRef<at::Tensor(int layer, const at::Tensor& q, const at::Tensor& k,
+                                              const at::Tensor& v)>;
+
+  TorchTransformer(const Architecture& architecture, TorchWeights weights, at::ScalarType dtype,
+                   const at::Device& device)
+      : architecture_(architecture), weights_(std::move(weights)), dtype_(dtype), device_(device) {}
+
+  const Architecture& architecture() const { return architecture_; }
+  at::ScalarType dtype() const { return dtype_; }
+  const at::Device& device() const { return device_; }
+
+  // The last layer's hidden states of at least 1 token, [tokens, hidden].
+  at::Tensor Run(const TorchTokens& tokens, Attend attend) const;
+
+  // A language model's logits of hidden states, fp32, [x's rows, vocab].
+  at::Tensor Logits(const at::Tensor& x) const;
+
+  // An encoder's values, fp32, [rows, num_values]. Row i is the tokens from begins[i] to before
+  // begins[i + 1].
+  at::Tensor Values(const at::Tensor& x, std::span<const int> begins) const;
+
+ private:
+  struct Angles {
+    at::Tensor cosines, sines;  // [tokens, 1, half]
+  };
+
+  at::Tensor Embed(const TorchTokens& tokens) const;
+  std::vector<Angles> FindAngles(const at::Tensor& positions) const;
+  // Norms of heads and rotary positions, of [tokens, heads, head_size].
+  at::Tensor PrepareHeads(const at::Tensor& heads, const TorchNorm& norm,
+                          const Angles* angles) const;
+  // The layer's first step of the MLP.
+  at::Tensor Inner(const TorchLayer& layer, const at::Tensor& x) const;
+  // x and f(x), as the norms have it.
+  at::Tensor EndSublayer(const TorchSublayerNorms& norms, const at::Tensor& x,
+                         const at::Tensor& f) const;
+
+  const TorchLayer& layer(int index) const {
+    return weights_.layers[index / architecture_.layers_per_weights];
+  }
+
+  const Architecture architecture_;
+  const TorchWeights weights_;
+  const at::ScalarType dtype_;
+  const at::Device device_;
+};
+
+}  // namespace chorus::runner
