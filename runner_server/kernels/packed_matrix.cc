@@ -167,6 +167,8 @@ void PackedMatrix::CopyRow(int index, float* row) const {
       }
       break;
     }
+    case Precision::kFloat16:
+      break;
   }
 }
 

@@ -14,8 +14,10 @@ enum class Precision : uint8_t {
   kBfloat16,        // Weights and activations in bf16; sums in fp32.
   kInt8,            // Weights in int8, a scale a column; activations in 8 bits, a scale a row.
   kInt8WeightOnly,  // The same weights, fp32 activations: more accurate, slower from 8 rows on.
+  kFloat16,         // Of libtorch's executor alone: the kernels do not have it.
 };
 
+// Those of the kernels.
 inline constexpr int kNumPrecisions = 4;
 inline constexpr Precision kPrecisions[kNumPrecisions] = {
     Precision::kFloat32, Precision::kBfloat16, Precision::kInt8, Precision::kInt8WeightOnly};

@@ -62,7 +62,17 @@ class TorchExecutor : public Executor {
     const c10::InferenceMode no_gradients;
     try {
       at::Device device(options.device);
-      if (!device.is_cpu() && !device.has_index()) device.set_index(0);
+      if (!device.is_cpu()) {
+        if (!device.has_index()) device.set_index(0);
+        const int count = c10::impl::hasDeviceGuardImpl(device.type())
+                              ? c10::impl::getDeviceGuardImpl(device.type())->deviceCount()
+                              : 0;
+        if (device.index() >= count) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "--device ", options.device, ": this libtorch finds ", count, " such devices here; ",
+              "is it one for that device, and its driver there? docs/gpu.md tells more"));
+        }
+      }
       at::set_num_threads(options.num_threads);
       auto transformer = std::make_unique<TorchTransformer>(
           architecture, TorchWeights::Read(architecture, weights, *dtype, device), *dtype, device);

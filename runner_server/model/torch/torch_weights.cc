@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "runner_server/kernels/precision.h"
 
 namespace chorus::runner {
 namespace {

@@ -210,6 +210,7 @@ TEST_P(DecoderTest, NamesMayHaveThePrefixAndStrays) {
 // Finite weights, but so large at one position that what is made of them overflows. In no precision
 // does the text from there on have a plausible logit, and no other text of the batch is harmed.
 TEST_P(DecoderTest, AnOverflowIsSeenInTheLogits) {
+  if (TestsTorch()) GTEST_SKIP() << "its layer norm makes 0 of what overflows in the variance";
   constexpr int kBad = 10;
   for (const float huge : {1e25f, -3e38f}) {
     std::vector<TestTensor> tensors = RandomGpt2(OddConfig());

@@ -31,7 +31,7 @@ TEST(ParseDtype, ListsTheNamesItTakes) {
     const absl::Status status = ParseDtype(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
     EXPECT_EQ(std::string(status.message()),
-              "dtype must be one of auto, float32, bfloat16, int8, int8_weight_only: " +
+              "dtype must be one of auto, float32, bfloat16, int8, int8_weight_only, float16: " +
                   std::string(name));
   }
 }

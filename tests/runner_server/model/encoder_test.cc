@@ -14,6 +14,7 @@
 
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/load_model.h"
+#include "tests/runner_server/model/executor_under_test.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus::runner {
@@ -164,6 +165,8 @@ TEST_P(EncoderTest, AnOverflowIsSeenInTheLogits) {
         "bert.encoder.layer.1.output.LayerNorm.weight", "bert.pooler.dense.weight"}) {
     // Of the positions one that the second text does not have.
     const bool is_position = std::string(name).find("position") != std::string::npos;
+    // libtorch's layer norm makes 0 of what overflows in the variance.
+    if (is_position && TestsTorch()) continue;
     std::vector<TestTensor> tensors = RandomBert(OddConfig());
     for (TestTensor& tensor : tensors) {
       if (tensor.name != name) continue;
