@@ -6,9 +6,11 @@ import contextlib
 import dataclasses
 import json
 import re
+import socket
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
+from typing import SupportsIndex
 
 from chorus import _http1
 from chorus._http1 import BadMessage, Head
@@ -17,6 +19,8 @@ MAX_BODY_BYTES = 1 << 20
 _HEAD_SECONDS = 10.0
 _BODY_IDLE_SECONDS = 20.0
 _KEEP_ALIVE_SECONDS = 75.0
+_RETIRED_IDLE_SECONDS = 5.0
+_ACCEPT_SECONDS = 0.1
 _REQUEST_LINE = re.compile(r"([A-Z]{1,16}) (/[!-~]{0,8191}) HTTP/1\.([01])")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -46,11 +50,16 @@ def error_response(code: int, status: str, message: str, details: list[object] |
 
 
 class _Reader(asyncio.StreamReader):
-    """Tells when the client has closed, also while nothing is read."""
+    """Tells when the client has closed, also while nothing is read, and whether it has begun a request."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(limit=_http1.MAX_HEAD_BYTES, loop=loop)
         self.closed = asyncio.Event()
+        self.begun = False
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        super().feed_data(data)
+        self.begun = True
 
     def feed_eof(self) -> None:
         super().feed_eof()
@@ -66,26 +75,53 @@ class HttpServer:
 
     def __init__(self, handler: Callable[[Request], Awaitable[Response]]) -> None:
         self._handler = handler
-        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._connections: dict[asyncio.Task[None], _Reader] = {}
         self._busy: set[asyncio.Task[None]] = set()
         self._draining = False
-        self._server: asyncio.Server | None = None
+        self._retiring = False
+        self._servers: list[asyncio.Server] = []
 
     async def listen(self, host: str, port: int) -> int:
         """Returns the port, which is a free one where `port` is 0. OSError."""
+        server = await asyncio.get_running_loop().create_server(self._make_protocol, host, port)
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def accept_from(self, sockets: Iterable[socket.socket]) -> None:
+        """Listens on sockets that are bound, and perhaps listened on by other processes."""
+        for sock in sockets:
+            self._servers.append(await asyncio.get_running_loop().create_server(self._make_protocol, sock=sock))
+
+    def _make_protocol(self) -> asyncio.StreamReaderProtocol:
         loop = asyncio.get_running_loop()
+        return asyncio.StreamReaderProtocol(_Reader(loop), self._on_connection, loop=loop)
 
-        def make() -> asyncio.StreamReaderProtocol:
-            return asyncio.StreamReaderProtocol(_Reader(loop), self._on_connection, loop=loop)
+    def stop_accepting(self) -> None:
+        """Leaves new connections to others that listen on these sockets."""
+        for server in self._servers:
+            server.close()
 
-        self._server = await loop.create_server(make, host, port)
-        return int(self._server.sockets[0].getsockname()[1])
+    async def retire(self) -> None:
+        """Accepts no more, and ends when the connections that there are have.
+
+        Each is told to close with its next answer, and closed if it asks nothing for a while: a client that sends just
+        as its connection is closed has lost its call.
+        """
+        self._retiring = True
+        self.stop_accepting()
+        await asyncio.sleep(_ACCEPT_SECONDS)  # What has been accepted is a connection by then.
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=_RETIRED_IDLE_SECONDS)
+        for task, reader in list(self._connections.items()):
+            if task not in self._busy and not reader.begun:
+                task.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
 
     async def drain(self, timeout: float) -> None:
         """Stops listening, and ends when the calls in progress have; after `timeout` those are cancelled."""
         self._draining = True
-        if self._server is not None:
-            self._server.close()
+        self.stop_accepting()
         for task in set(self._connections) - self._busy:
             task.cancel()
         if self._busy:
@@ -97,7 +133,7 @@ class HttpServer:
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None and isinstance(reader, _Reader)
-        self._connections[task] = writer
+        self._connections[task] = reader
         try:
             await self._serve(reader, writer, task)
         except (ConnectionError, asyncio.CancelledError):
@@ -126,11 +162,12 @@ class HttpServer:
             response = await self._run(reader, request)
             if response is None:
                 return
-            keeps = keeps and not self._draining
+            keeps = keeps and not self._draining and not self._retiring
             await _write(writer, response, request.id, close=not keeps)
             self._busy.discard(task)
             if not keeps:
                 return
+            reader.begun = False
             wait = _KEEP_ALIVE_SECONDS
 
     async def _read_request(self, reader: _Reader, writer: asyncio.StreamWriter, head: Head) -> tuple[Request, bool]:

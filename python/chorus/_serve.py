@@ -5,15 +5,20 @@ import argparse
 import asyncio
 import difflib
 import importlib
+import json
 import logging
 import math
 import os
 import pathlib
 import signal
+import socket
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
+from chorus import _changes, _reload, models
 from chorus._http_server import HttpServer, Request, Response, error_response
 from chorus._reference import module_of
 from chorus.exceptions import ChorusError, RunnerError, ServerError
@@ -96,21 +101,58 @@ def _timeout_of(request: Request) -> float:
 
 async def serve(service: Service, host: str, port: int) -> None:
     """Serves until SIGINT or SIGTERM, then drains; a second one stops at once."""
+    server = HttpServer(ServiceHandler(service))
+
+    async def begin() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"Chorus is ready: HTTP http://{shown}:{await server.listen(host, port)}", file=sys.stderr, flush=True)
+
+    await _run(service, server, begin, retired=asyncio.Event())
+
+
+async def _serve_for_parent(service: Service, sockets: list[socket.socket], control: socket.socket) -> None:
+    """As serve(), for _reload.py: tells it when it accepts, and what models it was made with; retires when told."""
+    server = HttpServer(ServiceHandler(service))
+    retired = asyncio.Event()
+    reader, writer = await asyncio.open_connection(sock=control)
+    asked = {tag: str(path) for tag, path in models._asked.items()}
+    state = {tag: _changes.state_of_model(path) for tag, path in models._asked.items()}
+
+    async def wait_until_retired() -> None:
+        if await reader.readline():
+            server.stop_accepting()
+            _answer(writer, {"retired": True})
+            retired.set()
+
+    async def begin() -> None:
+        await server.accept_from(sockets)
+        _answer(writer, {"models": asked, "state": state})
+
+    waiting = asyncio.create_task(wait_until_retired())
+    try:
+        await _run(service, server, begin, retired)
+    except ChorusError as error:
+        _answer(writer, {"error": str(error)})
+        raise
+    finally:
+        waiting.cancel()
+        writer.close()
+
+
+async def _run(service: Service, server: HttpServer, begin: Callable[[], Awaitable[None]], retired: asyncio.Event) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    signals = 0
 
     def on_signal() -> None:
-        nonlocal signals
-        signals += 1
-        stop.set()
-        if signals > 1:
+        if stop.is_set():
             os._exit(1)  # The kernel ends the runners with this process.
+        stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     starting = asyncio.create_task(asyncio.to_thread(service.start))
     stopping = asyncio.create_task(stop.wait())
+    retiring = asyncio.create_task(retired.wait())
     await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
     try:
         if not starting.done():  # Models that are being loaded have nothing to drain.
@@ -119,15 +161,57 @@ async def serve(service: Service, host: str, port: int) -> None:
             starting.exception()  # The runners that were ended.
             return
         starting.result()
-        server = HttpServer(ServiceHandler(service))
-        port = await server.listen(host, port)
-        shown = f"[{host}]" if ":" in host else host
-        print(f"Chorus is ready: HTTP http://{shown}:{port}", file=sys.stderr, flush=True)
-        await stop.wait()
+        await begin()
+        await asyncio.wait([stopping, retiring], return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            leaving = asyncio.create_task(server.retire())
+            await asyncio.wait([stopping, leaving], return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
         await server.drain(_DRAIN_SECONDS)
     finally:
         stopping.cancel()
+        retiring.cancel()
         await asyncio.to_thread(service.stop)
+
+
+def _answer(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
+    writer.write(json.dumps(answer).encode() + b"\n")
+
+
+def _why(error: BaseException) -> str:
+    """The last line of the traceback, and where it happened."""
+    said = traceback.format_exception_only(error)[-1].strip()
+    if isinstance(error, SyntaxError):
+        place = f"{error.filename}:{error.lineno}: "
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
+    return place + said
+
+
+def child(reference: str, folder: str, sockets: list[int], control: int) -> int:
+    """A process of _reload.py's. Returns the exit status."""
+    for fd in (*sockets, control):
+        os.set_inheritable(fd, False)
+    _log()
+    parent = socket.socket(fileno=control)
+    try:
+        service = load(reference, pathlib.Path(folder))
+    except (Exception, SystemExit) as error:
+        if not isinstance(error, ChorusError):
+            traceback.print_exc()
+        why = str(error) if isinstance(error, ChorusError) else _why(error)
+        parent.send(json.dumps({"error": why}).encode() + b"\n")
+        return 1
+    try:
+        asyncio.run(_serve_for_parent(service, [socket.socket(fileno=fd) for fd in sockets], parent))
+    except ChorusError:  # It has been told.
+        return 1
+    return 0
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(asctime)s %(name)s: %(message)s")
 
 
 def main(words: Sequence[str]) -> int:
@@ -138,14 +222,15 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [%(default)s]")
     parser.add_argument("--port", type=int, default=3000, help="0 takes a free one [%(default)s]")
     parser.add_argument("--working-dir", "--working_dir", default=".", help="where the module is [%(default)s]")
-    parser.add_argument("--reload", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--reload", action="store_true", help="take over changed Python files below --working-dir, and "
+                        "new versions of the models, while calls run")
     options = parser.parse_args(words)
-    if options.reload:
-        parser.error("--reload is for what the program serves: a service in Python is stopped (SIGTERM lets its calls "
-                     "end) and started again")
-    logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(asctime)s %(name)s: %(message)s")
+    _log()
+    folder = pathlib.Path(options.working_dir)
     try:
-        service = load(options.service, pathlib.Path(options.working_dir))
+        if options.reload:
+            return asyncio.run(_reload.serve(options.service, folder, options.host, options.port))
+        service = load(options.service, folder)
         asyncio.run(serve(service, options.host, options.port))
     except (ChorusError, OSError) as error:
         print(f"chorus: {error}", file=sys.stderr)

@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from typing import Any, List
+from typing import Any, Dict, List
 
 from chorus import _programs, _protos
 from chorus.exceptions import StoreError
@@ -100,6 +100,9 @@ class Model:
                       max_sequences=max_sequences)
 
 
+_asked: Dict[str, pathlib.Path] = {}  # What get() was asked for in this process, and the folders that it found.
+
+
 def list() -> List[Model]:
     """All models, by tag."""
     return [_read(pathlib.Path(line)) for line in _chorus("list", "-o", "path").splitlines()]
@@ -107,7 +110,9 @@ def list() -> List[Model]:
 
 def get(tag: str | Tag) -> Model:
     """The model of "NAME:VERSION", or of "NAME" or "NAME:latest" the version last saved. StoreError without one."""
-    return _read(pathlib.Path(_chorus("get", str(tag), "-o", "path").rstrip("\n")))
+    model = _read(pathlib.Path(_chorus("get", str(tag), "-o", "path").rstrip("\n")))
+    _asked[str(tag)] = model.path
+    return model
 
 
 def delete(tag: str | Tag, *, force: bool = False) -> None:

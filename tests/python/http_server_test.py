@@ -1,6 +1,7 @@
 """The HTTP server of services."""
 import asyncio
 import json
+import socket
 import unittest
 from unittest import mock
 
@@ -105,6 +106,44 @@ class HttpServerTest(unittest.IsolatedAsyncioTestCase):
         self.release.set()
         self.assertEqual("close", (await self.reply(reader))[1]["connection"])
         await asyncio.wait_for(drained, 10)
+
+    async def test_retires(self):
+        idle, _ = await self.connect()
+        kept, keeping = await self.connect()
+        keeping.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertNotIn("connection", (await self.reply(kept))[1])
+        _, slow = await self.connect()
+        slow.write(b"GET / HTTP/1.1\r\n")  # It has begun.
+        busy, waiting = await self.connect()
+        waiting.write(b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.wait_for(self.started.wait(), 10)
+        with mock.patch.object(_http_server, "_RETIRED_IDLE_SECONDS", 0.5):
+            retired = asyncio.create_task(self.server.retire())
+            await asyncio.sleep(0)
+            with self.assertRaises(OSError):
+                await asyncio.open_connection("127.0.0.1", self.port)
+            keeping.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual("close", (await self.reply(kept))[1]["connection"])
+            self.assertEqual(b"", await asyncio.wait_for(idle.read(), 10))
+            self.assertFalse(retired.done())
+            slow.write(b"Host: x\r\n\r\n")
+            self.release.set()
+            self.assertEqual("close", (await self.reply(busy))[1]["connection"])
+            await asyncio.wait_for(retired, 10)
+
+    async def test_accepts_from_sockets_of_others(self):
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        servers = [HttpServer(self.handle), HttpServer(self.handle)]
+        for server in servers:
+            await server.accept_from([listening.dup()])
+            self.addAsyncCleanup(server.drain, 0)
+        self.port = listening.getsockname()[1]
+        for _ in range(5):
+            self.assertEqual(200, (await self.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))[0])
+        servers[0].stop_accepting()
+        for _ in range(5):
+            self.assertEqual(200, (await self.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))[0])
 
     async def test_drain_cancels_what_does_not_end(self):
         _, writer = await self.connect()
