@@ -81,6 +81,7 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   ASSIGN_OR_RETURN(LoadedModel loaded,
                    LoadModel(options.directory, {.executor = options.executor,
                                                  .device = options.device,
+                                                 .memory_fraction = options.memory_fraction,
                                                  .precision = options.precision,
                                                  .num_threads = options.num_threads,
                                                  .untrained_head = options.untrained_head,

@@ -32,6 +32,7 @@ class ModelHost {
     std::string version;
     const Executor* executor = &NativeExecutor();
     std::string device = "cpu";
+    double memory_fraction = 0.9;
     Precision precision = Precision::kFloat32;
     std::optional<uint64_t> untrained_head;  // As ModelOptions's, likewise `pooling`.
     std::optional<Pooling> pooling;

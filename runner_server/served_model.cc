@@ -69,6 +69,10 @@ runner::v1::GetLoadResponse ServedModel::load() const {
     sum.set_queued_tokens(sum.queued_tokens() + load.queued_tokens());
     // Each has a cache of its own.
     sum.set_kv_cache_used_ratio(std::max(sum.kv_cache_used_ratio(), load.kv_cache_used_ratio()));
+    // Both run on one device.
+    sum.set_device_memory_bytes(load.device_memory_bytes());
+    sum.set_device_memory_used_bytes(load.device_memory_used_bytes());
+    sum.set_device_recordings(sum.device_recordings() + load.device_recordings());
   }
   return sum;
 }

@@ -130,6 +130,7 @@ absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFol
                        .version = folder.version.empty() ? flags_.version : folder.version,
                        .executor = executor,
                        .device = flags_.device,
+                       .memory_fraction = flags_.gpu_memory_fraction,
                        .precision = precision,
                        .untrained_head = flags_.untrained_head,
                        .pooling = pooling,

@@ -56,6 +56,10 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
          "auto: native on the cpu, else torch")
       ->check(CLI::IsMember({"auto", "native", "torch"}));
   app.add_option("--device", flags.device, "Where: cpu, cuda, cuda:N, or another of libtorch's");
+  app.add_option("--gpu_memory_fraction", flags.gpu_memory_fraction,
+                 "Of an accelerator's memory, what may be in use, by other processes too, once the "
+                 "KV cache is taken")
+      ->check(CLI::Range(0.05, 1.0));
   app.add_option("--untrained_head", flags.untrained_head,
                  "Seed. An encoder that has no classification head gets one of random weights, and "
                  "is a classifier whose scores mean nothing; without it, it is an embedder")

@@ -23,6 +23,7 @@ struct RunnerFlags {
   std::string dtype = "auto";                    // See model/dtype.h.
   std::string executor = "auto";                 // Or native, torch.
   std::string device = "cpu";                    // As Executor::Options's.
+  double gpu_memory_fraction = 0.9;              // As Executor::Options's memory_fraction.
   std::optional<uint64_t> untrained_head;        // As ModelOptions's.
   std::string pooling = "auto";                  // Or mean, cls, pooler.
   int threads = 0;                               // 0: AvailableCores().

@@ -56,6 +56,7 @@ void EncoderStepper<Task>::FillInfo(runner::v1::GetModelInfoResponse& info) cons
 template <typename Task>
 void EncoderStepper<Task>::FillLoad(runner::v1::GetLoadResponse& load) const {
   load.set_running_sequences(num_running());
+  FillDevice(model_->device_stats(), load);
 }
 
 template <typename Task>

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "runner_server/model/device.h"
 #include "runner_server/scheduler/step_stats.h"
 
 namespace chorus::runner {
@@ -39,10 +40,13 @@ class EngineObserver {
 
   // The model threw in a forward pass; the requests of that batch failed. `what` contains no texts.
   virtual void OnModelError(std::string_view what) = 0;
+
+  // As OnModelError, of an error after which the process is of no use and had better end.
+  virtual void OnDeviceLost(std::string_view what) = 0;
 };
 
-// Runs `forward`. RESOURCE_EXHAUSTED if memory ran out, INTERNAL for anything else it throws; the
-// observer hears the details, which are not the client's business.
+// Runs `forward`. RESOURCE_EXHAUSTED if memory ran out, UNAVAILABLE if the device is lost, INTERNAL
+// for anything else it throws; the observer hears the details, which are not the client's business.
 template <typename Forward>
 absl::Status RunModel(EngineObserver& observer, Forward&& forward) {
   try {
@@ -51,6 +55,9 @@ absl::Status RunModel(EngineObserver& observer, Forward&& forward) {
   } catch (const std::bad_alloc&) {
     observer.OnModelError("out of memory");
     return absl::ResourceExhaustedError("the runner has no memory for this batch; retry later");
+  } catch (const DeviceLost& error) {
+    observer.OnDeviceLost(error.what());
+    return absl::UnavailableError("the runner has lost its device; retry at another one");
   } catch (const std::exception& error) {
     observer.OnModelError(error.what());
     return absl::InternalError("the model failed on this batch");

@@ -57,10 +57,17 @@
 #include "runner_server/engine/engine.h"
 #include "runner_server/engine/engine_observer.h"
 #include "runner_server/engine/mailbox.h"
+#include "runner_server/model/device.h"
 #include "runner_server/scheduler/queue_budget.h"
 #include "runner_server/scheduler/still_wanted.h"
 
 namespace chorus::runner {
+
+inline void FillDevice(const DeviceStats& device, runner::v1::GetLoadResponse& load) {
+  load.set_device_memory_bytes(device.memory_bytes);
+  load.set_device_memory_used_bytes(device.used_memory_bytes);
+  load.set_device_recordings(device.num_recordings);
+}
 
 // An accepted call.
 template <typename Request, typename Callbacks>

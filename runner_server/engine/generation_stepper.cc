@@ -117,6 +117,7 @@ void GenerationStepper::FillInfo(runner::v1::GetModelInfoResponse& info) const {
 void GenerationStepper::FillLoad(runner::v1::GetLoadResponse& load) const {
   load.set_running_sequences(num_running());
   load.set_kv_cache_used_ratio(kv_used_ratio());
+  FillDevice(model_->device_stats(), load);
 }
 
 absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call) const {
@@ -149,14 +150,14 @@ void GenerationStepper::Step(absl::Time now) {
   ScheduledStep step = scheduler_->Schedule(now);
   UpdateLoad();
   for (DroppedSequence& dropped : step.dropped) EndDropped(std::move(dropped));
-  if (step.rows.empty()) return;
+  if (step.rows.empty()) return TellAll();
 
-  const absl::StatusOr<std::span<const float>> logits = Forward(step);
-  if (!logits.ok()) {
-    for (const ScheduledRow& row : step.rows) Fail(*row.sequence, logits.status());
-    return;
+  const absl::StatusOr<std::span<TokenChoice>> choices = ChooseTokens(step);
+  if (!choices.ok()) {
+    for (const ScheduledRow& row : step.rows) Fail(*row.sequence, choices.status());
+    return TellAll();
   }
-  auto choice = ChooseTokens(step, *logits).begin();
+  auto choice = choices->begin();
   const absl::Time chosen_at = absl::Now();
   for (const ScheduledRow& row : step.rows) {
     row.sequence->num_cached += row.num_tokens;
@@ -166,32 +167,41 @@ void GenerationStepper::Step(absl::Time now) {
     clock.OnToken(chosen_at);
     Append(*row.sequence, *choice++, now + (chosen_at - started_at), step.stats);
   }
+  if (!HasWork()) TellAll();
   step.stats.duration = absl::Now() - started_at;
   scheduler_->Observe(step, step.stats.duration);
   observer_.OnStep(step.stats);
 }
 
 void GenerationStepper::EndDropped(DroppedSequence dropped) {
-  const std::unique_ptr<Generation> generation = Forget(dropped.sequence->id);
+  std::unique_ptr<Generation> generation = Forget(dropped.sequence->id);
   if (!dropped.sequence->has_run()) {
     if (absl::IsDeadlineExceeded(dropped.status)) observer_.OnRejected(RejectReason::kDeadline);
   } else if (absl::IsCancelled(dropped.status)) {
     observer_.OnCancelled(generation->stop_clock.SinceStop());
   }
-  std::move(generation->callbacks.on_done)(std::move(dropped.status));
+  End(std::move(generation), std::move(dropped.status));
 }
 
-absl::StatusOr<std::span<const float>> GenerationStepper::Forward(const ScheduledStep& step) {
+absl::StatusOr<std::span<TokenChoice>> GenerationStepper::ChooseTokens(ScheduledStep& step) {
   rows_.clear();
+  choices_.clear();
+  const int num_ids = chooser_.NumIds(*model_);
   for (const ScheduledRow& row : step.rows) {
     const Sequence& sequence = *row.sequence;
     rows_.push_back(
         {.slot = sequence.slot,
          .start = sequence.num_cached,
          .tokens = std::span(sequence.tokens).subspan(sequence.num_cached, row.num_tokens),
-         .wants_logits = row.wants_logits});
+         .wants_logits = row.wants_logits,
+         .num_ids = num_ids});
+    if (!row.wants_logits) continue;
+    TokenChoice& choice = choices_.emplace_back(
+        TokenChoice{.sequence = &sequence, .request = &generations_.at(sequence.id)->request});
+    if (!model_->cuts_logits()) continue;
+    choice.num_top = std::min(TokenChooser::NumTop(choice), num_ids);
+    rows_.back().num_top = choice.num_top;
   }
-  std::span<const float> logits;  // [rows that want them, model's vocab_size]
   RETURN_IF_ERROR(RunModel(observer_, [&] {
     for (const auto& [slot, num_kept_tokens] : step.releases) {
       model_->Release(slot, static_cast<int>(num_kept_tokens));
@@ -199,21 +209,21 @@ absl::StatusOr<std::span<const float>> GenerationStepper::Forward(const Schedule
     for (const PrefixCopy& copy : step.copies) {
       model_->CopyPrefix(copy.from_slot, copy.to_slot, copy.num_tokens);
     }
-    logits = model_->Forward(rows_);
+    const LanguageModel::Output output = model_->Run(rows_, [this] { TellAll(); });
+    step.stats.num_padded_rows = output.num_padded_rows;
+    chooser_.Choose(output, *model_, choices_);
   }));
-  return logits;
+  return std::span(choices_);
 }
 
-std::span<TokenChoice> GenerationStepper::ChooseTokens(const ScheduledStep& step,
-                                                       std::span<const float> logits) {
-  choices_.clear();
-  for (const ScheduledRow& row : step.rows) {
-    if (!row.wants_logits) continue;
-    choices_.push_back(
-        {.sequence = row.sequence, .request = &generations_.at(row.sequence->id)->request});
-  }
-  chooser_.Choose(logits, model_->vocab_size(), choices_);
-  return choices_;
+template <typename Callback>
+void GenerationStepper::Tell(Callback callback) {
+  if (!model_->runs_aside()) return std::move(callback)();
+  untold_.push_back(std::move(callback));
+}
+
+void GenerationStepper::TellAll() {
+  for (auto& call_back : std::exchange(untold_, {})) std::move(call_back)();
 }
 
 void GenerationStepper::Append(Sequence& sequence, TokenChoice& choice, absl::Time now,
@@ -239,7 +249,17 @@ void GenerationStepper::Append(Sequence& sequence, TokenChoice& choice, absl::Ti
 }
 
 void GenerationStepper::Deliver(Generation& generation, chorus::v1::TextDelta delta) {
-  if (delta.num_tokens() > 0) generation.callbacks.on_delta(std::move(delta));
+  if (delta.num_tokens() == 0) return;
+  Tell([&generation, delta = std::move(delta)]() mutable {
+    generation.callbacks.on_delta(std::move(delta));
+  });
+}
+
+void GenerationStepper::End(std::unique_ptr<Generation> generation,
+                            absl::StatusOr<chorus::v1::GenerationEnd> end) {
+  Tell([generation = std::move(generation), end = std::move(end)]() mutable {
+    std::move(generation->callbacks.on_done)(std::move(end));
+  });
 }
 
 void GenerationStepper::Finish(const Sequence& sequence, chorus::v1::FinishReason reason) {
@@ -247,12 +267,12 @@ void GenerationStepper::Finish(const Sequence& sequence, chorus::v1::FinishReaso
   end.set_reason(reason);
   end.set_prompt_tokens(sequence.num_prompt_tokens);
   end.set_generated_tokens(sequence.num_generated());
-  const std::unique_ptr<Generation> generation = Forget(sequence.id);
+  std::unique_ptr<Generation> generation = Forget(sequence.id);
   Remove(sequence);
   Deliver(*generation, generation->text.Finish());
   if (generation->text.stopped()) end.set_reason(chorus::v1::FINISH_REASON_STOP_STRING);
   *end.mutable_timing() = generation->clock.timing();
-  std::move(generation->callbacks.on_done)(std::move(end));
+  End(std::move(generation), std::move(end));
 }
 
 void GenerationStepper::Remove(const Sequence& sequence) {
@@ -277,17 +297,16 @@ int GenerationStepper::kv_capacity() const {
 }
 
 void GenerationStepper::Fail(const Sequence& sequence, const absl::Status& status) {
-  const std::unique_ptr<Generation> generation = Forget(sequence.id);
+  std::unique_ptr<Generation> generation = Forget(sequence.id);
   Remove(sequence);
-  std::move(generation->callbacks.on_done)(status);
+  End(std::move(generation), status);
 }
 
 void GenerationStepper::FailAll(const absl::Status& status) {
   const std::vector<std::unique_ptr<Sequence>> sequences = scheduler_->RemoveAll();
   UpdateLoad();
-  for (const auto& sequence : sequences) {
-    std::move(Forget(sequence->id)->callbacks.on_done)(status);
-  }
+  for (const auto& sequence : sequences) End(Forget(sequence->id), status);
+  TellAll();
 }
 
 std::unique_ptr<Generation> GenerationStepper::Forget(uint64_t id) {

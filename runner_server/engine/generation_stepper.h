@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -92,12 +93,16 @@ class GenerationStepper {
   bool IsEnd(int32_t token) const;
   chorus::v1::GenerationParams WithDefaults(const chorus::v1::GenerationParams& params) const;
   void EndDropped(DroppedSequence dropped);
-  absl::StatusOr<std::span<const float>> Forward(const ScheduledStep& step);
-  // Chooses the next token of every row that wants logits, in order.
-  std::span<TokenChoice> ChooseTokens(const ScheduledStep& step, std::span<const float> logits);
+  // Runs the model, and chooses the next token of every row that wants logits, in order.
+  absl::StatusOr<std::span<TokenChoice>> ChooseTokens(ScheduledStep& step);
   // `now` is the end of the step.
   void Append(Sequence& sequence, TokenChoice& choice, absl::Time now, StepStats& stats);
-  static void Deliver(Generation& generation, chorus::v1::TextDelta delta);
+  void Deliver(Generation& generation, chorus::v1::TextDelta delta);
+  void End(std::unique_ptr<Generation> generation, absl::StatusOr<chorus::v1::GenerationEnd> end);
+  // Calls back, at once or, where the model runs aside, during its next pass.
+  template <typename Callback>
+  void Tell(Callback callback);
+  void TellAll();  // What is left to be told.
   void Finish(const Sequence& sequence, chorus::v1::FinishReason reason);
   void Fail(const Sequence& sequence, const absl::Status& status);
   void Remove(const Sequence& sequence);  // From the scheduler; destroys it.
@@ -118,6 +123,7 @@ class GenerationStepper {
   // Of the current step.
   std::vector<LanguageModel::Row> rows_;
   std::vector<TokenChoice> choices_;
+  std::vector<absl::AnyInvocable<void() &&>> untold_;  // Calls back, in order.
   std::atomic<int> num_running_ = 0;
   std::atomic<int64_t> num_kv_tokens_ = 0;
 };

@@ -1,52 +1,116 @@
 #include "runner_server/engine/token_chooser.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/finite.h"
 #include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/log_probs.h"
-#include "runner_server/tokenizer/detokenizer.h"
 
 namespace chorus::runner {
+namespace {
 
-TokenChooser::TokenChooser(const Tokenizer& tokenizer, int num_threads)
-    : tokenizer_(tokenizer), pool_(num_threads), samplers_(num_threads) {}
-
-void TokenChooser::Choose(std::span<const float> logits, size_t row_size,
-                          std::span<TokenChoice> choices) {
-  // Ids past the tokenizer's vocabulary have no text: padding of the embedding. Its own past the
-  // embedding have no logits.
-  const size_t num_ids = std::min<size_t>(row_size, tokenizer_.vocab_size());
-  pool_.Run(static_cast<int>(choices.size()), [&](int thread, int begin, int end) {
-    for (int i = begin; i < end; ++i) {
-      TokenChoice& choice = choices[i];
-      const auto row = logits.subspan(i * row_size, num_ids);
-      if (!AllFinite(row)) continue;
-      const Sequence& sequence = *choice.sequence;
-      const chorus::v1::GenerationParams& params = choice.request->params();
-      // The position of a token is the number of those before it.
-      const double random = UniformAt(params.seed(), choice.request->branch(),
-                                      choice.request->sequence(), sequence.tokens.size());
-      choice.token = samplers_[thread].Sample(row, sequence.tokens, params, random);
-      if (params.has_logprobs()) {
-        choice.logprob = MakeLogprob(row, choice.token, params.logprobs());
-      }
-    }
-  });
+const chorus::v1::GenerationParams& ParamsOf(const TokenChoice& choice) {
+  return choice.request->params();
 }
 
-chorus::v1::TokenLogprob TokenChooser::MakeLogprob(std::span<const float> logits, int32_t token,
-                                                   uint32_t num_top) const {
-  const LogProbs logprobs = ComputeLogProbs(logits, token, num_top);
-  const auto fill = [this](const LogProb& from, auto& to) {
+// The position of a token is the number of those before it.
+double RandomOf(const TokenChoice& choice) {
+  return UniformAt(ParamsOf(choice).seed(), choice.request->branch(), choice.request->sequence(),
+                   choice.sequence->tokens.size());
+}
+
+chorus::v1::TokenLogprob ToProto(const LogProbs& logprobs, const TokenBytes& bytes) {
+  const auto fill = [&bytes](const LogProb& from, auto& to) {
     to.set_id(from.id);
-    to.set_text(ReplaceInvalidUtf8(tokenizer_.bytes()->token_bytes(from.id)));
+    to.set_text(ReplaceInvalidUtf8(bytes.token_bytes(from.id)));
     to.set_logprob(from.value);
   };
   chorus::v1::TokenLogprob result;
   fill(logprobs.chosen, result);
   for (const LogProb& logprob : logprobs.top) fill(logprob, *result.add_top());
   return result;
+}
+
+}  // namespace
+
+TokenChooser::TokenChooser(const Tokenizer& tokenizer, int num_threads)
+    : tokenizer_(tokenizer), pool_(num_threads), samplers_(num_threads) {}
+
+int TokenChooser::NumTop(const TokenChoice& choice) {
+  return NumTopNeeded(ParamsOf(choice), choice.sequence->tokens.size());
+}
+
+// Ids past the tokenizer's vocabulary have no text: padding of the embedding. Its own past the
+// embedding have no logits.
+int TokenChooser::NumIds(const LanguageModel& model) const {
+  return static_cast<int>(std::min<size_t>(model.vocab_size(), tokenizer_.vocab_size()));
+}
+
+void TokenChooser::Choose(const LanguageModel::Output& output, LanguageModel& model,
+                          std::span<TokenChoice> choices) {
+  const int num_ids = NumIds(model);
+  const auto all_of = [&](int place) {
+    return output.logits.subspan(static_cast<size_t>(place) * model.vocab_size(), num_ids);
+  };
+  int num_all = 0, num_top = 0;
+  places_.clear();
+  for (const TokenChoice& choice : choices) {
+    places_.push_back(choice.num_top == 0 ? num_all++ : num_top++);
+  }
+  std::atomic<bool> any_left = false;
+  pool_.Run(static_cast<int>(choices.size()), [&](int thread, int begin, int end) {
+    for (int i = begin; i < end; ++i) {
+      if (choices[i].num_top == 0) {
+        ChooseOfAll(all_of(places_[i]), samplers_[thread], choices[i]);
+        places_[i] = -1;
+      } else if (ChooseOfTop(output.top[places_[i]], num_ids, samplers_[thread],
+                             *tokenizer_.bytes(), choices[i])) {
+        places_[i] = -1;
+      } else {
+        any_left = true;
+      }
+    }
+  });
+  if (!any_left) return;
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (places_[i] >= 0) ChooseOfAll(model.AllOfTop(places_[i]), samplers_[0], choices[i]);
+  }
+}
+
+void TokenChooser::ChooseOfAll(std::span<const float> logits, Sampler& sampler,
+                               TokenChoice& choice) const {
+  if (!AllFinite(logits)) return;
+  const chorus::v1::GenerationParams& params = ParamsOf(choice);
+  choice.token = sampler.Sample(logits, choice.sequence->tokens, params, RandomOf(choice));
+  if (!params.has_logprobs()) return;
+  choice.logprob =
+      ToProto(ComputeLogProbs(logits, choice.token, params.logprobs()), *tokenizer_.bytes());
+}
+
+bool TokenChooser::ChooseOfTop(const TopLogits& top, int num_ids, Sampler& sampler,
+                               const TokenBytes& bytes, TokenChoice& choice) {
+  if (!top.is_finite) return true;
+  const chorus::v1::GenerationParams& params = ParamsOf(choice);
+  const bool is_all = std::ssize(top.ids) == num_ids;
+  const std::optional<int32_t> token = sampler.SampleTop(
+      top.ids, top.logits, is_all, choice.sequence->tokens, params, RandomOf(choice));
+  if (!token.has_value()) return false;
+  if (params.has_logprobs()) {
+    const auto index =
+        static_cast<int32_t>(std::ranges::lower_bound(top.ids, *token) - top.ids.begin());
+    LogProbs logprobs = ComputeLogProbs(top.logits, top.log_sum_exp, index, params.logprobs());
+    // Of equal ones that with the lowest id counts, which may not be among these.
+    const float least = std::ranges::min(top.logits);
+    if (!is_all && !logprobs.top.empty() && top.logits[logprobs.top.back().id] <= least) {
+      return false;
+    }
+    logprobs.chosen.id = *token;
+    for (LogProb& likely : logprobs.top) likely.id = top.ids[likely.id];
+    choice.logprob = ToProto(logprobs, bytes);
+  }
+  choice.token = *token;
+  return true;
 }
 
 }  // namespace chorus::runner

@@ -12,8 +12,10 @@
 
 #include "proto/chorus/runner/v1/runner.pb.h"
 #include "runner_server/kernels/thread_pool.h"
+#include "runner_server/model/language_model.h"
 #include "runner_server/sampling/sampler.h"
 #include "runner_server/scheduler/scheduler.h"
+#include "runner_server/tokenizer/detokenizer.h"
 #include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus::runner {
@@ -22,6 +24,7 @@ namespace chorus::runner {
 struct TokenChoice {
   const Sequence* sequence;
   const runner::v1::GenerateRequest* request;  // With all defaults set.
+  int num_top = 0;                             // As LanguageModel::Row's.
   int32_t token = -1;                          // If a logit is not finite.
   std::optional<chorus::v1::TokenLogprob> logprob = {};
 };
@@ -33,17 +36,27 @@ class TokenChooser {
 
   void set_num_threads(int num_threads) { pool_.set_num_active_threads(num_threads); }
 
-  // Fills in the tokens of `choices`; `logits` are [choices, row_size].
-  void Choose(std::span<const float> logits, size_t row_size, std::span<TokenChoice> choices);
+  // How many logits a choice takes, as Row's num_top; and the tokens that can be chosen.
+  static int NumTop(const TokenChoice& choice);
+  int NumIds(const LanguageModel& model) const;
+
+  // Fills in the tokens of `choices`, whose rows are `output`, of `model`, in order.
+  void Choose(const LanguageModel::Output& output, LanguageModel& model,
+              std::span<TokenChoice> choices);
 
  private:
-  // The log-probabilities of `token` and of the `num_top` likeliest.
-  chorus::v1::TokenLogprob MakeLogprob(std::span<const float> logits, int32_t token,
-                                       uint32_t num_top) const;
+  using TopLogits = LanguageModel::TopLogits;
+
+  // Of all logits.
+  void ChooseOfAll(std::span<const float> logits, Sampler& sampler, TokenChoice& choice) const;
+  // Of the largest. False if they are not enough.
+  static bool ChooseOfTop(const TopLogits& top, int num_ids, Sampler& sampler,
+                          const TokenBytes& bytes, TokenChoice& choice);
 
   const Tokenizer& tokenizer_;
   ThreadPool pool_;
   std::vector<Sampler> samplers_;  // By thread of pool_.
+  std::vector<int> places_;        // Of the choices: in the output's logits, or its top.
 };
 
 }  // namespace chorus::runner

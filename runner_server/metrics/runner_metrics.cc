@@ -3,7 +3,9 @@
 #include <glog/logging.h>
 #include <prometheus/text_serializer.h>
 
+#include <cstdlib>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -91,7 +93,13 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
         kv_cache_used_ratio_(MakeGauge(*registry_, "chorus_kv_cache_used_ratio",
                                        "Share in use: of the KV slots, or of the memory that "
                                        "--kv_cache_bytes allows, whichever is more",
-                                       labels)) {}
+                                       labels)),
+        device_memory_(MakeGauge(*registry_, "chorus_device_memory_bytes",
+                                 "Memory of the device that computes; 0 for the CPU", labels)),
+        used_device_memory_(MakeGauge(*registry_, "chorus_device_memory_used_bytes",
+                                      "Of it, what this and other processes use", labels)),
+        device_recordings_(MakeGauge(*registry_, "chorus_device_recordings",
+                                     "Shapes of steps recorded to be played back", labels)) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override {
     {
@@ -100,6 +108,9 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
       queued_tokens_.Set(static_cast<double>(load.queued_tokens()));
       running_sequences_.Set(load.running_sequences());
       kv_cache_used_ratio_.Set(load.kv_cache_used_ratio());
+      device_memory_.Set(static_cast<double>(load.device_memory_bytes()));
+      used_device_memory_.Set(static_cast<double>(load.device_memory_used_bytes()));
+      device_recordings_.Set(static_cast<double>(load.device_recordings()));
     }
     return registry_->Collect();
   }
@@ -123,6 +134,9 @@ class RunnerMetrics::LoadCollector final : public prometheus::Collectable {
   Gauge& queued_tokens_;
   Gauge& running_sequences_;
   Gauge& kv_cache_used_ratio_;
+  Gauge& device_memory_;
+  Gauge& used_device_memory_;
+  Gauge& device_recordings_;
   mutable std::mutex mutex_;
   std::function<runner::v1::GetLoadResponse()> load_;  // Guarded by mutex_; called under it.
 };
@@ -159,6 +173,11 @@ RunnerMetrics::RunnerMetrics(const std::string& name, const std::string& version
       step_seconds_(MakeHistogram(*registry_, "chorus_step_seconds",
                                   "How long engine steps took, sampling and publishing included",
                                   model_labels_, Exponential(0.00025, 2, 15))),
+      padded_step_seconds_(
+          BuildHistogram()
+              .Name("chorus_padded_step_seconds")
+              .Help("How long engine steps took that were padded to so many rows for a device")
+              .Register(*registry_)),
       cancel_to_free_seconds_(MakeHistogram(*registry_, "chorus_cancel_to_free_seconds",
                                             "From a cancellation until its KV slot was free",
                                             model_labels_, Exponential(0.0001, 2, 15))),
@@ -217,6 +236,12 @@ void RunnerMetrics::OnStep(const StepStats& stats) {
   batch_size_.load(std::memory_order_relaxed)->Observe(stats.num_rows);
   step_tokens_.Observe(stats.num_tokens);
   step_seconds_.Observe(absl::ToDoubleSeconds(stats.duration));
+  if (stats.num_padded_rows > 0) {
+    padded_step_seconds_
+        .Add(With(model_labels_, "rows", std::to_string(stats.num_padded_rows)),
+             Exponential(0.00025, 2, 15))
+        .Observe(absl::ToDoubleSeconds(stats.duration));
+  }
   prompt_tokens_.Increment(stats.num_prompt_tokens);
   generated_tokens_.Increment(stats.num_generated_tokens);
   wasted_tokens_.Increment(stats.num_wasted_tokens);
@@ -243,6 +268,13 @@ void RunnerMetrics::OnNotFinite() {
 
 void RunnerMetrics::OnModelError(std::string_view what) {
   LOG(ERROR) << "event=model_error what=\"" << what << "\"";
+}
+
+void RunnerMetrics::OnDeviceLost(std::string_view what) {
+  LOG(ERROR) << "event=device_lost what=\"" << what
+             << "\": nothing more can be computed here, the runner ends";
+  google::FlushLogFiles(google::INFO);
+  std::_Exit(1);
 }
 
 void RunnerMetrics::SetVersion(const std::string& version) {

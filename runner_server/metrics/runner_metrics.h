@@ -42,6 +42,7 @@ class RunnerMetrics final : public EngineObserver {
   void OnRejected(RejectReason reason) override;
   void OnNotFinite() override;
   void OnModelError(std::string_view what) override;
+  void OnDeviceLost(std::string_view what) override;  // Ends the process.
 
   // Another version serves from now on.
   void SetVersion(const std::string& version);
@@ -89,6 +90,7 @@ class RunnerMetrics final : public EngineObserver {
   prometheus::Counter& wasted_tokens_;
   prometheus::Histogram& step_tokens_;
   prometheus::Histogram& step_seconds_;
+  prometheus::Family<prometheus::Histogram>& padded_step_seconds_;
   prometheus::Histogram& cancel_to_free_seconds_;
   prometheus::Histogram& first_token_seconds_;
   prometheus::Histogram& inter_token_seconds_;

@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(std::unique_ptr<Transfo
       new Decoder(std::move(transformer), std::move(cache), num_kv_slots));
 }
 
-std::span<const float> Decoder::Forward(std::span<const Row> rows) {
+LanguageModel::Output Decoder::Run(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile) {
   tokens_.clear();
   first_tokens_.clear();
   wanted_tokens_.clear();
@@ -34,7 +34,8 @@ std::span<const float> Decoder::Forward(std::span<const Row> rows) {
   }
   transformer_->Run(
       tokens_, [&](int layer, const float* qkv, float* out) { Attend(rows, layer, qkv, out); });
-  return transformer_->Logits(wanted_tokens_);
+  meanwhile();
+  return {.logits = transformer_->Logits(wanted_tokens_)};
 }
 
 void Decoder::CopyPrefix(int from_slot, int to_slot, int num_tokens) {

@@ -30,7 +30,7 @@ class Decoder : public LanguageModel {
   }
   bool batch_invariant() const override { return true; }
   void set_num_threads(int num_threads) override { pool().set_num_active_threads(num_threads); }
-  std::span<const float> Forward(std::span<const Row> rows) override;
+  Output Run(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile) override;
   void CopyPrefix(int from_slot, int to_slot, int num_tokens) override;
   void Release(int slot, int num_kept_tokens) override { cache_.Release(slot, num_kept_tokens); }
 

@@ -9,6 +9,9 @@
 #include <limits>
 #include <span>
 
+#include "absl/functional/function_ref.h"
+#include "runner_server/model/device.h"
+
 namespace chorus::runner {
 
 class LanguageModel {
@@ -20,6 +23,24 @@ class LanguageModel {
     std::span<const int32_t>
         tokens;         // At least 1; start + tokens.size() <= context_size(); ids < vocab_size().
     bool wants_logits;  // For the last token.
+    // If > 0, not all of them but at least so many of the largest with ids below num_ids:
+    // see Output. Of a model that cuts_logits() alone.
+    int num_top = 0;
+    int num_ids = 0;  // At least num_top.
+  };
+
+  // The largest logits of a row.
+  struct TopLogits {
+    std::span<const int32_t> ids;   // Ascending.
+    std::span<const float> logits;  // Of these. No other token's is above the least of them.
+    float log_sum_exp;              // Of all below num_ids.
+    bool is_finite;                 // All of these are.
+  };
+
+  struct Output {
+    std::span<const float> logits;   // [rows that want all, vocab_size], in the rows' order.
+    std::span<const TopLogits> top;  // Of those with num_top > 0, likewise.
+    int num_padded_rows = 0;         // Of the shape that the pass was padded to; 0: it was not.
   };
 
   // What the tokens of a slot cost.
@@ -44,9 +65,29 @@ class LanguageModel {
   // created with, the initial value. Does not affect results.
   virtual void set_num_threads(int num_threads) = 0;
 
-  // Appends each row's tokens to its slot. Returns logits, [rows with wants_logits, vocab_size], in
-  // the rows' order, valid until the next call.
-  virtual std::span<const float> Forward(std::span<const Row> rows) = 0;
+  // Whether passes run on another device than the caller's cores, and the caller had better do
+  // something meanwhile.
+  virtual bool runs_aside() const { return false; }
+
+  // May be called from any thread.
+  virtual DeviceStats device_stats() const { return {}; }
+
+  // Whether rows may ask for their largest logits alone, which cost less to fetch.
+  virtual bool cuts_logits() const { return false; }
+
+  // Appends each row's tokens to its slot. Calls `meanwhile` once, while the pass runs if it
+  // runs_aside(). What it returns is valid until the next call. Throws std::bad_alloc if there is
+  // no memory for the pass, DeviceLost if that is so.
+  virtual Output Run(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile) = 0;
+
+  // All logits, below num_ids, of the index-th of the last Output's `top`. Valid until the next
+  // call.
+  virtual std::span<const float> AllOfTop(int index) { return {}; }
+
+  // Run without company: all logits of the rows that want them.
+  std::span<const float> Forward(std::span<const Row> rows) {
+    return Run(rows, [] {}).logits;
+  }
 
   // Makes `to_slot` hold exactly the first `num_tokens` tokens of `from_slot`, to the bit as if
   // they had been run there.

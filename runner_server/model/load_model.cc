@@ -98,7 +98,9 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                        .num_threads = options.num_threads,
                                        .num_kv_slots = options.num_kv_slots,
                                        .max_kv_bytes = options.max_kv_bytes,
-                                       .device = options.device};
+                                       .device = options.device,
+                                       .memory_fraction = options.memory_fraction,
+                                       .fixed_shapes = options.fixed_shapes};
 
   if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
     ASSIGN_OR_RETURN(GenerationConfig generation,

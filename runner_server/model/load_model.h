@@ -25,7 +25,10 @@ namespace chorus::runner {
 
 struct ModelOptions {
   const Executor* executor = &NativeExecutor();
-  std::string device = "cpu";  // As Executor::Options's.
+  // As Executor::Options's.
+  std::string device = "cpu";
+  double memory_fraction = 0.9;
+  bool fixed_shapes = false;
   Precision precision = Precision::kFloat32;
   int num_threads = 1;  // Compute threads, the caller's included. >= 1.
   // Seed. An encoder without a classification head, or with another task's, gets one of random

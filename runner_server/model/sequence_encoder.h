@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runner_server/model/architecture.h"
+#include "runner_server/model/device.h"
 
 namespace chorus::runner {
 
@@ -38,6 +39,9 @@ class SequenceEncoder {
   // Number of threads of the following calls, the calling one included: from 1 to the number it was
   // created with, the initial value. Does not affect results.
   virtual void set_num_threads(int num_threads) = 0;
+
+  // May be called from any thread.
+  virtual DeviceStats device_stats() const { return {}; }
 
   // No padding. Returns [rows.size(), num_values()], valid until the next call.
   virtual std::span<const float> Forward(std::span<const Row> rows) = 0;

@@ -29,7 +29,11 @@ LogProbs ComputeLogProbs(std::span<const float> logits, int32_t chosen, size_t n
   const double largest = *std::max_element(logits.begin(), logits.end());
   double total = 0;
   for (const float logit : logits) total += std::exp(logit - largest);
-  const double log_total = largest + std::log(total);
+  return ComputeLogProbs(logits, largest + std::log(total), chosen, num_top);
+}
+
+LogProbs ComputeLogProbs(std::span<const float> logits, double log_total, int32_t chosen,
+                         size_t num_top) {
   LogProbs result = {{chosen, logits[chosen] - log_total}, TopLogits(logits, num_top)};
   for (LogProb& token : result.top) token.value -= log_total;
   return result;

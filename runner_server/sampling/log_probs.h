@@ -24,4 +24,9 @@ struct LogProbs {
 // NaN. Computed in double precision.
 LogProbs ComputeLogProbs(std::span<const float> logits, int32_t chosen, size_t num_top);
 
+// The same where only some logits are known, whose log-sum-exp with all others is `log_total`:
+// `chosen`, and the ids of the result, are indices into `logits`.
+LogProbs ComputeLogProbs(std::span<const float> logits, double log_total, int32_t chosen,
+                         size_t num_top);
+
 }  // namespace chorus::runner

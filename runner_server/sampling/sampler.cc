@@ -14,6 +14,9 @@ namespace {
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
+// More are fetched and sorted no faster than all.
+constexpr size_t kMostTop = 1024;
+
 // Scans are done in blocks; most hold nothing of interest, and their maximum says so.
 constexpr size_t kBlock = 64;
 constexpr size_t kLanes = 8;
@@ -93,6 +96,7 @@ std::span<const Candidate> Sampler::Filter(std::span<const float> logits,
   const bool cuts = params.top_k() > 0 && params.top_k() < logits.size();
   // Dividing keeps the order but may make neighbours equal, so ties are looked for after it.
   const float threshold = cuts ? KthLargest(logits, params.top_k()) / temperature : kLowest;
+  threshold_ = threshold;
   candidates_.clear();
   for (size_t begin = 0; begin < logits.size(); begin += kBlock) {
     const size_t end = std::min(begin + kBlock, logits.size());
@@ -173,6 +177,42 @@ int32_t Sampler::Sample(std::span<const float> logits, std::span<const int32_t> 
     if (target < cumulative) break;
   }
   return drawn;
+}
+
+std::optional<int32_t> Sampler::SampleTop(std::span<const int32_t> ids,
+                                          std::span<const float> logits, bool is_all,
+                                          std::span<const int32_t> tokens,
+                                          const chorus::v1::GenerationParams& params,
+                                          double random) {
+  known_.clear();
+  for (const int32_t token : tokens) {
+    const auto at = std::ranges::lower_bound(ids, token);
+    if (at != ids.end() && *at == token) {
+      known_.push_back(static_cast<int32_t>(at - ids.begin()));
+    }
+  }
+  // What is not known scores this at most.
+  const float others = is_all ? kLowest : std::ranges::min(logits);
+  if (IsGreedy(params)) {
+    const std::span<const float> scores = Penalize(logits, known_, params.repetition_penalty());
+    const int32_t best = ArgMax(scores);
+    if (!is_all && scores[best] <= others) return std::nullopt;
+    return ids[best];
+  }
+  const int32_t drawn = Sample(logits, known_, params, random);
+  if (!is_all && threshold_ <= others / static_cast<float>(params.temperature())) {
+    return std::nullopt;
+  }
+  return ids[drawn];
+}
+
+int NumTopNeeded(const chorus::v1::GenerationParams& params, size_t num_tokens) {
+  size_t num = IsGreedy(params) ? 1 : params.top_k();
+  if (num == 0) return 0;
+  if (params.repetition_penalty() < 1) return 0;           // Raises tokens that may be anywhere.
+  if (params.repetition_penalty() > 1) num += num_tokens;  // So many may fall.
+  num = std::max<size_t>(num, params.logprobs()) + 1;
+  return num <= kMostTop ? static_cast<int>(num) : 0;
 }
 
 }  // namespace chorus::runner

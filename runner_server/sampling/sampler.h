@@ -13,6 +13,7 @@
 // Thread safety: none; reuses its buffers. The result depends only on the arguments.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,14 @@ class Sampler {
   int32_t Sample(std::span<const float> logits, std::span<const int32_t> tokens,
                  const chorus::v1::GenerationParams& params, double random);
 
+  // Sample, of a row of which only the largest logits are known: those of `ids`, which are
+  // ascending. All others are at most the least of these, and there are none if `is_all`. Nothing
+  // if the token depends on one that is not known; that takes NumTopNeeded more than there are, or
+  // equal ones.
+  std::optional<int32_t> SampleTop(std::span<const int32_t> ids, std::span<const float> logits,
+                                   bool is_all, std::span<const int32_t> tokens,
+                                   const chorus::v1::GenerationParams& params, double random);
+
   // The tokens that Sample would draw from, in order of id. Valid until the next call.
   std::span<const Candidate> Filter(std::span<const float> logits, std::span<const int32_t> tokens,
                                     const chorus::v1::GenerationParams& params);
@@ -47,12 +56,19 @@ class Sampler {
   void KeepTopP(double top_p);
   void KeepMinP(double min_p);
 
+  float threshold_ = 0;           // Of the last Filter's top_k: the least score that it keeps.
+  std::vector<int32_t> known_;    // SampleTop's tokens, as indices into its ids.
   std::vector<float> penalized_;  // [vocab_size]
   std::vector<Candidate> candidates_;
   std::vector<float> largest_;   // KthLargest's candidates, fewer than 2k + one block.
   std::vector<double> weights_;  // exp(score - largest score), for each candidate.
   std::vector<uint32_t> heap_;   // KeepTopP's candidates by index, likeliest first.
 };
+
+// How many of a row's largest logits are enough to choose its next token, and to know the
+// log-probabilities that are asked for, unless further ones equal the least of them. 0: all are
+// needed. `num_tokens` is the length of the sequence.
+int NumTopNeeded(const chorus::v1::GenerationParams& params, size_t num_tokens);
 
 // The first index of the largest logit. `logits` must not be empty; NaN is never the largest.
 int32_t ArgMax(std::span<const float> logits);

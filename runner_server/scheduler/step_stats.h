@@ -45,6 +45,7 @@ struct StepStats {
   int num_prompt_tokens = 0;     // Of these, of prompts or recomputed after a preemption.
   int num_generated_tokens = 0;  // Chosen after the pass; 0 for a classifier.
   int num_wasted_tokens = 0;     // Of these, those whose caller had left.
+  int num_padded_rows = 0;       // Of the shape that a device was given; 0: it was not padded.
   absl::Duration duration;       // Of the whole step.
 
   // Composition of the step. Zero for a classifier, except limited_by.

@@ -9,12 +9,12 @@ PagedKv::PagedKv(const Shape& shape, at::ScalarType dtype, const at::Device& dev
     : shape_(shape), slots_(shape.num_slots) {
   const int64_t token_bytes = int64_t{2} * shape.num_layers * shape.num_heads * shape.head_size *
                               static_cast<int64_t>(at::elementSize(dtype));
-  int64_t num_pages = int64_t{shape.num_slots} * NumPages(shape.context_size);
-  num_pages = std::min(num_pages, shape.max_bytes / (token_bytes * kPageTokens));
-  pool_ =
-      at::empty({shape.num_layers, num_pages * kPageTokens, 2, shape.num_heads, shape.head_size},
-                at::TensorOptions(dtype).device(device));
-  for (int64_t page = num_pages; page > 0; --page) free_.push_back(page - 1);
+  num_pages_ = int64_t{shape.num_slots} * NumPages(shape.context_size);
+  num_pages_ = std::min(num_pages_, shape.max_bytes / (token_bytes * kPageTokens));
+  pool_ = at::empty(
+      {shape.num_layers, (num_pages_ + 1) * kPageTokens, 2, shape.num_heads, shape.head_size},
+      at::TensorOptions(dtype).device(device));
+  for (int64_t page = num_pages_; page > 0; --page) free_.push_back(page - 1);
 }
 
 int64_t PagedKv::bytes_per_token() const {

@@ -30,7 +30,10 @@ class PagedKv {
   PagedKv(const Shape& shape, at::ScalarType dtype, const at::Device& device);
 
   int64_t bytes_per_token() const;
-  int64_t max_tokens() const { return pool_.size(1); }  // Of all slots together.
+  int64_t max_tokens() const { return num_pages_ * kPageTokens; }  // Of all slots together.
+
+  // A place that is no slot's, for rows that only fill a batch.
+  int64_t spare_place() const { return max_tokens(); }
 
   // Takes pages for the first `num_tokens` tokens of a slot. Throws std::bad_alloc if there are
   // none left.
@@ -54,6 +57,7 @@ class PagedKv {
   static int NumPages(int num_tokens) { return (num_tokens + kPageTokens - 1) / kPageTokens; }
 
   const Shape shape_;
+  int64_t num_pages_ = 0;                    // And a spare one.
   at::Tensor pool_;                          // [layers, tokens, 2, heads, head_size]
   std::vector<int64_t> free_;                // Pages.
   std::vector<std::vector<int64_t>> slots_;  // Their pages, in order.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "runner_server/model/sequence_encoder.h"
+#include "runner_server/model/torch/torch_errors.h"
 #include "runner_server/model/torch/torch_transformer.h"
 
 namespace chorus::runner {
@@ -27,7 +28,7 @@ class TorchEncoder : public SequenceEncoder {
   int num_values() const override { return architecture().num_values(); }
   bool batch_invariant() const override { return false; }
   void set_num_threads(int num_threads) override { num_threads_ = num_threads; }
-  // Throws std::bad_alloc if the device has no memory for it.
+  DeviceStats device_stats() const override { return StatsOf(transformer_->device()); }
   std::span<const float> Forward(std::span<const Row> rows) override;
 
  private:

@@ -3,33 +3,46 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <utility>
+#include <bit>
+#include <cstring>
+#include <numeric>
 
 #include "runner_server/model/torch/torch_errors.h"
 
 namespace chorus::runner {
 
-// A prompt's share of a pass: tokens [first, first + size) of it, from position `start` on.
+// A prompt's share of a pass.
 struct Prompt {
-  int64_t first;
-  int64_t size;
-  int64_t start;
-  at::Tensor places;  // Of all its tokens up to the last; undefined: those of the pass alone.
+  int64_t first;                     // Of the pass' tokens,
+  int64_t size;                      // so many,
+  int64_t start;                     // from this position on.
+  std::vector<int64_t> places = {};  // Of all its tokens up to the last; none if start is 0.
+  at::Tensor sent_places = {};
+};
+
+struct TorchGenerator::Plan {
+  std::vector<int64_t> ids, positions;  // Of each token.
+  std::vector<int64_t> places;          // Of each token in the cache.
+  std::vector<int64_t> wanted;          // Tokens whose logits are wanted.
+  std::vector<int64_t> decoded;         // Tokens that come alone.
+  int num_keys = 0;                     // The most that one of these sees.
+  // [decoded, num_keys]: places of their keys, and by how many tokens a key is older, negative if
+  // it is not the row's.
+  std::vector<int64_t> past, ages;
+  std::vector<Prompt> prompts;
+
+  bool decodes() const { return prompts.empty() && wanted.size() == ids.size(); }
 };
 
 struct TorchGenerator::Pass {
   TorchTokens tokens;
-  at::Tensor places;   // [tokens] in the cache.
-  at::Tensor wanted;   // Tokens whose logits are wanted.
-  at::Tensor decoded;  // Tokens that come alone.
-  at::Tensor past;     // [decoded, longest]: places of their keys; beyond a row's own: any.
-  at::Tensor ages;  // [decoded, longest]: how many tokens before the row's own a key is; < 0: none.
+  at::Tensor places, wanted, decoded, past, ages;  // `decoded` and `wanted` undefined: all tokens.
   std::vector<Prompt> prompts;
 };
 
 namespace {
 
-// Which keys are seen, by how many tokens they come before the query.
+// Which keys are seen, by how many tokens they are older than the query.
 at::Tensor Seen(const at::Tensor& ages, int window) {
   const at::Tensor is_past = ages >= 0;
   return window == 0 ? is_past : is_past & (ages < window);
@@ -51,12 +64,19 @@ int64_t PoolBytes(const Executor::Options& options, const at::Device& device) {
 // [queries, heads, head_size] as an attention wants it.
 at::Tensor AsBatch(const at::Tensor& heads) { return heads.transpose(0, 1).unsqueeze(0); }
 
+// The number of rows, or keys, of the shape that holds so many.
+int RoundRows(int n) {
+  return n <= 8 ? static_cast<int>(std::bit_ceil(unsigned(n))) : (n + 7) / 8 * 8;
+}
+int RoundKeys(int n) { return std::max(64, static_cast<int>(std::bit_ceil(unsigned(n)))); }
+
 }  // namespace
 
 TorchGenerator::TorchGenerator(std::unique_ptr<TorchTransformer> transformer,
                                const Executor::Options& options)
     : transformer_(std::move(transformer)),
       num_slots_(options.num_kv_slots),
+      has_fixed_shapes_(options.fixed_shapes || !transformer_->device().is_cpu()),
       num_threads_(options.num_threads),
       cache_({.num_slots = num_slots_,
               .num_layers = architecture().num_layers,
@@ -66,76 +86,167 @@ TorchGenerator::TorchGenerator(std::unique_ptr<TorchTransformer> transformer,
               .max_bytes = PoolBytes(options, transformer_->device())},
              transformer_->dtype(), transformer_->device()) {}
 
-at::Tensor TorchGenerator::OnDevice(const std::vector<int64_t>& values) const {
-  return at::tensor(values, at::kLong).to(transformer_->device());
+DeviceStats TorchGenerator::device_stats() const {
+  DeviceStats stats = StatsOf(transformer_->device());
+  stats.num_recordings = num_recordings_;
+  return stats;
 }
 
-TorchGenerator::Pass TorchGenerator::Plan(std::span<const Row> rows) const {
-  Pass pass;
-  std::vector<int64_t> ids, positions, places, wanted, decoded, past, ages;
-  int longest = 0;
+TorchGenerator::Plan TorchGenerator::MakePlan(std::span<const Row> rows) const {
+  Plan plan;
   for (const Row& row : rows) {
-    if (row.tokens.size() == 1) longest = std::max(longest, row.start + 1);
+    if (row.tokens.size() == 1) plan.num_keys = std::max(plan.num_keys, row.start + 1);
   }
   for (const Row& row : rows) {
-    const auto first = static_cast<int64_t>(ids.size());
+    const auto first = static_cast<int64_t>(plan.ids.size());
     const int size = static_cast<int>(row.tokens.size()), end = row.start + size;
-    ids.insert(ids.end(), row.tokens.begin(), row.tokens.end());
-    for (int p = row.start; p < end; ++p) positions.push_back(p + architecture().first_position);
-    cache_.AppendPlaces(row.slot, row.start, end, places);
-    if (row.wants_logits) wanted.push_back(first + size - 1);
+    plan.ids.insert(plan.ids.end(), row.tokens.begin(), row.tokens.end());
+    for (int p = row.start; p < end; ++p) {
+      plan.positions.push_back(p + architecture().first_position);
+    }
+    cache_.AppendPlaces(row.slot, row.start, end, plan.places);
+    if (row.wants_logits) plan.wanted.push_back(first + size - 1);
     if (size == 1) {
-      decoded.push_back(first);
-      cache_.AppendPlaces(row.slot, 0, end, past);
-      past.resize(decoded.size() * longest, places.back());
-      for (int key = 0; key < longest; ++key) ages.push_back(row.start - key);
-      continue;
+      plan.decoded.push_back(first);
+      cache_.AppendPlaces(row.slot, 0, end, plan.past);
+      plan.past.resize(plan.decoded.size() * plan.num_keys, plan.places.back());
+      for (int key = 0; key < plan.num_keys; ++key) plan.ages.push_back(row.start - key);
+    } else {
+      plan.prompts.push_back({.first = first, .size = size, .start = row.start});
+      if (row.start > 0) cache_.AppendPlaces(row.slot, 0, end, plan.prompts.back().places);
     }
-    Prompt prompt = {.first = first, .size = size, .start = row.start};
-    if (row.start > 0) {
-      std::vector<int64_t> all;
-      cache_.AppendPlaces(row.slot, 0, end, all);
-      prompt.places = OnDevice(all);
-    }
-    pass.prompts.push_back(std::move(prompt));
   }
-  pass.tokens = {.ids = OnDevice(ids), .positions = OnDevice(positions)};
-  pass.places = OnDevice(places);
-  if (!wanted.empty() && wanted.size() < ids.size()) pass.wanted = OnDevice(wanted);
-  if (!decoded.empty()) {
-    if (!pass.prompts.empty()) pass.decoded = OnDevice(decoded);
-    pass.past = OnDevice(past).view({static_cast<int64_t>(decoded.size()), longest});
-    pass.ages = OnDevice(ages).view_as(pass.past);
+  return plan;
+}
+
+void TorchGenerator::Pad(int num_rows, int num_keys, Plan& plan) const {
+  const auto spare = cache_.spare_place();
+  const size_t old_rows = plan.ids.size(), old_keys = plan.num_keys;
+  const auto widen = [&](std::vector<int64_t>& values, int64_t fill) {
+    std::vector<int64_t> wide(static_cast<size_t>(num_rows) * num_keys, fill);
+    for (size_t row = 0; row < old_rows; ++row) {
+      std::copy_n(values.begin() + static_cast<ptrdiff_t>(row * old_keys), old_keys,
+                  wide.begin() + static_cast<ptrdiff_t>(row * num_keys));
+    }
+    values = std::move(wide);
+  };
+  widen(plan.past, spare);
+  widen(plan.ages, -1);
+  plan.num_keys = num_keys;
+  plan.ids.resize(num_rows, 0);
+  plan.positions.resize(num_rows, architecture().first_position);
+  plan.places.resize(num_rows, spare);
+  for (size_t row = old_rows; row < plan.ids.size(); ++row) {
+    plan.ages[row * num_keys] = 0;  // It sees something, so that no number is a NaN.
+    plan.wanted.push_back(static_cast<int64_t>(row));
+    plan.decoded.push_back(static_cast<int64_t>(row));
+  }
+}
+
+TorchGenerator::Pass TorchGenerator::Send(const Plan& plan, const at::Tensor& fixed) const {
+  std::vector<const std::vector<int64_t>*> parts = {&plan.ids,    &plan.positions, &plan.places,
+                                                    &plan.wanted, &plan.decoded,   &plan.past,
+                                                    &plan.ages};
+  for (const Prompt& prompt : plan.prompts) parts.push_back(&prompt.places);
+  int64_t size = 0;
+  for (const auto* part : parts) size += std::ssize(*part);
+  const at::Device& device = transformer_->device();
+  const at::Tensor host =
+      at::empty({size}, at::TensorOptions(at::kLong).pinned_memory(!device.is_cpu()));
+  auto* out = host.mutable_data_ptr<int64_t>();
+  for (const auto* part : parts) out = std::copy(part->begin(), part->end(), out);
+  const at::Tensor sent = fixed.defined()
+                              ? fixed.copy_(host, /*non_blocking=*/true)
+                              : host.to(device, at::kLong, /*non_blocking=*/true, /*copy=*/false);
+
+  int64_t at = 0;
+  const auto next = [&](const std::vector<int64_t>& part) {
+    at += std::ssize(part);
+    return sent.narrow(0, at - std::ssize(part), std::ssize(part));
+  };
+  Pass pass;
+  pass.tokens = {.ids = next(plan.ids), .positions = next(plan.positions)};
+  pass.places = next(plan.places);
+  pass.wanted = next(plan.wanted);
+  pass.decoded = next(plan.decoded);
+  pass.past = next(plan.past);
+  pass.ages = next(plan.ages);
+  if (!plan.decoded.empty()) {
+    pass.ages = pass.ages.view({std::ssize(plan.decoded), plan.num_keys});
+  }
+  if (plan.wanted.size() == plan.ids.size()) pass.wanted = at::Tensor();
+  if (plan.prompts.empty()) pass.decoded = at::Tensor();
+  for (const Prompt& prompt : plan.prompts) {
+    pass.prompts.push_back({.first = prompt.first, .size = prompt.size, .start = prompt.start});
+    if (prompt.start > 0) pass.prompts.back().sent_places = next(prompt.places);
   }
   return pass;
 }
 
-std::span<const float> TorchGenerator::Forward(std::span<const Row> rows) {
+LanguageModel::Output TorchGenerator::Run(std::span<const Row> rows,
+                                          absl::FunctionRef<void()> meanwhile) {
   at::set_num_threads(num_threads_);
-  return WithoutTorchErrors([&]() -> std::span<const float> {
-    bool wants_any = false;
+  return WithoutTorchErrors([&]() -> Output {
     for (const Row& row : rows) {
       cache_.Reserve(row.slot, row.start + static_cast<int>(row.tokens.size()));
-      wants_any |= row.wants_logits;
     }
-    const Pass pass = Plan(rows);
-    at::Tensor x = transformer_->Run(
-        pass.tokens, [&](int layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-          return Attend(pass, layer, q, k, v);
-        });
-    if (!wants_any) return {};
-    if (pass.wanted.defined()) x = x.index_select(0, pass.wanted);
-    logits_ = transformer_->Logits(x).to(at::kCPU).contiguous();
-    return {logits_.const_data_ptr<float>(), static_cast<size_t>(logits_.numel())};
+    Plan plan = MakePlan(rows);
+    const bool wants_any = !plan.wanted.empty();
+    int num_padded_rows = 0;
+    if (has_fixed_shapes_ && plan.decodes()) {
+      logits_ = ComputeDecodes(std::move(plan), num_padded_rows);
+    } else {
+      logits_ = Compute(Send(plan, {}));
+    }
+    Output output;
+    if (wants_any) {
+      output = Fetch(rows, meanwhile);
+    } else {
+      meanwhile();
+    }
+    output.num_padded_rows = num_padded_rows;
+    return output;
   });
 }
 
-void TorchGenerator::LoadPast(int layer, const at::Tensor& places, int64_t batch,
+at::Tensor TorchGenerator::ComputeDecodes(Plan plan, int& num_padded_rows) {
+  const int num_rows = RoundRows(static_cast<int>(plan.ids.size()));
+  const int num_keys = RoundKeys(plan.num_keys);
+  num_padded_rows = num_rows;
+  Pad(num_rows, num_keys, plan);
+  std::unique_ptr<DecodeStep>& step = decode_steps_[{num_rows, num_keys}];
+  if (step != nullptr && step->graph != nullptr) {
+    Send(plan, step->sent);
+    step->graph->Play();
+    return step->logits;
+  }
+  if (step == nullptr) {
+    step = std::make_unique<DecodeStep>();
+    const int64_t size = 5 * int64_t{num_rows} + 2 * int64_t{num_rows} * num_keys;
+    step->sent = at::empty({size}, at::TensorOptions(at::kLong).device(transformer_->device()));
+    const Pass pass = Send(plan, step->sent);
+    step->graph = StepGraph::Record(transformer_->device(), [&] { step->logits = Compute(pass); });
+    if (step->graph != nullptr) ++num_recordings_;
+    return step->logits;
+  }
+  return Compute(Send(plan, step->sent));  // On a device that records nothing.
+}
+
+at::Tensor TorchGenerator::Compute(const Pass& pass) {
+  at::Tensor x = transformer_->Run(
+      pass.tokens, [&](int layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+        return Attend(pass, layer, q, k, v);
+      });
+  if (pass.wanted.defined()) x = x.index_select(0, pass.wanted);
+  return x.size(0) > 0 ? transformer_->Logits(x) : at::Tensor();
+}
+
+void TorchGenerator::LoadPast(int layer, const at::Tensor& places, int64_t num_rows,
                               TorchAttention& attention) {
-  const at::Tensor past = cache_.Load(layer, places.flatten());  // [places, 2, heads, head_size]
+  const at::Tensor past = cache_.Load(layer, places);  // [places, 2, heads, head_size]
   const auto part = [&](int which) {
     return past.select(1, which)
-        .view({batch, -1, architecture().num_kv_heads, architecture().head_size})
+        .view({num_rows, -1, architecture().num_kv_heads, architecture().head_size})
         .transpose(1, 2);
   };
   attention.k = part(0);
@@ -147,22 +258,22 @@ at::Tensor TorchGenerator::Attend(const Pass& pass, int layer, const at::Tensor&
   cache_.Store(layer, pass.places, k, v);
   const LayerAttention& kind = architecture().attention[layer];
   TorchAttention attention = {.scale = kind.scale, .soft_cap = architecture().attention_soft_cap};
-  at::Tensor out =
-      pass.prompts.empty() ? at::Tensor() : at::empty_like(q, at::MemoryFormat::Contiguous);
-  if (pass.past.defined()) {
+  at::Tensor out;
+  if (!pass.prompts.empty()) out = at::empty_like(q, at::MemoryFormat::Contiguous);
+  if (pass.past.size(0) > 0) {
     const at::Tensor queries = pass.decoded.defined() ? q.index_select(0, pass.decoded) : q;
-    const int64_t batch = queries.size(0);
+    const int64_t num_rows = queries.size(0);
     attention.q = queries.unsqueeze(2);  // [rows, heads, 1, head_size]
-    LoadPast(layer, pass.past, batch, attention);
-    attention.mask = Seen(pass.ages, kind.window).view({batch, 1, 1, -1});
+    LoadPast(layer, pass.past, num_rows, attention);
+    attention.mask = Seen(pass.ages, kind.window).view({num_rows, 1, 1, -1});
     const at::Tensor mixed = attention.Run().squeeze(2);  // [rows, heads, head_size]
-    if (!pass.decoded.defined()) return mixed.reshape({batch, -1});
+    if (pass.prompts.empty()) return mixed.reshape({num_rows, -1});
     out.index_copy_(0, pass.decoded, mixed);
   }
   for (const Prompt& prompt : pass.prompts) {
     attention.q = AsBatch(q.narrow(0, prompt.first, prompt.size));
-    if (prompt.places.defined()) {
-      LoadPast(layer, prompt.places, 1, attention);
+    if (prompt.start > 0) {
+      LoadPast(layer, prompt.sent_places, 1, attention);
     } else {
       attention.k = AsBatch(k.narrow(0, prompt.first, prompt.size));
       attention.v = AsBatch(v.narrow(0, prompt.first, prompt.size));
@@ -178,6 +289,74 @@ at::Tensor TorchGenerator::Attend(const Pass& pass, int layer, const at::Tensor&
     out.narrow(0, prompt.first, prompt.size).copy_(attention.Run().squeeze(0).transpose(0, 1));
   }
   return out.flatten(1);
+}
+
+LanguageModel::Output TorchGenerator::Fetch(std::span<const Row> rows,
+                                            absl::FunctionRef<void()> meanwhile) {
+  std::vector<int64_t> all_rows;
+  top_rows_.clear();
+  int num_top = 0;
+  int64_t at = 0;
+  for (const Row& row : rows) {
+    if (!row.wants_logits) continue;
+    (row.num_top > 0 ? top_rows_ : all_rows).push_back(at++);
+    num_top = std::max(num_top, row.num_top);
+    if (row.num_top > 0) num_ids_ = row.num_ids;
+  }
+  const auto select = [&](const std::vector<int64_t>& of) {
+    if (std::ssize(of) == at) return logits_.narrow(0, 0, at);
+    return logits_.index_select(0, at::tensor(of, at::kLong).to(logits_.device()));
+  };
+  // Each row's largest logits, their ids, the log-sum-exp, and whether all are finite, in one
+  // tensor, so that one copy waits for the device. An fp32 holds every id.
+  at::Tensor packed;
+  if (!top_rows_.empty()) {
+    const at::Tensor logits = select(top_rows_).narrow(1, 0, num_ids_);
+    const auto [values, ids] = at::topk(logits, num_top);
+    packed = at::cat({values, ids.to(at::kFloat), at::logsumexp(logits, 1, /*keepdim=*/true),
+                      at::isfinite(logits).all(1, /*keepdim=*/true).to(at::kFloat)},
+                     1);
+  }
+  at::Tensor all;
+  if (!all_rows.empty()) all = select(all_rows);
+  meanwhile();
+
+  Output output;
+  if (packed.defined()) {
+    packed = packed.to(at::kCPU);
+    const auto* row = packed.const_data_ptr<float>();
+    top_ids_.resize(top_rows_.size() * num_top);
+    top_values_.resize(top_ids_.size());
+    top_.clear();
+    std::vector<int> order(num_top);
+    for (size_t i = 0; i < top_rows_.size(); ++i, row += packed.size(1)) {
+      const float* values = row;
+      const float* ids = row + num_top;
+      std::iota(order.begin(), order.end(), 0);
+      std::ranges::sort(order, {}, [&](int index) { return ids[index]; });
+      for (int j = 0; j < num_top; ++j) {
+        top_ids_[i * num_top + j] = static_cast<int32_t>(ids[order[j]]);
+        top_values_[i * num_top + j] = values[order[j]];
+      }
+      top_.push_back({.ids = std::span(top_ids_).subspan(i * num_top, num_top),
+                      .logits = std::span(top_values_).subspan(i * num_top, num_top),
+                      .log_sum_exp = ids[num_top],
+                      .is_finite = ids[num_top + 1] != 0});
+    }
+    output.top = top_;
+  }
+  if (all.defined()) {
+    all_ = all.to(at::kCPU).contiguous();
+    output.logits = {all_.const_data_ptr<float>(), static_cast<size_t>(all_.numel())};
+  }
+  return output;
+}
+
+std::span<const float> TorchGenerator::AllOfTop(int index) {
+  return WithoutTorchErrors([&]() -> std::span<const float> {
+    all_of_top_ = logits_[top_rows_[index]].narrow(0, 0, num_ids_).to(at::kCPU).contiguous();
+    return {all_of_top_.const_data_ptr<float>(), static_cast<size_t>(num_ids_)};
+  });
 }
 
 void TorchGenerator::CopyPrefix(int from_slot, int to_slot, int num_tokens) {

@@ -3,16 +3,25 @@
 // Runs an Architecture with a language model's head on a device: causal attention over pages of
 // past keys and values.
 //
+// A pass in which all rows decode is padded to one of a few shapes where the device runs aside, and
+// recorded (StepGraph) the first time that it has such a shape; what the pass reads then travels in
+// one copy to where the recording reads it.
+//
 // Thread safety: as LanguageModel; libtorch's threads run inside calls alone.
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "runner_server/model/executor.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/model/torch/paged_kv.h"
+#include "runner_server/model/torch/step_graph.h"
 #include "runner_server/model/torch/torch_transformer.h"
 
 namespace chorus::runner {
@@ -32,28 +41,57 @@ class TorchGenerator : public LanguageModel {
   }
   bool batch_invariant() const override { return false; }
   void set_num_threads(int num_threads) override { num_threads_ = num_threads; }
-  // Throws std::bad_alloc if the device has no memory for it.
-  std::span<const float> Forward(std::span<const Row> rows) override;
+  bool runs_aside() const override { return !transformer_->device().is_cpu(); }
+  DeviceStats device_stats() const override;
+  bool cuts_logits() const override { return true; }
+  Output Run(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile) override;
+  std::span<const float> AllOfTop(int index) override;
   void CopyPrefix(int from_slot, int to_slot, int num_tokens) override;
   void Release(int slot, int num_kept_tokens) override { cache_.Release(slot, num_kept_tokens); }
 
  private:
-  // What a pass asks of each layer's attention.
+  // What a pass is about, as numbers, and as views of one tensor on the device.
+  struct Plan;
   struct Pass;
+  // A shape of passes in which all rows decode.
+  struct DecodeStep {
+    at::Tensor sent;    // What the pass reads.
+    at::Tensor logits;  // What it writes, [rows, vocab].
+    std::unique_ptr<StepGraph> graph;
+  };
 
   const Architecture& architecture() const { return transformer_->architecture(); }
-  at::Tensor OnDevice(const std::vector<int64_t>& values) const;
-  Pass Plan(std::span<const Row> rows) const;
+  Plan MakePlan(std::span<const Row> rows) const;
+  // Adds rows and keys that nobody reads.
+  void Pad(int num_rows, int num_keys, Plan& plan) const;
+  // On the device; into `fixed`, if it is defined.
+  Pass Send(const Plan& plan, const at::Tensor& fixed) const;
+  // [wanted, vocab] on the device.
+  at::Tensor Compute(const Pass& pass);
+  at::Tensor ComputeDecodes(Plan plan, int& num_padded_rows);
   at::Tensor Attend(const Pass& pass, int layer, const at::Tensor& q, const at::Tensor& k,
                     const at::Tensor& v);
-  // [keys] or [batch, keys] of a layer's past, as an attention wants it.
-  void LoadPast(int layer, const at::Tensor& places, int64_t batch, TorchAttention& attention);
+  // A layer's keys and values at `places`, for so many rows.
+  void LoadPast(int layer, const at::Tensor& places, int64_t num_rows, TorchAttention& attention);
+  Output Fetch(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile);
 
   const std::unique_ptr<TorchTransformer> transformer_;
   const int num_slots_;
+  const bool has_fixed_shapes_;
   int num_threads_;
   PagedKv cache_;
-  at::Tensor logits_;  // Of the last pass, on the host.
+  std::map<std::pair<int, int>, std::unique_ptr<DecodeStep>> decode_steps_;  // By rows and keys.
+
+  std::atomic<int> num_recordings_ = 0;
+
+  // Of the last pass.
+  at::Tensor logits_;              // On the device: [rows that want some, or more, vocab_size].
+  std::vector<int64_t> top_rows_;  // Rows of logits_, and how many ids count, of the output's top.
+  int num_ids_ = 0;
+  at::Tensor all_, all_of_top_;    // On the host.
+  std::vector<int32_t> top_ids_;   // [top, their number]
+  std::vector<float> top_values_;  // Likewise.
+  std::vector<TopLogits> top_;
 };
 
 }  // namespace chorus::runner

@@ -40,7 +40,8 @@ at::Tensor TorchAttention::Run() const {
   const int64_t sharing = q.size(1) / k.size(1);  // Heads that read the same keys.
   const at::Tensor keys = k.repeat_interleave(sharing, 1), values = v.repeat_interleave(sharing, 1);
   at::Tensor scores = SoftCap(at::matmul(q, keys.transpose(2, 3)).to(at::kFloat) * scale, soft_cap);
-  const at::Tensor seen = causal ? at::ones({q.size(2), k.size(2)}, q.options().dtype(at::kBool)).tril() : mask;
+  const at::Tensor seen =
+      causal ? at::ones({q.size(2), k.size(2)}, q.options().dtype(at::kBool)).tril() : mask;
   if (seen.defined()) scores.masked_fill_(~seen, -std::numeric_limits<float>::infinity());
   return at::matmul(at::softmax(scores, -1).to(v.scalar_type()), values);
 }

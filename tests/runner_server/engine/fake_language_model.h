@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <numeric>
 #include <set>
@@ -23,6 +25,8 @@ class FakeLanguageModel final : public LanguageModel {
     int context_size = 64;
     int num_slots = 4;
     KvMemory kv_memory = {.bytes_per_token = 1, .block_tokens = 1};
+    bool runs_aside = false;
+    bool cuts_logits = false;
   };
   // Fills [vocab_size] logits, which are zero, from the tokens of a slot.
   using Logits = std::function<void(const std::vector<int32_t>& tokens, std::span<float> logits)>;
@@ -38,11 +42,16 @@ class FakeLanguageModel final : public LanguageModel {
 
   void set_num_threads(int num_threads) override { this->num_threads = num_threads; }
 
-  std::span<const float> Forward(std::span<const Row> rows) override {
+  bool runs_aside() const override { return options_.runs_aside; }
+  bool cuts_logits() const override { return options_.cuts_logits; }
+
+  Output Run(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile) override {
     if (before_forward) before_forward();
+    meanwhile();
     EXPECT_FALSE(rows.empty());
     std::set<int> slots;
     out_.clear();
+    tops_.clear();
     for (const Row& row : rows) {
       EXPECT_TRUE(slots.insert(row.slot).second) << "slot " << row.slot << " twice in a pass";
       std::vector<int32_t>& held = slots_.at(row.slot);
@@ -55,11 +64,26 @@ class FakeLanguageModel final : public LanguageModel {
       }
       EXPECT_LE(std::ssize(held), options_.context_size);
       if (!row.wants_logits) continue;
+      if (row.num_top > 0) {
+        EXPECT_TRUE(options_.cuts_logits);
+        ++num_tops;
+        tops_.emplace_back(row, options_.vocab_size);
+        logits_(held, tops_.back().all);
+        tops_.back().Cut(row.num_top);
+        continue;
+      }
       out_.resize(out_.size() + options_.vocab_size);
       logits_(held, std::span(out_).last(options_.vocab_size));
     }
     batch_sizes.push_back(static_cast<int>(rows.size()));
-    return out_;
+    top_.clear();
+    for (const Top& top : tops_) top_.push_back(top.logits());
+    return {.logits = out_, .top = top_};
+  }
+
+  std::span<const float> AllOfTop(int index) override {
+    ++num_all_of_top;
+    return tops_.at(index).all;
   }
 
   void CopyPrefix(int from_slot, int to_slot, int num_tokens) override {
@@ -87,13 +111,44 @@ class FakeLanguageModel final : public LanguageModel {
   std::vector<int> batch_sizes;          // Rows of each pass.
   int num_copied_tokens = 0;
   int num_releases = 0;
-  int num_threads = 0;  // 0: not set.
+  int num_threads = 0;     // 0: not set.
+  int num_tops = 0;        // Rows that asked for their largest logits.
+  int num_all_of_top = 0;  // Calls of AllOfTop.
 
  private:
+  // A row that wants its largest logits alone.
+  struct Top {
+    Top(const Row& row, int vocab_size) : all(vocab_size), num_ids(row.num_ids) {}
+    void Cut(int num_top) {
+      all.resize(num_ids);
+      ids.resize(num_ids);
+      std::iota(ids.begin(), ids.end(), 0);
+      std::ranges::sort(ids, [&](int32_t a, int32_t b) { return all[a] > all[b]; });
+      ids.resize(num_top);
+      std::ranges::sort(ids);
+      for (const int32_t id : ids) values.push_back(all[id]);
+    }
+    TopLogits logits() const {
+      double sum = 0;
+      for (const float logit : all) sum += std::exp(double{logit});
+      return {.ids = ids,
+              .logits = values,
+              .log_sum_exp = static_cast<float>(std::log(sum)),
+              .is_finite = std::ranges::all_of(all, [](float x) { return std::isfinite(x); })};
+    }
+
+    std::vector<float> all;
+    int num_ids;
+    std::vector<int32_t> ids;
+    std::vector<float> values;
+  };
+
   const Options options_;
   const Logits logits_;
   std::vector<std::vector<int32_t>> slots_;  // The tokens each holds.
   std::vector<float> out_;                   // [rows that want logits, vocab_size]
+  std::vector<Top> tops_;
+  std::vector<TopLogits> top_;
 };
 
 // Pseudorandom logits in [-4, 4), of the tokens' hash.

@@ -24,11 +24,12 @@ class RecordingObserver final : public EngineObserver {
   }
   void OnNotFinite() override { ++num_not_finite; }
   void OnModelError(std::string_view what) override { errors.emplace_back(what); }
+  void OnDeviceLost(std::string_view what) override { losses.emplace_back(what); }
 
   std::vector<StepStats> steps;
   std::vector<absl::Duration> cancelled;
   std::vector<RejectReason> rejected;
-  std::vector<std::string> errors;
+  std::vector<std::string> errors, losses;
   std::atomic<int> num_not_finite = 0;
 
  private:

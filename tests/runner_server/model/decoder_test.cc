@@ -125,6 +125,49 @@ TEST_P(DecoderTest, BatchedEqualsSingleToTheBit) {
   EXPECT_TRUE(Same(Copy(model_->Forward(rows)), expected));
 }
 
+TEST_P(DecoderTest, TheLargestLogitsAreThoseOfAll) {
+  if (!model_->cuts_logits()) GTEST_SKIP() << "it gives all";
+  constexpr int kNumIds = 190;
+  const std::vector<Ids> texts = {RandomIds(17, 1), RandomIds(1, 2), RandomIds(40, 3)};
+  std::vector<LanguageModel::Row> rows;
+  for (int i = 0; i < 3; ++i) {
+    rows.push_back({.slot = i, .start = 0, .tokens = texts[i], .wants_logits = true});
+    if (i != 1) rows.back().num_top = i + 4;
+    rows.back().num_ids = kNumIds;
+  }
+  int num_calls = 0;
+  const LanguageModel::Output output = model_->Run(rows, [&] { ++num_calls; });
+  EXPECT_EQ(num_calls, 1);
+  ASSERT_EQ(output.top.size(), 2u);
+  const Logits second(output.logits.begin(), output.logits.end());
+  for (int i = 0; i < 2; ++i) {
+    const LanguageModel::TopLogits& top = output.top[i];
+    const std::span<const float> all = model_->AllOfTop(i);
+    ASSERT_EQ(all.size(), static_cast<size_t>(kNumIds));
+    EXPECT_TRUE(std::ranges::is_sorted(top.ids));
+    EXPECT_GE(std::ssize(top.ids), rows[2 * i].num_top);
+    EXPECT_TRUE(top.is_finite);
+    const float least = std::ranges::min(top.logits);
+    double sum = 0;
+    for (int id = 0; id < kNumIds; ++id) {
+      sum += std::exp(double{all[id]});
+      const auto at = std::ranges::find(top.ids, id);
+      if (at == top.ids.end()) {
+        EXPECT_LE(all[id], least);
+      } else {
+        EXPECT_EQ(top.logits[at - top.ids.begin()], all[id]);
+      }
+    }
+    EXPECT_NEAR(top.log_sum_exp, std::log(sum), 1e-4);
+    const Logits kept(all.begin(), all.end());
+    Logits alone = LogitsAfter(*model_, texts[2 * i], 40, 4 + i);
+    alone.resize(kNumIds);
+    EXPECT_TRUE(Same(kept, alone));
+    model_->Run(rows, [] {});  // The rows' logits again.
+  }
+  EXPECT_TRUE(Same(second, LogitsAfter(*model_, texts[1], 1, 4)));
+}
+
 TEST_P(DecoderTest, ASlotForgetsItsLastText) {
   const Ids ids = RandomIds(21, 3);
   const Logits fresh = LogitsAfter(*model_, ids, 21, /*slot=*/1);

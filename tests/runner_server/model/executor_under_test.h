@@ -1,7 +1,8 @@
 #pragma once
 
 // The executor that the tests of models run: native, or what CHORUS_TEST_EXECUTOR and
-// CHORUS_TEST_DEVICE name. The same tests hold for each; those that compare to the bit allow the
+// CHORUS_TEST_DEVICE name; CHORUS_TEST_FIXED_SHAPES gives steps the shapes that they have on a
+// device that records them. The same tests hold for each; those that compare to the bit allow the
 // last bits to an executor that does not promise them.
 
 #include <gtest/gtest.h>
@@ -29,6 +30,7 @@ inline ModelOptions UnderTest(ModelOptions options) {
   const absl::StatusOr<const Executor*> executor = FindExecutor("torch", "cpu");
   EXPECT_TRUE(executor.ok()) << executor.status();
   options.executor = *executor;
+  options.fixed_shapes = std::getenv("CHORUS_TEST_FIXED_SHAPES") != nullptr;
   if (const char* device = std::getenv("CHORUS_TEST_DEVICE")) options.device = device;
   return options;
 }
