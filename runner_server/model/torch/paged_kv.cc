@@ -15,6 +15,7 @@ PagedKv::PagedKv(const Shape& shape, at::ScalarType dtype, const at::Device& dev
       {shape.num_layers, (num_pages_ + 1) * kPageTokens, 2, shape.num_heads, shape.head_size},
       at::TensorOptions(dtype).device(device));
   for (int64_t page = num_pages_; page > 0; --page) free_.push_back(page - 1);
+  taken_.push_back(spare_page());
 }
 
 int64_t PagedKv::bytes_per_token() const {
@@ -27,8 +28,24 @@ void PagedKv::Reserve(int slot, int num_tokens) {
   while (static_cast<int>(pages.size()) < NumPages(num_tokens)) {
     if (free_.empty()) throw std::bad_alloc();
     pages.push_back(free_.back());
+    taken_.push_back(free_.back());
     free_.pop_back();
   }
+}
+
+void PagedKv::ClearTaken() {
+  if (taken_.empty()) return;
+  pool_.view({shape_.num_layers, num_pages_ + 1, -1})
+      .index_fill_(1, at::tensor(taken_, at::kLong).to(pool_.device()), 0);
+  taken_.clear();
+}
+
+void PagedKv::AppendPages(int slot, int num_pages, std::vector<int64_t>& pages) const {
+  const std::vector<int64_t>& own = slots_[slot];
+  const size_t end = pages.size() + num_pages;
+  pages.insert(pages.end(), own.begin(),
+               own.begin() + std::min<ptrdiff_t>(num_pages, std::ssize(own)));
+  pages.resize(end, spare_page());
 }
 
 void PagedKv::AppendPlaces(int slot, int first, int last, std::vector<int64_t>& places) const {
@@ -48,6 +65,7 @@ at::Tensor PagedKv::Load(int layer, const at::Tensor& places) const {
 
 void PagedKv::CopyPrefix(int from_slot, int to_slot, int num_tokens) {
   Reserve(to_slot, num_tokens);
+  ClearTaken();
   std::vector<int64_t> from, to;
   AppendPlaces(from_slot, 0, num_tokens, from);
   AppendPlaces(to_slot, 0, num_tokens, to);

@@ -16,6 +16,7 @@ namespace chorus::runner {
 class PagedKv {
  public:
   static constexpr int kPageTokens = 16;
+  static int NumPages(int num_tokens) { return (num_tokens + kPageTokens - 1) / kPageTokens; }
 
   struct Shape {
     int num_slots = 0;
@@ -32,12 +33,19 @@ class PagedKv {
   int64_t bytes_per_token() const;
   int64_t max_tokens() const { return num_pages_ * kPageTokens; }  // Of all slots together.
 
-  // A place that is no slot's, for rows that only fill a batch.
-  int64_t spare_place() const { return max_tokens(); }
+  // A page that is no slot's, for rows that only fill a batch.
+  int64_t spare_page() const { return num_pages_; }
 
   // Takes pages for the first `num_tokens` tokens of a slot. Throws std::bad_alloc if there are
   // none left.
   void Reserve(int slot, int num_tokens);
+
+  // Zeros the pages that were taken since the last call: attention multiplies what is in a page
+  // behind its slot's last token by 0, which would keep a NaN.
+  void ClearTaken();
+
+  // Appends the pages of a slot, and spare ones, `num_pages` in all, which is no less than it has.
+  void AppendPages(int slot, int num_pages, std::vector<int64_t>& pages) const;
 
   // Where the tokens [first, last) of a slot lie in the pool; they must be reserved. Appended.
   void AppendPlaces(int slot, int first, int last, std::vector<int64_t>& places) const;
@@ -54,11 +62,10 @@ class PagedKv {
   void Release(int slot, int num_kept_tokens);
 
  private:
-  static int NumPages(int num_tokens) { return (num_tokens + kPageTokens - 1) / kPageTokens; }
-
   const Shape shape_;
   int64_t num_pages_ = 0;                    // And a spare one.
   at::Tensor pool_;                          // [layers, tokens, 2, heads, head_size]
+  std::vector<int64_t> taken_;               // Pages that are not cleared yet.
   std::vector<int64_t> free_;                // Pages.
   std::vector<std::vector<int64_t>> slots_;  // Their pages, in order.
 };

@@ -25,10 +25,9 @@ struct TorchGenerator::Plan {
   std::vector<int64_t> places;          // Of each token in the cache.
   std::vector<int64_t> wanted;          // Tokens whose logits are wanted.
   std::vector<int64_t> decoded;         // Tokens that come alone.
-  int num_keys = 0;                     // The most that one of these sees.
-  // [decoded, num_keys]: places of their keys, and by how many tokens a key is older, negative if
-  // it is not the row's.
-  std::vector<int64_t> past, ages;
+  std::vector<int64_t> starts;          // The positions of these.
+  int num_pages = 0;                    // The most that one of these has.
+  std::vector<int64_t> pages;           // [decoded, num_pages]
   std::vector<Prompt> prompts;
 
   bool decodes() const { return prompts.empty() && wanted.size() == ids.size(); }
@@ -36,8 +35,15 @@ struct TorchGenerator::Plan {
 
 struct TorchGenerator::Pass {
   TorchTokens tokens;
-  at::Tensor places, wanted, decoded, past, ages;  // `decoded` and `wanted` undefined: all tokens.
+  at::Tensor places, wanted, decoded;  // The last two may be undefined: all tokens.
+  at::Tensor starts, pages;
   std::vector<Prompt> prompts;
+};
+
+// The keys of the tokens that come alone.
+struct TorchGenerator::Past {
+  at::Tensor places;  // [decoded * keys]
+  at::Tensor ages;    // [decoded, keys]: by how many tokens one is older; negative: not the row's.
 };
 
 namespace {
@@ -64,11 +70,11 @@ int64_t PoolBytes(const Executor::Options& options, const at::Device& device) {
 // [queries, heads, head_size] as an attention wants it.
 at::Tensor AsBatch(const at::Tensor& heads) { return heads.transpose(0, 1).unsqueeze(0); }
 
-// The number of rows, or keys, of the shape that holds so many.
+// The number of rows, and of pages of a row, of the shape that holds so many.
 int RoundRows(int n) {
-  return n <= 8 ? static_cast<int>(std::bit_ceil(unsigned(n))) : (n + 7) / 8 * 8;
+  return n <= 8 ? static_cast<int>(std::bit_ceil(static_cast<unsigned>(n))) : (n + 7) / 8 * 8;
 }
-int RoundKeys(int n) { return std::max(64, static_cast<int>(std::bit_ceil(unsigned(n)))); }
+int RoundPages(int n) { return static_cast<int>(std::bit_ceil(static_cast<unsigned>(n))); }
 
 }  // namespace
 
@@ -95,7 +101,9 @@ DeviceStats TorchGenerator::device_stats() const {
 TorchGenerator::Plan TorchGenerator::MakePlan(std::span<const Row> rows) const {
   Plan plan;
   for (const Row& row : rows) {
-    if (row.tokens.size() == 1) plan.num_keys = std::max(plan.num_keys, row.start + 1);
+    if (row.tokens.size() == 1) {
+      plan.num_pages = std::max(plan.num_pages, PagedKv::NumPages(row.start + 1));
+    }
   }
   for (const Row& row : rows) {
     const auto first = static_cast<int64_t>(plan.ids.size());
@@ -108,9 +116,8 @@ TorchGenerator::Plan TorchGenerator::MakePlan(std::span<const Row> rows) const {
     if (row.wants_logits) plan.wanted.push_back(first + size - 1);
     if (size == 1) {
       plan.decoded.push_back(first);
-      cache_.AppendPlaces(row.slot, 0, end, plan.past);
-      plan.past.resize(plan.decoded.size() * plan.num_keys, plan.places.back());
-      for (int key = 0; key < plan.num_keys; ++key) plan.ages.push_back(row.start - key);
+      plan.starts.push_back(row.start);
+      cache_.AppendPages(row.slot, plan.num_pages, plan.pages);
     } else {
       plan.prompts.push_back({.first = first, .size = size, .start = row.start});
       if (row.start > 0) cache_.AppendPlaces(row.slot, 0, end, plan.prompts.back().places);
@@ -119,25 +126,21 @@ TorchGenerator::Plan TorchGenerator::MakePlan(std::span<const Row> rows) const {
   return plan;
 }
 
-void TorchGenerator::Pad(int num_rows, int num_keys, Plan& plan) const {
-  const auto spare = cache_.spare_place();
-  const size_t old_rows = plan.ids.size(), old_keys = plan.num_keys;
-  const auto widen = [&](std::vector<int64_t>& values, int64_t fill) {
-    std::vector<int64_t> wide(static_cast<size_t>(num_rows) * num_keys, fill);
-    for (size_t row = 0; row < old_rows; ++row) {
-      std::copy_n(values.begin() + static_cast<ptrdiff_t>(row * old_keys), old_keys,
-                  wide.begin() + static_cast<ptrdiff_t>(row * num_keys));
-    }
-    values = std::move(wide);
-  };
-  widen(plan.past, spare);
-  widen(plan.ages, -1);
-  plan.num_keys = num_keys;
+void TorchGenerator::Pad(int num_rows, int num_pages, Plan& plan) const {
+  const int64_t spare = cache_.spare_page();
+  const size_t old_rows = plan.ids.size();
+  std::vector<int64_t> pages(static_cast<size_t>(num_rows) * num_pages, spare);
+  for (size_t row = 0; row < old_rows; ++row) {
+    const auto from = plan.pages.begin() + static_cast<ptrdiff_t>(row * plan.num_pages);
+    std::copy_n(from, plan.num_pages, pages.begin() + static_cast<ptrdiff_t>(row * num_pages));
+  }
+  plan.pages = std::move(pages);
+  plan.num_pages = num_pages;
   plan.ids.resize(num_rows, 0);
   plan.positions.resize(num_rows, architecture().first_position);
-  plan.places.resize(num_rows, spare);
+  plan.places.resize(num_rows, spare * PagedKv::kPageTokens);
+  plan.starts.resize(num_rows, 0);  // It sees one key, so that no number is a NaN.
   for (size_t row = old_rows; row < plan.ids.size(); ++row) {
-    plan.ages[row * num_keys] = 0;  // It sees something, so that no number is a NaN.
     plan.wanted.push_back(static_cast<int64_t>(row));
     plan.decoded.push_back(static_cast<int64_t>(row));
   }
@@ -145,8 +148,8 @@ void TorchGenerator::Pad(int num_rows, int num_keys, Plan& plan) const {
 
 TorchGenerator::Pass TorchGenerator::Send(const Plan& plan, const at::Tensor& fixed) const {
   std::vector<const std::vector<int64_t>*> parts = {&plan.ids,    &plan.positions, &plan.places,
-                                                    &plan.wanted, &plan.decoded,   &plan.past,
-                                                    &plan.ages};
+                                                    &plan.wanted, &plan.decoded,   &plan.starts,
+                                                    &plan.pages};
   for (const Prompt& prompt : plan.prompts) parts.push_back(&prompt.places);
   int64_t size = 0;
   for (const auto* part : parts) size += std::ssize(*part);
@@ -169,10 +172,10 @@ TorchGenerator::Pass TorchGenerator::Send(const Plan& plan, const at::Tensor& fi
   pass.places = next(plan.places);
   pass.wanted = next(plan.wanted);
   pass.decoded = next(plan.decoded);
-  pass.past = next(plan.past);
-  pass.ages = next(plan.ages);
+  pass.starts = next(plan.starts);
+  pass.pages = next(plan.pages);
   if (!plan.decoded.empty()) {
-    pass.ages = pass.ages.view({std::ssize(plan.decoded), plan.num_keys});
+    pass.pages = pass.pages.view({std::ssize(plan.decoded), plan.num_pages});
   }
   if (plan.wanted.size() == plan.ids.size()) pass.wanted = at::Tensor();
   if (plan.prompts.empty()) pass.decoded = at::Tensor();
@@ -190,6 +193,7 @@ LanguageModel::Output TorchGenerator::Run(std::span<const Row> rows,
     for (const Row& row : rows) {
       cache_.Reserve(row.slot, row.start + static_cast<int>(row.tokens.size()));
     }
+    cache_.ClearTaken();
     Plan plan = MakePlan(rows);
     const bool wants_any = !plan.wanted.empty();
     int num_padded_rows = 0;
@@ -211,10 +215,10 @@ LanguageModel::Output TorchGenerator::Run(std::span<const Row> rows,
 
 at::Tensor TorchGenerator::ComputeDecodes(Plan plan, int& num_padded_rows) {
   const int num_rows = RoundRows(static_cast<int>(plan.ids.size()));
-  const int num_keys = RoundKeys(plan.num_keys);
+  const int num_pages = RoundPages(plan.num_pages);
   num_padded_rows = num_rows;
-  Pad(num_rows, num_keys, plan);
-  std::unique_ptr<DecodeStep>& step = decode_steps_[{num_rows, num_keys}];
+  Pad(num_rows, num_pages, plan);
+  std::unique_ptr<DecodeStep>& step = decode_steps_[{num_rows, num_pages}];
   if (step != nullptr && step->graph != nullptr) {
     Send(plan, step->sent);
     step->graph->Play();
@@ -222,7 +226,7 @@ at::Tensor TorchGenerator::ComputeDecodes(Plan plan, int& num_padded_rows) {
   }
   if (step == nullptr) {
     step = std::make_unique<DecodeStep>();
-    const int64_t size = 5 * int64_t{num_rows} + 2 * int64_t{num_rows} * num_keys;
+    const int64_t size = int64_t{num_rows} * (6 + num_pages);
     step->sent = at::empty({size}, at::TensorOptions(at::kLong).device(transformer_->device()));
     const Pass pass = Send(plan, step->sent);
     step->graph = StepGraph::Record(transformer_->device(), [&] { step->logits = Compute(pass); });
@@ -233,9 +237,16 @@ at::Tensor TorchGenerator::ComputeDecodes(Plan plan, int& num_padded_rows) {
 }
 
 at::Tensor TorchGenerator::Compute(const Pass& pass) {
+  Past past;
+  if (pass.starts.size(0) > 0) {
+    const auto options = at::TensorOptions(at::kLong).device(pass.starts.device());
+    constexpr int64_t kPage = PagedKv::kPageTokens;
+    past.places = (pass.pages.unsqueeze(2) * kPage + at::arange(kPage, options)).flatten();
+    past.ages = pass.starts.unsqueeze(1) - at::arange(pass.pages.size(1) * kPage, options);
+  }
   at::Tensor x = transformer_->Run(
       pass.tokens, [&](int layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-        return Attend(pass, layer, q, k, v);
+        return Attend(pass, past, layer, q, k, v);
       });
   if (pass.wanted.defined()) x = x.index_select(0, pass.wanted);
   return x.size(0) > 0 ? transformer_->Logits(x) : at::Tensor();
@@ -253,19 +264,19 @@ void TorchGenerator::LoadPast(int layer, const at::Tensor& places, int64_t num_r
   attention.v = part(1);
 }
 
-at::Tensor TorchGenerator::Attend(const Pass& pass, int layer, const at::Tensor& q,
-                                  const at::Tensor& k, const at::Tensor& v) {
+at::Tensor TorchGenerator::Attend(const Pass& pass, const Past& past, int layer,
+                                  const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   cache_.Store(layer, pass.places, k, v);
   const LayerAttention& kind = architecture().attention[layer];
   TorchAttention attention = {.scale = kind.scale, .soft_cap = architecture().attention_soft_cap};
   at::Tensor out;
   if (!pass.prompts.empty()) out = at::empty_like(q, at::MemoryFormat::Contiguous);
-  if (pass.past.size(0) > 0) {
+  if (past.places.defined()) {
     const at::Tensor queries = pass.decoded.defined() ? q.index_select(0, pass.decoded) : q;
     const int64_t num_rows = queries.size(0);
     attention.q = queries.unsqueeze(2);  // [rows, heads, 1, head_size]
-    LoadPast(layer, pass.past, num_rows, attention);
-    attention.mask = Seen(pass.ages, kind.window).view({num_rows, 1, 1, -1});
+    LoadPast(layer, past.places, num_rows, attention);
+    attention.mask = Seen(past.ages, kind.window).view({num_rows, 1, 1, -1});
     const at::Tensor mixed = attention.Run().squeeze(2);  // [rows, heads, head_size]
     if (pass.prompts.empty()) return mixed.reshape({num_rows, -1});
     out.index_copy_(0, pass.decoded, mixed);

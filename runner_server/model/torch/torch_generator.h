@@ -53,6 +53,7 @@ class TorchGenerator : public LanguageModel {
   // What a pass is about, as numbers, and as views of one tensor on the device.
   struct Plan;
   struct Pass;
+  struct Past;
   // A shape of passes in which all rows decode.
   struct DecodeStep {
     at::Tensor sent;    // What the pass reads.
@@ -62,15 +63,15 @@ class TorchGenerator : public LanguageModel {
 
   const Architecture& architecture() const { return transformer_->architecture(); }
   Plan MakePlan(std::span<const Row> rows) const;
-  // Adds rows and keys that nobody reads.
-  void Pad(int num_rows, int num_keys, Plan& plan) const;
+  // Adds rows and pages that nobody reads.
+  void Pad(int num_rows, int num_pages, Plan& plan) const;
   // On the device; into `fixed`, if it is defined.
   Pass Send(const Plan& plan, const at::Tensor& fixed) const;
   // [wanted, vocab] on the device.
   at::Tensor Compute(const Pass& pass);
   at::Tensor ComputeDecodes(Plan plan, int& num_padded_rows);
-  at::Tensor Attend(const Pass& pass, int layer, const at::Tensor& q, const at::Tensor& k,
-                    const at::Tensor& v);
+  at::Tensor Attend(const Pass& pass, const Past& past, int layer, const at::Tensor& q,
+                    const at::Tensor& k, const at::Tensor& v);
   // A layer's keys and values at `places`, for so many rows.
   void LoadPast(int layer, const at::Tensor& places, int64_t num_rows, TorchAttention& attention);
   Output Fetch(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile);
@@ -80,7 +81,7 @@ class TorchGenerator : public LanguageModel {
   const bool has_fixed_shapes_;
   int num_threads_;
   PagedKv cache_;
-  std::map<std::pair<int, int>, std::unique_ptr<DecodeStep>> decode_steps_;  // By rows and keys.
+  std::map<std::pair<int, int>, std::unique_ptr<DecodeStep>> decode_steps_;  // By rows and pages.
 
   std::atomic<int> num_recordings_ = 0;
 
