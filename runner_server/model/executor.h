@@ -29,7 +29,8 @@ class Executor {
     std::string device = "cpu";  // As libtorch spells it: "cuda", "cuda:1".
     // Of an accelerator's memory, what others have included, that may be in use with the KV cache.
     double memory_fraction = 0.9;
-    // Steps that decode are padded to a few shapes on a CPU too, which gains nothing but a test.
+    // Steps that decode are padded to a few shapes, and an encoder's rows to the longest, on a CPU
+    // too, which gains nothing but a test.
     bool fixed_shapes = false;
   };
 

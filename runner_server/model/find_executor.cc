@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "runner_server/model/native_executor.h"
@@ -12,6 +14,8 @@ namespace {
 constexpr char kLibrary[] = "libchorus_torch.so";
 
 absl::StatusOr<const Executor*> LoadTorch() {
+  // Threads that wait by spinning would take the cores from other runners. libgomp reads it once.
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   // Its symbols, and libtorch's, are of no concern to the program's.
   void* library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {

@@ -48,7 +48,7 @@ class TorchExecutor : public Executor {
       const Architecture& architecture, const WeightSource& weights,
       const Options& options) const override {
     return Make<SequenceEncoder>(architecture, weights, options, [&](auto transformer) {
-      return std::make_unique<TorchEncoder>(std::move(transformer), options.num_threads);
+      return std::make_unique<TorchEncoder>(std::move(transformer), options);
     });
   }
 

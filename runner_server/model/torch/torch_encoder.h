@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "runner_server/model/executor.h"
 #include "runner_server/model/sequence_encoder.h"
 #include "runner_server/model/torch/torch_errors.h"
 #include "runner_server/model/torch/torch_transformer.h"
@@ -18,8 +19,10 @@ namespace chorus::runner {
 
 class TorchEncoder : public SequenceEncoder {
  public:
-  TorchEncoder(std::unique_ptr<TorchTransformer> transformer, int num_threads)
-      : transformer_(std::move(transformer)), num_threads_(num_threads) {}
+  TorchEncoder(std::unique_ptr<TorchTransformer> transformer, const Executor::Options& options)
+      : transformer_(std::move(transformer)),
+        pads_(options.fixed_shapes || !transformer_->device().is_cpu()),
+        num_threads_(options.num_threads) {}
 
   int vocab_size() const override { return architecture().vocab_size; }
   int context_size() const override { return architecture().context_size; }
@@ -35,6 +38,7 @@ class TorchEncoder : public SequenceEncoder {
   const Architecture& architecture() const { return transformer_->architecture(); }
 
   const std::unique_ptr<TorchTransformer> transformer_;
+  const bool pads_;  // Rows attend as one batch of the longest one's length.
   int num_threads_;
   at::Tensor values_;  // Of the last pass, on the host.
 };
