@@ -7,16 +7,17 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
+#include "runner_server/tokenizer/regex_dialect.h"
 
 namespace chorus::runner {
 namespace {
 
 constexpr size_t kMaxPatternBytes = 16384;
+constexpr size_t kMaxReadBytes = 1 << 20;  // With the ranges that its classes are given.
 constexpr uint64_t kMaxRepeats = 1'000'000;
 
 // A search is tried with few backtracks first, which nearly always do, and is charged with what it
@@ -57,74 +58,6 @@ uint64_t Repeats(std::string_view pattern) {
     }
   }
   return product;
-}
-
-// Takes "[:punct:]", "[:^alpha:]" or the like, which stands inside a character class.
-std::string_view PosixBracket(std::string_view text) {
-  if (!text.starts_with("[:")) return {};
-  const size_t end = text.find(":]");
-  const size_t name = text.substr(2).starts_with('^') ? 3 : 2;
-  const bool is_name = end != std::string_view::npos && end > name &&
-                       std::ranges::all_of(text.substr(name, end - name), absl::ascii_islower);
-  return is_name ? text.substr(0, end + 2) : std::string_view();
-}
-
-// Takes an escape, "\\p{Word}" or a backslash with the byte behind it.
-std::string_view Escape(std::string_view text) {
-  const bool is_property = text.starts_with("\\p{") || text.starts_with("\\P{");
-  const size_t end = is_property ? text.find('}') : std::string_view::npos;
-  return text.substr(0, end == std::string_view::npos ? 2 : end + 1);
-}
-
-// What stands in the place of a property's escape. Names are read as Oniguruma reads them.
-std::string Replacement(std::string_view escape) {
-  if (!escape.ends_with('}')) return std::string(escape);
-  bool is_negative = escape[1] == 'P';
-  std::string name;
-  for (const char c : escape.substr(3, escape.size() - 4)) {
-    if (c == '^' && name.empty()) {
-      is_negative = !is_negative;
-    } else if (c != ' ' && c != '_' && c != '-') {
-      name += absl::ascii_tolower(c);
-    }
-  }
-  if (name == "word") return is_negative ? "\\W" : "\\w";
-  if (name == "posixpunct") return is_negative ? "[^\\p{P}\\p{S}]" : "[\\p{P}\\p{S}]";
-  return std::string(escape);
-}
-
-// The pattern for the Oniguruma at hand (6.9.8), in which [:punct:] lacks the symbols, \p{Word} the
-// numbers of \w, and \p{PosixPunct} everything: those of the one in Hugging Face's tokenizers
-// (0.22.2) have them.
-std::string AsTokenizersReads(std::string_view pattern) {
-  std::string out;
-  int depth = 0;  // Of character classes.
-  for (size_t i = 0; i < pattern.size();) {
-    const std::string_view rest = pattern.substr(i);
-    std::string_view taken = rest.substr(0, 1);
-    if (taken == "\\") {
-      taken = Escape(rest);
-      out += Replacement(taken);
-    } else if (const std::string_view posix = PosixBracket(rest); depth > 0 && !posix.empty()) {
-      taken = posix;
-      out += posix == "[:punct:]"    ? "[\\p{P}\\p{S}]"
-             : posix == "[:^punct:]" ? "[^\\p{P}\\p{S}]"
-                                     : posix;
-    } else {
-      if (taken == "[") {
-        ++depth;
-        // A bracket that closes nothing yet is one of the characters.
-        for (const char* first : {"[^]", "[]"}) {
-          if (rest.starts_with(first)) taken = rest.substr(0, std::string_view(first).size());
-        }
-      } else if (taken == "]") {
-        depth = std::max(depth - 1, 0);
-      }
-      out += taken;
-    }
-    i += taken.size();
-  }
-  return out;
 }
 
 class MatchParam {
@@ -192,7 +125,8 @@ absl::StatusOr<RegularExpression> RegularExpression::Compile(std::string_view pa
   if (Repeats(pattern) >= kMaxRepeats) return error("it repeats its parts too often");
   regex_t* regex = nullptr;
   OnigErrorInfo info;
-  const std::string read = AsTokenizersReads(pattern);
+  const std::string read = AsTokenizersRead(pattern);
+  if (read.size() > kMaxReadBytes) return error("it has too many classes");
   const int result = onig_new(&regex, Bytes(read), Bytes(read) + read.size(), ONIG_OPTION_NONE,
                               ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
   if (result != ONIG_NORMAL) return error(ErrorText(result, &info));

@@ -2,7 +2,7 @@
 
 // A regular expression of a tokenizer's file. The engine is Oniguruma, as in Hugging Face's
 // tokenizers, so that the same expression finds the same matches; classes that the two versions
-// know otherwise are rewritten.
+// know otherwise are rewritten (regex_dialect.h).
 //
 // Expressions come from untrusted files: their size, the memory of a search and its number of
 // backtracks are bounded.

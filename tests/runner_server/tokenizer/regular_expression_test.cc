@@ -35,6 +35,7 @@ TEST(RegularExpression, FindsMatchesFromLeftToRight) {
   EXPECT_THAT(Matches("x", "abc"), IsEmpty());
   EXPECT_THAT(Matches("x", ""), IsEmpty());
   EXPECT_THAT(Matches("(?i:'s)", "'S'ſ"), ElementsAre(Pair(0, 2), Pair(2, 5)));
+  EXPECT_THAT(Matches("\\{a\\}|\\]", "{a}]"), ElementsAre(Pair(0, 3), Pair(3, 4)));
   EXPECT_THAT(Matches("\\s+(?!\\S)|\\s+", "   a"), ElementsAre(Pair(0, 2), Pair(2, 3)));
 }
 
@@ -63,6 +64,13 @@ TEST(RegularExpression, SaysWhatIsWrongWithAPattern) {
            {"a{1000}{1000}", "repeats its parts too often"},
            {"((a{100}){100}){1,100}", "repeats its parts too often"},
            {std::string(20000, 'a'), "more than"},
+           {[] {
+              std::string classes;
+              while (classes.size() < 16000) classes += "\\p{Cn}";
+              return classes;
+            }(),
+            "too many classes"},
+           {"\\p{Brand}", "invalid character property name {Brand}"},
            {"\xFF", "UTF-8"},
            {"[z-a]", "empty range"}}) {
     const auto regex = RegularExpression::Compile(pattern);
