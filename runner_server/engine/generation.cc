@@ -15,12 +15,6 @@ StopStringMatcher MakeMatcher(const chorus::v1::GenerationParams& params) {
   return StopStringMatcher(std::vector<std::string>(params.stop().begin(), params.stop().end()));
 }
 
-// Whether any of the tokens adds to a text.
-bool HasText(const TokenBytes& token_bytes, const std::vector<int32_t>& tokens) {
-  return std::any_of(tokens.begin(), tokens.end(),
-                     [&](int32_t token) { return !token_bytes.token_bytes(token).empty(); });
-}
-
 }  // namespace
 
 GenerationArrival MakeArrival(GenerationCall& call, std::vector<int32_t> tokens, int max_tokens) {
@@ -55,8 +49,7 @@ absl::Duration StopClock::SinceStop() const {
 Generation::Generation(GenerationArrival& arrival, const TokenBytes& token_bytes)
     : callbacks(std::move(arrival.callbacks)),
       request(std::move(arrival.request)),
-      text(token_bytes, MakeMatcher(request.params()),
-           /*begins_text=*/!HasText(token_bytes, arrival.sequence->tokens)),
+      text(token_bytes, MakeMatcher(request.params()), arrival.sequence->tokens),
       clock(arrival.arrived_at),
       stop_clock(arrival.sequence->stop) {}
 

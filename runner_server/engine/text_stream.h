@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,9 +26,10 @@ namespace chorus::runner {
 
 class TextStream {
  public:
-  // `token_bytes` must outlive the stream. `begins_text`: no token with text comes before it.
-  TextStream(const TokenBytes& token_bytes, StopStringMatcher stop_strings, bool begins_text = true)
-      : detokenizer_(token_bytes, begins_text), stop_strings_(std::move(stop_strings)) {}
+  // `token_bytes` must outlive the stream. `prompt`: the tokens before it.
+  TextStream(const TokenBytes& token_bytes, StopStringMatcher stop_strings,
+             std::span<const int32_t> prompt = {})
+      : detokenizer_(token_bytes, prompt), stop_strings_(std::move(stop_strings)) {}
 
   // Takes the next token; returns what may be sent. A delta without tokens is empty and not to be
   // sent.

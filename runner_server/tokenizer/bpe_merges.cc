@@ -7,9 +7,8 @@
 
 namespace chorus::runner {
 
-bool BpeMerges::Add(int32_t left, int32_t right, int32_t merged) {
-  const auto rank = static_cast<uint32_t>(merges_.size());
-  return merges_.try_emplace(Key(left, right), Merge{rank, merged}).second;
+void BpeMerges::Add(int32_t left, int32_t right, int32_t merged) {
+  merges_.insert_or_assign(Key(left, right), Merge{next_rank_++, merged});
 }
 
 BpeMerges::Merge BpeMerges::Find(int32_t left, int32_t right) const {

@@ -14,8 +14,8 @@ namespace chorus::runner {
 
 class BpeMerges {
  public:
-  // Ranks follow the order of calls, best first. False if the pair exists already.
-  bool Add(int32_t left, int32_t right, int32_t merged);
+  // Ranks follow the order of calls, best first. Of the same pairs the last counts.
+  void Add(int32_t left, int32_t right, int32_t merged);
 
   // Merges the best pair of `ids`[0, count), the leftmost of equals, until none is left, and
   // returns how many ids are. `sizes`, if not null, has one number for each id, and those of merged
@@ -43,6 +43,7 @@ class BpeMerges {
   size_t ApplyToLongWord(int32_t* ids, uint32_t* sizes, size_t count) const;
 
   absl::flat_hash_map<uint64_t, Merge> merges_;
+  uint32_t next_rank_ = 0;
 };
 
 }  // namespace chorus::runner

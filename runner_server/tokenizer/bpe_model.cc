@@ -62,7 +62,7 @@ absl::Status BpeModel::AddMerges(const Merges& merges) {
     }
     const std::optional<int32_t> merged_id = vocabulary_.FindOwn(left + right.substr(prefix_size));
     if (!merged_id) return error("makes what is not in the vocabulary");
-    if (!merges_.Add(*left_id, *right_id, *merged_id)) return error("is there twice");
+    merges_.Add(*left_id, *right_id, *merged_id);
   }
   return absl::OkStatus();
 }

@@ -54,10 +54,12 @@ std::string Decoder::Decode(std::vector<std::string> tokens) const {
 }
 
 bool Decoder::DecodeAlone(std::string_view token, DecodedToken& decoded) const {
-  decoded.text = decoded.first_text = token;
-  decoded.is_final = false;
-  return std::all_of(steps_.begin(), steps_.end(),
-                     [&](const auto& step) { return step->DecodeAlone(decoded); });
+  decoded = DecodedToken();
+  decoded.text = decoded.first_text = decoded.last_text = token;
+  for (const auto& step : steps_) {
+    if (!decoded.is_left_out && !step->DecodeAlone(decoded)) return false;
+  }
+  return decoded.first_text == decoded.text || decoded.last_text == decoded.text;
 }
 
 bool Decoder::replaces_each_byte() const {

@@ -2,11 +2,20 @@
 
 // Decoders of tokenizer.json: how the text of tokens is put together. Equal to Hugging Face's.
 //
+// A text that is streamed is the same as the whole one, because what a token adds hangs on three
+// things alone that are known when it comes, or when the next does: whether it is the first (which
+// may lose a space), whether it is the last (BPEDecoder gives a word no space after it then, so the
+// space is shown with the next token), and whether it is the same as the one before it (CTC then
+// leaves it out, whatever follows). Where a token's text hangs on more than that, there is no
+// stream. Special tokens have no text in a stream, and what comes before and after one are
+// neighbours.
+//
 // Thread safety: immutable; all methods may be called from any thread.
 
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +26,13 @@ namespace chorus::runner {
 
 // One token's text on its way through the steps of a decoder, when it is decoded alone.
 struct DecodedToken {
-  std::string text;        // Of a token that is not the first.
-  std::string first_text;  // Of the first token of a text.
-  bool is_final = false;   // The tokens have been joined: only the whole text may change now.
+  std::string text;          // Of a token between others,
+  std::string first_text;    // of the first token of a text,
+  std::string last_text;     // and of the last, which is another at one of the two only.
+  bool is_byte = false;      // One of a run, which is joined.
+  bool is_final = false;     // The tokens have been joined: only the whole text may change now.
+  bool is_left_out = false;  // There is no such token any more.
+  std::optional<std::string> repeated;  // A token with the same as the one before it is left out.
 };
 
 // One step. Steps run one after the other over the tokens, which are then joined.

@@ -1,29 +1,37 @@
 #include "runner_server/tokenizer/decoder_steps.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
-#include "runner_server/tokenizer/byte_alphabet.h"
-#include "runner_server/tokenizer/detokenizer.h"
+#include "runner_server/tokenizer/byte_steps.h"
 #include "runner_server/tokenizer/metaspace.h"
 #include "runner_server/tokenizer/text_pattern.h"
 
 namespace chorus::runner {
 namespace {
 
-constexpr std::string_view kBadByte = "\uFFFD";
-
 using StepOr = absl::StatusOr<std::unique_ptr<DecoderStep>>;
+
+// As absl::StrReplaceAll, but an empty `from` is at every character's place and at the end.
+std::string ReplaceAll(std::string_view text, const std::string& from, const std::string& to) {
+  if (!from.empty()) return absl::StrReplaceAll(AbslView(text), {{from, to}});
+  std::string replaced = to;
+  for (size_t i = 0; i < text.size();) {
+    const size_t size = DecodeUtf8(text.substr(i)).num_bytes;
+    replaced.append(text.substr(i, size)).append(to);
+    i += size;
+  }
+  return replaced;
+}
 
 // Treats every token alone, the first perhaps otherwise.
 class TokenStep : public DecoderStep {
@@ -33,8 +41,10 @@ class TokenStep : public DecoderStep {
   }
   bool DecodeAlone(DecodedToken& token) const override {
     if (token.is_final) return false;
+    std::string text = DecodeToken(token.text, false);
     token.first_text = DecodeToken(token.first_text, true);
-    token.text = DecodeToken(token.text, false);
+    token.last_text = token.last_text == token.text ? text : DecodeToken(token.last_text, false);
+    token.text = std::move(text);
     return true;
   }
 
@@ -150,83 +160,59 @@ class Fuse final : public DecoderStep {
   bool DecodeAlone(DecodedToken& token) const override { return token.is_final = true; }
 };
 
-class FromByteLevel final : public DecoderStep {
- public:
-  void Decode(std::vector<std::string>& tokens) const override {
-    std::string bytes;
-    for (const std::string& token : tokens) bytes += SpelledBytes(token);
-    tokens = {ReplaceInvalidUtf8(bytes)};
-  }
-  bool DecodeAlone(DecodedToken& token) const override {
-    if (token.is_final) return false;
-    token.text = SpelledBytes(token.text);
-    token.first_text = SpelledBytes(token.first_text);
-    return token.is_final = true;
-  }
-};
-
-// The byte of "<0x0A>".
-std::optional<char> ByteOf(std::string_view token) {
-  uint32_t byte = 0;
-  if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>' ||
-      !absl::ascii_isxdigit(static_cast<unsigned char>(token[3])) ||
-      !absl::ascii_isxdigit(static_cast<unsigned char>(token[4])) ||
-      !absl::SimpleHexAtoi(AbslView(token.substr(3, 2)), &byte)) {
-    return std::nullopt;
-  }
-  return static_cast<char>(byte);
-}
-
-// A run of bytes that is not UTF-8 is as many U+FFFD.
-class ByteFallback final : public DecoderStep {
- public:
-  void Decode(std::vector<std::string>& tokens) const override {
-    std::vector<std::string> decoded;
-    std::string run;
-    const auto end_run = [&] {
-      if (run.empty()) return;
-      if (IsValidUtf8(run)) {
-        decoded.push_back(run);
-      } else {
-        decoded.insert(decoded.end(), run.size(), std::string(kBadByte));
-      }
-      run.clear();
-    };
-    for (std::string& token : tokens) {
-      if (const std::optional<char> byte = ByteOf(token)) {
-        run.push_back(*byte);
-      } else {
-        end_run();
-        decoded.push_back(std::move(token));
-      }
-    }
-    end_run();
-    tokens = std::move(decoded);
-  }
-  bool DecodeAlone(DecodedToken& token) const override {
-    if (token.is_final) return false;
-    if (const std::optional<char> byte = ByteOf(token.text)) {
-      token.text = token.first_text = std::string(1, *byte);
-    }
-    return true;
-  }
-  bool replaces_each_byte() const override { return true; }
-};
-
 // A word's end becomes a space, but at the end of the text.
 class FromBpe final : public DecoderStep {
  public:
   explicit FromBpe(std::string suffix) : suffix_(std::move(suffix)) {}
   void Decode(std::vector<std::string>& tokens) const override {
     for (std::string& token : tokens) {
-      const bool is_last = &token == &tokens.back();
-      token = absl::StrReplaceAll(token, {{suffix_, is_last ? "" : " "}});
+      token = ReplaceAll(token, suffix_, &token == &tokens.back() ? "" : " ");
     }
   }
-  bool DecodeAlone(DecodedToken&) const override { return false; }
+  bool DecodeAlone(DecodedToken& token) const override {
+    if (token.is_final) return false;
+    token.first_text = ReplaceAll(token.first_text, suffix_, " ");
+    token.last_text = ReplaceAll(token.last_text, suffix_, "");
+    token.text = ReplaceAll(token.text, suffix_, " ");
+    return true;
+  }
 
  private:
   const std::string suffix_;
+};
+
+// Of connectionist temporal classification, which says a token as long as it is heard: one that is
+// the same as that before it is left out, and so is one that has no text without the blank.
+class FromCtc final : public DecoderStep {
+ public:
+  FromCtc(std::string blank, std::string delimiter, bool cleans_up)
+      : blank_(std::move(blank)), delimiter_(std::move(delimiter)), cleans_up_(cleans_up) {}
+
+  void Decode(std::vector<std::string>& tokens) const override {
+    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+    for (std::string& token : tokens) token = DecodeToken(token);
+    std::erase(tokens, "");
+  }
+  bool DecodeAlone(DecodedToken& token) const override {
+    if (token.is_final || token.is_byte || token.repeated || token.first_text != token.text ||
+        token.last_text != token.text) {
+      return false;
+    }
+    token.repeated = token.text;
+    token.text = token.first_text = token.last_text = DecodeToken(token.text);
+    token.is_left_out = token.text.empty();
+    return true;
+  }
+
+ private:
+  std::string DecodeToken(const std::string& token) const {
+    std::string text = ReplaceAll(token, blank_, "");
+    return cleans_up_ ? ReplaceAll(CleanUp(std::move(text)), delimiter_, " ") : text;
+  }
+
+  const std::string blank_;
+  const std::string delimiter_;
+  const bool cleans_up_;
 };
 
 StepOr StripFromJson(const JsonFields& fields) {
@@ -241,8 +227,8 @@ StepOr StripFromJson(const JsonFields& fields) {
 
 StepOr DecoderStepFromJson(const JsonFields& fields) {
   ASSIGN_OR_RETURN(const std::optional<std::string> type, fields.String("type"));
-  if (type == "ByteLevel") return std::make_unique<FromByteLevel>();
-  if (type == "ByteFallback") return std::make_unique<ByteFallback>();
+  if (type == "ByteLevel") return BytesOfByteLevel();
+  if (type == "ByteFallback") return BytesOfTokens();
   if (type == "Fuse") return std::make_unique<Fuse>();
   if (type == "Strip") return StripFromJson(fields);
   if (type == "Metaspace") {
@@ -256,8 +242,15 @@ StepOr DecoderStepFromJson(const JsonFields& fields) {
   }
   if (type == "BPEDecoder") {
     ASSIGN_OR_RETURN(const std::optional<std::string> suffix, fields.String("suffix"));
-    if (suffix == "") return fields.Unimplemented("suffix");
     return std::make_unique<FromBpe>(suffix.value_or("</w>"));
+  }
+  if (type == "CTC") {
+    ASSIGN_OR_RETURN(const std::optional<std::string> blank, fields.String("pad_token"));
+    ASSIGN_OR_RETURN(const std::optional<std::string> delimiter,
+                     fields.String("word_delimiter_token"));
+    ASSIGN_OR_RETURN(const std::optional<bool> cleanup, fields.Bool("cleanup"));
+    return std::make_unique<FromCtc>(blank.value_or("<pad>"), delimiter.value_or("|"),
+                                     cleanup.value_or(true));
   }
   if (type == "Replace") {
     ASSIGN_OR_RETURN(TextPattern pattern, TextPattern::FromJson(fields));

@@ -12,8 +12,8 @@
 
 namespace chorus::runner {
 
-// By field "type": ByteLevel, ByteFallback, Metaspace, WordPiece, BPEDecoder, Replace, Strip or
-// Fuse. INVALID_ARGUMENT begins with `fields.what()`.
+// By field "type": ByteLevel, ByteFallback, Metaspace, WordPiece, BPEDecoder, CTC, Replace, Strip
+// or Fuse. INVALID_ARGUMENT begins with `fields.what()`.
 absl::StatusOr<std::unique_ptr<DecoderStep>> DecoderStepFromJson(const JsonFields& fields);
 
 // A space before every token but the first.

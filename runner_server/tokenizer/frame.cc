@@ -8,10 +8,7 @@ namespace {
 using Kind = Frame::Item::Kind;
 
 constexpr Frame::Item kFirst = {Kind::kFirstText};
-constexpr Frame::Item kSecond = {Kind::kSecondText};
 constexpr Frame::Item kSecondOfType1 = {Kind::kSecondText, -1, 1};
-
-Frame::Item Token(int32_t id, int32_t type_id = 0) { return {Kind::kToken, id, type_id}; }
 
 void Truncate(std::vector<int32_t>& text, size_t max_tokens, bool left) {
   if (text.size() <= max_tokens) return;
@@ -41,28 +38,21 @@ void TruncatePair(std::vector<int32_t>& first, std::vector<int32_t>& second, siz
 
 Frame::Frame() : Frame({kFirst}, {kFirst, kSecondOfType1}) {}
 
-Frame Frame::Bert(int32_t first, int32_t last) {
-  return Frame({Token(first), kFirst, Token(last)},
-               {Token(first), kFirst, Token(last), kSecondOfType1, Token(last, 1)});
-}
-
-Frame Frame::Roberta(int32_t first, int32_t last) {
-  return Frame({Token(first), kFirst, Token(last)},
-               {Token(first), kFirst, Token(last), Token(last), kSecond, Token(last)});
-}
-
-size_t Frame::NumSpecialTokens(const std::vector<Item>& items) {
-  return std::count_if(items.begin(), items.end(),
-                       [](const Item& item) { return item.kind == Kind::kToken; });
+size_t Frame::Count(Kind kind, const std::vector<Item>& items) {
+  return std::ranges::count(items, kind, &Item::kind);
 }
 
 Encoding Frame::Apply(std::vector<int32_t> first, std::optional<std::vector<int32_t>> second,
                       size_t max_tokens) const {
   const std::vector<Item>& items = second ? pair_ : single_;
-  const size_t num_special = NumSpecialTokens(items);
+  const size_t num_special = Count(Kind::kToken, items);
+  const size_t num_first = Count(Kind::kFirstText, items);
+  const size_t num_second = Count(Kind::kSecondText, items);
   Encoding encoding;
-  encoding.full_size = num_special + first.size() + (second ? second->size() : 0);
-  const size_t max_text = max_tokens - std::min(num_special, max_tokens);
+  encoding.full_size =
+      num_special + num_first * first.size() + (second ? num_second * second->size() : 0);
+  const size_t max_text =
+      (max_tokens - std::min(num_special, max_tokens)) / std::max(num_first, num_second);
   if (second) {
     TruncatePair(first, *second, max_text, truncates_left_);
   } else {

@@ -33,23 +33,15 @@ class Frame {
   Frame(std::vector<Item> single, std::vector<Item> pair)
       : single_(std::move(single)), pair_(std::move(pair)) {}
 
-  // BERT's: first A last, and first A last B last, with types 0 and 1.
-  static Frame Bert(int32_t first, int32_t last);
-
-  // RoBERTa's: first A last, and first A last last B last, of type 0 throughout.
-  static Frame Roberta(int32_t first, int32_t last);
-
   // Frames one text or, with `second`, a pair. If there would be more than `max_tokens` tokens, the
   // longer text loses its end, then both, as equally as can be; the frame stays. It alone may have
-  // more than `max_tokens`.
+  // more than `max_tokens`. A text that the frame has twice loses twice as much.
   //
-  // Example: texts of 9 and 3 tokens, BERT's frame, at most 13: 7 and 3 are left; at most 8: 3 and
-  // 2.
+  // Example: texts of 9 and 3 tokens, BERT's frame, which has 3: at most 13 leave 7 and 3, at most
+  // 8 leave 3 and 2.
   Encoding Apply(std::vector<int32_t> first, std::optional<std::vector<int32_t>> second,
                  size_t max_tokens) const;
 
-  // Of a single text.
-  size_t num_special_tokens() const { return NumSpecialTokens(single_); }
   const std::vector<Item>& single() const { return single_; }
   const std::vector<Item>& pair() const { return pair_; }
 
@@ -59,7 +51,7 @@ class Frame {
   bool operator==(const Frame&) const = default;
 
  private:
-  static size_t NumSpecialTokens(const std::vector<Item>& items);
+  static size_t Count(Item::Kind kind, const std::vector<Item>& items);
 
   std::vector<Item> single_;
   std::vector<Item> pair_;

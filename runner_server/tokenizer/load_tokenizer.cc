@@ -137,8 +137,10 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::
     FrameAsAsked(tokenizer_class, config, spec);
   }
   AddTokensOfConfig(config, is_json, spec);
-  return BuildTokenizer(std::move(spec),
-                        {config.model_max_length.value_or(INT_MAX), config.truncates_left});
+  const TokenizerLimits limits = {
+      .model_max_length = config.model_max_length.value_or(INT_MAX),
+      .truncates_left = config.truncates_left.value_or(spec.truncates_left)};
+  return BuildTokenizer(std::move(spec), limits);
 }
 
 }  // namespace chorus::runner

@@ -221,7 +221,7 @@ NormalizerOr FromJson(const json& object, const std::string& what, int depth) {
   if (type == "StripAccents") return std::make_unique<Function>(StripMarks);
   if (type == "Nmt") return std::make_unique<Function>(CleanAsNmt);
   if (type == "ByteLevel") return std::make_unique<Bytes>();
-  if (type == "BertNormalizer") return BertFromJson(fields);
+  if (type == "BertNormalizer" || type == "Bert") return BertFromJson(fields);
   if (type == "Precompiled") return PrecompiledFromJson(fields);
   if (type == "Prepend") {
     ASSIGN_OR_RETURN(std::optional<std::string> prefix, fields.String("prepend"));

@@ -14,6 +14,36 @@ constexpr char32_t kSpelledSpace = 0x120;
 
 bool IsOuterSpace(char32_t c) { return c == kSpelledSpace || HasTrait(c, kIsSpace); }
 
+// Where the character before `end` begins.
+size_t CharacterBefore(std::string_view text, size_t end) {
+  size_t begin = end - 1;
+  while (begin > 0 && (static_cast<uint8_t>(text[begin]) & 0xC0) == 0x80) --begin;
+  return begin;
+}
+
+// As Hugging Face's process_offsets: leaves as many characters of the text out of the span as there
+// are spaces at the ends of the token. One at its beginning may be one that the text was given.
+void Trim(std::string_view token, std::string_view text, bool keeps_one_space, TokenSpan& span) {
+  size_t num_leading = 0;
+  for (size_t at = 0; at < token.size(); ++num_leading) {
+    const Utf8Step step = DecodeUtf8(token.substr(at));
+    if (!IsOuterSpace(step.code_point)) break;
+    at += step.num_bytes;
+  }
+  if (keeps_one_space && num_leading == 1) num_leading = 0;
+  size_t num_trailing = 0;
+  for (size_t end = token.size(); end > 0; ++num_trailing) {
+    end = CharacterBefore(token, end);
+    if (!IsOuterSpace(DecodeUtf8(token.substr(end)).code_point)) break;
+  }
+  for (; num_leading > 0 && span.begin < span.end; --num_leading) {
+    span.begin = std::min(span.begin + DecodeUtf8(text.substr(span.begin)).num_bytes, span.end);
+  }
+  size_t end = span.end;
+  for (; num_trailing > 0 && end > 0; --num_trailing) end = CharacterBefore(text, end);
+  if (num_trailing == 0) span.end = std::max(end, span.begin);
+}
+
 }  // namespace
 
 PipelineTokenizer::PipelineTokenizer(Parts parts) : parts_(std::move(parts)) {
@@ -45,23 +75,26 @@ void PipelineTokenizer::SetMatchers() {
 void PipelineTokenizer::SetBytes() {
   std::vector<std::string> bytes;
   bytes.reserve(vocab_size());
+  absl::flat_hash_map<std::string, int32_t> numbers;  // Of what is left out where it is repeated.
   for (int32_t id = 0; id < vocab_size(); ++id) {
     DecodedToken decoded;
     if (!parts_.decoder.DecodeAlone(parts_.vocabulary->token(id), decoded)) return;
     if (decoded.first_text != decoded.text) first_bytes_[id] = std::move(decoded.first_text);
+    if (decoded.last_text != decoded.text) last_bytes_[id] = std::move(decoded.last_text);
+    if (decoded.repeated) {
+      repeat_numbers_.push_back(
+          numbers.try_emplace(*std::move(decoded.repeated), id).first->second);
+    }
     bytes.push_back(std::move(decoded.text));
   }
   for (const AddedToken& token : parts_.vocabulary->added_tokens()) {
     if (!token.special) continue;
     bytes[token.id].clear();
     first_bytes_.erase(token.id);
+    last_bytes_.erase(token.id);
+    if (!repeat_numbers_.empty()) repeat_numbers_[token.id] = -1;
   }
   bytes_ = std::move(bytes);
-}
-
-std::string_view PipelineTokenizer::first_token_bytes(int32_t id) const {
-  const auto found = first_bytes_.find(id);
-  return found == first_bytes_.end() ? token_bytes(id) : found->second;
 }
 
 std::vector<int32_t> PipelineTokenizer::EncodeText(std::string_view text,
@@ -74,7 +107,7 @@ std::vector<int32_t> PipelineTokenizer::EncodeText(std::string_view text,
 std::vector<int32_t> PipelineTokenizer::Encode(std::string_view text,
                                                bool split_special_tokens) const {
   std::vector<int32_t> ids = EncodeText(text, split_special_tokens);
-  if (parts_.post_processor.frame.num_special_tokens() == 0) return ids;
+  if (parts_.post_processor.frame.single().size() == 1) return ids;  // There is no frame.
   return parts_.post_processor.frame.Apply(std::move(ids), std::nullopt, SIZE_MAX).ids;
 }
 
@@ -90,18 +123,17 @@ Encoding PipelineTokenizer::EncodeInput(std::string_view text,
 void PipelineTokenizer::Truncate(std::vector<int32_t>& ids, size_t max_tokens) const {
   if (ids.size() <= max_tokens) return;
   const std::vector<Frame::Item>& items = parts_.post_processor.frame.single();
-  const auto text = std::find_if(items.begin(), items.end(), [](const Frame::Item& item) {
-    return item.kind == Frame::Item::Kind::kFirstText;
-  });
+  const auto text = std::ranges::find(items.rbegin(), items.rend(), Frame::Item::Kind::kFirstText,
+                                      &Frame::Item::kind);
   const auto excess = static_cast<ptrdiff_t>(ids.size() - max_tokens);
-  const auto num_last = std::min<ptrdiff_t>(items.end() - text - 1, max_tokens);
+  const auto num_last = std::min<ptrdiff_t>(text - items.rbegin(), max_tokens);
   ids.erase(ids.end() - num_last - excess, ids.end() - num_last);
 }
 
 std::vector<TokenSpan> PipelineTokenizer::EncodeWithSpans(std::string_view text,
                                                           bool split_special_tokens) const {
   std::vector<TokenSpan> spans;
-  AddText(text, split_special_tokens, {.spans = &spans});
+  AddText(text, split_special_tokens, {.spans = &spans, .text = text});
   return spans;
 }
 
@@ -135,9 +167,7 @@ void PipelineTokenizer::AddPiece(AlignedText text, bool split_special_tokens,
 void PipelineTokenizer::AddAddedToken(int32_t id, std::string_view text, AlignedText::Origin origin,
                                       const Output& output) const {
   if (output.spans == nullptr) return output.ids->push_back(id);
-  TokenSpan span = {id, origin.begin, origin.end};
-  if (parts_.post_processor.trims_spans) Trim(text, span);
-  output.spans->push_back(span);
+  AddSpan(text, {id, origin.begin, origin.end}, output);
 }
 
 void PipelineTokenizer::AddWords(AlignedText text, const Output& output) const {
@@ -161,38 +191,19 @@ void PipelineTokenizer::AddWords(AlignedText text, const Output& output) const {
       const uint32_t begin = word.begin + std::min(parts[i].begin, word.end - word.begin - 1);
       const uint32_t end = std::clamp(word.begin + parts[i].end, begin + 1, word.end);
       const AlignedText::Origin origin = tokens.text.OriginOf(begin, end);
-      TokenSpan span = {ids[i], origin.begin, std::max(origin.begin, origin.end)};
-      if (parts_.post_processor.trims_spans) Trim(parts_.vocabulary->token(ids[i]), span);
-      output.spans->push_back(span);
+      AddSpan(parts_.vocabulary->token(ids[i]),
+              {ids[i], origin.begin, std::max(origin.begin, origin.end)}, output);
     }
   }
 }
 
-// As Hugging Face's process_offsets.
-void PipelineTokenizer::Trim(std::string_view token, TokenSpan& span) const {
-  size_t num_leading = 0;  // Characters, and their bytes in the text.
-  size_t leading = 0;
-  size_t at = 0;
-  while (at < token.size()) {
-    const Utf8Step step = DecodeUtf8(token.substr(at));
-    if (!IsOuterSpace(step.code_point)) break;
-    at += step.num_bytes;
-    leading += step.code_point == kSpelledSpace ? 1 : step.num_bytes;
-    ++num_leading;
+void PipelineTokenizer::AddSpan(std::string_view token, TokenSpan span,
+                                const Output& output) const {
+  for (const PostProcessor::Trim trim : parts_.post_processor.trims) {
+    const bool is_first = output.spans->empty() || span.begin == 0;
+    Trim(token, output.text, is_first && trim.keeps_prefix_space, span);
   }
-  size_t trailing = 0;
-  for (size_t end = token.size(); end > 0;) {
-    size_t begin = end - 1;
-    while (begin > 0 && (static_cast<uint8_t>(token[begin]) & 0xC0) == 0x80) --begin;
-    const char32_t c = DecodeUtf8(token.substr(begin)).code_point;
-    if (!IsOuterSpace(c)) break;
-    trailing += c == kSpelledSpace ? 1 : end - begin;
-    end = begin;
-  }
-  // One space at the beginning of the text may be the one that it was given.
-  if (span.begin == 0 && parts_.post_processor.keeps_prefix_space && num_leading == 1) leading = 0;
-  span.begin = std::min(span.begin + leading, span.end);
-  if (trailing <= span.end) span.end = std::max(span.end - trailing, span.begin);
+  output.spans->push_back(span);
 }
 
 std::string PipelineTokenizer::Decode(std::span<const int32_t> ids) const {

@@ -64,7 +64,13 @@ class PipelineTokenizer final : public Tokenizer, public TokenBytes {
   const TokenBytes* bytes() const override { return bytes_.empty() ? nullptr : this; }
 
   std::string_view token_bytes(int32_t id) const override { return bytes_[id]; }
-  std::string_view first_token_bytes(int32_t id) const override;
+  std::string_view first_token_bytes(int32_t id) const override {
+    return OtherOr(first_bytes_, id);
+  }
+  std::string_view last_token_bytes(int32_t id) const override { return OtherOr(last_bytes_, id); }
+  int32_t repeat_number(int32_t id) const override {
+    return repeat_numbers_.empty() ? -1 : repeat_numbers_[id];
+  }
   bool replaces_each_byte() const override { return parts_.decoder.replaces_each_byte(); }
 
  private:
@@ -72,7 +78,15 @@ class PipelineTokenizer final : public Tokenizer, public TokenBytes {
   struct Output {
     std::vector<int32_t>* ids = nullptr;
     std::vector<TokenSpan>* spans = nullptr;
+    std::string_view text = {};  // Of the spans.
   };
+
+  using OtherBytes = absl::flat_hash_map<int32_t, std::string>;  // By id, where they differ.
+
+  std::string_view OtherOr(const OtherBytes& others, int32_t id) const {
+    const auto found = others.find(id);
+    return found == others.end() ? token_bytes(id) : found->second;
+  }
 
   void SetMatchers();
   void SetBytes();
@@ -88,15 +102,17 @@ class PipelineTokenizer final : public Tokenizer, public TokenBytes {
   void AddAddedToken(int32_t id, std::string_view text, AlignedText::Origin origin,
                      const Output& output) const;
 
-  // Excludes the outer white space of a token's text from its span.
-  void Trim(std::string_view token, TokenSpan& span) const;
+  // Adds the span of a token without its outer white space, if that is asked for.
+  void AddSpan(std::string_view token, TokenSpan span, const Output& output) const;
 
   const Parts parts_;
   AddedTokenMatcher raw_matcher_;         // Applied to the text,
   AddedTokenMatcher normalized_matcher_;  // then to the normalized text between matches.
   bool needs_origins_ = false;            // Also where nobody asks for spans.
   std::vector<std::string> bytes_;        // By id; empty if tokens cannot be decoded alone.
-  absl::flat_hash_map<int32_t, std::string> first_bytes_;  // Where they differ.
+  OtherBytes first_bytes_;
+  OtherBytes last_bytes_;
+  std::vector<int32_t> repeat_numbers_;  // By id; empty: all -1.
 };
 
 }  // namespace chorus::runner

@@ -3,10 +3,17 @@
 // Post-processors of tokenizer.json: the frame of special tokens, and what of a token's text its
 // span leaves out.
 //
+// Several of them, in a "Sequence", frame one after the other, as in Hugging Face's tokenizers: a
+// text is one part and a pair two. BertProcessing and RobertaProcessing frame every part, and their
+// number stays. TemplateProcessing, which has a template for one part and another for two, makes a
+// part of each of its pieces. So after one of two pieces a second takes the special token for the
+// first of a pair's texts, and after one of more pieces a second is refused, as it fails there.
+//
 // Thread safety: free function without state.
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/frame.h"
@@ -15,9 +22,13 @@
 namespace chorus::runner {
 
 struct PostProcessor {
+  // Spans exclude a token's outer white space.
+  struct Trim {
+    bool keeps_prefix_space;  // But not one at the beginning of the text.
+  };
+
   Frame frame;
-  bool trims_spans = false;         // Spans exclude a token's outer white space,
-  bool keeps_prefix_space = false;  // but not one at the beginning of the text.
+  std::vector<Trim> trims;  // Done one after the other.
 };
 
 // Null adds nothing. A token of a template without ids is looked up in the vocabulary.

@@ -99,6 +99,9 @@ std::unique_ptr<PreTokenizer> SplitAtTrait(CharacterTrait trait, SplitBehavior b
   return SplitAt([trait](char32_t c) { return HasTrait(c, trait); }, behavior);
 }
 
+constexpr uint16_t kAlone = UINT16_MAX;  // Of a character that is a word,
+constexpr uint16_t kAny = kAlone - 1;    // or that goes on with the run that has begun.
+
 // The longest runs of characters of one class; those of class 0 are no words.
 template <uint16_t (*kClass)(char32_t c)>
 class RunSplitter final : public PreTokenizer {
@@ -112,7 +115,7 @@ class RunSplitter final : public PreTokenizer {
       for (size_t i = word.begin; i < word.end;) {
         const Utf8Step step = DecodeUtf8(text.substr(i, word.end - i));
         const uint16_t next = kClass(step.code_point);
-        if (next != run || next == kAlone) {
+        if (next != kAny && (next != run || next == kAlone)) {
           if (run != 0) PreTokens::Add(words, begin, i);
           begin = i;
           run = next;
@@ -123,8 +126,6 @@ class RunSplitter final : public PreTokenizer {
     }
     tokens.words = std::move(words);
   }
-
-  static constexpr uint16_t kAlone = UINT16_MAX;  // A word each.
 };
 
 uint16_t WordClass(char32_t c) {
@@ -136,7 +137,12 @@ uint16_t WordClass(char32_t c) {
 uint16_t BertClass(char32_t c) {
   const uint16_t traits = CharacterTraits(c);
   if (traits & kIsSpace) return 0;
-  return traits & kIsBertPunctuation ? UINT16_MAX : 1;
+  return traits & kIsBertPunctuation ? kAlone : 1;
+}
+
+uint16_t ScriptClass(char32_t c) {
+  const uint8_t script = ScriptOf(c);
+  return script == 0 ? kAny : script;
 }
 
 // Splits by an expression that matches all of a text, by its hand-written matcher.
@@ -258,6 +264,7 @@ PreTokenizerOr FromJson(const json& object, const std::string& what, int depth) 
   if (type == "ByteLevel") return ByteLevelFromJson(fields);
   if (type == "BertPreTokenizer") return std::make_unique<RunSplitter<BertClass>>();
   if (type == "Whitespace") return std::make_unique<RunSplitter<WordClass>>();
+  if (type == "UnicodeScripts") return std::make_unique<RunSplitter<ScriptClass>>();
   if (type == "WhitespaceSplit") return SplitAtTrait(kIsSpace, SplitBehavior::kRemoved);
   if (type == "Split") return PatternFromJson(fields);
   if (type == "CharDelimiterSplit") return DelimiterFromJson(fields);

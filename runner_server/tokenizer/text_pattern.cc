@@ -11,8 +11,9 @@ absl::StatusOr<TextPattern> TextPattern::FromJson(const JsonFields& fields) {
   const nlohmann::json& value = fields.Value("pattern");
   if (value.is_object() && value.size() == 1 && value.begin()->is_string()) {
     auto text = value.begin()->get<std::string>();
-    if (value.contains("String") && !text.empty()) return TextPattern(std::move(text));
-    if (value.contains("Regex")) {
+    const bool is_string = value.contains("String");
+    if (is_string && !text.empty()) return TextPattern(std::move(text));
+    if (is_string || value.contains("Regex")) {  // The empty string is the empty expression.
       auto regex = RegularExpression::Compile(text);
       if (!regex.ok()) return fields.Error(std::string(regex.status().message()));
       return TextPattern(*std::move(regex));

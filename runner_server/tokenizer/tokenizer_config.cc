@@ -120,10 +120,8 @@ absl::StatusOr<std::optional<int>> MaxLength(const JsonFields& fields) {
 absl::Status ReadSettings(const JsonFields& fields, TokenizerConfig& config) {
   RETURN_IF_ERROR(fields.RequireUnset({"split_special_tokens"}));
   ASSIGN_OR_RETURN(const std::optional<std::string> side, fields.String("truncation_side"));
-  config.truncates_left = side.value_or("right") == "left";
-  if (!config.truncates_left && side.value_or("right") != "right") {
-    return fields.Unimplemented("truncation_side");
-  }
+  if (side && side != "left" && side != "right") return fields.Unimplemented("truncation_side");
+  if (side) config.truncates_left = side == "left";
   ASSIGN_OR_RETURN(const std::optional<std::string> name, fields.String("tokenizer_class"));
   config.tokenizer_class = name.value_or("");
   ASSIGN_OR_RETURN(config.model_max_length, MaxLength(fields));

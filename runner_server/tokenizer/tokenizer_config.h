@@ -38,7 +38,7 @@ struct TokenizerConfig {
   std::optional<bool> keep_accents;    // Of ALBERT.
   std::optional<bool> split_by_punct;  // Of DeBERTa.
   std::optional<int32_t> extra_ids;    // Of T5, the number of sentinels.
-  bool truncates_left = false;
+  std::optional<bool> truncates_left;
   bool mask_is_plain = false;  // "mask_token" is a string, without properties of its own.
 
   // By role, "eos_token"; a role that is null has an empty content. Ids are not known here.

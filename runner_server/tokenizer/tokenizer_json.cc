@@ -159,6 +159,8 @@ absl::StatusOr<TokenizerSpec> TokenizerSpecFromJson(json root, std::string path)
       fields.AllowOnly({"version", "truncation", "padding", "added_tokens", "normalizer",
                         "pre_tokenizer", "post_processor", "decoder", "model"}));
   RETURN_IF_ERROR(ReadAddedTokens(fields, spec));
+  const json& truncation = fields.Value("truncation");
+  spec.truncates_left = truncation.is_object() && truncation.value("direction", json()) == "Left";
   for (const auto& [key, part] :
        {std::pair("normalizer", &spec.normalizer), std::pair("pre_tokenizer", &spec.pre_tokenizer),
         std::pair("post_processor", &spec.post_processor), std::pair("decoder", &spec.decoder)}) {

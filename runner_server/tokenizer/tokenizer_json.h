@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads tokenizer.json, Hugging Face's self-contained tokenizer file. Ignores "truncation" and
-// "padding", as transformers does.
+// Reads tokenizer.json, Hugging Face's self-contained tokenizer file. Ignores "padding", and of
+// "truncation" all but the side, as transformers does.
 //
 // Errors are those of base/model_file.h. Thread safety: free functions without state.
 

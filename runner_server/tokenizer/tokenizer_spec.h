@@ -31,6 +31,7 @@ struct TokenizerSpec {
   std::string unread_merge;              // A last "left right" that transformers does not read; its
                                          // token needs no other merge.
   std::vector<AddedToken> added_tokens;  // See Vocabulary::Create.
+  bool truncates_left = false;           // If tokenizer_config.json does not say.
 };
 
 }  // namespace chorus::runner

@@ -119,6 +119,11 @@ uint16_t CharacterTraits(char32_t c) {
   return table[c];
 }
 
+uint8_t ScriptOf(char32_t c) {
+  const ScriptRange* row = FindRow(kScripts, c);
+  return row == nullptr ? 0 : row->script;
+}
+
 void AppendLowerCase(char32_t c, std::u32string& out) {
   if (c < 0x80) {
     out.push_back(c >= 'A' && c <= 'Z' ? c + 32 : c);

@@ -33,6 +33,10 @@ uint16_t CharacterTraits(char32_t c);
 
 inline bool HasTrait(char32_t c, CharacterTrait trait) { return CharacterTraits(c) & trait; }
 
+// The script of a character to the pre-tokenizer UnicodeScripts, for which kana are Han; 0 of one
+// that goes with any, such as a space.
+uint8_t ScriptOf(char32_t c);
+
 // Appends the context-free lower case of a character. U+0130 becomes "i", U+0307.
 void AppendLowerCase(char32_t c, std::u32string& out);
 

@@ -20,6 +20,13 @@ struct CombiningRange {
   uint8_t combining_class;
 };
 
+// Characters of one script; its number says no more than that.
+struct ScriptRange {
+  char32_t first;
+  char32_t last;
+  uint8_t script;
+};
+
 // Every `stride`th character from `first` to `last` has `delta` added in lower case.
 struct LowerCaseRun {
   char32_t first;
@@ -47,6 +54,9 @@ extern const std::span<const CodePointRange> kNumeric;         // Split by Digit
 
 // Characters that NFD reorders and that are not in kNonspacingMarks.
 extern const std::span<const CombiningRange> kReorderedKeptMarks;
+
+// All that have a script to the pre-tokenizer UnicodeScripts.
+extern const std::span<const ScriptRange> kScripts;
 
 // All that have one character as their lower case; U+0130 alone has two.
 extern const std::span<const LowerCaseRun> kLowerCase;

@@ -53,10 +53,7 @@ absl::Status Vocabulary::AddAddedTokens(std::vector<AddedToken> added_tokens) {
   std::vector<const AddedToken*> token_of_new_id(added_tokens.size());
   for (AddedToken& token : added_tokens) {
     RETURN_IF_ERROR(CheckToken(token.content, token.id));
-    if (token.content.empty()) {
-      return absl::InvalidArgumentError(absl::StrFormat("added token %d is empty", token.id));
-    }
-    if (!seen.try_emplace(token.content, token.id).second) continue;
+    if (token.content.empty() || !seen.try_emplace(token.content, token.id).second) continue;
     const std::optional<int32_t> own_id = Find(token.content);
     if (own_id && *own_id != token.id) {
       return absl::InvalidArgumentError(

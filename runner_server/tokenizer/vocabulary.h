@@ -35,7 +35,8 @@ class Vocabulary {
 
   // `tokens` are the model's own by id; of equal ones the last counts. An added token has the id of
   // the equal model token, or one of the ids that follow the model's without a gap. Of equal added
-  // tokens the first counts. INVALID_ARGUMENT names the token that violates this.
+  // tokens the first counts, and an empty one never. INVALID_ARGUMENT names the token that violates
+  // this.
   static absl::StatusOr<Vocabulary> Create(std::vector<std::string> tokens,
                                            std::vector<AddedToken> added_tokens);
 

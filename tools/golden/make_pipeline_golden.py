@@ -24,6 +24,7 @@ from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Tokenizer
 
 from make_span_golden import read_strings
+from tokenizer_parts import (LLAMA3, bytes_model, byte_level, ctc, metaspace, replace, sequence, split, template, token)
 
 OUT = "tests/testdata/tokenizer/pipelines.json"
 STEP = 1000  # Of the strings taken.
@@ -35,14 +36,9 @@ TEXTS = [
     "<s>the</s> <mask> x <MASK>", "[A] [B][A]\t[B] word wordy a-word", "\x00\x01\x7f\x8f\u200b\ufeff\ufffd|",
     "line\r\nbreak\n\n\nend \t ", "I'll WE'RE it\u2019s 'S", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "``quoted'' \u2581under\u2581 \u2581", "http://a.b/c?d=1&e=%20#f", "naive caf\u00e9 cafe\u0301 \u1e9b\u0323",
+    "\u3069\u3053\u3067\u751f\u308c\u3002Yes \u308a\u3093\u3054 \u6797\u6a8e\u30fc\u30a2 \u00abx\u00bb", "\U0001f600\U0001fae8 \U00010d50\U00031350 \u0e01\u0e33\u0e2a",
+    "<pad>hheel<pad>lll  woor<pad>rld<pad><pad> .  don't", "|| do not<pad> 's |x| <s> <s>x",
 ]
-
-
-def bytes_model(**options):
-    vocab = {"<unk>": 0, **{f"<0x{b:02X}>": b + 1 for b in range(256)}}
-    return {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None,
-            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": True, "ignore_merges": False,
-            "vocab": vocab, "merges": [], **options}
 
 
 def trained(model, trainer, texts, pre_tokenizer=None, normalizer=None):
@@ -80,13 +76,16 @@ def make_models(texts):
         vocab_size=300, show_progress=False, unk_token="<unk>", special_tokens=["<unk>", "<s>", "</s>"]), texts[:16],
         pre_tokenizers.Metaspace())
     unigram_bytes = dict(unigram, byte_fallback=True, vocab=unigram["vocab"] + [[piece, -20.0] for piece in fallback])
+    twice = dict(plain, merges=plain["merges"] + plain["merges"][:9])
+    heard = {"type": "WordLevel", "unk_token": "<unk>", "vocab": {w: i for i, w in enumerate(
+        ["<unk>", "<pad>", "|", " ", *"helowrdnstx'.,", " .", "n't", "x<pad>", "\u2581", "##e"])}}
     words = {"type": "WordLevel", "unk_token": "<unk>",
              "vocab": {w: i for i, w in enumerate(["<unk>", "Hello", "world", "a", "the", ",", ".", "-", "1", "end", "1b22"])}}
     return {"bytes": bytes_model(), "words of bytes": bytes_model(end_of_word_suffix="|"), "bpe": plain,
             "bpe fused": fused, "bpe metaspace": metaspace, "bpe suffix": suffixed, "bpe prefix": prefixed,
             "bpe bytes": byte_level, "bpe ignore": dict(byte_level, ignore_merges=True), "pieces": pieces,
             "short pieces": dict(pieces, max_input_chars_per_word=4), "unigram": unigram,
-            "unigram bytes": unigram_bytes, "words": words}
+            "unigram bytes": unigram_bytes, "words": words, "bpe twice": twice, "heard": heard}
 
 
 def charsmap():
@@ -105,47 +104,6 @@ def charsmap():
     return base64.b64encode(proto.normalizer_spec.precompiled_charsmap).decode()
 
 
-def sequence(kind, *members):
-    return {"type": "Sequence", kind: list(members)}
-
-
-def token(id, content, **flags):
-    return {"id": id, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
-            "special": False, **flags}
-
-
-def replace(pattern, content):
-    return {"type": "Replace", "pattern": pattern, "content": content}
-
-
-def split(pattern, behavior="Isolated", invert=False):
-    return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": invert}
-
-
-def byte_level(prefix=False, regex=True, trim=True):
-    return {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": trim, "use_regex": regex}
-
-
-def metaspace(scheme="always", splits=True):
-    return {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": scheme, "split": splits}
-
-
-def template(single, pair, ids):
-    def parts(text):
-        out = []
-        for part in text.split():
-            name, _, type_id = part.partition(":")
-            kind = "Sequence" if name in "AB" else "SpecialToken"
-            out.append({kind: {"id": name, "type_id": int(type_id or 0)}})
-        return out
-    return {"type": "TemplateProcessing", "single": parts(single), "pair": parts(pair),
-            "special_tokens": {name: {"id": name, "ids": list(i), "tokens": [name] * len(i)} for name, i in ids.items()}}
-
-
-LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-          r"|\s+(?!\S)|\s+")
-
-
 def normalizers():
     bert = dict(type="BertNormalizer", clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=True)
     simple = [{"type": t} for t in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel")]
@@ -153,6 +111,7 @@ def normalizers():
               for left, right in ((True, True), (True, False), (False, True))]
     return simple + strips + [
         bert, {"type": "Prepend", "prepend": "\u2581x"}, replace({"String": " "}, "\u2581"), replace({"Regex": " {2,}"}, " "),
+        dict(bert, type="Bert", lowercase=False), replace({"String": ""}, "-"),
         replace({"Regex": "(?<=[a-z])(?=[A-Z0-9])"}, "_"), replace({"Regex": r"\p{M}+"}, ""),
         {"type": "Precompiled", "precompiled_charsmap": charsmap()},
         sequence("normalizers", {"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"},
@@ -162,9 +121,9 @@ def normalizers():
 def pre_tokenizers():
     behaviors = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
     pretoks = [split({"Regex": r"\s+|-"}, b, invert) for b in behaviors for invert in (False, True)]
-    pretoks += [split({"String": "-"}, b) for b in behaviors]
+    pretoks += [split({"String": text}, b) for text in ("-", "") for b in behaviors]
     pretoks += [{"type": "Punctuation", "behavior": b} for b in behaviors]
-    pretoks += [{"type": t} for t in ("Whitespace", "WhitespaceSplit", "BertPreTokenizer")]
+    pretoks += [{"type": t} for t in ("Whitespace", "WhitespaceSplit", "BertPreTokenizer", "UnicodeScripts")]
     pretoks += [{"type": "Digits", "individual_digits": flag} for flag in (False, True)]
     pretoks += [metaspace(scheme, splits) for scheme in ("always", "first", "never") for splits in (False, True)]
     pretoks += [byte_level(prefix, regex) for prefix in (False, True) for regex in (False, True)]
@@ -174,6 +133,8 @@ def pre_tokenizers():
         sequence("pretokenizers", {"type": "Punctuation", "behavior": "Contiguous"}, byte_level(),
                  {"type": "Digits", "individual_digits": False}, split({"Regex": "[0-9][0-9][0-9]"})),
         sequence("pretokenizers", {"type": "WhitespaceSplit"}, metaspace()),
+        sequence("pretokenizers", {"type": "UnicodeScripts"}, {"type": "WhitespaceSplit"}, metaspace("first")),
+        split({"Regex": r"\b"}), split({"Regex": r"[[:alpha:]]+|[^[:alnum:]\s]|\d"}), split({"Regex": r"(?i)\p{Lu}+|[[:lower:]]"}),
         sequence("pretokenizers", {"type": "Digits", "individual_digits": True}, byte_level())]
 
 
@@ -212,6 +173,18 @@ def pipelines():
     yield dict(name="unigram bytes", pre_tokenizer=metaspace("never", False), model="unigram bytes",
                decoder=sequence("decoders", {"type": "ByteFallback"}, metaspace("never")))
     yield dict(name="words", pre_tokenizer=white, model="words")
+    yield dict(name="bpe with the same merges", pre_tokenizer=white, model="bpe twice", decoder={"type": "BPEDecoder", "suffix": ""})
+    bpe_decoder = {"type": "BPEDecoder", "suffix": "e"}
+    for decoder in (bpe_decoder, sequence("decoders", bpe_decoder, replace({"String": "a"}, "o"), {"type": "Fuse"})):
+        yield dict(name="words end within tokens", pre_tokenizer=white, model="bpe", decoder=decoder)
+
+    pads = [token(1, "<pad>"), token(23, "<s>", special=True)]
+    for decoder in (ctc(), ctc(cleanup=False), ctc("", ""), sequence("decoders", replace({"String": "o"}, "e"), ctc()),
+                    sequence("decoders", ctc(), metaspace()), sequence("decoders", ctc(delimiter="\u2581"), word_piece),
+                    sequence("decoders", ctc(), {"type": "BPEDecoder", "suffix": "o"}),
+                    sequence("decoders", ctc(), {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0})):
+        yield dict(name="ctc " + json.dumps(decoder)[:100], normalizer=replace({"String": " "}, "|"),
+                   pre_tokenizer=split({"String": ""}), added_tokens=pads, model="heard", decoder=decoder)
 
     roberta = {"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0], "trim_offsets": True,
                "add_prefix_space": False}
@@ -220,7 +193,7 @@ def pipelines():
             ("roberta", roberta), ("bert", {"type": "BertProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0]}),
             ("trimmed", byte_level(True)), ("template", template("<s> A </s>", "<s>:2 A:3 </s>:1 B:1 </s>:4", ids)),
             ("begin", template("<s> A", "<s> A <s>:1 B:1", ids)), ("swapped", template("A </s>:7", "B:1 </s> A", ids)),
-            ("sequence", sequence("processors", byte_level(), template("<s> A", "<s> A B:1", ids)))]:
+            ("sequence", sequence("processors", byte_level(), template("<s> A", "<s> A B:1", ids))), *joined(roberta, ids)]:
         yield dict(name="post_processor " + name, pre_tokenizer=byte_level(), model="bpe bytes", post_processor=processor,
                    decoder=byte_level())
 
@@ -232,11 +205,24 @@ def pipelines():
                    decoder=sequence("decoders", {"type": "ByteFallback"}))
 
 
-def cases(tokenizer, model, texts):
+def joined(roberta, ids):
+    """Post-processors of several that frame texts, and that have a text twice."""
+    bert = {"type": "BertProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0]}
+    plain, two = template("A:3", "B:1 A:2", ids), template("<s>:5 A:6", "A B:4", ids)
+    last = template("A:2 </s>", "A:1 </s>:3 B:2 A:4", ids)
+    texts_twice = template("A <s> A:1", "A B:1 A:2 B", ids)
+    for members in [(bert, bert), (roberta, bert), (bert, roberta), (roberta, roberta), (byte_level(True), roberta),
+                    (plain, bert), (plain, plain, roberta), (two, last), (two, roberta, last), (last, bert), (last, roberta),
+                    (bert, plain, last), (roberta, two, two), (texts_twice, roberta), (texts_twice,)]:
+        name = " ".join(member["type"][:4] for member in members) + " twice" * (texts_twice in members)
+        yield "of several " + name, sequence("processors", sequence("processors", *members[:1]), *members[1:])
+
+
+def cases(tokenizer, name, model, texts):
     for i, text in enumerate(texts):
         framed, bare = tokenizer.encode(text), tokenizer.encode(text, add_special_tokens=False)
         case = {"ids": framed.ids}
-        if model != "words of bytes":
+        if model != "words of bytes" and not name.endswith("twice"):  # Here, spans are of the text itself.
             case["tokens"] = [[i, *span] for i, span in zip(bare.ids, bare.offsets)]
             case["decoded"] = tokenizer.decode(bare.ids, skip_special_tokens=False)
         if tokenizer.post_processor is not None:
@@ -254,7 +240,7 @@ def main():
         whole = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
                  "pre_tokenizer": None, "post_processor": None, "decoder": None, **parts}
         tokenizer = Tokenizer.from_str(json.dumps({**whole, "model": models[model]}))
-        out.append({"name": name, "tokenizer": {**whole, "model": model}, "cases": list(cases(tokenizer, model, texts))})
+        out.append({"name": name, "tokenizer": {**whole, "model": model}, "cases": list(cases(tokenizer, name, model, texts))})
     with open(OUT, "w", encoding="utf-8") as file:
         file.write('{"texts": ' + json.dumps(texts) + ',\n"models": ' + json.dumps(models) + ',\n"pipelines": [\n')
         file.write(",\n".join(json.dumps(pipeline, separators=(",", ":")) for pipeline in out))

@@ -74,6 +74,21 @@ def split_classes(pre_tokenizer, counts):
     return {c for c in CODE_POINTS if len(pre_tokenizer.pre_tokenize_str("a" + chr(c) + "a")) in counts}
 
 
+def scripts():
+    """Rows (first, last, script) of UnicodeScripts, whose scripts get numbers from 1. Characters that take any script
+    begin no piece, and have no row."""
+    split = pre_tokenizers.UnicodeScripts().pre_tokenize_str
+    codes = [c for c in CODE_POINTS if split(chr(c))]
+    text = "".join(map(chr, codes))
+    kinds, rows = [], []
+    for piece, (begin, end) in split(text):
+        script = next((i for i, kind in enumerate(kinds) if len(split(kind + piece[0])) == 1), len(kinds))
+        kinds += [piece[0]] * (script == len(kinds))
+        rows += [(first, last, script + 1) for first, last in ranges(codes[begin:end])]
+    assert len(kinds) < 256
+    return rows
+
+
 def ranges(points):
     found = []
     for c in sorted(points):
@@ -145,6 +160,7 @@ def main():
             by_class.setdefault(k, set()).add(c)
         rows = sorted((a, b, k) for k, points in by_class.items() for a, b in ranges(points))
         write_rows(out, "CombiningRange", "kReorderedKeptMarks", [(f"0x{a:X}", f"0x{b:X}", str(k)) for a, b, k in rows])
+        write_rows(out, "ScriptRange", "kScripts", [(f"0x{a:X}", f"0x{b:X}", str(k)) for a, b, k in scripts()])
         rows = [(f"0x{a:X}", f"0x{b:X}", str(s), str(d)) for a, b, s, d in lower_case_runs(single)]
         write_rows(out, "LowerCaseRun", "kLowerCase", rows)
         out.write("\n// clang-format on\n\n}  // namespace chorus::runner\n")

@@ -95,7 +95,45 @@ std::string Streamed(Detokenizer detokenizer, const std::vector<int32_t>& ids) {
 TEST(Detokenizer, TakesTheSpaceOfTheFirstTokenWithText) {
   const SpacedBytes bytes({"", " a", " b"});
   EXPECT_EQ(Streamed(Detokenizer(bytes), {0, 1, 2}), "a b");
-  EXPECT_EQ(Streamed(Detokenizer(bytes, /*begins_text=*/false), {1, 2}), " a b");
+  EXPECT_EQ(Streamed(Detokenizer(bytes, std::vector<int32_t>{0}), {1, 2}), "a b");
+  EXPECT_EQ(Streamed(Detokenizer(bytes, std::vector<int32_t>{2, 0}), {1, 2}), " a b");
+}
+
+// BPEDecoder's: a word's end is a space, but at the end of the text.
+class SuffixedBytes : public FakeBytes {
+ public:
+  using FakeBytes::FakeBytes;
+  std::string_view last_token_bytes(int32_t id) const override {
+    const std::string_view bytes = token_bytes(id);
+    return bytes.ends_with(' ') ? bytes.substr(0, bytes.size() - 1) : bytes;
+  }
+};
+
+TEST(Detokenizer, GivesTheSpaceAfterAWordWithTheNextToken) {
+  const SuffixedBytes bytes({"", "a ", "é", "b ", " "});
+  Detokenizer detokenizer(bytes);
+  for (const auto& [id, text] : std::vector<std::pair<int32_t, std::string>>{
+           {1, "a"}, {0, ""}, {2, " é"}, {3, "b"}, {4, " "}, {4, " "}, {0, ""}, {1, " a"}}) {
+    EXPECT_EQ(detokenizer.Append(id), text);
+  }
+  EXPECT_EQ(detokenizer.Finish(), "");
+  EXPECT_EQ(detokenizer.Append(1), "a");
+  EXPECT_EQ(Streamed(Detokenizer(bytes, std::vector<int32_t>{1, 0}), {3, 2}), " b é");
+  EXPECT_EQ(Streamed(Detokenizer(bytes, std::vector<int32_t>{1, 2}), {3, 2}), "b é");
+}
+
+// CTC's: a token is said for as long as it is heard, but for blanks.
+class RepeatedBytes : public FakeBytes {
+ public:
+  using FakeBytes::FakeBytes;
+  int32_t repeat_number(int32_t id) const override { return id == 0 ? -1 : id; }
+};
+
+TEST(Detokenizer, LeavesOutWhatRepeatsTheTokenBeforeIt) {
+  const RepeatedBytes bytes({"", "", "l", "o"});  // The second is the blank, the first special.
+  EXPECT_EQ(Streamed(Detokenizer(bytes), {2, 2, 0, 2, 1, 1, 2, 3, 3}), "llo");
+  EXPECT_EQ(Streamed(Detokenizer(bytes, std::vector<int32_t>{3, 2, 0}), {2, 3}), "o");
+  EXPECT_EQ(Streamed(Detokenizer(bytes, std::vector<int32_t>{2, 1}), {2, 3}), "lo");
 }
 
 TEST(Detokenizer, ReplacesEveryBadByteWhereTokensAreBytes) {

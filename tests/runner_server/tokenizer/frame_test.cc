@@ -33,33 +33,48 @@ TEST(Frame, AddsNothingByDefault) {
   EXPECT_THAT(Frame().Apply({}, std::nullopt, kAll).ids, IsEmpty());
 }
 
-TEST(Frame, IsBerts) {
-  const Frame frame = Frame::Bert(101, 102);
-  EXPECT_EQ(frame.num_special_tokens(), 2u);
-  const Encoding single = frame.Apply({1, 2}, std::nullopt, kAll);
+using Item = Frame::Item;
+
+constexpr Item kCls = {Item::Kind::kToken, 101};
+constexpr Item kSep = {Item::Kind::kToken, 102};
+constexpr Item kFirst = {Item::Kind::kFirstText};
+
+Frame Bert() {
+  return Frame(
+      {kCls, kFirst, kSep},
+      {kCls, kFirst, kSep, {Item::Kind::kSecondText, -1, 1}, {Item::Kind::kToken, 102, 1}});
+}
+
+TEST(Frame, PutsTokensAroundTexts) {
+  const Encoding single = Bert().Apply({1, 2}, std::nullopt, kAll);
   EXPECT_THAT(single.ids, ElementsAre(101, 1, 2, 102));
   EXPECT_THAT(single.type_ids, ElementsAre(0, 0, 0, 0));
-  const Encoding pair = frame.Apply({1}, std::vector<int32_t>{11, 12}, kAll);
+  const Encoding pair = Bert().Apply({1}, std::vector<int32_t>{11, 12}, kAll);
   EXPECT_THAT(pair.ids, ElementsAre(101, 1, 102, 11, 12, 102));
   EXPECT_THAT(pair.type_ids, ElementsAre(0, 0, 0, 1, 1, 1));
   EXPECT_EQ(pair.full_size, 6u);
 }
 
-TEST(Frame, IsRobertas) {
-  const Frame frame = Frame::Roberta(0, 2);
-  EXPECT_THAT(frame.Apply({5}, std::nullopt, kAll).ids, ElementsAre(0, 5, 2));
-  const Encoding pair = frame.Apply({5}, std::vector<int32_t>{6}, kAll);
-  EXPECT_THAT(pair.ids, ElementsAre(0, 5, 2, 2, 6, 2));
-  EXPECT_THAT(pair.type_ids, ElementsAre(0, 0, 0, 0, 0, 0));
+TEST(Frame, MayHaveATextTwice) {
+  const Frame frame({kFirst, kSep, kFirst}, {kFirst, {Item::Kind::kSecondText}, kFirst});
+  const Encoding single = frame.Apply({1, 2}, std::nullopt, kAll);
+  EXPECT_THAT(single.ids, ElementsAre(1, 2, 102, 1, 2));
+  EXPECT_EQ(single.full_size, 5u);
+  const Encoding cut = frame.Apply({1, 2}, std::nullopt, 4);
+  EXPECT_THAT(cut.ids, ElementsAre(1, 102, 1));
+  EXPECT_EQ(cut.full_size, 5u);
+  const Encoding pair = frame.Apply({1, 2}, std::vector<int32_t>{11, 12}, 7);
+  EXPECT_THAT(pair.ids, ElementsAre(1, 11, 12, 1));
+  EXPECT_EQ(pair.full_size, 6u);
 }
 
 TEST(Frame, CutsASingleText) {
-  const Encoding cut = Frame::Bert(101, 102).Apply({1, 2, 3}, std::nullopt, 4);
+  const Encoding cut = Bert().Apply({1, 2, 3}, std::nullopt, 4);
   EXPECT_THAT(cut.ids, ElementsAre(101, 1, 2, 102));
   EXPECT_THAT(cut.type_ids, ElementsAre(0, 0, 0, 0));
   EXPECT_EQ(cut.full_size, 5u);
-  EXPECT_THAT(Frame::Bert(101, 102).Apply({1, 2, 3}, std::nullopt, 2).ids, ElementsAre(101, 102));
-  EXPECT_THAT(Frame::Bert(101, 102).Apply({1, 2, 3}, std::nullopt, 1).ids, ElementsAre(101, 102));
+  EXPECT_THAT(Bert().Apply({1, 2, 3}, std::nullopt, 2).ids, ElementsAre(101, 102));
+  EXPECT_THAT(Bert().Apply({1, 2, 3}, std::nullopt, 1).ids, ElementsAre(101, 102));
 }
 
 // What tokenizers 0.22.2 leaves of texts of these sizes.
@@ -83,7 +98,7 @@ TEST(Frame, CutsPairsAsTransformersDoes) {
                                          {9, 9, 2, 0, 0},
                                          {2, 2, 7, 2, 2}}) {
     SCOPED_TRACE(testing::Message() << c.first << " " << c.second << " in " << c.max);
-    const Encoding cut = Frame::Bert(101, 102).Apply(Ids(c.first, 1), Ids(c.second, 11), c.max);
+    const Encoding cut = Bert().Apply(Ids(c.first, 1), Ids(c.second, 11), c.max);
     std::vector<int32_t> expected = {101};
     for (const int32_t id : Ids(c.first_left, 1)) expected.push_back(id);
     expected.push_back(102);

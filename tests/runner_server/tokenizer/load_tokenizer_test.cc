@@ -233,7 +233,6 @@ TEST_F(BrokenFolderTest, NamesTheFirstBadLineOfMergesTxt) {
            {"#version: 0.2\n h\n", "merges.txt: line 2"},
            {"#version: 0.2\nt \n", "merges.txt: line 2"},
            {"#version: 0.2\nt h\n\xE2\x82 a\n", "line 3 is not UTF-8"},
-           {"#version: 0.2\nh e\nh e\n", "merge 2 (\"h\" and \"e\"): is there twice"},
            {"#version: 0.2\n語 h\n", "merges what is not in the vocabulary"},
            {"#version: 0.2\n! z\n", "makes what is not in the vocabulary"}}) {
     Write("merges.txt", content);
@@ -257,12 +256,11 @@ TEST_F(BrokenFolderTest, RefusesByNameWhatBpeJsonAsksForInVain) {
             "normalizer: the regular expression \"(a\" is not one"},
            {R"({"normalizer": {"type": "Replace", "pattern": {"Regex": "(a{999}){2000}"}}})",
             "repeats its parts too often"},
-           {R"({"normalizer": {"type": "Replace", "pattern": {"String": ""}}})", "pattern"},
+           {R"({"normalizer": {"type": "Replace", "pattern": {}}})", "pattern"},
            {R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AA"}})",
             "the map of characters has no beginning"},
            {R"({"normalizer": []})", "\"normalizer\" must be an object"},
            {R"({"pre_tokenizer": {"type": "Sequence"}})", "pretokenizers"},
-           {R"({"pre_tokenizer": {"type": "UnicodeScripts"}})", "UnicodeScripts"},
            {R"({"pre_tokenizer": {"type": "Split", "pattern": {"String": "a"},
                 "behavior": "Odd"}})",
             "\"behavior\": \"Odd\""},
@@ -280,20 +278,30 @@ TEST_F(BrokenFolderTest, RefusesByNameWhatBpeJsonAsksForInVain) {
             "post_processor.processors[1]: Chorus does not implement"},
            {R"({"post_processor": {"type": "Sequence", "processors": [{"type": "Sequence"}]}})",
             "post_processor.processors[0]"},
-           {R"({"decoder": {"type": "CTC"}})", "decoder: Chorus does not implement"},
+           {R"({"decoder": {"type": "Brand"}})", "decoder: Chorus does not implement"},
+           {R"({"decoder": {"type": "CTC", "pad_token": 1}})", "\"pad_token\" must be a string"},
            {R"({"plugins": {}})", "plugins"},
            {R"({"added_tokens": {}})", "must be a list"},
            {R"({"added_tokens": [{"id": 320}]})", "has no \"content\""},
-           {R"({"added_tokens": [{"id": 320, "content": ""}]})", "added token 320 is empty"},
            {R"({"added_tokens": [{"id": -1, "content": "x"}]})", "\"id\""},
            {R"({"added_tokens": [{"id": 321, "content": "<a>"}]})", "no token has id 320"},
            {R"({"added_tokens": [{"id": 0, "content": "<a>"}]})", "is taken"},
            {R"({"added_tokens": [{"id": 5, "content": "A"}]})", "in the model's vocabulary"},
            {R"({"added_tokens": [{"id": 320, "content": "a", "lstrip": 1}]})", "lstrip"},
+           {R"({"post_processor": {"type": "TemplateProcessing", "add_prefix_space": null,
+                "trim_offsets": null, "use_regex": null, "single": [
+                {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}]}})",
+            "single"},
+           {R"({"post_processor": {"type": "TemplateProcessing", "add_prefix_space": null,
+                "trim_offsets": null, "use_regex": null, "single": [
+                {"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}]}})",
+            "pair"},
            {R"({"post_processor": {"type": "Sequence", "processors": [
-                {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]},
-                {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]}]}})",
-            "frames texts a second time"},
+                {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "a"}},
+                 {"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "a"}}]},
+                {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}]}]}})",
+            "processors[1]: frames what has been framed before, in 3 parts"},
            {R"({"post_processor": {"type": "RobertaProcessing", "use_regex": null, "sep": "</s>",
                 "cls": ["<s>", 0]}})",
             "\"sep\""},
@@ -326,6 +334,41 @@ TEST_F(BrokenFolderTest, TakesPostProcessorsThatAddNothing) {
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
     EXPECT_EQ((*tokenizer)->Encode("the the", false), ids) << patch;
   }
+}
+
+// As tokenizers does.
+TEST_F(BrokenFolderTest, TakesNoNoticeOfAnEmptyAddedTokenAndOfTheSameMergeBefore) {
+  CopyFrom("bpe_json_prefix");
+  const std::vector<int32_t> ids = LoadTokenizer(folder_).value()->Encode("the the", false);
+  json merges = json::parse(Read("tokenizer.json"))["model"]["merges"];
+  merges.insert(merges.begin(), merges.back());
+  Patch("tokenizer.json", {{"model", {{"merges", merges}}},
+                           {"added_tokens", json::array({{{"id", 320}, {"content", ""}}})}});
+  const auto tokenizer = LoadTokenizer(folder_);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_EQ((*tokenizer)->Encode("the the", false), ids);
+}
+
+// As transformers does.
+TEST_F(BrokenFolderTest, TakesTheSideOfTruncationFromTheTokenizerIfTheConfigHasNone) {
+  CopyFrom("bert_json");
+  const auto cut = [this] {
+    std::vector<int32_t> ids =
+        LoadTokenizer(folder_).value()->EncodeInput("a b", std::nullopt, false, 3).ids;
+    return std::vector<int32_t>(ids.begin() + 1, ids.end() - 1);
+  };
+  const auto ids = [this](std::string_view text) {
+    std::vector<int32_t> ids;
+    for (const TokenSpan& span : LoadTokenizer(folder_).value()->EncodeWithSpans(text, false)) {
+      ids.push_back(span.id);
+    }
+    return ids;
+  };
+  EXPECT_EQ(cut(), ids("a"));
+  Patch("tokenizer.json", json::parse(R"({"truncation": {"direction": "Left", "max_length": 9}})"));
+  EXPECT_EQ(cut(), ids("b"));
+  Write("tokenizer_config.json", R"({"truncation_side": "right"})");
+  EXPECT_EQ(cut(), ids("a"));
 }
 
 TEST_F(BrokenFolderTest, RefusesByNameWhatBertJsonAsksForInVain) {

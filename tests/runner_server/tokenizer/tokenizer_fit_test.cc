@@ -72,8 +72,10 @@ TEST(CheckTokenizer, RefusesAVocabularyThatWasCutShort) {
 // A decoder that looks at the tokens beside one does not tell its bytes.
 TEST(CheckTokenizer, AGeneratorsTokensAreOfBytes) {
   for (const bool is_of_bytes : {true, false}) {
-    const json decoder =
-        is_of_bytes ? json{{"type", "Fuse"}} : json{{"type", "BPEDecoder"}, {"suffix", "</w>"}};
+    const json decoder = is_of_bytes
+                             ? json{{"type", "BPEDecoder"}, {"suffix", "</w>"}}
+                             : json::parse(R"({"type": "Sequence", "decoders": [{"type": "Fuse"},
+                          {"type": "Replace", "pattern": {"String": "ab"}, "content": ""}]})");
     const auto tokenizer = MakeTokenizer("a", decoder);
     EXPECT_TRUE(CheckTokenizer("model", *tokenizer, {.num_rows = 8}).ok());
     const absl::Status status =
