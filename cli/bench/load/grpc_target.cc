@@ -5,7 +5,6 @@
 
 #include <boost/asio/post.hpp>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,44 +15,12 @@
 #include "base/grpc/connection.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
+#include "cli/bench/load/grpc_call.h"
 #include "cli/monotonic_clock.h"
 #include "proto/chorus/v1/inference.grpc.pb.h"
 
 namespace chorus::bench {
 namespace {
-
-using Stub = v1::InferenceService::StubInterface;
-using Async = Stub::async_interface;
-
-Outcome OutcomeOf(const grpc::Status& status) {
-  switch (status.error_code()) {
-    case grpc::StatusCode::OK:
-      return Outcome::kOk;
-    case grpc::StatusCode::UNAVAILABLE:  // Also gRPC's own, where there is no server.
-      return absl::StartsWith(status.error_message(), "failed to connect") ? Outcome::kFailed
-                                                                           : Outcome::kRefused;
-    case grpc::StatusCode::RESOURCE_EXHAUSTED:
-      return Outcome::kRefused;
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return Outcome::kTimedOut;
-    default:
-      return Outcome::kFailed;
-  }
-}
-
-// New tokens of a whole reply, as far as it tells.
-uint32_t TokensOf(const v1::RunGraphResponse& response) {
-  uint32_t count = 0;
-  for (const v1::ScoredText& text : response.results()) count += text.timing().generated_tokens();
-  return count;
-}
-uint32_t TokensOf(const v1::GenerateResponse& response) {
-  uint32_t count = response.generated_tokens();
-  for (const v1::GeneratedText& other : response.others()) count += other.generated_tokens();
-  return count;
-}
-uint32_t TokensOf(const v1::ClassifyResponse&) { return 0; }
-uint32_t TokensOf(const v1::EmbedResponse&) { return 0; }
 
 void Fill(const Call& call, v1::ClassifyRequest& request) { request.add_texts(call.text); }
 void Fill(const Call& call, v1::EmbedRequest& request) { request.add_texts(call.text); }
@@ -76,89 +43,6 @@ void AddHeaders(const std::vector<std::string>& headers, grpc::ClientContext& co
         std::string(absl::StripAsciiWhitespace(absl::string_view(header).substr(colon + 1))));
   }
 }
-
-// One call in progress. Gone once `finished` has been called.
-class ActiveCall {
- public:
-  using Finished = absl::AnyInvocable<void(ActiveCall&) &&>;  // On a thread of gRPC's.
-
-  virtual ~ActiveCall() = default;
-
-  CallRecord record;
-  Target::Done done;
-  grpc::ClientContext context;
-  Finished finished;
-  bool cancelled = false;  // Of the io_context's thread.
-
- protected:
-  void End(const grpc::Status& status) {
-    record.end = MonotonicNow();
-    record.outcome = OutcomeOf(status);
-    const auto code = static_cast<absl::StatusCode>(status.error_code());  // They have the same.
-    record.status = absl::StatusCodeToString(code);
-    if (!status.ok()) record.message = status.error_message();
-    std::move(finished)(*this);
-  }
-};
-
-template <typename Request, typename Response>
-class WholeCall final : public ActiveCall {
- public:
-  using Method = void (Async::*)(grpc::ClientContext*, const Request*, Response*,
-                                 std::function<void(grpc::Status)>);
-
-  Request request;
-
-  void Start(Stub& stub, Method method) {
-    (stub.async()->*method)(&context, &request, &response_, [this](const grpc::Status& status) {
-      if (status.ok()) record.num_tokens = TokensOf(response_);
-      End(status);
-    });
-  }
-
- private:
-  Response response_;
-};
-
-template <typename Request>
-class StreamedCall final : public ActiveCall, public grpc::ClientReadReactor<v1::StreamEvent> {
- public:
-  using Method = void (Async::*)(grpc::ClientContext*, const Request*,
-                                 grpc::ClientReadReactor<v1::StreamEvent>*);
-
-  explicit StreamedCall(std::string name) : name_(std::move(name)) {}
-
-  Request request;
-
-  void Start(Stub& stub, Method method) {
-    (stub.async()->*method)(&context, &request, this);
-    StartRead(&event_);
-    StartCall();
-  }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    const absl::Duration now = MonotonicNow();
-    if (event_.has_token()) {
-      const v1::TokenEvent& token = event_.token();
-      record.OnTokens(Branch(token), token.index(), token.num_tokens(), now);
-    } else if (event_.has_score()) {
-      record.OnScore(Branch(event_.score()), event_.score().index(), now);
-    }
-    StartRead(&event_);
-  }
-
-  void OnDone(const grpc::Status& status) override { End(status); }
-
- private:
-  template <typename Event>
-  const std::string& Branch(const Event& event) const {
-    return event.has_branch() ? event.branch() : name_;
-  }
-
-  const std::string name_;
-  v1::StreamEvent event_;
-};
 
 template <typename Request, typename Whole>
 class GrpcTarget final : public Target {
