@@ -20,6 +20,7 @@
 #include "model_store/labels.h"
 #include "model_store/model_files.h"
 #include "model_store/model_store.h"
+#include "runner_server/model/generation_config.h"
 
 namespace chorus {
 namespace {
@@ -137,6 +138,10 @@ absl::StatusOr<int> ImportModel(const ImportModelOptions& options) {
   const store::Manifest& manifest = candidate.manifest;
   ASSIGN_OR_RETURN(bool is_there, IsThere(options, manifest, store));
   if (is_there) return 0;
+  const std::string warning = runner::GenerationWarning(candidate.directory);
+  if (!warning.empty()) {
+    std::cerr << "chorus: " << OfOriginal(warning, candidate.directory, options.from) << std::endl;
+  }
   const absl::StatusOr<int> answered =
       SampleRun(candidate.directory, store::DescribeModel(candidate.directory)->task);
   if (!answered.ok()) {

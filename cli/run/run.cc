@@ -222,8 +222,6 @@ absl::StatusOr<int> RunModel(const Installation& installation, const store::Reso
                              const RunOptions& options, const std::optional<std::string>& text,
                              Write write) {
   ASSIGN_OR_RETURN(const std::filesystem::path program, installation.Program("runner_server"));
-  const std::string warning = runner::GenerationWarning(model.directory);
-  if (!warning.empty()) std::cerr << "chorus: " << warning << std::endl;
   ASSIGN_OR_RETURN(const store::ScratchDirectory directory, CreateSocketDirectory());
   const std::string address = "unix:" + (directory.path() / "runner.sock").native();
   ASSIGN_OR_RETURN(ChildProcess runner,
@@ -242,6 +240,8 @@ absl::StatusOr<int> Run(const RunOptions& options) {
   if (options.answer.text_pair) RETURN_IF_ERROR(CheckUtf8(*options.answer.text_pair));
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
   ASSIGN_OR_RETURN(const store::ResolvedModel model, FindModel(options.model, installation));
+  const std::string warning = runner::GenerationWarning(model.directory);
+  if (!warning.empty()) std::cerr << "chorus: " << warning << std::endl;
   return RunModel(installation, model, options, text, WriteToStdout);
 }
 

@@ -67,7 +67,7 @@ TEST_F(ModelsCommandTest, SaysWhatOfAModelsGenerationIsNotFollowed) {
       "transformers'\n";
   const Result imported = Models({"import", Path("gpt2"), "mine:v1"});
   EXPECT_EQ(imported.status, 0) << imported.err;
-  EXPECT_THAT(imported.err, HasSubstr(warning));
+  EXPECT_THAT(imported.err, HasSubstr("chorus: " + Path("gpt2") + warning));
   const Result run = Run({"run", "mine:v1", "a text"});
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_THAT(run.err, HasSubstr(warning));
