@@ -22,7 +22,7 @@
 #include "base/change_watch.h"
 #include "base/grpc/health_check.h"
 #include "base/grpc/log.h"
-#include "base/ports_file.h"
+#include "base/replace_file.h"
 #include "base/signals.h"
 #include "base/status_macros.h"
 
@@ -99,7 +99,7 @@ absl::Status Run(const Flags& flags, const sigset_t& signals) {
                                  config));
   LOG(INFO) << "listening http=" << server->http_address() << " grpc=" << server->grpc_address();
   if (!flags.ports_file.empty()) {
-    RETURN_IF_ERROR(WritePortsFile(
+    RETURN_IF_ERROR(ReplaceFile(
         flags.ports_file,
         absl::StrCat("http=", server->http_address(), "\ngrpc=", server->grpc_address(), "\n")));
   }

@@ -18,7 +18,7 @@
 #include "api_server/pages.h"
 #include "base/grpc/connection.h"
 #include "base/grpc/listen.h"
-#include "base/ports_file.h"
+#include "base/host_port.h"
 #include "base/status_macros.h"
 #include "prometheus/text_serializer.h"
 

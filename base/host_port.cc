@@ -78,4 +78,10 @@ std::string HostPort::ToString() const {
   return absl::StrCat(is_ipv6 ? "[" : "", host, is_ipv6 ? "]:" : ":", port);
 }
 
+std::string WithPort(std::string_view address, int port) {
+  const size_t colon = address.rfind(':');
+  if (address.starts_with("unix:") || colon == std::string_view::npos) return std::string(address);
+  return absl::StrCat(AbslView(address.substr(0, colon)), ":", port);
+}
+
 }  // namespace chorus

@@ -30,4 +30,8 @@ struct HostPort {
   std::string ToString() const;
 };
 
+// `address` with `port` in place of the one it names ("127.0.0.1:0", 8080 -> "127.0.0.1:8080"). A
+// unix: address stays as it is.
+std::string WithPort(std::string_view address, int port);
+
 }  // namespace chorus

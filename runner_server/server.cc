@@ -12,7 +12,8 @@
 #include "base/dtypes.h"
 #include "base/grpc/connection.h"
 #include "base/grpc/listen.h"
-#include "base/ports_file.h"
+#include "base/host_port.h"
+#include "base/replace_file.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
 #include "runner_server/model/dtype.h"
@@ -105,7 +106,7 @@ absl::Status RunnerServer::WritePorts(bool ready) const {
   std::string text = absl::StrCat("grpc=", address_, "\n");
   if (!metrics_address_.empty()) absl::StrAppend(&text, "metrics=", metrics_address_, "\n");
   if (ready) absl::StrAppend(&text, "ready=true\n");
-  return WritePortsFile(flags_.ports_file, text);
+  return ReplaceFile(flags_.ports_file, text);
 }
 
 absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFolder& folder) {

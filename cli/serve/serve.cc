@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -12,8 +11,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/host_port.h"
-#include "base/ports_file.h"
 #include "base/printable.h"
+#include "base/replace_file.h"
 #include "base/signals.h"
 #include "base/socket_address.h"
 #include "base/status_macros.h"
@@ -77,13 +76,6 @@ std::string Greeting(const ServeWork& work, const GatewayAddresses& addresses) {
   return text;
 }
 
-absl::Status WriteFile(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text << std::flush;
-  if (file) return absl::OkStatus();
-  return absl::InternalError("cannot write " + path.native() + ": is the disk full?");
-}
-
 absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
                                            const Installation& installation) {
   ServeSettings settings;
@@ -128,11 +120,11 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   if (options.reload && !work.graph_file.empty()) {
     // A copy, which changes when all is ready for it.
     settings.graph_file = directory.path() / "graph.yaml";
-    RETURN_IF_ERROR(WriteFile(settings.graph_file, work.graph.text));
+    RETURN_IF_ERROR(ReplaceFile(settings.graph_file, work.graph.text));
   }
   ServePlan plan = MakeServePlan(settings, work.runners, options.reload ? kSpareSlots : 0);
-  RETURN_IF_ERROR(WriteFile(plan.gateway_config_file, plan.gateway_config));
-  RETURN_IF_ERROR(WriteFile(plan.core_lease_file, plan.core_lease));
+  RETURN_IF_ERROR(ReplaceFile(plan.gateway_config_file, plan.gateway_config));
+  RETURN_IF_ERROR(ReplaceFile(plan.core_lease_file, plan.core_lease));
 
   Supervisor::Options supervisor;
   supervisor.gateway = Supervisor::Gateway{

@@ -78,5 +78,11 @@ TEST(HostPort, SaysWhatToWriteInstead) {
             "--address: \"a:x\" must have a port from 0 to 65535");
 }
 
+TEST(WithPort, ReplacesThePort) {
+  EXPECT_EQ(WithPort("127.0.0.1:0", 8080), "127.0.0.1:8080");
+  EXPECT_EQ(WithPort("[::1]:0", 8080), "[::1]:8080");
+  EXPECT_EQ(WithPort("unix:/run/a.sock", 1), "unix:/run/a.sock");
+}
+
 }  // namespace
 }  // namespace chorus

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "base/ports_file.h"
+#include "base/replace_file.h"
 #include "base/signals.h"
 #include "tests/fakes/fake_runner.h"
 
@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   }
   std::cout << "grpc=" << (*runner)->address() << std::endl;
   if (!ports_file.empty() &&
-      !chorus::WritePortsFile(ports_file, "grpc=" + (*runner)->address() + "\n").ok()) {
+      !chorus::ReplaceFile(ports_file, "grpc=" + (*runner)->address() + "\n").ok()) {
     std::cerr << "fake_runner: cannot write " << ports_file << "\n";
     return 1;
   }

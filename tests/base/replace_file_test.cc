@@ -1,4 +1,4 @@
-#include "base/ports_file.h"
+#include "base/replace_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,25 +12,19 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(WritePortsFile, ReplacesTheFileWhole) {
+TEST(ReplaceFile, ReplacesTheFileWhole) {
   const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / "ports";
-  ASSERT_TRUE(WritePortsFile(path, "grpc=a much longer text than the second\n").ok());
-  ASSERT_TRUE(WritePortsFile(path, "grpc=127.0.0.1:5\n").ok());
+  ASSERT_TRUE(ReplaceFile(path, "grpc=a much longer text than the second\n").ok());
+  ASSERT_TRUE(ReplaceFile(path, "grpc=127.0.0.1:5\n").ok());
   std::ifstream file(path);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "grpc=127.0.0.1:5\n");
   EXPECT_FALSE(std::filesystem::exists(path.string() + ".tmp"));
 }
 
-TEST(WritePortsFile, SaysWhatItCannotWrite) {
-  const absl::Status status = WritePortsFile("/nowhere/at/all/ports", "");
+TEST(ReplaceFile, SaysWhatItCannotWrite) {
+  const absl::Status status = ReplaceFile("/nowhere/at/all/ports", "");
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("cannot write /nowhere/at/all/ports.tmp"));
-}
-
-TEST(WithPort, ReplacesThePort) {
-  EXPECT_EQ(WithPort("127.0.0.1:0", 8080), "127.0.0.1:8080");
-  EXPECT_EQ(WithPort("[::1]:0", 8080), "[::1]:8080");
-  EXPECT_EQ(WithPort("unix:/run/a.sock", 1), "unix:/run/a.sock");
 }
 
 }  // namespace
