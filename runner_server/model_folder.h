@@ -4,17 +4,17 @@
 //
 // Thread safety: a value, and a free function without state.
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
+
+#include "base/folder_files.h"
 
 namespace chorus::runner {
 
 struct ModelFolder {
   std::filesystem::path directory;
-  std::string version;    // In the store; empty if the folder was named itself.
-  std::string files;      // Differs whenever a file does.
-  int64_t num_bytes = 0;  // Of all files.
+  std::string version;  // In the store; empty if the folder was named itself.
+  FolderFiles files;
 
   bool operator==(const ModelFolder&) const = default;
 };

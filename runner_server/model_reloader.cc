@@ -28,8 +28,9 @@ absl::Status CheckSameKind(const runner::v1::GetModelInfoResponse& now,
 // A model that does not fit would have the kernel kill the process, and the model that serves with
 // it. It takes about what serves takes, by the sizes of their files.
 absl::Status CheckRoom(const ModelFolder& serving, const ModelFolder& next) {
-  if (serving.num_bytes == 0) return absl::OkStatus();
-  const double ratio = static_cast<double>(next.num_bytes) / static_cast<double>(serving.num_bytes);
+  if (serving.files.num_bytes == 0) return absl::OkStatus();
+  const double ratio =
+      static_cast<double>(next.files.num_bytes) / static_cast<double>(serving.files.num_bytes);
   const auto wanted = static_cast<int64_t>(static_cast<double>(AnonymousMemory()) * ratio);
   const int64_t room = MemoryRoom();
   if (wanted <= room) return absl::OkStatus();

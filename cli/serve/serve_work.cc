@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/folder_files.h"
 #include "base/status_macros.h"
 #include "bundles/bundle_store.h"
 #include "bundles/chorusfile.h"
@@ -32,19 +33,6 @@ absl::Status SetAside(const absl::Status& fault, const ServeOptions& options, Ru
   return absl::OkStatus();
 }
 
-// Differs whenever a file of the folder does.
-std::string ContentOf(const fs::path& folder) {
-  std::string content;
-  std::error_code error;
-  for (const std::string& name :
-       store::ListModelFiles(folder).value_or(std::vector<std::string>())) {
-    const fs::path path = folder / name;
-    absl::StrAppend(&content, name, ":", fs::file_size(path, error), ":",
-                    fs::last_write_time(path, error).time_since_epoch().count(), "\n");
-  }
-  return content;
-}
-
 // The model of one runner. `text` is a tag or a path.
 absl::StatusOr<RunnerSpec> FindModel(const ServeOptions& options, const std::string& name,
                                      const std::string& text, const store::ModelStore& store) {
@@ -57,7 +45,7 @@ absl::StatusOr<RunnerSpec> FindModel(const ServeOptions& options, const std::str
       // The version may be deleted, and another model saved as it.
       runner.content = model->content;
     } else {
-      runner.content = ContentOf(model->directory);
+      runner.content = LookAtFolder(model->directory).state;
     }
     return runner;
   }
