@@ -88,6 +88,18 @@ std::string Process::WaitForLine(const std::string& text, std::chrono::seconds p
   return line;
 }
 
+int Process::Count(const std::string& text) const {
+  const std::string log = Log();
+  int count = 0;
+  for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++count;
+  return count;
+}
+
+bool Process::WaitForCount(const std::string& text, int count,
+                           std::chrono::seconds patience) const {
+  return Eventually([&] { return Count(text) >= count; }, patience);
+}
+
 void Process::Signal(int signal) {
   if (status_ < 0) kill(pid_, signal);
 }

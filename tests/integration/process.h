@@ -31,6 +31,10 @@ class Process {
   // or when the child ended.
   std::string WaitForLine(const std::string& text, std::chrono::seconds patience);
 
+  // How many times the log has it, and whether it has it so many times within `patience`.
+  int Count(const std::string& text) const;
+  bool WaitForCount(const std::string& text, int count, std::chrono::seconds patience) const;
+
   void Signal(int signal);
   // The exit status as a shell gives it (128 + n for signal n); -1 after `patience`.
   int WaitForExit(std::chrono::seconds patience);

@@ -9,15 +9,13 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <list>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/chorus/runner/v1/runner.grpc.pb.h"
+#include "tests/integration/call_loops.h"
 #include "tests/integration/process.h"
 
 namespace chorus {
@@ -27,7 +25,6 @@ namespace fs = std::filesystem;
 using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr seconds kPatience(120);  // On a busy machine, perhaps under a sanitizer.
@@ -36,7 +33,6 @@ class RunnerReloadTest : public ::testing::Test {
  protected:
   RunnerReloadTest() : dir_(MakeTempDir()), model_(dir_ + "/gpt2") {}
   ~RunnerReloadTest() override {
-    loops_.clear();
     gateway_.reset();
     runner_.reset();
     fs::remove_all(dir_);
@@ -123,38 +119,11 @@ class RunnerReloadTest : public ::testing::Test {
   }
 
   void WaitForLines(const std::string& text, int count) const {
-    EXPECT_TRUE(Eventually([&] { return Count(text) >= count; }, kPatience)) << runner_->Log();
-  }
-  int Count(const std::string& text) const {
-    const std::string log = runner_->Log();
-    int count = 0;
-    for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++count;
-    return count;
-  }
-
-  // Makes calls one after the other until the end of the test, and keeps what failed.
-  struct Loop {
-    std::string name;
-    std::mutex mutex;
-    int num_calls = 0;
-    std::vector<std::string> failures;
-    std::jthread thread;
-  };
-  void Repeat(const std::string& name, std::function<std::string()> call) {
-    Loop& loop = loops_.emplace_back();
-    loop.name = name;
-    loop.thread = std::jthread([&loop, call = std::move(call)](const std::stop_token& stop) {
-      while (!stop.stop_requested()) {
-        const std::string failure = call();
-        const std::lock_guard lock(loop.mutex);
-        ++loop.num_calls;
-        if (!failure.empty()) loop.failures.push_back(failure);
-      }
-    });
+    EXPECT_TRUE(runner_->WaitForCount(text, count, kPatience)) << runner_->Log();
   }
   void RepeatAll() {
-    Repeat("stream", [this] { return Generate(20).status.error_message(); });
-    Repeat("unary", [this] {
+    loops_.Add("stream", [this] { return Generate(20).status.error_message(); });
+    loops_.Add("unary", [this] {
       grpc::ClientContext context;
       runner::v1::TokenizeRequest request;
       request.set_text("I have an idea!");
@@ -162,30 +131,23 @@ class RunnerReloadTest : public ::testing::Test {
       const grpc::Status status = stub_->Tokenize(&context, request, &response);
       return status.ok() && response.num_tokens() == 0 ? "no tokens" : status.error_message();
     });
-    Repeat("health", [this] {
+    loops_.Add("health", [this] {
       const ShellResult health = Shell(
           absl::StrCat(CHORUS_BINARY_DIR "/runner_server --check_health unix:", dir_, "/runner"));
       return health.exit_status == 0 ? "" : health.out;
     });
-    Repeat("HTTP", [this] {
+    loops_.Add("HTTP", [this] {
       const std::string out = Post("generate", "");
       return out.ends_with("200") ? "" : out;
     });
-    Repeat("HTTP stream", [this] {
+    loops_.Add("HTTP stream", [this] {
       const std::string out = Post("streamGenerate", "-N -H 'Accept: application/x-ndjson' ");
       const bool good = out.ends_with("200") && out.find("finish_reason") != std::string::npos &&
                         out.find("\"error\"") == std::string::npos;
       return good ? "" : out;
     });
   }
-  void ExpectNoFailures() {
-    for (Loop& loop : loops_) loop.thread.request_stop();
-    for (Loop& loop : loops_) {
-      loop.thread.join();
-      EXPECT_THAT(loop.failures, IsEmpty()) << loop.name;
-      EXPECT_GT(loop.num_calls, 2) << loop.name;
-    }
-  }
+  void ExpectNoFailures() { loops_.ExpectNoFailures(2); }
   // The body, and after it the code.
   std::string Post(const std::string& method, const std::string& options) const {
     return Shell(absl::StrCat("curl -s --max-time 300 -w '%{http_code}' ", options, http_,
@@ -200,7 +162,7 @@ class RunnerReloadTest : public ::testing::Test {
   std::unique_ptr<Process> runner_, gateway_;
   std::unique_ptr<runner::v1::RunnerService::Stub> stub_;
   std::string http_;
-  std::list<Loop> loops_;
+  CallLoops loops_;
 };
 
 TEST_F(RunnerReloadTest, NoCallFailsWhileVersionsChange) {
@@ -253,7 +215,7 @@ TEST_F(RunnerReloadTest, NoCallFailsWhileVersionsChange) {
     EXPECT_EQ(text.text, i % 2 == 1 ? first.text : second.text);
   }
   ExpectNoFailures();
-  EXPECT_EQ(Count("event=not_reloaded"), 3) << runner_->Log();
+  EXPECT_EQ(runner_->Count("event=not_reloaded"), 3) << runner_->Log();
   EXPECT_EQ(Metric("chorus_model_reloads_total{model=\"gpt2\",result=\"ok\"}"), 6);
   EXPECT_EQ(Metric("chorus_model_reloads_total{model=\"gpt2\",result=\"error\"}"), 3);
   EXPECT_GT(Metric("chorus_generated_tokens_total{model=\"gpt2\"}"), tokens);

@@ -10,19 +10,16 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <future>
-#include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/chorus/v1/inference.grpc.pb.h"
+#include "tests/integration/call_loops.h"
 #include "tests/integration/process.h"
 
 namespace chorus {
@@ -32,7 +29,6 @@ namespace fs = std::filesystem;
 using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr seconds kStartPatience(120);
@@ -94,13 +90,7 @@ class ServeReloadTest : public ::testing::Test {
 
   // Waits until the log has so many of them.
   void WaitForLines(const std::string& text, int count) const {
-    EXPECT_TRUE(Eventually([&] { return Count(text) >= count; }, kReloadPatience)) << serve_->Log();
-  }
-  int Count(const std::string& text) const {
-    const std::string log = serve_->Log();
-    int count = 0;
-    for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++count;
-    return count;
+    EXPECT_TRUE(serve_->WaitForCount(text, count, kReloadPatience)) << serve_->Log();
   }
   // How many children have that in their command line.
   int NumChildren(const std::string& text) const {
@@ -111,39 +101,26 @@ class ServeReloadTest : public ::testing::Test {
     return count;
   }
 
-  // Makes calls one after the other until the end of the test, and keeps what failed.
-  void Loop(const char* name, std::function<std::string()> call) {
-    loops_.emplace_back(name);
-    Loops& loop = loops_.back();
-    loop.thread = std::jthread([&loop, call = std::move(call)](const std::stop_token& stop) {
-      while (!stop.stop_requested()) {
-        const std::string failure = call();
-        std::lock_guard lock(loop.mutex);
-        ++loop.num_calls;
-        if (!failure.empty()) loop.failures.push_back(failure);
-      }
-    });
-  }
   void LoopAll() {
-    Loop("HTTP", [this] {
+    loops_.Add("HTTP", [this] {
       const std::string out = Post("/classify_generated_texts?max_new_tokens=6", "");
       return out.ends_with("200") ? "" : out;
     });
-    Loop("HTTP stream", [this] {
+    loops_.Add("HTTP stream", [this] {
       const std::string out = Post("/classify_generated_texts:stream?max_new_tokens=6",
                                    " -N -H 'Accept: application/x-ndjson'");
       const bool good = out.ends_with("200") && out.find("\"done\"") != std::string::npos &&
                         out.find("\"error\"") == std::string::npos;
       return good ? "" : out;
     });
-    Loop("gRPC", [this] {
+    loops_.Add("gRPC", [this] {
       grpc::ClientContext context;
       v1::ClassifyGeneratedTextsResponse response;
       const grpc::Status status = v1::InferenceService::NewStub(channel_)->ClassifyGeneratedTexts(
           &context, Request(), &response);
       return status.ok() ? "" : status.error_message();
     });
-    Loop("gRPC stream", [this] {
+    loops_.Add("gRPC stream", [this] {
       grpc::ClientContext context;
       const auto reader = v1::InferenceService::NewStub(channel_)->StreamClassifyGeneratedTexts(
           &context, Request());
@@ -154,14 +131,7 @@ class ServeReloadTest : public ::testing::Test {
       return status.ok() && done ? "" : "ended early: " + status.error_message();
     });
   }
-  void ExpectNoFailures() {
-    for (Loops& loop : loops_) loop.thread.request_stop();
-    for (Loops& loop : loops_) {
-      loop.thread.join();
-      EXPECT_THAT(loop.failures, IsEmpty()) << loop.name;
-      EXPECT_GT(loop.num_calls, 10) << loop.name;
-    }
-  }
+  void ExpectNoFailures() { loops_.ExpectNoFailures(10); }
 
   static v1::ClassifyGeneratedTextsRequest Request() {
     v1::ClassifyGeneratedTextsRequest request;
@@ -196,20 +166,11 @@ class ServeReloadTest : public ::testing::Test {
     return text;
   }
 
-  struct Loops {
-    explicit Loops(const char* name) : name(name) {}
-    const char* name;
-    std::mutex mutex;
-    int num_calls = 0;
-    std::vector<std::string> failures;
-    std::jthread thread;
-  };
-
   const std::string dir_;
   std::unique_ptr<Process> serve_;
   std::string http_;
   std::shared_ptr<grpc::Channel> channel_;
-  std::list<Loops> loops_;
+  CallLoops loops_;
 };
 
 TEST_F(ServeReloadTest, NoCallFailsWhileModelsAndGraphChange) {
@@ -248,7 +209,7 @@ TEST_F(ServeReloadTest, NoCallFailsWhileModelsAndGraphChange) {
       },
       seconds(60)))
       << serve_->Log();
-  EXPECT_EQ(Count("chorus: not reloaded"), 0) << serve_->Log();
+  EXPECT_EQ(serve_->Count("chorus: not reloaded"), 0) << serve_->Log();
   serve_->Signal(SIGINT);
   EXPECT_EQ(serve_->WaitForExit(seconds(60)), 0) << serve_->Log();
 }
