@@ -9,9 +9,14 @@ ReloadMetrics::ReloadMetrics(prometheus::Registry& registry)
                    .Register(registry)),
       ok_(reloads_.Add({{"result", "ok"}})),
       errors_(reloads_.Add({{"result", "error"}})),
+      waiting_(prometheus::BuildGauge()
+                   .Name("chorus_config_waiting")
+                   .Help("Whether changed configuration files wait for runners to serve")
+                   .Register(registry)
+                   .Add({})),
       last_successful_(prometheus::BuildGauge()
                            .Name("chorus_config_last_reload_successful")
-                           .Help("Whether the configuration files are those that are served")
+                           .Help("Whether the configuration files were taken")
                            .Register(registry)
                            .Add({})),
       last_success_(prometheus::BuildGauge()
@@ -24,14 +29,16 @@ ReloadMetrics::ReloadMetrics(prometheus::Registry& registry)
 }
 
 void ReloadMetrics::CountOk() {
-  ok_.Increment();
   last_successful_.Set(1);
   last_success_.SetToCurrentTime();
+  ok_.Increment();
 }
 
 void ReloadMetrics::CountError() {
-  errors_.Increment();
   last_successful_.Set(0);
+  errors_.Increment();
 }
+
+void ReloadMetrics::SetWaiting(bool waits) { waiting_.Set(waits ? 1 : 0); }
 
 }  // namespace chorus::gateway

@@ -24,6 +24,9 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
   MetricFamily states = {.name = "chorus_replica_state",
                          .help = "Whether a runner's replica takes calls",
                          .type = MetricType::Gauge};
+  MetricFamily awaited = {.name = "chorus_endpoints_awaited",
+                          .help = "Endpoints of a changed configuration that have not served yet",
+                          .type = MetricType::Gauge};
   MetricFamily ejections = {.name = "chorus_ejections_total",
                             .help = "Times a replica was left alone for failing its calls",
                             .type = MetricType::Counter};
@@ -33,6 +36,7 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
   MetricFamily refusals = {.name = "chorus_refusals_total",
                            .help = "Calls refused here because a runner's queue was full",
                            .type = MetricType::Counter};
+  std::vector<MetricFamily> families = registry_.Collect();
   Executor::Runners runners;
   {
     std::lock_guard lock(mutex_);
@@ -40,6 +44,7 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
   }
   for (const auto& [runner, client] : runners) {
     const RunnerStatus status = client->status();
+    Add(awaited, {{"runner", runner}}, static_cast<double>(status.awaited.size()));
     Add(retries, {{"runner", runner}}, static_cast<double>(status.num_retries));
     Add(refusals, {{"runner", runner}}, static_cast<double>(status.num_refusals));
     for (const ReplicaStatus& replica : status.replicas) {
@@ -49,8 +54,7 @@ std::vector<MetricFamily> ReplicaMetrics::Collect() const {
       Add(ejections, labels, static_cast<double>(replica.num_ejections));
     }
   }
-  std::vector<MetricFamily> families = registry_.Collect();
-  for (MetricFamily* family : {&states, &ejections, &retries, &refusals}) {
+  for (MetricFamily* family : {&states, &awaited, &ejections, &retries, &refusals}) {
     families.push_back(std::move(*family));
   }
   return families;

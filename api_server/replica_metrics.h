@@ -1,8 +1,11 @@
 #pragma once
 
-// Metrics of the runners' replicas, read from the runner clients at each scrape, added to those of
-// a registry. A removed replica leaves no series.
+// Metrics of the runners' replicas, read from the runner clients at each scrape, after those of a
+// registry, to which they are added. A removed replica leaves no series.
 //   chorus_replica_state{runner,endpoint}      gauge: 1 takes calls, 0 does not
+//   chorus_endpoints_awaited{runner}           gauge: endpoints of a changed configuration that
+//   have
+//                                              not served yet; others take the calls
 //   chorus_ejections_total{runner,endpoint}    counter: ejections for failing calls
 //   chorus_retries_total{runner}               counter: calls retried at another replica
 //   chorus_refusals_total{runner}              counter: calls refused here, its queues being full

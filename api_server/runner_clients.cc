@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 
 namespace chorus::gateway {
@@ -97,6 +98,27 @@ void RunnerClients::Serve(const Config& config) {
     entry.was_served = true;
   }
   Release();
+}
+
+std::vector<std::string> RunnerClients::Awaits() const {
+  std::vector<std::string> sentences;
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.served) continue;
+    RunnerStatus status = entry.client->status();
+    std::erase_if(status.awaited, [&](const std::string& endpoint) {  // It is only tried.
+      return std::ranges::count(entry.served->endpoints, endpoint) == 0;
+    });
+    if (status.awaited.empty()) continue;
+    std::vector<std::string> serving;
+    for (const ReplicaStatus& replica : status.replicas) {
+      if (replica.healthy) serving.push_back(replica.endpoint);
+    }
+    sentences.push_back(absl::StrCat(
+        "the runner \"", name, "\" does not serve yet at ", absl::StrJoin(status.awaited, ", "),
+        serving.empty() ? ", nor anywhere else"
+                        : absl::StrCat("; its calls go to ", absl::StrJoin(serving, ", "))));
+  }
+  return sentences;
 }
 
 void RunnerClients::Release() {

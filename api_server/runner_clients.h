@@ -38,8 +38,13 @@ class RunnerClients {
   // sorted.
   std::vector<std::string> Lacks(const Config& config) const;
 
-  // The runners of `config`, which has been tried, are served from now on, at its endpoints.
+  // The runners of `config`, which has been tried, are served from now on, at its endpoints: those
+  // that work move to them as these serve.
   void Serve(const Config& config);
+
+  // Which endpoints of what is served have not served yet, since they came by Serve(), and who
+  // takes the calls. A sentence for each runner, sorted.
+  std::vector<std::string> Awaits() const;
 
   // Gives up what has been tried and is not served.
   void Release();

@@ -32,7 +32,7 @@ constexpr int kNumWorkers = 2;
 constexpr int kNumReaders = 1;  // Of large HTTP requests.
 // For a runner to return its metrics; well below Prometheus' default scrape timeout of ten seconds.
 constexpr absl::Duration kRunnerMetricsTimeout = absl::Seconds(1);
-// For runners that a reload brings to be connected, before it is said to wait for them.
+// For what a reload brings to be connected, before it is said to be waited for.
 constexpr absl::Duration kConnectTimeout = absl::Seconds(3);
 // A gRPC message may carry a little more than an HTTP body of the same text.
 constexpr int kMessageOverheadBytes = 64 << 10;
@@ -209,12 +209,29 @@ void Server::Take(const Config& config, const Executor::Runners& runners) {
   max_timeout_.Set(config.limits.max_timeout);
   http_server_->SetMaxConnections(config.limits.max_connections);
   for (const std::string& wrong : executor_->WrongModels()) LOG(ERROR) << "as before: " << wrong;
-  LOG(INFO) << "reloaded graphs=" << absl::StrJoin(config.graphs, ",", AppendName);
+  const std::vector<std::string> awaits = clients_.Awaits();
+  LOG(INFO) << "reloaded graphs=" << absl::StrJoin(config.graphs, ",", AppendName)
+            << (awaits.empty() ? "" : "; ") << absl::StrJoin(awaits, "; ");
+  awaits_.clear();
+  warns_at_ = absl::Now() + kConnectTimeout;
   reload_metrics_.CountOk();
+  reload_metrics_.SetWaiting(false);
+}
+
+void Server::LogMoves() {
+  if (absl::Now() < warns_at_) return;
+  std::vector<std::string> awaits = clients_.Awaits();
+  if (awaits == awaits_) return;
+  if (awaits.empty()) LOG(INFO) << "every runner serves where the configuration says";
+  for (const std::string& sentence : awaits) {
+    LOG(WARNING) << "not yet as the configuration says: " << sentence;
+  }
+  awaits_ = std::move(awaits);
 }
 
 void Server::Wait(const Config& config, const std::vector<std::string>& lacks) {
   waiting_ = Waiting{config, lacks};
+  reload_metrics_.SetWaiting(true);
   LOG(WARNING) << "the changed configuration waits, and all stays as it is: "
                << absl::StrJoin(lacks, "; ");
 }
@@ -225,11 +242,13 @@ void Server::Reload(const absl::StatusOr<Config>& config) {
   if (const absl::Status status = TryReload(config); !status.ok()) {
     clients_.Release();
     LOG(ERROR) << "the configuration is refused, and all stays as it is: " << status.message();
+    reload_metrics_.SetWaiting(false);
     reload_metrics_.CountError();
   }
 }
 
 void Server::RetryReload() {
+  LogMoves();
   if (!waiting_) return;
   const Config config = waiting_->config;
   // Again, since a runner that it was to share may have lost its replicas meanwhile.

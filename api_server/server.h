@@ -77,10 +77,11 @@ class Server {
   // So does, for now, what newly needs a runner that does not serve, or that serves a model for
   // another task: after a few seconds such a config is said to wait, until RetryReload() finds that
   // all is there, or the next Reload(). The outcome is logged and counted; to wait is an error.
+  // What of it has not moved to its new endpoints yet is logged too.
   void Reload(const absl::StatusOr<Config>& config);
 
-  // Takes over the config that waits, if there is one and it lacks nothing any more. Call once a
-  // second or so.
+  // Takes over the config that waits, if there is one and it lacks nothing any more; logs what has
+  // become of the new endpoints of one that was taken. Call once a second or so.
   void RetryReload();
 
   // Cancels what is in progress; call Drain() first for an orderly end.
@@ -111,6 +112,7 @@ class Server {
   // What `config`, which has been tried, lacks: once that is nothing, or after a while.
   std::vector<std::string> WaitForRunners(const Config& config);
   void Take(const Config& config, const Executor::Runners& runners);
+  void LogMoves();
   // Has `config` wait for what it lacks.
   void Wait(const Config& config, const std::vector<std::string>& lacks);
   absl::Status CreateHttp();
@@ -147,6 +149,8 @@ class Server {
     std::vector<std::string> lacks;
   };
   std::optional<Waiting> waiting_;
+  std::vector<std::string> awaits_;             // RunnerClients::Awaits() that was last warned of.
+  absl::Time warns_at_ = absl::InfinitePast();  // Not before.
   ReplicaMetrics all_metrics_{metrics_registry_};
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceHandler> handler_;

@@ -52,6 +52,7 @@ struct ReplicaStatus {
 
 struct RunnerStatus {
   std::vector<ReplicaStatus> replicas;
+  std::vector<std::string> awaited;  // Endpoints that were named while it served, and have not yet.
   int64_t num_retries = 0;   // Calls retried at another replica.
   int64_t num_refusals = 0;  // Calls refused here, since every healthy replica's queue was full.
 

@@ -45,6 +45,14 @@ std::vector<std::string> EndpointMoves::all() const {
   return endpoints;
 }
 
+std::vector<std::string> EndpointMoves::awaited() const {
+  std::vector<std::string> endpoints;
+  for (const Entry& entry : entries_) {
+    if (entry.waiting && !entry.leaving) endpoints.push_back(entry.endpoint);
+  }
+  return endpoints;
+}
+
 bool EndpointMoves::moving() const { return std::ranges::any_of(entries_, &Entry::leaving); }
 
 }  // namespace chorus::gateway

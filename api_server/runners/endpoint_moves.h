@@ -33,6 +33,9 @@ class EndpointMoves {
   bool Has(const std::string& endpoint) const;
   std::vector<std::string> all() const;
 
+  // Those that are listed, and have been waited for since they were new.
+  std::vector<std::string> awaited() const;
+
   // Whether one stays for another.
   bool moving() const;
 

@@ -148,12 +148,15 @@ bool ReplicaSet::RetireLocked(Predicate gone) {
   return true;
 }
 
-bool ReplicaSet::MoveOnLocked() {
-  const std::vector<std::string> left = moves_.Leave([&](const std::string& endpoint) {
-    return std::ranges::any_of(replicas_, [&](const Replica& replica) {
-      return replica.source == endpoint && replica.endpoint->serves(task_);
-    });
+bool ReplicaSet::ServesLocked(const std::string& source) const {
+  return std::ranges::any_of(replicas_, [&](const Replica& replica) {
+    return replica.source == source && replica.endpoint->serves(task_);
   });
+}
+
+bool ReplicaSet::MoveOnLocked() {
+  const std::vector<std::string> left =
+      moves_.Leave([&](const std::string& endpoint) { return ServesLocked(endpoint); });
   return RetireLocked(
       [&](const Replica& replica) { return std::ranges::count(left, replica.source) > 0; });
 }
@@ -260,7 +263,9 @@ bool ReplicaSet::TakeRetry() {
 RunnerStatus ReplicaSet::status() const {
   const absl::Time now = absl::Now();
   std::lock_guard lock(mutex_);
-  RunnerStatus status = {.num_retries = num_retries_, .num_refusals = num_refusals_};
+  RunnerStatus status = {
+      .awaited = moves_.awaited(), .num_retries = num_retries_, .num_refusals = num_refusals_};
+  std::erase_if(status.awaited, [&](const std::string& source) { return ServesLocked(source); });
   for (const Replica& replica : replicas_) {
     const Endpoint& endpoint = *replica.endpoint;
     status.replicas.push_back({.endpoint = endpoint.address(),

@@ -103,6 +103,8 @@ class ReplicaSet {
   // Retires the replicas for which `gone` holds: no new calls, destroyed when idle.
   template <typename Predicate>
   bool RetireLocked(Predicate gone);
+  // Whether the endpoint has a replica that serves a model for task_.
+  bool ServesLocked(const std::string& source) const;
   // Lets those leave that need not stay for others; returns whether anything changed.
   bool MoveOnLocked();
   // Also destroys the replicas that have left and have no calls. Whether there is more to come.

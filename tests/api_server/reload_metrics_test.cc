@@ -30,11 +30,25 @@ TEST_F(ReloadMetricsTest, AtTheStartTheFilesHaveBeenTaken) {
 TEST_F(ReloadMetricsTest, TellWhetherTheLastReloadWentWell) {
   metrics_.CountError();
   EXPECT_THAT(Scrape(), AllOf(HasSubstr("chorus_config_reloads_total{result=\"error\"} 1\n"),
-                              HasSubstr("chorus_config_last_reload_successful 0\n")));
+                              HasSubstr("chorus_config_last_reload_successful 0\n"),
+                              HasSubstr("chorus_config_waiting 0\n")));
+  metrics_.SetWaiting(true);
+  EXPECT_THAT(Scrape(), HasSubstr("chorus_config_waiting 1\n"));
   metrics_.CountOk();
   EXPECT_THAT(Scrape(), AllOf(HasSubstr("chorus_config_reloads_total{result=\"ok\"} 1\n"),
                               HasSubstr("chorus_config_reloads_total{result=\"error\"} 1\n"),
                               HasSubstr("chorus_config_last_reload_successful 1\n")));
+}
+
+// What is set later is read first, so that no page takes a reload that waited for one that failed.
+TEST_F(ReloadMetricsTest, AreReadInTheOrderThatTellsWhatHasBecomeOfAReload) {
+  const std::string page = Scrape();
+  const size_t counts = page.find("# TYPE chorus_config_reloads_total");
+  const size_t waits = page.find("# TYPE chorus_config_waiting");
+  const size_t succeeded = page.find("# TYPE chorus_config_last_reload_successful");
+  ASSERT_NE(succeeded, std::string::npos);
+  EXPECT_LT(counts, waits);
+  EXPECT_LT(waits, succeeded);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ TEST(ReplicaMetricsTest, TellsOfTheReplicasThereAreBesideTheRegistry) {
               AllOf(HasSubstr("other 1\n"), HasSubstr("# TYPE chorus_replica_state gauge\n"),
                     HasSubstr("chorus_replica_state{endpoint=\"a:1\",runner=\"m\"} 1\n"),
                     HasSubstr("chorus_replica_state{endpoint=\"b:1\",runner=\"m\"} 0\n"),
+                    HasSubstr("chorus_endpoints_awaited{runner=\"m\"} 0\n"),
                     HasSubstr("chorus_ejections_total{endpoint=\"a:1\",runner=\"m\"} 0\n"),
                     HasSubstr("chorus_retries_total{runner=\"m\"} 0\n"),
                     HasSubstr("chorus_refusals_total{runner=\"m\"} 0\n")));

@@ -165,6 +165,24 @@ TEST_F(RunnerClientsTest, ARunnerThatWorksIsLeftAloneAndMovesAfterwards) {
   EXPECT_THAT(Endpoints("writer"), ElementsAre(writer_->address()));
   clients_.Serve(config);
   WaitUntil([&] { return Endpoints("writer") == std::vector{writer2->address()}; });
+  EXPECT_THAT(clients_.Awaits(), IsEmpty());
+}
+
+TEST_F(RunnerClientsTest, TellsWhichEndpointsItAwaitsAndWhoServesMeanwhile) {
+  EXPECT_THAT(clients_.Awaits(), IsEmpty());
+  const auto writer2 = Start(kGenerator, /*serving=*/false);
+  const Config config =
+      MakeConfig({{"writer", {writer2->address()}}, served_.runners[1]}, "writer", "scorer");
+  Try(config);
+  EXPECT_THAT(clients_.Awaits(), IsEmpty());  // It is not served there.
+  clients_.Serve(config);
+  const std::string words = "the runner \"writer\" does not serve yet at " + writer2->address();
+  EXPECT_THAT(clients_.Awaits(), ElementsAre(words + "; its calls go to " + writer_->address()));
+  writer_->SetServing(false);
+  WaitUntil([&] { return !Healthy("writer"); });
+  EXPECT_THAT(clients_.Awaits(), ElementsAre(words + ", nor anywhere else"));
+  writer2->SetServing(true);
+  WaitUntil([&] { return clients_.Awaits().empty(); });
 }
 
 TEST_F(RunnerClientsTest, ARunnerAndItsGraphChangeTheTaskTogether) {

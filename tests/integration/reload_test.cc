@@ -128,13 +128,6 @@ class ReloadTest : public ::testing::Test {
     return Get("/v1/graphs/" + graph).find("\"in_flight\":1") != std::string::npos;
   }
 
-  int CountInLog(const std::string& text) const {
-    const std::string log = gateway_->Log();
-    int count = 0;
-    for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++count;
-    return count;
-  }
-
   // The text of a run, or the error; its code is the last line.
   std::string Run(const std::string& graph) const {
     return Shell("curl -s -w '\n%{http_code}' " + http_ + "/v1/graphs/" + graph +
@@ -196,7 +189,7 @@ TEST_F(ReloadTest, ABadFileLeavesTheGraphUntilAGoodOneComes) {
   EXPECT_THAT(Get("/metrics"), AllOf(HasSubstr("chorus_config_reloads_total{result=\"error\"} 1\n"),
                                      HasSubstr("chorus_config_reloads_total{result=\"ok\"} 1\n"),
                                      HasSubstr("chorus_config_last_reload_successful 1\n")));
-  EXPECT_EQ(CountInLog("the configuration is refused"), 1);
+  EXPECT_EQ(gateway_->Count("the configuration is refused"), 1);
 }
 
 TEST_F(ReloadTest, FilesThatAreWrittenInPlaceAndRenamedOverAreSeenToo) {
@@ -249,11 +242,20 @@ TEST_F(ReloadTest, ACallIsAnsweredByTheOldReplicaUntilTheNewOneServes) {
   std::string yaml = GatewayYaml();
   yaml.replace(yaml.find("/writer'"), strlen("/writer'"), "/writer2'");
   replace_gateway_file(yaml + "limits: {max_timeout: 60s}\n");
-  ASSERT_NE(gateway_->WaitForLine("reloaded graphs=first", seconds(20)), "") << gateway_->Log();
+  const std::string awaits = "the runner \"writer\" does not serve yet at unix:" + dir_ +
+                             "/writer2; its calls go to unix:" + dir_ + "/writer";
+  ASSERT_NE(gateway_->WaitForLine("reloaded graphs=first; " + awaits, seconds(20)), "")
+      << gateway_->Log();
   EXPECT_THAT(Stream("first").get(),
               AllOf(HasSubstr(R"("generated_tokens":20)"), Not(HasSubstr("error"))));
   EXPECT_THAT(Get("/metrics"),
-              HasSubstr("{endpoint=\"unix:" + dir_ + "/writer\",runner=\"writer\"} 1\n"));
+              AllOf(HasSubstr("{endpoint=\"unix:" + dir_ + "/writer\",runner=\"writer\"} 1\n"),
+                    HasSubstr("{endpoint=\"unix:" + dir_ + "/writer2\",runner=\"writer\"} 0\n"),
+                    HasSubstr("chorus_endpoints_awaited{runner=\"writer\"} 1\n"),
+                    HasSubstr("chorus_config_waiting 0\n")));
+  EXPECT_EQ(Get("/readyz", "%{http_code}"), "\n200");
+  EXPECT_NE(gateway_->WaitForLine("not yet as the configuration says: " + awaits, seconds(20)), "")
+      << gateway_->Log();
 
   auto last = Stream("first");
   ASSERT_TRUE(Eventually([&] { return IsBusy("first"); }, seconds(10)));
@@ -272,6 +274,10 @@ TEST_F(ReloadTest, ACallIsAnsweredByTheOldReplicaUntilTheNewOneServes) {
   }
   EXPECT_TRUE(Eventually(
       [&] { return Get("/metrics").find(dir_ + "/writer\"") == std::string::npos; }, seconds(20)));
+  EXPECT_THAT(Get("/metrics"), HasSubstr("chorus_endpoints_awaited{runner=\"writer\"} 0\n"));
+  EXPECT_NE(gateway_->WaitForLine("every runner serves where the configuration says", seconds(10)),
+            "")
+      << gateway_->Log();
 }
 
 // What is changed needs a runner that nobody has started. Until one is there all is as it was.
@@ -295,6 +301,7 @@ TEST_F(ReloadTest, AGraphIsServedOnceTheRunnersThatItNeedsServe) {
   EXPECT_NE(gateway_->WaitForLine(waits, seconds(20)), "") << gateway_->Log();
   EXPECT_TRUE(Serves("first", "old"));
   EXPECT_FALSE(LastReloadSucceeded());
+  EXPECT_THAT(Get("/metrics"), HasSubstr("chorus_config_waiting 1\n"));
   EXPECT_EQ(Get("/readyz", "%{http_code}"), "\n200");
 
   // Taken back, it is waited for no more.
@@ -304,14 +311,15 @@ TEST_F(ReloadTest, AGraphIsServedOnceTheRunnersThatItNeedsServe) {
   auto later = StartRunner("later", {"--tokens", " b", "--not_serving"});
   more_runners_ = "- {name: later, endpoints: ['unix:" + dir_ + "/later']}\n";
   SwitchConfigMap(GraphYaml("first", "new", "later"));
-  EXPECT_TRUE(Eventually([&] { return CountInLog(waits) == 2; }, seconds(20))) << gateway_->Log();
+  EXPECT_TRUE(Eventually([&] { return gateway_->Count(waits) == 2; }, seconds(20)))
+      << gateway_->Log();
   EXPECT_TRUE(Serves("first", "old"));
 
   later.reset();
   later = StartRunner("later", {"--tokens", " b"});
   EXPECT_TRUE(Eventually([&] { return Serves("first", "new"); }, seconds(20))) << gateway_->Log();
   EXPECT_TRUE(LastReloadSucceeded());
-  EXPECT_EQ(CountInLog("the changed configuration waits"), 2) << gateway_->Log();
+  EXPECT_EQ(gateway_->Count("the changed configuration waits"), 2) << gateway_->Log();
   EXPECT_THAT(Run("first"), HasSubstr("I b"));
   stop = true;
   EXPECT_EQ(calls.get(), "");

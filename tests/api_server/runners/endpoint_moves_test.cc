@@ -70,6 +70,17 @@ TEST_F(EndpointMovesTest, OneStaysWhileNoneOfThoseListedServes) {
   EXPECT_THAT(Leave(), ElementsAre("b"));
 }
 
+TEST_F(EndpointMovesTest, ThoseThatAreNewAreAwaitedUntilTheyServe) {
+  EXPECT_THAT(moves_.awaited(), IsEmpty());
+  moves_.Set({"c", "a", "d"});
+  EXPECT_THAT(moves_.awaited(), ElementsAre("c", "d"));
+  serving_.insert("d");
+  Leave();
+  EXPECT_THAT(moves_.awaited(), ElementsAre("c"));
+  moves_.Set({"a"});
+  EXPECT_THAT(moves_.awaited(), IsEmpty());
+}
+
 TEST_F(EndpointMovesTest, OneThatWasToLeaveComesBack) {
   moves_.Set({"c"});
   Leave();
