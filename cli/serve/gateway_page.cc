@@ -33,6 +33,15 @@ bool LastReloadSucceeded(const std::string& page) {
   return false;
 }
 
+bool WaitsForRunners(const std::string& page) {
+  for (const absl::string_view line : absl::StrSplit(page, '\n')) {
+    const bool waits = absl::StartsWith(line, "chorus_config_waiting ") ||
+                       absl::StartsWith(line, "chorus_endpoints_awaited{");
+    if (waits && ValueOf(line) > 0) return true;
+  }
+  return false;
+}
+
 bool HasReplica(const std::string& page, const std::filesystem::path& socket) {
   const std::string endpoint = absl::StrCat("endpoint=\"unix:", socket.native(), "\"");
   for (const absl::string_view line : absl::StrSplit(page, '\n')) {

@@ -15,6 +15,10 @@ int64_t NumReloads(const std::string& page);
 
 bool LastReloadSucceeded(const std::string& page);
 
+// Whether it waits for what it was given to serve: for a configuration's runners, or, the
+// configuration being taken, for their endpoints.
+bool WaitsForRunners(const std::string& page);
+
 // Whether it knows a replica at that unix socket, which takes calls or still has some.
 bool HasReplica(const std::string& page, const std::filesystem::path& socket);
 

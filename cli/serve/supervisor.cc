@@ -80,7 +80,10 @@ size_t Supervisor::StartOnTrial(ChildSpec spec) {
   return plan_.Add(std::move(spec.child), /*restarts=*/false);
 }
 
-void Supervisor::Stop(size_t child) { Do(plan_.Stop(child, MonotonicNow())); }
+bool Supervisor::Stop(size_t child) {
+  Do(plan_.Stop(child, MonotonicNow()));
+  return children_[child].process.has_value();
+}
 
 std::optional<SocketAddress> Supervisor::gateway_address() const {
   if (!options_.gateway || !children_[options_.gateway->child].process) return std::nullopt;

@@ -6,8 +6,7 @@
 // * A child that ends is restarted; SIGINT and SIGTERM drain, a second one kills.
 // * A Reloader, if there is one, starts further children and stops others.
 // * SIGHUP is passed to the reloader, or else to the gateway, which reloads; but if the terminal
-// has
-//   hung up, it drains. If it was ignored at the start (nohup), it stays so.
+//   has hung up, it drains. If it was ignored at the start (nohup), it stays so.
 // * No child outlives the supervisor, even if that is killed (see ChildProcess).
 //
 // Thread safety: none. Run() takes over SIGINT, SIGTERM, SIGHUP, SIGCHLD and SIGPIPE: one
@@ -66,7 +65,7 @@ class Supervisor : private ReloadHost {
 
   size_t StartOnTrial(ChildSpec spec) override;
   void SetRestarts(size_t child, bool restarts) override { plan_.SetRestarts(child, restarts); }
-  void Stop(size_t child) override;
+  bool Stop(size_t child) override;
   void ReloadGateway() override;
   std::optional<SocketAddress> gateway_address() const override;
   void Say(std::string_view text) override;

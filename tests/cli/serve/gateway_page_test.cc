@@ -33,6 +33,16 @@ TEST(GatewayPage, TellsWhetherTheLastOneSucceeded) {
   EXPECT_FALSE(LastReloadSucceeded(""));
 }
 
+TEST(GatewayPage, TellsWhetherSomethingIsWaitedFor) {
+  EXPECT_FALSE(WaitsForRunners(kPage));
+  EXPECT_FALSE(
+      WaitsForRunners("chorus_config_waiting 0\nchorus_endpoints_awaited{runner=\"gpt2\"} 0\n"));
+  EXPECT_TRUE(WaitsForRunners("chorus_config_waiting 1\n"));
+  EXPECT_TRUE(
+      WaitsForRunners("chorus_endpoints_awaited{runner=\"a\"} 0\n"
+                      "chorus_endpoints_awaited{runner=\"b\"} 2\n"));
+}
+
 TEST(GatewayPage, KnowsReplicasByTheirSockets) {
   EXPECT_TRUE(HasReplica(kPage, "/tmp/x/runner-1.sock"));
   EXPECT_TRUE(HasReplica(kPage, "/tmp/x/runner-2.sock"));
