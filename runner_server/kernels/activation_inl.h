@@ -22,9 +22,9 @@ CHORUS_SIMD_INLINE Vec GeluTanh(Vec x) {
   return Div(x, Add(Set1(1.0f), Exp(minus_2u)));
 }
 
-// x times the normal distribution function. erfc z = t (a1 + t (a2 + ...)) e^(-z^2) with
-// t = 1 / (1 + p z), z >= 0: Abramowitz and Stegun, 7.1.26, absolute error 1.5e-7.
-CHORUS_SIMD_INLINE Vec GeluErf(Vec x) {
+// The normal distribution function. erfc z = t (a1 + t (a2 + ...)) e^(-z^2) with t = 1 / (1 + p z),
+// z >= 0: Abramowitz and Stegun, 7.1.26, absolute error 1.5e-7.
+CHORUS_SIMD_INLINE Vec NormalDistribution(Vec x) {
   const Vec magnitude = Max(x, Sub(Set1(0.0f), x));
   const Vec z = Mul(magnitude, Set1(0.707106781f));
   const Vec t = Div(Set1(1.0f), Fma(z, Set1(0.3275911f), Set1(1.0f)));
@@ -34,25 +34,56 @@ CHORUS_SIMD_INLINE Vec GeluErf(Vec x) {
   y = Fma(y, t, Set1(-0.284496736f));
   y = Fma(y, t, Set1(0.254829592f));
   const Vec half_erfc = Mul(Mul(Mul(y, t), Set1(0.5f)), Exp(Mul(z, Sub(Set1(0.0f), z))));
-  return Mul(x, SelectNegative(x, half_erfc, Sub(Set1(1.0f), half_erfc)));
+  return SelectNegative(x, half_erfc, Sub(Set1(1.0f), half_erfc));
 }
 
-CHORUS_SIMD_INLINE Vec Silu(Vec x) { return Div(x, Add(Set1(1.0f), Exp(Sub(Set1(0.0f), x)))); }
+CHORUS_SIMD_INLINE Vec GeluErf(Vec x) { return Mul(x, NormalDistribution(x)); }
+
+CHORUS_SIMD_INLINE Vec Relu(Vec x) { return Max(x, Set1(0.0f)); }
+
+// 1 / (1 + e^-x) times y.
+CHORUS_SIMD_INLINE Vec Sigmoid(Vec x, Vec y) {
+  return Div(y, Add(Set1(1.0f), Exp(Sub(Set1(0.0f), x))));
+}
+
+// tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1), which is 1 long before e^20.
+CHORUS_SIMD_INLINE Vec Mish(Vec x) {
+  const Vec e = Exp(Min(x, Set1(20.0f)));
+  const Vec square = Fma(e, e, Add(e, e));  // Less 1.
+  return Mul(x, Div(square, Add(square, Set1(2.0f))));
+}
 
 CHORUS_SIMD_INLINE Vec Apply(Activation activation, Vec x) {
+  const Vec zero = Set1(0.0f);
   switch (activation) {
     case Activation::kNone:
       return x;
     case Activation::kRelu:
-      return Fma(x, Set1(0.0f), Max(x, Set1(0.0f)));
+      return Fma(x, zero, Relu(x));
     case Activation::kTanh:
       return Tanh(x);
     case Activation::kGeluTanh:
       return GeluTanh(x);
     case Activation::kGeluErf:
       return GeluErf(x);
+    case Activation::kGelu10:
+      return Fma(x, zero, Min(GeluErf(x), Set1(10.0f)));
+    case Activation::kQuickGelu:
+      return Sigmoid(Mul(x, Set1(1.702f)), x);
     case Activation::kSilu:
-      return Silu(x);
+      return Sigmoid(x, x);
+    case Activation::kMish:
+      return Mish(x);
+    case Activation::kRelu2:
+      return Fma(x, zero, Mul(Relu(x), Relu(x)));
+    case Activation::kRelu6:
+      return Fma(x, zero, Min(Relu(x), Set1(6.0f)));
+    case Activation::kLeakyRelu:
+      return Max(Mul(x, Set1(0.01f)), x);
+    case Activation::kSigmoid:
+      return Fma(x, zero, Sigmoid(x, Set1(1.0f)));
+    case Activation::kLaplace:
+      return Fma(x, zero, NormalDistribution(Mul(Sub(x, Set1(0.707107f)), Set1(1.0f / 0.282095f))));
   }
   return x;
 }

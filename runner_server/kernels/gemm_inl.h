@@ -43,8 +43,9 @@ void Tile(const char* a, ptrdiff_t a_stride, const char* b, int steps, bool firs
 
 // Scales, bias, activation and residual over the finished sums of rows [row, row + rows) of a
 // panel.
-template <typename F, Activation kActivation>
-void Finish(const GemmArgs& args, int panel, int row, int rows, const float* sums) {
+template <typename F>
+CHORUS_SIMD_INLINE void FinishWith(Activation activation, const GemmArgs& args, int panel, int row,
+                                   int rows, const float* sums) {
   for (int r = 0; r < rows; ++r) {
     for (int lane = 0; lane < kPanelColumns; lane += kLanes) {
       const int column = panel * kPanelColumns + lane;
@@ -52,12 +53,23 @@ void Finish(const GemmArgs& args, int panel, int row, int rows, const float* sum
       if (count <= 0) break;  // Padding of the last panel.
       Vec x = F::Value(args, row + r, column, F::LoadSum(sums + r * kPanelColumns + lane));
       if (args.bias != nullptr) x = Add(x, LoadFirst(args.bias + column, count));
-      x = Apply(kActivation, x);
+      x = Apply(activation, x);
       const ptrdiff_t place = (row + r) * args.c_stride + column;
       if (args.residual != nullptr) x = Add(LoadFirst(args.residual + place, count), x);
       StoreFirst(args.c + place, x, count);
     }
   }
+}
+
+template <typename F, Activation kActivation>
+void Finish(const GemmArgs& args, int panel, int row, int rows, const float* sums) {
+  FinishWith<F>(kActivation, args, panel, row, rows, sums);
+}
+
+// Chooses the activation for each vector.
+template <typename F>
+void FinishAny(const GemmArgs& args, int panel, int row, int rows, const float* sums) {
+  FinishWith<F>(args.activation, args, panel, row, rows, sums);
 }
 
 // Of a gated product.
@@ -87,20 +99,15 @@ template <typename F>
 FinishFunction ChooseFinish(const GemmArgs& args) {
   if (args.gated) return FinishGated<F>;
   switch (args.activation) {
-    case Activation::kRelu:
-      return Finish<F, Activation::kRelu>;
-    case Activation::kTanh:
-      return Finish<F, Activation::kTanh>;
+    case Activation::kNone:
+      return Finish<F, Activation::kNone>;
     case Activation::kGeluTanh:
       return Finish<F, Activation::kGeluTanh>;
     case Activation::kGeluErf:
       return Finish<F, Activation::kGeluErf>;
-    case Activation::kSilu:
-      return Finish<F, Activation::kSilu>;
-    case Activation::kNone:
-      break;
+    default:
+      return FinishAny<F>;
   }
-  return Finish<F, Activation::kNone>;
 }
 
 using TileFunction = void (*)(const char*, ptrdiff_t, const char*, int, bool, Prefetch, float*);

@@ -9,19 +9,37 @@
 namespace chorus::runner {
 
 double ReferenceActivation(Activation activation, double x) {
+  const double none = 0 * x;  // As the kernels: no number made of an infinity.
+  const auto gelu = [](double x) { return x / 2 * (1 + std::erf(x / std::numbers::sqrt2)); };
   switch (activation) {
     case Activation::kNone:
       return x;
     case Activation::kRelu:
-      return std::max(x, 0.0) + 0 * x;  // As the kernels: no number made of an infinity.
+      return std::max(x, 0.0) + none;
     case Activation::kTanh:
-      return std::tanh(x) + 0 * x;
+      return std::tanh(x) + none;
     case Activation::kGeluTanh:
       return x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
     case Activation::kGeluErf:
-      return x / 2 * (1 + std::erf(x / std::numbers::sqrt2));
+      return gelu(x);
+    case Activation::kGelu10:
+      return std::clamp(gelu(x), -10.0, 10.0) + none;
+    case Activation::kQuickGelu:
+      return x / (1 + std::exp(-1.702 * x));
     case Activation::kSilu:
       return x / (1 + std::exp(-x));
+    case Activation::kMish:
+      return x * std::tanh(std::log1p(std::exp(x)));
+    case Activation::kRelu2:
+      return std::pow(std::max(x, 0.0), 2) + none;
+    case Activation::kRelu6:
+      return std::clamp(x, 0.0, 6.0) + none;
+    case Activation::kLeakyRelu:
+      return x < 0 ? 0.01 * x : x;
+    case Activation::kSigmoid:
+      return 1 / (1 + std::exp(-x)) + none;
+    case Activation::kLaplace:
+      return (1 + std::erf((x - 0.707107) / (0.282095 * std::numbers::sqrt2))) / 2 + none;
   }
   return x;
 }

@@ -6,12 +6,14 @@
 //
 // CheckImplemented (transformer.h) refuses values that are not implemented.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "runner_server/kernels/activation.h"
 #include "runner_server/kernels/norm.h"
 #include "runner_server/model/random_weights.h"
@@ -88,7 +90,8 @@ struct WeightNames {
   std::string token_type_embedding;  // Empty: none.
   std::string embedding_norm;        // Empty: none.
   std::string embedding_projection;  // From the embeddings' width to the layers'. Empty: none.
-  std::string layers;                // "h": the names below follow "h.0." and so on.
+  std::string layers;                // "h": the names below follow "h.0." and so on,
+  std::string layers_in_group;       // if not empty those of groups: "h.0.", this and ".0.".
   NormNames attention_norms;
   std::vector<std::string> qkv;  // One for all three, or one each.
   std::string q_norm, k_norm;    // Of each head, one for all heads. Empty: none.
@@ -159,7 +162,8 @@ struct Architecture {
   bool gated_mlp = false;                     // activation(gate) * other.
   Activation activation = Activation::kNone;  // Of the MLP.
   Biases biases;
-  int layers_per_weights = 1;  // So many layers in a row have the same weights.
+  std::vector<int> stored_layer;  // By layer, whose weights it has; empty: its own.
+  int stored_layers_per_group = 1;
 
   Head head;
   WeightNames names;
@@ -180,10 +184,20 @@ struct Architecture {
   }
   int num_positions() const { return context_size + first_position; }  // Rows of the embedding.
   int num_stored_layers() const {
-    return (num_layers + layers_per_weights - 1) / layers_per_weights;
+    return stored_layer.empty() ? num_layers : 1 + *std::ranges::max_element(stored_layer);
   }
+  int StoredLayer(int layer) const { return stored_layer.empty() ? layer : stored_layer[layer]; }
   bool HasAttentionNorm(int layer) const { return layer > 0 || has_first_attention_norm; }
   bool generates() const { return std::holds_alternative<LanguageModelHead>(head); }
 };
+
+// The name of a part of a stored layer, such as "h.0.ln_1".
+inline std::string LayerName(const Architecture& architecture, int index, const std::string& part) {
+  const WeightNames& names = architecture.names;
+  if (names.layers_in_group.empty()) return absl::StrCat(names.layers, ".", index, ".", part);
+  const int group_size = architecture.stored_layers_per_group;
+  return absl::StrCat(names.layers, ".", index / group_size, ".", names.layers_in_group, ".",
+                      index % group_size, ".", part);
+}
 
 }  // namespace chorus::runner

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/model_file.h"
 #include "base/string_view.h"
@@ -166,18 +167,12 @@ std::vector<std::string> ConfigReader::Labels() {
 
 Activation ConfigReader::ActivationFunction(const char* field, std::string_view fallback) {
   const std::string name = String(field, fallback);
-  // transformers writes one formula in several ways.
-  for (const char* tanh :
-       {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"}) {
-    if (name == tanh) return Activation::kGeluTanh;
+  std::vector<absl::string_view> known;
+  for (const ActivationName& row : kActivationNames) {
+    if (name == row.name) return row.activation;
+    known.emplace_back(row.name);
   }
-  if (name == "gelu" || name == "gelu_python") return Activation::kGeluErf;
-  if (name == "relu") return Activation::kRelu;
-  if (name == "silu" || name == "swish") return Activation::kSilu;
-  Refuse(absl::StrCat(field,
-                      " must be gelu_new, gelu_pytorch_tanh, gelu_python_tanh, gelu_fast, "
-                      "gelu_accurate, gelu, gelu_python, relu, silu or swish"),
-         name);
+  Refuse(absl::StrCat(field, " must be one of ", absl::StrJoin(known, ", ")), name);
   return Activation::kNone;
 }
 

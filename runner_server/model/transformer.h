@@ -79,7 +79,7 @@ class Transformer {
   std::span<const float> NextTokenLogits(const LanguageModelHead& head, float* x, int count);
 
   const LayerWeights& layer(int index) const {
-    return weights_.layers[index / architecture_.layers_per_weights];
+    return weights_.layers[architecture_.StoredLayer(index)];
   }
 
   const Architecture architecture_;

@@ -4,15 +4,9 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "runner_server/model/encoder_head.h"
 
 namespace chorus::runner {
-
-std::string LayerName(const Architecture& architecture, int index, const std::string& part) {
-  return absl::StrCat(architecture.names.layers, ".", index, ".", part);
-}
-
 namespace {
 
 using Names = std::vector<std::string>;

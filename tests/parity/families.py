@@ -61,6 +61,9 @@ def modernbert(hidden, heads, layers=4, **more):
     return bert(hidden, heads, layers, reference_compile=False, **ids, **more)
 
 
+# Beside those that a family has by default.
+OTHER_ACTIVATIONS = ["gelu_python", "gelu_fast", "gelu_accurate", "gelu_python_tanh", "gelu_10", "quick_gelu", "silu",
+                     "swish", "mish", "relu", "relu2", "relu6", "leaky_relu", "tanh", "sigmoid", "laplace", "linear"]
 THREE_LABELS = {"id2label": {"0": "A", "1": "B", "2": "C"}}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 64}
@@ -73,6 +76,7 @@ FAMILIES = {
                      tie_word_embeddings=False),
         "gpt2, head 64": gpt2(192, 3),
         "gpt2, scores not scaled": gpt2(128, 2, scale_attn_weights=False, activation_function="gelu"),
+        "gpt2, tanh": gpt2(60, 3, activation_function="tanh"),
     },
     "GPTNeoForCausalLM": {
         "gpt_neo": gpt_neo(60, 3, window=7, intermediate_size=131),
@@ -83,6 +87,7 @@ FAMILIES = {
         "gpt_neox, head 64, one sublayer after the other": gpt_neox(192, 3, use_parallel_residual=False,
                                                                     attention_bias=False),
         "pythia, head 80": gpt_neox(160, 2, rotary_emb_base=5000, rope_scaling={"type": "linear", "factor": 2.0}),
+        "gpt_neox_odd": gpt_neox(72, 3, rotary_pct=0.3, hidden_act="quick_gelu"),
     },
     "OPTForCausalLM": {
         "opt": opt(60, 3),
@@ -95,6 +100,7 @@ FAMILIES = {
         "llama, head 128, yarn": llama(256, 2, 2, rope_scaling=YARN, rope_theta=500000.0),
         "llama, 9 heads, dynamic": llama(576, 9, 3, rope_scaling={"rope_type": "dynamic", "factor": 2.0}),
         "llama, 10 heads on 1": llama(160, 10, 1, rope_scaling={"rope_type": "linear", "factor": 4.0}),
+        "llama_relu2": llama(60, 6, 2, hidden_act="relu2"),
     },
     "MistralForCausalLM": {
         "mistral": llama(60, 6, 3, head_dim=22, sliding_window=9),
@@ -128,6 +134,7 @@ FAMILIES = {
     "BertForSequenceClassification": {
         "bert": bert(60, 3, hidden_act="gelu_new", **THREE_LABELS),
         "bert, head 64, one label": bert(128, 2, id2label={"0": "A"}),
+        **{f"bert, {name}": bert(60, 3, hidden_act=name, **THREE_LABELS) for name in OTHER_ACTIVATIONS},
     },
     "BertModel": {"bert, mean": bert(60, 3), "bert, head 32, mean": bert(384, 12)},
     "DistilBertForSequenceClassification": {"distilbert": distilbert(60, 3, **THREE_LABELS)},
@@ -144,6 +151,8 @@ FAMILIES = {
     "AlbertForSequenceClassification": {
         "albert": bert(60, 3, layers=6, embedding_size=34, num_hidden_groups=3, inner_group_num=1, **THREE_LABELS),
         "albert, head 64": bert(128, 2, layers=3, embedding_size=34, inner_group_num=1),
+        "albert, groups of layers": bert(60, 3, layers=5, embedding_size=34, num_hidden_groups=2, inner_group_num=2,
+                                         **THREE_LABELS),
     },
     "AlbertModel": {"albert, mean": bert(60, 3, layers=3, embedding_size=34, inner_group_num=1)},
     "ModernBertForSequenceClassification": {

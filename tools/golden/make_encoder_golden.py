@@ -45,6 +45,10 @@ MODELS = {
     "albert": ("AlbertForSequenceClassification",
                {**COMMON, "model_type": "albert", "embedding_size": 40, "num_hidden_layers": 4, "num_hidden_groups": 2,
                 "inner_group_num": 1, "type_vocab_size": 2, "hidden_act": "gelu_new"}, True),
+    # Groups of two layers each, and a number of groups that does not divide that of layers.
+    "albert-groups": ("AlbertForSequenceClassification",
+                      {**COMMON, "model_type": "albert", "embedding_size": 40, "num_hidden_layers": 5,
+                       "num_hidden_groups": 2, "inner_group_num": 2, "type_vocab_size": 2, "hidden_act": "mish"}, True),
     # Local attention with a window that texts are longer than.
     "modernbert": ("ModernBertForSequenceClassification",
                    {**COMMON, "model_type": "modernbert", "num_hidden_layers": 4, "global_attn_every_n_layers": 3,

@@ -18,7 +18,7 @@ import torch
 sys.path.insert(0, str(golden.ROOT / "tests/parity"))
 import families  # noqa: E402
 
-ALSO = ["opt_350m"]
+ALSO = ["opt_350m", "gpt_neox_odd", "llama_relu2"]
 PROMPT_LENGTHS = [1, 2, 5, 16, 17, 33, 70, 140]
 NUM_PROMPTS = 20
 NUM_NEW_TOKENS = 12

@@ -1,10 +1,29 @@
 // ALBERT (Lan et al., 2019, arXiv:1909.11942), as Hugging Face's AlbertForSequenceClassification
 // computes it: BERT with narrow embeddings, and layers that share their weights.
-#include <string>
+#include <algorithm>
 
 #include "runner_server/model/architectures/table.h"
 
 namespace chorus::runner {
+namespace {
+
+// Each of the config's layers is a group of layers that are applied in turn; several in a row are
+// the same group.
+void ReadGroups(ConfigReader& config, Architecture& albert) {
+  const int num_layers = albert.num_layers;
+  const int num_groups = config.Integer("num_hidden_groups", 1, 1, num_layers);
+  const int group_size = config.Integer("inner_group_num", 1, 1, std::max(1, 1024 / num_layers));
+  const double layers_per_group = static_cast<double>(num_layers) / num_groups;
+  for (int i = 0; i < num_layers; ++i) {
+    const int group = static_cast<int>(i / layers_per_group);  // As transformers rounds.
+    for (int j = 0; j < group_size; ++j) albert.stored_layer.push_back(group * group_size + j);
+  }
+  albert.stored_layers_per_group = group_size;
+  albert.num_layers = num_layers * group_size;
+  AttendAlike(albert);
+}
+
+}  // namespace
 
 Architecture ReadAlbert(ConfigReader& config) {
   Architecture albert = ReadBertBody(config, {.vocab_size = 30000,
@@ -13,24 +32,18 @@ Architecture ReadAlbert(ConfigReader& config) {
                                               .inner_size = 16384,
                                               .activation = "gelu_new"});
   albert.embedding_size = config.Integer("embedding_size", 128, 1, 1 << 16);
-  const int num_groups = config.Integer("num_hidden_groups", 1, 1, albert.num_layers);
-  config.RequireMultiple("num_hidden_layers", albert.num_layers, "num_hidden_groups", num_groups);
-  albert.layers_per_weights = albert.num_layers / num_groups;
-  if (const int inner = config.Integer("inner_group_num", 1, 1, 1 << 10); inner != 1) {
-    config.Refuse("inner_group_num is implemented for 1 alone", std::to_string(inner));
-  }
+  ReadGroups(config, albert);
   albert.head = ReadClassificationHead(config);
 
   albert.names.embedding_projection = "encoder.embedding_hidden_mapping_in";
   albert.names.layers = "encoder.albert_layer_groups";
-  const std::string layer = "albert_layers.0.";
-  albert.names.qkv = {layer + "attention.query", layer + "attention.key",
-                      layer + "attention.value"};
-  albert.names.attention_out = layer + "attention.dense";
-  albert.names.attention_norms = {.sum = layer + "attention.LayerNorm"};
-  albert.names.inner = {layer + "ffn"};
-  albert.names.outer = layer + "ffn_output";
-  albert.names.mlp_norms = {.sum = layer + "full_layer_layer_norm"};
+  albert.names.layers_in_group = "albert_layers";
+  albert.names.qkv = {"attention.query", "attention.key", "attention.value"};
+  albert.names.attention_out = "attention.dense";
+  albert.names.attention_norms = {.sum = "attention.LayerNorm"};
+  albert.names.inner = {"ffn"};
+  albert.names.outer = "ffn_output";
+  albert.names.mlp_norms = {.sum = "full_layer_layer_norm"};
   albert.names.pooler = albert.names.base_pooler = "pooler";
   albert.names.head = "classifier";
   return albert;

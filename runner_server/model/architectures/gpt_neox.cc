@@ -23,7 +23,7 @@ Architecture ReadGptNeoX(ConfigReader& config) {
   AttendAlike(
       neox, {.scale = 0,
              .rotary = AddRotaryPositions(config, config.Float("rotary_emb_base", 10000, 1, 1e12f),
-                                          config.Float("rotary_pct", 0.25f, 0, 1), neox)});
+                                          config.Double("rotary_pct", 0.25, 0, 1), neox)});
 
   neox.names = {.token_embedding = "embed_in",
                 .layers = "layers",

@@ -18,7 +18,7 @@ Architecture ReadPhi3(ConfigReader& config) {
                     .window = config.Integer("sliding_window", 0, 1, 1 << 24),
                     .rotary = AddRotaryPositions(
                         config, config.Float("rope_theta", 10000, 1, 1e12f),
-                        config.Float("partial_rotary_factor", 1, 0, 1), phi, 4096)});
+                        config.Double("partial_rotary_factor", 1, 0, 1), phi, 4096)});
   phi.names.qkv = {"self_attn.qkv_proj"};
   phi.names.inner = {"mlp.gate_up_proj"};
   return phi;

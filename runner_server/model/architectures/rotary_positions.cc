@@ -93,6 +93,10 @@ class Rope {
 
   // Peng et al., 2023, arXiv:2309.00071.
   RotaryPositions Yarn() {
+    if (dimensions_ % 2 != 0) {
+      config_.Refuse("yarn must have an even number of dimensions with rotary positions",
+                     std::to_string(dimensions_));
+    }
     const double factor = Factor();
     const double context = OriginalContext();
     const double fast = config_.Float(Field("beta_fast").c_str(), 32, 1e-3f, 1e6f);
@@ -165,10 +169,14 @@ class Rope {
 
 int AddRotaryPositions(ConfigReader& config, const std::string& object, float theta, int dimensions,
                        Architecture& architecture, int original_context) {
-  if (dimensions < 2 || dimensions % 2 != 0 || dimensions > architecture.head_size) {
-    config.Refuse(absl::StrCat("the dimensions with rotary positions must be even, and of ",
-                               architecture.head_size),
-                  std::to_string(dimensions));
+  // Of an odd number the frequencies are as they are, and turn a dimension more.
+  const int num_turned = dimensions + dimensions % 2;
+  if (dimensions < 1 || num_turned > architecture.head_size) {
+    config.Refuse(
+        absl::StrCat("the dimensions with rotary positions must be from 1, and, the next even "
+                     "number of an odd one, at most ",
+                     architecture.head_size),
+        std::to_string(dimensions));
     return -1;
   }
   Rope rope(config, object, theta, dimensions, architecture.context_size, original_context);
@@ -177,13 +185,12 @@ int AddRotaryPositions(ConfigReader& config, const std::string& object, float th
   return static_cast<int>(architecture.rotaries.size()) - 1;
 }
 
-int AddRotaryPositions(ConfigReader& config, float theta, float part_of_head,
+int AddRotaryPositions(ConfigReader& config, float theta, double part_of_head,
                        Architecture& architecture, int original_context) {
   const std::string object = config.Has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   const std::string field = object + ".partial_rotary_factor";
-  const float part = config.Float(field.c_str(), part_of_head, 0, 1);
-  return AddRotaryPositions(config, object, theta,
-                            static_cast<int>(static_cast<float>(architecture.head_size) * part),
+  const double part = config.Double(field.c_str(), part_of_head, 0, 1);
+  return AddRotaryPositions(config, object, theta, static_cast<int>(architecture.head_size * part),
                             architecture, original_context);
 }
 

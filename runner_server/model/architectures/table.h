@@ -90,7 +90,7 @@ Architecture ReadGemmaBody(ConfigReader& config, const GemmaDefaults& defaults);
 int AddRotaryPositions(ConfigReader& config, const std::string& object, float theta, int dimensions,
                        Architecture& architecture, int original_context = 0);
 // The object, and with it partial_rotary_factor, of a config with one kind of rotary positions.
-int AddRotaryPositions(ConfigReader& config, float theta, float part_of_head,
+int AddRotaryPositions(ConfigReader& config, float theta, double part_of_head,
                        Architecture& architecture, int original_context = 0);
 
 // Gives the layers that "layer_types" calls sliding_attention a window; without it those that

@@ -1,6 +1,7 @@
 #include "runner_server/model/torch/torch_transformer.h"
 
 #include <limits>
+#include <numbers>
 #include <utility>
 #include <variant>
 
@@ -19,8 +20,24 @@ at::Tensor Activate(Activation activation, const at::Tensor& x) {
       return at::gelu(x, "tanh");
     case Activation::kGeluErf:
       return at::gelu(x);
+    case Activation::kGelu10:
+      return at::clamp(at::gelu(x), -10, 10);
+    case Activation::kQuickGelu:
+      return x * at::sigmoid(1.702 * x);
     case Activation::kSilu:
       return at::silu(x);
+    case Activation::kMish:
+      return at::mish(x);
+    case Activation::kRelu2:
+      return at::square(at::relu(x));
+    case Activation::kRelu6:
+      return at::clamp(x, 0, 6);
+    case Activation::kLeakyRelu:
+      return at::leaky_relu(x);
+    case Activation::kSigmoid:
+      return at::sigmoid(x);
+    case Activation::kLaplace:
+      return (1 + at::erf((x - 0.707107) / (0.282095 * std::numbers::sqrt2))) / 2;
   }
   return x;
 }

@@ -80,7 +80,7 @@ class TorchTransformer {
                          const at::Tensor& f) const;
 
   const TorchLayer& layer(int index) const {
-    return weights_.layers[index / architecture_.layers_per_weights];
+    return weights_.layers[architecture_.StoredLayer(index)];
   }
 
   const Architecture architecture_;

@@ -4,7 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "runner_server/kernels/precision.h"
 
 namespace chorus::runner {
@@ -73,7 +72,7 @@ class Reader {
     const Architecture& a = architecture_;
     const WeightNames& names = a.names;
     const auto name = [&](const std::string& part) {
-      return part.empty() ? part : absl::StrCat(names.layers, ".", index, ".", part);
+      return part.empty() ? part : LayerName(a, index, part);
     };
     const auto read = [&](Names parts, bool has_bias) {
       for (std::string& part : parts) part = name(part);

@@ -159,6 +159,25 @@ TEST_P(GemmTest, GatedEqualsReferenceOverOddShapes) {
   }
 }
 
+TEST_P(GemmTest, AppliesEveryActivation) {
+  const int m = 5, n = 70, k = 33;
+  const Input a = Convert(RandomFloats(m * k), m, k);
+  const PackedMatrix b = Pack(RandomFloats(n * k), n, k);
+  const std::vector<float> bias = RandomFloats(n);
+  std::vector<float> c(m * n), expected(m * n);
+  GemmArgs args = Args(a, b, m);
+  args.bias = bias.data();
+  for (const ActivationName& row : kActivationNames) {
+    SCOPED_TRACE(row.name);
+    args.activation = row.activation;
+    args.c = c.data();
+    Run(args);
+    args.c = expected.data();
+    ReferenceGemm(precision(), args);
+    ExpectClose(c, expected, 20 * k);  // A square is as steep as that.
+  }
+}
+
 TEST_P(GemmTest, EqualsReferenceWhenKNeedsSeveralBlocks) {
   for (const int k : {1023, 1024, 1025, 3072, 4100}) {
     const int m = 7, n = 70;

@@ -146,7 +146,8 @@ TEST_P(EncoderGoldenTest, NarrowWeightsStayNear) {
 
 INSTANTIATE_TEST_SUITE_P(Families, EncoderGoldenTest,
                          testing::Values("bert", "distilbert", "roberta", "xlm-roberta", "electra",
-                                         "electra-base", "albert", "modernbert", "modernbert-mean"),
+                                         "electra-base", "albert", "albert-groups", "modernbert",
+                                         "modernbert-mean"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::erase_if(name, [](unsigned char c) { return !std::isalnum(c); });

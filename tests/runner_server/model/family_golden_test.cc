@@ -108,9 +108,10 @@ TEST_P(FamilyTest, ACopiedPrefixIsAsGoodAsOneThatRan) {
 INSTANTIATE_TEST_SUITE_P(
     Families, FamilyTest,
     testing::Combine(testing::Values("family-gpt2", "family-gpt_neo", "family-gpt_neox",
-                                     "family-opt", "family-opt_350m", "family-llama",
-                                     "family-mistral", "family-qwen2", "family-qwen3",
-                                     "family-phi3", "family-gemma2", "family-gemma3"),
+                                     "family-gpt_neox_odd", "family-opt", "family-opt_350m",
+                                     "family-llama", "family-llama_relu2", "family-mistral",
+                                     "family-qwen2", "family-qwen3", "family-phi3", "family-gemma2",
+                                     "family-gemma3"),
                      testing::ValuesIn(PrecisionsUnderTest())),
     [](const auto& info) {
       return std::string(std::get<0>(info.param)).substr(7) + "_" +

@@ -171,6 +171,9 @@ TEST(ReadGenerators, TakeTheOtherNamesOfFields) {
 }
 
 TEST(ReadGenerators, TakeEveryNameOfAnActivation) {
+  for (const ActivationName& row : kActivationNames) {
+    EXPECT_EQ(Read("llama", {{"hidden_act", row.name}}).activation, row.activation) << row.name;
+  }
   for (const char* name :
        {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"}) {
     EXPECT_EQ(Read("llama", {{"hidden_act", name}}).activation, Activation::kGeluTanh) << name;
@@ -178,9 +181,9 @@ TEST(ReadGenerators, TakeEveryNameOfAnActivation) {
   for (const char* name : {"gelu", "gelu_python"}) {
     EXPECT_EQ(Read("llama", {{"hidden_act", name}}).activation, Activation::kGeluErf) << name;
   }
-  for (const char* name : {"quick_gelu", "relu2", "mish", "gelu_10", "linear"}) {
+  for (const char* name : {"prelu", "xielu", "GELU", ""}) {
     EXPECT_THAT(std::string(TryRead("llama", {{"hidden_act", name}}).status().message()),
-                HasSubstr(name));
+                HasSubstr(std::string("linear: ") + name));
   }
 }
 
@@ -238,6 +241,15 @@ TEST(AddRotaryPositions, TurnsAPartOfAHead) {
   EXPECT_EQ(Read("phi3", {{"partial_rotary_factor", 0.5}}).rotaries[0].frequencies.size(), 24u);
 }
 
+TEST(AddRotaryPositions, TurnsADimensionMoreThanAnOddNumber) {
+  const Architecture neox = Read("gpt_neox", {{"rotary_pct", 0.0735}});
+  ASSERT_EQ(neox.rotaries[0].frequencies.size(), 4u);  // int(7.056) is 7.
+  EXPECT_NEAR(neox.rotaries[0].frequencies[1], std::pow(10000, -2.0 / 7), 1e-7);
+  // As Python's int() has it: 100 * 0.29 is below 29.
+  const Architecture below = Read("gpt_neox", {{"hidden_size", 6400}, {"rotary_pct", 0.29}});
+  EXPECT_EQ(below.rotaries[0].frequencies.size(), 14u);
+}
+
 TEST(AddRotaryPositions, ReadsWhatTransformers5Writes) {
   const Architecture llama =
       Read("llama", {{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1e6}}}});
@@ -254,10 +266,15 @@ struct Refusal {
 TEST(ReadGenerators, RefuseByName) {
   const json longrope = {{"type", "longrope"}, {"short_factor", {1.0, 2.0}}};
   for (const auto& [model_type, config, message] : std::vector<Refusal>{
-           {"llama", {{"hidden_act", "mish"}}, "hidden_act must be gelu_new"},
+           {"llama", {{"hidden_act", "prelu"}}, "hidden_act must be one of gelu, "},
            {"llama", {{"num_key_value_heads", 5}}, "must be a multiple of num_key_value_heads 5"},
            {"llama", {{"hidden_size", 100}}, "must be a multiple of num_attention_heads 32: 100"},
-           {"llama", {{"head_dim", 5}}, "must be even, and of 5"},
+           {"llama", {{"head_dim", 5}}, "the next even number of an odd one, at most 5: 5"},
+           {"gpt_neox",
+            {{"rotary_pct", 0.26},
+             {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4.0}}},
+             {"hidden_size", 5888}},
+            "yarn must have an even number of dimensions with rotary positions: 23"},
            {"llama",
             {{"rope_scaling", {{"rope_type", "mrope"}}}},
             "rope_scaling.rope_type must be"},

@@ -124,7 +124,7 @@ void ExpectRefusals(const std::string& model_type, const std::vector<Refusal>& r
 
 TEST(ReadGpt2, RefusesByName) {
   ExpectRefusals(
-      "gpt2", {{"activation_function", "mish", "activation_function must be gelu_new"},
+      "gpt2", {{"activation_function", "prelu", "activation_function must be one of gelu, "},
                {"activation_function", 1, "activation_function must be a string: 1"},
                {"add_cross_attention", true, "add_cross_attention is implemented for false alone"},
                {"n_embd", 770, "n_embd must be a multiple of n_head 12: 770"},
@@ -227,7 +227,7 @@ TEST(ReadDistilBert, HasHuggingFacesDefaults) {
 }
 
 TEST(ReadDistilBert, RefusesByName) {
-  ExpectRefusals("distilbert", {{"activation", "mish", "activation must be gelu_new"},
+  ExpectRefusals("distilbert", {{"activation", "prelu", "activation must be one of gelu, "},
                                 {"dim", 770, "dim must be a multiple of n_heads 12: 770"},
                                 {"n_layers", 0, "n_layers must be"}});
 }
@@ -243,6 +243,25 @@ TEST(ReadRoberta, CountsPositionsFromBehindThePaddingToken) {
   EXPECT_EQ(Read("roberta", {{"pad_token_id", 0}})->context_size, 511);
 }
 
+TEST(ReadAlbert, LayersAreGroupsAppliedInTurn) {
+  const auto albert =
+      Read("albert", {{"num_hidden_layers", 5}, {"num_hidden_groups", 2}, {"inner_group_num", 2}});
+  ASSERT_TRUE(albert.ok()) << albert.status();
+  EXPECT_EQ(albert->num_layers, 10);
+  EXPECT_EQ(albert->attention.size(), 10u);
+  EXPECT_THAT(albert->stored_layer, ElementsAre(0, 1, 0, 1, 0, 1, 2, 3, 2, 3));
+  EXPECT_EQ(albert->num_stored_layers(), 4);
+  EXPECT_EQ(LayerName(*albert, 3, "ffn"), "encoder.albert_layer_groups.1.albert_layers.1.ffn");
+  EXPECT_EQ(Read("albert", json::object())->num_stored_layers(), 1);
+  EXPECT_EQ(Read("bert", json::object())->num_stored_layers(), 12);
+}
+
+TEST(ReadAlbert, RefusesByName) {
+  ExpectRefusals("albert",
+                 {{"num_hidden_groups", 13, "num_hidden_groups must be an integer from 1 to 12"},
+                  {"inner_group_num", 0, "inner_group_num must be an integer from 1"}});
+}
+
 TEST(ReadRoberta, RefusesByName) {
   ExpectRefusals(
       "roberta",
@@ -254,7 +273,7 @@ TEST(ReadRoberta, RefusesByName) {
 TEST(ReadBert, RefusesByName) {
   ExpectRefusals(
       "bert",
-      {{"hidden_act", "mish", "hidden_act must be gelu_new"},
+      {{"hidden_act", "prelu", "hidden_act must be one of gelu, "},
        {"position_embedding_type", "relative_key", "position_embedding_type is implemented for"},
        {"is_decoder", true, "is_decoder is implemented for false alone: true"},
        {"add_cross_attention", true, "add_cross_attention"},
