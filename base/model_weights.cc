@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/model_file.h"
+#include "base/model_modules.h"
 #include "base/names.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
@@ -143,8 +144,9 @@ absl::StatusOr<ModelWeights> Shards(const fs::path& index) {
 
 }  // namespace
 
-absl::StatusOr<ModelWeights> FindModelWeights(const fs::path& folder,
+absl::StatusOr<ModelWeights> FindModelWeights(const fs::path& model_folder,
                                               std::string_view architecture) {
+  const fs::path folder = TransformerFolder(model_folder);
   for (const char* name : kFiles) {
     std::error_code error;
     if (fs::exists(folder / name, error)) {
@@ -169,8 +171,8 @@ absl::Status NoConfigError(const fs::path& folder) {
   if (fs::exists(folder / kOldFolder / "config.json", error)) {
     return absl::NotFoundError(absl::StrCat(
         "no config.json in ", folder.native(), ": the model lies in its ", kOldFolder,
-        ", as early versions of sentence-transformers have it. Move the files of that up into the "
-        "folder, and make its path in modules.json empty"));
+        ", as early versions of sentence-transformers have it, and there is no modules.json that "
+        "says so: fetch the model whole, and try again"));
   }
   if (const std::optional<Found> found = FindOtherForm(folder)) {
     return absl::NotFoundError(

@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <climits>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -55,8 +56,10 @@ absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
   const auto make = std::holds_alternative<EmbeddingHead>(model->head())
                         ? MakeEncoderEngine<EmbeddingStepper>
                         : MakeEncoderEngine<ClassificationStepper>;
-  return make(std::move(model), std::min(loaded.max_text_tokens, tokenizer.model_max_length()),
-              tokenizer, observer, options, engine);
+  // As in sentence-transformers the bound of the model's steps comes before the tokenizer's.
+  const int max_text_tokens =
+      loaded.max_text_tokens != INT_MAX ? loaded.max_text_tokens : tokenizer.model_max_length();
+  return make(std::move(model), max_text_tokens, tokenizer, observer, options, engine);
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ LAYERS = {
 # The files of base that may use a library.
 BASE_USERS = {
     "protobuf": ("base/generation_params",),
-    "json": ("base/json_reader", "base/model_file", "base/weights_index"),
+    "json": ("base/json_reader", "base/model_file", "base/model_modules", "base/weights_index"),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

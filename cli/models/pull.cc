@@ -45,7 +45,7 @@ absl::Status CheckServable(const std::filesystem::path& folder, bool has_all_but
   if (generates) {
     RETURN_IF_ERROR(runner::ReadGenerationConfig(folder, architecture.vocab_size).status());
   } else if (model.row->is_headless) {
-    RETURN_IF_ERROR(runner::ReadSentenceModules(folder).status());
+    RETURN_IF_ERROR(runner::ReadSentenceModules(folder, architecture.hidden_size).status());
   }
   ASSIGN_OR_RETURN(const auto tokenizer, runner::LoadTokenizer(folder));
   return runner::CheckTokenizer(folder, *tokenizer,

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/string_view.h"
+#include "runner_server/tokenizer/python_text.h"
 
 namespace chorus::runner {
 namespace {
@@ -39,11 +43,30 @@ absl::Status EmbedTask::Check(const Request& request) const {
   return absl::OkStatus();
 }
 
+std::string EmbedTask::FormText(std::string_view text) const {
+  const TextForm& form = head_.text;
+  std::string formed = absl::StrCat(form.prompt, AbslView(text));
+  if (form.strips) formed = std::string(PythonStrip(formed));
+  return form.lowers ? PythonLower(formed) : formed;
+}
+
+int EmbedTask::NumUnpooled(const Tokenizer& tokenizer, int most) const {
+  if (head_.pools_prompt || head_.text.prompt.empty()) return 0;
+  const std::string prompt = FormText("");
+  const std::vector<int32_t> framed =
+      tokenizer.EncodeInput(prompt, std::nullopt, /*split_special_tokens=*/false, most).ids;
+  const std::vector<TokenSpan> bare =
+      tokenizer.EncodeWithSpans(prompt, /*split_special_tokens=*/false);
+  const bool has_end = !framed.empty() && (bare.empty() || framed.back() != bare.back().id);
+  return static_cast<int>(framed.size()) - (has_end ? 1 : 0);
+}
+
 void EmbedTask::FillInfo(runner::v1::GetModelInfoResponse& info) const {
   info.set_task(runner::v1::TASK_EMBED);
   info.set_dimensions(static_cast<uint32_t>(num_dimensions_));
   info.set_pooling(ToProto(head_));
   info.set_normalized(head_.normalizes);
+  info.set_prompt(head_.text.prompt);
 }
 
 void EmbedTask::FillResult(const Request& request, std::span<const float> vector,

@@ -1,7 +1,7 @@
 #pragma once
 
-// What an embedder makes of a text's vector: it is cut and scaled, as a call asks. A Task of
-// EncoderStepper.
+// What an embedder makes of a text, a prompt before it, and of its vector: it is cut and scaled, as
+// a call asks. A Task of EncoderStepper.
 //
 // Thread safety: immutable.
 
@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
 #include "runner_server/model/sequence_encoder.h"
+#include "runner_server/tokenizer/tokenizer.h"
 
 namespace chorus::runner {
 
@@ -31,6 +32,10 @@ class EmbedTask {
 
   // INVALID_ARGUMENT: more dimensions than the model has, or more than kMaxNumbers in all.
   absl::Status Check(const Request& request) const;
+  std::string FormText(std::string_view text) const;
+  // The length of the prompt with what stands before a text, as sentence-transformers counts it; 0
+  // if all tokens are pooled.
+  int NumUnpooled(const Tokenizer& tokenizer, int most) const;
   static const std::string* PairOf(const Request&, int) { return nullptr; }
   static void DropTexts(Request& request) { request.clear_texts(); }
   void FillInfo(runner::v1::GetModelInfoResponse& info) const;

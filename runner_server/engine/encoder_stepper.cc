@@ -87,7 +87,7 @@ absl::Status EncoderStepper<Task>::AddText(const Request& request, int index,
                                            Arrival& arrival) const {
   std::optional<std::string_view> second;
   if (const std::string* pair = Task::PairOf(request, index)) second = *pair;
-  Encoding input = tokenizer_.EncodeInput(request.texts(index), second,
+  Encoding input = tokenizer_.EncodeInput(task_.FormText(request.texts(index)), second,
                                           request.split_special_tokens(), context_size_);
   const int text_tokens = static_cast<int>(input.full_size);
   if (text_tokens > context_size_ && request.refuse_truncation()) {
@@ -177,7 +177,9 @@ void EncoderStepper<Task>::Begin(const Batch& batch, absl::Time now) {
 template <typename Task>
 absl::StatusOr<std::span<const float>> EncoderStepper<Task>::Forward(const Batch& batch) {
   rows_.clear();
-  for (const BatchRow& row : batch.rows) rows_.emplace_back(row.tokens.ids, row.tokens.type_ids);
+  for (const BatchRow& row : batch.rows) {
+    rows_.emplace_back(row.tokens.ids, row.tokens.type_ids, num_unpooled_);
+  }
   std::span<const float> values;  // [rows, num_values]
   RETURN_IF_ERROR(RunModel(observer_, [&] { values = model_->Forward(rows_); }));
   return values;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -51,11 +52,32 @@ struct ClassificationHead {
   NormalDistribution initial_pooler, initial_scores;  // The first layer's weights, and the last's.
 };
 
-// The pooled tokens, [hidden].
+// A linear layer behind the pooling, and its activation.
+struct DenseLayer {
+  std::string name;
+  int in = 0;
+  int out = 0;
+  bool has_bias = true;
+  Activation activation = Activation::kTanh;
+
+  std::string linear_name() const { return name + ".linear"; }  // As WeightNames has them.
+};
+
+// What is made of a text before the tokenizer reads it.
+struct TextForm {
+  std::string prompt;   // Stands before every text.
+  bool strips = false;  // White space about both is taken away.
+  bool lowers = false;  // Both are in lower case.
+};
+
+// The pooled tokens, [hidden], through the layers in `dense`.
 struct EmbeddingHead {
   Pooling pooling = Pooling::kMean;
   Activation activation = Activation::kTanh;  // Of kPooler.
-  bool normalizes = false;                    // Vectors are to be scaled to length 1.
+  std::vector<DenseLayer> dense;
+  bool normalizes = false;  // Vectors are to be scaled to length 1.
+  TextForm text;
+  bool pools_prompt = true;  // Else kMean leaves the tokens of the prompt out.
 };
 
 using Head = std::variant<LanguageModelHead, ClassificationHead, EmbeddingHead>;
@@ -64,6 +86,10 @@ using Head = std::variant<LanguageModelHead, ClassificationHead, EmbeddingHead>;
 inline Pooling PoolingOf(const Head& head) {
   const auto* embedding = std::get_if<EmbeddingHead>(&head);
   return embedding != nullptr ? embedding->pooling : std::get<ClassificationHead>(head).pooling;
+}
+inline std::span<const DenseLayer> DenseLayersOf(const Head& head) {
+  const auto* embedding = std::get_if<EmbeddingHead>(&head);
+  return embedding != nullptr ? embedding->dense : std::span<const DenseLayer>();
 }
 inline Activation PoolerActivationOf(const Head& head) {
   const auto* embedding = std::get_if<EmbeddingHead>(&head);
@@ -173,7 +199,10 @@ struct Architecture {
     if (const auto* classifier = std::get_if<ClassificationHead>(&head)) {
       return static_cast<int>(classifier->labels.size());
     }
-    return std::holds_alternative<EmbeddingHead>(head) ? hidden_size : vocab_size;
+    if (const auto* embedder = std::get_if<EmbeddingHead>(&head)) {
+      return embedder->dense.empty() ? hidden_size : embedder->dense.back().out;
+    }
+    return vocab_size;
   }
   int q_size() const { return num_heads * head_size; }
   int kv_size() const { return num_kv_heads * head_size; }

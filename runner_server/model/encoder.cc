@@ -9,7 +9,9 @@ std::span<const float> Encoder::Forward(Rows rows) {
   const int first_position = architecture().first_position;
   tokens_.clear();
   begins_.clear();
+  unpooled_.clear();
   for (const Row& row : rows) {
+    unpooled_.push_back(row.num_unpooled);
     begins_.push_back(static_cast<int>(tokens_.size()));
     int position = first_position;
     for (size_t i = 0; i < row.ids.size(); ++i) {
@@ -21,7 +23,7 @@ std::span<const float> Encoder::Forward(Rows rows) {
   begins_.push_back(static_cast<int>(tokens_.size()));
   transformer_->Run(
       tokens_, [&](int layer, const float* qkv, float* out) { Attend(rows, layer, qkv, out); });
-  return transformer_->Values(begins_);
+  return transformer_->Values(begins_, unpooled_);
 }
 
 // Heads come outermost, so that an even share of the items is an even share of the work.

@@ -52,6 +52,7 @@ class Encoder : public SequenceEncoder {
   // their number.
   std::vector<Transformer::Token> tokens_;
   std::vector<int> begins_;
+  std::vector<int> unpooled_;     // Of each row.
   std::vector<Scratch> scratch_;  // By thread.
   std::vector<Scratch> kv_;       // By thread: one head's keys and values of one row, in blocks.
 };

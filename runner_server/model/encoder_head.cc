@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -37,8 +38,12 @@ Norm ReadNorm(const Architecture& architecture, const WeightSource& source) {
   return norm;
 }
 
-// out = the mean of `count` rows of x, [count, hidden].
+// out = the mean of `count` rows of x, [count, hidden]; of none 0.
 void Average(const float* x, int count, size_t hidden, float* out) {
+  if (count == 0) {
+    std::fill_n(out, hidden, 0.0f);
+    return;
+  }
   std::memcpy(out, x, hidden * sizeof(float));
   for (int t = 1; t < count; ++t) {
     for (size_t i = 0; i < hidden; ++i) out[i] += x[t * hidden + i];
@@ -66,6 +71,10 @@ std::vector<WeightSpec> EncoderHead::Specs(const Architecture& architecture) {
   if (classifier != nullptr && !classifier->draws_scores) {
     add(names.head, {classifier->labels.size(), hidden}, true);
   }
+  for (const DenseLayer& dense : DenseLayersOf(architecture.head)) {
+    add(dense.linear_name(), {static_cast<uint64_t>(dense.out), static_cast<uint64_t>(dense.in)},
+        dense.has_bias);
+  }
   return specs;
 }
 
@@ -81,23 +90,35 @@ absl::StatusOr<EncoderHead> EncoderHead::Read(const Architecture& architecture,
     ASSIGN_OR_RETURN(head.scores_,
                      ReadLinear(source, architecture.names.head, /*has_bias=*/true, pool));
   }
+  for (const DenseLayer& dense : DenseLayersOf(architecture.head)) {
+    ASSIGN_OR_RETURN(Linear linear, ReadLinear(source, dense.linear_name(), dense.has_bias, pool));
+    head.dense_.push_back({.linear = std::move(linear), .activation = dense.activation});
+  }
   return head;
 }
 
 std::span<const float> EncoderHead::Apply(const Architecture& architecture, LinearContext& linear,
-                                          const float* x, std::span<const int> begins) {
+                                          const float* x, std::span<const int> begins,
+                                          std::span<const int> unpooled) {
   const size_t hidden = architecture.hidden_size;
   const int count = static_cast<int>(begins.size()) - 1;
   const bool is_mean = PoolingOf(architecture.head) == Pooling::kMean;
-  float* gathered = gathered_.Get(count * hidden);  // [rows, hidden]
+  float* pooled = gathered_.Get(count * hidden);  // [rows, hidden]
   for (int i = 0; i < count; ++i) {
-    const int num_tokens = is_mean ? begins[i + 1] - begins[i] : 1;
-    Average(x + begins[i] * hidden, num_tokens, hidden, gathered + i * hidden);
+    const int num_tokens = begins[i + 1] - begins[i];
+    const int first = is_mean ? std::min(unpooled[i], num_tokens) : 0;
+    Average(x + (begins[i] + first) * hidden, is_mean ? num_tokens - first : 1, hidden,
+            pooled + i * hidden);
   }
   const size_t size = size_t(count) * architecture.num_values();
-  if (!HasPooler(architecture.head)) return {gathered, size};
-  float* pooled = pooled_.Get(count * hidden);  // [rows, hidden]
-  linear.Apply(pooler_, gathered, count, pooled, PoolerActivationOf(architecture.head));
+  if (HasPooler(architecture.head)) {
+    const float* gathered = std::exchange(pooled, pooled_.Get(count * hidden));
+    linear.Apply(pooler_, gathered, count, pooled, PoolerActivationOf(architecture.head));
+  }
+  for (Dense& dense : dense_) {
+    const float* in = std::exchange(pooled, dense.out.Get(size_t(count) * dense.linear.out()));
+    linear.Apply(dense.linear, in, count, pooled, dense.activation);
+  }
   if (!std::holds_alternative<ClassificationHead>(architecture.head)) return {pooled, size};
   if (!pooler_norm_.empty()) linear.Normalize(pooler_norm_, pooled, count, pooled);
   float* values = values_.Get(size);

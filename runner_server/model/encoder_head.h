@@ -28,15 +28,23 @@ class EncoderHead {
                                           const WeightSource& source, ThreadPool& pool);
 
   // `x` is [tokens, hidden]; row i is its tokens from begins[i] to before begins[i + 1], so that
-  // there is one more begin than rows. Returns [rows, architecture.num_values()], valid until the
-  // next call.
+  // there is one more begin than rows. A mean leaves out the first unpooled[i] of them; of no
+  // tokens it is 0. Returns [rows, architecture.num_values()], valid until the next call.
   std::span<const float> Apply(const Architecture& architecture, LinearContext& linear,
-                               const float* x, std::span<const int> begins);
+                               const float* x, std::span<const int> begins,
+                               std::span<const int> unpooled);
 
  private:
+  struct Dense {
+    Linear linear;
+    Activation activation;
+    Scratch out;
+  };
+
   Linear pooler_;  // Empty: none.
   Norm pooler_norm_;
-  Linear scores_;  // Of a classifier.
+  Linear scores_;             // Of a classifier.
+  std::vector<Dense> dense_;  // Of an embedder.
   Scratch gathered_, pooled_, values_;
 };
 

@@ -22,11 +22,12 @@ namespace {
 // Makes a classifier's architecture that of an embedder.
 absl::Status MakeEmbedder(const std::filesystem::path& directory, const ModelOptions& options,
                           Architecture& architecture, LoadedModel& loaded) {
-  ASSIGN_OR_RETURN(const std::optional<SentenceModules> found, ReadSentenceModules(directory));
-  const SentenceModules modules = found.value_or(SentenceModules{});
+  ASSIGN_OR_RETURN(const std::optional<SentenceModules> found,
+                   ReadSentenceModules(directory, architecture.hidden_size));
+  SentenceModules modules = found.value_or(SentenceModules{});
   loaded.max_text_tokens = modules.max_text_tokens;
-  architecture.head = EmbeddingHead{.pooling = options.pooling.value_or(modules.pooling),
-                                    .normalizes = modules.normalizes};
+  modules.head.pooling = options.pooling.value_or(modules.head.pooling);
+  architecture.head = std::move(modules.head);
   architecture.names.pooler = architecture.names.base_pooler;
   architecture.names.pooler_norm.clear();
   architecture.biases.pooler = true;
@@ -67,6 +68,18 @@ absl::Status ChooseHead(const std::filesystem::path& directory, const ModelOptio
       "), ", WhatToDoWithoutHead(*model.row)));
 }
 
+// Adds the files of layers that have files of their own.
+absl::Status AddDenseLayers(const std::filesystem::path& directory, const Head& head,
+                            Checkpoint& checkpoint) {
+  const auto* embedder = std::get_if<EmbeddingHead>(&head);
+  if (embedder == nullptr) return absl::OkStatus();
+  for (const DenseLayer& dense : embedder->dense) {
+    ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory / dense.name, ""));
+    RETURN_IF_ERROR(checkpoint.Add(files, dense.name + "."));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckOptions(const ModelOptions& options) {
   if (options.num_threads < 1) {
     return absl::InvalidArgumentError(
@@ -87,10 +100,11 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
   ASSIGN_OR_RETURN(ModelArchitecture model, ReadModelArchitecture(directory));
   const Architecture& architecture = model.architecture;
   ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, model.row->name));
-  ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
+  ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(files));
   LoadedModel loaded{.architecture = model.row, .other_head = model.other_head};
   if (std::holds_alternative<ClassificationHead>(architecture.head)) {
     RETURN_IF_ERROR(ChooseHead(directory, options, checkpoint, model, loaded));
+    RETURN_IF_ERROR(AddDenseLayers(directory, architecture.head, checkpoint));
   }
   ASSIGN_OR_RETURN(const CheckpointWeights weights,
                    CheckpointWeights::Create(architecture, checkpoint));

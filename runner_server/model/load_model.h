@@ -50,7 +50,8 @@ struct LoadedModel {
   std::vector<int32_t> eos_token_ids;     // A text ends at any of them.
   chorus::v1::GenerationParams defaults;  // Of a call, where they give some.
   std::string generation_warning;         // As GenerationConfig's warning.
-  // Of an embedder: that it is to read, by the folder's files.
+  // Of an embedder: that it is to read, by the files of sentence-transformers. INT_MAX: they do not
+  // say.
   int max_text_tokens = INT_MAX;
 };
 

@@ -20,10 +20,12 @@ class SequenceEncoder {
  public:
   // One sequence, with specials, 1 to context_size() long.
   struct Row {
-    explicit Row(std::span<const int32_t> ids, std::span<const int32_t> type_ids = {})
-        : ids(ids), type_ids(type_ids) {}
+    explicit Row(std::span<const int32_t> ids, std::span<const int32_t> type_ids = {},
+                 int num_unpooled = 0)
+        : ids(ids), type_ids(type_ids), num_unpooled(num_unpooled) {}
     std::span<const int32_t> ids;       // Below vocab_size().
     std::span<const int32_t> type_ids;  // As many, below num_token_types(); or none: all 0.
+    int num_unpooled;                   // First tokens that a mean of all leaves out.
   };
 
   virtual ~SequenceEncoder() = default;

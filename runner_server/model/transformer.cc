@@ -214,14 +214,15 @@ std::span<const float> Transformer::NextTokenLogits(const LanguageModelHead& hea
   return {logits, size};
 }
 
-std::span<const float> Transformer::Values(std::span<const int> begins) {
+std::span<const float> Transformer::Values(std::span<const int> begins,
+                                           std::span<const int> unpooled) {
   const float* x = x_.Get(0);  // As Run left it.
   if (!weights_.final_norm.empty()) {
     float* normed = sublayer_.Get(static_cast<size_t>(begins.back()) * architecture_.hidden_size);
     linear_.Normalize(weights_.final_norm, x, begins.back(), normed);
     x = normed;
   }
-  return weights_.encoder_head.Apply(architecture_, linear_, x, begins);
+  return weights_.encoder_head.Apply(architecture_, linear_, x, begins, unpooled);
 }
 
 }  // namespace chorus::runner

@@ -55,8 +55,8 @@ class Transformer {
   std::span<const float> Logits(std::span<const int> indices);
 
   // An encoder's values for rows of the last Run, [rows, num_values], valid until the next call.
-  // Row i is the tokens from begins[i] to before begins[i + 1].
-  std::span<const float> Values(std::span<const int> begins);
+  // Rows are EncoderHead::Apply's.
+  std::span<const float> Values(std::span<const int> begins, std::span<const int> unpooled);
 
  private:
   Transformer(const Architecture& architecture, Precision precision, int num_threads)

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_format.h"
 #include "base/model_file.h"
+#include "base/model_modules.h"
 #include "base/status_macros.h"
 #include "runner_server/tokenizer/build_tokenizer.h"
 #include "runner_server/tokenizer/sentence_piece.h"
@@ -123,7 +124,9 @@ void AddTokensOfConfig(const TokenizerConfig& config, bool is_json, TokenizerSpe
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& folder) {
+absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(
+    const std::filesystem::path& model_folder) {
+  const std::filesystem::path folder = TransformerFolder(model_folder);
   ASSIGN_OR_RETURN(TokenizerConfig config, ReadTokenizerConfig(folder));
   const bool is_json = Exists(folder / "tokenizer.json");
   const TokenizerClass& tokenizer_class = ClassOf(folder, config, is_json);

@@ -56,7 +56,11 @@ absl::Status CheckIndex(const ModelWeights& weights,
 
 absl::StatusOr<Checkpoint> Checkpoint::Open(const ModelWeights& weights) {
   Checkpoint checkpoint(weights.path);
-  checkpoint.files_.reserve(weights.files.size());
+  RETURN_IF_ERROR(checkpoint.Add(weights, ""));
+  return checkpoint;
+}
+
+absl::Status Checkpoint::Add(const ModelWeights& weights, std::string_view prefix) {
   std::map<std::string, std::string> file_of;
   Faults repeated;
   for (const std::filesystem::path& path : weights.files) {
@@ -74,16 +78,17 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const ModelWeights& weights) {
         repeated.Add("in two files",
                      absl::StrCat(ShownName(tensor.name), " (", other->second, ", ", name, ")"));
       }
-      checkpoint.tensors_.push_back(std::move(tensor));
+      tensor.name.insert(0, prefix);
+      tensors_.push_back(std::move(tensor));
     }
-    checkpoint.files_.push_back(std::move(file));
+    files_.push_back(std::move(file));
   }
   if (!repeated.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(weights.path.string(), ": the shards overlap; ", repeated.ToString()));
   }
   if (!weights.index.empty()) RETURN_IF_ERROR(CheckIndex(weights, file_of));
-  return checkpoint;
+  return absl::OkStatus();
 }
 
 }  // namespace chorus::runner

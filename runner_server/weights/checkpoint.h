@@ -3,11 +3,14 @@
 // The tensors of a model's files, whatever files those are. Untrusted: what Open accepts lies in
 // the files.
 //
-// Thread safety: immutable once open. Tensors keep their addresses when a checkpoint is moved.
+// Thread safety: none for Add, else immutable. Tensors keep their addresses when a checkpoint is
+// moved.
 
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/model_weights.h"
 #include "runner_server/weights/mapped_file.h"
@@ -20,6 +23,8 @@ class Checkpoint {
   // Maps the files. The errors of MappedFile; INVALID_ARGUMENT, with the file, if it is not sound,
   // a tensor is in two files, or is in another than the index says.
   static absl::StatusOr<Checkpoint> Open(const ModelWeights& weights);
+  // Maps those files too, with `prefix` before the names of their tensors. Errors as Open's.
+  absl::Status Add(const ModelWeights& weights, std::string_view prefix);
 
   // Begins the message of every error: the file, or the index of several.
   const std::filesystem::path& path() const { return path_; }

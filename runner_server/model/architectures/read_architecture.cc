@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/model_file.h"
+#include "base/model_modules.h"
 #include "base/model_weights.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
@@ -85,7 +86,7 @@ std::string WhatToDoWithoutHead(const ArchitectureRow& row) {
 }
 
 absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::path& folder) {
-  const std::filesystem::path config_path = folder / "config.json";
+  const std::filesystem::path config_path = TransformerFolder(folder) / "config.json";
   if (std::error_code error; !std::filesystem::exists(config_path, error)) {
     return NoConfigError(folder);
   }

@@ -69,8 +69,9 @@ std::span<const float> TorchEncoder::Forward(std::span<const Row> rows) {
   return WithoutTorchErrors([&]() -> std::span<const float> {
     const Architecture& a = architecture();
     std::vector<int64_t> ids, positions, types;
-    std::vector<int> begins = {0};
+    std::vector<int> begins = {0}, unpooled;
     for (const Row& row : rows) {
+      unpooled.push_back(row.num_unpooled);
       int64_t position = a.first_position;
       for (size_t i = 0; i < row.ids.size(); ++i) {
         ids.push_back(row.ids[i]);
@@ -115,7 +116,7 @@ std::span<const float> TorchEncoder::Forward(std::span<const Row> rows) {
       }
       return at::cat(mixed);
     };
-    values_ = transformer_->Values(transformer_->Run(tokens, attend_all), begins)
+    values_ = transformer_->Values(transformer_->Run(tokens, attend_all), begins, unpooled)
                   .to(at::kCPU)
                   .contiguous();
     return {values_.const_data_ptr<float>(), static_cast<size_t>(values_.numel())};

@@ -160,17 +160,29 @@ at::Tensor TorchTransformer::Logits(const at::Tensor& x) const {
   return head.logit_soft_cap > 0 ? SoftCap(logits, head.logit_soft_cap) : logits;
 }
 
-at::Tensor TorchTransformer::Values(const at::Tensor& x, std::span<const int> begins) const {
+at::Tensor TorchTransformer::Values(const at::Tensor& x, std::span<const int> begins,
+                                    std::span<const int> unpooled) const {
   const at::Tensor last = Normed(weights_.final_norm, x);
-  const bool is_mean = PoolingOf(architecture_.head) == Pooling::kMean;
+  const Head& head = architecture_.head;
+  const bool is_mean = PoolingOf(head) == Pooling::kMean;
   std::vector<at::Tensor> rows;  // [hidden] each.
   for (size_t i = 0; i + 1 < begins.size(); ++i) {
-    rows.push_back(is_mean ? last.slice(0, begins[i], begins[i + 1]).mean(0) : last[begins[i]]);
+    const int first = begins[i] + (is_mean ? unpooled[i] : 0);
+    if (first >= begins[i + 1]) {  // All is left out.
+      rows.push_back(at::zeros({last.size(1)}, last.options()));
+    } else {
+      rows.push_back(is_mean ? last.slice(0, first, begins[i + 1]).mean(0) : last[first]);
+    }
   }
   at::Tensor values = at::stack(rows);
-  if (weights_.pooler.empty()) return values;
-  values = Activate(PoolerActivationOf(architecture_.head), weights_.pooler(values));
-  values = Normed(weights_.pooler_norm, values);
+  if (!weights_.pooler.empty()) {
+    values = Activate(PoolerActivationOf(head), weights_.pooler(values));
+    values = Normed(weights_.pooler_norm, values);
+  }
+  const std::span<const DenseLayer> dense = DenseLayersOf(head);
+  for (size_t i = 0; i < dense.size(); ++i) {
+    values = Activate(dense[i].activation, weights_.dense[i](values));
+  }
   return weights_.scores.empty() ? values : weights_.scores(values);
 }
 

@@ -59,9 +59,9 @@ class TorchTransformer {
   // A language model's logits of hidden states, fp32, [x's rows, vocab].
   at::Tensor Logits(const at::Tensor& x) const;
 
-  // An encoder's values, fp32, [rows, num_values]. Row i is the tokens from begins[i] to before
-  // begins[i + 1].
-  at::Tensor Values(const at::Tensor& x, std::span<const int> begins) const;
+  // An encoder's values, fp32, [rows, num_values]. Rows are EncoderHead::Apply's.
+  at::Tensor Values(const at::Tensor& x, std::span<const int> begins,
+                    std::span<const int> unpooled) const;
 
  private:
   struct Angles {

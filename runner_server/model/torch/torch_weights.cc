@@ -153,6 +153,9 @@ TorchWeights TorchWeights::Read(const Architecture& architecture, const WeightSo
   if (std::holds_alternative<ClassificationHead>(a.head)) {
     weights.scores = reader.ReadLinear(names.head, true, at::kFloat);
   }
+  for (const DenseLayer& dense : DenseLayersOf(a.head)) {
+    weights.dense.push_back(reader.ReadLinear(dense.linear_name(), dense.has_bias, at::kFloat));
+  }
   for (const RotaryPositions& rotary : a.rotaries) {
     weights.frequencies.push_back(at::tensor(rotary.frequencies, at::kFloat).to(device));
   }

@@ -63,6 +63,7 @@ struct TorchWeights {
   TorchLinear pooler;
   TorchNorm pooler_norm;
   TorchLinear scores;                   // A classifier's.
+  std::vector<TorchLinear> dense;       // An embedder's, behind its pooling.
   std::vector<at::Tensor> frequencies;  // By kind of rotary positions, [half], fp32.
 };
 

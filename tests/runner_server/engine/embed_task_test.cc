@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/runner_server/engine/fake_encoder.h"
+#include "tests/runner_server/engine/fake_tokenizer.h"
 
 namespace chorus::runner {
 namespace {
@@ -61,6 +64,51 @@ TEST(EmbedTask, TellsWhatItsVectorsAre) {
   task.FillResponse(request, response);
   EXPECT_EQ(response.pooling(), chorus::v1::POOLING_POOLER);
   EXPECT_FALSE(response.normalized());
+}
+
+TEST(EmbedTask, MakesOfATextWhatTheModelIsToRead) {
+  const FakeEncoder plain(EmbeddingHead{});
+  EXPECT_EQ(EmbedTask(plain).FormText(" A "), " A ");
+  const FakeEncoder prompted(
+      EmbeddingHead{.text = {.prompt = " Query: ", .strips = true, .lowers = true}});
+  const EmbedTask task(prompted);
+  EXPECT_EQ(task.FormText(" A\t"), "query:  a");
+  EXPECT_EQ(task.FormText(""), "query:");
+  runner::v1::GetModelInfoResponse info;
+  task.FillInfo(info);
+  EXPECT_EQ(info.prompt(), " Query: ");
+}
+
+// A frame of one token before a text, and of as many behind it as is said.
+class FramingTokenizer : public FakeTokenizer {
+ public:
+  explicit FramingTokenizer(int num_behind) : num_behind_(num_behind) {}
+  Encoding EncodeInput(std::string_view text, std::optional<std::string_view>, bool split,
+                       size_t max_tokens) const override {
+    std::vector<int32_t> ids = Encode(text, split);
+    ids.resize(std::min(ids.size(), max_tokens - 1 - num_behind_));
+    ids.insert(ids.begin(), kEnd);
+    ids.insert(ids.end(), num_behind_, kEnd);
+    return {.ids = ids, .type_ids = {}, .full_size = ids.size()};
+  }
+
+ private:
+  const int num_behind_;
+};
+
+// As sentence-transformers' _get_prompt_length.
+TEST(EmbedTask, CountsTheTokensOfAPrompt) {
+  const FakeEncoder pooled(EmbeddingHead{.text = {.prompt = "abc "}});
+  EXPECT_EQ(EmbedTask(pooled).NumUnpooled(FramingTokenizer(1), 16), 0);
+  const FakeEncoder without(EmbeddingHead{.pools_prompt = false});
+  EXPECT_EQ(EmbedTask(without).NumUnpooled(FramingTokenizer(1), 16), 0);
+  const FakeEncoder model(
+      EmbeddingHead{.text = {.prompt = "abc ", .strips = true}, .pools_prompt = false});
+  const EmbedTask task(model);
+  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(1), 16), 4);
+  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(0), 16), 4);
+  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(1), 3), 2);
+  EXPECT_EQ(task.NumUnpooled(FakeTokenizer(), 16), 3);
 }
 
 // A model with vectors as long as they come.

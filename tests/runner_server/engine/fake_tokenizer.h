@@ -18,7 +18,7 @@
 
 namespace chorus::runner {
 
-class FakeTokenizer final : public Tokenizer, public TokenBytes {
+class FakeTokenizer : public Tokenizer, public TokenBytes {
  public:
   static constexpr int32_t kEnd = 0;
   static constexpr int32_t kSpace = 27;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "tests/base/temp_directory.h"
 #include "tests/runner_server/model/load_model_fixture.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
@@ -95,6 +96,61 @@ TEST_F(LoadHeadTest, AnEmbedderPoolsAsItIsTold) {
   EXPECT_NE(vectors[0], vectors[1]);
   EXPECT_NE(vectors[1], vectors[2]);
   for (const float value : vectors[2]) EXPECT_LT(std::abs(value), 1);  // Behind a tanh.
+}
+
+// Of the first tokens none, some, or all that there are.
+TEST_F(LoadHeadTest, AMeanLeavesFirstTokensOut) {
+  nlohmann::json config = SmallBert();
+  config["architectures"] = {"BertModel"};
+  Write(config, HeadlessBert(config, ""));
+  absl::StatusOr<LoadedModel> mean = Load();
+  absl::StatusOr<LoadedModel> first = Load({.pooling = Pooling::kFirstToken});
+  ASSERT_TRUE(mean.ok() && first.ok()) << mean.status();
+  const std::vector<int32_t> ids = {1, 2, 3, 4}, other = {5, 6, 7};
+  const auto forward = [&](LoadedModel& loaded, int num_unpooled) {
+    const std::vector<SequenceEncoder::Row> rows = {SequenceEncoder::Row(other),
+                                                    SequenceEncoder::Row(ids, {}, num_unpooled)};
+    const std::span<const float> values =
+        std::get<std::unique_ptr<SequenceEncoder>>(loaded.model)->Forward(rows);
+    return std::vector<float>(values.begin() + 8, values.end());
+  };
+  const std::vector<float> all = forward(*mean, 0), rest = forward(*mean, 1);
+  const std::vector<float> cls = forward(*first, 0);
+  for (size_t i = 0; i < all.size(); ++i) EXPECT_NEAR(4 * all[i] - cls[i], 3 * rest[i], 1e-5);
+  EXPECT_EQ(forward(*first, 1), cls);
+  EXPECT_EQ(forward(*mean, 4), std::vector<float>(8));
+  EXPECT_EQ(forward(*mean, 5), std::vector<float>(8));
+}
+
+// Each a file of its own, in a folder of the model's.
+TEST_F(LoadHeadTest, DenseLayersFollowThePooling) {
+  nlohmann::json config = SmallBert();
+  config["architectures"] = {"BertModel"};
+  Write(config, HeadlessBert(config, "bert."));
+  absl::StatusOr<LoadedModel> plain = Load();
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  const std::vector<float> pooled = Forward(*plain);
+
+  PutFile(directory_.path() / "modules.json",
+          R"([{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "1_Pooling"},
+              {"type": "x.Dense", "path": "2_Dense"}])");
+  PutFile(directory_.path() / "1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
+  PutFile(directory_.path() / "2_Dense/config.json", R"({"in_features": 8, "out_features": 3})");
+  const std::filesystem::path file = directory_.path() / "2_Dense/model.safetensors";
+  ExpectFailure(absl::StatusCode::kNotFound, HasSubstr("2_Dense: no model.safetensors"));
+  TestTensor weight = RandomTensor("linear.weight", {3, 8}, 0, -16);
+  WriteSafetensors(file, {weight});
+  ExpectFailure(absl::StatusCode::kInvalidArgument, HasSubstr("missing: 2_Dense.linear.bias"));
+  WriteSafetensors(file, {weight, {"linear.bias", {3}, {0.5f, 0, -1}}});
+  absl::StatusOr<LoadedModel> loaded = Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const std::vector<float> vector = Forward(*loaded);
+  ASSERT_EQ(vector.size(), 3u);
+  for (int row = 0; row < 3; ++row) {
+    double sum = row == 0 ? 0.5 : row == 1 ? 0 : -1;
+    for (int i = 0; i < 8; ++i) sum += double{weight.values[row * 8 + i]} * pooled[i];
+    EXPECT_NEAR(vector[row], std::tanh(sum), 1e-5);
+  }
 }
 
 TEST_F(LoadHeadTest, AnUntrainedHeadIsAFunctionOfItsSeed) {

@@ -28,7 +28,7 @@ class SentenceModulesTest : public testing::Test {
     std::ofstream(folder_.path() / name) << text;
   }
   absl::StatusOr<std::optional<SentenceModules>> Read() {
-    return ReadSentenceModules(folder_.path());
+    return ReadSentenceModules(folder_.path(), /*hidden_size=*/8);
   }
   void ExpectRefusal(const std::string& message) {
     const absl::Status status = Read().status();
@@ -53,8 +53,8 @@ TEST_F(SentenceModulesTest, ReadsPoolingNormAndBound) {
   Put("sentence_bert_config.json", R"({"max_seq_length": 256, "do_lower_case": false})");
   const auto modules = Read();
   ASSERT_TRUE(modules.ok() && modules->has_value()) << modules.status();
-  EXPECT_EQ((*modules)->pooling, Pooling::kMean);
-  EXPECT_TRUE((*modules)->normalizes);
+  EXPECT_EQ((*modules)->head.pooling, Pooling::kMean);
+  EXPECT_TRUE((*modules)->head.normalizes);
   EXPECT_EQ((*modules)->max_text_tokens, 256);
 }
 
@@ -64,33 +64,124 @@ TEST_F(SentenceModulesTest, ReadsTheFirstTokensPoolingWithoutANorm) {
       R"({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false})");
   const auto modules = Read();
   ASSERT_TRUE(modules.ok() && modules->has_value()) << modules.status();
-  EXPECT_EQ((*modules)->pooling, Pooling::kFirstToken);
-  EXPECT_FALSE((*modules)->normalizes);
+  EXPECT_EQ((*modules)->head.pooling, Pooling::kFirstToken);
+  EXPECT_FALSE((*modules)->head.normalizes);
   EXPECT_EQ((*modules)->max_text_tokens, INT_MAX);
 }
 
-TEST_F(SentenceModulesTest, RefusesWhatIsNotImplemented) {
+// As LaBSE has them, and early versions wrote them.
+TEST_F(SentenceModulesTest, ReadsDenseLayersAndAnOldLayout) {
+  Put("modules.json",
+      std::string(R"([{"path": "0_Transformer", "type": "x.Transformer"},)") + kPooling +
+          R"(,{"path": "2_Dense", "type": "x.Dense"}, {"path": "3_Dense", "type": "x.Dense"},)" +
+          kNormalize + "]");
+  Put("1_Pooling/config.json", R"({"pooling_mode_cls_token": true})");
+  Put("2_Dense/config.json",
+      R"({"in_features": 8, "out_features": 5, "bias": true,
+          "activation_function": "torch.nn.modules.activation.Tanh"})");
+  Put("3_Dense/config.json",
+      R"({"in_features": 5, "out_features": 6, "bias": false,
+          "activation_function": "torch.nn.modules.linear.Identity"})");
+  Put("0_Transformer/sentence_distilbert_config.json", R"({"max_seq_length": 64})");
+  const auto modules = Read();
+  ASSERT_TRUE(modules.ok() && modules->has_value()) << modules.status();
+  const EmbeddingHead& head = (*modules)->head;
+  ASSERT_EQ(head.dense.size(), 2u);
+  EXPECT_EQ(head.dense[0].name, "2_Dense");
+  EXPECT_EQ(head.dense[0].out, 5);
+  EXPECT_TRUE(head.dense[0].has_bias);
+  EXPECT_EQ(head.dense[0].activation, Activation::kTanh);
+  EXPECT_EQ(head.dense[1].in, 5);
+  EXPECT_EQ(head.dense[1].out, 6);
+  EXPECT_FALSE(head.dense[1].has_bias);
+  EXPECT_EQ(head.dense[1].activation, Activation::kNone);
+  EXPECT_TRUE(head.normalizes);
+  EXPECT_EQ((*modules)->max_text_tokens, 64);
+}
+
+TEST_F(SentenceModulesTest, ReadsWhatIsMadeOfTexts) {
+  Put("modules.json", std::string("[") + kTransformer + "," + kPooling + "]");
+  Put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
+  EXPECT_EQ((*Read())->head.text.prompt, "");
+  EXPECT_TRUE((*Read())->head.text.strips);
+  EXPECT_FALSE((*Read())->head.text.lowers);
+  EXPECT_TRUE((*Read())->head.pools_prompt);
+  for (const char* none : {R"({"prompts": {"query": "q: "}, "default_prompt_name": null})",
+                           R"({"prompts": {"query": "q: "}})", R"({"prompts": null})", "{}",
+                           R"({"prompts": {"other": "q: "}, "default_prompt_name": "query"})"}) {
+    Put("config_sentence_transformers.json", none);
+    ASSERT_TRUE(Read().ok()) << Read().status();
+    EXPECT_EQ((*Read())->head.text.prompt, "") << none;
+  }
+  Put("config_sentence_transformers.json",
+      R"({"prompts": {"query": "q: ", "document": "d: "}, "default_prompt_name": "query"})");
+  Put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true, "include_prompt": false})");
+  Put("sentence_bert_config.json", R"({"do_lower_case": true})");
+  EXPECT_EQ((*Read())->head.text.prompt, "q: ");
+  EXPECT_TRUE((*Read())->head.text.lowers);
+  EXPECT_FALSE((*Read())->head.pools_prompt);
+}
+
+TEST_F(SentenceModulesTest, RefusesAPromptThatIsNotThere) {
+  Put("modules.json", std::string("[") + kTransformer + "," + kPooling + "]");
+  Put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
+  for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"default_prompt_name": "other"})", "no text for default_prompt_name: other"},
+           {R"({"prompts": {}, "default_prompt_name": "other"})", "default_prompt_name: other"},
+           {R"({"prompts": ["other"], "default_prompt_name": "other"})", "_name: other"},
+           {R"({"prompts": {"other": 7}, "default_prompt_name": "other"})", "_name: other"},
+           {R"({"default_prompt_name": 7})", "default_prompt_name must be a string"}}) {
+    Put("config_sentence_transformers.json", config);
+    ExpectRefusal(message);
+  }
+}
+
+TEST_F(SentenceModulesTest, RefusesADenseLayerThatDoesNotFit) {
   Put("modules.json", std::string("[") + kTransformer + "," + kPooling +
                           R"(,{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}])");
   Put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
-  ExpectRefusal("Chorus implements the modules Transformer, Pooling and Normalize: Dense");
+  ExpectRefusal("2_Dense/config.json");  // It is not there.
+  for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"in_features": 9, "out_features": 4})", "size of what comes before, 8: 9"},
+           {R"({"in_features": 8})", "out_features: missing"},
+           {R"({"in_features": 8, "out_features": 0})", "out_features must be an integer from 1"},
+           {R"({"in_features": 8, "out_features": 4, "activation_function": "a.Softplus"})",
+            "activation_function is not implemented: a.Softplus"},
+           {R"({"in_features": 8, "out_features": 4, "module_input_name": "token_embeddings"})",
+            "module_input_name is implemented for"}}) {
+    Put("2_Dense/config.json", config);
+    ExpectRefusal(message);
+  }
+}
+
+TEST_F(SentenceModulesTest, RefusesWhatIsNotImplemented) {
+  Put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
+  for (const auto& [second, message] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"path": "2_CNN", "type": "sentence_transformers.models.CNN"})",
+            "Chorus implements the modules Transformer, Pooling, Dense and Normalize: CNN"},
+           {kTransformer, "Dense and Normalize: Transformer"},
+           {kPooling, "out of its place is a: Pooling"},
+           {std::string(kNormalize) + R"(,{"path": "3_Dense", "type": "x.Dense"})",
+            "out of its place is a: Dense"}}) {
+    Put("modules.json", std::string("[") + kTransformer + "," + kPooling + "," + second + "]");
+    ExpectRefusal(message);
+  }
+  Put("modules.json", std::string("[") + kTransformer + "," + kNormalize + "]");
+  ExpectRefusal("out of its place is a: Normalize");
   Put("modules.json", std::string("[") + kPooling + "]");
   for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
            {R"({"pooling_mode_max_tokens": true})", ": max_tokens"},
            {R"({"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true})",
             ": max_tokens mean_tokens"},
+           {R"({"include_prompt": 1})", "include_prompt must be true or false"},
            {"{}", ": none"},
            {"[]", "must hold a JSON object"}}) {
     Put("1_Pooling/config.json", config);
     ExpectRefusal(message);
   }
   Put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
-  for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
-           {R"({"max_seq_length": 1})", "max_seq_length must be an integer from 2"},
-           {R"({"do_lower_case": true})", "do_lower_case is implemented for false alone"}}) {
-    Put("sentence_bert_config.json", config);
-    ExpectRefusal(message);
-  }
+  Put("sentence_bert_config.json", R"({"max_seq_length": 1})");
+  ExpectRefusal("max_seq_length must be an integer from 2");
 }
 
 TEST_F(SentenceModulesTest, RefusesWhatIsMalformed) {
@@ -98,13 +189,10 @@ TEST_F(SentenceModulesTest, RefusesWhatIsMalformed) {
            {"", "modules.json: is no JSON"},
            {"{}", "must be a list of modules"},
            {"[]", "has no module Pooling"},
-           {R"([{"type": "x.Transformer", "path": "0_Transformer"}])",
-            "must lie in this folder itself, its path be empty: 0_Transformer"},
-           {"[7]", "a module must be an object with a type and a path: 7"},
-           {R"([{"type": 7}])", "a module must be an object"},
-           {R"([{"type": "x.Pooling", "path": 7}])", "a module must be an object"},
-           {R"([{"type": "x.Pooling", "path": "../secrets"}])", "must be 1_Pooling: ../secrets"},
-           {std::string(100'000, '['), "nested deeper"}}) {
+           {R"([{"type": "x.Transformer", "path": "../0_Transformer"}])",
+            "must be empty or such as 0_Transformer: ../0_Transformer"},
+           {R"([{"type": "x.Pooling", "path": "../secrets"}])",
+            "the path of Pooling must be such as 1_Pooling: ../secrets"}}) {
     Put("modules.json", modules);
     ExpectRefusal(message);
   }
