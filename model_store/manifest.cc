@@ -1,10 +1,12 @@
 #include "model_store/manifest.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/model_modules.h"
 #include "base/printable.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
@@ -164,7 +166,9 @@ bool IsPlainFileName(std::string_view name) {
 }
 
 bool IsModelFileName(std::string_view name) {
-  return IsPlainFileName(name) || name == kPoolingConfigName;
+  const size_t slash = std::min(name.find('/'), name.size());
+  return IsPlainFileName(name) || (IsModuleFolder(name.substr(0, slash)) && slash < name.size() &&
+                                   IsPlainFileName(name.substr(slash + 1)));
 }
 
 int64_t Manifest::size_bytes() const {

@@ -73,10 +73,8 @@ std::string ContentVersion(const std::vector<ManifestFile>& files);
 // Whether `name` may be a file directly in a model's folder, and not the manifest: IsPrintable.
 bool IsPlainFileName(std::string_view name);
 
-// The one file of a model that lies in a folder of its own: how sentence-transformers pools.
-inline constexpr char kPoolingConfigName[] = "1_Pooling/config.json";
-
-// Whether `name` may be a file of a model: a plain one, or that.
+// Whether `name` may be a file of a model: a plain one, or one in a folder of a module
+// (base/model_modules.h), such as "1_Pooling/config.json".
 bool IsModelFileName(std::string_view name);
 
 // The source as "REPOSITORY@COMMIT", or the repository alone; and the inverse.

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/model_file.h"
+#include "base/model_modules.h"
 #include "base/model_weights.h"
 #include "base/printable.h"
 #include "base/read_file.h"
@@ -79,41 +80,52 @@ bool IsStored(const fs::directory_entry& entry) {
   return !entry.is_directory(error);
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<std::string>> ListModelFiles(const fs::path& directory) {
-  std::vector<std::string> names;
+// Adds the names of the files in the model's folder `below` ("", or "1_Pooling/").
+absl::Status AddFiles(const fs::path& model, const std::string& below,
+                      std::vector<std::string>& names) {
+  const fs::path directory = model / below;
   std::error_code error;
-  if (fs::is_regular_file(directory, error)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(directory.native(), " is a file: give the folder that it lies in"));
-  }
   for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    if (!IsStored(*it)) continue;
     std::string name = it->path().filename().native();
+    std::error_code ignored;
+    if (below.empty() && IsModuleFolder(name) && it->is_directory(ignored)) {
+      RETURN_IF_ERROR(AddFiles(model, name + "/", names));
+    }
+    if (!IsStored(*it)) continue;
     if (!IsPrintable(name)) {
       return absl::InvalidArgumentError(
           absl::StrCat("a file name in ", directory.native(),
                        " is not UTF-8 or has control characters: ", absl::CEscape(name)));
     }
-    names.push_back(std::move(name));
+    names.push_back(below + name);
   }
-  if (error) {
-    return absl::ErrnoToStatus(error.value(),
-                               absl::StrCat("cannot read the folder ", directory.native()));
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(),
+                             absl::StrCat("cannot read the folder ", directory.native()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> ListModelFiles(const fs::path& directory) {
+  std::error_code error;
+  if (fs::is_regular_file(directory, error)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory.native(), " is a file: give the folder that it lies in"));
   }
-  if (fs::is_regular_file(directory / kPoolingConfigName, error)) {
-    names.emplace_back(kPoolingConfigName);
-  }
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(AddFiles(directory, "", names));
   std::sort(names.begin(), names.end());
-  if (!std::binary_search(names.begin(), names.end(), kConfigFileName)) {
+  const fs::path transformer = TransformerFolder(directory);
+  const std::string below = transformer == directory ? "" : transformer.filename().native() + "/";
+  if (!std::ranges::binary_search(names, below + kConfigFileName)) {
     return NoConfigError(directory);
   }
   return names;
 }
 
 absl::StatusOr<ModelDescription> DescribeModel(const fs::path& directory) {
-  ASSIGN_OR_RETURN(const nlohmann::json json, ReadModelJson(directory / kConfigFileName));
+  ASSIGN_OR_RETURN(const nlohmann::json json,
+                   ReadModelJson(TransformerFolder(directory) / kConfigFileName));
   ModelDescription description;
   const auto architectures = json.find("architectures");
   if (architectures != json.end() && architectures->is_array() && !architectures->empty() &&

@@ -14,8 +14,9 @@
 
 namespace chorus::store {
 
-// The names of the files to store, sorted: the regular files of the folder and kPoolingConfigName,
-// links followed (the Hugging Face cache consists of them), without hidden files and manifest.json.
+// The names of the files to store, sorted: those of the folder and of its modules' folders
+// (IsModelFileName), links followed (the Hugging Face cache consists of them), without hidden files
+// and manifest.json.
 // NOT_FOUND without folder or config.json; INVALID_ARGUMENT for a name that is not IsPrintable.
 absl::StatusOr<std::vector<std::string>> ListModelFiles(const std::filesystem::path& directory);
 

@@ -30,8 +30,13 @@ constexpr std::string_view kWeights[] = {"model.safetensors", "pytorch_model.bin
 // In the order in which they are fetched, between config.json and the weights.
 constexpr std::string_view kSmallFiles[] = {"generation_config.json",
                                             "modules.json",
+                                            "config_sentence_transformers.json",
                                             "sentence_bert_config.json",
-                                            "1_Pooling/config.json",
+                                            "sentence_roberta_config.json",
+                                            "sentence_distilbert_config.json",
+                                            "sentence_camembert_config.json",
+                                            "sentence_albert_config.json",
+                                            "sentence_xlm-roberta_config.json",
                                             "tokenizer_config.json",
                                             "special_tokens_map.json",
                                             "added_tokens.json",
@@ -123,6 +128,35 @@ bool HasVocabulary(const HubListing& listing) {
   return std::ranges::any_of(kVocabularies, has) || (has("vocab.json") && has("merges.txt"));
 }
 
+// The weights, in `folder` ("" or "2_Dense/"); null if there are none in one file.
+const HubFile* FindWhole(const HubListing& listing, std::string_view folder) {
+  for (const std::string_view name : kWeights) {
+    if (const HubFile* whole = Find(listing, absl::StrCat(AbslView(folder), AbslView(name)))) {
+      return whole;
+    }
+  }
+  return nullptr;
+}
+
+// What the modules of sentence-transformers behind the transformer have in folders of their own.
+absl::Status AddModules(const HubListing& listing, ModelFiles& files) {
+  for (const HubFile& file : listing.files) {
+    const size_t slash = file.name.find('/');
+    if (slash == std::string::npos || file.name.substr(slash + 1) != kConfig) continue;
+    const std::string folder = file.name.substr(0, slash + 1);
+    if (folder.ends_with("_Transformer/")) continue;
+    files.small.push_back(file);
+    const HubFile* weights = FindWhole(listing, folder);
+    if (weights != nullptr) {
+      files.weights.push_back(*weights);
+    } else if (folder.ends_with("_Dense/")) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("its ", folder, " has neither model.safetensors nor pytorch_model.bin"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // The model's files but for the small ones that it may do without.
 absl::StatusOr<ModelFiles> SelectWeights(const HubListing& listing) {
   ModelFiles files;
@@ -174,7 +208,13 @@ absl::StatusOr<HubListing> ParseHubListing(std::string_view text) {
 
 absl::StatusOr<ModelFiles> SelectModelFiles(const HubListing& listing) {
   const HubFile* config = Find(listing, kConfig);
-  if (config == nullptr) return absl::FailedPreconditionError("it has no config.json");
+  if (config == nullptr) {
+    return absl::FailedPreconditionError(
+        Find(listing, "0_Transformer/config.json") == nullptr
+            ? "it has no config.json"
+            : "it has no config.json but in 0_Transformer, as early versions of "
+              "sentence-transformers have it: fetch it by other means, and import the folder");
+  }
   if (!HasVocabulary(listing)) {
     return absl::FailedPreconditionError(
         "it has no vocabulary: neither tokenizer.json, nor vocab.json with merges.txt, nor "
@@ -185,6 +225,7 @@ absl::StatusOr<ModelFiles> SelectModelFiles(const HubListing& listing) {
   for (const std::string_view name : kSmallFiles) {
     if (const HubFile* file = Find(listing, name)) files.small.push_back(*file);
   }
+  RETURN_IF_ERROR(AddModules(listing, files));
   return files;
 }
 

@@ -40,8 +40,9 @@ struct ModelFiles {
   // What the weights are judged by: config.json first; their index, if they are in shards; what
   // there is of the vocabulary and of the files that say how the model is used.
   std::vector<HubFile> small;
-  std::string index;             // Its name; empty if the weights are one file.
-  std::vector<HubFile> weights;  // Empty if they are in shards: SelectShards tells.
+  std::string index;  // Its name; empty if the weights are one file.
+  // But for shards, of which SelectShards tells; those of modules, such as 2_Dense, are among them.
+  std::vector<HubFile> weights;
 };
 
 // Of safetensors and what torch.save writes the first is taken, of one file and shards the one.

@@ -203,6 +203,7 @@ class Puller {
     }
     RETURN_IF_ERROR(Check(folder, /*has_all_but_weights=*/true));
     if (!files.index.empty()) {
+      weights.clear();  // They are among what follows.
       ASSIGN_OR_RETURN(weights, OpenShards(listing, files, folder));
       RETURN_IF_ERROR(CheckSpace({}, weights, folder));
     }
@@ -216,8 +217,9 @@ class Puller {
                                       const DownloadFolder& folder) {
     const absl::StatusOr<WeightsIndex> index = ReadWeightsIndex(folder.path() / files.index);
     if (!index.ok()) return CannotUse(index.status());
-    const absl::StatusOr<std::vector<HubFile>> shards = SelectShards(listing, *index);
+    absl::StatusOr<std::vector<HubFile>> shards = SelectShards(listing, *index);
     if (!shards.ok()) return CannotUse(shards.status());
+    shards->insert(shards->end(), files.weights.begin(), files.weights.end());
     RETURN_IF_ERROR(CheckPins(files.small, *shards));
     return Open(*shards, folder);
   }

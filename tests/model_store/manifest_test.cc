@@ -116,12 +116,15 @@ TEST(ModelSource, IsWrittenAndReadAsOneText) {
   EXPECT_EQ(ToString({"openai-community/gpt2", "abc"}), "openai-community/gpt2@abc");
 }
 
-TEST(Manifest, HasOneFileInAFolder) {
+TEST(Manifest, HasFilesInFoldersOfModules) {
   Manifest pooled = Example();
   pooled.files[0].name = "1_Pooling/config.json";
   EXPECT_EQ(*ParseManifest(ToJson(pooled)), pooled);
-  EXPECT_TRUE(IsModelFileName("config.json"));
-  for (const char* name : {"", "..", "a/b", "1_Pooling/", "1_Pooling/../x", "manifest.json"}) {
+  for (const char* name : {"config.json", "2_Dense/model.safetensors", "0_Transformer/vocab.txt"}) {
+    EXPECT_TRUE(IsModelFileName(name)) << name;
+  }
+  for (const char* name : {"", "..", "a/b", "1_Pooling/", "1_Pooling/../x", "manifest.json", "/x",
+                           "1_Pooling/..", "1_Pooling/a/b", "2_Dense/manifest.json"}) {
     EXPECT_FALSE(IsModelFileName(name)) << name;
   }
 }

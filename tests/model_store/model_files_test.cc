@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/base/temp_directory.h"
 #include "tests/runner_server/weights/safetensors_bytes.h"
@@ -30,6 +31,30 @@ TEST(DescribeWeights, SaysWhyItCannot) {
   EXPECT_TRUE(absl::IsNotFound(DescribeWeights(folder.path()).status()));
   PutFile(folder / "model.safetensors", "no weights");
   EXPECT_TRUE(absl::IsInvalidArgument(DescribeWeights(folder.path()).status()));
+}
+
+TEST(ListModelFiles, TakesTheFoldersOfModulesAlone) {
+  const TempDirectory folder;
+  for (const char* name :
+       {"config.json", "modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors",
+        "2_Dense/deeper/x", "2_Dense/.hidden", "onnx/model.onnx", "manifest.json"}) {
+    PutFile(folder / name, "{}");
+  }
+  const absl::StatusOr<std::vector<std::string>> names = ListModelFiles(folder.path());
+  ASSERT_TRUE(names.ok()) << names.status();
+  EXPECT_THAT(*names, testing::ElementsAre("1_Pooling/config.json", "2_Dense/model.safetensors",
+                                           "config.json", "modules.json"));
+}
+
+TEST(ListModelFiles, FindsTheModelInAFolderOfItsOwn) {
+  const TempDirectory folder;
+  PutFile(folder / "0_Transformer/config.json", R"({"architectures": ["BertModel"]})");
+  EXPECT_TRUE(absl::IsNotFound(ListModelFiles(folder.path()).status()));
+  PutFile(folder / "modules.json", R"([{"type": "models.Transformer", "path": "0_Transformer"}])");
+  const absl::StatusOr<std::vector<std::string>> names = ListModelFiles(folder.path());
+  ASSERT_TRUE(names.ok()) << names.status();
+  EXPECT_THAT(*names, testing::ElementsAre("0_Transformer/config.json", "modules.json"));
+  EXPECT_EQ(DescribeModel(folder.path())->task, "embed");
 }
 
 TEST(LicenceOf, ReadsTheModelCard) {

@@ -126,16 +126,32 @@ TEST(HubListing, SelectsWhatARunnerReads) {
 }
 
 TEST(HubListing, SelectsTheFilesOfASentenceEncoder) {
-  const auto listing = ParseHubListing(
-      Listing(File("config.json") + "," + File("1_Pooling/config.json") + "," +
-              File("2_Dense/config.json") + "," + File("modules.json") + "," +
-              File("sentence_bert_config.json") + "," + File("sentencepiece.bpe.model") + "," +
-              LfsFile("model.safetensors")));
+  const std::string others =
+      File("config.json") + "," + File("1_Pooling/config.json") + "," +
+      File("2_Dense/config.json") + "," + LfsFile("2_Dense/pytorch_model.bin") + "," +
+      LfsFile("2_Dense/model.safetensors") + "," + File("0_Transformer/config.json") + "," +
+      LfsFile("0_Transformer/pytorch_model.bin") + "," + File("modules.json") + "," +
+      LfsFile("onnx/model.onnx") + "," + File("config_sentence_transformers.json") + "," +
+      File("sentence_bert_config.json") + "," + File("sentencepiece.bpe.model") + ",";
+  const auto listing = ParseHubListing(Listing(others + LfsFile("model.safetensors")));
   const auto files = SelectModelFiles(*listing);
   ASSERT_TRUE(files.ok()) << files.status();
   EXPECT_THAT(Names(files->small),
-              ElementsAre("config.json", "modules.json", "sentence_bert_config.json",
-                          "1_Pooling/config.json", "sentencepiece.bpe.model"));
+              ElementsAre("config.json", "modules.json", "config_sentence_transformers.json",
+                          "sentence_bert_config.json", "sentencepiece.bpe.model",
+                          "1_Pooling/config.json", "2_Dense/config.json"));
+  EXPECT_THAT(Names(files->weights), ElementsAre("model.safetensors", "2_Dense/model.safetensors"));
+
+  const auto shards =
+      SelectModelFiles(*ParseHubListing(Listing(others + File("model.safetensors.index.json"))));
+  ASSERT_TRUE(shards.ok()) << shards.status();
+  EXPECT_THAT(Names(shards->weights), ElementsAre("2_Dense/model.safetensors"));
+}
+
+TEST(HubListing, TellsOfAModelInAFolderOfItsOwn) {
+  const auto files = SelectModelFiles(
+      *ParseHubListing(Listing(File("0_Transformer/config.json") + "," + File("modules.json"))));
+  EXPECT_THAT(std::string(files.status().message()), HasSubstr("but in 0_Transformer"));
 }
 
 TEST(HubListing, TakesShardsAndTorchsFilesWhereThereIsNothingElse) {

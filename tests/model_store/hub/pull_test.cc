@@ -188,6 +188,8 @@ TEST_F(PullTest, FetchesTheShardsOfTheIndex) {
   files_["m-1.safetensors"] = weights_;
   files_["m-2.safetensors"] = "second";
   files_["m-3.safetensors"] = "of no use";
+  files_["2_Dense/config.json"] = "{}";  // A module has weights beside them.
+  files_["2_Dense/model.safetensors"] = "dense";
   hub_.SetModel(kRepository, files_, {"m-1.safetensors", "m-2.safetensors", "m-3.safetensors"});
   options_.sha256_pins = {{"m-3.safetensors", std::string(64, '0')}};
   EXPECT_TRUE(absl::IsInvalidArgument(Run().status()));
@@ -197,9 +199,10 @@ TEST_F(PullTest, FetchesTheShardsOfTheIndex) {
   options_.sha256_pins = {{"m-2.safetensors", Sha256Of("second")}};
   const auto result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(result->manifest.files, SizeIs(6));
+  EXPECT_THAT(result->manifest.files, SizeIs(8));
   EXPECT_EQ(GetFile(store_.Directory(kTag) / "m-1.safetensors"), weights_);
   EXPECT_EQ(GetFile(store_.Directory(kTag) / "m-2.safetensors"), "second");
+  EXPECT_EQ(GetFile(store_.Directory(kTag) / "2_Dense/model.safetensors"), "dense");
   EXPECT_THAT(hub_.RequestsFor("m-3.safetensors"), IsEmpty());
 
   options_.tag.version = "v2";
@@ -221,20 +224,22 @@ TEST_F(PullTest, FetchesAPickleWhereThereIsNothingElse) {
   EXPECT_EQ(GetFile(store_.Directory(kTag) / "pytorch_model.bin"), weights_);
 }
 
-TEST_F(PullTest, KeepsTheOneFileThatLiesInAFolder) {
-  files_["1_Pooling/config.json"] = R"({"pooling_mode_mean_tokens": true})";
-  files_["2_Dense/config.json"] = "{}";
+TEST_F(PullTest, KeepsTheFilesOfModulesInTheirFolders) {
+  const std::vector<std::string> names = {"1_Pooling/config.json", "2_Dense/config.json",
+                                          "2_Dense/pytorch_model.bin"};
+  for (const std::string& name : names) files_[name] = "of " + name;
   files_["modules.json"] = "[]";
+  files_["onnx/config.json"] = "{}";
   hub_.SetModel(kRepository, files_);
   const auto result = Run();
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_THAT(result->manifest.files, SizeIs(6));
-  EXPECT_EQ(GetFile(store_.Directory(kTag) / "1_Pooling/config.json"),
-            files_["1_Pooling/config.json"]);
+  EXPECT_THAT(result->manifest.files, SizeIs(8));
   EXPECT_TRUE(store_.Verify(kTag).ok());
   ASSERT_TRUE(store_.Save({"copy", "v1"}, store_.Directory(kTag)).ok());
-  EXPECT_EQ(GetFile(store_.Directory({"copy", "v1"}) / "1_Pooling/config.json"),
-            files_["1_Pooling/config.json"]);
+  for (const std::string& name : names) {
+    EXPECT_EQ(GetFile(store_.Directory(kTag) / name), files_[name]);
+    EXPECT_EQ(GetFile(store_.Directory({"copy", "v1"}) / name), files_[name]);
+  }
   EXPECT_FALSE(HasPartialFiles());
 }
 
