@@ -25,11 +25,7 @@ find_library(ONIGURUMA_LIBRARY onig REQUIRED)
 find_path(UTF8PROC_INCLUDE_DIR utf8proc.h REQUIRED)
 find_library(UTF8PROC_LIBRARY utf8proc REQUIRED)
 
-# What our code uses of Abseil.
-add_library(abseil INTERFACE)
-target_link_libraries(abseil INTERFACE absl::any_invocable absl::cord absl::flat_hash_map absl::flat_hash_set
-  absl::function_ref absl::memory absl::random_random absl::span absl::status absl::statusor absl::str_format
-  absl::strings absl::time)
+include(Abseil)
 add_library(nlohmann_json INTERFACE)
 target_include_directories(nlohmann_json SYSTEM INTERFACE ${NLOHMANN_JSON_INCLUDE_DIR})
 add_library(civetweb INTERFACE)
@@ -48,37 +44,7 @@ find_path(GOOGLE_API_PROTO_DIR google/api/annotations.proto
   PATHS ${CHORUS_DEPS_DIR}/protos PATH_SUFFIXES share/googleapis-common-protos
   NO_CMAKE_FIND_ROOT_PATH REQUIRED)
 
-if(NOT BUILD_TESTING OR CMAKE_CROSSCOMPILING)
-  return()  # Only a test compares with libtorch, and one CPU's is enough.
+# A build for another CPU has no libtorch; a test compares with one CPU's, which is enough.
+if((BUILD_TESTING OR CHORUS_TORCH) AND NOT CMAKE_CROSSCOMPILING)
+  include(Torch)
 endif()
-
-# libtorch, CPU part. Imported by hand: TorchConfig.cmake asks for CUDA tooling when the wheel was built with it. Any
-# libtorch of at least 2.7 named by CMAKE_PREFIX_PATH is taken before the one in .deps/: its own folder, the one above
-# it, or what torch.utils.cmake_prefix_path says, which is share/cmake in it.
-find_library(TORCH_CPU_LIBRARY torch_cpu PATHS ${CHORUS_DEPS_DIR}/torch
-  PATH_SUFFIXES lib torch/lib ../../lib NO_CMAKE_SYSTEM_PATH REQUIRED)
-cmake_path(GET TORCH_CPU_LIBRARY PARENT_PATH TORCH_LIBRARY_DIR)
-cmake_path(NORMAL_PATH TORCH_LIBRARY_DIR)
-cmake_path(GET TORCH_LIBRARY_DIR PARENT_PATH TORCH_ROOT)
-set(_torch_version_h)
-foreach(_header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)  # the first since 2.9
-  if(EXISTS ${TORCH_ROOT}/include/${_header})
-    file(READ ${TORCH_ROOT}/include/${_header} _text)
-    string(APPEND _torch_version_h "${_text}")
-  endif()
-endforeach()
-string(REGEX MATCH "TORCH_VERSION_MAJOR ([0-9]+).*TORCH_VERSION_MINOR ([0-9]+)" _found "${_torch_version_h}")
-set(TORCH_VERSION ${CMAKE_MATCH_1}.${CMAKE_MATCH_2})
-if(NOT _found)
-  message(FATAL_ERROR "${TORCH_CPU_LIBRARY} has no headers beside it: ${TORCH_ROOT}/include/torch is needed too")
-elseif(TORCH_VERSION VERSION_LESS 2.7)
-  message(FATAL_ERROR "libtorch ${TORCH_VERSION} in ${TORCH_ROOT} is too old: Chorus needs 2.7 or newer")
-endif()
-message(STATUS "Found libtorch: ${TORCH_ROOT} (found version \"${TORCH_VERSION}\")")
-file(GLOB TORCH_GOMP_LIBRARY ${TORCH_LIBRARY_DIR}/libgomp*.so*)
-add_library(torch_cpu INTERFACE)
-target_include_directories(torch_cpu SYSTEM INTERFACE
-  ${TORCH_ROOT}/include ${TORCH_ROOT}/include/torch/csrc/api/include)
-target_link_libraries(torch_cpu INTERFACE
-  ${TORCH_LIBRARY_DIR}/libtorch_cpu.so ${TORCH_LIBRARY_DIR}/libc10.so ${TORCH_GOMP_LIBRARY})
-target_link_options(torch_cpu INTERFACE -Wl,-rpath-link,${TORCH_LIBRARY_DIR})

@@ -15,7 +15,7 @@ rm "$scratch/libgone.so"
 if "$source/deploy/libraries.sh" "$scratch/lacking" >"$scratch/out" 2>&1; then fail "a missing library went unnoticed"; fi
 grep -q 'libgone.so => not found' "$scratch/out" || fail "the missing library is not named: $(cat "$scratch/out")"
 
-cmake --install "$build" --prefix "$scratch/tree" --strip >/dev/null
+cmake --install "$build" --component programs --prefix "$scratch/tree" --strip >/dev/null
 python3 "$source/deploy/package.py" --tree "$scratch/tree" --version "$version" --out "$scratch/out.d" --only wheel
 python3 -m pip install --disable-pip-version-check --root-user-action=ignore --quiet --no-index --no-deps --target "$scratch/site" "$scratch"/out.d/chorus-*.whl
 export PYTHONPATH=$scratch/site
