@@ -26,6 +26,8 @@ std::string FormatModels(const Bundle& bundle) {
     add(resources.has_threads(), "threads ", resources.threads());
     add(!resources.dtype().empty(), "dtype ", resources.dtype());
     add(resources.has_kv_cache_bytes(), "kv_cache_bytes ", resources.kv_cache_bytes());
+    add(!resources.executor().empty(), "executor ", resources.executor());
+    add(!resources.device().empty(), "device ", resources.device());
     add(resources.has_memory_bytes(), "memory_bytes ", resources.memory_bytes());
     absl::StrAppend(&text, "| ", model.runner(), " | ", model.tag(), " | ", SizeOf(model.files()),
                     " | ", how.empty() ? "defaults" : how, " |\n");

@@ -23,6 +23,9 @@ absl::Status CheckResources(
 // runner_server's flags for everything set except the threads: "--dtype", "int8".
 std::vector<std::string> RunnerFlags(const config::v1::Resources& resources);
 
+// Whether libtorch computes, which a runner_server must have been built with.
+bool NeedsTorch(const config::v1::Resources& resources);
+
 // The resources of `runner`; defaults if it has none.
 const config::v1::Resources& ResourcesOf(
     const google::protobuf::Map<std::string, config::v1::Resources>& resources,

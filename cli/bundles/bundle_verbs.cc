@@ -1,4 +1,6 @@
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include "cli/bundles/bundles.h"
@@ -91,8 +93,12 @@ void AddImport(CLI::App& app, int& exit_status) {
 std::string AddRuntime(const std::string& text, ContainerSettings& settings) {
   const size_t equals = text.find('=');
   const std::string target = equals == std::string::npos ? "all-in-one" : text.substr(0, equals);
-  if (target != "all-in-one" && target != "api_server" && target != "runner_server") {
-    return "must be IMAGE, api_server=IMAGE or runner_server=IMAGE: " + text;
+  constexpr std::array<const char*, 5> kTargets = {"all-in-one", "api_server", "runner_server",
+                                                   "runner_server_torch", "runner_server_cuda"};
+  if (std::ranges::count(kTargets, target) == 0) {
+    return "must be IMAGE, api_server=IMAGE, runner_server=IMAGE, runner_server_torch=IMAGE or "
+           "runner_server_cuda=IMAGE: " +
+           text;
   }
   settings.runtimes[target] = text.substr(equals + 1);  // npos + 1 is 0.
   return "";
@@ -119,10 +125,11 @@ void AddContainerize(CLI::App& app, int& exit_status) {
       ->type_name("DIR");
   verb->add_option("--runtime",
                    "Image with the programs; without it chorus/all-in-one:" CHORUS_VERSION
-                   ". With --split: api_server=IMAGE, runner_server=IMAGE")
+                   ". With --split: api_server=IMAGE, runner_server=IMAGE, and where models need "
+                   "libtorch runner_server_torch=IMAGE, runner_server_cuda=IMAGE")
       ->type_name("[TARGET=]IMAGE")
       ->allow_extra_args(false)
-      ->expected(0, 2)
+      ->expected(0, 4)
       ->check([&settings](const std::string& text) { return AddRuntime(text, settings); }, "");
   verb->add_flag("--dry-run,--dry_run", options.dry_run, "Print the commands and Dockerfiles only");
   verb->footer(

@@ -23,7 +23,9 @@ using Words = std::vector<std::string>;
 constexpr char kAllInOne[] = "all-in-one";
 constexpr char kApiServer[] = "api_server";
 constexpr char kRunnerServer[] = "runner_server";
-constexpr char kOwner[] = "65532:65532";  // The user of the images.
+constexpr char kRunnerServerTorch[] = "runner_server_torch";  // Has libtorch's CPU part.
+constexpr char kRunnerServerCuda[] = "runner_server_cuda";    // Has CUDA's too.
+constexpr char kOwner[] = "65532:65532";                      // The user of the images.
 constexpr char kRunnerPort[] = "50061";
 
 bool IsRepositoryPart(const std::string& text) {
@@ -77,6 +79,11 @@ Words RunnerArguments(const Bundle& bundle, const PinnedModel& model) {
   return arguments;
 }
 
+const char* TargetOf(const Resources& resources) {
+  if (!NeedsTorch(resources)) return kRunnerServer;
+  return resources.device().starts_with("cuda") ? kRunnerServerCuda : kRunnerServerTorch;
+}
+
 class Planner {
  public:
   Planner(const Bundle& bundle, const ContainerSettings& settings)
@@ -85,6 +92,7 @@ class Planner {
   absl::StatusOr<std::vector<ContainerImage>> Make() const {
     std::vector<ContainerImage> images;
     if (!settings_.split) {
+      RETURN_IF_ERROR(CheckAllInOne());
       ContainerImage image = Start(kAllInOne, kAllInOne);
       image.dockerfile =
           FormatDockerfile(image.runtime, "home", "/var/lib/chorus", "chorus",
@@ -102,7 +110,8 @@ class Planner {
     images.push_back(std::move(gateway));
     for (int i = 0; i < bundle_.models_size(); ++i) {
       const PinnedModel& model = bundle_.models(i);
-      ContainerImage runner = Start(kRunnerServer, "runner-" + model.runner());
+      ContainerImage runner = Start(TargetOf(ResourcesOf(bundle_.resources(), model.runner())),
+                                    "runner-" + model.runner());
       runner.model = i;
       runner.dockerfile = FormatDockerfile(runner.runtime, "home", "/var/lib/chorus", kRunnerServer,
                                            RunnerArguments(bundle_, model));
@@ -114,6 +123,19 @@ class Planner {
   }
 
  private:
+  // Another image than ours may have libtorch.
+  absl::Status CheckAllInOne() const {
+    if (settings_.runtimes.contains(kAllInOne)) return absl::OkStatus();
+    for (const PinnedModel& model : bundle_.models()) {
+      if (NeedsTorch(ResourcesOf(bundle_.resources(), model.runner()))) {
+        return absl::FailedPreconditionError(absl::StrCat(
+            model.runner(), " needs libtorch, which the image all-in-one has not; --split gives ",
+            "each model the image that it needs, --runtime IMAGE names one that has it"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   ContainerImage Start(const std::string& target, const std::string& folder) const {
     ContainerImage image{.target = target};
     const auto it = settings_.runtimes.find(target);

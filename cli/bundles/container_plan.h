@@ -21,7 +21,8 @@ struct ContainerSettings {
   bool split = false;    // An image for the gateway and one for each model, or one for all.
   std::string platform;  // Such as "linux/amd64". Empty: docker's choice.
   // Images that hold the programs, by target of deploy/Dockerfile: "all-in-one", "api_server",
-  // "runner_server". Default: chorus/TARGET:VERSION of `chorus_version`.
+  // "runner_server", and for models that need libtorch "runner_server_torch" and, on a CUDA device,
+  // "runner_server_cuda". Default: chorus/TARGET:VERSION of `chorus_version`.
   std::map<std::string, std::string> runtimes;
   std::string chorus_version;
   std::filesystem::path context;  // Folder in which each image has its own.
@@ -38,7 +39,8 @@ struct ContainerImage {
   std::vector<std::string> build_command;
 };
 
-// INVALID_ARGUMENT if docker does not accept a name from the bundle.
+// INVALID_ARGUMENT if docker does not accept a name from the bundle, FAILED_PRECONDITION if one
+// image for all would lack libtorch.
 absl::StatusOr<std::vector<ContainerImage>> MakeContainerPlan(const config::v1::Bundle& bundle,
                                                               const ContainerSettings& settings);
 

@@ -84,7 +84,7 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
   pass_on("--executor",
           "What computes in the runners: native, Chorus's kernels for the CPU; torch, libtorch; "
           "without it native on the cpu, else torch")
-      ->check(OneOf({"auto", "native", "torch"}));
+      ->check(OneOf({kExecutors.begin(), kExecutors.end()}));
   pass_on("--device", "Where the runners compute: cpu (the default), cuda, cuda:N")
       ->type_name("DEVICE");
   pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));

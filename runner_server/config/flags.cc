@@ -54,7 +54,7 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
          "--executor", flags.executor,
          "What computes: native, Chorus's kernels for the CPU; torch, libtorch's on --device; "
          "auto: native on the cpu, else torch")
-      ->check(CLI::IsMember({"auto", "native", "torch"}));
+      ->check(CLI::IsMember(kExecutors));
   app.add_option("--device", flags.device, "Where: cpu, cuda, cuda:N, or another of libtorch's");
   app.add_option("--gpu_memory_fraction", flags.gpu_memory_fraction,
                  "Of an accelerator's memory, what may be in use, by other processes too, once the "

@@ -25,7 +25,9 @@ TEST(CheckResources, TakesWhatIsInRange) {
   for (const char* yaml :
        {"service: x", "resources: {gpt2: {}}",
         "resources: {gpt2: {threads: 1024, replicas: 64, dtype: int8, kv_cache_bytes: 0}, "
-        "bert: {memory_bytes: 1}}"}) {
+        "bert: {memory_bytes: 1}}",
+        "resources: {gpt2: {executor: torch}, bert: {executor: auto, device: \"cuda:1\"}}",
+        "resources: {gpt2: {executor: native, device: cpu}, bert: {device: xpu}}"}) {
     EXPECT_TRUE(Check(yaml).ok()) << Check(yaml);
   }
 }
@@ -47,7 +49,14 @@ TEST(CheckResources, NamesThePlaceOfWhatIsNot) {
        "f.yaml:1:30: resources.gpt2.replicas: must be from 1 to 64: 65"},
       {"resources: {gpt2: {dtype: int4}}",
        "f.yaml:1:27: resources.gpt2.dtype: must be one of auto, float32, bfloat16, int8, "
-       "int8_weight_only: \"int4\""},
+       "int8_weight_only, float16: \"int4\""},
+      {"resources: {gpt2: {executor: best}}",
+       "f.yaml:1:30: resources.gpt2.executor: must be one of auto, native, torch: \"best\""},
+      {"resources: {gpt2: {device: GPU 1}}",
+       "f.yaml:1:28: resources.gpt2.device: must be cpu, cuda, cuda:N or another device of "
+       "libtorch: \"GPU 1\""},
+      {"resources: {gpt2: {executor: native, device: cuda}}",
+       "f.yaml:1:30: resources.gpt2.executor: native runs on the cpu alone"},
       {"resources: {gpt2: {memory_bytes: 0}}",
        "f.yaml:1:34: resources.gpt2.memory_bytes: must be from 1 to 1125899906842624: 0"},
       {"resources: {gpt2: {kv_cache_bytes: 18446744073709551615}}",
@@ -64,6 +73,25 @@ TEST(RunnerFlags, GivesWhatIsSetButTheThreads) {
   resources.set_dtype("int8");
   resources.set_kv_cache_bytes(0);
   EXPECT_THAT(RunnerFlags(resources), ElementsAre("--dtype", "int8", "--kv_cache_bytes", "0"));
+  resources.Clear();
+  resources.set_executor("torch");
+  resources.set_device("cuda:1");
+  EXPECT_THAT(RunnerFlags(resources), ElementsAre("--executor", "torch", "--device", "cuda:1"));
+}
+
+TEST(NeedsTorch, WhereItComputes) {
+  const struct {
+    const char* executor;
+    const char* device;
+    bool needs;
+  } kCases[] = {{"", "", false},     {"auto", "cpu", false}, {"native", "", false},
+                {"torch", "", true}, {"", "cuda", true},     {"auto", "xpu:1", true}};
+  for (const auto& c : kCases) {
+    config::v1::Resources resources;
+    resources.set_executor(c.executor);
+    resources.set_device(c.device);
+    EXPECT_EQ(NeedsTorch(resources), c.needs) << c.executor << " " << c.device;
+  }
 }
 
 }  // namespace

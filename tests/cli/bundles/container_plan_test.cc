@@ -10,6 +10,7 @@
 namespace chorus {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
@@ -75,6 +76,28 @@ TEST_F(ContainerPlanTest, SplitsIntoTheGatewayAndARunnerForEachModel) {
   EXPECT_EQ(images[1].model, 0);
   EXPECT_THAT(images[2].tags, ElementsAre("sample-runner-bert:v1"));
   EXPECT_EQ(images[2].model, 1);
+}
+
+TEST_F(ContainerPlanTest, ModelsThatNeedLibtorchHaveImagesWithIt) {
+  auto& resources = *home_.bundle().mutable_resources();
+  resources["gpt2"].set_device("cuda:1");
+  resources["bert"].set_executor("torch");
+  EXPECT_EQ(MakeContainerPlan(home_.bundle(), settings_).status(),
+            absl::FailedPreconditionError(
+                "gpt2 needs libtorch, which the image all-in-one has not; --split gives each model "
+                "the image that it needs, --runtime IMAGE names one that has it"));
+  settings_.split = true;
+  settings_.runtimes = {{"runner_server_torch", "mine:2"}};
+  const auto images = Plan();
+  ASSERT_THAT(images, SizeIs(3));
+  EXPECT_EQ(images[1].target, "runner_server_cuda");
+  EXPECT_THAT(images[1].dockerfile, AllOf(HasSubstr("FROM chorus/runner_server_cuda:1.2.3\n"),
+                                          HasSubstr("\"--device\",\"cuda:1\"]")));
+  EXPECT_THAT(images[2].dockerfile,
+              AllOf(HasSubstr("FROM mine:2\n"), HasSubstr("\"--executor\",\"torch\"]")));
+  settings_.split = false;
+  settings_.runtimes = {{"all-in-one", "mine:1"}};
+  EXPECT_THAT(Plan(), SizeIs(1));
 }
 
 TEST_F(ContainerPlanTest, TakesNamesPlatformAndRuntimes) {
