@@ -68,6 +68,30 @@ class ComposeTest(unittest.TestCase):
                 with self.subTest(name):
                     self.assertGreaterEqual(seconds(service["stop_grace_period"]), drain + RESERVE_SECONDS)
 
+    def test_runners_on_a_gpu_are_those_of_the_cpu(self):
+        """Each has the same model under the same name, and is found by the same one."""
+        def model(service):
+            return [word for word in service["command"] if re.match("--(model|name|version)=", word)]
+
+        cpu = {name: service for name, service in self.services.items() if name.startswith("runner-")}
+        gpu = {name: service for name, service in self.services.items() if service.get("profiles") == ["gpu"]}
+        self.assertEqual({name.replace("runner-", "gpu-") for name in cpu}, set(gpu))
+        for name, service in gpu.items():
+            with self.subTest(name):
+                twin = name.replace("gpu-", "runner-")
+                self.assertEqual(model(service), model(cpu[twin]))
+                self.assertEqual(service["networks"], {"runners": {"aliases": [twin]}})
+                self.assertIn("--device=cuda", service["command"])
+                [device] = service["deploy"]["resources"]["reservations"]["devices"]
+                self.assertEqual((device["driver"], device["count"], device["capabilities"]), ("nvidia", 1, ["gpu"]))
+
+    def test_no_runner_of_the_cpu_where_none_is_wanted(self):
+        for wanted in ("", "0", "2"):
+            done = run("env", f"CHORUS_CPU_RUNNERS={wanted}", compose, "-f", FILE, "config", "--format", "json")
+            scales = {name: service.get("scale", 1) for name, service in json.loads(done.stdout)["services"].items()}
+            self.assertEqual({scales[name] for name in scales if name.startswith("runner-")}, {int(wanted or 1)})
+            self.assertEqual(scales["api_server"], 1)
+
     def test_prometheus_scrapes_what_is_there(self):
         config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
         names = {name for job in config["scrape_configs"] for sd in job.get("dns_sd_configs", []) for name in sd["names"]}

@@ -19,7 +19,7 @@ import metrics
 
 HERE = pathlib.Path(__file__).resolve().parent
 KUBERNETES = metrics.ROOT / "deploy" / "kubernetes"
-OVERLAYS = ("demo", "production")
+OVERLAYS = ("demo", "production", "gpu")
 RESERVE_SECONDS = 5  # Of a grace period, beyond the drain (docs/operations.md).
 # They ask the API server, so they have an account's token.
 WITH_TOKEN = {"prometheus", "prometheus-adapter"}
@@ -178,7 +178,9 @@ class KubernetesTest(unittest.TestCase):
                     self.assertNotIn("replicas", deployment["spec"])
                     budget = self.named(overlay, "PodDisruptionBudget")[name]["spec"]
                     self.assertEqual(budget["selector"]["matchLabels"], labels)
-                    self.assertEqual(deployment["spec"]["strategy"]["rollingUpdate"], {"maxSurge": 1, "maxUnavailable": 0})
+                    # A GPU is rarely free for the new beside the old.
+                    surge = {"maxSurge": 0, "maxUnavailable": 1} if overlay == "gpu" else {"maxSurge": 1, "maxUnavailable": 0}
+                    self.assertEqual(deployment["spec"]["strategy"]["rollingUpdate"], surge)
                     container = deployment["spec"]["template"]["spec"]["containers"][0]
                     self.assertIn("--threads=$(THREADS)", container["args"])
                     [threads] = [entry["valueFrom"] for entry in container["env"] if entry["name"] == "THREADS"]
@@ -204,6 +206,19 @@ class KubernetesTest(unittest.TestCase):
                 runner = {entry["name"]: entry.get("value") for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
                 self.assertEqual(runner["DIRECTORY"], f"{values['CHORUS_HOME']}/models/{runner['NAME']}/{runner['VERSION']}")
                 self.assertEqual([values[key] for key in ("NAME", "VERSION")], [runner[key] for key in ("NAME", "VERSION")])
+
+    def test_runners_of_the_gpu_overlay_have_one_each(self):
+        for overlay in self.overlays:
+            for name, deployment in self.runners(overlay).items():
+                with self.subTest(overlay=overlay, runner=name):
+                    pod = deployment["spec"]["template"]["spec"]
+                    container = pod["containers"][0]
+                    image, tolerations, limit = (("runner_server_cuda", ["nvidia.com/gpu"], "1") if overlay == "gpu" else
+                                                 ("runner_server", [], None))
+                    self.assertEqual(container["resources"]["limits"].get("nvidia.com/gpu"), limit)
+                    self.assertEqual("--device=cuda" in container["args"], overlay == "gpu")
+                    self.assertRegex(container["image"], rf"^chorus/{image}(_demo)?:")
+                    self.assertEqual([each["key"] for each in pod.get("tolerations", [])], tolerations)
 
     def test_scales_by_metrics_that_are_there(self):
         registered = metrics.find_registered()
