@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Measures what the capacity model computes with, and writes it to a profile.
 
-usage: calibrate.py --models DIR --profile profile.json [--dtype int8] [--threads 1] [--build BUILD_DIR]
+usage: calibrate.py --models DIR --profile profile.json [--dtype int8] [--threads 1] [--device cpu] [--max_sequences 32]
+  [--build BUILD_DIR]
 
 DIR holds the folders gpt2, distilgpt2, gpt2-medium and bert-base-uncased (../peers/make_models.py makes them at real
 size with random weights, which speed does not depend on). Each model's steps are timed alone, and beside another model
 that keeps another core busy: a generator beside the classifier, and that beside gpt2. Have nothing else running. It
-takes some minutes.
+takes some minutes. With --device cuda every model runs there, on the executor torch, and alone: a replica is then taken
+to have its GPU to itself (plan.py --gpu_profile).
 """
 import argparse
 import asyncio
@@ -14,6 +16,7 @@ import collections
 import pathlib
 import random
 import statistics
+import subprocess
 import sys
 
 from costs import KNOTS, Model, Profile
@@ -23,11 +26,27 @@ RUNNERS = {"gpt2-generation": "gpt2", "distilgpt2-generation": "distilgpt2", "gp
            "bert-base-uncased-classification": "bert-base-uncased"}
 CLASSIFIER = "bert-base-uncased-classification"
 NEW_TOKENS = 100
-MAX_DECODING = 32
+# What a generator's cache has of a GPU that others share while the whole graph runs there.
+GPU_KV_CACHE_BYTES = 4 << 30
 
 
 def cpu_name():
     return next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+
+
+def device_name(device):
+    """Empty for the CPU."""
+    if device == "cpu":
+        return ""
+    index = device.partition(":")[2] or "0"
+    names = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "--id", index], capture_output=True,
+                           text=True, check=False).stdout.strip() if device.startswith("cuda") else ""
+    return names or device
+
+
+def runner_flags(args):
+    flags = ["--max_sequences", args.max_sequences]
+    return flags if args.device == "cpu" else [*flags, "--device", args.device, "--kv_cache_bytes", GPU_KV_CACHE_BYTES]
 
 
 async def generate(deployment, runner, texts, new_tokens):
@@ -87,7 +106,7 @@ def at_knots(values):
     return [values[min(values, key=lambda size: abs(size - knot))] for knot in KNOTS]
 
 
-async def generator_costs(deployment, runner, rng):
+async def generator_costs(deployment, runner, rng, max_sequences):
     """Of a step: by the tokens of a prompt, by the sequences that decode, and for a key."""
     steps, prompts, decodes = Steps(deployment, runner), {}, []
     for num_tokens in KNOTS:
@@ -95,7 +114,7 @@ async def generator_costs(deployment, runner, rng):
             await generate(deployment, runner, [text_of(num_tokens, rng)], 1)
         taken = steps.take(lambda step: step["prompt_tokens"] == step["tokens"] == num_tokens)
         prompts[num_tokens] = statistics.median(map(seconds_of, taken))
-    for num_texts in [n for n in KNOTS if n <= MAX_DECODING]:
+    for num_texts in [n for n in KNOTS if n <= max_sequences]:
         await generate(deployment, runner, ["I have an idea!"] * num_texts, NEW_TOKENS)
         taken = steps.take(lambda step: step["decode_rows"] == step["rows"] == num_texts)
         decodes += [(num_texts, step["kv_tokens"], seconds_of(step)) for step in taken]
@@ -103,7 +122,7 @@ async def generator_costs(deployment, runner, rng):
     return at_knots(prompts), at_knots(decoding), per_key
 
 
-async def classifier_costs(deployment, runner, rng):
+async def classifier_costs(deployment, runner, rng, _):
     """By tokens, twice, and for a pair of them."""
     steps, samples = Steps(deployment, runner), []
     for row_tokens, num_rows in [(4, 1), (8, 1), (16, 1), (8, 2), (32, 1), (16, 2), (64, 1), (16, 4), (128, 1), (32, 4), (256, 1),
@@ -121,8 +140,9 @@ async def classifier_costs(deployment, runner, rng):
 async def calibrate_model(args, runner, neighbour, rng):
     """The Model, and the CPU seconds that its process takes for a token that it sends, steps aside."""
     measure = classifier_costs if runner == CLASSIFIER else generator_costs
-    models = {name: args.models / RUNNERS[name] for name in (neighbour, runner)}
-    with Deployment(args.build, models, args.dtype, args.threads) as deployment:
+    device = device_name(args.device)
+    models = {name: args.models / RUNNERS[name] for name in ((runner,) if device else (neighbour, runner))}
+    with Deployment(args.build, models, args.dtype, args.threads, runner_flags(args)) as deployment:
         server = deployment.runners[runner]
         memory = server.rss_bytes()
 
@@ -130,23 +150,26 @@ async def calibrate_model(args, runner, neighbour, rng):
             return (server.cpu_seconds() - args.threads * deployment.metric(runner, "chorus_step_seconds_sum"),
                     deployment.metric(runner, "chorus_generated_tokens_total"))
 
-        await measure(deployment, runner, rng)  # A warm-up.
+        await measure(deployment, runner, rng, args.max_sequences)  # A warm-up.
         before = used()
-        seconds, decoding, per_key = await measure(deployment, runner, rng)
+        seconds, decoding, per_key = await measure(deployment, runner, rng, args.max_sequences)
         aside, tokens = (after - earlier for after, earlier in zip(used(), before))
-        busy = asyncio.create_task(keep_busy(deployment, neighbour, rng))
-        seconds_beside, decoding_beside, _ = await measure(deployment, runner, rng)
-        busy.cancel()
-        await asyncio.gather(busy, return_exceptions=True)
-        slower = [(decoding_beside[i] / decoding[i]) if knot <= MAX_DECODING else seconds_beside[i] / seconds[i]
-                  for i, knot in enumerate(KNOTS)]
-        kv_tokens = MAX_DECODING * (5 + NEW_TOKENS)
+        slower = [1.0] * len(KNOTS)
+        if not device:
+            busy = asyncio.create_task(keep_busy(deployment, neighbour, rng))
+            seconds_beside, decoding_beside, _ = await measure(deployment, runner, rng, args.max_sequences)
+            busy.cancel()
+            await asyncio.gather(busy, return_exceptions=True)
+            slower = [(decoding_beside[i] / decoding[i]) if knot <= args.max_sequences else seconds_beside[i] / seconds[i]
+                      for i, knot in enumerate(KNOTS)]
+        kv_tokens = args.max_sequences * (5 + NEW_TOKENS)
         model = Model(seconds=[round(each, 6) for each in seconds],
                       choosing=at_knots({knot: round(max(0.0, d - s), 6) for knot, d, s in zip(KNOTS, decoding, seconds)
-                                         if knot <= MAX_DECODING}),
+                                         if knot <= args.max_sequences}),
                       per_key=per_key, beside=[round(max(1.0, each), 3) for each in slower],
                       classifier=runner == CLASSIFIER, memory_bytes=memory,
-                      kv_bytes_per_token=0 if runner == CLASSIFIER else max(0, server.rss_bytes() - memory) // kv_tokens)
+                      kv_bytes_per_token=0 if runner == CLASSIFIER else max(0, server.rss_bytes() - memory) // kv_tokens,
+                      max_sequences=args.max_sequences, device=device)
     return model, max(0.0, aside / tokens) if tokens else 0.0
 
 
@@ -161,7 +184,7 @@ async def gateway_costs(args):
         return (deployment.gateway.cpu_seconds() - before) / num_requests
 
     with Deployment(args.build, {name: args.models / folder for name, folder in RUNNERS.items()}, args.dtype,
-                    args.threads) as deployment:
+                    args.threads, runner_flags(args)) as deployment:
         await cost(deployment, 2, 8)
         few, many = await cost(deployment, 2, 160), await cost(deployment, NEW_TOKENS, 32)
     per_token = max(0.0, (many - few) / (NEW_TOKENS - 2) / (len(RUNNERS) - 1))
@@ -189,6 +212,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--dtype", default="int8")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="of the runners: cpu, cuda, cuda:N")
+    parser.add_argument("--max_sequences", type=int, default=32, help="of the runners, and the most texts decoded at once")
     args = parser.parse_args()
     asyncio.run(calibrate(args)).save(args.profile)
 

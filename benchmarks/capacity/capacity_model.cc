@@ -104,7 +104,6 @@ class Machine {
 // What replicas have in common.
 struct Setting {
   std::vector<double> knots;  // Sizes at which a model's costs are known.
-  int max_sequences;
   Events& events;
   Machine& machine;
 };
@@ -170,7 +169,7 @@ class Replica {
 class Generator : public Replica {
  public:
   Generator(const json& model, const Setting& setting)
-      : Replica(model, setting), slots_(setting.max_sequences) {}
+      : Replica(model, setting), slots_(model["max_sequences"].get<int>()) {}
 
  private:
   void Enqueue(uint64_t id, int prompt_tokens, int new_tokens) override {
@@ -222,7 +221,7 @@ class Classifier : public Replica {
  public:
   Classifier(const json& model, const Setting& setting)
       : Replica(model, setting),
-        batcher_(MicroBatcher::Create({.max_batch_rows = setting.max_sequences}).value()) {}
+        batcher_(MicroBatcher::Create({.max_batch_rows = model["max_sequences"]}).value()) {}
 
  private:
   void Enqueue(uint64_t id, int prompt_tokens, int new_tokens) override {
@@ -257,7 +256,7 @@ class Graph {
   explicit Graph(const json& question)
       : profile_(question["profile"]),
         num_shared_cores_(question["shared_cores"]),
-        setting_{question["knots"], question["max_sequences"], events_, machine_} {
+        setting_{question["knots"], events_, machine_} {
     for (const auto& [name, model] : profile_["models"].items()) {
       Replicas& replicas = model["classifier"] ? classifiers_ : generators_[name];
       for (int i = question["replicas"][name]; i > 0; --i) {

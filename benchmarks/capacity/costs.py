@@ -16,6 +16,8 @@ class Model:
     classifier: bool
     memory_bytes: int    # Of a replica that has loaded the model.
     kv_bytes_per_token: int = 0
+    max_sequences: int = 32
+    device: str = ""     # The accelerator it was measured on, of which a replica has one to itself; empty: the CPU.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,12 @@ class Profile:
     gateway_per_request: float  # CPU seconds of api_server for a request, and
     gateway_per_token: float    # for each token that a runner sends it.
     runner_per_token: float     # CPU seconds of a runner for each token that it sends, its steps aside.
+
+    def with_models_of(self, other):
+        """The same, with the costs that the other has for models that both know: as where these run on a GPU."""
+        if unknown := set(other.models) - set(self.models):
+            raise ValueError(f"no such runner as {', '.join(sorted(unknown))}: there are {', '.join(self.models)}")
+        return dataclasses.replace(self, models={**self.models, **other.models})
 
     def save(self, path):
         path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")

@@ -48,24 +48,26 @@ class Server:
 
 
 class Deployment:
-    """`models`: runner -> folder of its model; the last is the classifier. `with` it."""
+    """`models`: runner -> folder of its model; the last is the classifier. `flags` are further ones of every runner.
+    `with` it."""
 
-    def __init__(self, build, models, dtype, threads):
+    def __init__(self, build, models, dtype, threads, flags=()):
         self.folder = tempfile.TemporaryDirectory()
         self.runners = {}
         try:
-            self._start(build / "bin", models, dtype, threads)
+            self._start(build / "bin", models, dtype, threads, flags)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, binaries, models, dtype, threads):
+    def _start(self, binaries, models, dtype, threads, flags):
         folder = pathlib.Path(self.folder.name)
         config = {"runners": []}
         for name, model in models.items():
             self.runners[name] = Server(
                 [binaries / "runner_server", "--model", model, "--name", name, "--dtype", dtype, "--threads", threads,
-                 "--address", f"unix:{folder}/{name}", "--metrics_address", "127.0.0.1:0"], folder, name)
+                 "--address", f"unix:{folder}/{name}", "--metrics_address", "127.0.0.1:0", *flags],
+                folder, name)
             config["runners"].append({"name": name, "endpoints": [f"unix:{folder}/{name}"]})
         *generators, classifier = models
         if generators:

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How many replicas of each runner a rate of requests needs, so that replies keep a bound on their time.
 
-usage: plan.py --profile profile.json --rate 1000 [--p95 8] [--prompt_tokens 5-40] [--new_tokens 16-123]
+usage: plan.py --profile profile.json [--gpu_profile gpu.json] --rate 1000 [--p95 8] [--prompt_tokens 5-40] [--new_tokens 16-123]
   [--build BUILD_DIR]
 
 Finds the highest utilisation, the same for all runners, at which a simulation of the graph keeps the bound, and prints
 a Markdown table: replicas, cores and memory of each, and the gateways. Each replica has as many cores as the profile
 has threads, on machines whose other cores are busy too. A simulated second of 1,000 requests takes about a quarter of a
-second. BUILD_DIR has been built: ./dev build capacity_model.
+second. What --gpu_profile has of models, calibrate.py --device having measured it, takes the place of --profile's: each
+replica of these has a GPU. BUILD_DIR has been built: ./dev build capacity_model.
 """
 import argparse
 import dataclasses
@@ -63,6 +64,7 @@ def find(profile, work, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", type=pathlib.Path, required=True)
+    parser.add_argument("--gpu_profile", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--p95", type=float, default=8, help="bound on 95 of 100 replies, seconds")
@@ -73,6 +75,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     profile = Profile.load(args.profile)
+    if args.gpu_profile:
+        profile = profile.with_models_of(Profile.load(args.gpu_profile))
 
     work = {name: work_per_request(profile, name, args) for name in profile.models}
     found = find(profile, work, args)
@@ -85,19 +89,22 @@ def main():
     print(f"{args.rate:g} requests/s, p95 {p95:.2f} s (bound {args.p95:g} s); {profile.dtype}, {profile.threads} thread(s) a "
           f"replica, {profile.cpu}\n")
     print("| | replicas | cores | of its most | memory of each, MiB |\n|---|---|---|---|---|")
-    cores = 0
+    cores = gpus = 0
     for name, model in profile.models.items():
         load = args.rate * work[name] / replicas[name]
         kv_tokens = max(outcome.kv_tokens.get(name, [0]))
         memory = (model.memory_bytes + kv_tokens * model.kv_bytes_per_token) / MIB
         cores += replicas[name] * profile.threads
-        print(f"| {name} | {replicas[name]} | {replicas[name] * profile.threads} | {load:.0%} | {memory:.0f} |")
+        gpus += replicas[name] if model.device else 0
+        print(f"| {name}{f' ({model.device})' if model.device else ''} | {replicas[name]} | {replicas[name] * profile.threads} | {load:.0%} | {memory:.0f} |")
     tokens = (len(profile.models) - 1) * sum(args.new_tokens) / 2
     gateway_cores = args.rate * (profile.gateway_per_request + tokens * profile.gateway_per_token)
     gateways = max(args.min_replicas, math.ceil(gateway_cores / GATEWAY_UTILISATION))
     cores += gateways
     print(f"| api_server | {gateways} | {gateways} | {gateway_cores / gateways:.0%} | |")
     print(f"| in all | | {cores} | | |")
+    if gpus:
+        print(f"\n{gpus} GPUs, one for each replica of a model that was measured on one; its memory is the process's own")
 
 
 if __name__ == "__main__":

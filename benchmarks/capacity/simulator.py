@@ -20,11 +20,15 @@ class Outcome:
     kv_tokens: dict  # Generator -> the most that each of its replicas held.
 
 
-def simulate(build, profile, replicas, requests, shared_cores=0, max_sequences=32):
+def simulate(build, profile, replicas, requests, shared_cores=0, max_sequences=None):
     """`replicas`: how many of each runner. `shared_cores`: of the one machine on which all of them and the gateway are;
-    with none each has cores of its own, on machines whose other cores are busy, and there are gateways enough."""
+    with none each has cores of its own, on machines whose other cores are busy, and there are gateways enough.
+    `max_sequences` of every replica, in the place of the profile's."""
+    if max_sequences is not None:
+        models = {name: dataclasses.replace(model, max_sequences=max_sequences) for name, model in profile.models.items()}
+        profile = dataclasses.replace(profile, models=models)
     question = {"profile": dataclasses.asdict(profile), "knots": KNOTS, "replicas": replicas, "shared_cores": shared_cores,
-                "max_sequences": max_sequences, "requests": [dataclasses.astuple(request) for request in requests]}
+                "requests": [dataclasses.astuple(request) for request in requests]}
     answer = subprocess.run([build / "bin/capacity_model"], input=json.dumps(question), stdout=subprocess.PIPE, text=True,
                             check=True)
     return Outcome(**json.loads(answer.stdout))

@@ -7,12 +7,15 @@ import argparse
 import dataclasses
 import pathlib
 import random
+import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks/capacity"))
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks/capacity"
+sys.path.insert(0, str(SCRIPTS))
 from costs import KNOTS, Model, Profile  # noqa: E402
 from plan import work_per_request  # noqa: E402
 from simulator import Request, poisson, simulate, token_range  # noqa: E402
@@ -20,9 +23,9 @@ from simulator import Request, poisson, simulate, token_range  # noqa: E402
 BUILD = pathlib.Path(sys.argv.pop(1))
 
 
-def model(seconds=0.01, per_token=0.0, per_choice=0.0, per_key=0.0, beside=1.0, classifier=False):
+def model(seconds=0.01, per_token=0.0, per_choice=0.0, per_key=0.0, beside=1.0, classifier=False, **further):
     return Model([seconds + per_token * knot for knot in KNOTS], [per_choice * knot for knot in KNOTS], per_key,
-                 [beside] * len(KNOTS), classifier, 0)
+                 [beside] * len(KNOTS), classifier, 0, **further)
 
 
 def profile(generators, classifier):
@@ -37,6 +40,15 @@ class ProfileTest(unittest.TestCase):
             saved = profile([model()], model(classifier=True))
             saved.save(path)
             self.assertEqual(Profile.load(path), saved)
+
+    def test_models_of_another_profile_take_their_place(self):
+        cpu, on_gpu = profile([model(), model(0.02)], model(classifier=True)), model(0.001, device="a card")
+        gpu = dataclasses.replace(cpu, models={"g1": on_gpu})
+        both = cpu.with_models_of(gpu)
+        self.assertEqual(list(both.models), ["g0", "g1", "c"])
+        self.assertEqual((both.models["g0"], both.models["g1"]), (cpu.models["g0"], on_gpu))
+        with self.assertRaisesRegex(ValueError, "no such runner as g7: there are g0, g1, c"):
+            cpu.with_models_of(dataclasses.replace(cpu, models={"g7": on_gpu}))
 
 
 def run(generators, requests, replicas=1, classifier=model(0.0, classifier=True), **options):
@@ -78,6 +90,10 @@ class GeneratorTest(unittest.TestCase):
         ends = self.ends(model(), [(0, 1, 10)] * 33)
         self.assertAlmostEqual(max(ends[1:-1]), 0.11)  # The first was alone in its first step.
         self.assertAlmostEqual(ends[-1], 0.20)
+
+    def test_the_slots_are_those_of_the_profile(self):
+        ends = self.ends(model(max_sequences=64), [(0, 1, 10)] * 33)
+        self.assertAlmostEqual(max(ends), 0.11)
 
     def test_long_prompts_are_cut_where_others_decode(self):
         # Steps of n tokens take n ms, which the scheduler has learnt by the time the long prompt comes. Beside a text
@@ -144,6 +160,27 @@ class PlanTest(unittest.TestCase):
         costs = profile([model(0.01), model(0.02)], model(0.03, classifier=True))
         for name, seconds in (("g0", 10 * 0.01 / 32), ("g1", 10 * 0.02 / 32), ("c", 2 * 0.03 / 32)):
             self.assertAlmostEqual(work_per_request(costs, name, args), seconds, delta=0.03 * seconds)
+
+
+    def test_models_on_a_gpu_are_counted_in_gpus(self):
+        # These profiles are made up: a generator a hundred times as fast on a card as on the CPU.
+        cpu = profile([model(0.01, max_sequences=8), model(0.01)], model(0.001, classifier=True))
+        gpu = dataclasses.replace(cpu, models={"g0": model(0.0001, max_sequences=8, device="a made-up card")})
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [pathlib.Path(folder) / name for name in ("cpu.json", "gpu.json")]
+            for path, each in zip(paths, (cpu, gpu)):
+                each.save(path)
+
+            def plan(*flags):
+                return subprocess.run([sys.executable, SCRIPTS / "plan.py", "--build", BUILD, "--profile", paths[0], "--rate", "200",
+                                       "--seconds", "5", "--min_replicas", "1", "--p95", "2", *flags], capture_output=True, text=True,
+                                      check=True).stdout
+
+            alone, with_gpu = plan(), plan("--gpu_profile", paths[1])
+        self.assertGreater(int(re.search(r"^\| g0 \| (\d+) \|", alone, re.M)[1]), 5)
+        self.assertNotIn("GPU", alone)
+        self.assertRegex(with_gpu, r"(?m)^\| g0 \(a made-up card\) \| 1 \|")
+        self.assertIn("\n1 GPUs, one for each replica", with_gpu)
 
 
 class WorkloadTest(unittest.TestCase):
