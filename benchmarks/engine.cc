@@ -10,9 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -22,6 +20,7 @@
 
 #include "base/generation_params.h"
 #include "base/status_macros.h"
+#include "benchmarks/measure.h"
 #include "runner_server/kernels/kernel_table.h"
 #include "runner_server/kernels/thread_pool.h"
 #include "runner_server/model/dtype.h"
@@ -33,7 +32,6 @@
 namespace chorus::runner {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Ids = std::vector<int32_t>;
 
 constexpr int kNewTokens = 123;
@@ -58,32 +56,6 @@ Ids MakeIds(int length, int seed, int vocab_size) {
   Ids ids(length);
   for (int i = 0; i < length; ++i) ids[i] = (seed * 7919 + i * 104729 + 12345) % vocab_size;
   return ids;
-}
-
-double SecondsOf(const std::function<void()>& work) {
-  const auto start = Clock::now();
-  work();
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-double MedianSeconds(int runs, const std::function<void()>& work) {
-  work();
-  std::vector<double> seconds;
-  for (int run = 0; run < runs; ++run) seconds.push_back(SecondsOf(work));
-  return Median(seconds);
-}
-
-double RssMib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind("VmRSS:", 0) == 0) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
 }
 
 class Report {
@@ -125,12 +97,16 @@ class Bench {
     return generates() ? generator_->context_size() : classifier_->context_size();
   }
 
-  // `batch` texts take a slot each, and get `new_tokens` tokens each.
+  // `batch` texts take a slot each, and get `new_tokens` tokens each, as an engine chooses them:
+  // from the largest logits where the device finds those.
   void Decode(int new_tokens, int batch) {
     std::vector<Ids> texts;
     for (int i = 0; i < batch; ++i) texts.push_back(Tokens(flags_.prompt, i));
     chorus::v1::GenerationParams params = DefaultParams();
     params.set_do_sample(flags_.sample);
+    const int vocab_size = generator_->vocab_size();
+    const int num_top =
+        generator_->cuts_logits() ? std::min(NumTopNeeded(params, flags_.prompt), vocab_size) : 0;
     int held = 0;
     for (int step = 0; step < new_tokens; ++step) {
       std::vector<LanguageModel::Row> rows;
@@ -138,18 +114,27 @@ class Bench {
         rows.push_back({.slot = i,
                         .start = held,
                         .tokens = std::span(texts[i]).subspan(held),
-                        .wants_logits = true});
+                        .wants_logits = true,
+                        .num_top = num_top,
+                        .num_ids = vocab_size});
       }
       held = static_cast<int>(texts[0].size());
-      const std::span<const float> logits = generator_->Forward(rows);
-      const size_t vocab_size = generator_->vocab_size();
+      const LanguageModel::Output output = generator_->Run(rows, [] {});
+      const auto random = [&](int i) {
+        return UniformAt(0, static_cast<uint32_t>(i), 0, texts[i].size());
+      };
+      std::vector<int32_t> chosen(batch, -1);
       pool_.Run(batch, [&](int thread, int begin, int end) {
         for (int i = begin; i < end; ++i) {
-          const double random = UniformAt(0, static_cast<uint32_t>(i), 0, texts[i].size());
-          texts[i].push_back(samplers_[thread].Sample(logits.subspan(i * vocab_size, vocab_size),
-                                                      texts[i], params, random));
+          chosen[i] = Choose(samplers_[thread], output, i, num_top, texts[i], params, random(i));
         }
       });
+      for (int i = 0; i < batch; ++i) {
+        if (chosen[i] < 0) {  // It depends on more than the largest.
+          chosen[i] = samplers_[0].Sample(generator_->AllOfTop(i), texts[i], params, random(i));
+        }
+        texts[i].push_back(chosen[i]);
+      }
     }
   }
 
@@ -170,6 +155,20 @@ class Bench {
   }
 
  private:
+  // The token of the i-th row, -1 if its largest logits do not tell it.
+  int32_t Choose(Sampler& sampler, const LanguageModel::Output& output, int i, int num_top,
+                 const Ids& text, const chorus::v1::GenerationParams& params, double random) const {
+    const size_t vocab_size = generator_->vocab_size();
+    if (num_top == 0) {
+      return sampler.Sample(output.logits.subspan(i * vocab_size, vocab_size), text, params,
+                            random);
+    }
+    const LanguageModel::TopLogits& top = output.top[i];
+    return sampler
+        .SampleTop(top.ids, top.logits, top.ids.size() == vocab_size, text, params, random)
+        .value_or(-1);
+  }
+
   Ids Tokens(int length, int seed) const {
     return MakeIds(length, seed,
                    generates() ? generator_->vocab_size() : classifier_->vocab_size());
