@@ -38,20 +38,21 @@ list(GET TORCH_CUDA_LIBRARIES 0 _torch_cuda)
 if(NOT EXISTS ${_torch_cuda})
   return()
 endif()
-# A wheel has the libraries of CUDA in packages of their own beside it, which have the headers too; other libtorches
-# take the toolkit's.
+# The headers are the toolkit's, or those of the wheels that PyTorch's asks for, which want nvidia-cuda-crt besides; the
+# library is that which libtorch was built with, where it is.
 file(GLOB _cuda_includes ${TORCH_ROOT}/../nvidia/*/include)
 file(GLOB _cuda_libraries ${TORCH_ROOT}/../nvidia/*/lib)
-find_path(CUDA_RUNTIME_INCLUDE_DIR cuda_runtime_api.h
-  HINTS ${_cuda_includes} $ENV{CUDA_HOME}/include /usr/local/cuda/include)
-find_library(CUDA_RUNTIME_LIBRARY NAMES cudart libcudart.so.13 libcudart.so.12
+set(_hints $ENV{CUDA_HOME}/include /usr/local/cuda/include ${_cuda_includes})
+find_path(CUDA_RUNTIME_INCLUDE_DIR cuda_runtime_api.h HINTS ${_hints})
+find_path(CUDA_CRT_INCLUDE_DIR crt/host_config.h HINTS ${_hints})
+find_library(CUDA_RUNTIME_LIBRARY NAMES libcudart.so.13 libcudart.so.12 cudart
   HINTS ${TORCH_LIBRARY_DIR} ${_cuda_libraries} $ENV{CUDA_HOME}/lib64 /usr/local/cuda/lib64)
 set(_kept ${TORCH_CUDA_LIBRARIES})
-if(CUDA_RUNTIME_INCLUDE_DIR AND CUDA_RUNTIME_LIBRARY)
+if(CUDA_RUNTIME_INCLUDE_DIR AND CUDA_CRT_INCLUDE_DIR AND CUDA_RUNTIME_LIBRARY)
   message(STATUS "Found the CUDA runtime: ${CUDA_RUNTIME_LIBRARY}, ${CUDA_RUNTIME_INCLUDE_DIR}")
   list(APPEND _kept ${CUDA_RUNTIME_LIBRARY})
-  # What of CUDA is in one folder, and what a wheel has in further ones.
-  target_include_directories(torch_device SYSTEM INTERFACE ${CUDA_RUNTIME_INCLUDE_DIR} ${_cuda_includes})
+  target_include_directories(torch_device SYSTEM INTERFACE
+    ${CUDA_RUNTIME_INCLUDE_DIR} ${CUDA_RUNTIME_INCLUDE_DIR}/cccl ${CUDA_CRT_INCLUDE_DIR} ${_cuda_includes})
   target_compile_definitions(torch_device INTERFACE CHORUS_CUDA)
 else()
   message(STATUS "libtorch has CUDA, but the CUDA runtime's headers are not here: CHORUS_CUDA is not defined")
