@@ -11,7 +11,8 @@ cmake --install "$build" --prefix "$scratch" >/dev/null
 library=$scratch/lib/libchorus_torch.so
 [ -f "$library" ] || fail "cmake --install leaves out libchorus_torch.so, which was built"
 # That which has it shows that the others would be seen.
-ldd "$library" | grep -q 'libtorch_cpu\.so => /' || fail "libchorus_torch.so does not find libtorch: $(ldd "$library")"
+ldd "$library" >"$scratch/libraries"
+grep -q 'libtorch_cpu\.so => /' "$scratch/libraries" || fail "libchorus_torch.so does not find libtorch: $(cat "$scratch/libraries")"
 for program in api_server runner_server chorus; do
   ldd "$scratch/bin/$program" >"$scratch/libraries"
   grep -q 'libc\.so' "$scratch/libraries" || fail "ldd does not tell what $program loads"
