@@ -42,4 +42,14 @@ size_t FindInvalidUtf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+std::string ToUtf8(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const Utf8Step step = DecodeUtf8(text);
+    result += step.valid ? text.substr(0, step.num_bytes) : std::string_view("\xEF\xBF\xBD");
+    text.remove_prefix(step.num_bytes);
+  }
+  return result;
+}
+
 }  // namespace chorus

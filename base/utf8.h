@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace chorus {
@@ -24,6 +25,9 @@ Utf8Step DecodeUtf8(std::string_view text);
 
 // The offset of the first byte that is not UTF-8, or npos.
 size_t FindInvalidUtf8(std::string_view text);
+
+// What is not UTF-8 becomes U+FFFD.
+std::string ToUtf8(std::string_view text);
 
 inline bool IsValidUtf8(std::string_view text) {
   return FindInvalidUtf8(text) == std::string_view::npos;

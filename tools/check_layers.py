@@ -33,7 +33,7 @@ LIBRARIES = [
 
 # folder: (ours, libraries)
 LAYERS = {
-    "base": (("proto/chorus/v1/generation.pb.h",), ("flags", "protobuf", "json")),
+    "base": (("proto/chorus/v1/generation.pb.h",), ("flags", "protobuf", "google.api", "json")),
     "base/grpc": (("proto/grpc/health/v1",), ("grpc", "protobuf", "glog")),
     "config": ((), ("protobuf", "yaml", "json")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
@@ -124,7 +124,8 @@ LAYERS = {
 
 # The files of base that may use a library.
 BASE_USERS = {
-    "protobuf": ("base/generation_params",),
+    "protobuf": ("base/error_details", "base/generation_params"),
+    "google.api": ("base/error_details",),
     "json": ("base/json_reader", "base/model_file", "base/model_modules", "base/weights_index"),
 }
 

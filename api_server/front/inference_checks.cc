@@ -1,7 +1,7 @@
 #include "api_server/front/inference_checks.h"
 
 #include "absl/strings/str_cat.h"
-#include "api_server/front/public_error.h"
+#include "base/error_details.h"
 #include "base/limits.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api_server/graph/graph_run.h"
 #include "api_server/transcoding/http_status.h"
+#include "base/error_details.h"
 #include "base/finite.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
@@ -17,40 +17,11 @@
 namespace chorus::gateway {
 namespace {
 
-constexpr char kTypePrefix[] = "type.googleapis.com/";
-
-// What is not UTF-8 becomes U+FFFD.
-std::string ToUtf8(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const Utf8Step step = DecodeUtf8(text);
-    result += step.valid ? text.substr(0, step.num_bytes) : std::string_view("\xEF\xBF\xBD");
-    text.remove_prefix(step.num_bytes);
-  }
-  return result;
-}
-
-void SetDetail(const google::protobuf::Message& detail, absl::Status& status) {
-  status.SetPayload(absl::StrCat(kTypePrefix, detail.GetTypeName()),
-                    absl::Cord(detail.SerializeAsString()));
-}
-
 bool IsOurFault(const absl::Status& status) {
   return absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
 }
 
 }  // namespace
-
-absl::Status FieldError(std::string_view field, std::string_view problem) {
-  absl::Status status =
-      absl::InvalidArgumentError(absl::StrCat(AbslView(field), " ", AbslView(problem)));
-  google::rpc::BadRequest details;
-  auto* violation = details.add_field_violations();
-  violation->set_field(std::string(field));
-  violation->set_description(ToUtf8(problem));
-  SetDetail(details, status);
-  return status;
-}
 
 absl::Status ToPublicStatus(const absl::Status& status, std::string_view request_id) {
   if (IsOurFault(status)) {
@@ -69,19 +40,6 @@ absl::Status ToPublicStatus(const absl::Status& status, std::string_view request
     retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
     SetDetail(retry, result);
   }
-  return result;
-}
-
-google::rpc::Status ToRpcStatus(const absl::Status& status) {
-  google::rpc::Status result;
-  result.set_code(static_cast<int>(status.code()));
-  result.set_message(std::string(status.message()));
-  status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
-    if (!absl::StartsWith(type_url, kTypePrefix)) return;
-    auto* detail = result.add_details();
-    detail->set_type_url(std::string(type_url));
-    detail->set_value(std::string(payload));
-  });
   return result;
 }
 
@@ -104,6 +62,7 @@ v1::ErrorEvent ToErrorEvent(const absl::Status& error, std::string_view request_
   event.set_status(absl::StatusCodeToString(status.code()));
   event.set_message(std::string(status.message()));
   event.set_retryable(absl::IsUnavailable(status) || absl::IsResourceExhausted(status));
+  *event.mutable_details() = ToRpcStatus(status).details();
   if (const std::optional<FailedNode> node = FailedNodeOf(error)) {
     event.set_branch(node->name);
     event.set_stage(node->stage);

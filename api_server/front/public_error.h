@@ -2,8 +2,7 @@
 
 // Errors as clients see them: over gRPC, over HTTP, and in streams.
 //
-// Details are payloads of an absl::Status under the type URLs of google.protobuf.Any; HTTP renders
-// them as JSON, gRPC sends them as google.rpc.Status.
+// Their details are error_details.h's, everywhere the same.
 //
 // Thread safety: free functions without state.
 
@@ -14,7 +13,6 @@
 #include "absl/time/time.h"
 #include "api_server/front/http_message.h"
 #include "api_server/transcoding/error_json.h"
-#include "google/rpc/status.pb.h"
 #include "proto/chorus/v1/inference.pb.h"
 
 namespace chorus::gateway {
@@ -22,17 +20,10 @@ namespace chorus::gateway {
 // When a refused client should retry.
 inline constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
-// INVALID_ARGUMENT "<field> <problem>" with a BadRequest that names the field:
-// FieldError("max_length", "must be at least 1: 0").
-absl::Status FieldError(std::string_view field, std::string_view problem);
-
 // The part of `status` that clients see. RESOURCE_EXHAUSTED and UNAVAILABLE get a RetryInfo.
 // Internal errors (INTERNAL, UNKNOWN, DATA_LOSS) are logged with the request's id and lose message
 // and details, except NotFiniteError. The message becomes valid UTF-8.
 absl::Status ToPublicStatus(const absl::Status& status, std::string_view request_id);
-
-// A public status as the content of grpc-status-details-bin.
-google::rpc::Status ToRpcStatus(const absl::Status& status);
 
 // The next two make `error` public first, and log what clients must not see under `request_id`.
 

@@ -2,9 +2,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/graph/operation.h"
+#include "base/error_details.h"
 
 namespace chorus::gateway {
 namespace {
+
+// The runner names a field of its own request. What it refuses of one that a graph makes is a text
+// that must not be cut.
+absl::Status OfGraph(const absl::Status& status) {
+  const absl::Status own = WithoutField(status);
+  return absl::IsInvalidArgument(own) ? WithField(own, "truncate") : own;
+}
 
 // Scores texts.
 class ClassifyOperation final : public Operation {
@@ -21,7 +29,9 @@ class ClassifyOperation final : public Operation {
     call.runner.Classify(std::move(request), std::move(call.context),
                          [&text = call.text, done = std::move(call.done)](
                              absl::StatusOr<runner::v1::ClassifyResponse> answer) mutable {
-                           if (!answer.ok()) return std::move(done)(answer.status());
+                           if (!answer.ok()) {
+                             return std::move(done)(OfGraph(answer.status()));
+                           }
                            if (answer->results_size() != 1) {
                              return std::move(done)(absl::InternalError(absl::StrCat(
                                  "one text was sent, ", answer->results_size(), " came back")));

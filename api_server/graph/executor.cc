@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api_server/graph/graph_run.h"
+#include "base/error_details.h"
 #include "base/status_macros.h"
 
 namespace chorus::gateway {
@@ -157,10 +158,7 @@ absl::Status Executor::Ask(const std::string& runner,
   auto on_reply = [ticket = in_flight_.Enter(), runner,
                    done = std::move(done)](absl::StatusOr<Response> reply) mutable {
     auto call = std::exchange(done, nullptr);
-    if (!reply.ok()) {
-      reply =
-          absl::Status(reply.status().code(), absl::StrCat(runner, ": ", reply.status().message()));
-    }
+    if (!reply.ok()) reply = OfPlace(reply.status(), runner);
     std::move(call)(std::move(reply));
   };
   ((*client).*method)(std::move(request), std::move(context), std::move(on_reply));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/graph/operation.h"
+#include "base/error_details.h"
 #include "base/generation_params.h"
 
 namespace chorus::gateway {
@@ -30,9 +31,9 @@ class GenerateOperation final : public Operation {
                         const std::string& node) const override {
     const uint32_t num_sequences = run.params.num_return_sequences();
     if (num_sequences <= 1 || Samples(runner, ParamsFor(run))) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "num_return_sequences must be 1 where do_sample is false or temperature 0, as of ", node,
-        ": all texts would be the same: ", num_sequences));
+    return FieldError("num_return_sequences",
+                      absl::StrCat("must be 1 where do_sample is false or temperature 0, as of ",
+                                   node, ": all texts would be the same: ", num_sequences));
   }
 
   absl::Status CheckRoom(RunnerClient& runner, const RunRequest& run) const override {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "base/error_details.h"
 
 namespace chorus::gateway {
 namespace {
@@ -317,7 +318,7 @@ absl::Status GraphRun::Annotate(const Call& call, const absl::Status& status) co
   const std::string place = options_.graph->is_of_model()
                                 ? node.runner  // A single model has no nodes to speak of.
                                 : absl::StrCat(node.name, " (", node.runner, ")");
-  absl::Status annotated(status.code(), absl::StrCat(place, ": ", status.message()));
+  absl::Status annotated = OfPlace(status, place);
   annotated.SetPayload(kNodeUrl, absl::Cord(node.name));
   annotated.SetPayload(kStageUrl, absl::Cord(node.kind));
   return annotated;

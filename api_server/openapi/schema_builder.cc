@@ -82,6 +82,11 @@ Json SchemaBuilder::Component(const std::string& name, Make make) {
 }
 
 Json SchemaBuilder::Message(const Descriptor& message) {
+  if (message.well_known_type() == Descriptor::WELLKNOWNTYPE_ANY) {
+    return {{"type", "object"},
+            {"properties", {{"@type", {{"type", "string"}}}}},
+            {"additionalProperties", true}};
+  }
   return Component(message.name(), [&] { return Object(message, {}); });
 }
 

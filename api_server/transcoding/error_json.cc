@@ -1,40 +1,25 @@
 #include "api_server/transcoding/error_json.h"
 
-#include <google/protobuf/any.pb.h>
-#include <google/protobuf/util/json_util.h>
-
-#include <map>
-
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/string_view.h"
 #include "api_server/transcoding/http_status.h"
 #include "api_server/transcoding/json_writer.h"
+#include "api_server/transcoding/message_to_json.h"
+#include "base/error_details.h"
 #include "base/string_view.h"
 
 namespace chorus::gateway {
 namespace {
 
-constexpr absl::string_view kDetailPrefix = "type.googleapis.com/";
-
-// The details in the order of their URLs; one that has no JSON is left out.
+// One that has no JSON is left out.
 std::string DetailsJson(const absl::Status& status) {
-  std::map<std::string, std::string> details;
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    if (url.substr(0, kDetailPrefix.size()) != kDetailPrefix) return;
-    google::protobuf::Any any;
-    any.set_type_url(std::string(url));
-    any.set_value(std::string(payload));
-    google::protobuf::util::JsonPrintOptions options;
-    options.preserve_proto_field_names = true;
+  const google::rpc::Status rpc_status = ToRpcStatus(status);
+  std::string details;
+  for (const auto& detail : rpc_status.details()) {
     std::string json;
-    if (google::protobuf::util::MessageToJsonString(any, &json, options).ok()) {
-      details[any.type_url()] = std::move(json);
-    }
-  });
-  return absl::StrJoin(details, ",",
-                       [](std::string* out, const auto& detail) { out->append(detail.second); });
+    if (!AppendDetailJson(detail, json)) continue;
+    absl::StrAppend(&details, details.empty() ? "" : ",", json);
+  }
+  return details;
 }
 
 }  // namespace

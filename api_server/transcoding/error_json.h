@@ -11,8 +11,8 @@
 namespace chorus::gateway {
 
 // The body of an error reply (AIP-193):
-// {"error":{"code":404,"status":"NOT_FOUND","message":"…","details":[]}}. Details are the payloads
-// of `status` whose URL begins with "type.googleapis.com/", as JSON with "@type".
+// {"error":{"code":404,"status":"NOT_FOUND","message":"…","details":[]}}, where details
+// are error_details.h's, as JSON with "@type".
 std::string ErrorJson(const absl::Status& status);
 
 }  // namespace chorus::gateway

@@ -102,18 +102,21 @@ absl::Status SetBodies(const HttpRule& rule, HttpBinding& binding) {
   return absl::OkStatus();
 }
 
-// `seen` are the messages that have been looked at.
-absl::Status CheckHasJson(const Descriptor& message, absl::flat_hash_set<const Descriptor*>& seen) {
+// `seen` are the messages that have been looked at. Only a reply may hold an Any.
+absl::Status CheckHasJson(const Descriptor& message, bool is_reply,
+                          absl::flat_hash_set<const Descriptor*>& seen) {
   if (!seen.insert(&message).second) return absl::OkStatus();
   for (int i = 0; i < message.field_count(); ++i) {
     const FieldDescriptor& field = *message.field(i);
     if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const Descriptor::WellKnownType known = field.message_type()->well_known_type();
+    if (is_reply && known == Descriptor::WELLKNOWNTYPE_ANY) continue;
     if (field.is_map() || field.message_type()->file()->package() == "google.protobuf") {
       return absl::InvalidArgumentError(
           absl::StrCat("the field ", field.full_name(), " has no JSON here: it is a ",
                        field.is_map() ? "map" : field.message_type()->full_name()));
     }
-    RETURN_IF_ERROR(CheckHasJson(*field.message_type(), seen));
+    RETURN_IF_ERROR(CheckHasJson(*field.message_type(), is_reply, seen));
   }
   return absl::OkStatus();
 }
@@ -133,8 +136,8 @@ absl::Status AddBindings(const MethodDescriptor& method, std::vector<HttpBinding
     return absl::InvalidArgumentError("a client-streaming method has no HTTP form");
   }
   absl::flat_hash_set<const Descriptor*> seen;
-  RETURN_IF_ERROR(CheckHasJson(*method.input_type(), seen));
-  RETURN_IF_ERROR(CheckHasJson(*method.output_type(), seen));
+  RETURN_IF_ERROR(CheckHasJson(*method.input_type(), /*is_reply=*/false, seen));
+  RETURN_IF_ERROR(CheckHasJson(*method.output_type(), /*is_reply=*/true, seen));
   const HttpRule& rule = method.options().GetExtension(google::api::http);
   ASSIGN_OR_RETURN(HttpBinding binding, MakeBinding(method, rule));
   bindings.push_back(std::move(binding));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api_server/transcoding/scalar_value.h"
+#include "base/error_details.h"
 #include "base/json_reader.h"
 #include "base/near_name.h"
 #include "base/quote.h"
@@ -88,8 +89,10 @@ class MessageMaker final : public JsonReader {
                                  " and as ", found->json_name()));
     }
     if (IsGiven(*found)) {
-      refusal_ = absl::InvalidArgumentError(absl::StrCat("the body must not have the field ",
-                                                         PlaceOf(*found), ": the path gives it"));
+      const std::string place = PlaceOf(found->name());
+      refusal_ = WithField(absl::InvalidArgumentError(absl::StrCat(
+                               "the body must not have the field ", place, ": the path gives it")),
+                           place);
       return false;
     }
     object.field = found;
@@ -160,7 +163,7 @@ class MessageMaker final : public JsonReader {
   // Whether the path gives that field of the innermost object.
   bool IsGiven(const FieldDescriptor& member) const {
     return std::any_of(given_.begin(), given_.end(), [&](const FieldPath& path) {
-      return path.back() == &member && FieldPathName(path) == PlaceOf(member);
+      return path.back() == &member && FieldPathName(path) == PlaceOf(member.name());
     });
   }
 
@@ -171,10 +174,12 @@ class MessageMaker final : public JsonReader {
       if (!IsGiven(*type.field(i))) names.push_back(type.field(i)->name());
     }
     const std::string near = NearName(name, names);
-    refusal_ = absl::InvalidArgumentError(absl::StrCat(
-        "unknown field ", QuoteForMessage(name), " in ", place.empty() ? "the body" : place,
-        near.empty() ? "" : absl::StrCat(" (did you mean ", near, "?)"), ", which takes ",
-        names.empty() ? "none" : absl::StrJoin(names, ", ")));
+    refusal_ = WithField(
+        absl::InvalidArgumentError(absl::StrCat(
+            "unknown field ", QuoteForMessage(name), " in ", place.empty() ? "the body" : place,
+            near.empty() ? "" : absl::StrCat(" (did you mean ", near, "?)"), ", which takes ",
+            names.empty() ? "none" : absl::StrJoin(names, ", "))),
+        PlaceOf(name));
     return false;
   }
   bool RefuseObject(std::string_view shown) {
@@ -187,6 +192,7 @@ class MessageMaker final : public JsonReader {
     const std::string place = Place();
     refusal_ = absl::InvalidArgumentError(
         absl::StrCat(place.empty() ? "the body" : place, " ", AbslView(what)));
+    if (!place.empty()) refusal_ = WithField(refusal_, place);
     return false;
   }
 
@@ -203,9 +209,9 @@ class MessageMaker final : public JsonReader {
     return place;
   }
 
-  std::string PlaceOf(const FieldDescriptor& member) const {
+  std::string PlaceOf(std::string_view member) const {
     const std::string place = Place();
-    return absl::StrCat(place, place.empty() ? "" : ".", member.name());
+    return absl::StrCat(place, place.empty() ? "" : ".", AbslView(member));
   }
 
   Message& message_;

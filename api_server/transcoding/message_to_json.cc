@@ -1,5 +1,7 @@
 #include "api_server/transcoding/message_to_json.h"
 
+#include <google/protobuf/util/json_util.h>
+
 #include "api_server/transcoding/json_writer.h"
 #include "api_server/transcoding/scalar_value.h"
 
@@ -27,8 +29,22 @@ void AppendValue(const FieldDescriptor& field, const Message& message, int index
 
 }  // namespace
 
+bool AppendDetailJson(const google::protobuf::Any& detail, std::string& json) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  if (!google::protobuf::util::MessageToJsonString(detail, &text, options).ok()) return false;
+  json += text;
+  return true;
+}
+
 void AppendMessageJson(const Message& message, std::string& json) {
   const Descriptor& descriptor = *message.GetDescriptor();
+  if (descriptor.well_known_type() == Descriptor::WELLKNOWNTYPE_ANY) {
+    const auto* detail = google::protobuf::DynamicCastToGenerated<google::protobuf::Any>(&message);
+    if (detail == nullptr || !AppendDetailJson(*detail, json)) json += "{}";
+    return;
+  }
   json += '{';
   bool first = true;
   for (int i = 0; i < descriptor.field_count(); ++i) {

@@ -8,6 +8,7 @@
 //
 // Thread safety: free functions without state.
 
+#include <google/protobuf/any.pb.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
@@ -15,8 +16,11 @@
 
 namespace chorus::gateway {
 
-// Appends to `json`.
+// Appends to `json`. A google.protobuf.Any is as AppendDetailJson has it, or else {}.
 void AppendMessageJson(const google::protobuf::Message& message, std::string& json);
+
+// {"@type":…, …} of a message of this program; false, and nothing, of any other.
+bool AppendDetailJson(const google::protobuf::Any& detail, std::string& json);
 
 // The value of one field; `null` for an unset singular message.
 void AppendFieldJson(const google::protobuf::FieldDescriptor& field,

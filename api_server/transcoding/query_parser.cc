@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "api_server/transcoding/field_path.h"
 #include "api_server/transcoding/percent_encoding.h"
+#include "base/error_details.h"
 #include "base/names.h"
 #include "base/near_name.h"
 #include "base/quote.h"
@@ -99,8 +100,8 @@ class Parameters {
     }
     RETURN_IF_ERROR(SetAll(form));
     if (seen_.contains(binding_.body_field->name())) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("the form gives no ", binding_.body_field->name(), kTextInstead));
+    return Wrong(binding_.body_field->name(), "the form gives no ", binding_.body_field->name(),
+                 kTextInstead);
   }
 
  private:
@@ -130,19 +131,23 @@ class Parameters {
 
   absl::Status Set(const std::string& name, const std::string& value) {
     if (binding_.body == HttpBinding::Body::kWhole) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("unknown query parameter ", QuoteForMessage(name), ": ", binding_.name(),
-                       " takes none, its fields are members of the JSON body"));
+      return Wrong(name, "unknown query parameter ", QuoteForMessage(name), ": ", binding_.name(),
+                   " takes none, its fields are members of the JSON body");
     }
     ASSIGN_OR_RETURN(const FieldPath path, Find(name));
     const std::string field = FieldPathName(path);
     if (!seen_.insert(field).second && !path.back()->is_repeated()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the ", what(), " ", field, " must be given once"));
+      return Wrong(field, "the ", what(), " ", field, " must be given once");
     }
     const absl::Status status = SetField(path, value, message_);
     if (status.ok()) return status;
-    return absl::InvalidArgumentError(absl::StrCat(what(), " ", field, " ", status.message()));
+    return Wrong(field, what(), " ", field, " ", status.message());
+  }
+
+  // A refusal that names the field.
+  template <typename... Words>
+  static absl::Status Wrong(std::string_view field, const Words&... words) {
+    return WithField(absl::InvalidArgumentError(absl::StrCat(words...)), field);
   }
 
   // The field that the parameter sets.
@@ -151,8 +156,7 @@ class Parameters {
     if (path.empty()) return Unknown(name);
     const std::string field = FieldPathName(path);
     const auto not_allowed = [&](std::string_view why) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the ", what(), " ", field, " is not allowed: ", AbslView(why)));
+      return Wrong(field, "the ", what(), " ", field, " is not allowed: ", AbslView(why));
     };
     if (path.front() == binding_.body_field && !in_form_) {
       return not_allowed(absl::StrCat("the body gives ", path.front()->name()));
@@ -168,10 +172,10 @@ class Parameters {
     std::vector<std::string> known = GetQueryParameters(binding_);
     if (in_form_) known.insert(known.begin(), binding_.body_field->name());
     const std::string near = NearName(name, known);
-    return absl::InvalidArgumentError(absl::StrCat(
-        "unknown ", what(), " ", QuoteForMessage(name),
-        near.empty() ? "" : absl::StrCat(" (did you mean ", near, "?)"), ": ", binding_.name(),
-        " takes ", known.empty() ? "none" : absl::StrJoin(known, ", "), hint()));
+    return Wrong(name, "unknown ", what(), " ", QuoteForMessage(name),
+                 near.empty() ? "" : absl::StrCat(" (did you mean ", near, "?)"), ": ",
+                 binding_.name(), " takes ", known.empty() ? "none" : absl::StrJoin(known, ", "),
+                 hint());
   }
 
   const HttpBinding& binding_;

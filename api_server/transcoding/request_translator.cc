@@ -11,6 +11,7 @@
 #include "api_server/transcoding/json_to_message.h"
 #include "api_server/transcoding/query_parser.h"
 #include "api_server/transcoding/scalar_value.h"
+#include "base/error_details.h"
 #include "base/quote.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
@@ -149,8 +150,10 @@ absl::Status SetBytesBody(const RequestParts& parts, const HttpBinding& binding,
 absl::Status SetRawText(std::string_view body, const HttpBinding& binding, Message& message) {
   const FieldDescriptor& field = *binding.body_field;
   if (const size_t offset = FindInvalidUtf8(body); offset != std::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat("the body, the field ", field.name(),
-                                                   ", must be UTF-8: byte ", offset, " is not"));
+    return WithField(
+        absl::InvalidArgumentError(absl::StrCat("the body, the field ", field.name(),
+                                                ", must be UTF-8: byte ", offset, " is not")),
+        field.name());
   }
   StoreScalar(field, std::string(WithoutByteOrderMark(body)), message);
   return absl::OkStatus();
@@ -203,8 +206,10 @@ absl::Status TranslateRequest(const HttpBinding& binding, const RequestParts& pa
   for (size_t i = 0; i < binding.variables.size(); ++i) {
     const absl::Status status = SetField(binding.variables[i], parts.variable_values[i], message);
     if (!status.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the path's ", FieldPathName(binding.variables[i]), " ", status.message()));
+      const std::string name = FieldPathName(binding.variables[i]);
+      return WithField(
+          absl::InvalidArgumentError(absl::StrCat("the path's ", name, " ", status.message())),
+          name);
     }
   }
   return absl::OkStatus();

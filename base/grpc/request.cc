@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_details.h"
 #include "base/utf8.h"
 
 namespace chorus {
@@ -68,8 +69,8 @@ class FaultFinder {
 }  // namespace
 
 absl::Status RequestFault::ToStatus() const {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field.empty() ? "the request" : field, " ", problem));
+  if (!field.empty()) return FieldError(field, problem);
+  return absl::InvalidArgumentError(absl::StrCat("the request ", problem));
 }
 
 std::optional<RequestFault> ParseRequest(grpc::ByteBuffer& bytes,

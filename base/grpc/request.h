@@ -29,7 +29,7 @@ struct RequestFault {
   std::string field;
   std::string problem;
 
-  // INVALID_ARGUMENT: "<field> <problem>".
+  // As FieldError().
   absl::Status ToStatus() const;
 };
 

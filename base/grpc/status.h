@@ -1,23 +1,19 @@
 #pragma once
 
-// absl::Status and grpc::Status share their codes; details do not cross.
+// absl::Status and grpc::Status share their codes and, as error_details.h has them, their details.
+//
+// Thread safety: free functions without state.
 
 #include <grpcpp/support/status.h>
 
-#include <string>
-
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 namespace chorus {
 
-inline grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
-}
+// With the details of `status`, as google.rpc.Status, if it has any.
+grpc::Status ToGrpcStatus(const absl::Status& status);
 
-inline absl::Status FromGrpcStatus(const grpc::Status& status) {
-  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
-}
+// Of what came as details only a BadRequest is taken.
+absl::Status FromGrpcStatus(const grpc::Status& status);
 
 }  // namespace chorus

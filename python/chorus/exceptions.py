@@ -6,7 +6,6 @@ from typing import Any
 
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _ERROR_EVENT = "type.googleapis.com/chorus.v1.ErrorEvent"
-_RETRY_SECONDS = 1.0  # The gateway's RetryInfo. An event says only that the call may succeed later.
 
 
 class ChorusError(Exception):
@@ -33,7 +32,7 @@ class ServerError(ChorusError):
         status: The name of the gRPC status, such as "INVALID_ARGUMENT".
         code: The HTTP code, such as 400.
         details: google.rpc's details as JSON has them, such as {"@type": "…/google.rpc.BadRequest",
-            "field_violations": [{"field": "top_p", "description": "…"}]}. Of an error within a stream over HTTP:
+            "field_violations": [{"field": "top_p", "description": "…"}]}. Of an error within a stream over HTTP also
             {"@type": "…/chorus.v1.ErrorEvent", "retryable": …, "branch": …, "stage": …}.
         request_id: The call's, as the server logs it; may be empty.
     """
@@ -56,8 +55,6 @@ class ServerError(ChorusError):
         for detail in self.details:
             if detail.get("@type") == _RETRY_INFO:
                 return float(str(detail.get("retry_delay", detail.get("retryDelay", "0s"))).removesuffix("s"))
-            if detail.get("@type") == _ERROR_EVENT and detail.get("retryable"):
-                return _RETRY_SECONDS
         return None
 
 
@@ -114,7 +111,8 @@ def server_error(message: str, status: str, code: int | None = None, details: Se
 
 
 def event_error(event: Mapping[str, Any], request_id: str) -> ServerError:
-    """The exception of a stream's ErrorEvent, as JSON has it: what it says besides is in its details."""
-    rest = {name: value for name, value in event.items() if name not in ("message", "status", "code")}
-    return server_error(str(event.get("message", "")), str(event.get("status", "UNKNOWN")), event.get("code"),
-                        [{"@type": _ERROR_EVENT, **rest}] if rest else [], request_id)
+    """The exception of a stream's ErrorEvent, as JSON has it: what it says besides follows its details."""
+    rest = {name: value for name, value in event.items() if name not in ("message", "status", "code", "details")}
+    details = [*event.get("details", ()), *([{"@type": _ERROR_EVENT, **rest}] if rest else [])]
+    return server_error(str(event.get("message", "")), str(event.get("status", "UNKNOWN")), event.get("code"), details,
+                        request_id)

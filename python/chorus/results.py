@@ -5,10 +5,12 @@ A field without a default is in every reply: from_message refuses one that leave
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, cast
 
 from google.protobuf.message import Message
 
+from chorus import _protos
 from chorus.exceptions import server_error
 
 FinishReason: TypeAlias = Literal["stop", "length", "stop_string", "deadline"]
@@ -41,6 +43,7 @@ class ErrorEvent:
     retryable: bool | None = None
     branch: str | None = None
     stage: str | None = None
+    details: tuple[Mapping[str, Any], ...] = ()  # As ServerError's.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -239,6 +242,8 @@ def from_message(message: Message) -> Any:
     name = message.DESCRIPTOR.name
     if name == "Logprobs":
         return _value(message, "tokens")
+    if name == "Any":
+        return _protos.to_dict(message)
     cls: type[Any] = FailedText if name == "ScoredText" and message.HasField("error") else _CLASSES[name]
     known = message.DESCRIPTOR.fields_by_name
     values = {field.name: _value(message, field.name) for field in dataclasses.fields(cls) if field.name in known}

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_details.h"
 
 namespace chorus::runner {
 namespace {
@@ -44,13 +45,12 @@ std::vector<double> Softmax(std::span<const float> logits) {
 
 absl::Status ClassifyTask::Check(const Request& request) const {
   if (!request.text_pairs().empty() && request.text_pairs_size() != request.texts_size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("text_pairs must be empty or hold as many as texts, ", request.texts_size(),
-                     ": ", request.text_pairs_size()));
+    return FieldError("text_pairs",
+                      absl::StrCat("must be empty or hold as many as texts, ", request.texts_size(),
+                                   ": ", request.text_pairs_size()));
   }
   if (!chorus::v1::ScoreKind_IsValid(request.score_kind())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("score_kind is unknown: ", request.score_kind()));
+    return FieldError("score_kind", absl::StrCat("is unknown: ", request.score_kind()));
   }
   return absl::OkStatus();
 }

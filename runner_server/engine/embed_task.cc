@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_details.h"
 #include "base/string_view.h"
 #include "runner_server/tokenizer/python_text.h"
 
@@ -31,14 +32,16 @@ bool EmbedTask::Normalizes(const Request& request) const {
 
 absl::Status EmbedTask::Check(const Request& request) const {
   if (request.dimensions() > static_cast<uint32_t>(num_dimensions_)) {
-    return absl::InvalidArgumentError(absl::StrCat("dimensions must be at most the model's ",
-                                                   num_dimensions_, ": ", request.dimensions()));
+    return FieldError("dimensions", absl::StrCat("must be at most the model's ", num_dimensions_,
+                                                 ": ", request.dimensions()));
   }
   const int64_t num_numbers = int64_t{request.texts_size()} * NumDimensions(request);
   if (num_numbers > kMaxNumbers) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        request.texts_size(), " texts of ", NumDimensions(request), " dimensions make ",
-        num_numbers, " numbers, and a reply holds at most ", kMaxNumbers, ": send fewer at once"));
+    return WithField(absl::InvalidArgumentError(absl::StrCat(
+                         request.texts_size(), " texts of ", NumDimensions(request),
+                         " dimensions make ", num_numbers, " numbers, and a reply holds at most ",
+                         kMaxNumbers, ": send fewer at once")),
+                     "texts");
   }
   return absl::OkStatus();
 }

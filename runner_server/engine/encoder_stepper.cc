@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/error_details.h"
 #include "base/finite.h"
 #include "base/limits.h"
 #include "base/status_macros.h"
@@ -39,8 +40,8 @@ typename EncoderStepper<Task>::Request EncoderStepper<Task>::WarmUpRequest() {
 template <typename Task>
 absl::Status EncoderStepper<Task>::Check(const Request& request) const {
   if (request.texts().empty() || request.texts_size() > kMaxTexts) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("texts must hold 1 to ", kMaxTexts, " texts: ", request.texts_size()));
+    return FieldError("texts",
+                      absl::StrCat("must hold 1 to ", kMaxTexts, " texts: ", request.texts_size()));
   }
   return task_.Check(request);
 }
@@ -91,9 +92,9 @@ absl::Status EncoderStepper<Task>::AddText(const Request& request, int index,
                                           request.split_special_tokens(), context_size_);
   const int text_tokens = static_cast<int>(input.full_size);
   if (text_tokens > context_size_ && request.refuse_truncation()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("texts[", index, "] has ", text_tokens, " tokens and the model reads at most ",
-                     context_size_, ": shorten it, or allow that it is cut"));
+    return FieldError(absl::StrCat("texts[", index, "]"),
+                      absl::StrCat("has ", text_tokens, " tokens and the model reads at most ",
+                                   context_size_, ": shorten it, or allow that it is cut"));
   }
   if (std::ssize(input.ids) > context_size_) {
     return absl::InvalidArgumentError(absl::StrCat("the model reads at most ", context_size_,
@@ -101,15 +102,16 @@ absl::Status EncoderStepper<Task>::AddText(const Request& request, int index,
   }
   const absl::Status has_rows = CheckHasRows(tokenizer_, input.ids, model_->vocab_size());
   if (!has_rows.ok()) {
-    return absl::Status(has_rows.code(), absl::StrCat("texts[", index, "]: ", has_rows.message()));
+    const std::string field = absl::StrCat("texts[", index, "]");
+    return WithField(OfPlace(has_rows, field), field);
   }
   // As in transformers a model without token types is not told them.
   if (model_->num_token_types() == 1) input.type_ids.clear();
   for (const int32_t type : input.type_ids) {
     if (type < model_->num_token_types()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("texts[", index, "] has a token of type ", type,
-                                                   ", and the model knows ",
-                                                   model_->num_token_types(), " types"));
+    return FieldError(absl::StrCat("texts[", index, "]"),
+                      absl::StrCat("has a token of type ", type, ", and the model knows ",
+                                   model_->num_token_types(), " types"));
   }
   arrival.call.rows.push_back(std::move(input));
   arrival.text_tokens.push_back(text_tokens);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/error_details.h"
 #include "base/finite.h"
 #include "base/generation_params.h"
 #include "base/status_macros.h"
@@ -89,17 +90,16 @@ LengthLimit GenerationStepper::LimitOf(const Request& request) const {
 
 absl::Status GenerationStepper::Check(const Request& request) const {
   if (const auto problems = CheckRanges(request.params()); !problems.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(problems[0].field, " ", problems[0].problem));
+    return FieldError(problems[0].field, problems[0].problem);
   }
   if (request.sequence() > 0 && IsGreedy(WithDefaults(request.params()))) {
-    return absl::InvalidArgumentError(
-        "num_return_sequences must be 1 where do_sample is false or temperature 0, as of this "
-        "model: all texts would be the same");
+    return FieldError("num_return_sequences",
+                      "must be 1 where do_sample is false or temperature 0, as of this model: all "
+                      "texts would be the same");
   }
   RETURN_IF_ERROR(CheckLengthLimit(LimitOf(request)));
   if (request.text().empty() && options_.bos_token_id < 0) {
-    return absl::InvalidArgumentError(
-        "text must not be empty: the model has no BOS token to start from");
+    return FieldError("text", "must not be empty: the model has no BOS token to start from");
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_details.h"
 #include "base/utf8.h"
 
 namespace chorus::runner {
@@ -14,11 +15,11 @@ namespace chorus::runner {
 absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequest& request,
                       runner::v1::TokenizeResponse& response) {
   if (request.text().size() > kMaxTokenizedBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("text must have at most ", kMaxTokenizedBytes,
-                                                   " bytes: ", request.text().size()));
+    return FieldError("text", absl::StrCat("must have at most ", kMaxTokenizedBytes,
+                                           " bytes: ", request.text().size()));
   }
   if (const size_t at = FindInvalidUtf8(request.text()); at != std::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat("text is not UTF-8: at byte ", at));
+    return FieldError("text", absl::StrCat("is not UTF-8: at byte ", at));
   }
   const std::vector<TokenSpan> all =
       tokenizer.EncodeWithSpans(request.text(), request.split_special_tokens());
@@ -32,9 +33,12 @@ absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequ
     return absl::OkStatus();
   }
   if (count > kMaxTokensWithPieces) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "text has ", all.size(), " tokens, and a reply at most ", kMaxTokensWithPieces, ", not ",
-        count, ": have them in pages, by limit and offset, or without their pieces, by ids_only"));
+    return FieldError(
+        "text",
+        absl::StrCat("has ", all.size(), " tokens, and a reply at most ", kMaxTokensWithPieces,
+                     ", not ", count,
+                     ": have them in pages, by limit and offset, or without their pieces, by "
+                     "ids_only"));
   }
   for (const TokenSpan& span : spans) {
     runner::v1::Token& token = *response.add_tokens();
@@ -49,22 +53,22 @@ absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequ
 absl::Status Detokenize(const Tokenizer& tokenizer, const runner::v1::DetokenizeRequest& request,
                         runner::v1::DetokenizeResponse& response) {
   if (request.ids_size() > kMaxDetokenizedIds) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("ids must hold at most ", kMaxDetokenizedIds, " ids: ", request.ids_size()));
+    return FieldError("ids", absl::StrCat("must hold at most ", kMaxDetokenizedIds,
+                                          " ids: ", request.ids_size()));
   }
   size_t num_bytes = 0;
   const auto vocab_size = static_cast<uint32_t>(tokenizer.vocab_size());
   for (int i = 0; i < request.ids_size(); ++i) {
     if (request.ids(i) >= vocab_size) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("ids[", i, "] must be below ", vocab_size, ": ", request.ids(i)));
+      return FieldError(absl::StrCat("ids[", i, "]"),
+                        absl::StrCat("must be below ", vocab_size, ": ", request.ids(i)));
     }
     const auto id = static_cast<int32_t>(request.ids(i));
     num_bytes += tokenizer.Decode({&id, 1}).size();
     if (num_bytes > kMaxDetokenizedBytes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "ids must stand for at most ", kMaxDetokenizedBytes, " bytes of text, and the first ",
-          i + 1, " of ", request.ids_size(), " are more: send fewer at once"));
+      return FieldError("ids", absl::StrCat("must stand for at most ", kMaxDetokenizedBytes,
+                                            " bytes of text, and the first ", i + 1, " of ",
+                                            request.ids_size(), " are more: send fewer at once"));
     }
   }
   response.set_text(

@@ -121,14 +121,16 @@ class BrokenServerTest(unittest.TestCase):
 
     def test_an_error_within_a_stream_has_what_its_event_says(self):
         error = (b'{"error":{"code":503,"status":"UNAVAILABLE","message":"gone","retryable":true,"branch":"m",'
-                 b'"stage":"generate"}}\n')
+                 b'"stage":"generate","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo",'
+                 b'"retry_delay":"3s"}]}}\n')
         with ScriptedServer() as server:
             for asynchronous in (False, True):
                 with self.assertRaises(exceptions.Unavailable) as raised:
                     server.call(HEAD + chunk(TOKEN) + chunk(error), asynchronous, stream=True)
-                self.assertEqual([{"@type": "type.googleapis.com/chorus.v1.ErrorEvent", "retryable": True, "branch": "m",
+                self.assertEqual([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": "3s"},
+                                  {"@type": "type.googleapis.com/chorus.v1.ErrorEvent", "retryable": True, "branch": "m",
                                    "stage": "generate"}], raised.exception.details)
-                self.assertEqual(("r7", 503, 1.0), (raised.exception.request_id, raised.exception.code,
+                self.assertEqual(("r7", 503, 3.0), (raised.exception.request_id, raised.exception.code,
                                                     raised.exception.retry_after_seconds))
 
     def test_the_timeout_is_of_the_whole_call(self):

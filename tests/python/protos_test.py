@@ -59,8 +59,14 @@ class ProtosTest(unittest.TestCase):
         self.assertEqual(("", 0.0, "stop_string", None), (text.generated, text.score, text.finish_reason, text.timing))
         unknown = results.from_message(make(generated="", score=0, finish_reason=99))
         self.assertIsNone(unknown.finish_reason)
-        failed = results.from_message(make(error={"message": "gone"}))
+        error = _protos.message("chorus.v1.ErrorEvent")(message="gone")
+        retry = _protos.message("google.rpc.RetryInfo")()
+        retry.retry_delay.seconds = 2
+        error.details.add().Pack(retry)
+        failed = results.from_message(make(error=error))
         self.assertEqual(("gone", None, None), (failed.error.message, failed.generated, failed.score))
+        self.assertEqual(({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": "2s"},),
+                         failed.error.details)
         self.assertEqual({field.name for field in dataclasses.fields(results.ScoredText)},
                          {field.name for field in dataclasses.fields(results.FailedText)})
         with self.assertRaisesRegex(exceptions.ServerError, "no ScoredText: it has no score"):

@@ -41,13 +41,6 @@ std::string PathOf(const google::protobuf::MethodDescriptor& method) {
   return absl::StrCat("/", method.service()->full_name(), "/", method.name());
 }
 
-grpc::Status WithDetails(const absl::Status& status) {
-  grpc::Status plain = ToGrpcStatus(status);
-  const google::rpc::Status rpc_status = ToRpcStatus(status);
-  if (rpc_status.details().empty()) return plain;
-  return {plain.error_code(), plain.error_message(), rpc_status.SerializeAsString()};
-}
-
 // The path that the method has over HTTP, or else over gRPC; a label of the metrics.
 std::string EndpointOf(const google::protobuf::MethodDescriptor& method) {
   const google::api::HttpRule& rule = method.options().GetExtension(google::api::http);
@@ -61,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Message>> Parse(const Message& prototype, grpc::B
   std::unique_ptr<Message> message(prototype.New());
   const std::optional<RequestFault> fault = ParseRequest(bytes, *message);
   if (!fault.has_value()) return message;
-  return fault->field.empty() ? fault->ToStatus() : FieldError(fault->field, fault->problem);
+  return fault->ToStatus();
 }
 
 absl::Status Serialize(const Message& message, grpc::ByteBuffer& bytes) {
@@ -101,7 +94,7 @@ class CallState {
       context_.AddTrailingMetadata(absl::AsciiStrToLower(name), value);
     });
     active_.Finish(HttpStatus(status));
-    return status.ok() ? grpc::Status::OK : WithDetails(ToPublicStatus(status, call().request_id));
+    return status.ok() ? grpc::Status::OK : ToGrpcStatus(ToPublicStatus(status, call().request_id));
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "api_server/front/public_error.h"
 
 namespace chorus::gateway {
 namespace {
@@ -86,9 +87,16 @@ TEST(EventStream, WritesAsAnyProtocolWould) {
 
 TEST(EventStream, TellsErrorsAsTheyMayBeSeen) {
   const HttpReply reply = StreamReply(QueueWithAToken(), *ChooseFraming(""), "id");
-  EXPECT_EQ(reply.stream->ErrorEvent(absl::UnavailableError("a (gpt2): gone")),
-            "event: error\ndata: {\"code\":503,\"status\":\"UNAVAILABLE\",\"message\":\"a (gpt2): "
-            "gone\",\"retryable\":true}\n\n");
+  const std::string error =
+      R"({"code":503,"status":"UNAVAILABLE","message":"a (gpt2): gone","retryable":true,"details":)"
+      R"([{"@type":"type.googleapis.com/google.rpc.RetryInfo","retry_delay":"1s"}]})";
+  const absl::Status gone = absl::UnavailableError("a (gpt2): gone");
+  EXPECT_EQ(reply.stream->ErrorEvent(gone), "event: error\ndata: " + error + "\n\n");
+  const HttpReply lines =
+      StreamReply(QueueWithAToken(), *ChooseFraming("application/x-ndjson"), "id");
+  EXPECT_EQ(lines.stream->ErrorEvent(gone), "{\"error\":" + error + "}\n");
+  EXPECT_NE(ErrorJson(ToPublicStatus(gone, "id")).find(error.substr(error.find("\"details\""))),
+            std::string::npos);  // As a call that does not stream has it.
   const std::string internal = reply.stream->ErrorEvent(absl::InternalError("secret"));
   EXPECT_EQ(internal.find("secret"), std::string::npos) << internal;
   EXPECT_NE(internal.find("\"code\":500"), std::string::npos) << internal;

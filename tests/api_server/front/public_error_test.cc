@@ -7,27 +7,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "api_server/transcoding/http_status.h"
+#include "base/error_details.h"
 #include "base/finite.h"
-#include "google/rpc/error_details.pb.h"
 
 namespace chorus::gateway {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-TEST(PublicErrorTest, FieldErrorNamesItsField) {
-  const absl::Status status = FieldError("top_p", "must be at most 1: 2");
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(status.message(), "top_p must be at most 1: 2");
-  const google::rpc::Status rpc = ToRpcStatus(status);
-  EXPECT_EQ(rpc.code(), 3);
-  google::rpc::BadRequest details;
-  ASSERT_EQ(rpc.details_size(), 1);
-  ASSERT_TRUE(rpc.details(0).UnpackTo(&details));
-  EXPECT_EQ(details.field_violations(0).field(), "top_p");
-  EXPECT_EQ(details.field_violations(0).description(), "must be at most 1: 2");
-}
 
 TEST(PublicErrorTest, OnlyRefusalsSayWhenToRetry) {
   for (int code = 1; code <= 16; ++code) {

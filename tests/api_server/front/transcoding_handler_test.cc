@@ -119,7 +119,33 @@ TEST_F(TranscodingHandlerTest, AStreamsErrorNamesTheBranchAndWhatItWasAt) {
   const HttpStream::Piece piece = reply->stream->Take();
   ASSERT_TRUE(piece.end.has_value());
   EXPECT_THAT(reply->stream->ErrorEvent(*piece.end),
-              HasSubstr("\"retryable\":true,\"branch\":\"score\",\"stage\":\"classify\"}"));
+              HasSubstr("\"retryable\":true,\"branch\":\"score\",\"stage\":\"classify\","
+                        "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\""));
+}
+
+TEST_F(TranscodingHandlerTest, EveryRefusalOfAFieldNamesIt) {
+  const struct {
+    std::string target, body, field;
+  } kCases[] = {
+      {"/classify_generated_texts?temprature=1", "I", "temprature"},
+      {"/classify_generated_texts?seed=x", "I", "seed"},
+      {"/classify_generated_texts?seed=1&seed=2", "I", "seed"},
+      {"/classify_generated_texts?text=a", "I", "text"},
+      {"/classify_generated_texts?top_p=2", "I", "top_p"},
+      {"/classify_generated_texts?num_return_sequences=2&do_sample=false", "I",
+       "num_return_sequences"},
+      {"/v1/models/gpt2:generate?seed=1", "{}", "seed"},
+      {"/v1/models/gpt2:generate", R"({"text": "I", "zzz": 1})", "zzz"},
+      {"/v1/models/gpt2:generate", R"({"text": 3})", "text"},
+      {"/v1/models/gpt2:generate", R"({"text": "I", "model": "x"})", "model"},
+      {"/v1/models/gpt2:generate", R"({"text": "I", "stop": ["a", 3]})", "stop[1]"},
+  };
+  for (const auto& c : kCases) {
+    const auto reply = Post(c.target, c.body, c.body == "I" ? "text/plain" : "application/json");
+    ASSERT_TRUE(reply.has_value()) << c.target << " " << c.body;
+    EXPECT_EQ(reply->status, 400) << reply->body;
+    EXPECT_THAT(reply->body, HasSubstr(R"("field_violations":[{"field":")" + c.field + "\""));
+  }
 }
 
 TEST_F(TranscodingHandlerTest, RefusesAStreamAsAnyOtherCall) {

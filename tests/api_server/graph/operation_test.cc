@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error_details.h"
 #include "tests/base/parse_proto.h"
 #include "tests/fakes/puppet_runner_client.h"
 
@@ -146,9 +147,9 @@ TEST(GenerateOperation, MakesSeveralTextsOnlyWhereItSamples) {
     const absl::Status status = node.operation->CheckRun(
         runner, {.params = ParseProto<v1::GenerationParams>(c.params)}, "n");
     EXPECT_EQ(status, c.ok ? absl::OkStatus()
-                           : absl::InvalidArgumentError(
-                                 "num_return_sequences must be 1 where do_sample is false or "
-                                 "temperature 0, as of n: all texts would be the same: 2"))
+                           : FieldError("num_return_sequences",
+                                        "must be 1 where do_sample is false or temperature 0, as "
+                                        "of n: all texts would be the same: 2"))
         << c.node << " " << c.params << " " << c.model;
   }
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <string>
 
+#include "base/error_details.h"
 #include "proto/chorus/v1/inference.pb.h"
 
 namespace chorus {
@@ -50,8 +51,7 @@ TEST(ParseRequest, NamesTheFieldThatIsNotUtf8AndThePlace) {
   const auto fault = ParseRequest(buffer, parsed);
   ASSERT_TRUE(fault.has_value());
   EXPECT_EQ(fault->field, "stop[1]");
-  EXPECT_EQ(fault->ToStatus(),
-            absl::InvalidArgumentError("stop[1] must be UTF-8; it is not at byte 1"));
+  EXPECT_EQ(fault->ToStatus(), FieldError("stop[1]", "must be UTF-8; it is not at byte 1"));
 }
 
 TEST(ParseRequest, SaysWhereBytesAreNoMessage) {

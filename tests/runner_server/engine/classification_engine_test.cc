@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/error_details.h"
 #include "runner_server/engine/encoder_stepper.h"
 #include "runner_server/engine/mailbox.h"
 #include "tests/runner_server/engine/fake_encoder.h"
@@ -171,7 +172,7 @@ TEST_F(ClassificationEngineTest, ReadsPairsAndCutsTheLongerTextFirst) {
   EXPECT_EQ(Classify(pairs).status().code(), absl::StatusCode::kInvalidArgument);
   pairs.mutable_text_pairs()->RemoveLast();
   EXPECT_EQ(Classify(pairs).status(),
-            absl::InvalidArgumentError("text_pairs must be empty or hold as many as texts, 3: 2"));
+            FieldError("text_pairs", "must be empty or hold as many as texts, 3: 2"));
 }
 
 // As transformers, which passes token types to models that have them.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error_details.h"
 #include "tests/runner_server/engine/fake_encoder.h"
 
 namespace chorus::runner {
@@ -84,7 +85,7 @@ TEST(ClassifyTask, RefusesPairsThatAreNotAsManyAndUnknownKinds) {
   EXPECT_EQ(ClassifyTask::PairOf(request, 1), nullptr);
   request.add_text_pairs("c");
   EXPECT_EQ(task.Check(request),
-            absl::InvalidArgumentError("text_pairs must be empty or hold as many as texts, 2: 1"));
+            FieldError("text_pairs", "must be empty or hold as many as texts, 2: 1"));
   request.add_text_pairs("d");
   EXPECT_TRUE(task.Check(request).ok());
   EXPECT_EQ(*ClassifyTask::PairOf(request, 1), "d");

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error_details.h"
 #include "tests/runner_server/engine/fake_encoder.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 
@@ -140,7 +141,7 @@ TEST(EmbedTask, BoundsItsReplies) {
   EXPECT_TRUE(task.Check(request).ok());
   request.set_dimensions(4097);
   EXPECT_EQ(task.Check(request),
-            absl::InvalidArgumentError("dimensions must be at most the model's 4096: 4097"));
+            FieldError("dimensions", "must be at most the model's 4096: 4097"));
 }
 
 }  // namespace
