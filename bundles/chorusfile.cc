@@ -79,9 +79,9 @@ absl::StatusOr<std::vector<std::string>> FilesBelow(const fs::path& directory) {
 absl::StatusOr<Chorusfile> ReadChorusfile(const fs::path& path) {
   const absl::StatusOr<std::string> text = ReadFile(path, kMaxChorusfileBytes);
   if (absl::IsNotFound(text.status())) {
-    return absl::NotFoundError(absl::StrCat(
-        "there is no ", path.native(),
-        "; examples/bundles/inference_graph/chorusfile.yaml shows one, and -f names another file"));
+    return absl::NotFoundError(
+        absl::StrCat("there is no ", path.native(),
+                     "; examples/bundles/inference_graph/chorusfile.yaml shows one"));
   }
   RETURN_IF_ERROR(text.status());
   ASSIGN_OR_RETURN(Chorusfile chorusfile, ParseChorusfile(*text, path.native()));

@@ -156,7 +156,13 @@ absl::Status Announce(const std::string& what, const store::Tag& tag) {
 
 absl::Status Build(const BuildOptions& options) {
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
-  ASSIGN_OR_RETURN(const Chorusfile chorusfile, ReadChorusfile(options.directory / options.file));
+  const absl::StatusOr<Chorusfile> found = ReadChorusfile(options.directory / options.file);
+  if (absl::IsNotFound(found.status())) {
+    return absl::NotFoundError(
+        absl::StrCat(found.status().message(), ", and -f names another file"));
+  }
+  RETURN_IF_ERROR(found.status());
+  const Chorusfile& chorusfile = *found;
   const fs::path graph_file = chorusfile.directory / chorusfile.spec.graph();
   ASSIGN_OR_RETURN(const GraphSummary graph, ReadGraph(chorusfile, graph_file));
   RETURN_IF_ERROR(CheckResources(chorusfile.spec.resources(), graph.runners, chorusfile.places));

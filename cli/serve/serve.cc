@@ -138,11 +138,13 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
         return MakeServePlan(again, work.runners).children.back().argv;
       }};
   if (options.reload) {
+    ServeOptions found = options;
+    found.keep_going = true;  // Faults are for the reloader, which refuses those that are new.
     Reloader::Options reload{.settings = settings,
                              .gateway_config_file = plan.gateway_config_file,
                              .num_slots = plan.children.size() - 1 + kSpareSlots,
-                             .find = [&] { return FindWork(options, installation); },
-                             .check = [&](ServeWork& next) { return CheckWork(options, next); }};
+                             .find = [&, found] { return FindWork(found, installation); },
+                             .check = [found](ServeWork& next) { return CheckWork(found, next); }};
     supervisor.make_reloader = [&, reload = std::move(reload),
                                 children = plan.children](ReloadHost& host) {
       return std::make_unique<Reloader>(reload, work, children, host);
