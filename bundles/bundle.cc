@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "base/digest.h"
 #include "base/names.h"
 #include "base/printable.h"
 #include "base/status_macros.h"
@@ -17,7 +18,6 @@
 #include "bundles/labels.h"
 #include "bundles/resources.h"
 #include "config/yaml_proto.h"
-#include "model_store/digest.h"
 
 namespace chorus {
 namespace {
@@ -110,7 +110,7 @@ class Checker {
       if (files[i].size_bytes() < 0 || files[i].size_bytes() > kMaxFileBytes) {
         return places_.Error(file_path + ".size_bytes", "must be from 0 to 2^50");
       }
-      if (!store::IsSha256(files[i].sha256())) {
+      if (!IsSha256(files[i].sha256())) {
         return places_.Error(file_path + ".sha256", "must be 64 lower-case hexadecimal digits");
       }
     }

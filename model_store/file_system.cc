@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/digest.h"
 #include "base/read_file.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
-#include "model_store/digest.h"
 
 namespace chorus::store {
 namespace {

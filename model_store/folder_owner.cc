@@ -20,9 +20,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "base/digest.h"
 #include "base/read_file.h"
 #include "base/string_view.h"
-#include "model_store/digest.h"
 
 namespace chorus::store {
 namespace {

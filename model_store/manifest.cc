@@ -6,11 +6,11 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/digest.h"
 #include "base/model_modules.h"
 #include "base/printable.h"
 #include "base/string_view.h"
 #include "base/utf8.h"
-#include "model_store/digest.h"
 #include "model_store/labels.h"
 
 namespace chorus::store {

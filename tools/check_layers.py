@@ -33,12 +33,12 @@ LIBRARIES = [
 
 # folder: (ours, libraries)
 LAYERS = {
-    "base": (("proto/chorus/v1/generation.pb.h",), ("flags", "protobuf", "google.api", "json")),
+    "base": (("proto/chorus/v1/generation.pb.h",), ("flags", "protobuf", "google.api", "json", "openssl")),
     "base/grpc": (("proto/grpc/health/v1",), ("grpc", "protobuf", "glog")),
     "config": ((), ("protobuf", "yaml", "json")),
     "examples": (("proto/chorus/v1",), ("grpc",)),
-    "model_store": (("runner_server/weights",), ("json", "yaml", "openssl", "glog")),
-    "model_store/hub": (("model_store",), ("json", "openssl", "curl")),
+    "model_store": (("runner_server/weights",), ("json", "yaml", "glog")),
+    "model_store/hub": (("model_store",), ("json", "curl")),
     "bundles": (("config", "model_store", "proto/chorus/config/v1"), ("archive", "protobuf")),
     "api_server": (
         ("api_server", "base/grpc", "config", "proto/chorus", "proto/grpc"),

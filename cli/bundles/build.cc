@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/digest.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "bundles/bundle_readme.h"
@@ -19,7 +20,6 @@
 #include "cli/graph_file.h"
 #include "cli/installation.h"
 #include "config/yaml_writer.h"
-#include "model_store/digest.h"
 #include "model_store/model_store.h"
 #include "proto/chorus/config/v1/gateway.pb.h"
 
@@ -127,7 +127,7 @@ absl::StatusOr<std::string> AskGatewayForOpenApi(const Installation& installatio
 
 // The same for the same content, whenever and wherever it is built.
 std::string VersionOf(const Bundle& content) {
-  store::Sha256 hash;
+  Sha256 hash;
   hash.Update(FormatYaml(content));
   return std::move(hash).HexDigest().substr(0, kVersionDigits);
 }

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "base/digest.h"
 #include "cli/command_line.h"
 #include "cli/models/models.h"
-#include "model_store/digest.h"
 #include "model_store/manifest.h"
 
 namespace chorus {
@@ -18,7 +18,7 @@ std::string AddPin(const std::string& text, std::map<std::string, std::string>& 
   const std::string file = text.substr(0, equals);
   const std::string sha256 =
       equals == std::string::npos ? "" : absl::AsciiStrToLower(text.substr(equals + 1));
-  if (!store::IsModelFileName(file) || !store::IsSha256(sha256)) {
+  if (!store::IsModelFileName(file) || !IsSha256(sha256)) {
     return "must be FILE=HEX, 64 hexadecimal digits: " + text;
   }
   const bool same = pins.emplace(file, sha256).first->second == sha256;

@@ -8,10 +8,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/digest.h"
 #include "base/printable.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
-#include "model_store/digest.h"
 #include "model_store/hub/hub_source.h"
 #include "model_store/manifest.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "model_store/digest.h"
+#include "base/digest.h"
 #include "model_store/hub/hub_listing.h"
 #include "model_store/hub/hub_source.h"
 #include "model_store/manifest.h"
@@ -18,7 +18,7 @@ void CheckFile(const store::HubFile& file) {
   FUZZ_ASSERT(store::IsModelFileName(file.name));
   FUZZ_ASSERT(file.size_bytes >= 0 && file.size_bytes <= int64_t{1} << 42);
   FUZZ_ASSERT(file.sha256.empty() != file.git_sha1.empty());
-  FUZZ_ASSERT(file.sha256.empty() || store::IsSha256(file.sha256));
+  FUZZ_ASSERT(file.sha256.empty() || IsSha256(file.sha256));
   FUZZ_ASSERT(file.git_sha1.empty() || store::IsCommit(file.git_sha1));
 }
 

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "model_store/digest.h"
+#include "base/digest.h"
 #include "model_store/hub/pull.h"
 #include "tests/base/temp_directory.h"
 #include "tests/model_store/hub/scripted_hub.h"

@@ -12,7 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "model_store/digest.h"
+#include "base/digest.h"
 #include "tests/base/temp_directory.h"
 #include "tests/model_store/hub/tls_certificate.h"
 

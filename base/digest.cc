@@ -1,4 +1,4 @@
-#include "model_store/digest.h"
+#include "base/digest.h"
 
 #include <openssl/evp.h>
 
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace chorus::store {
+namespace chorus {
 namespace {
 
 // OpenSSL's digests fail only when it was built or configured without the algorithm.
@@ -54,4 +54,4 @@ GitBlobHash::GitBlobHash(int64_t size_bytes) {
   Update({header.c_str(), header.size() + 1});
 }
 
-}  // namespace chorus::store
+}  // namespace chorus

@@ -4,15 +4,15 @@
 //
 // Thread safety: none; a value of one thread.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-
-struct evp_md_ctx_st;
-#include <cstdint>
 #include <utility>
 
-namespace chorus::store {
+struct evp_md_ctx_st;
+
+namespace chorus {
 
 class Digest {
  public:
@@ -66,4 +66,4 @@ class GitBlobHash {
   Digest digest_{Digest::Algorithm::kSha1};
 };
 
-}  // namespace chorus::store
+}  // namespace chorus

@@ -1,11 +1,11 @@
-#include "model_store/digest.h"
+#include "base/digest.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <utility>
 
-namespace chorus::store {
+namespace chorus {
 namespace {
 
 // The examples of FIPS 180-2, appendix B.
@@ -47,4 +47,4 @@ TEST(GitBlobHash, IsGits) {
 }
 
 }  // namespace
-}  // namespace chorus::store
+}  // namespace chorus
