@@ -73,6 +73,8 @@ constexpr Form kForms[] = {
     {"", ".ckpt.index", "its weights are TensorFlow 1's",
      "Convert them with transformers' script for it, convert_…_tf_checkpoint_to_pytorch.py"},
     {"", ".safetensors", kVariant, "If it is the whole model, rename it to model.safetensors"},
+    {"", ".pt2", "it is code that torch has compiled, without its weights",
+     "Save the model anew, with chorus.save_model(…, compile=True) of the Python package"},
     {"", ".pth", kTraining, kSaveIt},
     {"", ".pt", kTraining, kSaveIt},
     {"", ".ckpt", kTraining, kSaveIt},

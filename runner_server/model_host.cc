@@ -90,7 +90,8 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
                                                  .untrained_head = options.untrained_head,
                                                  .pooling = options.pooling,
                                                  .num_kv_slots = options.max_sequences,
-                                                 .max_kv_bytes = options.kv_cache_bytes}));
+                                                 .max_kv_bytes = options.kv_cache_bytes,
+                                                 .native_code = options.native_code}));
   std::unique_ptr<ModelHost> host(new ModelHost());
   host->generation_warning_ = loaded.generation_warning;
   host->ignored_head_ = loaded.other_head;
@@ -112,8 +113,7 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
   Engine::Options engine = {.queue = options.queue, .core_lease = host->core_lease_.get()};
   engine.info.set_name(options.name);
   engine.info.set_version(options.version);
-  engine.info.set_architecture(loaded.other_head.empty() ? std::string(loaded.architecture->name)
-                                                         : loaded.other_head);
+  engine.info.set_architecture(loaded.other_head.empty() ? loaded.architecture : loaded.other_head);
   engine.info.set_dtype(std::string(DtypeName(options.precision)));
   engine.info.set_executor(std::string(options.executor->name()));
   engine.info.set_device(options.device);

@@ -34,8 +34,9 @@ class ModelHost {
     std::string device = "cpu";
     double memory_fraction = 0.9;
     Precision precision = Precision::kFloat32;
-    std::optional<uint64_t> untrained_head;  // As ModelOptions's, likewise `pooling`.
+    std::optional<uint64_t> untrained_head;  // As ModelOptions's, likewise the next two.
     std::optional<Pooling> pooling;
+    std::string native_code;
     int num_threads = 1;
     std::optional<CoreLease::Options> core_lease;  // Its num_cores: num_threads. Unset: none.
     int max_sequences = 32;           // KV slots of a generator, rows of a classifier's batch.

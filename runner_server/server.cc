@@ -16,6 +16,7 @@
 #include "base/replace_file.h"
 #include "base/status_macros.h"
 #include "runner_server/kernels/kernel_table.h"
+#include "runner_server/model/compiled_model.h"
 #include "runner_server/model/dtype.h"
 #include "runner_server/model/find_executor.h"
 
@@ -115,8 +116,13 @@ absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFol
     core_lease = {
         .file = flags_.core_lease, .slot = flags_.core_lease_slot, .num_cores = flags_.threads};
   }
-  ASSIGN_OR_RETURN(const Executor* executor, FindExecutor(flags_.executor, flags_.device));
-  Precision precision = executor->auto_precision(flags_.device);
+  ASSIGN_OR_RETURN(const std::optional<CompiledModel> compiled,
+                   ReadCompiledModel(folder.directory));
+  const bool needs_torch = compiled.has_value() && flags_.executor == "auto";
+  ASSIGN_OR_RETURN(const Executor* executor,
+                   FindExecutor(needs_torch ? "torch" : flags_.executor, flags_.device));
+  Precision precision =
+      compiled.has_value() ? compiled->precision : executor->auto_precision(flags_.device);
   if (flags_.dtype != kDtypes[0]) {
     ASSIGN_OR_RETURN(precision, ParseDtype(flags_.dtype));
   }
@@ -135,6 +141,7 @@ absl::StatusOr<std::unique_ptr<ModelHost>> RunnerServer::LoadHost(const ModelFol
                        .precision = precision,
                        .untrained_head = flags_.untrained_head,
                        .pooling = pooling,
+                       .native_code = flags_.native_code,
                        .num_threads = flags_.threads,
                        .core_lease = core_lease,
                        .max_sequences = flags_.max_sequences,

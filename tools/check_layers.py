@@ -76,7 +76,9 @@ LAYERS = {
     "runner_server/weights": ((), ("json", "glog")),
     "runner_server/kernels": (("runner_server/tensor/torch.h",), ("intrinsics",)),
     "runner_server/model/torch": (
-        ("runner_server/kernels", "runner_server/model", "runner_server/tensor/torch.h"), ("torch",),
+        ("runner_server/kernels", "runner_server/model", "runner_server/tensor/torch.h",
+         "runner_server/weights/tensor.h"),
+        ("torch",),
     ),
     "runner_server/model": (
         ("runner_server/kernels", "runner_server/weights", "runner_server/tensor/torch.h", "runner_server/model/architectures"),
@@ -111,7 +113,7 @@ LAYERS = {
     "cli/bundles": (("cli", "bundles", "config", "model_store", "proto/chorus/config/v1"), ("protobuf", "json", "flags")),
     "cli/models": (
         ("cli", "bundles", "config", "model_store", "proto/chorus", "runner_server/model/architectures",
-         "runner_server/model/generation_config.h", "runner_server/model/sentence_modules.h",
+         "runner_server/model/compiled_model.h", "runner_server/model/generation_config.h", "runner_server/model/sentence_modules.h",
          "runner_server/tokenizer/load_tokenizer.h", "runner_server/tokenizer/tokenizer_fit.h"),
         ("json", "flags"),
     ),

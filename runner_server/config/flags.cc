@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/command_words.h"
+#include "base/digest.h"
 #include "base/dtypes.h"
 #include "base/host_port.h"
 #include "base/status_macros.h"
@@ -16,6 +17,10 @@ namespace {
 
 constexpr int kMaxCount = 1 << 16;
 constexpr int64_t kMaxQueue = std::numeric_limits<int32_t>::max();
+
+std::string MistakeOfSha256(const std::string& text) {
+  return IsSha256(text) ? "" : "must be 64 lower-case hexadecimal digits: " + text;
+}
 
 void AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
                  const std::string& help) {
@@ -53,7 +58,7 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
   app.add_option(
          "--executor", flags.executor,
          "What computes: native, Chorus's kernels for the CPU; torch, libtorch's on --device; "
-         "auto: native on the cpu, else torch")
+         "auto: native on the cpu, else, and for a compiled model, torch")
       ->check(CLI::IsMember(kExecutors));
   app.add_option("--device", flags.device, "Where: cpu, cuda, cuda:N, or another of libtorch's");
   app.add_option("--gpu_memory_fraction", flags.gpu_memory_fraction,
@@ -68,6 +73,10 @@ void AddOptions(CLI::App& app, RunnerFlags& flags) {
                  "How an embedder makes one vector of a text's; auto: as modules.json says, else "
                  "the mean")
       ->check(CLI::IsMember({"auto", "mean", "cls", "pooler"}));
+  app.add_option("--native_code", flags.native_code,
+                 "SHA-256 of the native code that a compiled model may bring (model.pt2); without "
+                 "it none runs")
+      ->check(MistakeOfSha256);
   app.add_option("--threads", flags.threads, "Compute threads; 0: all cores it may use")
       ->check(CLI::Range(0, kMaxCount));
   app.add_option(

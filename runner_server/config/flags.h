@@ -26,6 +26,7 @@ struct RunnerFlags {
   double gpu_memory_fraction = 0.9;              // As Executor::Options's memory_fraction.
   std::optional<uint64_t> untrained_head;        // As ModelOptions's.
   std::string pooling = "auto";                  // Or mean, cls, pooler.
+  std::string native_code;                       // As ModelOptions's.
   int threads = 0;                               // 0: AvailableCores().
   std::string core_lease;                        // See engine/core_lease.h. Empty: none.
   int core_lease_slot = 0;

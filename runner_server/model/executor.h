@@ -7,15 +7,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/precision.h"
 #include "runner_server/model/architecture.h"
+#include "runner_server/model/compiled_model.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/model/sequence_encoder.h"
 #include "runner_server/model/weight_source.h"
+#include "runner_server/weights/tensor.h"
 
 namespace chorus::runner {
 
@@ -50,6 +53,12 @@ class Executor {
   // Of one with a classifier's or an embedder's.
   virtual absl::StatusOr<std::unique_ptr<SequenceEncoder>> MakeEncoder(
       const Architecture& architecture, const WeightSource& weights,
+      const Options& options) const = 0;
+
+  // Of native code, which runs from here on: CheckNativeCode comes first. FAILED_PRECONDITION if it
+  // is for another libtorch or device.
+  virtual absl::StatusOr<std::unique_ptr<SequenceEncoder>> OpenCompiled(
+      const CompiledModel& model, std::span<const StoredTensor> weights,
       const Options& options) const = 0;
 };
 

@@ -12,6 +12,8 @@
 #include "base/string_view.h"
 #include "runner_server/model/architectures/read_architecture.h"
 #include "runner_server/model/checkpoint_weights.h"
+#include "runner_server/model/compiled_model.h"
+#include "runner_server/model/dtype.h"
 #include "runner_server/model/generation_config.h"
 #include "runner_server/model/sentence_modules.h"
 #include "runner_server/weights/checkpoint.h"
@@ -32,8 +34,8 @@ absl::Status MakeEmbedder(const std::filesystem::path& directory, const ModelOpt
   architecture.names.pooler_norm.clear();
   architecture.biases.pooler = true;
   if (options.pooling == Pooling::kPooler && architecture.names.pooler.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("a ", AbslView(loaded.architecture->name),
-                                                   " has no pooler: its pooling is mean or cls"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a ", loaded.architecture, " has no pooler: its pooling is mean or cls"));
   }
   return absl::OkStatus();
 }
@@ -92,29 +94,53 @@ absl::Status CheckOptions(const ModelOptions& options) {
   return absl::OkStatus();
 }
 
+// What the executor is told.
+Executor::Options ExecutionOf(const ModelOptions& options) {
+  return {.precision = options.precision,
+          .num_threads = options.num_threads,
+          .num_kv_slots = options.num_kv_slots,
+          .max_kv_bytes = options.max_kv_bytes,
+          .device = options.device,
+          .memory_fraction = options.memory_fraction,
+          .fixed_shapes = options.fixed_shapes};
+}
+
+absl::StatusOr<LoadedModel> LoadCompiled(const std::filesystem::path& directory,
+                                         const CompiledModel& model, const ModelOptions& options) {
+  if (options.precision != model.precision) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(model.file.string(), " was compiled in ", AbslView(DtypeName(model.precision)),
+                     ", not in ", AbslView(DtypeName(options.precision))));
+  }
+  RETURN_IF_ERROR(CheckNativeCode(model, options.native_code));
+  ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, model.architecture));
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
+  LoadedModel loaded{.architecture = model.architecture, .max_text_tokens = model.max_text_tokens};
+  ASSIGN_OR_RETURN(loaded.model, options.executor->OpenCompiled(model, checkpoint.tensors(),
+                                                                ExecutionOf(options)));
+  return loaded;
+}
+
 }  // namespace
 
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
+  ASSIGN_OR_RETURN(const std::optional<CompiledModel> compiled,
+                   ReadCompiledModel(directory, options.pooling));
+  if (compiled.has_value()) return LoadCompiled(directory, *compiled, options);
   ASSIGN_OR_RETURN(ModelArchitecture model, ReadModelArchitecture(directory));
   const Architecture& architecture = model.architecture;
   ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, model.row->name));
   ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(files));
-  LoadedModel loaded{.architecture = model.row, .other_head = model.other_head};
+  LoadedModel loaded{.architecture = std::string(model.row->name), .other_head = model.other_head};
   if (std::holds_alternative<ClassificationHead>(architecture.head)) {
     RETURN_IF_ERROR(ChooseHead(directory, options, checkpoint, model, loaded));
     RETURN_IF_ERROR(AddDenseLayers(directory, architecture.head, checkpoint));
   }
   ASSIGN_OR_RETURN(const CheckpointWeights weights,
                    CheckpointWeights::Create(architecture, checkpoint));
-  const Executor::Options execution = {.precision = options.precision,
-                                       .num_threads = options.num_threads,
-                                       .num_kv_slots = options.num_kv_slots,
-                                       .max_kv_bytes = options.max_kv_bytes,
-                                       .device = options.device,
-                                       .memory_fraction = options.memory_fraction,
-                                       .fixed_shapes = options.fixed_shapes};
+  const Executor::Options execution = ExecutionOf(options);
 
   if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
     ASSIGN_OR_RETURN(GenerationConfig generation,

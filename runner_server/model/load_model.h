@@ -16,7 +16,6 @@
 #include "base/generation_params.h"
 #include "runner_server/kernels/precision.h"
 #include "runner_server/model/architecture.h"
-#include "runner_server/model/architectures/table.h"
 #include "runner_server/model/language_model.h"
 #include "runner_server/model/native_executor.h"
 #include "runner_server/model/sequence_encoder.h"
@@ -39,11 +38,13 @@ struct ModelOptions {
   std::optional<Pooling> pooling;
   int num_kv_slots = 32;     // Sequences a generator can hold at once. >= 1.
   int64_t max_kv_bytes = 0;  // Cap on a generator's KV cache. 0: none.
+  // SHA-256 of the native code that a compiled model may bring (compiled_model.h); empty: none may.
+  std::string native_code;
 };
 
 struct LoadedModel {
-  const ArchitectureRow* architecture = nullptr;  // Of the table; not null.
-  std::string other_head;                         // As ModelArchitecture's.
+  std::string architecture;  // As config.json names it.
+  std::string other_head;    // As ModelArchitecture's.
   std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceEncoder>> model;
   // Of a generator, from generation_config.json, or else from config.json (generation_config.h).
   int32_t bos_token_id = -1;              // -1: none.
@@ -58,7 +59,8 @@ struct LoadedModel {
 // Reads config.json, generation_config.json and the weights in `directory`. NOT_FOUND names a
 // missing file; INVALID_ARGUMENT names the file and what is wrong (unknown architecture; missing,
 // misshapen or non-finite tensors); FAILED_PRECONDITION, which says what to do, for a missing
-// classification head and for weights in another format.
+// classification head, for weights in another format, and for native code that may not or cannot
+// run.
 absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                                       const ModelOptions& options);
 

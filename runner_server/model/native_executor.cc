@@ -34,6 +34,13 @@ class Native : public Executor {
     return std::make_unique<Encoder>(std::move(transformer));
   }
 
+  absl::StatusOr<std::unique_ptr<SequenceEncoder>> OpenCompiled(const CompiledModel& model,
+                                                                std::span<const StoredTensor>,
+                                                                const Options&) const override {
+    return absl::InvalidArgumentError(
+        absl::StrCat(model.file.string(), " takes --executor torch, which auto is for it"));
+  }
+
  private:
   static absl::StatusOr<std::unique_ptr<Transformer>> Load(const Architecture& architecture,
                                                            const WeightSource& weights,

@@ -102,6 +102,7 @@ TEST(FindModelWeights, SaysInWhichOtherFormTheWeightsAreAndHowToConvertThem) {
            {{"consolidated.00.pth"}, "only consolidated.00.pth", "makers", "_weights_to_hf.py"},
            {{"model.onnx"}, "only model.onnx", "ONNX", "exported from"},
            {{"mine.safetensors"}, "only mine.safetensors", "another name", "rename it"},
+           {{"model.pt2"}, "only model.pt2", "without its weights", "compile=True"},
            {{"last.ckpt"}, "only last.ckpt", "a training", "save_pretrained"},
            {{"$(rm).gguf"}, "only $(rm).gguf", "GGUF", "gguf_file='FILE'"}}) {
     const absl::Status status = Check(c.files);
@@ -149,7 +150,8 @@ TEST(NoConfigError, SaysWhatIsThereInAModelsPlace) {
 }
 
 TEST(IsWeightsFile, KnowsTheNamesOfWeights) {
-  for (const char* name : {"model.safetensors", "a/pytorch_model.bin", "x.gguf", "m.onnx"}) {
+  for (const char* name :
+       {"model.safetensors", "a/pytorch_model.bin", "x.gguf", "m.onnx", "model.pt2"}) {
     EXPECT_TRUE(IsWeightsFile(name)) << name;
   }
   for (const char* name : {"mine.tar.gz", "model", "config.json"}) {

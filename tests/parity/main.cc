@@ -3,13 +3,15 @@
 //   {"model": FOLDER, "dtype": "float32", "prompts": [[1, 2], ...], "new_tokens": 16}
 //
 // and writes one: "logits" after each prompt, or an embedder's vectors, alone; whether those of one
-// "batch" and of prompts "split" over passes are the same to the bit; and of a generator the greedy
-// "texts", new_tokens each.
+// "batch" and of prompts "split" over passes are the same to the bit; of an encoder those of the
+// batch, "batched"; and of a generator the greedy "texts", new_tokens each. A compiled model
+// (compiled.py) comes with the hash of its "native_code", and needs no dtype.
 
 #include <cstdio>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,7 +19,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "runner_server/model/compiled_model.h"
 #include "runner_server/model/dtype.h"
+#include "runner_server/model/find_executor.h"
 #include "runner_server/model/load_model.h"
 #include "tests/parity/token_runs.h"
 
@@ -44,20 +48,29 @@ nlohmann::json Run(SequenceEncoder& model, const std::vector<Ids>& prompts) {
     const std::span<const float> values = model.Forward(rows);
     return Logits(values.begin(), values.end());
   };
-  std::vector<Logits> whole;
-  Logits concatenated;
-  for (const Ids& ids : prompts) {
-    whole.push_back(logits_of({&ids, 1}));
-    concatenated.insert(concatenated.end(), whole.back().begin(), whole.back().end());
+  std::vector<Logits> whole, batched;
+  for (const Ids& ids : prompts) whole.push_back(logits_of({&ids, 1}));
+  const Logits together = logits_of(prompts);
+  for (auto row = together.begin(); row != together.end(); row += model.num_values()) {
+    batched.emplace_back(row, row + model.num_values());
   }
-  return {{"logits", whole}, {"batch", logits_of(prompts) == concatenated}};
+  return {{"logits", whole}, {"batched", batched}, {"batch", batched == whole}};
 }
 
 absl::Status Answer(const nlohmann::json& request) {
   const std::vector<Ids> prompts = request.at("prompts");
-  ModelOptions options = {.num_threads = 2, .num_kv_slots = static_cast<int>(prompts.size())};
-  ASSIGN_OR_RETURN(options.precision, ParseDtype(request.at("dtype").get<std::string>()));
-  ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(request.at("model").get<std::string>(), options));
+  const std::string folder = request.at("model");
+  ModelOptions options = {.num_threads = 2,
+                          .num_kv_slots = static_cast<int>(prompts.size()),
+                          .native_code = request.value("native_code", "")};
+  ASSIGN_OR_RETURN(const std::optional<CompiledModel> compiled, ReadCompiledModel(folder));
+  if (compiled.has_value()) {
+    ASSIGN_OR_RETURN(options.executor, FindExecutor("torch", options.device));
+    options.precision = compiled->precision;
+  } else {
+    ASSIGN_OR_RETURN(options.precision, ParseDtype(request.at("dtype").get<std::string>()));
+  }
+  ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(folder, options));
   nlohmann::json answer;
   if (auto* generator = std::get_if<std::unique_ptr<LanguageModel>>(&loaded.model)) {
     answer = Run(**generator, prompts, request.at("new_tokens"));

@@ -65,7 +65,7 @@ TEST_F(LoadHeadTest, AHeadlessEncoderEmbeds) {
     Write(config, HeadlessBert(config, prefix));
     absl::StatusOr<LoadedModel> loaded = Load();
     ASSERT_TRUE(loaded.ok()) << loaded.status();
-    EXPECT_EQ(loaded->architecture->name, name);
+    EXPECT_EQ(loaded->architecture, name);
     const Head& head = std::get<std::unique_ptr<SequenceEncoder>>(loaded->model)->head();
     ASSERT_TRUE(std::holds_alternative<EmbeddingHead>(head));
     EXPECT_EQ(std::get<EmbeddingHead>(head).pooling, Pooling::kMean);

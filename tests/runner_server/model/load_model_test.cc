@@ -29,7 +29,7 @@ TEST_F(LoadModelTest, LoadsAGenerator) {
   Write(SmallGpt2(), RandomGpt2(SmallGpt2()));
   const absl::StatusOr<LoadedModel> loaded = Load({.num_threads = 1, .num_kv_slots = 3});
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->architecture->name, "GPT2LMHeadModel");
+  EXPECT_EQ(loaded->architecture, "GPT2LMHeadModel");
   EXPECT_EQ(loaded->bos_token_id, 3);
   EXPECT_THAT(loaded->eos_token_ids, testing::ElementsAre(4));
   EXPECT_EQ(std::get<std::unique_ptr<LanguageModel>>(loaded->model)->num_slots(), 3);
@@ -39,7 +39,7 @@ TEST_F(LoadModelTest, LoadsAClassifier) {
   Write(SmallBert(), RandomBert(SmallBert()));
   const absl::StatusOr<LoadedModel> loaded = Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->architecture->name, "BertForSequenceClassification");
+  EXPECT_EQ(loaded->architecture, "BertForSequenceClassification");
   EXPECT_EQ(loaded->bos_token_id, -1);
   EXPECT_THAT(loaded->eos_token_ids, testing::IsEmpty());
   EXPECT_THAT(std::get<std::unique_ptr<SequenceEncoder>>(loaded->model)->labels(),
@@ -52,7 +52,7 @@ TEST_F(LoadModelTest, GoesByModelTypeWithoutArchitectures) {
   Write(config, RandomGpt2(config));
   const absl::StatusOr<LoadedModel> loaded = Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(loaded->architecture->name, "GPT2LMHeadModel");
+  EXPECT_EQ(loaded->architecture, "GPT2LMHeadModel");
 }
 
 TEST_F(LoadModelTest, TakesEndsAndDefaultsFromTheGenerationConfig) {

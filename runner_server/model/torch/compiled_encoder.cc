@@ -1,0 +1,147 @@
+#include "runner_server/model/torch/compiled_encoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/string_view.h"
+#include "runner_server/model/torch/torch_errors.h"
+
+namespace chorus::runner {
+namespace {
+
+// What is before a weight's name in the code: save_model compiles a module that holds the model.
+constexpr std::string_view kPrefix = "model.";
+
+at::ScalarType TypeOf(const StoredTensor& tensor) {
+  switch (tensor.dtype) {
+    case DType::kBool:
+      return at::kBool;
+    case DType::kI32:
+      return at::kInt;
+    case DType::kI64:
+      return at::kLong;
+    case DType::kF16:
+      return at::kHalf;
+    case DType::kBF16:
+      return at::kBFloat16;
+    case DType::kF32:
+      return at::kFloat;
+    case DType::kF64:
+      return at::kDouble;
+    default:
+      throw std::runtime_error(
+          absl::StrCat("the weight ", absl::CEscape(tensor.name), " is of a type without use"));
+  }
+}
+
+// A copy: what a file holds is not aligned.
+at::Tensor Copy(const StoredTensor& tensor) {
+  if (!tensor.strides.empty()) {
+    throw std::runtime_error(
+        absl::StrCat("the weight ", absl::CEscape(tensor.name), " is not stored row by row"));
+  }
+  const std::vector<int64_t> shape(tensor.shape.begin(), tensor.shape.end());
+  const at::Tensor copy = at::empty(shape, TypeOf(tensor));
+  std::memcpy(copy.mutable_data_ptr(), tensor.data.data(), tensor.data.size());
+  return copy;
+}
+
+// The weights that the code asks for, by its names.
+std::unordered_map<std::string, at::Tensor> FindWeights(const std::vector<std::string>& names,
+                                                        std::span<const StoredTensor> weights) {
+  std::unordered_map<std::string_view, const StoredTensor*> by_name;
+  for (const StoredTensor& tensor : weights) by_name[tensor.name] = &tensor;
+  std::unordered_map<std::string, at::Tensor> found;
+  for (const std::string& name : names) {
+    std::string_view stored = name;
+    if (stored.starts_with(kPrefix)) stored.remove_prefix(kPrefix.size());
+    const auto at = by_name.find(stored);
+    if (at == by_name.end()) {
+      throw std::runtime_error(absl::StrCat("the weights lack ", absl::CEscape(AbslView(stored)),
+                                            ", which the code asks for"));
+    }
+    found.emplace(name, Copy(*at->second));
+  }
+  return found;
+}
+
+}  // namespace
+
+CompiledEncoder::CompiledEncoder(const CompiledModel& model, std::span<const StoredTensor> weights,
+                                 const at::Device& device, int num_threads)
+    : model_(model),
+      device_(device),
+      code_(model.file.string(), "model", /*run_single_threaded=*/false, /*num_runners=*/1,
+            device.is_cpu() ? -1 : device.index()),
+      num_threads_(num_threads) {
+  auto constants = FindWeights(code_.get_constant_fqns(), weights);
+  code_.load_constants(constants, /*use_inactive=*/false, /*check_full_update=*/true,
+                       /*user_managed=*/false, /*allow_h2d_copy=*/!device.is_cpu());
+}
+
+std::span<const float> CompiledEncoder::Forward(std::span<const Row> rows) {
+  at::set_num_threads(num_threads_);
+  values_.resize(rows.size() * model_.num_values);
+  std::vector<size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::ranges::greater(),
+                           [&](size_t index) { return rows[index].ids.size(); });
+  WithoutTorchErrors([&] {
+    // A batch has rows of more than half its longest: there is never more padding than text.
+    for (auto begin = order.begin(); begin != order.end();) {
+      const size_t longest = rows[*begin].ids.size();
+      const auto end = std::find_if(
+          begin, order.end(), [&](size_t index) { return 2 * rows[index].ids.size() <= longest; });
+      RunBatch(rows, {begin, end});
+      begin = end;
+    }
+  });
+  return values_;
+}
+
+void CompiledEncoder::RunBatch(std::span<const Row> rows, std::span<const size_t> indices) {
+  const auto num_rows = static_cast<int64_t>(indices.size());
+  const auto longest = static_cast<int64_t>(rows[indices[0]].ids.size());
+  // [num_rows, longest]
+  const at::Tensor ids = at::full({num_rows, longest}, model_.padding_id, at::kLong);
+  const at::Tensor mask = at::zeros({num_rows, longest}, at::kLong);
+  const at::Tensor types = at::zeros({num_rows, longest}, at::kLong);
+  for (int64_t i = 0; i < num_rows; ++i) {
+    const Row& row = rows[indices[i]];
+    const int64_t first = i * longest;
+    std::ranges::copy(row.ids, ids.mutable_data_ptr<int64_t>() + first);
+    std::fill_n(mask.mutable_data_ptr<int64_t>() + first, row.ids.size(), 1);
+    std::ranges::copy(row.type_ids, types.mutable_data_ptr<int64_t>() + first);
+  }
+  std::vector<at::Tensor> inputs = {ids.to(device_), mask.to(device_)};
+  if (model_.num_token_types > 1) inputs.push_back(types.to(device_));
+  const at::Tensor out = code_.run(inputs).at(0);
+  const bool is_embedder = std::holds_alternative<EmbeddingHead>(model_.head);
+  std::vector<int64_t> expected = {num_rows, model_.num_values};
+  if (is_embedder) expected.insert(expected.begin() + 1, longest);
+  TORCH_CHECK(out.sizes() == expected, "the compiled model gives out a tensor of another shape");
+  const bool is_mean = PoolingOf(model_.head) == Pooling::kMean;
+  std::vector<at::Tensor> vectors;  // Of each row, [num_values].
+  for (int64_t i = 0; is_embedder && i < num_rows; ++i) {
+    const at::Tensor tokens = out[i].to(at::kFloat);
+    const Row& row = rows[indices[i]];
+    const auto size = static_cast<int64_t>(row.ids.size());
+    const int64_t first = std::min<int64_t>(row.num_unpooled, size - 1);
+    vectors.push_back(is_mean ? tokens.narrow(0, first, size - first).mean(0) : tokens[0]);
+  }
+  const at::Tensor values =
+      (is_embedder ? at::stack(vectors) : out).to(at::kCPU, at::kFloat).contiguous();
+  for (int64_t i = 0; i < num_rows; ++i) {
+    std::copy_n(values.const_data_ptr<float>() + i * model_.num_values, model_.num_values,
+                values_.begin() + static_cast<ptrdiff_t>(indices[i]) * model_.num_values);
+  }
+}
+
+}  // namespace chorus::runner
