@@ -78,6 +78,21 @@ absl::Status CheckNothingElse(const Bundle& bundle, const fs::path& home) {
   return absl::OkStatus();
 }
 
+// Native code comes in only by a verb of its own, which names its hash.
+absl::Status CheckNativeCode(const Bundle& bundle, const fs::path& home) {
+  const store::ModelStore models(home);
+  for (const PinnedModel& model : bundle.models()) {
+    const bool has_code = std::ranges::any_of(model.files(), [](const BundleFile& file) {
+      return file.name() == store::kNativeCodeName;
+    });
+    if (!has_code || models.Find(TagOf(model)).ok()) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the archive is refused: its model ", model.tag(), " brings native code, ",
+        store::kNativeCodeName, ": import that model itself first, with chorus models import"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<fs::path> ExportBundle(const Bundle& bundle, const fs::path& home,
@@ -102,6 +117,7 @@ absl::StatusOr<Bundle> ImportBundle(const fs::path& archive, const fs::path& hom
   RETURN_IF_ERROR(ExtractArchive(archive, limits, scratch.path()));
   ASSIGN_OR_RETURN(Bundle bundle, OnlyBundle(scratch.path()));
   RETURN_IF_ERROR(CheckNothingElse(bundle, scratch.path()));
+  RETURN_IF_ERROR(CheckNativeCode(bundle, home));
   RETURN_IF_ERROR(CopyBundle(bundle, scratch.path(), home));
   RETURN_IF_ERROR(bundles.PointLatest(TagOf(bundle)));
   return bundle;

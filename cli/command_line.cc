@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "base/digest.h"
 #include "base/near_name.h"
 #include "base/printable.h"
 #include "base/string_view.h"
@@ -32,6 +33,16 @@ std::string MistakeOfTime(const std::string& text) {
   const bool is_time = absl::ParseDuration(text, &time) && time >= absl::ZeroDuration() &&
                        time < absl::InfiniteDuration();
   return is_time ? "" : "must be a time such as 30s or 1m30s: " + text;
+}
+
+void AddNativeCode(CLI::App& verb, std::string& native_code) {
+  verb.add_option("--native_code", native_code,
+                  "SHA-256 of the native code that a folder's model may bring (model.pt2), which "
+                  "runs with your rights; without it none does. The store knows that of its own")
+      ->type_name("HEX")
+      ->check([](const std::string& text) {
+        return IsSha256(text) ? "" : "must be 64 lower-case hexadecimal digits: " + text;
+      });
 }
 
 CLI::Validator OneOf(std::vector<std::string> words) {

@@ -21,6 +21,9 @@ int Report(const absl::Status& status);
 // What is wrong with `text` as a time of 0 or more; empty if nothing.
 std::string MistakeOfTime(const std::string& text);
 
+// The option --native_code.
+void AddNativeCode(CLI::App& verb, std::string& native_code);
+
 // `validator` without its text in the help.
 inline CLI::Validator Quiet(CLI::Validator validator) { return validator.description(""); }
 

@@ -149,6 +149,11 @@ std::string ContentVersion(const std::vector<ManifestFile>& files) {
   return std::move(all).HexDigest().substr(0, kLength);
 }
 
+std::string NativeCodeOf(const std::vector<ManifestFile>& files) {
+  const auto code = std::ranges::find(files, kNativeCodeName, &ManifestFile::name);
+  return code == files.end() ? "" : code->sha256;
+}
+
 std::string ToString(const ModelSource& source) {
   return source.commit.empty() ? source.repository
                                : absl::StrCat(source.repository, "@", source.commit);

@@ -70,8 +70,14 @@ struct Manifest {
 // content.
 std::string ContentVersion(const std::vector<ManifestFile>& files);
 
+// The SHA-256 of its native code, model.pt2, of a model that was compiled; empty: it has none.
+std::string NativeCodeOf(const std::vector<ManifestFile>& files);
+
 // Whether `name` may be a file directly in a model's folder, and not the manifest: IsPrintable.
 bool IsPlainFileName(std::string_view name);
+
+// A compiled model's native code (runner_server/model/compiled_model.h).
+inline constexpr char kNativeCodeName[] = "model.pt2";
 
 // Whether `name` may be a file of a model: a plain one, or one in a folder of a module
 // (base/model_modules.h), such as "1_Pooling/config.json".

@@ -53,7 +53,7 @@ absl::StatusOr<ResolvedModel> ResolvePath(std::string_view text) {
   RETURN_IF_ERROR(ListModelFiles(directory).status());
   ASSIGN_OR_RETURN(const ModelDescription description, DescribeModel(directory));
   RETURN_IF_ERROR(FindModelWeights(directory, description.architecture).status());
-  return ResolvedModel{directory, std::nullopt, ""};
+  return ResolvedModel{directory, std::nullopt, "", ""};
 }
 
 }  // namespace
@@ -229,7 +229,8 @@ absl::StatusOr<ResolvedModel> ModelStore::Resolve(std::string_view text) const {
         absl::StrCat(manifest.status().message(), "; the folder is written ./", AbslView(text)));
   }
   RETURN_IF_ERROR(manifest.status());
-  return ResolvedModel{Directory(manifest->tag), manifest->tag, ContentVersion(manifest->files)};
+  return ResolvedModel{Directory(manifest->tag), manifest->tag, ContentVersion(manifest->files),
+                       NativeCodeOf(manifest->files)};
 }
 
 absl::Status ModelStore::Verify(const Tag& tag) const {

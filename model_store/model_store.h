@@ -25,8 +25,10 @@ namespace chorus::store {
 struct ResolvedModel {
   std::filesystem::path directory;
   std::optional<Tag>
-      tag;              // Unset for a folder outside the store; else its version is never "latest".
-  std::string content;  // ContentVersion of a version of the store; of a folder empty.
+      tag;  // Unset for a folder outside the store; else its version is never "latest".
+  // Of a version of the store, of a folder empty:
+  std::string content;      // ContentVersion,
+  std::string native_code;  // and NativeCodeOf its files.
 };
 
 struct ModelList {

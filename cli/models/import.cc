@@ -142,8 +142,8 @@ absl::StatusOr<int> ImportModel(const ImportModelOptions& options) {
   if (!warning.empty()) {
     std::cerr << "chorus: " << OfOriginal(warning, candidate.directory, options.from) << std::endl;
   }
-  const absl::StatusOr<int> answered =
-      SampleRun(candidate.directory, store::DescribeModel(candidate.directory)->task);
+  const absl::StatusOr<int> answered = SampleRun(
+      candidate.directory, store::DescribeModel(candidate.directory)->task, options.native_code);
   if (!answered.ok()) {
     return absl::Status(
         answered.status().code(),

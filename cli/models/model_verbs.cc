@@ -134,6 +134,7 @@ void AddImport(CLI::App& models, int& exit_status) {
   verb->add_option("--licence", options.licence,
                    "Its licence; without it what README.md says at its beginning")
       ->type_name("NAME");
+  AddNativeCode(*verb, options.native_code);
   verb->footer(
       "\nExamples:\n  chorus models import ./my-gpt2 mine:v1 --label team=nlp\n"
       "  chorus models import gpt2.tar.gz\n"

@@ -53,6 +53,7 @@ struct ImportModelOptions {
   std::string licence;
   std::string metadata;             // A JSON object; empty: the archive's.
   std::vector<std::string> labels;  // "KEY=VALUE".
+  std::string native_code;          // As runner_server's.
 };
 
 // Copies the model, has a runner load it and answer once, and only then saves it. The exit status:

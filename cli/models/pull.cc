@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,7 @@
 #include "model_store/hub/hub_source.h"
 #include "model_store/model_store.h"
 #include "runner_server/model/architectures/read_architecture.h"
+#include "runner_server/model/compiled_model.h"
 #include "runner_server/model/generation_config.h"
 #include "runner_server/model/sentence_modules.h"
 #include "runner_server/tokenizer/load_tokenizer.h"
@@ -37,6 +39,13 @@ absl::StatusOr<store::HubSource> ChooseSource(const PullModelOptions& options,
 
 // As the runner would say when it loads the model, by what it reads besides the weights.
 absl::Status CheckServable(const std::filesystem::path& folder, bool has_all_but_weights) {
+  ASSIGN_OR_RETURN(const std::optional<runner::CompiledModel> compiled,
+                   runner::ReadCompiledModel(folder));
+  if (compiled.has_value()) {
+    return absl::FailedPreconditionError(
+        "it is compiled, and native code is taken from no hub: compile the model that it was made "
+        "of, with chorus.save_model(…, compile=True)");
+  }
   ASSIGN_OR_RETURN(const runner::ModelArchitecture model, runner::ReadModelArchitecture(folder));
   RETURN_IF_ERROR(runner::CheckHead(folder, model));
   if (!has_all_but_weights) return absl::OkStatus();

@@ -70,6 +70,8 @@ std::vector<std::string> RunnerCommand(const std::filesystem::path& program,
   if (options.num_threads) {
     command.insert(command.end(), {"--threads", std::to_string(*options.num_threads)});
   }
+  const std::string& native_code = model.tag ? model.native_code : options.native_code;
+  if (!native_code.empty()) command.insert(command.end(), {"--native_code", native_code});
   if (options.untrained_head) {
     command.insert(command.end(), {"--untrained_head", std::to_string(*options.untrained_head)});
   }
@@ -245,11 +247,12 @@ absl::StatusOr<int> Run(const RunOptions& options) {
   return RunModel(installation, model, options, text, WriteToStdout);
 }
 
-absl::StatusOr<int> SampleRun(const std::filesystem::path& directory, const std::string& task) {
+absl::StatusOr<int> SampleRun(const std::filesystem::path& directory, const std::string& task,
+                              const std::string& native_code) {
   ASSIGN_OR_RETURN(const Installation installation, Installation::Find());
-  RunOptions options;
+  RunOptions options{.native_code = native_code};
   if (task == "generate") options.answer.params.set_max_new_tokens(kSampleTokens);
-  return RunModel(installation, {directory, std::nullopt, ""}, options, kSampleText,
+  return RunModel(installation, {directory, std::nullopt, "", ""}, options, kSampleText,
                   [](std::string_view) { return true; });
 }
 

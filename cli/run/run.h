@@ -25,6 +25,7 @@ struct RunOptions {
   std::string dtype = "auto";              // As runner_server's.
   std::optional<int> num_threads;          // Unset: all cores.
   std::optional<uint64_t> untrained_head;  // As runner_server's.
+  std::string native_code;                 // Likewise, of a folder; the store knows that of a tag.
   bool verbose = false;                    // Shows the runner's log.
 };
 
@@ -37,7 +38,8 @@ absl::StatusOr<int> Run(const RunOptions& options);
 void AddRunVerb(CLI::App& app, int& exit_status);
 
 // Asks the model of a folder for one short answer, which is thrown away. `task` is its task,
-// perhaps unknown. Status and errors as Run.
-absl::StatusOr<int> SampleRun(const std::filesystem::path& directory, const std::string& task);
+// perhaps unknown; `native_code` as runner_server's. Status and errors as Run.
+absl::StatusOr<int> SampleRun(const std::filesystem::path& directory, const std::string& task,
+                              const std::string& native_code);
 
 }  // namespace chorus

@@ -106,6 +106,7 @@ void AddRunVerb(CLI::App& app, int& exit_status) {
           "weights, drawn from this seed; its scores mean nothing")
       ->type_name("SEED")
       ->check(Between(uint64_t{0}, std::numeric_limits<uint64_t>::max()));
+  AddNativeCode(*verb, options.native_code);
   verb->add_flag("--verbose", options.verbose, "Show the runner's log");
   verb->footer(
       "\nExamples:\n"

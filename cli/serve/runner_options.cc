@@ -71,4 +71,13 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFurtherMod
   return models;
 }
 
+void SetFlag(const std::string& flag, const std::string& value, std::vector<std::string>& flags) {
+  for (size_t i = 0; i + 1 < flags.size(); i += 2) {
+    if (flags[i] != flag) continue;
+    flags[i + 1] = value;
+    return;
+  }
+  flags.insert(flags.end(), {flag, value});
+}
+
 }  // namespace chorus

@@ -34,4 +34,7 @@ absl::StatusOr<ByRunner> SplitByRunner(const std::string& flag, const char* exam
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseFurtherModels(
     const std::vector<std::string>& also, const std::vector<std::string>& runners);
 
+// Sets a flag's value, in place of the one it may have.
+void SetFlag(const std::string& flag, const std::string& value, std::vector<std::string>& flags);
+
 }  // namespace chorus

@@ -33,6 +33,7 @@ struct ServeOptions {
   std::vector<std::string> dtypes;  // "DTYPE" for all, or "RUNNER=DTYPE".
   // Of classifiers whose model has no classification head, as runner_server's.
   std::optional<uint64_t> untrained_head;
+  std::string native_code;  // As runner_server's, of models that are folders.
   std::optional<int> num_threads;
   std::vector<std::string> runner_flags;  // Further ones of each runner: "--max_sequences", "8".
   absl::Duration drain_timeout = absl::Seconds(30);

@@ -28,6 +28,7 @@ struct RunnerSpec {
   std::optional<int> num_threads;  // Of each replica. Unset: they share cores by a lease.
   std::vector<std::string> flags;  // Further ones of its runner_server: "--dtype", "int8".
   std::string content;             // Changes whenever that of the model's files does.
+  std::string native_code;         // As ResolvedModel's.
   std::string fault;               // Why it has no replicas, if a fault of the model is the reason.
 
   bool operator==(const RunnerSpec&) const = default;

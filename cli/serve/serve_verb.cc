@@ -83,10 +83,11 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
       });
   pass_on("--executor",
           "What computes in the runners: native, Chorus's kernels for the CPU; torch, libtorch; "
-          "without it native on the cpu, else torch")
+          "without it native on the cpu, else, and for a compiled model, torch")
       ->check(OneOf({kExecutors.begin(), kExecutors.end()}));
   pass_on("--device", "Where the runners compute: cpu (the default), cuda, cuda:N")
       ->type_name("DEVICE");
+  AddNativeCode(*verb, options.native_code);
   pass_on("--max_sequences", "Sequences in one batch of a runner")->check(Between(1, 65536));
   pass_on("--kv_cache_bytes",
           "Memory the KV cache of a runner may use; without it --max_sequences times the model's "

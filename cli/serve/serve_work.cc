@@ -44,6 +44,7 @@ absl::StatusOr<RunnerSpec> FindModel(const ServeOptions& options, const std::str
       runner.version = model->tag->version;
       // The version may be deleted, and another model saved as it.
       runner.content = model->content;
+      runner.native_code = model->native_code;
     } else {
       runner.content = LookAtFolder(model->directory).state;
     }
@@ -123,7 +124,10 @@ absl::StatusOr<ServeWork> FindBundle(const ServeOptions& options) {
     RunnerSpec runner{model.runner(), TagOf(model).version, models.Directory(TagOf(model))};
     // As the store has it; whether that is what was pinned is CheckWork's concern.
     const absl::StatusOr<store::Manifest> manifest = models.Get(TagOf(model));
-    if (manifest.ok()) runner.content = store::ContentVersion(manifest->files);
+    if (manifest.ok()) {
+      runner.content = store::ContentVersion(manifest->files);
+      runner.native_code = store::NativeCodeOf(manifest->files);
+    }
     SetResources(ResourcesOf(bundle.resources(), model.runner()), runner);
     work.runners.push_back(std::move(runner));
   }
@@ -161,16 +165,6 @@ bool LacksHead(const GraphSummary& graph, const RunnerSpec& runner) {
          CheckTask(graph, runner.name, "classify", "").ok();
 }
 
-// Sets a flag's value, in place of the one it may have.
-void SetFlag(const std::string& flag, const std::string& value, std::vector<std::string>& flags) {
-  for (size_t i = 0; i + 1 < flags.size(); i += 2) {
-    if (flags[i] != flag) continue;
-    flags[i + 1] = value;
-    return;
-  }
-  flags.insert(flags.end(), {flag, value});
-}
-
 // What the command line says of the runners wins.
 absl::Status SetFlags(const ServeOptions& options, ServeWork& work) {
   std::vector<std::string> names;  // Those of --also are among them.
@@ -183,6 +177,10 @@ absl::Status SetFlags(const ServeOptions& options, ServeWork& work) {
     for (size_t i = 0; i + 1 < options.runner_flags.size(); i += 2) {
       SetFlag(options.runner_flags[i], options.runner_flags[i + 1], runner.flags);
     }
+    // A folder's is what the command line says.
+    const std::string& native_code =
+        runner.version.empty() ? options.native_code : runner.native_code;
+    if (!native_code.empty()) SetFlag("--native_code", native_code, runner.flags);
     const auto own = dtypes.find(runner.name);
     if (own != dtypes.end()) {
       SetFlag("--dtype", own->second, runner.flags);

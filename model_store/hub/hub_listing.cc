@@ -172,6 +172,11 @@ absl::StatusOr<ModelFiles> SelectWeights(const HubListing& listing) {
       return files;
     }
   }
+  if (Find(listing, kNativeCodeName) != nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "it is compiled: its ", kNativeCodeName, " is native code, which is taken from no hub. ",
+        "Compile the model that it was made of, with chorus.save_model(…, compile=True)"));
+  }
   return absl::FailedPreconditionError(
       "it has no weights that Chorus reads: neither model.safetensors nor pytorch_model.bin, nor "
       "shards with their index");

@@ -150,6 +150,10 @@ class Puller {
   }
 
   absl::Status NoSuchFile(const std::string& name) const {
+    if (name == kNativeCodeName) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "a SHA-256 is given for ", name, ", which is native code and taken from no hub"));
+    }
     return absl::InvalidArgumentError(absl::StrCat(
         "a SHA-256 is given for ", absl::CHexEscape(name), ", which is no file of this model's"));
   }

@@ -62,6 +62,22 @@ TEST_F(BundleArchiveTest, ImportGivesExactlyWhatWasExported) {
   EXPECT_TRUE(fs::is_empty(other_ / "bundles/.tmp"));
 }
 
+TEST_F(BundleArchiveTest, BringsNoNativeCodeThatIsNotThereAlready) {
+  SampleHome compiled(temp_ / "compiled", /*with_native_code=*/true);
+  compiled.Save();
+  const auto file = ExportBundle(compiled.bundle(), compiled.path(), temp_ / "x.tar.gz");
+  ASSERT_TRUE(file.ok()) << file.status();
+  const absl::Status status = ImportBundle(*file, other_).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("gpt2:m1 brings native code, model.pt2"));
+  ExpectNothingImported();
+  const store::ModelStore from(compiled.path());
+  for (const char* name : {"gpt2", "bert"}) {
+    ASSERT_TRUE(store::ModelStore(other_).Save({name, "m1"}, from.Directory({name, "m1"})).ok());
+  }
+  EXPECT_TRUE(ImportBundle(*file, other_).ok());
+}
+
 TEST_F(BundleArchiveTest, ExportsIntoAFolder) {
   fs::create_directory(temp_ / "out");
   const auto file = ExportBundle(home_.bundle(), home_.path(), temp_ / "out");

@@ -24,11 +24,12 @@ inline config::v1::BundleFile DescribeFile(const std::filesystem::path& director
 
 class SampleHome {
  public:
-  explicit SampleHome(const std::filesystem::path& folder)
+  explicit SampleHome(const std::filesystem::path& folder, bool with_native_code = false)
       : path_(folder / "home"), content_(folder / "content") {
     const std::filesystem::path model = folder / "model";
     PutFile(model / "config.json", R"({"architectures": ["GPT2LMHeadModel"]})");
     PutFile(model / "model.safetensors", "weights");
+    if (with_native_code) PutFile(model / "model.pt2", "code");
     store::ModelStore models(path_);
     PutFile(content_ / "graph.yaml", "name: g\nnodes:\n- {name: a, generate: {runner: gpt2}}\n");
     PutFile(content_ / "include/a/b.txt", "included");

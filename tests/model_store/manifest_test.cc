@@ -108,6 +108,13 @@ TEST(ContentVersion, GoesByNamesAndHashesAlone) {
   EXPECT_NE(ContentVersion(others), version);
 }
 
+TEST(NativeCodeOf, IsTheHashOfOneFile) {
+  std::vector<ManifestFile> files = Example().files;
+  EXPECT_EQ(NativeCodeOf(files), "");
+  files.push_back({"model.pt2", 4, std::string(64, 'c')});
+  EXPECT_EQ(NativeCodeOf(files), std::string(64, 'c'));
+}
+
 TEST(ModelSource, IsWrittenAndReadAsOneText) {
   for (const ModelSource& source :
        {ModelSource{"openai-community/gpt2", "abc"}, ModelSource{"https://example.com/a", ""}}) {

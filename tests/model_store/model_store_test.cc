@@ -161,6 +161,14 @@ TEST_F(ModelStoreTest, ResolvesTagsAndFolders) {
   }
 }
 
+TEST_F(ModelStoreTest, KnowsTheNativeCodeThatItHolds) {
+  PutFile(temp_ / "model/model.pt2", "code");
+  const Manifest saved = store_.Save({"gpt2", "v1"}, temp_ / "model").value();
+  EXPECT_EQ(store_.Resolve("gpt2")->native_code, NativeCodeOf(saved.files));
+  EXPECT_THAT(NativeCodeOf(saved.files), SizeIs(64));
+  EXPECT_EQ(store_.Resolve((temp_ / "model").native())->native_code, "");  // A folder's own word.
+}
+
 TEST_F(ModelStoreTest, SaysWhatDoesNotResolve) {
   EXPECT_THAT(Message(store_.Resolve("gpt2").status()), HasSubstr("there is none at all"));
   ASSERT_TRUE(store_.Save({"gpt2", "v1"}, temp_ / "model").ok());

@@ -40,6 +40,9 @@ TEST_F(PullRefusalTest, SaysWhatTheRunnerWould) {
   other_head["architectures"] = {"BertForTokenClassification"};
   nlohmann::json larger = nlohmann::json::parse(gpt2);
   larger["vocab_size"] = 50257;
+  nlohmann::json compiled = nlohmann::json::parse(gpt2);
+  compiled["chorus_compiled"] = {
+      {"vocab_size", 1024}, {"context_size", 64}, {"num_values", 2}, {"output", "logits"}};
   const struct {
     std::string folder;
     std::map<std::string, std::string> files;  // In place of the folder's.
@@ -52,6 +55,9 @@ TEST_F(PullRefusalTest, SaysWhatTheRunnerWould) {
        {{"config.json", R"({"architectures": ["GPT2LMHeadModel"], "n_layer": 0})"}},
        "config.json: n_layer must be an integer from 1"},
       {"gpt2", {{"config.json", "["}}, "config.json: line 1, column 2: "},
+      {"gpt2",
+       {{"config.json", compiled.dump()}, {"model.pt2", "code"}},
+       "it is compiled, and native code is taken from no hub"},
       {"gpt2",
        {{"generation_config.json", R"({"top_p": "3"})"}},
        "generation_config.json: top_p must be a number: \"3\""},

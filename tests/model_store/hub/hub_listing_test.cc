@@ -195,6 +195,7 @@ TEST(HubListing, SaysWhyARepositoryCannotBeUsed) {
        "no vocabulary"},
       {bert + File("README.md"), "no weights that Chorus reads"},
       {bert + LfsFile("tf_model.h5"), "no weights that Chorus reads"},
+      {bert + LfsFile("model.pt2"), "its model.pt2 is native code, which is taken from no hub"},
       {bert + LfsFile("model-00001-of-00002.safetensors"), "shards with their index"},
   };
   for (const auto& c : kCases) {

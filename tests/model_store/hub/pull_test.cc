@@ -136,6 +136,8 @@ TEST_F(PullTest, ChecksThePins) {
   }
   options_.sha256_pins = {{"README.md", wrong}};
   EXPECT_TRUE(absl::IsInvalidArgument(Run().status()));
+  options_.sha256_pins = {{"model.pt2", wrong}};
+  EXPECT_THAT(Message(Run().status()), HasSubstr("native code and taken from no hub"));
   EXPECT_THAT(store_.List().models, SizeIs(1));
 }
 
