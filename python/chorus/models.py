@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any, Dict, List
 
-from chorus import _programs, _protos
+from chorus import _compile, _programs, _protos
 from chorus.exceptions import StoreError
 from chorus.runners import Runner
 
@@ -86,6 +86,12 @@ class Model:
     def size_bytes(self) -> int:
         return sum(int(file["size_bytes"]) for file in self.manifest["files"])
 
+    @property
+    def _native_code(self) -> str | None:
+        """The hash of a compiled model's code, which the store's user has let in."""
+        hashes = {file["name"]: str(file["sha256"]) for file in self.manifest["files"]}
+        return hashes.get(_compile.NATIVE_CODE)
+
     def to_runner(self, *, name: str | None = None, dtype: str = "auto", threads: int | None = None,
                   max_sequences: int | None = None) -> Runner:
         """A runner of this model, which is not started yet.
@@ -97,7 +103,7 @@ class Model:
             max_sequences: Texts in one batch.
         """
         return Runner(name or self.tag.name, self.tag.version, self.path, dtype=dtype, threads=threads,
-                      max_sequences=max_sequences)
+                      max_sequences=max_sequences, native_code=self._native_code)
 
 
 _asked: Dict[str, pathlib.Path] = {}  # What get() was asked for in this process, and the folders that it found.
@@ -122,7 +128,7 @@ def delete(tag: str | Tag, *, force: bool = False) -> None:
 
 def import_(path: str | os.PathLike[str], tag: str | Tag | None = None, *, labels: Mapping[str, str] | None = None,
             metadata: Mapping[str, Any] | None = None, source: str | None = None,
-            licence: str | None = None) -> Model:
+            licence: str | None = None, native_code: str | None = None) -> Model:
     """Saves a Hugging Face folder, or what export wrote. A runner loads it and answers once before it is there.
 
     Args:
@@ -131,12 +137,15 @@ def import_(path: str | os.PathLike[str], tag: str | Tag | None = None, *, label
         metadata: Whatever JSON has.
         source: Where it comes from, such as "openai-community/gpt2@COMMIT".
         licence: Such as "mit"; without it what the folder's README.md says at its beginning.
+        native_code: The SHA-256 of the code that a compiled model brings, its model.pt2, which runs with your rights:
+            whoever made it must be trusted. Without it a model that brings code is refused.
     """
     arguments = ["import", os.path.abspath(path), *([] if tag is None else [str(tag)])]
     for key, value in (labels or {}).items():
         arguments += ["--label", f"{key}={value}"]
     for flag, text in (("--source", source), ("--licence", licence),
-                       ("--metadata", json.dumps(dict(metadata)) if metadata else None)):
+                       ("--metadata", json.dumps(dict(metadata)) if metadata else None),
+                       ("--native_code", native_code)):
         if text is not None:
             arguments += [flag, text]
     said = _chorus(*arguments)
@@ -156,7 +165,8 @@ def export(tag: str | Tag, path: str | os.PathLike[str]) -> pathlib.Path:
 
 def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = None,
                labels: Mapping[str, str] | None = None, metadata: Mapping[str, Any] | None = None, *,
-               pipeline: Any = None, signatures: Mapping[str, Any] | None = None, **others: Any) -> Tag:
+               compile: bool = False, pipeline: Any = None, signatures: Mapping[str, Any] | None = None,
+               **others: Any) -> Tag:
     """Saves a transformers pipeline, or a model with its tokenizer, into the store.
 
     The model's own save_pretrained writes it: weights as safetensors, configuration, generation_config.json and the
@@ -168,6 +178,10 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
         tokenizer: Of a model; of a pipeline in place of its own.
         labels: For people and programs.
         metadata: Whatever JSON has.
+        compile: Compiles an encoder, a classifier or one that gives hidden states, of an architecture that Chorus does
+            not run by itself, with torch.export and AOTInductor; it takes a C++ compiler, and minutes. What comes into
+            the store is native code for this machine's kind of CPU, for this version of torch, and for the device and
+            the dtype that the model has now. It runs in the runner with your rights.
         pipeline: BentoML's name of pipeline_or_model.
         signatures: BentoML's, of "__call__" alone, which is what `run` calls; a runner always batches.
 
@@ -176,6 +190,7 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
 
     Raises:
         StoreError: The model is of no architecture that Chorus runs, or the version is there and is another model.
+        ChorusError: The model cannot be compiled.
         TypeError: It is no pipeline or model, or an argument is one of BentoML's that has no meaning here.
     """
     for argument, value in others.items():
@@ -199,10 +214,13 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
         raise TypeError(f"save_model takes a pipeline or a model of transformers: {type(pipeline_or_model).__name__}")
     if tokenizer is None:
         raise TypeError("a model is saved with its tokenizer: save_model(name, model, tokenizer)")
+    encoder = _compile.Encoder(model, tokenizer) if compile else None
     with tempfile.TemporaryDirectory(prefix="chorus-save-") as folder:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, **({"max_shard_size": "1TB"} if encoder else {}))
         tokenizer.save_pretrained(folder)
-        return import_(folder, name, labels=labels, metadata=metadata, source=_source(model)).tag
+        native_code = encoder.write(pathlib.Path(folder)) if encoder else None
+        return import_(folder, name, labels=labels, metadata=metadata, source=_source(model),
+                       native_code=native_code).tag
 
 
 # Arguments of bentoml.transformers.save_model that have no meaning here, and what to do.
@@ -212,7 +230,8 @@ _BENTOML = {
     "task_name": "a model does what its architecture is for; leave it out",
     "task_definition": "a model does what its architecture is for; leave it out",
 }
-_SAVE_MODEL = ("name", "pipeline_or_model", "tokenizer", "labels", "metadata", "pipeline", "signatures", *_BENTOML)
+_SAVE_MODEL = ("name", "pipeline_or_model", "tokenizer", "labels", "metadata", "compile", "pipeline", "signatures",
+               *_BENTOML)
 
 
 def _source(model: Any) -> str | None:

@@ -27,7 +27,7 @@ class Runner:
     """
 
     def __init__(self, name: str, version: str, path: pathlib.Path, *, dtype: str = "auto",
-                 threads: int | None = None, max_sequences: int | None = None) -> None:
+                 threads: int | None = None, max_sequences: int | None = None, native_code: str | None = None) -> None:
         self.name = name
         self.version = version
         self._path = path
@@ -36,6 +36,8 @@ class Runner:
             self._flags += ["--threads", str(threads)]
         if max_sequences is not None:
             self._flags += ["--max_sequences", str(max_sequences)]
+        if native_code is not None:
+            self._flags += ["--native_code", native_code]
         self._lock = threading.Lock()
         self._process: RunnerProcess | None = None
         self._starting: RunnerProcess | None = None  # For close(), which does not wait until a model is loaded.
