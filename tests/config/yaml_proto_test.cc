@@ -275,7 +275,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"NullForMapValue", "labels: {a: }", "f.yaml:1:10: labels.a: has no value", kMaps},
         {"UnknownKeyInMapValue", "resources: {gpt2: {cpu: 1}}",
          "f.yaml:1:20: resources.gpt2: there is no field \"cpu\"; there is threads, replicas, "
-         "dtype, kv_cache_bytes, memory_bytes",
+         "dtype, kv_cache_bytes, memory_bytes, executor, device",
          kMaps},
         {"Bytes", "value: abc", "f.yaml:1:8: value: bytes fields are not supported in YAML",
          std::make_shared<google::protobuf::BytesValue>()},
