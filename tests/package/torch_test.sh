@@ -16,7 +16,7 @@ grep -q 'libtorch_cpu\.so => /' "$scratch/libraries" || fail "libchorus_torch.so
 for program in api_server runner_server chorus; do
   ldd "$scratch/bin/$program" >"$scratch/libraries"
   grep -q 'libc\.so' "$scratch/libraries" || fail "ldd does not tell what $program loads"
-  if grep -E 'torch|libc10|libgomp|cuda' "$scratch/libraries"; then fail "$program loads libtorch"; fi
+  if grep -E 'lib(torch|c10|gomp|cuda|chorus)' "$scratch/libraries"; then fail "$program loads libtorch"; fi
 done
 
 # The runner names the device once it has the executor, and without it is one sentence.
