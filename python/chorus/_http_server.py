@@ -97,7 +97,15 @@ class HttpServer:
         return asyncio.StreamReaderProtocol(_Reader(loop), self._on_connection, loop=loop)
 
     def stop_accepting(self) -> None:
-        """Leaves new connections to others that listen on these sockets."""
+        """Leaves new connections to others that listen on these sockets. What it has accepted is served."""
+        loop = asyncio.get_running_loop()
+        for server in self._servers:
+            for sock in server.sockets:  # Not close(): then asyncio drops what it has accepted and not begun yet.
+                loop.remove_reader(sock.fileno())
+
+    async def _stop_listening(self) -> None:
+        self.stop_accepting()
+        await asyncio.sleep(_ACCEPT_SECONDS)  # What has been accepted is a connection by then.
         for server in self._servers:
             server.close()
 
@@ -108,8 +116,7 @@ class HttpServer:
         as its connection is closed has lost its call.
         """
         self._retiring = True
-        self.stop_accepting()
-        await asyncio.sleep(_ACCEPT_SECONDS)  # What has been accepted is a connection by then.
+        await self._stop_listening()
         if self._connections:
             await asyncio.wait(self._connections, timeout=_RETIRED_IDLE_SECONDS)
         for task, reader in list(self._connections.items()):
@@ -121,7 +128,7 @@ class HttpServer:
     async def drain(self, timeout: float) -> None:
         """Stops listening, and ends when the calls in progress have; after `timeout` those are cancelled."""
         self._draining = True
-        self.stop_accepting()
+        await self._stop_listening()
         for task in set(self._connections) - self._busy:
             task.cancel()
         if self._busy:

@@ -31,8 +31,14 @@ _CHILD = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); from chorus 
           "sys.exit(_serve.child(**json.loads(sys.argv[2])))")
 
 
+def _write_line(line: str) -> None:
+    """In one write: other processes log to the same place, and print() writes its end by itself where nothing buffers."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
 def _say(text: str) -> None:
-    print(f"chorus: {text}", file=sys.stderr, flush=True)
+    _write_line(f"chorus: {text}")
 
 
 class _Process:
@@ -186,7 +192,7 @@ class _Keeper:
         is_first = self._serving is None
         self._serving = process
         if is_first:
-            print(ready, file=sys.stderr, flush=True)
+            _write_line(ready)
         else:
             _say("reloaded")
 
