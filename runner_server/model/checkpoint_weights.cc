@@ -66,12 +66,4 @@ void CheckpointWeights::Read(const std::string& name, size_t first, size_t count
   std::copy_n(drawn->second.values.begin() + static_cast<ptrdiff_t>(first), count, out);
 }
 
-std::vector<float> ReadAll(const WeightSource& source, const std::string& name) {
-  size_t size = 1;
-  for (const uint64_t extent : source.shape(name)) size *= extent;
-  std::vector<float> values(size);
-  source.Read(name, 0, size, values.data());
-  return values;
-}
-
 }  // namespace chorus::runner

@@ -50,7 +50,4 @@ class CheckpointWeights : public WeightSource {
   std::unordered_map<std::string, Drawn> drawn_;
 };
 
-// All of a tensor.
-std::vector<float> ReadAll(const WeightSource& source, const std::string& name);
-
 }  // namespace chorus::runner

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
-#include "runner_server/model/checkpoint_weights.h"
 
 namespace chorus::runner {
 namespace {
@@ -24,7 +23,7 @@ absl::StatusOr<Linear> ReadLinear(const WeightSource& source, const std::string&
                          source.Read(weight, first, count, values);
                        },
                        pool));
-  if (has_bias) linear.bias = ReadAll(source, name + ".bias");
+  if (has_bias) linear.bias = source.ReadAll(name + ".bias");
   return linear;
 }
 
@@ -32,9 +31,9 @@ Norm ReadNorm(const Architecture& architecture, const WeightSource& source) {
   const std::string& name = architecture.names.pooler_norm;
   if (name.empty()) return {};
   Norm norm = {.kind = architecture.norm,
-               .weight = ReadAll(source, name + ".weight"),
+               .weight = source.ReadAll(name + ".weight"),
                .epsilon = architecture.norm_epsilon};
-  if (architecture.biases.norms) norm.bias = ReadAll(source, name + ".bias");
+  if (architecture.biases.norms) norm.bias = source.ReadAll(name + ".bias");
   return norm;
 }
 

@@ -6,7 +6,6 @@
 
 #include "absl/functional/function_ref.h"
 #include "base/status_macros.h"
-#include "runner_server/model/checkpoint_weights.h"
 #include "runner_server/model/weight_specs.h"
 
 namespace chorus::runner {
@@ -35,16 +34,16 @@ class Reader {
 
   std::vector<float> ReadEmbedding(const std::string& name) const {
     if (name.empty()) return {};
-    return ReadAll(weights_, name + ".weight");
+    return weights_.ReadAll(name + ".weight");
   }
 
   Norm ReadNorm(const std::string& name) const {
     if (name.empty()) return {};
     Norm norm = {.kind = architecture_.norm,
-                 .weight = ReadAll(weights_, name + ".weight"),
+                 .weight = weights_.ReadAll(name + ".weight"),
                  .epsilon = architecture_.norm_epsilon};
     for (float& weight : norm.weight) weight += architecture_.norm_weight_offset;
-    if (architecture_.biases.norms) norm.bias = ReadAll(weights_, name + ".bias");
+    if (architecture_.biases.norms) norm.bias = weights_.ReadAll(name + ".bias");
     return norm;
   }
 
@@ -85,7 +84,7 @@ class Reader {
                      PackedMatrix::FromRows(precision_, out, static_cast<int>(in), read, pool_));
     if (!has_bias) return linear;
     std::vector<std::vector<float>> biases;
-    for (const std::string& name : names) biases.push_back(ReadAll(weights_, name + ".bias"));
+    for (const std::string& name : names) biases.push_back(weights_.ReadAll(name + ".bias"));
     for (int row = 0; row < out; ++row) {
       const Source source = order(row);
       linear.bias.push_back(source.part < 0 ? 0 : biases[source.part][source.row]);
@@ -106,7 +105,7 @@ class Reader {
                            weights_.Read(weight, first, count, out, largest);
                          },
                          pool_));
-    if (has_bias) linear.bias = ReadAll(weights_, name + ".bias");
+    if (has_bias) linear.bias = weights_.ReadAll(name + ".bias");
     return linear;
   }
 
@@ -212,7 +211,7 @@ absl::StatusOr<TransformerWeights> TransformerWeights::Read(const Architecture& 
   } else if (!language_model->tied) {
     ASSIGN_OR_RETURN(weights.head, reader.ReadLinear(names.head, language_model->has_bias));
   } else if (language_model->has_bias) {
-    weights.packed_embedding.bias = ReadAll(source, names.head + ".bias");
+    weights.packed_embedding.bias = source.ReadAll(names.head + ".bias");
   }
   return weights;
 }

@@ -10,6 +10,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace chorus::runner {
 
@@ -24,6 +25,15 @@ class WeightSource {
   // or beyond `largest`, of which the model's loading tells.
   virtual void Read(const std::string& name, size_t first, size_t count, float* out,
                     float largest = std::numeric_limits<float>::max()) const = 0;
+
+  // All of a tensor.
+  std::vector<float> ReadAll(const std::string& name) const {
+    size_t size = 1;
+    for (const uint64_t extent : shape(name)) size *= extent;
+    std::vector<float> values(size);
+    Read(name, 0, size, values.data());
+    return values;
+  }
 };
 
 }  // namespace chorus::runner
