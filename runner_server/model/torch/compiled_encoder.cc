@@ -11,7 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
-#include "runner_server/model/torch/torch_errors.h"
+#include "runner_server/model/torch/torch_device.h"
 
 namespace chorus::runner {
 namespace {

@@ -6,21 +6,17 @@
 namespace chorus::runner {
 
 PagedKv::PagedKv(const Shape& shape, at::ScalarType dtype, const at::Device& device)
-    : shape_(shape), slots_(shape.num_slots) {
-  const int64_t token_bytes = int64_t{2} * shape.num_layers * shape.num_heads * shape.head_size *
-                              static_cast<int64_t>(at::elementSize(dtype));
-  num_pages_ = int64_t{shape.num_slots} * NumPages(shape.context_size);
-  num_pages_ = std::min(num_pages_, shape.max_bytes / (token_bytes * kPageTokens));
+    : shape_(shape),
+      bytes_per_token_(int64_t{2} * shape.num_layers * shape.num_heads * shape.head_size *
+                       static_cast<int64_t>(at::elementSize(dtype))),
+      num_pages_(std::min(int64_t{shape.num_slots} * NumPages(shape.context_size),
+                          shape.max_bytes / (bytes_per_token_ * kPageTokens))),
+      slots_(shape.num_slots) {
   pool_ = at::empty(
       {shape.num_layers, (num_pages_ + 1) * kPageTokens, 2, shape.num_heads, shape.head_size},
       at::TensorOptions(dtype).device(device));
   for (int64_t page = num_pages_; page > 0; --page) free_.push_back(page - 1);
   taken_.push_back(spare_page());
-}
-
-int64_t PagedKv::bytes_per_token() const {
-  return int64_t{2} * shape_.num_layers * shape_.num_heads * shape_.head_size *
-         static_cast<int64_t>(pool_.element_size());
 }
 
 void PagedKv::Reserve(int slot, int num_tokens) {

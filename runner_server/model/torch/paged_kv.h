@@ -30,7 +30,7 @@ class PagedKv {
   // Throws c10::Error if the device has no memory.
   PagedKv(const Shape& shape, at::ScalarType dtype, const at::Device& device);
 
-  int64_t bytes_per_token() const;
+  int64_t bytes_per_token() const { return bytes_per_token_; }
   int64_t max_tokens() const { return num_pages_ * kPageTokens; }  // Of all slots together.
 
   // A page that is no slot's, for rows that only fill a batch.
@@ -63,7 +63,8 @@ class PagedKv {
 
  private:
   const Shape shape_;
-  int64_t num_pages_ = 0;                    // And a spare one.
+  const int64_t bytes_per_token_;
+  const int64_t num_pages_;                  // And a spare one.
   at::Tensor pool_;                          // [layers, tokens, 2, heads, head_size]
   std::vector<int64_t> taken_;               // Pages that are not cleared yet.
   std::vector<int64_t> free_;                // Pages.

@@ -12,7 +12,7 @@
 
 #include "runner_server/model/executor.h"
 #include "runner_server/model/sequence_encoder.h"
-#include "runner_server/model/torch/torch_errors.h"
+#include "runner_server/model/torch/torch_device.h"
 #include "runner_server/model/torch/torch_transformer.h"
 
 namespace chorus::runner {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <map>
 #include <numeric>
 
-#include "runner_server/model/torch/torch_errors.h"
+#include "runner_server/model/torch/torch_device.h"
 
 namespace chorus::runner {
 
@@ -18,6 +18,9 @@ struct Prompt {
   int64_t start;                     // from this position on.
   std::vector<int64_t> places = {};  // Of all its tokens up to the last; none if start is 0.
   at::Tensor sent_places = {};
+
+  // Whether it sees what is before each of its tokens, all in this pass.
+  bool is_causal(int window) const { return start == 0 && (window == 0 || window >= size); }
 };
 
 struct TorchGenerator::Plan {
@@ -40,19 +43,38 @@ struct TorchGenerator::Pass {
   std::vector<Prompt> prompts;
 };
 
-// The keys of the tokens that come alone.
+namespace {
+
+// By how many tokens each key is older than each query; negative: it is not seen.
+class Ages {
+ public:
+  explicit Ages(at::Tensor ages = {}) : ages_(std::move(ages)) {}
+
+  // Which keys are seen. Layers of one window share it.
+  const at::Tensor& Seen(int window) {
+    const auto [seen, is_new] = seen_.try_emplace(window);
+    if (is_new) {
+      const at::Tensor is_past = ages_ >= 0;
+      seen->second = window == 0 ? is_past : is_past & (ages_ < window);
+    }
+    return seen->second;
+  }
+
+ private:
+  at::Tensor ages_;
+  std::map<int, at::Tensor> seen_;
+};
+
+}  // namespace
+
+// The keys of a pass.
 struct TorchGenerator::Past {
-  at::Tensor places;  // [decoded * keys]
-  at::Tensor ages;    // [decoded, keys]: by how many tokens one is older; negative: not the row's.
+  at::Tensor places;          // [decoded * keys]
+  Ages ages;                  // [decoded, 1, 1, keys]
+  std::vector<Ages> prompts;  // [queries, keys] each, of those in whose layers not all is seen.
 };
 
 namespace {
-
-// Which keys are seen, by how many tokens they are older than the query.
-at::Tensor Seen(const at::Tensor& ages, int window) {
-  const at::Tensor is_past = ages >= 0;
-  return window == 0 ? is_past : is_past & (ages < window);
-}
 
 // What the pool of keys and values may take.
 int64_t PoolBytes(const Executor::Options& options, const at::Device& device) {
@@ -237,12 +259,25 @@ at::Tensor TorchGenerator::ComputeDecodes(Plan plan, int& num_padded_rows) {
 }
 
 at::Tensor TorchGenerator::Compute(const Pass& pass) {
+  const auto options = at::TensorOptions(at::kLong).device(transformer_->device());
   Past past;
   if (pass.starts.size(0) > 0) {
-    const auto options = at::TensorOptions(at::kLong).device(pass.starts.device());
     constexpr int64_t kPage = PagedKv::kPageTokens;
     past.places = (pass.pages.unsqueeze(2) * kPage + at::arange(kPage, options)).flatten();
-    past.ages = pass.starts.unsqueeze(1) - at::arange(pass.pages.size(1) * kPage, options);
+    past.ages =
+        Ages(pass.starts.view({-1, 1, 1, 1}) - at::arange(pass.pages.size(1) * kPage, options));
+  }
+  for (const Prompt& prompt : pass.prompts) {
+    const bool is_causal = std::ranges::all_of(
+        architecture().attention,
+        [&](const LayerAttention& kind) { return prompt.is_causal(kind.window); });
+    if (is_causal) {
+      past.prompts.emplace_back();
+      continue;
+    }
+    const int64_t end = prompt.start + prompt.size;
+    past.prompts.emplace_back(at::arange(prompt.start, end, options).unsqueeze(1) -
+                              at::arange(end, options));
   }
   at::Tensor x = transformer_->Run(
       pass.tokens, [&](int layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
@@ -264,8 +299,8 @@ void TorchGenerator::LoadPast(int layer, const at::Tensor& places, int64_t num_r
   attention.v = part(1);
 }
 
-at::Tensor TorchGenerator::Attend(const Pass& pass, const Past& past, int layer,
-                                  const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+at::Tensor TorchGenerator::Attend(const Pass& pass, Past& past, int layer, const at::Tensor& q,
+                                  const at::Tensor& k, const at::Tensor& v) {
   cache_.Store(layer, pass.places, k, v);
   const LayerAttention& kind = architecture().attention[layer];
   TorchAttention attention = {.scale = kind.scale, .soft_cap = architecture().attention_soft_cap};
@@ -276,12 +311,13 @@ at::Tensor TorchGenerator::Attend(const Pass& pass, const Past& past, int layer,
     const int64_t num_rows = queries.size(0);
     attention.q = queries.unsqueeze(2);  // [rows, heads, 1, head_size]
     LoadPast(layer, past.places, num_rows, attention);
-    attention.mask = Seen(past.ages, kind.window).view({num_rows, 1, 1, -1});
+    attention.mask = past.ages.Seen(kind.window);
     const at::Tensor mixed = attention.Run().squeeze(2);  // [rows, heads, head_size]
     if (pass.prompts.empty()) return mixed.reshape({num_rows, -1});
     out.index_copy_(0, pass.decoded, mixed);
   }
-  for (const Prompt& prompt : pass.prompts) {
+  for (size_t i = 0; i < pass.prompts.size(); ++i) {
+    const Prompt& prompt = pass.prompts[i];
     attention.q = AsBatch(q.narrow(0, prompt.first, prompt.size));
     if (prompt.start > 0) {
       LoadPast(layer, prompt.sent_places, 1, attention);
@@ -289,14 +325,8 @@ at::Tensor TorchGenerator::Attend(const Pass& pass, const Past& past, int layer,
       attention.k = AsBatch(k.narrow(0, prompt.first, prompt.size));
       attention.v = AsBatch(v.narrow(0, prompt.first, prompt.size));
     }
-    attention.causal = prompt.start == 0 && (kind.window == 0 || kind.window >= prompt.size);
-    attention.mask = at::Tensor();
-    if (!attention.causal) {
-      const auto options = at::TensorOptions(at::kLong).device(q.device());
-      const at::Tensor queries = at::arange(prompt.start, prompt.start + prompt.size, options);
-      const at::Tensor keys = at::arange(prompt.start + prompt.size, options);
-      attention.mask = Seen(queries.unsqueeze(1) - keys.unsqueeze(0), kind.window);
-    }
+    attention.causal = prompt.is_causal(kind.window);
+    attention.mask = attention.causal ? at::Tensor() : past.prompts[i].Seen(kind.window);
     out.narrow(0, prompt.first, prompt.size).copy_(attention.Run().squeeze(0).transpose(0, 1));
   }
   return out.flatten(1);

@@ -70,7 +70,7 @@ class TorchGenerator : public LanguageModel {
   // [wanted, vocab] on the device.
   at::Tensor Compute(const Pass& pass);
   at::Tensor ComputeDecodes(Plan plan, int& num_padded_rows);
-  at::Tensor Attend(const Pass& pass, const Past& past, int layer, const at::Tensor& q,
+  at::Tensor Attend(const Pass& pass, Past& past, int layer, const at::Tensor& q,
                     const at::Tensor& k, const at::Tensor& v);
   // A layer's keys and values at `places`, for so many rows.
   void LoadPast(int layer, const at::Tensor& places, int64_t num_rows, TorchAttention& attention);
@@ -87,8 +87,8 @@ class TorchGenerator : public LanguageModel {
 
   // Of the last pass.
   at::Tensor logits_;              // On the device: [rows that want some, or more, vocab_size].
-  std::vector<int64_t> top_rows_;  // Rows of logits_, and how many ids count, of the output's top.
-  int num_ids_ = 0;
+  std::vector<int64_t> top_rows_;  // Rows of logits_: those of the output's top,
+  int num_ids_ = 0;                // of which so many ids count.
   at::Tensor all_, all_of_top_;    // On the host.
   std::vector<int32_t> top_ids_;   // [top, their number]
   std::vector<float> top_values_;  // Likewise.

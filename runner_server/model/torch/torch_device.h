@@ -1,7 +1,9 @@
 #pragma once
 
-// libtorch's exceptions end at this library.
-// Thread safety: a free function without state.
+// A device of libtorch's, as those know it who know nothing of libtorch: its exceptions end at this
+// library.
+//
+// Thread safety: free functions without state.
 
 #include <new>
 #include <stdexcept>
