@@ -59,7 +59,7 @@ else()
 endif()
 list(JOIN _kept " " _kept)
 foreach(_folder IN LISTS _cuda_libraries)
-  target_link_options(torch_device INTERFACE -Wl,-rpath-link,${_folder})
+  target_link_options(torch_device INTERFACE -Wl,-rpath,${_folder})  # Wheels have the runtime in one of their own.
 endforeach()
 target_link_options(torch_device INTERFACE
   "SHELL:-Wl,--push-state,--no-as-needed ${_kept} -Wl,--pop-state -Wl,-rpath,${TORCH_LIBRARY_DIR}")
