@@ -87,6 +87,7 @@ v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
     scored.set_classified_tokens(classification.num_tokens());
     scored.set_truncated(classification.truncated());
     FillKind(result.classification, scored);
+    if (DependOnBatch({&result, 1})) scored.set_bits(v1::BITS_PER_BATCH_SHAPE);
   }
   return scored;
 }
@@ -97,10 +98,18 @@ v1::GenerateResponse ToGenerateResponse(std::vector<GraphResult> results,
   FillText(results[0], request, response);
   response.set_prompt_tokens(results[0].end.prompt_tokens());
   response.set_seed(results[0].seed);
+  if (DependOnBatch(results)) response.set_bits(v1::BITS_PER_BATCH_SHAPE);
   for (size_t i = 1; i < results.size(); ++i) {
     FillText(results[i], request, *response.add_others());
   }
   return response;
+}
+
+bool DependOnBatch(std::span<const GraphResult> results) {
+  return std::ranges::any_of(results, [](const GraphResult& result) {
+    return result.end.bits() == v1::BITS_PER_BATCH_SHAPE ||
+           result.classification.bits() == v1::BITS_PER_BATCH_SHAPE;
+  });
 }
 
 CallUsage UsageOf(const std::vector<GraphResult>& results) {

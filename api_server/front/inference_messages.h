@@ -4,6 +4,7 @@
 //
 // Thread safety: free functions without state.
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +37,9 @@ v1::ScoredText ToScoredText(GraphResult result, bool details, bool explain,
 // `results` are the texts of one model; at least one.
 v1::GenerateResponse ToGenerateResponse(std::vector<GraphResult> results,
                                         const v1::GenerateRequest& request);
+
+// Whether the seed makes one of these texts, or its score, only nearly again.
+bool DependOnBatch(std::span<const GraphResult> results);
 
 // The usage of these texts.
 CallUsage UsageOf(const std::vector<GraphResult>& results);

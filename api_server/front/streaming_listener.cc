@@ -52,6 +52,7 @@ void StreamingListener::OnGenerated(const TextId& id, const GraphResult& text) {
   UsageListener::OnGenerated(id, text);
   prompt_tokens_ += text.end.prompt_tokens();
   generated_tokens_ += text.end.generated_tokens();
+  if (DependOnBatch({&text, 1})) depends_on_batch_ = true;
   v1::StreamEvent event;
   v1::TokenEvent& token = *event.mutable_token();
   SetId(id, token);
@@ -65,6 +66,7 @@ void StreamingListener::OnScored(const TextId& id, const GraphResult& text) {
   v1::StreamEvent event;
   v1::ScoreEvent& score = *event.mutable_score();
   SetId(id, score);
+  if (DependOnBatch({&text, 1})) depends_on_batch_ = true;
   const v1::Classification result = ToProto(text.classification, 0);
   score.set_score(result.score());
   score.set_label(result.label());
@@ -81,6 +83,7 @@ void StreamingListener::End(uint64_t seed) {
   done.set_prompt_tokens(prompt_tokens_);
   done.set_generated_tokens(generated_tokens_);
   done.set_seed(seed);
+  if (depends_on_batch_) done.set_bits(v1::BITS_PER_BATCH_SHAPE);
   events_->Push(std::move(event));
   events_->End(absl::OkStatus());
 }

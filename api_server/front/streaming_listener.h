@@ -56,6 +56,7 @@ class StreamingListener final : public UsageListener {
   const bool explain_;
   std::atomic<uint32_t> prompt_tokens_ = 0;     // Of every generator that has ended,
   std::atomic<uint32_t> generated_tokens_ = 0;  // also if its text is not in the reply.
+  std::atomic<bool> depends_on_batch_ = false;
 };
 
 }  // namespace chorus::gateway

@@ -93,6 +93,10 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
           "Memory the KV cache of a runner may use; without it --max_sequences times the model's "
           "context")
       ->check(Between(int64_t{0}, std::numeric_limits<int64_t>::max()));
+  pass_on("--gpu_memory_fraction",
+          "Of a device's memory, what may be in use, by others too, once a generator's KV cache is "
+          "taken")
+      ->check(Between(0.0, 1.0));
   pass_on("--target_step_time",
           "Prompts take no more of a runner's step than leaves running texts this long between "
           "tokens")

@@ -16,6 +16,7 @@ from chorus.exceptions import server_error
 FinishReason: TypeAlias = Literal["stop", "length", "stop_string", "deadline"]
 NodeKind: TypeAlias = Literal["generate", "classify"]
 ScoreKind: TypeAlias = Literal["softmax", "sigmoid", "raw"]
+Bits: TypeAlias = Literal["per_request", "per_batch_shape"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class ScoredText:
     truncated: bool | None = None
     score_kind: ScoreKind | None = None
     untrained_head: bool | None = None
+    bits: Bits | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class FailedText:
     truncated: None = None
     score_kind: None = None
     untrained_head: None = None
+    bits: None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class Generation:
     logprobs: tuple[TokenLogprob, ...] | None = None
     timing: Timing | None = None
     others: tuple[GeneratedText, ...] = ()
+    bits: Bits | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ class DoneEvent:
     prompt_tokens: int | None = None
     generated_tokens: int | None = None
     seed: int | None = None
+    bits: Bits | None = None
 
 
 StreamEvent: TypeAlias = TokenEvent | ScoreEvent | DoneEvent

@@ -51,7 +51,7 @@ void EncoderStepper<Task>::FillInfo(runner::v1::GetModelInfoResponse& info) cons
   task_.FillInfo(info);
   info.set_context_size(context_size_);
   info.set_vocab_size(model_->vocab_size());
-  info.set_batch_invariant(model_->batch_invariant());
+  info.set_bits(BitsOf(*model_));
 }
 
 template <typename Task>

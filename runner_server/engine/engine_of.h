@@ -63,6 +63,11 @@
 
 namespace chorus::runner {
 
+// Of a LanguageModel or SequenceEncoder.
+chorus::v1::Bits BitsOf(const auto& model) {
+  return model.batch_invariant() ? chorus::v1::BITS_PER_REQUEST : chorus::v1::BITS_PER_BATCH_SHAPE;
+}
+
 inline void FillDevice(const DeviceStats& device, runner::v1::GetLoadResponse& load) {
   load.set_device_memory_bytes(device.memory_bytes);
   load.set_device_memory_used_bytes(device.used_memory_bytes);

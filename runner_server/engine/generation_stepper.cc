@@ -108,7 +108,7 @@ void GenerationStepper::FillInfo(runner::v1::GetModelInfoResponse& info) const {
   info.set_task(runner::v1::TASK_GENERATE);
   info.set_context_size(model_->context_size());
   info.set_vocab_size(model_->vocab_size());
-  info.set_batch_invariant(model_->batch_invariant());
+  info.set_bits(BitsOf(*model_));
   *info.mutable_defaults() = options_.defaults;
   info.mutable_end_token_ids()->Assign(options_.eos_token_ids.begin(),
                                        options_.eos_token_ids.end());

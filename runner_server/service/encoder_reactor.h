@@ -44,10 +44,12 @@ class EncoderReactor final : public grpc::ServerUnaryReactor {
   absl::Status Submit(EngineOf<Stepper>& engine, const Request& request, absl::Time deadline) {
     return engine.Submit(
         request, deadline, stop_.get_token(),
-        {.on_done = [this, version = engine.info().version()](absl::StatusOr<Response> response) {
+        {.on_done = [this, version = engine.info().version(),
+                     bits = engine.info().bits()](absl::StatusOr<Response> response) {
           if (!response.ok()) return End(response.status());
           response_.Swap(&*response);
           response_.set_model_version(version);
+          if constexpr (requires { response_.set_bits(bits); }) response_.set_bits(bits);
           OnEnd();
         }});
   }

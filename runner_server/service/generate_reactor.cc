@@ -18,6 +18,7 @@ absl::Status GenerateReactor::Submit(GenerationEngine& engine,
                                      const runner::v1::GenerateRequest& request,
                                      absl::Time deadline) {
   model_version_ = engine.info().version();
+  bits_ = engine.info().bits();
   return engine.Submit(
       request, deadline, stop_.get_token(),
       {.on_delta = [this](chorus::v1::TextDelta delta) { OnDelta(std::move(delta)); },
@@ -44,6 +45,7 @@ void GenerateReactor::OnEnd(absl::StatusOr<chorus::v1::GenerationEnd> end) {
   if (end.ok()) {
     record_.metrics().OnGenerated(*end);
     end->set_model_version(model_version_);
+    end->set_bits(bits_);
   }
   Action action;
   {

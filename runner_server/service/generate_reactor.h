@@ -53,6 +53,7 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
 
   CallRecord record_;
   std::string model_version_;
+  chorus::v1::Bits bits_ = chorus::v1::BITS_UNSPECIFIED;
   std::stop_source stop_;
 
   std::mutex mutex_;              // Guards everything below, except message_ in flight.

@@ -41,12 +41,12 @@ class ExecutorTest : public ::testing::Test {
     }
     EXPECT_THAT(process.Log(), HasSubstr("executor=" + executor + " device=cpu"));
     const std::string url = line.substr(http, line.find_first_of(", ", http) - http);
-    return json::parse(
-        Shell("curl -s --max-time 60 '" + url +
-              "/classify_generated_texts?max_length=24&seed=7' -H 'Content-Type: text/plain' -d "
-              "'I have an idea!'")
-            .out,
-        nullptr, false);
+    return json::parse(Shell("curl -s --max-time 60 '" + url +
+                             "/classify_generated_texts?max_length=24&seed=7&details=true' -H "
+                             "'Content-Type: text/plain' -d "
+                             "'I have an idea!'")
+                           .out,
+                       nullptr, false);
   }
 
   ShellResult Runner(const std::string& flags) {
@@ -65,6 +65,8 @@ TEST_F(ExecutorTest, TextsAreThoseOfTheKernels) {
   ASSERT_EQ(torch.size(), 3u) << torch;
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(torch[i]["generated"], native[i]["generated"]);
+    EXPECT_FALSE(native[i].contains("bits")) << native[i];
+    EXPECT_EQ(torch[i].value("bits", ""), "BITS_PER_BATCH_SHAPE");
     EXPECT_NEAR(torch[i]["score"].get<double>(), native[i]["score"].get<double>(), 1e-4);
   }
 }

@@ -72,7 +72,7 @@ TEST_F(ModelHostTest, LoadsTheDemoModels) {
     const auto host =
         ModelHost::Load({.directory = std::filesystem::path("models/demo") / name}, observer_);
     ASSERT_TRUE(host.ok()) << name << ": " << host.status();
-    EXPECT_TRUE((*host)->engine().info().batch_invariant());
+    EXPECT_EQ((*host)->engine().info().bits(), chorus::v1::BITS_PER_REQUEST);
   }
 }
 

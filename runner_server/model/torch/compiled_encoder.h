@@ -12,6 +12,7 @@
 #include "runner_server/model/compiled_model.h"
 #include "runner_server/model/executor.h"
 #include "runner_server/model/sequence_encoder.h"
+#include "runner_server/model/torch/torch_device.h"
 #include "runner_server/tensor/torch.h"
 #include "runner_server/weights/tensor.h"
 
@@ -31,6 +32,7 @@ class CompiledEncoder : public SequenceEncoder {
   int num_values() const override { return model_.num_values; }
   bool batch_invariant() const override { return false; }
   void set_num_threads(int num_threads) override { num_threads_ = num_threads; }
+  DeviceStats device_stats() const override { return StatsOf(device_); }
   // Throws std::bad_alloc if the device has no memory for it.
   std::span<const float> Forward(std::span<const Row> rows) override;
 

@@ -88,6 +88,46 @@ TEST_F(InferenceHandlerTest, RepliesDetailsWhenAsked) {
   EXPECT_EQ(results[1].finish_reason(), v1::FINISH_REASON_STOP);
 }
 
+TEST_F(InferenceHandlerTest, TellsWhereASeedMakesATextOnlyNearlyAgain) {
+  v1::GenerationEnd end;
+  end.set_bits(v1::BITS_PER_BATCH_SHAPE);
+  const auto write_texts = [&] {
+    std::move(gpt2_->TakeGenerate().done)(end);
+    bert_->TakeClassify().Finish(0.9);
+    distilgpt2_->TakeGenerate().Finish(" two");
+    bert_->TakeClassify().Finish(0.2);
+  };
+  Outcome<v1::ClassifyGeneratedTextsResponse> outcome;
+  v1::ClassifyGeneratedTextsRequest request;
+  request.set_details(true);
+  ASSERT_TRUE(handler_.ClassifyGeneratedTexts(request, {}, outcome.Done()).ok());
+  write_texts();
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  EXPECT_EQ((*outcome.value)->results(0).bits(), v1::BITS_PER_BATCH_SHAPE);
+  EXPECT_FALSE((*outcome.value)->results(1).has_bits());
+
+  for (const bool nearly : {true, false}) {
+    const auto events = std::make_shared<EventQueue>();
+    ASSERT_TRUE(handler_.StreamClassifyGeneratedTexts({}, {}, events).ok());
+    if (nearly) {
+      write_texts();
+    } else {
+      FinishGraph();
+    }
+    const v1::DoneEvent done = events->Take().events.back().done();
+    EXPECT_TRUE(done.has_seed());
+    EXPECT_EQ(done.bits(), nearly ? v1::BITS_PER_BATCH_SHAPE : v1::BITS_UNSPECIFIED);
+
+    Outcome<v1::GenerateResponse> generated;
+    v1::GenerateRequest generate;
+    generate.set_model("gpt2");
+    ASSERT_TRUE(handler_.Generate(generate, {}, generated.Done()).ok());
+    std::move(gpt2_->TakeGenerate().done)(nearly ? end : v1::GenerationEnd());
+    ASSERT_TRUE(generated.value.has_value() && generated.value->ok());
+    EXPECT_EQ((*generated.value)->has_bits(), nearly);
+  }
+}
+
 TEST_F(InferenceHandlerTest, TellsInDetailsAndStreamsWhetherTheClassifierReadTheWholeText) {
   Outcome<v1::ClassifyGeneratedTextsResponse> outcome;
   v1::ClassifyGeneratedTextsRequest request;

@@ -61,10 +61,11 @@ TEST_F(CommandTest, ServesUntilCtrlC) {
 
 TEST_F(CommandTest, RunsOtherModelsAndGraphs) {
   PutFile(temp_ / "graph.yaml", "name: other\nnodes: [{name: a, generate: {runner: mine}}]\n");
-  Program serve = Serve({"--graph", (temp_ / "graph.yaml").native(), "--model",
-                         "mine=" + fs::absolute("models/demo/gpt2").native(), "--threads", "3",
-                         "--dtype", "int8", "--max_sequences", "5", "--kv_cache_bytes", "9000000",
-                         "--target_step_time", "20ms", "--drain_timeout", "1m"});
+  Program serve =
+      Serve({"--graph", (temp_ / "graph.yaml").native(), "--model",
+             "mine=" + fs::absolute("models/demo/gpt2").native(), "--threads", "3", "--dtype",
+             "int8", "--max_sequences", "5", "--kv_cache_bytes", "9000000", "--gpu_memory_fraction",
+             "0.5", "--target_step_time", "20ms", "--drain_timeout", "1m"});
   EXPECT_THAT(
       serve.out().WaitFor("curl"),
       HasSubstr("/v1/graphs/other:run -H 'Content-Type: application/json' -d '{\"text\": "));
@@ -75,6 +76,7 @@ TEST_F(CommandTest, RunsOtherModelsAndGraphs) {
                          HasSubstr("[mine] --version=\n"), HasSubstr("[mine] --threads=3"),
                          HasSubstr("[mine] --dtype=int8"), HasSubstr("[mine] --max_sequences=5"),
                          HasSubstr("[mine] --kv_cache_bytes=9000000"),
+                         HasSubstr("[mine] --gpu_memory_fraction=0.5"),
                          HasSubstr("[mine] --target_step_time=20ms"),
                          HasSubstr("[mine] --drain_timeout=1m")));
 }

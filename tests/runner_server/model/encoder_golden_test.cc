@@ -129,7 +129,8 @@ TEST_P(EncoderGoldenTest, BatchedEqualsSingleToTheBit) {
 // How near narrow weights come, of small random models.
 TEST_P(EncoderGoldenTest, NarrowWeightsStayNear) {
   for (const auto& [precision, tolerance] :
-       {std::pair{Precision::kBfloat16, 0.03}, std::pair{Precision::kInt8, 0.15}}) {
+       {std::pair{Precision::kBfloat16, 0.03}, std::pair{Precision::kFloat16, 0.01},
+        std::pair{Precision::kInt8, 0.15}}) {
     if (!std::ranges::count(PrecisionsUnderTest(), precision)) continue;
     const std::vector<Values> values = Forward(*Load({.precision = precision}), /*together=*/true);
     for (size_t i = 0; i < values.size(); ++i) {

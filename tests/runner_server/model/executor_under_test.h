@@ -36,7 +36,7 @@ inline ModelOptions UnderTest(ModelOptions options) {
 }
 
 inline std::vector<Precision> PrecisionsUnderTest() {
-  if (TestsTorch()) return {Precision::kFloat32, Precision::kBfloat16};
+  if (TestsTorch()) return {Precision::kFloat32, Precision::kBfloat16, Precision::kFloat16};
   return {std::begin(kPrecisions), std::end(kPrecisions)};
 }
 

@@ -192,13 +192,11 @@ TEST_P(NarrowGoldenTest, StaysNearHuggingFace) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, NarrowGoldenTest,
-                         testing::Values(Narrow{Precision::kBfloat16, 0.02},
-                                         Narrow{Precision::kInt8, 0.1},
-                                         Narrow{Precision::kInt8WeightOnly, 0.1}),
-                         [](const auto& info) {
-                           return std::string(DtypeName(info.param.precision));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Precisions, NarrowGoldenTest,
+    testing::Values(Narrow{Precision::kBfloat16, 0.02}, Narrow{Precision::kFloat16, 0.005},
+                    Narrow{Precision::kInt8, 0.1}, Narrow{Precision::kInt8WeightOnly, 0.1}),
+    [](const auto& info) { return std::string(DtypeName(info.param.precision)); });
 
 }  // namespace
 }  // namespace chorus::runner

@@ -666,7 +666,7 @@ TEST_F(RunnerServiceTest, TellsModelAndLoad) {
   EXPECT_EQ(model.task(), runner::v1::TASK_GENERATE);
   EXPECT_EQ(model.architecture(), "GPT2LMHeadModel");
   EXPECT_EQ(model.dtype(), "float32");
-  EXPECT_TRUE(model.batch_invariant());
+  EXPECT_EQ(model.bits(), chorus::v1::BITS_PER_REQUEST);
   EXPECT_EQ(model.context_size(), 64u);
   EXPECT_EQ(model.vocab_size(), 32u);
 
@@ -692,7 +692,7 @@ TEST_F(RunnerServiceTest, TellsThatABatchMayChangeAText) {
   runner::v1::GetModelInfoResponse model;
   ASSERT_TRUE(stub_->GetModelInfo(&info, {}, &model).ok());
   EXPECT_EQ(model.task(), runner::v1::TASK_CLASSIFY);
-  EXPECT_FALSE(model.batch_invariant());
+  EXPECT_EQ(model.bits(), chorus::v1::BITS_PER_BATCH_SHAPE);
 }
 
 TEST_F(RunnerServiceTest, ACallIsTheEnginesThatAcceptedIt) {
