@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/utf8.h"
 
@@ -20,6 +21,9 @@ constexpr int kMaxStopStrings = 16;
 constexpr size_t kMaxStopBytes = 1024;
 constexpr uint32_t kMaxSequences = 64;
 constexpr uint32_t kMaxLogprobs = 20;
+constexpr int kMaxBiases = 1024;
+constexpr double kMaxBias = 100;   // OpenAI's,
+constexpr double kMaxPenalty = 2;  // likewise.
 
 class Problems {
  public:
@@ -45,13 +49,31 @@ void CheckStopStrings(const v1::GenerationParams& params, Problems& problems) {
   }
 }
 
+void CheckBiases(const v1::GenerationParams& params, Problems& problems) {
+  problems.Unless(params.logit_bias_size() <= kMaxBiases, "logit_bias", "must have at most ",
+                  kMaxBiases, " entries: ", params.logit_bias_size());
+  absl::flat_hash_set<int32_t> ids;
+  for (int i = 0; i < params.logit_bias_size(); ++i) {
+    const auto& [id, bias] = std::pair(params.logit_bias(i).id(), params.logit_bias(i).bias());
+    const std::string field = absl::StrCat("logit_bias[", i, "]");
+    problems.Unless(id >= 0, absl::StrCat(field, ".id"), "must be at least 0: ", id);
+    problems.Unless(ids.insert(id).second, absl::StrCat(field, ".id"), "is named twice: ", id);
+    problems.Unless(std::abs(bias) <= kMaxBias, absl::StrCat(field, ".bias"), "must be -", kMaxBias,
+                    " to ", kMaxBias, ": ", bias);
+  }
+}
+
 void CopyField(const Message& from, const FieldDescriptor& field, Message& to,
                const FieldDescriptor& target) {
   const Reflection& read = *from.GetReflection();
   const Reflection& write = *to.GetReflection();
   if (field.is_repeated()) {
     for (int i = 0; i < read.FieldSize(from, &field); ++i) {
-      write.AddString(&to, &target, read.GetRepeatedString(from, &field, i));
+      if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+        write.AddString(&to, &target, read.GetRepeatedString(from, &field, i));
+      } else {
+        write.AddMessage(&to, &target)->CopyFrom(read.GetRepeatedMessage(from, &field, i));
+      }
     }
     return;
   }
@@ -100,8 +122,9 @@ std::vector<FieldProblem> CheckRanges(const v1::GenerationParams& params) {
   Problems problems;
   problems.Unless(!params.has_max_length() || params.max_length() >= 1, "max_length",
                   "must be at least 1: 0");
-  problems.Unless(!params.has_max_new_tokens() || params.max_new_tokens() >= 1, "max_new_tokens",
-                  "must be at least 1: 0");
+  problems.Unless(
+      !params.has_max_new_tokens() || params.max_new_tokens() >= 1 || params.prompt_logprobs(),
+      "max_new_tokens", "must be at least 1: 0");
   // Where nothing is drawn, it does not matter.
   const bool samples = !params.has_do_sample() || params.do_sample();
   const double temperature = params.temperature();
@@ -115,6 +138,12 @@ std::vector<FieldProblem> CheckRanges(const v1::GenerationParams& params) {
   const double penalty = params.repetition_penalty();
   problems.Unless(!params.has_repetition_penalty() || (std::isfinite(penalty) && penalty > 0),
                   "repetition_penalty", "must be finite and greater than 0: ", penalty);
+  for (const auto& [field, value] : {std::pair("frequency_penalty", params.frequency_penalty()),
+                                     std::pair("presence_penalty", params.presence_penalty())}) {
+    problems.Unless(std::abs(value) <= kMaxPenalty, field, "must be -", kMaxPenalty, " to ",
+                    kMaxPenalty, ": ", value);
+  }
+  CheckBiases(params, problems);
   CheckStopStrings(params, problems);
   const uint32_t num_sequences = params.num_return_sequences();
   problems.Unless(
@@ -133,6 +162,7 @@ const v1::GenerationParams& DefaultParams() {
 void Override(const v1::GenerationParams& overrides, v1::GenerationParams& params) {
   if (overrides.has_max_length()) params.clear_max_new_tokens();
   if (!overrides.stop().empty()) params.clear_stop();
+  if (!overrides.logit_bias().empty()) params.clear_logit_bias();
   params.MergeFrom(overrides);
 }
 

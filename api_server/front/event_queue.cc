@@ -18,6 +18,9 @@ void Append(const v1::TokenEvent& next, v1::TokenEvent& token) {
   token.set_num_tokens(token.num_tokens() + next.num_tokens());
   if (next.has_finish_reason()) token.set_finish_reason(next.finish_reason());
   if (next.has_logprobs()) token.mutable_logprobs()->MergeFrom(next.logprobs());
+  if (next.has_prompt_logprobs()) {
+    token.mutable_prompt_logprobs()->MergeFrom(next.prompt_logprobs());
+  }
 }
 
 }  // namespace

@@ -30,6 +30,12 @@ absl::StatusOr<RunRequest> TakeRun(Request& request) {
     return FieldError(problems[0].field, problems[0].problem);
   }
   run.text = std::move(*request.mutable_text());
+  if constexpr (std::is_same_v<Request, v1::GenerateRequest>) {
+    if (!run.text.empty() && !request.prompt_ids().empty()) {
+      return FieldError("text", "must be empty where prompt_ids are the prompt");
+    }
+    run.prompt_ids.Swap(request.mutable_prompt_ids());
+  }
   if constexpr (!std::is_same_v<Request, v1::GenerateRequest>) {
     run.partial = request.partial();
     run.truncate = !request.has_truncate() || request.truncate();

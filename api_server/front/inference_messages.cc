@@ -21,7 +21,8 @@ namespace {
 template <typename Proto>
 void FillText(GraphResult& result, const v1::GenerateRequest& request, Proto& proto) {
   const bool echo = !request.has_echo() || request.echo();
-  proto.set_generated(echo ? result.generated : result.generated.substr(result.prompt_bytes));
+  proto.set_generated(echo ? result.end.prompt() + result.generated
+                           : result.generated.substr(result.prompt_bytes));
   proto.set_finish_reason(result.end.reason());
   proto.set_generated_tokens(result.end.generated_tokens());
   if (request.has_logprobs()) {
@@ -97,6 +98,9 @@ v1::GenerateResponse ToGenerateResponse(std::vector<GraphResult> results,
   v1::GenerateResponse response;
   FillText(results[0], request, response);
   response.set_prompt_tokens(results[0].end.prompt_tokens());
+  if (request.prompt_logprobs()) {
+    response.mutable_prompt_logprobs()->mutable_tokens()->Swap(&results[0].prompt_logprobs);
+  }
   response.set_seed(results[0].seed);
   if (DependOnBatch(results)) response.set_bits(v1::BITS_PER_BATCH_SHAPE);
   for (size_t i = 1; i < results.size(); ++i) {

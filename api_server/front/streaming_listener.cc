@@ -45,6 +45,9 @@ void StreamingListener::OnText(const TextId& id, v1::TextDelta delta) {
   if (!delta.logprobs().empty()) {
     token.mutable_logprobs()->mutable_tokens()->Swap(delta.mutable_logprobs());
   }
+  if (!delta.prompt_logprobs().empty()) {
+    token.mutable_prompt_logprobs()->mutable_tokens()->Swap(delta.mutable_prompt_logprobs());
+  }
   events_->Push(std::move(event));
 }
 

@@ -37,12 +37,15 @@ class GenerateOperation final : public Operation {
   }
 
   absl::Status CheckRoom(RunnerClient& runner, const RunRequest& run) const override {
-    return runner.CheckRoom(run.text.size(), ParamsFor(run));
+    // A token has about four bytes.
+    return runner.CheckRoom(run.text.size() + 4 * static_cast<size_t>(run.prompt_ids.size()),
+                            ParamsFor(run));
   }
 
   void Start(OperationCall call) const override {
     runner::v1::GenerateRequest request;
     request.set_text(call.text.generated);
+    request.mutable_prompt_ids()->CopyFrom(call.run.prompt_ids);
     *request.mutable_params() = ParamsFor(call.run);
     request.set_branch(call.branch);
     request.set_sequence(call.sequence);

@@ -120,17 +120,20 @@ void GraphRun::OnRestart(Call& call) {
   GraphResult& text = text_of(call);
   text.generated.resize(text.prompt_bytes);
   text.logprobs.Clear();
+  text.prompt_logprobs.Clear();
   call.last_text_at = absl::InfinitePast();
 }
 
 void GraphRun::OnText(Call& call, v1::TextDelta delta) {
   GraphResult& text = text_of(call);
-  if (NodeStats* stats = stats_of(call.step->node)) stats->OnFirstToken(call.counted);
-  if (options_.observer != nullptr) {
+  const bool has_tokens = delta.num_tokens() > 0;
+  NodeStats* const stats = stats_of(call.step->node);
+  if (stats != nullptr && has_tokens) stats->OnFirstToken(call.counted);
+  if (options_.observer != nullptr && has_tokens) {
     const absl::Time now = (*options_.clock)();
     if (call.last_text_at == absl::InfinitePast()) {
       options_.observer->OnFirstToken(text.runner, now - call.began_at);
-    } else if (delta.num_tokens() > 0) {
+    } else {
       options_.observer->OnNextTokens(text.runner, now - call.last_text_at,
                                       static_cast<int>(delta.num_tokens()));
     }
@@ -138,6 +141,7 @@ void GraphRun::OnText(Call& call, v1::TextDelta delta) {
   }
   text.generated += delta.text();
   text.logprobs.MergeFrom(delta.logprobs());
+  text.prompt_logprobs.MergeFrom(delta.prompt_logprobs());
   if (options_.listener != nullptr) options_.listener->OnText(IdOf(call), std::move(delta));
 }
 

@@ -22,6 +22,7 @@ namespace chorus::gateway {
 // The parameters of a run.
 struct RunRequest {
   std::string text;
+  google::protobuf::RepeatedField<int32_t> prompt_ids;  // In place of `text`. Of Generate alone.
   v1::GenerationParams params;  // In range. Override the graph's; an unset seed is drawn.
   bool partial = false;         // A failed text does not fail the others.
   bool truncate = true;         // False: INVALID_ARGUMENT if the classifier would truncate a text.
@@ -32,7 +33,7 @@ struct GraphResult {
   absl::Status status;      // If not OK, the rest is unset. Only with `partial`.
   std::string generated;    // Prompt and continuation.
   size_t prompt_bytes = 0;  // Of `generated`, the prompt's.
-  google::protobuf::RepeatedPtrField<v1::TokenLogprob> logprobs;
+  google::protobuf::RepeatedPtrField<v1::TokenLogprob> logprobs, prompt_logprobs;
   v1::GenerationEnd end;
   std::string runner;  // That wrote it.
   uint64_t seed = 0;

@@ -26,6 +26,10 @@ class GenerationParams(TypedDict, total=False):
     top_p: float | None
     min_p: float | None
     repetition_penalty: float | None
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    logit_bias: Mapping[int, float] | None
+    min_new_tokens: int | None
     stop: str | Sequence[str] | None
     num_return_sequences: int | None
     ignore_eos: bool | None
@@ -49,9 +53,13 @@ class ModelParams(GenerationParams, total=False):
 
     logprobs: How many of the likeliest tokens come with each token.
     echo: Whether the text begins with the prompt; true where it is left out.
+    prompt_logprobs: Whether the prompt's tokens come too, with their log-probabilities.
+    prompt_ids: The prompt's tokens, in place of its text, which is then "".
     """
     logprobs: int | None
     echo: bool | None
+    prompt_logprobs: bool | None
+    prompt_ids: Sequence[int] | None
 
 
 class Call(Generic[T]):

@@ -124,6 +124,8 @@ def fill_request(function: str, request: Message, fixed: Mapping[str, Any], para
         if name not in known:
             raise unknown_name(function, name, known)
         is_one = isinstance(value, str) and name in ("stop", "text_pairs")
+        if name == "logit_bias" and isinstance(value, Mapping):
+            value = [message("chorus.v1.TokenBias")(id=token, bias=bias) for token, bias in value.items()]
         set_field(request, name, [value] if is_one else value)
     for name, value in fixed.items():
         set_field(request, name, value)

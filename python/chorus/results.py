@@ -122,6 +122,7 @@ class Generation:
     timing: Timing | None = None
     others: tuple[GeneratedText, ...] = ()
     bits: Bits | None = None
+    prompt_logprobs: tuple[TokenLogprob, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class TokenEvent:
     num_tokens: int
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
+    prompt_logprobs: tuple[TokenLogprob, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -70,6 +70,12 @@ struct Generation {
   TextStream text;
   GenerationClock clock;
   const StopClock stop_clock;
+  int num_scored = 0;  // Tokens of the prompt whose log-probabilities were delivered.
+
+  // Whether some of `sequence`, its own, are still wanted.
+  bool scores_prompt(const Sequence& sequence) const {
+    return request.params().prompt_logprobs() && num_scored < sequence.num_prompt_tokens;
+  }
 };
 
 }  // namespace chorus::runner

@@ -60,7 +60,7 @@ GenerationStepper::GenerationStepper(std::unique_ptr<LanguageModel> model,
       observer_(observer),
       options_(options),
       slots_(MakeSlots(*model_, options.kv_cache_bytes)),
-      chooser_(tokenizer, options.num_threads) {}
+      chooser_(tokenizer, options_.eos_token_ids, options.num_threads) {}
 
 bool GenerationStepper::IsEnd(int32_t token) const {
   return std::ranges::find(options_.eos_token_ids, token) != options_.eos_token_ids.end();
@@ -82,8 +82,10 @@ GenerationStepper::Request GenerationStepper::WarmUpRequest() {
 }
 
 LengthLimit GenerationStepper::LimitOf(const Request& request) const {
-  return {.max_length = request.params().max_length(),
-          .max_new_tokens = request.params().max_new_tokens(),
+  const chorus::v1::GenerationParams& params = request.params();
+  return {.max_length = params.max_length(),
+          .max_new_tokens =
+              params.has_max_new_tokens() ? std::optional(params.max_new_tokens()) : std::nullopt,
           .context_size = model_->context_size(),
           .kv_capacity = kv_capacity()};
 }
@@ -98,6 +100,10 @@ absl::Status GenerationStepper::Check(const Request& request) const {
                       "texts would be the same");
   }
   RETURN_IF_ERROR(CheckLengthLimit(LimitOf(request)));
+  if (!request.prompt_ids().empty()) {
+    if (request.text().empty()) return absl::OkStatus();
+    return FieldError("text", "must be empty where prompt_ids are the prompt");
+  }
   if (request.text().empty() && options_.bos_token_id < 0) {
     return FieldError("text", "must not be empty: the model has no BOS token to start from");
   }
@@ -120,13 +126,26 @@ void GenerationStepper::FillLoad(runner::v1::GetLoadResponse& load) const {
   FillDevice(model_->device_stats(), load);
 }
 
+absl::StatusOr<std::vector<int32_t>> GenerationStepper::PromptOf(const Request& request) const {
+  std::vector<int32_t> tokens(request.prompt_ids().begin(), request.prompt_ids().end());
+  if (!tokens.empty()) {
+    const auto num_ids = static_cast<uint32_t>(chooser_.NumIds(*model_));
+    const auto unknown = std::ranges::find_if(
+        tokens, [&](int32_t id) { return static_cast<uint32_t>(id) >= num_ids; });
+    if (unknown == tokens.end()) return tokens;
+    return FieldError(absl::StrCat("prompt_ids[", unknown - tokens.begin(), "]"),
+                      absl::StrCat("must be 0 to ", num_ids - 1, ": ", *unknown));
+  }
+  tokens = request.text().empty()
+               ? std::vector<int32_t>{options_.bos_token_id}
+               : tokenizer_.Encode(request.text(), request.params().split_special_tokens());
+  RETURN_IF_ERROR(CheckHasRows(tokenizer_, tokens, model_->vocab_size()));
+  return tokens;
+}
+
 absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call) const {
   Request& request = call.request;
-  std::vector<int32_t> tokens =
-      request.text().empty()
-          ? std::vector<int32_t>{options_.bos_token_id}
-          : tokenizer_.Encode(request.text(), request.params().split_special_tokens());
-  RETURN_IF_ERROR(CheckHasRows(tokenizer_, tokens, model_->vocab_size()));
+  ASSIGN_OR_RETURN(std::vector<int32_t> tokens, PromptOf(request));
   ASSIGN_OR_RETURN(const int max_tokens,
                    MaxTokens(LimitOf(request), static_cast<int>(tokens.size())));
   RETURN_IF_ERROR(call.ticket.AddTokens(max_tokens));
@@ -163,9 +182,15 @@ void GenerationStepper::Step(absl::Time now) {
     row.sequence->num_cached += row.num_tokens;
     GenerationClock& clock = generations_.at(row.sequence->id)->clock;
     clock.OnStep(started_at, step.stats.num_rows);
-    if (!row.wants_logits) continue;
+    const auto first = choice;
+    choice = std::find_if(first, choices->end(), [&](const TokenChoice& other) {
+      return other.sequence != row.sequence || other.place < 0;
+    });
+    const std::span<TokenChoice> scored(first, choice);
+    TokenChoice* chosen = row.wants_logits ? &*choice++ : nullptr;
+    if (!DeliverScores(*row.sequence, scored) || chosen == nullptr) continue;
     clock.OnToken(chosen_at);
-    Append(*row.sequence, *choice++, now + (chosen_at - started_at), step.stats);
+    Append(*row.sequence, *chosen, now + (chosen_at - started_at), step.stats);
   }
   if (!HasWork()) TellAll();
   step.stats.duration = absl::Now() - started_at;
@@ -195,10 +220,19 @@ absl::StatusOr<std::span<TokenChoice>> GenerationStepper::ChooseTokens(Scheduled
          .tokens = std::span(sequence.tokens).subspan(sequence.num_cached, row.num_tokens),
          .wants_logits = row.wants_logits,
          .num_ids = num_ids});
+    const Generation& generation = *generations_.at(sequence.id);
+    if (generation.scores_prompt(sequence)) {
+      rows_.back().wants_all_logits = true;
+      const int end =
+          std::min(sequence.num_cached + row.num_tokens, sequence.num_prompt_tokens - 1);
+      for (int i = sequence.num_cached; i < end; ++i) {  // A token's logits are of the next one.
+        choices_.push_back({.sequence = &sequence, .request = &generation.request, .place = i + 1});
+      }
+    }
     if (!row.wants_logits) continue;
-    TokenChoice& choice = choices_.emplace_back(
-        TokenChoice{.sequence = &sequence, .request = &generations_.at(sequence.id)->request});
-    if (!model_->cuts_logits()) continue;
+    TokenChoice& choice =
+        choices_.emplace_back(TokenChoice{.sequence = &sequence, .request = &generation.request});
+    if (!model_->cuts_logits() || rows_.back().wants_all_logits) continue;
     choice.num_top = std::min(TokenChooser::NumTop(choice), num_ids);
     rows_.back().num_top = choice.num_top;
   }
@@ -214,6 +248,30 @@ absl::StatusOr<std::span<TokenChoice>> GenerationStepper::ChooseTokens(Scheduled
     chooser_.Choose(output, *model_, choices_);
   }));
   return std::span(choices_);
+}
+
+bool GenerationStepper::DeliverScores(const Sequence& sequence, std::span<TokenChoice> scored) {
+  Generation& generation = *generations_.at(sequence.id);
+  if (!generation.scores_prompt(sequence)) return true;
+  chorus::v1::TextDelta delta;
+  if (generation.num_scored == 0) {
+    chorus::v1::TokenLogprob& first = *delta.add_prompt_logprobs();
+    first.set_id(sequence.tokens[0]);
+    first.set_text(ReplaceInvalidUtf8(token_bytes_.token_bytes(sequence.tokens[0])));
+    ++generation.num_scored;
+  }
+  for (TokenChoice& choice : scored) {
+    if (choice.token < 0) {
+      observer_.OnNotFinite();
+      Fail(sequence, NotFiniteError());
+      return false;
+    }
+    if (choice.place < generation.num_scored) continue;  // Delivered before a preemption.
+    *delta.add_prompt_logprobs() = *std::move(choice.logprob);
+    ++generation.num_scored;
+  }
+  Deliver(generation, std::move(delta));
+  return true;
 }
 
 template <typename Callback>
@@ -232,6 +290,9 @@ void GenerationStepper::Append(Sequence& sequence, TokenChoice& choice, absl::Ti
     observer_.OnNotFinite();
     return Fail(sequence, NotFiniteError());
   }
+  if (sequence.max_tokens == sequence.num_prompt_tokens) {
+    return Finish(sequence, chorus::v1::FINISH_REASON_LENGTH);
+  }
   Generation& generation = *generations_.at(sequence.id);
   sequence.tokens.push_back(choice.token);
   ++stats.num_generated_tokens;
@@ -249,7 +310,7 @@ void GenerationStepper::Append(Sequence& sequence, TokenChoice& choice, absl::Ti
 }
 
 void GenerationStepper::Deliver(Generation& generation, chorus::v1::TextDelta delta) {
-  if (delta.num_tokens() == 0) return;
+  if (delta.num_tokens() == 0 && delta.prompt_logprobs().empty()) return;
   Tell([&generation, delta = std::move(delta)]() mutable {
     generation.callbacks.on_delta(std::move(delta));
   });
@@ -267,6 +328,14 @@ void GenerationStepper::Finish(const Sequence& sequence, chorus::v1::FinishReaso
   end.set_reason(reason);
   end.set_prompt_tokens(sequence.num_prompt_tokens);
   end.set_generated_tokens(sequence.num_generated());
+  if (!generations_.at(sequence.id)->request.prompt_ids().empty()) {
+    Detokenizer detokenizer(token_bytes_);
+    std::string prompt;
+    for (const int32_t id : std::span(sequence.tokens).first(sequence.num_prompt_tokens)) {
+      prompt += detokenizer.Append(id);
+    }
+    end.set_prompt(prompt + detokenizer.Finish());
+  }
   std::unique_ptr<Generation> generation = Forget(sequence.id);
   Remove(sequence);
   Deliver(*generation, generation->text.Finish());

@@ -90,11 +90,16 @@ class GenerationStepper {
                     EngineObserver& observer, const Options& options);
 
   LengthLimit LimitOf(const Request& request) const;
+  // Its tokens, which the model knows.
+  absl::StatusOr<std::vector<int32_t>> PromptOf(const Request& request) const;
   bool IsEnd(int32_t token) const;
   chorus::v1::GenerationParams WithDefaults(const chorus::v1::GenerationParams& params) const;
   void EndDropped(DroppedSequence dropped);
-  // Runs the model, and chooses the next token of every row that wants logits, in order.
+  // Runs the model, and chooses the next token of every row that wants logits, in order; before
+  // each, the row's tokens of a prompt that is scored.
   absl::StatusOr<std::span<TokenChoice>> ChooseTokens(ScheduledStep& step);
+  // False if `scored`, of the sequence's last row, are not all finite: it has then failed.
+  bool DeliverScores(const Sequence& sequence, std::span<TokenChoice> scored);
   // `now` is the end of the step.
   void Append(Sequence& sequence, TokenChoice& choice, absl::Time now, StepStats& stats);
   void Deliver(Generation& generation, chorus::v1::TextDelta delta);

@@ -17,7 +17,8 @@ absl::Status TooLong(const char* field, const std::string& message) {
 }  // namespace
 
 absl::Status CheckLengthLimit(const LengthLimit& limit) {
-  if (limit.max_new_tokens == 0 && limit.max_length > static_cast<uint32_t>(limit.context_size)) {
+  if (!limit.max_new_tokens.has_value() &&
+      limit.max_length > static_cast<uint32_t>(limit.context_size)) {
     return FieldError("max_length",
                       absl::StrCat("must be at most ", limit.context_size, ": ", limit.max_length));
   }
@@ -25,21 +26,22 @@ absl::Status CheckLengthLimit(const LengthLimit& limit) {
 }
 
 absl::StatusOr<int> MaxTokens(const LengthLimit& limit, int num_prompt_tokens) {
-  if (num_prompt_tokens >= limit.context_size) {
+  const int least = num_prompt_tokens + (limit.max_new_tokens == 0 ? 0 : 1);
+  if (least > limit.context_size) {
     return TooLong("text", absl::StrCat("the prompt has ", num_prompt_tokens,
                                         " tokens, the model's context is ", limit.context_size,
                                         ": shorten the prompt"));
   }
-  if (num_prompt_tokens >= limit.kv_capacity) {
+  if (least > limit.kv_capacity) {
     return TooLong("text",
                    absl::StrCat("the prompt has ", num_prompt_tokens,
                                 " tokens, the runner's KV cache has memory for ", limit.kv_capacity,
                                 " (--kv_cache_bytes): shorten the prompt"));
   }
   const int most = std::min(limit.context_size, limit.kv_capacity);
-  if (limit.max_new_tokens > 0) {
+  if (limit.max_new_tokens.has_value()) {
     return static_cast<int>(
-        std::min<int64_t>(int64_t{num_prompt_tokens} + limit.max_new_tokens, most));
+        std::min<int64_t>(int64_t{num_prompt_tokens} + *limit.max_new_tokens, most));
   }
   const uint32_t max_length =
       limit.max_length > 0

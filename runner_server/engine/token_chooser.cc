@@ -6,6 +6,7 @@
 #include "base/finite.h"
 #include "runner_server/sampling/counter_rng.h"
 #include "runner_server/sampling/log_probs.h"
+#include "runner_server/sampling/logit_edits.h"
 
 namespace chorus::runner {
 namespace {
@@ -34,10 +35,12 @@ chorus::v1::TokenLogprob ToProto(const LogProbs& logprobs, const TokenBytes& byt
 
 }  // namespace
 
-TokenChooser::TokenChooser(const Tokenizer& tokenizer, int num_threads)
-    : tokenizer_(tokenizer), pool_(num_threads), samplers_(num_threads) {}
+TokenChooser::TokenChooser(const Tokenizer& tokenizer, std::span<const int32_t> end_tokens,
+                           int num_threads)
+    : tokenizer_(tokenizer), end_tokens_(end_tokens), pool_(num_threads), scratch_(num_threads) {}
 
 int TokenChooser::NumTop(const TokenChoice& choice) {
+  if (EditsLogits(ParamsOf(choice), choice.sequence->num_generated())) return 0;
   return NumTopNeeded(ParamsOf(choice), choice.sequence->tokens.size());
 }
 
@@ -62,9 +65,9 @@ void TokenChooser::Choose(const LanguageModel::Output& output, LanguageModel& mo
   pool_.Run(static_cast<int>(choices.size()), [&](int thread, int begin, int end) {
     for (int i = begin; i < end; ++i) {
       if (choices[i].num_top == 0) {
-        ChooseOfAll(all_of(places_[i]), samplers_[thread], choices[i]);
+        ChooseOfAll(all_of(places_[i]), scratch_[thread], choices[i]);
         places_[i] = -1;
-      } else if (ChooseOfTop(output.top[places_[i]], num_ids, samplers_[thread],
+      } else if (ChooseOfTop(output.top[places_[i]], num_ids, scratch_[thread].sampler,
                              *tokenizer_.bytes(), choices[i])) {
         places_[i] = -1;
       } else {
@@ -74,16 +77,24 @@ void TokenChooser::Choose(const LanguageModel::Output& output, LanguageModel& mo
   });
   if (!any_left) return;
   for (size_t i = 0; i < choices.size(); ++i) {
-    if (places_[i] >= 0) ChooseOfAll(model.AllOfTop(places_[i]), samplers_[0], choices[i]);
+    if (places_[i] >= 0) ChooseOfAll(model.AllOfTop(places_[i]), scratch_[0], choices[i]);
   }
 }
 
-void TokenChooser::ChooseOfAll(std::span<const float> logits, Sampler& sampler,
+void TokenChooser::ChooseOfAll(std::span<const float> logits, Scratch& scratch,
                                TokenChoice& choice) const {
   if (!AllFinite(logits)) return;
   const chorus::v1::GenerationParams& params = ParamsOf(choice);
-  choice.token = sampler.Sample(logits, choice.sequence->tokens, params, RandomOf(choice));
-  if (!params.has_logprobs()) return;
+  const std::span<const int32_t> tokens = choice.sequence->tokens;
+  if (choice.place >= 0) {
+    choice.token = tokens[choice.place];
+  } else {
+    const std::span<const float> edited =
+        EditLogits(logits, tokens.subspan(choice.sequence->num_prompt_tokens), end_tokens_, params,
+                   scratch.logits);
+    choice.token = scratch.sampler.Sample(edited, tokens, params, RandomOf(choice));
+    if (!params.has_logprobs()) return;
+  }
   choice.logprob =
       ToProto(ComputeLogProbs(logits, choice.token, params.logprobs()), *tokenizer_.bytes());
 }

@@ -20,19 +20,21 @@
 
 namespace chorus::runner {
 
-// The next token of a sequence.
+// The next token of a sequence, or one of its prompt's.
 struct TokenChoice {
   const Sequence* sequence;
   const runner::v1::GenerateRequest* request;  // With all defaults set.
   int num_top = 0;                             // As LanguageModel::Row's.
-  int32_t token = -1;                          // If a logit is not finite.
+  int place = -1;      // If >= 0, that of a token in the prompt, of which `logprob` is wanted.
+  int32_t token = -1;  // If a logit is not finite.
   std::optional<chorus::v1::TokenLogprob> logprob = {};
 };
 
 class TokenChooser {
  public:
-  // `tokenizer`, whose tokens are bytes, must outlive this. num_threads >= 1.
-  TokenChooser(const Tokenizer& tokenizer, int num_threads);
+  // `tokenizer`, whose tokens are bytes, must outlive this, likewise `end_tokens`, those that end a
+  // text. num_threads >= 1.
+  TokenChooser(const Tokenizer& tokenizer, std::span<const int32_t> end_tokens, int num_threads);
 
   void set_num_threads(int num_threads) { pool_.set_num_active_threads(num_threads); }
 
@@ -47,16 +49,22 @@ class TokenChooser {
  private:
   using TopLogits = LanguageModel::TopLogits;
 
+  struct Scratch {
+    Sampler sampler;
+    std::vector<float> logits;  // Edited.
+  };
+
   // Of all logits.
-  void ChooseOfAll(std::span<const float> logits, Sampler& sampler, TokenChoice& choice) const;
+  void ChooseOfAll(std::span<const float> logits, Scratch& scratch, TokenChoice& choice) const;
   // Of the largest. False if they are not enough.
   static bool ChooseOfTop(const TopLogits& top, int num_ids, Sampler& sampler,
                           const TokenBytes& bytes, TokenChoice& choice);
 
   const Tokenizer& tokenizer_;
+  const std::span<const int32_t> end_tokens_;
   ThreadPool pool_;
-  std::vector<Sampler> samplers_;  // By thread of pool_.
-  std::vector<int> places_;        // Of the choices: in the output's logits, or its top.
+  std::vector<Scratch> scratch_;  // By thread of pool_.
+  std::vector<int> places_;       // Of the choices: in the output's logits, or its top.
 };
 
 }  // namespace chorus::runner

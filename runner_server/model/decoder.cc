@@ -29,7 +29,10 @@ LanguageModel::Output Decoder::Run(std::span<const Row> rows, absl::FunctionRef<
     int position = row.start + architecture().first_position;
     first_tokens_.push_back(static_cast<int>(tokens_.size()));
     for (const int32_t id : row.tokens) tokens_.push_back({id, position++});
-    if (row.wants_logits) wanted_tokens_.push_back(static_cast<int>(tokens_.size()) - 1);
+    const int end = static_cast<int>(tokens_.size());
+    for (int i = row.wants_all_logits ? first_tokens_.back() : end - row.wants_logits; i < end;) {
+      wanted_tokens_.push_back(i++);
+    }
     cache_.Reserve(row.slot, row.start + static_cast<int>(row.tokens.size()));
   }
   transformer_->Run(

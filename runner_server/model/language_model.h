@@ -23,6 +23,8 @@ class LanguageModel {
     std::span<const int32_t>
         tokens;         // At least 1; start + tokens.size() <= context_size(); ids < vocab_size().
     bool wants_logits;  // For the last token.
+    // The logits of each of its tokens, not of the last alone; num_top is then 0.
+    bool wants_all_logits = false;
     // If > 0, not all of them but at least so many of the largest with ids below num_ids:
     // see Output. Of a model that cuts_logits() alone.
     int num_top = 0;
@@ -38,7 +40,8 @@ class LanguageModel {
   };
 
   struct Output {
-    std::span<const float> logits;   // [rows that want all, vocab_size], in the rows' order.
+    // [tokens whose logits are wanted whole, vocab_size], in the rows' order.
+    std::span<const float> logits;
     std::span<const TopLogits> top;  // Of those with num_top > 0, likewise.
     int num_padded_rows = 0;         // Of the shape that the pass was padded to; 0: it was not.
   };

@@ -12,6 +12,7 @@ int CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
 
 PrefixShare FindPrefixShare(const Sequence& sequence,
                             std::span<const std::unique_ptr<Sequence>> running) {
+  if (sequence.runs_whole) return {};
   // The last token has to run, for its logits.
   const auto own = std::span(sequence.tokens).first(sequence.tokens.size() - 1);
   PrefixShare share;

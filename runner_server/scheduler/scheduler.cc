@@ -116,6 +116,7 @@ void Scheduler::Enqueue(std::unique_ptr<Sequence> newcomer) {
 }
 
 int Scheduler::NumUnshared(const Sequence& sequence) const {
+  if (sequence.runs_whole) return sequence.num_prompt_tokens;
   int num_shared = 0;
   const auto compare_with = [&](const auto& others) {
     for (const auto& other : others) {

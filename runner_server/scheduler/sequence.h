@@ -17,12 +17,13 @@ struct Sequence {
   uint64_t id = 0;              // Chosen by the caller, unique among live sequences.
   std::vector<int32_t> tokens;  // The prompt (at least 1), then generated tokens.
   int num_prompt_tokens = 0;
-  int max_tokens = 0;  // Prompt and new tokens together; at least one more than the prompt.
+  int max_tokens = 0;  // Prompt and new tokens together, at least the prompt's.
   absl::Time deadline = absl::InfiniteFuture();
   absl::Time finish_by = absl::InfiniteFuture();  // The text is ended then.
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released when the sequence is first in a step.
   bool underway = false;       // A step of a run for which runners have worked.
+  bool runs_whole = false;     // All of its prompt is run, none is copied from another.
   uint32_t text_index = 0;     // Among the texts of its branch.
 
   // tokens[0, num_cached) are in the KV cache. Advanced by the engine for tokens run and by the

@@ -36,6 +36,9 @@ void GenerateReactor::OnDelta(chorus::v1::TextDelta delta) {
     for (chorus::v1::TokenLogprob& logprob : *delta.mutable_logprobs()) {
       *unsent_.add_logprobs() = std::move(logprob);
     }
+    for (chorus::v1::TokenLogprob& logprob : *delta.mutable_prompt_logprobs()) {
+      *unsent_.add_prompt_logprobs() = std::move(logprob);
+    }
     action = ChooseNext();
   }
   Perform(action);
@@ -73,7 +76,7 @@ void GenerateReactor::OnWriteDone(bool ok) {
 
 GenerateReactor::Action GenerateReactor::ChooseNext() {
   if (writing_) return Action::kNothing;
-  if (unsent_.num_tokens() > 0) {
+  if (unsent_.num_tokens() > 0 || !unsent_.prompt_logprobs().empty()) {
     writing_ = true;
     message_.mutable_delta()->Swap(&unsent_);
     unsent_.Clear();

@@ -56,8 +56,8 @@ class GenerateReactor final : public grpc::ServerWriteReactor<runner::v1::Genera
   chorus::v1::Bits bits_ = chorus::v1::BITS_UNSPECIFIED;
   std::stop_source stop_;
 
-  std::mutex mutex_;              // Guards everything below, except message_ in flight.
-  chorus::v1::TextDelta unsent_;  // Without tokens there is nothing to send.
+  std::mutex mutex_;  // Guards everything below, except message_ in flight.
+  chorus::v1::TextDelta unsent_;
   std::optional<absl::StatusOr<chorus::v1::GenerationEnd>> end_;  // Set by the engine.
   bool writing_ = false;  // message_ is in flight, or the call is finished.
   bool broken_ = false;   // A write failed.

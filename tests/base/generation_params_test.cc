@@ -35,6 +35,8 @@ TEST(CheckRanges, TakesTheBounds) {
         "temperature: 1e6", "top_k: 0", "top_k: 4294967295", "top_p: 1e-9", "top_p: 1", "min_p: 0",
         "min_p: 1", "repetition_penalty: 1e-6", "repetition_penalty: 1e6",
         "num_return_sequences: 1", "num_return_sequences: 64", "logprobs: 0", "logprobs: 20",
+        "max_new_tokens: 0 prompt_logprobs: true", "frequency_penalty: -2 presence_penalty: 2",
+        "logit_bias { id: 0 bias: -100 } logit_bias { id: 7 bias: 100 }", "min_new_tokens: 9",
         "stop: 'a' stop: '\xC3\xA9'",
         // Where nothing is drawn the temperature does not count.
         "do_sample: false temperature: -1"}) {
@@ -68,6 +70,11 @@ TEST(CheckRanges, NamesTheFieldAndItsValue) {
            {"num_return_sequences: 0", "num_return_sequences must be 1 to 64: 0"},
            {"num_return_sequences: 65", "num_return_sequences must be 1 to 64: 65"},
            {"logprobs: 21", "logprobs must be at most 20: 21"},
+           {"frequency_penalty: 2.5", "frequency_penalty must be -2 to 2: 2.5"},
+           {"presence_penalty: -nan", "presence_penalty must be -2 to 2: nan"},
+           {"logit_bias { id: -1 }", "logit_bias[0].id must be at least 0: -1"},
+           {"logit_bias { id: 1 bias: 101 }", "logit_bias[0].bias must be -100 to 100: 101"},
+           {"logit_bias { id: 1 } logit_bias { id: 1 }", "logit_bias[1].id is named twice: 1"},
            {"stop: 'a' stop: ''", "stop[1] must have 1 to 1024 bytes: 0"},
            {absl::StrCat("stop: '", std::string(1025, 'a'), "'"),
             "stop[0] must have 1 to 1024 bytes: 1025"}}) {
@@ -92,6 +99,8 @@ TEST(Override, DisplacesWhatIsSet) {
                          {"do_sample: true", "do_sample: false", "do_sample: false"},
                          {"stop: 'a' stop: 'b'", "stop: 'c'", "stop: 'c'"},
                          {"stop: 'a'", "top_k: 1", "stop: 'a' top_k: 1"},
+                         {"logit_bias { id: 1 bias: 1 }", "logit_bias { id: 2 bias: 1 }",
+                          "logit_bias { id: 2 bias: 1 }"},
                          {"max_length: 9 max_new_tokens: 5", "max_length: 7", "max_length: 7"},
                          {"max_length: 9", "max_new_tokens: 5", "max_length: 9 max_new_tokens: 5"},
                          {"max_new_tokens: 5", "max_length: 7 max_new_tokens: 6",
@@ -116,8 +125,10 @@ TEST(ParamsOf, TakesTheFieldsOfTheSameNames) {
   const v1::GenerationParams all = Params(
       "max_length: 1 max_new_tokens: 2 do_sample: false temperature: 0.5 top_k: 0 top_p: 0.25 "
       "seed: 18446744073709551615 min_p: 0.125 repetition_penalty: 2 stop: 'a' stop: 'b' "
-      "num_return_sequences: 3 ignore_eos: true split_special_tokens: false logprobs: 4");
-  EXPECT_EQ(all.GetDescriptor()->field_count(), 14);
+      "num_return_sequences: 3 ignore_eos: true split_special_tokens: false logprobs: 4 "
+      "logit_bias { id: 1 bias: -2 } frequency_penalty: 1 presence_penalty: -1 min_new_tokens: 5 "
+      "prompt_logprobs: true");
+  EXPECT_EQ(all.GetDescriptor()->field_count(), 19);
   EXPECT_TRUE(MessageDifferencer::Equals(ParamsOf(all), all));
   EXPECT_EQ(ParamsOf(ParseProto<v1::GenerationEnd>("prompt_tokens: 3")).ByteSizeLong(), 0u);
 }

@@ -197,13 +197,13 @@ INSTANTIATE_TEST_SUITE_P(
         {"UnknownNestedKey", "nodes:\n  - name: a\n    generate:\n      top_l: 3\n",
          "f.yaml:4:7: nodes[0].generate: there is no field \"top_l\"; there is runner, input, "
          "max_length, max_new_tokens, do_sample, temperature, top_k, top_p, min_p, "
-         "repetition_penalty, stop"},
+         "repetition_penalty, frequency_penalty, presence_penalty, min_new_tokens, stop"},
         {"OneofIsNoField", "nodes: [{kind: x}]\n",
          "f.yaml:1:10: nodes[0]: there is no field \"kind\"; there is name, generate, classify"},
         {"JsonNameIsNoField", "nodes: [{generate: {topK: 1}}]\n",
          "f.yaml:1:21: nodes[0].generate: there is no field \"topK\"; there is runner, input, "
          "max_length, max_new_tokens, do_sample, temperature, top_k, top_p, min_p, "
-         "repetition_penalty, stop"},
+         "repetition_penalty, frequency_penalty, presence_penalty, min_new_tokens, stop"},
         {"DuplicateKey", "name: g\noutput: o\nname: h\n",
          "f.yaml:3:1: name: is given twice, first on line 1"},
         {"TwoOfOneof", "nodes:\n- generate: {runner: r}\n  classify: {runner: r}\n",

@@ -35,6 +35,7 @@ class ProtosTest(unittest.TestCase):
         self.assertEqual(["a", "b"], list(fill(stop=("a", "b")).stop))
         pair = _protos.fill_request("f", self.methods["Classify"].request(), {}, {"text_pairs": "a"})
         self.assertEqual(["a"], list(pair.text_pairs))
+        self.assertEqual([(5, -1.0)], [(entry.id, entry.bias) for entry in fill(logit_bias={5: -1}).logit_bias])
         self.assertFalse(fill(seed=None).HasField("seed"))
         self.assertTrue(fill(do_sample=False).HasField("do_sample"))
         for wrong in ({"seed": -1}, {"top_k": 1.5}, {"top_p": "x"}, {"stop": 3}, {"text": b"\xff"}):

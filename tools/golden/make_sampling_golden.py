@@ -3,6 +3,7 @@ logits.
 
   filter.json     which tokens the processors leave to draw from, and the likeliest of them
   logprobs.json   log-probabilities of tokens, by log_softmax in float64
+  edits.json      logits after logit_bias, OpenAI's frequency and presence penalties, and min_new_tokens
 
 Logits are kept as whole numbers over `denominator`, exact in float32. Rows with a small denominator are full of ties;
 top_p is asked of the others only, since between equal tokens torch's sort chooses as it likes.
@@ -17,8 +18,8 @@ import pathlib
 
 import torch
 from transformers.generation.logits_process import (
-    LogitsProcessorList, MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper,
-    TopPLogitsWarper)
+    LogitsProcessorList, MinNewTokensLengthLogitsProcessor, MinPLogitsWarper, RepetitionPenaltyLogitsProcessor,
+    SequenceBiasLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
 
 VOCAB_SIZE = 300
 PLAIN = {"repetition_penalty": 1.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
@@ -89,10 +90,36 @@ def write_logprobs(generator):
     write("logprobs.json", {"rows": rows})
 
 
+def write_edits(generator):
+    """SequenceBias and MinNewTokens are transformers'; the penalties are what OpenAI's reference says of them: from the
+    logit of token j is taken c[j] * frequency_penalty + (c[j] > 0) * presence_penalty, c[j] being how often it was
+    sampled before."""
+    numerators = whole_numbers(1 << 16, generator)
+    logits = (numerators / (1 << 16)).float()
+    generated = torch.cat([torch.arange(30), torch.arange(10), torch.arange(3), torch.tensor([299])])
+    ends = [0, 5, 299]
+    cases = []
+    for frequency, presence, bias, min_new_tokens in itertools.product(
+            (0.0, 0.7, -1.5), (0.0, 0.3), ({}, {1: 5.0, 7: -100.0, 299: 0.25}), (0, 44, 45)):
+        count = torch.bincount(generated, minlength=VOCAB_SIZE).double()
+        scores = logits[None]
+        if bias:
+            scores = SequenceBiasLogitsProcessor([[[id], value] for id, value in bias.items()])(generated[None], scores)
+        scores = (scores.double() - count * frequency - (count > 0) * presence).float()
+        scores = MinNewTokensLengthLogitsProcessor(0, min_new_tokens, ends, device="cpu")(generated[None], scores)[0]
+        cases.append({"frequency_penalty": frequency, "presence_penalty": presence, "logit_bias": list(bias.items()),
+                      "min_new_tokens": min_new_tokens,  # Those that change; null: ruled out.
+                      "scores": [[id, None if scores[id] == -torch.inf else round(scores[id].item(), 6)]
+                                 for id in (scores != logits).nonzero()[:, 0].tolist()]})
+    write("edits.json", {"denominator": 1 << 16, "numerators": numerators.tolist(), "generated": generated.tolist(),
+                         "end_tokens": ends, "cases": cases})
+
+
 def main():
     generator = torch.Generator().manual_seed(7)
     write_filter(generator)
     write_logprobs(generator)
+    write_edits(generator)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,9 @@ TorchGenerator::Plan TorchGenerator::MakePlan(std::span<const Row> rows) const {
       plan.positions.push_back(p + architecture().first_position);
     }
     cache_.AppendPlaces(row.slot, row.start, end, plan.places);
-    if (row.wants_logits) plan.wanted.push_back(first + size - 1);
+    for (int64_t i = row.wants_all_logits ? 0 : size - row.wants_logits; i < size; ++i) {
+      plan.wanted.push_back(first + i);
+    }
     if (size == 1) {
       plan.decoded.push_back(first);
       plan.starts.push_back(row.start);
@@ -339,8 +341,11 @@ LanguageModel::Output TorchGenerator::Fetch(std::span<const Row> rows,
   int num_top = 0;
   int64_t at = 0;
   for (const Row& row : rows) {
-    if (!row.wants_logits) continue;
-    (row.num_top > 0 ? top_rows_ : all_rows).push_back(at++);
+    const int64_t num_wanted =
+        row.wants_all_logits ? std::ssize(row.tokens) : static_cast<int64_t>(row.wants_logits);
+    for (int64_t i = 0; i < num_wanted; ++i) {
+      (row.num_top > 0 ? top_rows_ : all_rows).push_back(at++);
+    }
     num_top = std::max(num_top, row.num_top);
     if (row.num_top > 0) num_ids_ = row.num_ids;
   }

@@ -257,6 +257,47 @@ TEST_F(InferenceHandlerTest, PassesParametersAndCallOn) {
   EXPECT_EQ((*outcome.value)->seed(), std::numeric_limits<uint64_t>::max());
 }
 
+TEST_F(InferenceHandlerTest, ScoresAPromptThatIsGivenAsTokens) {
+  Outcome<v1::GenerateResponse> outcome;
+  v1::GenerateRequest request;
+  request.set_model("gpt2");
+  request.set_max_new_tokens(0);
+  request.add_prompt_ids(7);
+  request.add_prompt_ids(8);
+  request.set_text("I");
+  request.set_prompt_logprobs(true);
+  request.set_logprobs(1);
+  request.set_frequency_penalty(-1);
+  request.set_presence_penalty(1);
+  request.set_min_new_tokens(3);
+  request.add_logit_bias()->set_id(5);
+  EXPECT_EQ(FieldOf(handler_.Generate(request, {}, nullptr)), "text");
+  request.clear_text();
+  ASSERT_TRUE(handler_.Generate(request, {}, outcome.Done()).ok());
+  auto call = gpt2_->TakeGenerate();
+  EXPECT_THAT(call.request.prompt_ids(), ElementsAre(7, 8));
+  EXPECT_EQ(call.params().frequency_penalty(), -1);
+  EXPECT_EQ(call.params().presence_penalty(), 1);
+  EXPECT_EQ(call.params().min_new_tokens(), 3u);
+  EXPECT_EQ(call.params().logit_bias(0).id(), 5);
+  EXPECT_TRUE(call.params().prompt_logprobs());
+  EXPECT_TRUE(call.params().has_max_new_tokens());
+  v1::TextDelta delta;
+  delta.add_prompt_logprobs()->set_id(7);
+  delta.add_prompt_logprobs()->set_logprob(-2);
+  call.on_text(std::move(delta));
+  v1::GenerationEnd end;
+  end.set_prompt("ab");
+  std::move(call.done)(std::move(end));
+  ASSERT_TRUE(outcome.value.has_value() && outcome.value->ok());
+  const v1::GenerateResponse& response = **outcome.value;
+  EXPECT_EQ(response.generated(), "ab");
+  ASSERT_EQ(response.prompt_logprobs().tokens_size(), 2);
+  EXPECT_EQ(response.prompt_logprobs().tokens(0).id(), 7u);
+  EXPECT_EQ(response.prompt_logprobs().tokens(1).logprob(), -2);
+  EXPECT_TRUE(response.logprobs().tokens().empty());
+}
+
 TEST_F(InferenceHandlerTest, BoundsStopStringsAndLogprobs) {
   v1::GenerateRequest request;
   request.set_model("gpt2");

@@ -58,12 +58,14 @@ class FakeLanguageModel final : public LanguageModel {
       if (row.start == 0) held.clear();  // A new sequence.
       EXPECT_EQ(row.start, std::ssize(held));
       EXPECT_FALSE(row.tokens.empty());
+      EXPECT_FALSE(row.wants_all_logits && row.num_top > 0);
       for (const int32_t token : row.tokens) {
         EXPECT_TRUE(token >= 0 && token < options_.vocab_size) << token;
         held.push_back(token);
+        if (row.wants_all_logits) AppendLogits(held);
       }
       EXPECT_LE(std::ssize(held), options_.context_size);
-      if (!row.wants_logits) continue;
+      if (!row.wants_logits || row.wants_all_logits) continue;
       if (row.num_top > 0) {
         EXPECT_TRUE(options_.cuts_logits);
         ++num_tops;
@@ -72,8 +74,7 @@ class FakeLanguageModel final : public LanguageModel {
         tops_.back().Cut(row.num_top);
         continue;
       }
-      out_.resize(out_.size() + options_.vocab_size);
-      logits_(held, std::span(out_).last(options_.vocab_size));
+      AppendLogits(held);
     }
     batch_sizes.push_back(static_cast<int>(rows.size()));
     top_.clear();
@@ -116,6 +117,11 @@ class FakeLanguageModel final : public LanguageModel {
   int num_all_of_top = 0;  // Calls of AllOfTop.
 
  private:
+  void AppendLogits(const std::vector<int32_t>& tokens) {
+    out_.resize(out_.size() + options_.vocab_size);
+    logits_(tokens, std::span(out_).last(options_.vocab_size));
+  }
+
   // A row that wants its largest logits alone.
   struct Top {
     Top(const Row& row, int vocab_size) : all(vocab_size), num_ids(row.num_ids) {}
@@ -146,7 +152,7 @@ class FakeLanguageModel final : public LanguageModel {
   const Options options_;
   const Logits logits_;
   std::vector<std::vector<int32_t>> slots_;  // The tokens each holds.
-  std::vector<float> out_;                   // [rows that want logits, vocab_size]
+  std::vector<float> out_;                   // [tokens whose logits are wanted, vocab_size]
   std::vector<Top> tops_;
   std::vector<TopLogits> top_;
 };

@@ -124,6 +124,32 @@ TEST_F(GenerationEngineTest, StartsAnEmptyTextFromBos) {
   EXPECT_EQ(reply.result->prompt_tokens(), 1u);
 }
 
+TEST_F(GenerationEngineTest, TakesThePromptsTokensAsTheyAre) {
+  std::vector<int32_t> seen;
+  Make([&](const std::vector<int32_t>& tokens, std::span<float> logits) {
+    seen = tokens;
+    logits[FakeTokenizer::kEnd] = 1;
+  });
+  runner::v1::GenerateRequest request = Request("");
+  for (const int32_t id : {8, FakeTokenizer::kEnd, 9, int32_t{FakeTokenizer::kSmile}}) {
+    request.add_prompt_ids(id);
+  }
+  GenerationReply reply;
+  ASSERT_TRUE(Submit(request, reply).ok());
+  reply.Wait();
+  EXPECT_THAT(seen, ElementsAre(8, FakeTokenizer::kEnd, 9, FakeTokenizer::kSmile));
+  EXPECT_EQ(reply.result->prompt_tokens(), 4u);
+  EXPECT_EQ(reply.result->prompt(), "hi\uFFFD");
+
+  GenerationReply refused;
+  request.add_prompt_ids(FakeTokenizer::kVocabSize);
+  ASSERT_TRUE(Submit(request, refused).ok());
+  refused.Wait();
+  EXPECT_EQ(std::string(refused.result.status().message()), "prompt_ids[4] must be 0 to 31: 32");
+  request.set_text("a");
+  EXPECT_FALSE(Submit(request, refused).ok());
+}
+
 TEST_F(GenerationEngineTest, EndsWhereTheRequestSays) {
   struct Case {
     std::string params;
@@ -134,6 +160,7 @@ TEST_F(GenerationEngineTest, EndsWhereTheRequestSays) {
                                          {"max_new_tokens: 5", 5},
                                          {"max_length: 5 max_new_tokens: 7", 7},
                                          {"", 18},
+                                         {"max_new_tokens: 0 prompt_logprobs: true", 0},
                                          {"max_new_tokens: 1000", 18}}) {
     GenerationReply reply;
     ASSERT_TRUE(Submit(Request("ab", c.params), reply).ok());

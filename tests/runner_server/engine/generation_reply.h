@@ -28,6 +28,14 @@ class GenerationReply {
                 [this](chorus::v1::TextDelta delta) {
                   EXPECT_FALSE(done_) << "a delta after the end";
                   EXPECT_FALSE(has_last_) << "a delta after one without text";
+                  if (!delta.prompt_logprobs().empty()) {
+                    EXPECT_EQ(delta.num_tokens(), 0u);
+                    EXPECT_EQ(num_deltas, 0) << "the prompt's come first";
+                    for (const chorus::v1::TokenLogprob& logprob : delta.prompt_logprobs()) {
+                      prompt_logprobs.push_back(logprob);
+                    }
+                    return;
+                  }
                   has_last_ = delta.text().empty();
                   EXPECT_TRUE(IsValidUtf8(delta.text()));
                   EXPECT_GT(delta.num_tokens(), 0u);
@@ -60,7 +68,7 @@ class GenerationReply {
   std::string text;
   int num_deltas = 0;
   uint32_t num_delta_tokens = 0;
-  std::vector<chorus::v1::TokenLogprob> logprobs;
+  std::vector<chorus::v1::TokenLogprob> logprobs, prompt_logprobs;
   absl::StatusOr<chorus::v1::GenerationEnd> result;
   std::thread::id thread;  // That ended it.
 

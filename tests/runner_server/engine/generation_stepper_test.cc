@@ -290,6 +290,103 @@ TEST_F(GenerationStepperTest, TellsHowLikelyTokensWereBeforePenaltyAndCuts) {
   EXPECT_THAT(none.logprobs[0].top(), IsEmpty());
 }
 
+TEST_F(GenerationStepperTest, WritesNoEndBeforeTheLeastNumberOfTokens) {
+  Make(
+      [](const std::vector<int32_t>&, std::span<float> logits) {
+        logits[FakeTokenizer::kEnd] = 9;
+        logits[20] = 8;
+        logits[1] = 7;
+      },
+      {}, 16, 0, {FakeTokenizer::kEnd, 20});
+  GenerationReply reply;
+  Add(MakeSequence("b", 10), reply, "min_new_tokens: 3");
+  RunAll();
+  EXPECT_EQ(reply.text, "aaa");
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP);
+  EXPECT_EQ(reply.result->generated_tokens(), 4u);
+}
+
+TEST_F(GenerationStepperTest, CountsNewTokensAloneForFrequencyAndPresence) {
+  Make(
+      [](const std::vector<int32_t>&, std::span<float> logits) {
+        logits[1] = 5;
+        logits[2] = 4.5;
+        logits[3] = 3.2f;
+      },
+      {}, 16, 0, {});
+  GenerationReply frequency, presence, bias;
+  Add(MakeSequence("aaa", 8), frequency, "frequency_penalty: 1");  // a 5, 4, 3; b 4.5, 3.5; c 3.2.
+  Add(MakeSequence("aaa", 8), presence, "presence_penalty: 1");
+  Add(MakeSequence("aaa", 8), bias, "logit_bias { id: 3 bias: 9 }");
+  RunAll();
+  EXPECT_EQ(frequency.text,
+            "abab"
+            "c");
+  EXPECT_EQ(presence.text, "abaaa");
+  EXPECT_EQ(bias.text, "ccccc");
+}
+
+TEST_F(GenerationStepperTest, TellsHowLikelyThePromptWas) {
+  const std::string prompt = "the quick brown fox jumps";
+  std::vector<double> expected;  // By the logits after each token but the last.
+  for (size_t i = 1; i < prompt.size(); ++i) {
+    std::vector<int32_t> before = tokenizer_.Encode(prompt.substr(0, i), false);
+    std::vector<float> logits(FakeTokenizer::kVocabSize);
+    HashLogits(before, logits);
+    double total = 0;
+    for (const float logit : logits) total += std::exp(double{logit});
+    const int32_t id = tokenizer_.Encode(prompt.substr(i, 1), false)[0];
+    expected.push_back(logits[id] - std::log(total));
+  }
+  struct Case {
+    int max_step_tokens, num_new, kv_cache_bytes;
+  };
+  for (const auto& [max_step_tokens, num_new, kv_cache_bytes] :
+       std::vector<Case>{{200, 0, 0}, {200, 4, 0}, {4, 0, 0}, {7, 9, 0}, {16, 30, 110}}) {
+    observer_.steps.clear();
+    for (const bool cuts : {false, true}) {
+      Make(HashLogits, {.cuts_logits = cuts}, max_step_tokens, kv_cache_bytes);
+      GenerationReply before, scored, beside, plain;
+      const int size = static_cast<int>(prompt.size());
+      const auto score = [&](GenerationReply& reply, const std::string& params) {
+        auto sequence = MakeSequence(prompt, size + num_new);
+        sequence->runs_whole = true;
+        Add(std::move(sequence), reply, "ignore_eos: true prompt_logprobs: true " + params);
+      };
+      Add(MakeSequence(prompt, size + 20), before, "ignore_eos: true");
+      score(scored, "logprobs: 2");
+      score(beside, "");
+      Add(MakeSequence(prompt, size + std::max(num_new, 1)), plain, "ignore_eos: true");
+      RunAll();
+      for (const GenerationReply* reply : {&scored, &beside}) {
+        ASSERT_TRUE(reply->result.ok()) << reply->result.status();
+        EXPECT_EQ(reply->result->generated_tokens(), static_cast<uint32_t>(num_new));
+        EXPECT_EQ(reply->text, num_new == 0 ? "" : plain.text);
+        ASSERT_EQ(reply->prompt_logprobs.size(), prompt.size());
+        EXPECT_FALSE(reply->prompt_logprobs[0].has_logprob());
+        EXPECT_EQ(reply->prompt_logprobs[0].text(), "t");
+        for (size_t i = 1; i < prompt.size(); ++i) {
+          EXPECT_EQ(reply->prompt_logprobs[i].text(), prompt.substr(i, 1));
+          EXPECT_NEAR(reply->prompt_logprobs[i].logprob(), expected[i - 1], 1e-6) << i;
+          EXPECT_EQ(reply->prompt_logprobs[i].top_size(), reply == &scored ? 2 : 0);
+        }
+      }
+      EXPECT_EQ(scored.logprobs.size(), static_cast<size_t>(num_new));
+    }
+    EXPECT_EQ(NumPreempted() > 0, kv_cache_bytes > 0);
+  }
+}
+
+TEST_F(GenerationStepperTest, APromptOfOneTokenHasNoLikelihood) {
+  Make(HashLogits);
+  GenerationReply reply;
+  Add(MakeSequence("z", 1), reply, "prompt_logprobs: true max_new_tokens: 0");
+  RunAll();
+  ASSERT_EQ(reply.prompt_logprobs.size(), 1u);
+  EXPECT_FALSE(reply.prompt_logprobs[0].has_logprob());
+  EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_LENGTH);
+}
+
 TEST_F(GenerationStepperTest, NeverChoosesAnIdWithoutAText) {
   Make(
       [](const std::vector<int32_t>&, std::span<float> logits) {

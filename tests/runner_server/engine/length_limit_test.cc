@@ -29,17 +29,19 @@ TEST(MaxTokens, CountsThePrompt) {
     int num_prompt_tokens;
     int max_tokens;
   };
-  for (const Case& c : std::vector<Case>{{{0, 0, 256}, 10, 128},
-                                         {{0, 0, 64}, 10, 64},
-                                         {{128, 0, 256}, 10, 128},
-                                         {{128, 0, 256}, 127, 128},
+  for (const Case& c : std::vector<Case>{{{0, {}, 256}, 10, 128},
+                                         {{0, {}, 64}, 10, 64},
+                                         {{128, {}, 256}, 10, 128},
+                                         {{128, {}, 256}, 127, 128},
                                          {{128, 5, 256}, 10, 15},
                                          {{128, 5, 256}, 200, 205},
                                          {{0, 1000, 256}, 10, 256},
                                          {{0, kHuge, 256}, 255, 256},
-                                         {{0, 0, 256, 96}, 10, 96},
-                                         {{128, 0, 256, 96}, 10, 96},
-                                         {{64, 0, 256, 96}, 10, 64},
+                                         {{0, 0, 256}, 10, 10},
+                                         {{0, 0, 256}, 256, 256},
+                                         {{0, {}, 256, 96}, 10, 96},
+                                         {{128, {}, 256, 96}, 10, 96},
+                                         {{64, {}, 256, 96}, 10, 64},
                                          {{128, 90, 256, 96}, 10, 96},
                                          {{128, 5, 256, 96}, 95, 96}}) {
     const absl::StatusOr<int> max_tokens = MaxTokens(c.limit, c.num_prompt_tokens);
@@ -56,17 +58,17 @@ TEST(MaxTokens, RefusesAPromptThatLeavesNoRoom) {
   };
   for (
       const Case& c : std::vector<Case>{
-          {{0, 0, 256},
+          {{0, {}, 256},
            130,
            "the prompt has 130 tokens, max_length is 128 (prompt and new tokens; 128 where neither "
            "request nor graph gives it): shorten the prompt, raise max_length, to at most 256, or "
            "give max_new_tokens"},
-          {{128, 0, 256},
+          {{128, {}, 256},
            128,
            "the prompt has 128 tokens, max_length is 128 (prompt and new tokens; 128 where neither "
            "request nor graph gives it): shorten the prompt, raise max_length, to at most 256, or "
            "give max_new_tokens"},
-          {{128, 0, 256},
+          {{128, {}, 256},
            300,
            "the prompt has 300 tokens, the model's context is 256: shorten the prompt"},
           {{0, 5, 256},

@@ -125,6 +125,29 @@ TEST_P(DecoderTest, BatchedEqualsSingleToTheBit) {
   EXPECT_TRUE(Same(Copy(model_->Forward(rows)), expected));
 }
 
+TEST_P(DecoderTest, GivesTheLogitsOfEveryTokenThatIsAskedFor) {
+  const Ids text = RandomIds(30, 5), other = RandomIds(9, 6);
+  Logits expected;
+  const auto expect_after = [&](const Ids& ids, size_t size) {
+    const Logits logits =
+        LogitsAfter(*model_, Ids(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(size)), 101);
+    expected.insert(expected.end(), logits.begin(), logits.end());
+  };
+  for (size_t size = 5; size <= text.size(); ++size) expect_after(text, size);
+  expect_after(other, other.size());
+  for (size_t size = 1; size <= other.size(); ++size) expect_after(other, size);
+  LogitsAfter(*model_, Ids(text.begin(), text.begin() + 4), 4, /*slot=*/3);
+  const std::vector<LanguageModel::Row> rows = {
+      {.slot = 3,
+       .start = 4,
+       .tokens = std::span(text).subspan(4),
+       .wants_logits = true,
+       .wants_all_logits = true},
+      {.slot = 1, .start = 0, .tokens = other, .wants_logits = true},
+      {.slot = 2, .start = 0, .tokens = other, .wants_logits = false, .wants_all_logits = true}};
+  EXPECT_TRUE(Same(Copy(model_->Forward(rows)), expected));
+}
+
 TEST_P(DecoderTest, TheLargestLogitsAreThoseOfAll) {
   if (!model_->cuts_logits()) GTEST_SKIP() << "it gives all";
   constexpr int kNumIds = 190;

@@ -167,6 +167,8 @@ TEST_P(EncoderTest, AnOverflowIsSeenInTheLogits) {
     const bool is_position = std::string(name).find("position") != std::string::npos;
     // libtorch's layer norm makes 0 of what overflows in the variance.
     if (is_position && TestsTorch()) continue;
+    // float16 holds no such weight, which is refused.
+    if (GetParam() == Precision::kFloat16) continue;
     std::vector<TestTensor> tensors = RandomBert(OddConfig());
     for (TestTensor& tensor : tensors) {
       if (tensor.name != name) continue;
