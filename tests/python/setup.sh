@@ -9,12 +9,7 @@ stamp=$(cd "$root" && find python proto/chorus tests/python/requirements.txt -ty
 [ "$stamp" != "$(cat "$1/stamp" 2>/dev/null)" ] || exit 0
 pip() { python3 -m pip --disable-pip-version-check --python "$1/bin/python" "${@:2}"; }
 
-if ! cmp -s "$here/requirements.txt" "$1/requirements.txt"; then
-  rm -rf "$1"
-  python3 -m venv --without-pip "$1"  # Debian has ensurepip in a package of its own.
-  pip "$1" install --quiet --no-deps --require-hashes --only-binary=:all: -r "$here/requirements.txt"
-  cp "$here/requirements.txt" "$1/requirements.txt"
-fi
+"$root/tests/make_venv.sh" "$1" "$here/requirements.txt"
 rm -rf "$1/wheel"
 pip "$1" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$1/wheel" "$root/python"
 pip "$1" install --quiet --no-deps --force-reinstall "$1"/wheel/chorus-*.whl
