@@ -4,9 +4,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import os
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -14,7 +15,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from chorus import _protos, _tls
-from chorus.exceptions import ServerError, server_error
+from chorus.exceptions import ServerError, closed_error, server_error
 
 T = TypeVar("T")
 
@@ -55,39 +56,54 @@ def _metadata(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 class GrpcTransport:
-    """Blocking calls. Any number of threads may call at once."""
+    """Blocking calls. Any number of threads may call at once. close() makes Cancelled of calls in progress."""
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None, headers: Mapping[str, str],
                  options: Sequence[tuple[str, Any]] = OPTIONS) -> None:
         self._metadata = _metadata(headers)
+        self._closed = False
         self._channel = (grpc.insecure_channel(address, options) if credentials is None
                          else grpc.secure_channel(address, credentials, options))
 
     def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
         rpc = self._channel.unary_unary(method.path, request_serializer=_serialize,
                                         response_deserializer=method.response.FromString)
-        try:
+        with self._errors():
             response: Message = rpc(request, timeout=timeout, metadata=self._metadata)
-            return response
-        except grpc.RpcError as error:
-            raise error_of(error) from None
+        return response
 
     def stream(self, method: _protos.Method, request: Message, timeout: float | None) -> Generator[Message]:
         """Calls at once; the generator reads, and cancels when it is closed."""
         rpc = self._channel.unary_stream(method.path, request_serializer=_serialize,
                                          response_deserializer=method.response.FromString)
-        return self._read(rpc(request, timeout=timeout, metadata=self._metadata))
+        with self._errors():
+            call = rpc(request, timeout=timeout, metadata=self._metadata)
+        return self._read(call)
 
-    @staticmethod
-    def _read(call: Any) -> Generator[Message]:
+    def _read(self, call: Any) -> Generator[Message]:
         try:
-            yield from call
-        except grpc.RpcError as error:
-            raise error_of(error) from None
+            while True:
+                with self._errors():  # Not around a yield, where the caller's own code runs.
+                    message = next(call, None)
+                if message is None:
+                    return
+                yield message
         finally:
             call.cancel()
 
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (grpc.RpcError, ValueError) as error:
+            if self._closed:
+                raise closed_error() from None
+            if isinstance(error, grpc.RpcError):
+                raise error_of(error) from None
+            raise
+
     def close(self) -> None:
+        self._closed = True
         self._channel.close()
 
 
@@ -125,7 +141,7 @@ def _loop_of_process() -> _Loop:
 
 
 class AsyncGrpcTransport:
-    """Calls for asyncio, from any event loop."""
+    """Calls for asyncio, from any event loop. close() makes Cancelled of calls in progress."""
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None, headers: Mapping[str, str],
                  options: Sequence[tuple[str, Any]] = OPTIONS) -> None:
@@ -133,16 +149,15 @@ class AsyncGrpcTransport:
         self._make = (address, credentials, options)
         self._loop = _loop_of_process()
         self._channel: grpc.aio.Channel | None = None  # Of the loop's thread.
+        self._closed = False
 
     async def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
         async def run() -> Message:
-            rpc: Any = self._connect().unary_unary(method.path, request_serializer=_serialize,
-                                                   response_deserializer=method.response.FromString)
-            try:
+            with self._errors():
+                rpc: Any = self._connect().unary_unary(method.path, request_serializer=_serialize,
+                                                       response_deserializer=method.response.FromString)
                 response: Message = await rpc(request, timeout=timeout, metadata=self._metadata)
-                return response
-            except grpc.RpcError as error:
-                raise error_of(error) from None
+            return response
 
         return await asyncio.wrap_future(self._loop.start(run()))
 
@@ -155,19 +170,20 @@ class AsyncGrpcTransport:
             loop.call_soon_threadsafe(items.put_nowait, item)
 
         async def run() -> None:
-            rpc: Any = self._connect().unary_stream(method.path, request_serializer=_serialize,
-                                                    response_deserializer=method.response.FromString)
-            call = rpc(request, timeout=timeout, metadata=self._metadata)
+            call: Any = None
             try:
-                async for message in call:
-                    give(message)
+                with self._errors():
+                    rpc: Any = self._connect().unary_stream(method.path, request_serializer=_serialize,
+                                                            response_deserializer=method.response.FromString)
+                    call = rpc(request, timeout=timeout, metadata=self._metadata)
+                    async for message in call:
+                        give(message)
                 give(None)
-            except grpc.RpcError as error:
-                give(error_of(error))
             except Exception as error:
                 give(error)
             finally:
-                call.cancel()
+                if call is not None:
+                    call.cancel()
 
         running = self._loop.start(run())
         try:
@@ -178,20 +194,34 @@ class AsyncGrpcTransport:
         finally:
             running.cancel()
 
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Of a call in the loop's thread. Closing its channel cancels the call, and not the task that awaits it."""
+        try:
+            yield
+        except (grpc.RpcError, grpc.aio.UsageError, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                raise closed_error() from None
+            if isinstance(error, grpc.RpcError):
+                raise error_of(error) from None
+            raise
+
     async def close(self) -> None:
+        await asyncio.wrap_future(self.close_soon())
+
+    def close_soon(self) -> concurrent.futures.Future[None]:
+        """Begins to close."""
         async def run() -> None:
+            self._closed = True
             if self._channel is not None:
                 await self._channel.close()
-                self._channel = None
 
-        await asyncio.wrap_future(self._loop.start(run()))
-
-    def close_soon(self) -> None:
-        """Begins to close; calls in progress are cancelled."""
-        if self._channel is not None:
-            self._loop.start(self._channel.close())
+        return self._loop.start(run())
 
     def _connect(self) -> grpc.aio.Channel:
+        if self._closed:
+            raise closed_error()
         if self._channel is None:
             address, credentials, options = self._make
             self._channel = (grpc.aio.insecure_channel(address, options) if credentials is None

@@ -1,21 +1,20 @@
-"""Calls over HTTP/JSON, blocking and for asyncio, as the google.api.http annotations of the protos say."""
+"""Calls over HTTP/JSON, as the google.api.http annotations of the protos say: what all have, and blocking ones."""
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import math
 import os
 import ssl
 import urllib.parse
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from chorus import _http1, _protos, _timed, _tls
-from chorus.exceptions import ServerError, event_error, server_error
+from chorus import _protos, _timed, _tls
+from chorus.exceptions import ServerError, closed_error, event_error, server_error
 
 
 class Target:
@@ -94,6 +93,7 @@ class HttpTransport:
 
     def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
         self._target = Target(url, headers, ca)
+        self._closed = False
         self._idle: list[http.client.HTTPConnection] = []  # list.append and pop are atomic.
         self._pid = os.getpid()
 
@@ -119,6 +119,8 @@ class HttpTransport:
         finally:
             if keeps:
                 self._idle.append(connection)
+                if self._closed:
+                    self._close_idle()
             else:
                 connection.close()
         if reply.status != 200:
@@ -139,6 +141,10 @@ class HttpTransport:
             connection.close()
 
     def close(self) -> None:
+        self._closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
@@ -166,8 +172,10 @@ class HttpTransport:
             raise
 
     def _connect(self, end: float | None) -> http.client.HTTPConnection:
+        if self._closed:
+            raise closed_error()
         if self._pid != os.getpid():  # A fork: the connections are its parent's.
-            self.close()
+            self._close_idle()
             self._pid = os.getpid()
         while self._idle:
             connection = self._idle.pop()
@@ -184,111 +192,3 @@ class HttpTransport:
 
 def _headers_of(reply: http.client.HTTPResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in reply.getheaders()}
-
-
-_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-class AsyncHttpTransport:
-    """Calls for asyncio, from the event loop in which it was made, on connections that are used again."""
-
-    def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
-        self._target = Target(url, headers, ca)
-        self._idle: list[_Streams] = []
-
-    async def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
-        try:
-            async with asyncio.timeout_at(_end_of(timeout)):
-                streams, head = await self._begin(method, request, "application/json", timeout)
-                body = await self._read_all(streams, head)
-        except (OSError, _http1.BadMessage) as error:
-            raise self._target.failed(error) from None
-        return parse(method, body)
-
-    async def stream(self, method: _protos.Method, request: Message,
-                     timeout: float | None) -> AsyncGenerator[Message]:
-        end = _end_of(timeout)
-        try:
-            async with asyncio.timeout_at(end):
-                streams, head = await self._begin(method, request, "application/x-ndjson", timeout)
-                if not _is_ok(head):
-                    await self._read_all(streams, head)
-            pieces = _http1.read_body(streams[0], head, until_end=True)
-            try:
-                rest = b""
-                while True:
-                    async with asyncio.timeout_at(end):  # Not around a yield, where the caller's own code runs.
-                        piece = await anext(pieces, None)
-                    if piece is None:
-                        break
-                    *lines, rest = (rest + piece).split(b"\n")
-                    for line in lines:
-                        if line.strip():
-                            yield parse_event(method, line, head.headers)
-                if rest.strip():
-                    yield parse_event(method, rest, head.headers)
-            finally:
-                streams[1].close()
-                await pieces.aclose()
-        except (OSError, _http1.BadMessage) as error:
-            raise self._target.failed(error) from None
-
-    async def close(self) -> None:
-        while self._idle:
-            self._idle.pop()[1].close()
-
-    async def _connect(self) -> _Streams:
-        while self._idle:
-            streams = self._idle.pop()
-            if not streams[0].at_eof() and not streams[1].is_closing():
-                return streams
-            streams[1].close()
-        return await asyncio.open_connection(self._target.host, self._target.port, ssl=self._target.tls,
-                                             limit=_http1.MAX_HEAD_BYTES)
-
-    async def _begin(self, method: _protos.Method, request: Message, accept: str,
-                     timeout: float | None) -> tuple[_Streams, _http1.Head]:
-        """Sends the call, and reads the reply's head."""
-        end = _timed.end_of(timeout)
-        streams = await self._connect()
-        try:
-            verb, target, body = method.http_call(request)
-            headers = {**self._target.head_of(accept, _timed.left_until(end), body),
-                       "Content-Length": str(len(body or b""))}
-            lines = [f"{verb} {self._target.prefix}{target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
-            # Nothing waits for all to be sent: the server may answer before it has read all.
-            streams[1].write("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
-            return streams, await _http1.read_answer(streams[0])
-        except BaseException:
-            streams[1].transport.abort()  # What is not sent yet shall not be.
-            raise
-
-
-    async def _read_all(self, streams: _Streams, head: _http1.Head) -> bytes:
-        """The body; the connection may be used again. Raises the error of an answer that is not 200."""
-        body, keeps = b"", False
-        try:
-            body = b"".join([piece async for piece in _http1.read_body(streams[0], head, until_end=True)])
-            has_length = head.is_chunked or head.content_length is not None
-            keeps = has_length and head.headers.get("connection", "").lower() != "close"
-        except (ConnectionError, _http1.BadMessage):
-            if _is_ok(head):
-                raise
-        finally:
-            if keeps:
-                self._idle.append(streams)
-            else:
-                streams[1].transport.abort()
-        if not _is_ok(head):
-            code, _, reason = head.line.removeprefix("HTTP/1.1 ").partition(" ")
-            raise refusal(int(code) if code.isdigit() else 500, reason, body, head.headers)
-        return body
-
-
-def _is_ok(head: _http1.Head) -> bool:
-    return head.line.startswith("HTTP/1.1 200")
-
-
-def _end_of(timeout: float | None) -> float | None:
-    """As asyncio counts."""
-    return None if timeout is None else asyncio.get_running_loop().time() + timeout

@@ -71,12 +71,16 @@ class ServiceHandler:
         except TimeoutError:
             return error_response(504, "DEADLINE_EXCEEDED", "the reply could not be ready in time")
         except ServerError as error:
-            wait = error.retry_after_seconds
-            headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
+            headers = {}
+            if error.code in (429, 503):
+                headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_seconds or 1)))
             return error_response(error.code, error.status, error.message, list(error.details), headers)
         except RunnerError as error:
             return error_response(503, "UNAVAILABLE", str(error), headers={"Retry-After": "1"})
-        except Exception:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # The client has left; else it is the API's own, of a task for which it waits.
             _LOG.exception("request=%s /%s failed", request.id, route)
             return error_response(500, "INTERNAL", "the service failed; its log says how")
         return Response(200, body, self._service.apis[route].output.content_type)

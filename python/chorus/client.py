@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 from chorus import _calls, _timed, _tls
 from chorus._calls import Call, GraphParams, ModelParams
 from chorus._grpc import AsyncGrpcTransport, GrpcTransport
-from chorus._http import AsyncHttpTransport, HttpTransport
+from chorus._http import HttpTransport
+from chorus._http_async import AsyncHttpTransport
 from chorus.exceptions import server_error
 from chorus.results import (Classification, DoneEvent, Embedding, FailedText, Generation, Graph, ScoredText, ScoreKind,
                             StreamEvent, Tokens)
@@ -75,7 +76,10 @@ class Client:
             else GrpcTransport(*_grpc_target(url, ca), headers or {}))
 
     def close(self) -> None:
-        """Closes the connections. A client is its own context manager."""
+        """Closes the connections. Later calls are Cancelled, and those in progress may be.
+
+        A client is its own context manager.
+        """
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -199,7 +203,7 @@ class AsyncClient:
             else AsyncGrpcTransport(*_grpc_target(url, ca), headers or {}))
 
     async def close(self) -> None:
-        """Closes the connections. A client is its own asynchronous context manager."""
+        """Closes the connections, as Client.close. A client is its own asynchronous context manager."""
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

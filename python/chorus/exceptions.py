@@ -83,7 +83,7 @@ class DeadlineExceeded(ServerError):
 
 
 class Cancelled(ServerError):
-    """The call was cancelled."""
+    """The call was cancelled, or its client closed."""
 
 
 class InternalError(ServerError):
@@ -108,6 +108,11 @@ def server_error(message: str, status: str, code: int | None = None, details: Se
     """The exception of a status; without `code` that which belongs to it."""
     return _BY_STATUS.get(status, ServerError)(
         message, status=status, code=code or _CODES.get(status, 500), details=details, request_id=request_id)
+
+
+def closed_error() -> ServerError:
+    """Of a call of a client that is closed, or was while it called."""
+    return server_error("the client is closed", "CANCELLED")
 
 
 def event_error(event: Mapping[str, Any], request_id: str) -> ServerError:

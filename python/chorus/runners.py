@@ -5,17 +5,30 @@ import asyncio
 import pathlib
 import threading
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from chorus import _pipelines, _protos, _timed
 from chorus._grpc import LOCAL_OPTIONS, AsyncGrpcTransport, GrpcTransport
-from chorus._pipelines import PIPELINES, Plan
+from chorus._pipelines import PIPELINES, Pipeline, Plan
 from chorus._runner_process import RunnerProcess
-from chorus.exceptions import RunnerError, Unavailable
+from chorus.exceptions import Cancelled, RunnerError, Unavailable
 
 _START_SECONDS = 600.0
-_END_SECONDS = 0.2  # From a broken connection to the end of the process that broke it.
+_END_SECONDS = 1.0  # From a broken connection to the end of the process that broke it.
 _TASKS = {1: "generate", 2: "classify", 3: "embed"}  # chorus.runner.v1.Task.
+
+
+class _Started(NamedTuple):
+    """A process, and what its calls need; a call keeps to one, also where another has taken its place meanwhile."""
+    process: RunnerProcess
+    pipeline: Pipeline
+    blocking: GrpcTransport
+    asynchronous: AsyncGrpcTransport
+
+    def end(self) -> None:
+        self.process.stop()
+        self.blocking.close()
+        self.asynchronous.close_soon()
 
 
 class Runner:
@@ -39,11 +52,8 @@ class Runner:
         if native_code is not None:
             self._flags += ["--native_code", native_code]
         self._lock = threading.Lock()
-        self._process: RunnerProcess | None = None
+        self._started: _Started | None = None  # Also when its process has ended: calls are told how.
         self._starting: RunnerProcess | None = None  # For close(), which does not wait until a model is loaded.
-        self._blocking: GrpcTransport | None = None
-        self._asynchronous: AsyncGrpcTransport | None = None
-        self._pipeline: _pipelines.Pipeline | None = None
 
     def __repr__(self) -> str:
         return f"Runner({self.name}:{self.version})"
@@ -59,7 +69,7 @@ class Runner:
         """
         with self._lock:
             self._check_fork()
-            if self._process is not None and self._process.is_running:
+            if self.is_running:
                 return
             self._starting = process = RunnerProcess(self._path, self.name, self.version, self._flags)
             try:
@@ -72,26 +82,26 @@ class Runner:
                 raise
             finally:
                 self._starting = None
-            before = self._process, self._blocking, self._asynchronous  # It has ended; until now calls were told how.
-            self._pipeline = make(info.context_size)
-            self._blocking = GrpcTransport(process.address, None, {}, LOCAL_OPTIONS)
-            self._asynchronous = AsyncGrpcTransport(process.address, None, {}, LOCAL_OPTIONS)
-            self._process = process
-            _end(*before)
+            before = self._started
+            self._started = _Started(process, make(info.context_size),
+                                     GrpcTransport(process.address, None, {}, LOCAL_OPTIONS),
+                                     AsyncGrpcTransport(process.address, None, {}, LOCAL_OPTIONS))
+            if before is not None:
+                before.end()
 
     @property
     def is_running(self) -> bool:
         """Whether it has been started, and has not ended."""
-        process = self._process
-        return process is not None and process.is_running
+        started = self._started
+        return started is not None and started.process.is_running
 
     def wait(self) -> str:
         """Waits until the process has ended, however it does, and says how; at once if it does not run."""
-        process = self._process
-        if process is None:
+        started = self._started
+        if started is None:
             return "it was not started"
-        process.wait()
-        return process.last_words()
+        started.process.wait()
+        return started.process.last_words()
 
     def run(self, inputs: Any, *, timeout: float | None = None, **arguments: Any) -> Any:
         """Calls the pipeline, and waits for its result.
@@ -121,10 +131,8 @@ class Runner:
             ServerError: What the runner refuses, such as a prompt of max_length tokens (InvalidArgument).
             RunnerError: The runner was not started, or has ended.
         """
-        plan, timeout = self._plan(inputs, arguments), _timed.checked(timeout)
-        transport = self._blocking
-        method = _protos.methods("chorus.runner.v1.RunnerService")[plan.method]
-        assert transport is not None
+        started, plan, method = self._plan(inputs, arguments)
+        timeout, transport = _timed.checked(timeout), started.blocking
         try:
             if not method.streams:
                 return plan.shape([transport.call(method, request, timeout) for request in plan.requests])
@@ -134,16 +142,14 @@ class Runner:
             finally:
                 for stream in streams:
                     stream.close()
-        except Unavailable:
-            self._check_ended()
+        except (Unavailable, Cancelled):
+            self._check_ended(started.process)
             raise
 
     async def async_run(self, inputs: Any, *, timeout: float | None = None, **arguments: Any) -> Any:
         """As run, for asyncio. Cancelling the task cancels the call, and frees its compute."""
-        plan, timeout = self._plan(inputs, arguments), _timed.checked(timeout)
-        transport = self._asynchronous
-        method = _protos.methods("chorus.runner.v1.RunnerService")[plan.method]
-        assert transport is not None
+        started, plan, method = self._plan(inputs, arguments)
+        timeout, transport = _timed.checked(timeout), started.asynchronous
 
         async def call(request: Any) -> Any:
             if not method.streams:
@@ -154,8 +160,8 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(call(request)) for request in plan.requests]
         except ExceptionGroup as errors:
-            if isinstance(errors.exceptions[0], Unavailable):
-                await asyncio.to_thread(self._check_ended)
+            if isinstance(errors.exceptions[0], (Unavailable, Cancelled)):
+                await asyncio.to_thread(self._check_ended, started.process)
             raise errors.exceptions[0] from None
         return plan.shape([task.result() for task in tasks])
 
@@ -168,9 +174,9 @@ class Runner:
         if starting is not None:
             starting.terminate()
         with self._lock:
-            before = self._process, self._blocking, self._asynchronous
-            self._process = self._blocking = self._asynchronous = None
-            _end(*before)
+            before, self._started = self._started, None
+            if before is not None:
+                before.end()
 
     def __enter__(self) -> Self:
         self.init_local()
@@ -180,29 +186,20 @@ class Runner:
                  traceback: TracebackType | None) -> None:
         self.close()
 
-    def _plan(self, inputs: Any, arguments: dict[str, Any]) -> Plan:
-        if self._process is None or self._pipeline is None:
+    def _plan(self, inputs: Any, arguments: dict[str, Any]) -> tuple[_Started, Plan, _protos.Method]:
+        started = self._started
+        if started is None:
             raise RunnerError(f"the runner {self.name} is not started: call init_local() first")
         self._check_fork()
-        return self._pipeline.plan(inputs, arguments)
+        plan = started.pipeline.plan(inputs, arguments)
+        return started, plan, _protos.methods("chorus.runner.v1.RunnerService")[plan.method]
 
     def _check_fork(self) -> None:
-        if self._process is not None and not self._process.is_of_this_process:
+        if self._started is not None and not self._started.process.is_of_this_process:
             raise RunnerError(f"the runner {self.name} is of the process of which this one is a fork: make and start "
                               "runners after the fork")
 
-    def _check_ended(self) -> None:
+    def _check_ended(self, process: RunnerProcess) -> None:
         """RunnerError if the process has ended, be it just now."""
-        process = self._process
-        if process is not None and process.wait(_END_SECONDS):
+        if process.wait(_END_SECONDS):
             raise RunnerError(f"the runner {self.name} has ended: {process.last_words()}") from None
-
-
-def _end(process: RunnerProcess | None, blocking: GrpcTransport | None,
-         asynchronous: AsyncGrpcTransport | None) -> None:
-    if process is not None:
-        process.stop()
-    if blocking is not None:
-        blocking.close()
-    if asynchronous is not None:
-        asynchronous.close_soon()

@@ -192,6 +192,14 @@ class CallsMixin:
         self.assertEqual(504, raised.exception.code)
         self.assertLess(time.monotonic() - begin, 5)
 
+    def test_after_its_close(self):
+        self.client.close()
+        self.client.close()
+        with self.assertRaisesRegex(exceptions.Cancelled, "the client is closed"):
+            self.client.graphs()
+        with self.assertRaisesRegex(exceptions.Cancelled, "the client is closed"):
+            next(self.client.stream_generate(GENERATOR, PROMPT))
+
     def test_many_threads(self):
         texts = [None] * 8
         def run(index):
@@ -245,6 +253,13 @@ class AsyncCallsMixin:
         with self.assertRaises(asyncio.CancelledError):
             await task
         await asyncio.to_thread(wait_idle, self, SERVER.http)
+
+    async def test_after_its_close(self):
+        await self.client.close()
+        with self.assertRaisesRegex(exceptions.Cancelled, "the client is closed"):
+            await self.client.graphs()
+        with self.assertRaisesRegex(exceptions.Cancelled, "the client is closed"):
+            await anext(self.client.stream_generate(GENERATOR, PROMPT))
 
     async def test_errors(self):
         with self.assertRaises(exceptions.InvalidArgument) as raised:

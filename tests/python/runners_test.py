@@ -119,9 +119,9 @@ class LifeTest(unittest.TestCase):
     def test_starts_again(self):
         one = runner(CLASSIFIER)
         one.init_local()
-        pid = one._process._process.pid
+        pid = one._started.process._process.pid
         one.init_local()
-        self.assertEqual(pid, one._process._process.pid)
+        self.assertEqual(pid, one._started.process._process.pid)
         one.close()
         self.assertFalse(one.is_running)
         wait_gone(self, [pid])
@@ -132,8 +132,8 @@ class LifeTest(unittest.TestCase):
 
     def test_a_runner_that_ends(self):
         with runner(CLASSIFIER) as one:
-            os.kill(one._process._process.pid, signal.SIGKILL)
-            one._process._process.wait(30)
+            os.kill(one._started.process._process.pid, signal.SIGKILL)
+            one._started.process._process.wait(30)
             self.assertFalse(one.is_running)
             words = r"has ended: it was ended by signal 9 \(SIGKILL\); the kernel does so where memory"
             with self.assertRaisesRegex(exceptions.RunnerError, words):
@@ -146,11 +146,30 @@ class LifeTest(unittest.TestCase):
 
     def test_a_runner_that_ends_during_a_call(self):
         with runner(GENERATOR) as one:
-            pid = one._process._process.pid
+            pid = one._started.process._process.pid
             threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
             with self.assertRaisesRegex(exceptions.RunnerError, "has ended: .*signal 9"):
                 while True:
                     one.run([PROMPT] * 16, max_length=240, ignore_eos=True)
+
+    def test_a_runner_that_starts_again_during_a_call(self):
+        """What it then closes has a call, which is told how the process ended."""
+        async def call(one, inputs):
+            process = one._started.process._process
+            os.kill(process.pid, signal.SIGSTOP)  # The call neither ends nor fails.
+            calls = [asyncio.create_task(asyncio.to_thread(one.run, inputs)), asyncio.create_task(one.async_run(inputs))]
+            await asyncio.sleep(0.3)
+            self.assertEqual([False, False], [each.done() for each in calls])
+            one._started.blocking.close()
+            one._started.asynchronous.close_soon()
+            process.kill()
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+        for name in (CLASSIFIER, GENERATOR):
+            with runner(name) as one:
+                for error in asyncio.run(asyncio.wait_for(call(one, "a"), 60)):
+                    self.assertIsInstance(error, exceptions.RunnerError)
+                    self.assertRegex(str(error), "has ended: .*signal 9")
 
     def test_a_fork(self):
         with runner(CLASSIFIER) as one:
@@ -196,7 +215,7 @@ class LifeTest(unittest.TestCase):
                 "  thread = threading.Thread(target=start); thread.start(); thread.join()\n"  # It outlives this thread.
                 "else: start()\n"  # Python lets no other thread handle signals.
                 "assert one.run('a')\n"
-                "print(one._process._process.pid, one._process._home.folder, flush=True)\n"
+                "print(one._started.process._process.pid, one._started.process._home.folder, flush=True)\n"
                 "sys.stdin.read()\n")
         for end in ("normal", "exception", signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
             with self.subTest(end=end), subprocess.Popen(

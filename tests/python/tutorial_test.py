@@ -111,7 +111,9 @@ class ServeTest(unittest.TestCase):
         with running(script("-m", "chorus", "serve", "failing.py:svc", "--port", "0"), cwd=self.FOLDER) as (process, line):
             url = line.split()[-1]
             for path, body, code, words in (("/fails", b"{}", 500, "its log says how"), ("/fails", b"{", 400, "no JSON"),
-                                            ("/not_json", b"", 500, "its log"), ("/blocking", b"hi", 200, "HI"),
+                                            ("/not_json", b"", 500, "its log"), ("/exits", b"", 500, "its log"),
+                                            ("/awaits_what_is_cancelled", b"", 500, "its log"),
+                                            ("/is_refused", b"", 503, "no replica"), ("/blocking", b"hi", 200, "HI"),
                                             ("/named/path", b"", 200, "null")):
                 request = urllib.request.Request(url + path, body)
                 try:
@@ -120,9 +122,10 @@ class ServeTest(unittest.TestCase):
                 except urllib.error.HTTPError as error:
                     with error:
                         got = error.code, error.read().decode()
+                        self.assertEqual("1" if error.code == 503 else None, error.headers["Retry-After"])
                 self.assertEqual(code, got[0], path)
                 self.assertIn(words, got[1])
-            self.assertNotIn("secret", got[1])
+                self.assertNotIn("secret", got[1])
 
     def test_a_runner_that_ends_starts_again(self):
         with running(script("-m", "chorus", "serve", "one_runner:svc", "--port", "0"), cwd=self.FOLDER) as (process, line):
