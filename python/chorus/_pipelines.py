@@ -10,33 +10,11 @@ from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
-from chorus import _protos
+from chorus import _arguments, _protos
 from chorus.exceptions import server_error
 
 _RUNNER = "chorus.runner.v1."
 _MAX_TEXTS = 1024  # Of one Classify.
-# Of transformers' pipelines, and without an effect here: Chorus forms batches by itself, and pads none.
-_NO_EFFECT = ("batch_size", "num_workers", "padding", "pad_token_id", "use_cache")
-
-_BEAMS = "there is no beam search here; leave it out, and num_return_sequences samples several texts"
-# Of transformers' pipelines, and not here: what to do instead, if anything.
-_NOT_HERE = {
-    **dict.fromkeys(("num_beams", "num_beam_groups", "diversity_penalty", "length_penalty", "early_stopping"), _BEAMS),
-    "return_all_scores": "top_k=None returns every label", "eos_token_id": "stop_strings ends a text",
-    "truncation": "a prompt is not cut; one that is too long is refused",
-    **dict.fromkeys(("no_repeat_ngram_size", "encoder_no_repeat_ngram_size"), "repetition_penalty is here"),
-    **dict.fromkeys(("min_length", "min_new_tokens", "bad_words_ids", "force_words_ids", "penalty_alpha", "typical_p",
-                     "generation_config", "streamer", "logits_processor", "stopping_criteria", "assistant_model",
-                     "prefix", "handle_long_generation", "return_tensors", "return_text", "return_dict_in_generate",
-                     "output_scores", "clean_up_tokenization_spaces", "tokenizer_kwargs", "generate_kwargs"), ""),
-}
-
-
-def _unknown(name: str, known: Iterable[str]) -> TypeError:
-    if name not in _NOT_HERE:
-        return _protos.unknown_name("run", name, known)
-    instead = _NOT_HERE[name]
-    return TypeError(f"run() does not have transformers' argument '{name}'" + (f": {instead}" if instead else ""))
 
 
 class Plan(NamedTuple):
@@ -72,22 +50,21 @@ class TextGeneration:
 
     def plan(self, inputs: Any, arguments: Mapping[str, Any]) -> Plan:
         texts, is_list = _texts(inputs)
-        options = {name: value for name, value in arguments.items() if name not in _NO_EFFECT and value is not None}
-        if options.get("num_beams") == 1:
-            del options["num_beams"]
+        fields = _protos.message("chorus.v1.GenerationParams").DESCRIPTOR.fields_by_name
+        own = ("stop", "stop_strings", "num_return_sequences", "return_full_text")
+        known = [*own, *(name for name in fields if name not in own and name != "logprobs")]
+        taken = _arguments.take(arguments, known, _arguments.GENERATION)
+        options = {name: value for name, value in taken.items() if value is not None}
         return_full_text = bool(options.pop("return_full_text", True))
         stop = options.pop("stop_strings", options.pop("stop", None))
         count = options.pop("num_return_sequences", 1)
-        fields = _protos.message("chorus.v1.GenerationParams").DESCRIPTOR.fields_by_name
-        known = [name for name in fields if name not in ("logprobs", "stop", "num_return_sequences")]
-        known += ["stop", "stop_strings", "num_return_sequences", "return_full_text", *_NO_EFFECT]
         params: Any = _protos.message("chorus.v1.GenerationParams")()
         for name, value in options.items():
-            if name not in known:
-                raise _unknown(name, known)
             _protos.set_field(params, name, value)
         if stop is not None:
-            _protos.set_field(params, "stop", [stop] if isinstance(stop, str) else list(stop))
+            if not isinstance(stop, (str, list, tuple)):
+                raise TypeError(f"stop_strings: must be a text or a list of texts: {stop!r}")
+            _protos.set_field(params, "stop", [stop] if isinstance(stop, str) else stop)
         _check_count(count, params)
         if not params.HasField("seed"):
             params.seed = secrets.randbits(64)
@@ -118,65 +95,78 @@ def _check_count(count: Any, params: Any) -> None:
 
 
 class TextClassification:
-    """As transformers.TextClassificationPipeline; inputs may be {"text": …, "text_pair": …}, too."""
+    """As transformers.TextClassificationPipeline."""
 
-    _KNOWN = ("top_k", "truncation", "max_length", "function_to_apply", "split_special_tokens", *_NO_EFFECT)
+    _KNOWN = ("top_k", "truncation", "max_length", "function_to_apply", "split_special_tokens", "text_pair")
     _SCORE_KINDS = {"softmax": "softmax", "sigmoid": "sigmoid", "none": "raw"}
 
     def __init__(self, context_size: int) -> None:
         self._context_size = context_size
 
     def plan(self, inputs: Any, arguments: Mapping[str, Any]) -> Plan:
-        _check(arguments, self._KNOWN, self._context_size)
-        texts, pairs, is_list = _texts_and_pairs(inputs)
-        function = arguments.get("function_to_apply")
-        if function is not None and function not in self._SCORE_KINDS:
-            raise ValueError(f"function_to_apply: must be one of {', '.join(self._SCORE_KINDS)}: {function}")
+        taken = _arguments.take(arguments, self._KNOWN, _arguments.CLASSIFICATION)
+        items = [_item(each) for each in (inputs if isinstance(inputs, list) else [inputs])]
+        if taken.get("text_pair") is not None:
+            items = [_with_pair(item, taken["text_pair"]) for item in items]
+        groups = [[index for index, item in enumerate(items) if (item.pair is None) == is_alone]
+                  for is_alone in (True, False)]
+        _check_length(taken, self._context_size)
         make: Any = _protos.message(_RUNNER + "ClassifyRequest")
         requests = []
-        for begin in range(0, len(texts), _MAX_TEXTS):
-            request = make(texts=texts[begin:begin + _MAX_TEXTS])
-            if pairs:
-                _protos.set_field(request, "text_pairs", pairs[begin:begin + _MAX_TEXTS])
-            if function is not None:
-                _protos.set_field(request, "score_kind", self._SCORE_KINDS[function])
-            request.refuse_truncation = arguments.get("truncation") is False
-            request.split_special_tokens = bool(arguments.get("split_special_tokens", False))
-            requests.append(request)
-        has_top_k = "top_k" in arguments
-        top_k = arguments.get("top_k", 1)
+        for group in groups:
+            for begin in range(0, len(group), _MAX_TEXTS):
+                part = [items[index] for index in group[begin:begin + _MAX_TEXTS]]
+                request = make(texts=[item.text for item in part],
+                               text_pairs=[item.pair for item in part if item.pair is not None])
+                request.refuse_truncation = _refuses_truncation(taken, is_pair=group is groups[1])
+                request.split_special_tokens = bool(taken.get("split_special_tokens"))
+                if taken.get("function_to_apply") is not None:
+                    _protos.set_field(request, "score_kind", self._score_kind(taken["function_to_apply"]))
+                requests.append(request)
+        has_top_k = "top_k" in taken
+        top_k = taken.get("top_k", 1)
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"top_k: must be at least 1, or None for all labels: {top_k!r}")
 
         def shape(replies: Sequence[Any]) -> Any:
-            rows = [_best(list(reply.labels), _scores(row), top_k) for reply in replies for row in reply.results]
-            if has_top_k:  # A list for each text.
-                return rows if is_list else rows[0]
-            best = [row[0] for row in rows]
-            return best[0] if isinstance(inputs, Mapping) else best  # transformers has it so.
+            answered = [_best(list(reply.labels), list(row.scores), top_k) for reply in replies for row in reply.results]
+            rows: list[Any] = [None] * len(items)
+            for index, row in zip((index for group in groups for index in group), answered, strict=True):
+                rows[index] = row if has_top_k else row[0]
+            if isinstance(inputs, list):
+                return rows
+            # Without top_k, transformers makes a list of a text's label, and none of a mapping's.
+            return rows if isinstance(inputs, str) and not has_top_k else rows[0]
 
         return Plan("Classify", requests, shape)
+
+    def _score_kind(self, function: Any) -> str:
+        name = function.lower() if isinstance(function, str) else function
+        if name not in self._SCORE_KINDS:
+            raise ValueError(f"function_to_apply: must be one of {', '.join(self._SCORE_KINDS)}: {function}")
+        return self._SCORE_KINDS[name]
 
 
 class Embedding:
     """A vector of each text, as a list of numbers."""
 
-    _KNOWN = ("normalize", "dimensions", "truncation", "max_length", "split_special_tokens", *_NO_EFFECT)
+    _KNOWN = ("normalize", "dimensions", "truncation", "max_length", "split_special_tokens")
 
     def __init__(self, context_size: int) -> None:
         self._context_size = context_size
 
     def plan(self, inputs: Any, arguments: Mapping[str, Any]) -> Plan:
         texts, is_list = _texts(inputs)
-        _check(arguments, self._KNOWN, self._context_size)
+        taken = _arguments.take(arguments, self._KNOWN, _arguments.EMBEDDING)
+        _check_length(taken, self._context_size)
         requests = []
         for begin in range(0, len(texts), _MAX_TEXTS):
             request: Any = _protos.message(_RUNNER + "EmbedRequest")()
             request.texts.extend(texts[begin:begin + _MAX_TEXTS])
-            request.refuse_truncation = arguments.get("truncation") is False
+            request.refuse_truncation = _refuses_truncation(taken, is_pair=False)
             for name in ("normalize", "dimensions", "split_special_tokens"):
-                if arguments.get(name) is not None:
-                    _protos.set_field(request, name, arguments[name])
+                if taken.get(name) is not None:
+                    _protos.set_field(request, name, taken[name])
             requests.append(request)
 
         def shape(replies: Sequence[Any]) -> Any:
@@ -186,11 +176,8 @@ class Embedding:
         return Plan("Embed", requests, shape)
 
 
-def _check(arguments: Mapping[str, Any], known: Sequence[str], context_size: int) -> None:
-    """Also max_length, at which transformers cuts a text: Chorus does at the model's own limit alone."""
-    for name in arguments:
-        if name not in known:
-            raise _unknown(name, known)
+def _check_length(arguments: Mapping[str, Any], context_size: int) -> None:
+    """max_length is where transformers cuts a text: Chorus does at the model's own limit alone."""
     length = arguments.get("max_length")
     if length is None:
         return
@@ -200,9 +187,16 @@ def _check(arguments: Mapping[str, Any], known: Sequence[str], context_size: int
         raise ValueError(f"max_length: a text is cut at the model's {context_size} tokens, not before: {length}")
 
 
-def _scores(row: Any) -> list[float]:
-    """The first field of the runner's Classification, whatever kind of scores it has."""
-    return list(getattr(row, row.DESCRIPTOR.fields_by_number[1].name))
+def _refuses_truncation(arguments: Mapping[str, Any], is_pair: bool) -> bool:
+    """What transformers' truncation says of texts that are too long."""
+    truncation = arguments.get("truncation")
+    if truncation is None or truncation is True or truncation == "longest_first":
+        return False
+    if truncation is False or truncation == "do_not_truncate":
+        return True
+    if truncation == "only_first" and not is_pair:
+        return False
+    raise ValueError(f"truncation: must be True, by which the longer text of a pair is cut, or False: {truncation!r}")
 
 
 def _best(labels: Sequence[str], scores: Sequence[float], count: int | None) -> list[dict[str, Any]]:
@@ -214,34 +208,55 @@ def _texts(inputs: Any) -> tuple[list[str], bool]:
     """The texts, and whether they came in a list."""
     if isinstance(inputs, str):
         return [inputs], False
-    if isinstance(inputs, (list, tuple)) and all(isinstance(text, str) for text in inputs):
+    if isinstance(inputs, list) and all(isinstance(text, str) for text in inputs):
         return list(inputs), True
+    raise _no_texts(inputs, "the inputs of a pipeline are a text or a list of texts")
+
+
+class _Item(NamedTuple):
+    """One text to classify, or a pair."""
+    text: str
+    pair: str | None = None
+
+
+def _item(item: Any) -> _Item:
+    if isinstance(item, str):
+        return _Item(item)
+    if isinstance(item, Mapping) and "text" in item and item.keys() <= {"text", "text_pair"}:
+        pair = item.get("text_pair")
+        if isinstance(item["text"], str) and (pair is None or isinstance(pair, str)):
+            return _Item(item["text"], pair)
+    if isinstance(item, list) and len(item) == 1 and isinstance(item[0], list):  # As old versions of transformers had it.
+        if len(item[0]) == 2 and all(isinstance(text, str) for text in item[0]):
+            return _Item(*item[0])
+    raise _no_texts(item, "a classifier's input is a text, {'text': …, 'text_pair': …}, or a list of these")
+
+
+def _with_pair(item: _Item, pair: Any) -> _Item:
+    if not isinstance(pair, str) or item.pair is not None:
+        raise TypeError("text_pair: is one text, the second to each of those that have none: {'text': …, 'text_pair': …} "
+                        "is a pair of its own")
+    return _Item(item.text, pair)
+
+
+def _no_texts(inputs: Any, what: str) -> TypeError:
     if _is_chat(inputs):
-        raise TypeError("there are no chat templates here: make a text of the messages, as transformers does by "
-                        "tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)")
-    raise TypeError(f"the inputs of a pipeline are a text or a list of texts: {type(inputs).__name__}")
+        return TypeError("there are no chat templates here: make a text of the messages, as transformers does by "
+                         "tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)")
+    if isinstance(inputs, list):
+        other = next((each for each in inputs if not isinstance(each, str)), None)
+        found = "a list" if other is None else f"a list with a {type(other).__name__}"
+    elif isinstance(inputs, Mapping):
+        found = f"a mapping of {sorted(map(str, inputs))}"
+    else:
+        found = f"a {type(inputs).__name__}" + ("; list(…) makes a list of it" if isinstance(inputs, Iterable) else "")
+    return TypeError(f"{what}: not {found}")
 
 
 def _is_chat(inputs: Any) -> bool:
     """Messages with a role, or a list of such lists."""
     first = inputs[0] if isinstance(inputs, (list, tuple)) and inputs else inputs
     return isinstance(first, Mapping) and "role" in first or first is not inputs and _is_chat(first)
-
-
-def _texts_and_pairs(inputs: Any) -> tuple[list[str], list[str], bool]:
-    """The same of pairs, as transformers has them; without pairs the second list is empty."""
-    items = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    if not items or not all(isinstance(item, Mapping) for item in items):
-        texts, is_list = _texts(inputs)
-        return texts, [], is_list
-    for item in items:
-        if not set(item) <= {"text", "text_pair"} or not all(isinstance(text, str) for text in item.values()):
-            raise TypeError(f"an input is {{'text': …, 'text_pair': …}}: its keys are {sorted(map(str, item))}")
-    texts = [item["text"] for item in items]
-    pairs = [item["text_pair"] for item in items if "text_pair" in item]
-    if pairs and len(pairs) != len(texts):
-        raise TypeError("of the inputs of one call, all have a text_pair or none")
-    return texts, pairs, isinstance(inputs, (list, tuple))
 
 
 # Each is made with the most tokens that the model reads.

@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import pathlib
 import threading
+import types
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -103,34 +104,40 @@ class Runner:
         started.process.wait()
         return started.process.last_words()
 
-    def run(self, inputs: Any, *, timeout: float | None = None, **arguments: Any) -> Any:
+    def run(self, inputs: Any = ..., *, timeout: float | None = None, **arguments: Any) -> Any:
         """Calls the pipeline, and waits for its result.
 
-        Of a generator: a list of {"generated_text": …}, one for each of num_return_sequences; of a list of texts, a
-        list of these. Arguments: max_length, max_new_tokens, do_sample, temperature, top_k, top_p, min_p,
+        The arguments are those of transformers' pipelines. What changes no result, such as batch_size and
+        pad_token_id, is taken; what is not here is a TypeError that says what to do instead. The first argument has
+        also transformers' names, text_inputs of a generator and inputs of a classifier. Of a generator of Python, as
+        `(line for line in file)`, comes one of the results, one text at a time.
+
+        Of a generator of texts: a list of {"generated_text": …}, one for each of num_return_sequences; of a list of
+        texts, a list of these. Arguments: max_length, max_new_tokens, do_sample, temperature, top_k, top_p, min_p,
         repetition_penalty, num_return_sequences, stop_strings (or stop), return_full_text, and Chorus's seed,
         ignore_eos and split_special_tokens. What is left out is Chorus's default, such as do_sample=True and
-        max_length=128. Without a seed, each call has its own.
+        max_length=128. Without a seed, each call has its own. A text ends before a stop string, which transformers'
+        has at its end, and keeps the spaces of its tokens, of which transformers takes some away.
 
         Of a classifier: a list of one {"label": …, "score": …}; of a list of texts, one for each. With top_k, the
         best k labels of a text (None: all), in a list; of a list of texts, a list of these. Arguments: top_k,
         truncation (False refuses a text that is too long; else its beginning counts), max_length (of the model's own
-        limit, at which texts are cut), function_to_apply, split_special_tokens. A text may be
+        limit, at which texts are cut), function_to_apply, split_special_tokens, text_pair. A text may be
         {"text": …, "text_pair": …}.
 
         Of an embedder: a list of numbers; of a list of texts, a list of these. Arguments: normalize, dimensions,
         truncation, max_length, split_special_tokens.
 
-        batch_size, num_workers, padding and pad_token_id are taken, and of no effect.
-
         Args:
             timeout: Seconds the call may take; None or infinity: as long as it takes.
 
         Raises:
-            TypeError: There is no such argument; the message names the near one.
+            TypeError: There is no such argument; the message names the near one, or says what to do instead.
             ServerError: What the runner refuses, such as a prompt of max_length tokens (InvalidArgument).
             RunnerError: The runner was not started, or has ended.
         """
+        if isinstance(inputs, types.GeneratorType):
+            return (self.run([each], timeout=timeout, **arguments)[0] for each in inputs)
         started, plan, method = self._plan(inputs, arguments)
         timeout, transport = _timed.checked(timeout), started.blocking
         try:
@@ -146,7 +153,7 @@ class Runner:
             self._check_ended(started.process)
             raise
 
-    async def async_run(self, inputs: Any, *, timeout: float | None = None, **arguments: Any) -> Any:
+    async def async_run(self, inputs: Any = ..., *, timeout: float | None = None, **arguments: Any) -> Any:
         """As run, for asyncio. Cancelling the task cancels the call, and frees its compute."""
         started, plan, method = self._plan(inputs, arguments)
         timeout, transport = _timed.checked(timeout), started.asynchronous
@@ -191,6 +198,12 @@ class Runner:
         if started is None:
             raise RunnerError(f"the runner {self.name} is not started: call init_local() first")
         self._check_fork()
+        if "text_inputs" in arguments:  # transformers' name of a generator's.
+            if inputs is not ...:
+                raise TypeError("run() got multiple values for argument 'inputs'")
+            inputs = arguments.pop("text_inputs")
+        if inputs is ...:
+            raise TypeError("run() missing 1 required positional argument: 'inputs'")
         plan = started.pipeline.plan(inputs, arguments)
         return started, plan, _protos.methods("chorus.runner.v1.RunnerService")[plan.method]
 

@@ -1,9 +1,69 @@
-"""The arguments and results of transformers' pipelines. The shapes are those that transformers 4.57 returns."""
+"""The arguments and results of transformers' pipelines, also beside those of transformers itself, in pipelines.json."""
+import ast
+import json
+import pathlib
 import unittest
 
-from chorus import _protos
+from chorus import _arguments, _protos
 from chorus._pipelines import PIPELINES, Generated, collect
 from chorus.exceptions import InternalError
+
+
+TABLE = json.loads(pathlib.Path(__file__).with_name("pipelines.json").read_text())
+
+
+class TableTest(unittest.TestCase):
+    """Calls of transformers' pipelines, which pipelines_table.py has made."""
+
+    def result_of(self, task, inputs, arguments):
+        plan = PIPELINES[task](512).plan(inputs, arguments)
+        if task == "generate":
+            return plan.shape([Generated("…", None) for _ in plan.requests])
+        make, replies, texts = _protos.message("chorus.runner.v1.ClassifyResponse"), [], {}
+        for request in plan.requests:
+            rows = []
+            for text, pair in zip(request.texts, list(request.text_pairs) or [None] * len(request.texts), strict=True):
+                negative, positive = (len(texts) + 1) / 1024, 1 - (len(texts) + 1) / 1024
+                texts |= {score: text + (f"|{pair}" if pair else "") for score in (negative, positive)}
+                rows.append({"scores": (negative, positive)})
+            replies.append(make(labels=["NEGATIVE", "POSITIVE"], results=rows))
+
+        def shown(result):
+            if isinstance(result, list):
+                return [shown(each) for each in result]
+            self.assertEqual(["label", "score"], list(result))
+            return f"{result['label']} of {texts[result['score']]}"
+
+        return shown(plan.shape(replies))
+
+    def test_inputs_and_results(self):
+        for call in TABLE["calls"]:
+            inputs = ast.literal_eval(call["inputs"])
+            with self.subTest(**call):
+                if call["result"] is None or "of_the_first_alone" in call:
+                    with self.assertRaises((TypeError, ValueError)) as raised:
+                        self.result_of(call["task"], inputs, call["arguments"])
+                    self.assertRegex(str(raised.exception), "pipeline|classifier|text_pair|function_to_apply")
+                    continue
+                result = self.result_of(call["task"], inputs, call["arguments"])
+                if call["task"] == "generate":
+                    result = json.loads(json.dumps(result), object_hook=lambda text: text["generated_text"])
+                self.assertEqual(call["result"], result)
+
+    def test_every_argument_is_taken_or_refused_with_advice(self):
+        for task, names in TABLE["arguments"].items():
+            for name in set(names) - {"inputs", "text_inputs"}:  # The first argument.
+                with self.subTest(task=task, name=name):
+                    try:
+                        PIPELINES[task](512).plan("a", {name: object()})
+                    except (TypeError, ValueError) as error:
+                        known = rf"^(run\(\) does not have transformers' argument '{name}': .{{8}}|{name}: )"
+                        self.assertRegex(str(error), known)
+                    PIPELINES[task](512).plan("a", {name: None})
+        for refusals in (_arguments.GENERATION, _arguments.CLASSIFICATION, _arguments.EMBEDDING):
+            for name, (_, *nothing) in refusals.items():
+                for value in nothing:
+                    self.assertEqual({}, _arguments.take({name: value}, (), refusals))
 
 
 class TextGenerationTest(unittest.TestCase):
@@ -35,18 +95,25 @@ class TextGenerationTest(unittest.TestCase):
 
     def test_refuses(self):
         for arguments, kind, words in (
-                ({"max_lenght": 9}, TypeError, "run.*Did you mean 'max_length'"), ({"num_beams": 4}, TypeError, "num_beams.*no beam search"),
-                ({"min_length": 4}, TypeError, "transformers' argument 'min_length'$"),
+                ({"max_lenght": 9}, TypeError, "run.*Did you mean 'max_length'"),
+                ({"num_beams": 4}, TypeError, "num_beams.*no beam search"),
+                ({"min_length": 4}, TypeError, "transformers' argument 'min_length': .*ignore_eos"),
+                ({"min_lenght": 4}, TypeError, "Did you mean 'min_length'"),
+                ({"add_special_tokens": False}, TypeError, "tokenizer adds"),
+                ({"max_lenght": None}, TypeError, "Did you mean 'max_length'"),
                 ({"truncation": True}, TypeError, "truncation.*not cut"),
                 ({"eos_token_id": 4}, TypeError, "eos_token_id.*stop_strings"),
+                ({"prefix": "So."}, TypeError, "before the text.*return_full_text"),
                 ({"num_return_sequence": 2}, TypeError, "num_return_sequences"), ({"top_k": "a"}, TypeError, "top_k"),
+                ({"stop": 3}, TypeError, "stop_strings: must be"),
                 ({"num_return_sequences": 0}, ValueError, "num_return_sequences"),
                 ({"num_return_sequences": 2, "do_sample": False}, ValueError, "num_return_sequences"),
                 ({"num_return_sequences": 1.5}, TypeError, "num_return_sequences"), ({"seed": 2**64}, ValueError, "seed")):
             with self.subTest(arguments=arguments), self.assertRaisesRegex(kind, words):
                 self.plan("a", **arguments)
-        for inputs in (None, 3, ["a", 3], [{"text": "a"}]):
-            with self.assertRaisesRegex(TypeError, "a text or a list of texts"):
+        for inputs, found in ((None, "a NoneType"), (["a", 3], "a list with a int"),
+                              (("a", "b"), r"a tuple; list\(…\) makes")):
+            with self.assertRaisesRegex(TypeError, f"a text or a list of texts: not {found}"):
                 self.plan(inputs)
         chat = [{"role": "user", "content": "a"}]
         for inputs in (chat, [chat, chat]):
@@ -85,23 +152,23 @@ class TextClassificationTest(unittest.TestCase):
         everything = self.plan(["x", "y"], top_k=None).shape([self.reply(one, two)])
         self.assertEqual([["B", "A", "C"], ["A", "C", "B"]], [[each["label"] for each in row] for row in everything])
 
-    def test_inputs_of_dicts(self):
-        b = {"label": "B", "score": 0.7}
-        self.assertEqual(b, self.plan({"text": "x"}).shape([self.reply((0.2, 0.7, 0.1))]))
-        self.assertEqual([b], self.plan([{"text": "x"}]).shape([self.reply((0.2, 0.7, 0.1))]))
-        for inputs in ({"txt": "x"}, {"text": 3}, ["x", {"text": "y"}], [{"text": "x", "text_pair": "y"}, {"text": "z"}]):
-            with self.assertRaises(TypeError):
-                self.plan(inputs)
-
     def test_many_texts_are_several_calls(self):
         plan = self.plan(["x"] * 1025)
         self.assertEqual([1024, 1], [len(request.texts) for request in plan.requests])
         self.assertEqual(1025, len(plan.shape([self.reply(*[(1, 0, 0)] * 1024), self.reply((1, 0, 0))])))
+        plan = self.plan([{"text": "x", "text_pair": "y"}, "x"] * 1025)
+        self.assertEqual([(1024, 0), (1, 0), (1024, 1024), (1, 1)],
+                         [(len(request.texts), len(request.text_pairs)) for request in plan.requests])
 
     def test_truncation(self):
         self.assertFalse(self.plan("x", truncation=True).requests[0].refuse_truncation)
         self.assertFalse(self.plan("x").requests[0].refuse_truncation)
         self.assertTrue(self.plan("x", truncation=False).requests[0].refuse_truncation)
+        for truncation in ("only_second", "yes", 3):
+            with self.assertRaisesRegex(ValueError, "truncation: must be True"):
+                self.plan("x", truncation=truncation)
+        with self.assertRaisesRegex(ValueError, "truncation"):
+            self.plan({"text": "x", "text_pair": "y"}, truncation="only_first")
 
     def test_max_length(self):
         """transformers' idiom, truncation=True and the model's limit, is what Chorus does."""

@@ -54,6 +54,22 @@ class GeneratorTest(unittest.TestCase):
         self.assertEqual(greedy, self.runner.run(PROMPT, max_new_tokens=5, temperature=0))
         self.assertNotEqual(self.runner.run(PROMPT), self.runner.run(PROMPT))
 
+    def test_the_first_argument_by_name(self):
+        text, = self.runner.run(PROMPT, max_new_tokens=3, seed=7)
+        for named in ({"text_inputs": PROMPT}, {"inputs": PROMPT}):
+            self.assertEqual([text], self.runner.run(**named, max_new_tokens=3, seed=7))
+            self.assertEqual([text], asyncio.run(self.runner.async_run(**named, max_new_tokens=3, seed=7)))
+        with self.assertRaisesRegex(TypeError, r"run\(\) missing 1 required .* 'inputs'"):
+            self.runner.run(max_new_tokens=3)
+        with self.assertRaisesRegex(TypeError, "multiple values"):
+            self.runner.run(PROMPT, text_inputs=PROMPT)
+
+    def test_a_generator_of_texts(self):
+        texts = self.runner.run((text for text in (PROMPT, "Once")), max_new_tokens=3, seed=7)
+        self.assertEqual(self.runner.run([PROMPT, "Once"], max_new_tokens=3, seed=7), [next(texts), *texts])
+        with self.assertRaisesRegex(TypeError, r"not a generator; list\(…\) makes a list"):
+            asyncio.run(self.runner.async_run(text for text in (PROMPT, "Once")))
+
     def test_async_run_is_the_same(self):
         async def calls():
             return await asyncio.gather(*(self.runner.async_run(PROMPT, max_length=20, seed=seed) for seed in range(4)))
@@ -105,6 +121,10 @@ class ClassifierTest(unittest.TestCase):
             with self.assertRaises(exceptions.InvalidArgument):
                 classifier.run("long " * 2000, truncation=False)
             self.assertEqual(good, asyncio.run(classifier.async_run("a wonderful, touching film"))[0])
+            film, mess = "a wonderful, touching film", "a dull mess"
+            pair = classifier.run({"text": mess, "text_pair": film})
+            self.assertEqual([good, pair, good], classifier.run(inputs=[film, [[mess, film]], {"text": film}]))
+            self.assertEqual([pair], classifier.run(mess, text_pair=film))
 
 
 class LifeTest(unittest.TestCase):
