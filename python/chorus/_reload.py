@@ -25,7 +25,7 @@ _LOOK_SECONDS = 1.0
 _LOOK_SHARE = 5  # A look that takes long is as many times as long away from the next.
 _MAX_LEAVING = 2  # Processes with the calls of before; those before these are given the time of a stop.
 _STOP_SECONDS = 45.0  # Longer than a process takes to drain and to end its runners.
-_RETIRE_SECONDS = 5.0
+_RETIRE_SECONDS = 60.0  # An API that blocks the event loop keeps its process from hearing that it retires.
 _AGAIN = "it is tried again when something changes, or upon SIGHUP"
 _CHILD = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); from chorus import _serve; "
           "sys.exit(_serve.child(**json.loads(sys.argv[2])))")
@@ -81,11 +81,15 @@ class _Process:
         memory = "; memory may have run out" if -code == signal.SIGKILL else ""
         return f"was killed by signal {-code} ({signal.strsignal(-code)}){memory}"
 
-    async def retire(self) -> None:
-        """Has it accept no more, answer what it has begun, and end. Returns when it does not accept."""
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            self._writer.write(b"retire\n")
-            await asyncio.wait_for(self._reader.readline(), _RETIRE_SECONDS)  # Its API may keep it from reading that.
+    async def retire(self, stop: asyncio.Event) -> None:
+        """Has it accept no more, answer what it has begun, and end. Returns when it does not accept, or upon `stop`."""
+        self._writer.write(b"retire\n")
+        said = asyncio.create_task(self._reader.readline())
+        await _first([said], [stop], _RETIRE_SECONDS)
+        if not said.done():
+            said.cancel()
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await said
 
     def close(self) -> None:
         self.answer.cancel()
@@ -133,7 +137,7 @@ class _Keeper:
             if stop.is_set():
                 return 0
             if self._next is not None and self._next.answer.done():
-                await self._settle(self._next, ready)
+                await self._settle(self._next, ready, stop)
             if self._serving is None and self._next is None:
                 return 1
             if self._serving is None:
@@ -172,7 +176,7 @@ class _Keeper:
             process.send(signal.SIGTERM)
         await self._begin()
 
-    async def _settle(self, process: _Process, ready: str) -> None:
+    async def _settle(self, process: _Process, ready: str, stop: asyncio.Event) -> None:
         """The process has answered."""
         answer = process.answer.result()
         self._next = None
@@ -184,7 +188,7 @@ class _Keeper:
                 _say(answer["error"])
             return
         if self._serving is not None:
-            await self._serving.retire()
+            await self._serving.retire(stop)
             self._leaving.append(self._serving)
         self._models = answer["models"]
         self._served = process.files | answer["state"]

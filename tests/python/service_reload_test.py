@@ -1,16 +1,19 @@
 """`chorus serve MODULE:NAME --reload`: real servers, whose files and models change while calls run."""
+import asyncio
 import contextlib
 import http.client
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
+from chorus import _reload
 from served import FOLDERS, bin_folder, own_store, script
 
 SERVICE = """import time
@@ -249,6 +252,25 @@ class ServiceReloadTest(unittest.TestCase):
                                    capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(1, ended.returncode)
         self.assertRegex(ended.stderr, r"\nchorus: .*/service.py:2: NameError: name 'nonsense' is not defined\n$")
+
+
+class RetireTest(unittest.IsolatedAsyncioTestCase):
+    async def test_waits_until_it_accepts_no_more(self):
+        ends = (lambda theirs, stop: theirs.send(b'{"retired": true}\n'), lambda theirs, stop: theirs.close(),
+                lambda theirs, stop: stop.set())
+        for end in ends:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                process = object.__new__(_reload._Process)
+                process._reader, process._writer = await asyncio.open_connection(sock=ours)
+                stop = asyncio.Event()
+                retiring = asyncio.create_task(process.retire(stop))
+                self.assertEqual(b"retire\n", await asyncio.to_thread(theirs.recv, 100))
+                await asyncio.sleep(0.1)
+                self.assertFalse(retiring.done())
+                end(theirs, stop)
+                await asyncio.wait_for(retiring, 30)
+                process._writer.close()
 
 
 class ModelReloadTest(unittest.TestCase):
