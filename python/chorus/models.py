@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any, Dict, List
 
-from chorus import _compile, _programs, _protos
+from chorus import _compile, _programs, _protos, _saving
 from chorus.exceptions import StoreError
 from chorus.runners import Runner
 
@@ -109,21 +109,33 @@ class Model:
 _asked: Dict[str, pathlib.Path] = {}  # What get() was asked for in this process, and the folders that it found.
 
 
-def list() -> List[Model]:
-    """All models, by tag."""
-    return [_read(pathlib.Path(line)) for line in _chorus("list", "-o", "path").splitlines()]
+def list(name: str | None = None, *, labels: Mapping[str, str | None] | None = None, task: str | None = None,
+         architecture: str | None = None) -> List[Model]:
+    """The models of the store, by tag: all, or those that are as all that is given.
+
+    Args:
+        name: Of this name, or tag; * stands for any characters, ? for one, as in "gpt2*".
+        labels: With these labels; None as a value stands for whatever value.
+        task: "generate", "classify" or "embed".
+        architecture: Such as "GPT2LMHeadModel", or "Bert*".
+    """
+    filters = [f"--label={_label(key, value)}" for key, value in _checked_labels(labels, may_be_none=True).items()]
+    filters += [f"--{flag}={value}" for flag, value in (("task", task), ("architecture", architecture))
+                if value is not None]
+    names = [] if name is None else [str(name)]
+    return [_read(pathlib.Path(line)) for line in _chorus("list", "-o", "path", *filters, "--", *names).splitlines()]
 
 
 def get(tag: str | Tag) -> Model:
     """The model of "NAME:VERSION", or of "NAME" or "NAME:latest" the version last saved. StoreError without one."""
-    model = _read(pathlib.Path(_chorus("get", str(tag), "-o", "path").rstrip("\n")))
+    model = _read(pathlib.Path(_chorus("get", "-o", "path", "--", str(tag)).rstrip("\n")))
     _asked[str(tag)] = model.path
     return model
 
 
 def delete(tag: str | Tag, *, force: bool = False) -> None:
     """Deletes one model; with `force` also one that a bundle needs."""
-    _chorus("delete", str(tag), "--yes", *(["--force"] if force else []))
+    _chorus("delete", "--yes", *(["--force"] if force else []), "--", str(tag))
 
 
 def import_(path: str | os.PathLike[str], tag: str | Tag | None = None, *, labels: Mapping[str, str] | None = None,
@@ -140,15 +152,12 @@ def import_(path: str | os.PathLike[str], tag: str | Tag | None = None, *, label
         native_code: The SHA-256 of the code that a compiled model brings, its model.pt2, which runs with your rights:
             whoever made it must be trusted. Without it a model that brings code is refused.
     """
-    arguments = ["import", os.path.abspath(path), *([] if tag is None else [str(tag)])]
-    for key, value in (labels or {}).items():
-        arguments += ["--label", f"{key}={value}"]
-    for flag, text in (("--source", source), ("--licence", licence),
-                       ("--metadata", json.dumps(dict(metadata)) if metadata else None),
-                       ("--native_code", native_code)):
+    arguments = [f"--label={_label(key, value)}" for key, value in _checked_labels(labels).items()]
+    for flag, text in (("source", source), ("licence", licence), ("metadata", _json(metadata)),
+                       ("native_code", native_code)):
         if text is not None:
-            arguments += [flag, text]
-    said = _chorus(*arguments)
+            arguments.append(f"--{flag}={text}")
+    said = _chorus("import", *arguments, "--", os.path.abspath(path), *([] if tag is None else [str(tag)]))
     saved = re.search(r"([A-Za-z0-9][A-Za-z0-9._-]*:[A-Za-z0-9][A-Za-z0-9._-]*)", said)
     if saved is None:
         raise StoreError(f"chorus models import does not say what it saved: {said}")
@@ -158,7 +167,7 @@ def import_(path: str | os.PathLike[str], tag: str | Tag | None = None, *, label
 def export(tag: str | Tag, path: str | os.PathLike[str]) -> pathlib.Path:
     """Writes a model to the file `path`, or to NAME-VERSION.tar.gz in the folder `path`; import_ reads it."""
     model = get(tag)
-    _chorus("export", str(model.tag), os.path.abspath(path))
+    _chorus("export", "--", str(model.tag), os.path.abspath(path))
     written = pathlib.Path(path)
     return written / f"{model.tag.name}-{model.tag.version}.tar.gz" if written.is_dir() else written
 
@@ -190,7 +199,7 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
 
     Raises:
         StoreError: The model is of no architecture that Chorus runs, or the version is there and is another model.
-        ChorusError: The model cannot be compiled.
+        ChorusError: The model cannot be compiled, or its weights are quantised, or not there (on the device meta).
         TypeError: It is no pipeline or model, or an argument is one of BentoML's that has no meaning here.
     """
     for argument, value in others.items():
@@ -214,11 +223,18 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
         raise TypeError(f"save_model takes a pipeline or a model of transformers: {type(pipeline_or_model).__name__}")
     if tokenizer is None:
         raise TypeError("a model is saved with its tokenizer: save_model(name, model, tokenizer)")
+    if not hasattr(tokenizer, "save_pretrained"):
+        raise TypeError("tokenizer: must be a tokenizer of transformers, such as AutoTokenizer.from_pretrained gives: "
+                        f"{type(tokenizer).__name__}")
+    _checked_labels(labels)
+    _json(metadata)
+    _saving.check(model)
     encoder = _compile.Encoder(model, tokenizer) if compile else None
-    with tempfile.TemporaryDirectory(prefix="chorus-save-") as folder:
-        model.save_pretrained(folder, **({"max_shard_size": "1TB"} if encoder else {}))
-        tokenizer.save_pretrained(folder)
-        native_code = encoder.write(pathlib.Path(folder)) if encoder else None
+    with tempfile.TemporaryDirectory(prefix="chorus-save-") as name_of_folder:
+        folder = pathlib.Path(name_of_folder)
+        _saving.write(model, folder, **({"max_shard_size": "1TB"} if encoder else {}))
+        _saving.write(tokenizer, folder)
+        native_code = encoder.write(folder) if encoder else None
         return import_(folder, name, labels=labels, metadata=metadata, source=_source(model),
                        native_code=native_code).tag
 
@@ -239,6 +255,33 @@ def _source(model: Any) -> str | None:
     repository = getattr(model, "name_or_path", "")
     commit = getattr(getattr(model, "config", None), "_commit_hash", None)
     return f"{repository}@{commit}" if isinstance(commit, str) and isinstance(repository, str) and repository else None
+
+
+def _checked_labels(labels: Mapping[str, str | None] | None, may_be_none: bool = False) -> Mapping[str, str | None]:
+    """TypeError if they are none."""
+    if labels is None:
+        return {}
+    if not isinstance(labels, Mapping) or not all(
+            isinstance(key, str) and (isinstance(value, str) or value is None and may_be_none)
+            for key, value in labels.items()):
+        raise TypeError(f"labels: must be a mapping of texts, such as {{'team': 'nlp'}}: {labels!r}")
+    return labels
+
+
+def _label(key: str, value: str | None) -> str:
+    return key if value is None else f"{key}={value}"
+
+
+def _json(metadata: Mapping[str, Any] | None) -> str | None:
+    """TypeError or ValueError if it is nothing that JSON has."""
+    if not metadata:
+        return None
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata: must be a mapping: {type(metadata).__name__}")
+    try:
+        return json.dumps(dict(metadata), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"metadata: {error}") from None
 
 
 def _read(path: pathlib.Path) -> Model:

@@ -77,6 +77,15 @@ class ModelsTest(unittest.TestCase):
                                  ({"pipeline": whole}, "the same argument"), ({"lables": {}}, "Did you mean 'labels'")):
             with self.assertRaisesRegex(TypeError, words):
                 chorus.save_model("mine", whole, **arguments)
+        for arguments, kind, words in (
+                ({"labels": ["nlp"]}, TypeError, "labels: must be a mapping"),
+                ({"labels": {"epochs": 3}}, TypeError, "labels: must be a mapping of texts"),
+                ({"metadata": [1]}, TypeError, "metadata: must be a mapping: list"),
+                ({"metadata": {"a": object()}}, TypeError, "metadata: Object of type object"),
+                ({"metadata": {"a": float("nan")}}, ValueError, "metadata: Out of range"),
+                ({"tokenizer": "gpt2"}, TypeError, "tokenizer: must be a tokenizer of transformers.*: str")):
+            with self.subTest(**arguments), self.assertRaisesRegex(kind, words):
+                chorus.save_model("mine", whole, **arguments)
         with self.assertRaises(exceptions.StoreError):
             chorus.save_model("a b", whole)
         with self.assertRaises(exceptions.StoreError):
@@ -101,6 +110,35 @@ class ModelsTest(unittest.TestCase):
             chorus.get("gpt2-generation:latest")
         with self.assertRaises(exceptions.StoreError):
             chorus.models.delete("gpt2-generation")
+
+    def test_list_of_some(self):
+        chorus.save_model("mine", pipeline(), labels={"stage": "live", "team": "nlp"})
+        chorus.save_model("mine:old", pipeline("distilgpt2-generation"), labels={"stage": "old"})
+
+        def names(*name, **filters):
+            return sorted(str(model).replace("-generation", "") for model in chorus.models.list(*name, **filters)
+                          if model.tag.version in ("demo", "old") or model.tag.name == "mine")
+
+        mine = str(chorus.get("mine").tag), str(chorus.get("mine:old").tag)
+        self.assertEqual(["gpt2-medium:demo", "gpt2:demo"], names("gpt2*"))
+        self.assertEqual(["gpt2:demo"], names("gpt2-generation:demo"))
+        self.assertEqual(2, len(names("mine", labels={"stage": None})))
+        self.assertEqual(["mine:old"], names(labels={"stage": "old"}))
+        self.assertEqual([], names(labels={"stage": "old", "team": "nlp"}))
+        self.assertEqual([f"{CLASSIFIER}:demo"], names(task="classify"))
+        self.assertEqual([f"{CLASSIFIER}:demo"], names(architecture="Bert*"))
+        self.assertEqual([], names("mine", task="classify"))
+        with self.assertRaisesRegex(exceptions.StoreError, "must be generate, classify or embed: write"):
+            chorus.models.list(task="write")
+        with self.assertRaisesRegex(TypeError, "labels: must be a mapping of texts"):
+            chorus.models.list(labels=["stage"])
+
+    def test_what_looks_like_a_flag_is_a_tag(self):
+        for call in (chorus.get, chorus.models.delete, lambda tag: chorus.models.export(tag, self.home),
+                     lambda tag: chorus.models.import_(FOLDERS[GENERATOR], tag)):
+            with self.assertRaisesRegex(exceptions.StoreError, "must match .*--help"):
+                call("--help")
+        self.assertEqual([], chorus.models.list("--help"))
 
     def test_import_and_export(self):
         model = chorus.models.import_(FOLDERS[GENERATOR], "mine:v1", labels={"a": "b"}, licence="mit", source="me/mine@v1",
