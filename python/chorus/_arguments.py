@@ -27,10 +27,9 @@ _CONFIGURED = "it is as the model's files have it"
 _CUT = "a prompt is not cut; one that is too long is refused"
 _ENDS = "stop_strings ends a text"
 _ENCODER = "a generator has no encoder here; leave it out"
-_LOGITS = "temperature, top_k, top_p, min_p and repetition_penalty are what changes the choice of tokens here"
+_LOGITS = "temperature, top_k, top_p, min_p, penalties and logit_bias={token: …} are what changes the choice of tokens here"
 _MADE_OF_TEXT = "what the model reads is made of the text; leave it out"
 _SCORES = "generate of a chorus.Client has logprobs, a number of tokens"
-_SHORTEST = "there is no least length; ignore_eos=True writes on to the greatest"
 _VALUES = "give its values as arguments of run"
 
 GENERATION: Refusals = {
@@ -76,9 +75,8 @@ GENERATION: Refusals = {
     "length_penalty": (_BEAMS, 1.0),
     "max_matching_ngram_size": (_ASSISTANT,),
     "max_time": ("timeout is a call's, which then fails; max_new_tokens ends a text",),
-    "min_length": (_SHORTEST, 0),
-    "min_new_tokens": (_SHORTEST, 0),
-    "no_repeat_ngram_size": ("repetition_penalty is here", 0),
+    "min_length": ("min_new_tokens is here, which does not count the prompt", 0),
+    "no_repeat_ngram_size": ("repetition_penalty and frequency_penalty are here", 0),
     "num_assistant_tokens": (_ASSISTANT, 20),
     "num_assistant_tokens_schedule": (_ASSISTANT, "constant"),
     "num_beam_groups": (_BEAMS, 1),

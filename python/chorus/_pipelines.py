@@ -52,7 +52,7 @@ class TextGeneration:
         texts, is_list = _texts(inputs)
         fields = _protos.message("chorus.v1.GenerationParams").DESCRIPTOR.fields_by_name
         own = ("stop", "stop_strings", "num_return_sequences", "return_full_text")
-        known = [*own, *(name for name in fields if name not in own and name != "logprobs")]
+        known = [*own, *(name for name in fields if name not in (*own, "logprobs", "prompt_logprobs"))]
         taken = _arguments.take(arguments, known, _arguments.GENERATION)
         options = {name: value for name, value in taken.items() if value is not None}
         return_full_text = bool(options.pop("return_full_text", True))

@@ -37,6 +37,9 @@ def message(name: str) -> type[Message]:
     return message_factory.GetMessageClass(POOL.FindMessageTypeByName(name))
 
 
+_TokenBias: Any = message("chorus.v1.TokenBias")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Method:
     """One RPC: over gRPC by `path`, over HTTP by `verb` and `template`, as its google.api.http annotation has them."""
@@ -91,11 +94,13 @@ def unknown_name(function: str, name: str, known: Iterable[str]) -> TypeError:
 
 
 def set_field(message: Message, name: str, value: Any) -> None:
-    """TypeError or ValueError, with the name, if the field takes no such value."""
+    """TypeError or ValueError, with the name, if the field takes no such value. logit_bias may be {token: bias}."""
     try:
         field = message.DESCRIPTOR.fields_by_name[name]
         if field.enum_type is not None and isinstance(value, str):
             value = _enum_number(field.enum_type, value)
+        if name == "logit_bias" and isinstance(value, Mapping):
+            value = [_TokenBias(id=token, bias=bias) for token, bias in value.items()]
         if isinstance(value, (list, tuple)):
             getattr(message, name).extend(value)
         else:
@@ -124,8 +129,6 @@ def fill_request(function: str, request: Message, fixed: Mapping[str, Any], para
         if name not in known:
             raise unknown_name(function, name, known)
         is_one = isinstance(value, str) and name in ("stop", "text_pairs")
-        if name == "logit_bias" and isinstance(value, Mapping):
-            value = [message("chorus.v1.TokenBias")(id=token, bias=bias) for token, bias in value.items()]
         set_field(request, name, [value] if is_one else value)
     for name, value in fixed.items():
         set_field(request, name, value)

@@ -114,10 +114,11 @@ class Runner:
 
         Of a generator of texts: a list of {"generated_text": …}, one for each of num_return_sequences; of a list of
         texts, a list of these. Arguments: max_length, max_new_tokens, do_sample, temperature, top_k, top_p, min_p,
-        repetition_penalty, num_return_sequences, stop_strings (or stop), return_full_text, and Chorus's seed,
-        ignore_eos and split_special_tokens. What is left out is Chorus's default, such as do_sample=True and
-        max_length=128. Without a seed, each call has its own. A text ends before a stop string, which transformers'
-        has at its end, and keeps the spaces of its tokens, of which transformers takes some away.
+        repetition_penalty, min_new_tokens, num_return_sequences, stop_strings (or stop), return_full_text, and Chorus's
+        seed, ignore_eos, frequency_penalty, presence_penalty, logit_bias and split_special_tokens. What is left out is
+        Chorus's default, such as do_sample=True and max_length=128. Without a seed, each call has its own. A text ends
+        before a stop string, which transformers' has at its end, and keeps the spaces of its tokens, of which
+        transformers takes some away.
 
         Of a classifier: a list of one {"label": …, "score": …}; of a list of texts, one for each. With top_k, the
         best k labels of a text (None: all), in a list; of a list of texts, a list of these. Arguments: top_k,

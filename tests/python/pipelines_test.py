@@ -72,9 +72,10 @@ class TextGenerationTest(unittest.TestCase):
 
     def test_arguments(self):
         plan = self.plan("a", max_length=9, do_sample=True, temperature=0.5, top_k=3, top_p=0.5, repetition_penalty=1.5,
-                         seed=7, stop_strings="x", pad_token_id=50256, batch_size=8, max_new_tokens=None)
+                         seed=7, stop_strings="x", pad_token_id=50256, batch_size=8, max_new_tokens=None, min_new_tokens=2,
+                         logit_bias={5: -1})
         request, = plan.requests
-        self.assertEqual({"max_length": 9, "do_sample": True, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "seed": "7",
+        self.assertEqual({"min_new_tokens": 2, "logit_bias": [{"id": 5, "bias": -1.0}], "max_length": 9, "do_sample": True, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "seed": "7",
                           "repetition_penalty": 1.5, "stop": ["x"]}, _protos.to_dict(request.params))
 
     def test_texts_and_sequences(self):
@@ -97,7 +98,7 @@ class TextGenerationTest(unittest.TestCase):
         for arguments, kind, words in (
                 ({"max_lenght": 9}, TypeError, "run.*Did you mean 'max_length'"),
                 ({"num_beams": 4}, TypeError, "num_beams.*no beam search"),
-                ({"min_length": 4}, TypeError, "transformers' argument 'min_length': .*ignore_eos"),
+                ({"min_length": 4}, TypeError, "argument 'min_length': .*min_new_tokens"),
                 ({"min_lenght": 4}, TypeError, "Did you mean 'min_length'"),
                 ({"add_special_tokens": False}, TypeError, "tokenizer adds"),
                 ({"max_lenght": None}, TypeError, "Did you mean 'max_length'"),
@@ -105,6 +106,7 @@ class TextGenerationTest(unittest.TestCase):
                 ({"eos_token_id": 4}, TypeError, "eos_token_id.*stop_strings"),
                 ({"prefix": "So."}, TypeError, "before the text.*return_full_text"),
                 ({"num_return_sequence": 2}, TypeError, "num_return_sequences"), ({"top_k": "a"}, TypeError, "top_k"),
+                ({"logit_bias": {"a": 1}}, TypeError, "logit_bias: "),
                 ({"stop": 3}, TypeError, "stop_strings: must be"),
                 ({"num_return_sequences": 0}, ValueError, "num_return_sequences"),
                 ({"num_return_sequences": 2, "do_sample": False}, ValueError, "num_return_sequences"),
