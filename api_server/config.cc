@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "api_server/front/origin_rules.h"
 #include "api_server/runners/endpoint_address.h"
 #include "base/command_words.h"
 #include "base/duration_buckets.h"
@@ -126,6 +127,19 @@ void CheckAddress(const std::string& flag, const std::string& address) {
   if (!status.ok()) throw CLI::ValidationError(flag, std::string(status.message()));
 }
 
+// An address that other machines reach is not opened to all of them by mistake.
+void CheckWhoMayCall(const Flags& flags) {
+  if (!flags.api_keys_file.empty() || flags.allow_anonymous || !flags.check_health.empty()) return;
+  for (const auto& [flag, address] : {std::pair("--http_address", flags.http_address),
+                                      std::pair("--grpc_address", flags.grpc_address)}) {
+    if (IsLoopback(HostPort::Parse(address)->host)) continue;
+    throw CLI::ValidationError(
+        flag, address +
+                  " can be reached from other machines: --api_keys FILE says who may call, "
+                  "--allow_anonymous lets everybody");
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* argv) {
@@ -167,6 +181,24 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
          "Calls that one gRPC connection may have in progress; its others wait. 0: no bound")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
+  app.add_option(
+         "--api_keys", flags.api_keys_file,
+         "YAML file of the API keys that calls need (chorus.config.v1.ApiKeys), taken again "
+         "when it changes")
+      ->type_name("FILE");
+  app.add_flag("--allow_anonymous", flags.allow_anonymous,
+               "Let calls in that bring no key. An address that other machines reach takes this or "
+               "--api_keys");
+  app.add_option("--allow_origin", flags.allowed_origins,
+                 "Origin whose web pages may call this server, such as https://app.example.com; *: "
+                 "any. May be repeated")
+      ->allow_extra_args(false)
+      ->type_name("ORIGIN");
+  app.add_option("--allow_host", flags.allowed_hosts,
+                 "On loopback, a further name in the Host of requests, such as that which a proxy "
+                 "passes on; *: any. May be repeated")
+      ->allow_extra_args(false)
+      ->type_name("NAME");
   app.add_option("--io_threads", flags.io_threads, "Threads of the HTTP server")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
@@ -200,6 +232,11 @@ absl::StatusOr<std::optional<Flags>> ParseFlags(int argc, const char* const* arg
     }
     CheckAddress("--http_address", flags.http_address);
     CheckAddress("--grpc_address", flags.grpc_address);
+    for (const std::string& origin : flags.allowed_origins) {
+      const absl::Status status = CheckOriginName(origin);
+      if (!status.ok()) throw CLI::ValidationError("--allow_origin", std::string(status.message()));
+    }
+    CheckWhoMayCall(flags);
   } catch (const CLI::Success&) {
     std::cout << app.help();
     return std::nullopt;
@@ -250,6 +287,22 @@ absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files)
     RETURN_IF_ERROR(ParseYaml(files.texts[i + 1], flags.graph_files[i], graphs[i]));
   }
   return MakeConfig(gateway, graphs);
+}
+
+absl::StatusOr<std::string> ReadKeysFile(const Flags& flags) {
+  if (flags.api_keys_file.empty()) return "";
+  return ReadFileOrPipe(flags.api_keys_file, kMaxFileBytes);
+}
+
+absl::StatusOr<std::shared_ptr<const KeyRing>> ParseKeys(const Flags& flags,
+                                                         const std::string& text) {
+  if (flags.api_keys_file.empty()) return nullptr;
+  config::v1::ApiKeys keys;
+  RETURN_IF_ERROR(ParseYaml(text, flags.api_keys_file, keys));
+  absl::StatusOr<std::shared_ptr<const KeyRing>> ring = KeyRing::Create(keys);
+  if (ring.ok()) return ring;
+  return absl::InvalidArgumentError(
+      absl::StrCat(flags.api_keys_file, ": ", ring.status().message()));
 }
 
 absl::Status CheckCanSwitch(const Config& running, const Config& next) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "api_server/graph/graph.h"
+#include "api_server/identity/key_ring.h"
 #include "proto/chorus/config/v1/gateway.pb.h"
 #include "proto/chorus/config/v1/graph.pb.h"
 
@@ -35,6 +36,9 @@ struct Flags {
   std::string grpc_address = "127.0.0.1:50051";
   bool reflection = true;
   GrpcConnections grpc;
+  std::string api_keys_file;     // Empty: no keys.
+  bool allow_anonymous = false;  // Calls without a key, though there are keys or all may connect.
+  std::vector<std::string> allowed_hosts, allowed_origins;  // As OriginRules's.
   int io_threads = 2;
   bool runner_metrics = false;  // Also on the gateway's page.
   absl::Duration drain_delay;   // Between "not ready" and refusing calls.
@@ -95,6 +99,11 @@ bool CanReadAgain(const Flags& flags);
 
 // `files` are those of `flags`. Errors as ParseYaml and MakeConfig.
 absl::StatusOr<Config> ParseConfig(const Flags& flags, const ConfigFiles& files);
+
+// The keys of --api_keys; null without it. Errors as ReadFileOrPipe, ParseYaml and KeyRing::Create.
+absl::StatusOr<std::string> ReadKeysFile(const Flags& flags);
+absl::StatusOr<std::shared_ptr<const KeyRing>> ParseKeys(const Flags& flags,
+                                                         const std::string& text);
 
 // OK if a server started with `running` can switch to `next`: only limits.max_body_bytes must be
 // the same. FAILED_PRECONDITION says so.

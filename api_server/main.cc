@@ -48,17 +48,38 @@ void KeepLittleFreeMemory() {
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
+// Takes the keys over when their file has changed, also with --no-reload: they are no part of what
+// is served.
+void TakeKeys(const Flags& flags, bool asked, ChangeWatch<std::string>& watch, Server& server) {
+  if (flags.api_keys_file.empty()) return;
+  const absl::StatusOr<std::string> text = ReadKeysFile(flags);
+  if (!text.ok()) {
+    LOG_EVERY_T(WARNING, 60) << "the API keys stay as they are: " << text.status().message();
+  }
+  if (!watch.See(text.ok() ? std::optional(*text) : std::nullopt, asked)) return;
+  absl::StatusOr<std::shared_ptr<const KeyRing>> keys = ParseKeys(flags, *text);
+  if (!keys.ok()) {
+    LOG(ERROR) << "the API keys stay as they are: " << keys.status().message();
+    return;
+  }
+  LOG(INFO) << "reloaded api_keys=" << (*keys)->keys().size();
+  server.SetKeys(*std::move(keys));
+}
+
 // Reloads the server when the files of `flags`, initially `files`, change, if that is wanted, and
 // on SIGHUP; has it look once a second for what such a reload waits for. Returns the signal that
 // stops it.
-int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server& server) {
+int Watch(const Flags& flags, ConfigFiles files, std::string keys, const sigset_t& signals,
+          Server& server) {
   const bool can_read_again = CanReadAgain(flags);
   ChangeWatch<ConfigFiles> watch(std::move(files));
+  ChangeWatch<std::string> key_watch(std::move(keys));
   while (true) {
     const timespec patience = absl::ToTimespec(kLookEvery);
     const int number = sigtimedwait(&signals, nullptr, &patience);  // -1 when that is over.
     const bool asked = number == SIGHUP;
     if (number > 0 && !asked) return number;
+    TakeKeys(flags, asked, key_watch, server);
     server.RetryReload();
     if (!flags.reload && !asked) continue;
     if (!can_read_again) {
@@ -79,6 +100,8 @@ int Watch(const Flags& flags, ConfigFiles files, const sigset_t& signals, Server
 absl::Status Run(const Flags& flags, const sigset_t& signals) {
   ConfigFiles files = ReadConfigFiles(flags);
   ASSIGN_OR_RETURN(const Config config, ParseConfig(flags, files));
+  ASSIGN_OR_RETURN(std::string keys_file, ReadKeysFile(flags));
+  ASSIGN_OR_RETURN(std::shared_ptr<const KeyRing> keys, ParseKeys(flags, keys_file));
   if (flags.print_openapi) {
     std::cout << OpenApiDocument() << std::flush;
     return std::cout ? absl::OkStatus() : absl::UnavailableError("cannot write to standard output");
@@ -95,7 +118,11 @@ absl::Status Run(const Flags& flags, const sigset_t& signals) {
                                   .drain_delay = flags.drain_delay,
                                   .drain_timeout = flags.drain_timeout,
                                   .keep_alive_timeout = flags.keep_alive_timeout,
-                                  .access_log = flags.access_log},
+                                  .access_log = flags.access_log,
+                                  .keys = std::move(keys),
+                                  .allow_anonymous = flags.allow_anonymous,
+                                  .allowed_hosts = flags.allowed_hosts,
+                                  .allowed_origins = flags.allowed_origins},
                                  config));
   LOG(INFO) << "listening http=" << server->http_address() << " grpc=" << server->grpc_address();
   if (!flags.ports_file.empty()) {
@@ -103,7 +130,7 @@ absl::Status Run(const Flags& flags, const sigset_t& signals) {
         flags.ports_file,
         absl::StrCat("http=", server->http_address(), "\ngrpc=", server->grpc_address(), "\n")));
   }
-  const int number = Watch(flags, std::move(files), signals, *server);
+  const int number = Watch(flags, std::move(files), std::move(keys_file), signals, *server);
   LOG(INFO) << "stopping signal=" << number;
   const SignalStop at_once([] {});  // There is nothing to load again for.
   const std::stop_callback end(at_once.token(), [&] {

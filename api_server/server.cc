@@ -63,12 +63,17 @@ Server::Server(const Options& options, const Config& config)
       max_timeout_(config.limits.max_timeout),
       metrics_(metrics_registry_, "chorus", CHORUS_VERSION, config.limits.max_timeout),
       admission_(config.limits.max_concurrent_requests),
+      gate_(options.allow_anonymous, metrics_registry_),
+      origins_({.is_loopback = IsLoopback(HostPort::Parse(options.http_address)->host),
+                .hosts = options.allowed_hosts,
+                .origins = options.allowed_origins}),
       workers_(std::make_unique<WorkerPool>(kNumWorkers)),
       readers_(std::make_unique<WorkerPool>(kNumReaders)),
       clients_(*workers_, [this] { OnHealthChange(); }) {}
 
 absl::Status Server::Create() {
   if (options_.access_log) access_log_.emplace();
+  gate_.SetKeys(options_.keys);
   RETURN_IF_ERROR(CreateExecutor());
   handler_ = std::make_unique<InferenceHandler>(*executor_, admission_, metrics_);
   handler_->Register(methods_);

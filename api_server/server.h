@@ -43,6 +43,7 @@
 #include "api_server/graph/executor.h"
 #include "api_server/graph_metrics.h"
 #include "api_server/health_board.h"
+#include "api_server/identity/gate.h"
 #include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
 #include "api_server/runner_clients.h"
@@ -64,6 +65,9 @@ class Server {
     absl::Duration drain_timeout;
     absl::Duration keep_alive_timeout = absl::Seconds(75);
     bool access_log = true;
+    std::shared_ptr<const KeyRing> keys;                      // Null: no keys.
+    bool allow_anonymous = false;                             // Though there are keys.
+    std::vector<std::string> allowed_hosts, allowed_origins;  // As OriginRules's.
   };
 
   // Listens and serves at once; answers 503 until its runners are healthy. Errors name the address
@@ -84,6 +88,9 @@ class Server {
   // become of the new endpoints of one that was taken. Call once a second or so.
   void RetryReload();
 
+  // The keys from now on. From any thread.
+  void SetKeys(std::shared_ptr<const KeyRing> keys) { gate_.SetKeys(std::move(keys)); }
+
   // Cancels what is in progress; call Drain() first for an orderly end.
   ~Server();
 
@@ -101,6 +108,8 @@ class Server {
   FrontRules rules() {
     return {.metrics = metrics_,
             .access_log = access_log_.has_value() ? &*access_log_ : nullptr,
+            .gate = &gate_,
+            .origins = origins_,
             .max_timeout = max_timeout_};
   }
 
@@ -138,6 +147,8 @@ class Server {
   ReloadMetrics reload_metrics_{metrics_registry_};
   std::unique_ptr<GraphMetrics> graph_metrics_;
   Admission admission_;
+  Gate gate_;
+  const OriginRules origins_;
   std::unique_ptr<WorkerPool> workers_;  // For large replies.
   // For large request bodies. A pool of its own, since its tasks call the executor, whose
   // completions are tasks of workers_.

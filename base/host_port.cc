@@ -78,6 +78,13 @@ std::string HostPort::ToString() const {
   return absl::StrCat(is_ipv6 ? "[" : "", host, is_ipv6 ? "]:" : ":", port);
 }
 
+bool IsLoopback(std::string_view host) {
+  if (host == "::1") return true;
+  const std::string name = absl::AsciiStrToLower(AbslView(host));
+  if (name == "localhost" || name.ends_with(".localhost")) return true;
+  return name.starts_with("127.") && name.find_first_not_of("0123456789.") == std::string::npos;
+}
+
 std::string WithPort(std::string_view address, int port) {
   const size_t colon = address.rfind(':');
   if (address.starts_with("unix:") || colon == std::string_view::npos) return std::string(address);

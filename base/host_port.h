@@ -30,6 +30,10 @@ struct HostPort {
   std::string ToString() const;
 };
 
+// Whether `host` is a name or an address of this machine alone, as those of the loopback interface:
+// "localhost", "127.0.0.1", "::1".
+bool IsLoopback(std::string_view host);
+
 // `address` with `port` in place of the one it names ("127.0.0.1:0", 8080 -> "127.0.0.1:8080"). A
 // unix: address stays as it is.
 std::string WithPort(std::string_view address, int port);

@@ -57,8 +57,9 @@ LAYERS = {
          "proto/grpc/health/v1"),
         ("grpc", "protobuf", "glog"),
     ),
+    "api_server/identity": (("proto/chorus/config/v1",), ("metrics", "openssl", "google.api")),
     "api_server/front": (
-        ("api_server/transcoding", "api_server/graph", "proto/chorus/v1"),
+        ("api_server/transcoding", "api_server/graph", "api_server/identity", "proto/chorus/v1"),
         ("protobuf", "google.api", "http", "metrics", "glog"),
     ),
     "api_server/protocols": (

@@ -52,6 +52,7 @@ std::string AccessLogEntry::ToString() const {
   AppendText("protocol", protocol, line);
   AppendText("method", method.substr(0, kMaxMethodBytes), line);
   AppendText("route", route, line);
+  AppendText("key", key, line);
   absl::StrAppend(&line, " status=", status);
   AppendSeconds("seconds", duration, line);
   if (usage.generated_tokens > 0) {

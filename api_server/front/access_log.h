@@ -3,7 +3,7 @@
 // Writes one line for each call that has ended:
 //
 //   access time=2026-11-28T05:50:12.345Z request=4f2a protocol=http method=POST
-//   route=/v1/models/{model}:generate status=200 seconds=0.412 queue_seconds=0.003
+//   route=/v1/models/{model}:generate key=ci status=200 seconds=0.412 queue_seconds=0.003
 //   first_token_seconds=0.031 prompt_tokens=5 generated_tokens=20 reply_bytes=311
 //
 // in one line. Of client data it holds only a request id of [A-Za-z0-9._-] and a traceparent of
@@ -33,6 +33,7 @@ struct AccessLogEntry {
   std::string_view protocol;     // "http" or "grpc".
   std::string_view method;       // Of HTTP; empty: none.
   std::string_view route;        // A template: "/v1/models/{model}:generate"; or "other".
+  std::string_view key;          // The name of the caller's; empty: none.
   int status = 0;                // HTTP's; of a gRPC call the equivalent.
   absl::Duration duration;
   CallUsage usage;

@@ -31,14 +31,23 @@ ActiveRequest::ActiveRequest(const FrontRules& rules, std::string_view endpoint,
                              const Origin& origin)
     : metrics_(rules.metrics),
       access_log_(is_call ? rules.access_log : nullptr),
+      gate_(is_call ? rules.gate : nullptr),
       protocol_(origin.protocol),
       method_(origin.method),
       endpoint_(endpoint),
       call_({.deadline = std::min(origin.deadline, arrival_ + rules.max_timeout.Get()),
              .stop = stop_.get_token(),
              .request_id = TakeRequestId(origin.request_id),
-             .traceparent = TakeTraceparent(origin.traceparent)}) {
+             .traceparent = TakeTraceparent(origin.traceparent),
+             .caller = Identify(origin.authorization)}) {
   metrics_.Begin(endpoint_);
+}
+
+Caller ActiveRequest::Identify(std::string_view authorization) {
+  if (gate_ == nullptr) return Caller();
+  absl::StatusOr<Caller> caller = gate_->Identify(authorization, arrival_);
+  refusal_ = caller.ok() ? caller->Begin(arrival_) : caller.status();
+  return caller.ok() ? *std::move(caller) : Caller();
 }
 
 ActiveRequest::~ActiveRequest() {
@@ -49,14 +58,22 @@ void ActiveRequest::Finish(int http_code, uint64_t reply_bytes) {
   finished_ = true;
   const absl::Duration duration = absl::Now() - arrival_;
   metrics_.End(endpoint_, http_code, duration);
+  const CallUsage usage = call_.notes->usage.Get();
+  if (gate_ != nullptr) {
+    if (refusal_.ok()) {
+      call_.caller.End(usage.prompt_tokens + usage.generated_tokens, arrival_ + duration);
+    }
+    gate_->Count(call_.caller, http_code, usage.prompt_tokens, usage.generated_tokens);
+  }
   const AccessLogEntry entry = {.request_id = call_.request_id,
                                 .traceparent = call_.traceparent,
                                 .protocol = protocol_,
                                 .method = method_,
                                 .route = endpoint_,
+                                .key = call_.caller.name(),
                                 .status = http_code,
                                 .duration = duration,
-                                .usage = call_.notes->usage.Get(),
+                                .usage = usage,
                                 .reply_bytes = reply_bytes};
   const bool is_read = (method_ == "GET" || method_ == "HEAD") && http_code < 400;
   if (access_log_ != nullptr && !is_read) return access_log_->Write(entry);

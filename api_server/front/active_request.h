@@ -19,7 +19,9 @@
 #include "api_server/front/access_log.h"
 #include "api_server/front/call.h"
 #include "api_server/front/http_message.h"
+#include "api_server/front/origin_rules.h"
 #include "api_server/front/request_metrics.h"
+#include "api_server/identity/gate.h"
 
 namespace chorus::gateway {
 
@@ -42,6 +44,8 @@ class SharedDuration {
 struct FrontRules {
   RequestMetrics& metrics;
   AccessLog* access_log = nullptr;                   // Null: no access log.
+  Gate* gate = nullptr;                              // Null: everybody may call.
+  OriginRules origins = {};                          // Of HTTP.
   SharedDuration max_timeout = absl::Seconds(300);   // Bounds every call's deadline.
   absl::Duration write_timeout = absl::Seconds(30);  // For the client to read what is written.
 };
@@ -54,10 +58,12 @@ class ActiveRequest {
     std::string_view method;    // HTTP's; else empty.
     std::string_view request_id;
     std::string_view traceparent;
+    std::string_view authorization;
     absl::Time deadline = absl::InfiniteFuture();
   };
 
-  // `endpoint` is a route's template or "other". Only calls are logged. What `rules` refers to must
+  // `endpoint` is a route's template or "other". Only calls are logged, and need a key where there
+  // are keys. What `rules` refers to must
   // outlive the request.
   ActiveRequest(const FrontRules& rules, std::string_view endpoint, bool is_call,
                 const Origin& origin);
@@ -67,6 +73,9 @@ class ActiveRequest {
   // Passed to the handler.
   const Call& call() const { return call_; }
 
+  // UNAUTHENTICATED or RESOURCE_EXHAUSTED if the request is not to be handled, for who makes it.
+  const absl::Status& refusal() const { return refusal_; }
+
   void Stop() { stop_.request_stop(); }
 
   // Called once, when the reply is known, with its HTTP code (or gRPC's equivalent) and the size of
@@ -74,14 +83,19 @@ class ActiveRequest {
   void Finish(int http_code, uint64_t reply_bytes = 0);
 
  private:
+  // The caller; sets refusal_.
+  Caller Identify(std::string_view authorization);
+
   RequestMetrics& metrics_;
-  AccessLog* const access_log_;  // Null: not for this request.
+  AccessLog* const access_log_;  // Null: not for this request,
+  Gate* const gate_;             // likewise.
   const std::string_view protocol_;
   const std::string method_;
   const std::string endpoint_;
   const absl::Time arrival_ = absl::Now();
   bool finished_ = false;
   std::stop_source stop_;
+  absl::Status refusal_;
   const Call call_;
 };
 

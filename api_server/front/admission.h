@@ -39,8 +39,9 @@ class Admission {
   // `max_in_progress` must be at least 1.
   explicit Admission(size_t max_in_progress) : max_in_progress_(max_in_progress) {}
 
-  // RESOURCE_EXHAUSTED when the bound is reached; UNAVAILABLE after Close().
-  absl::StatusOr<Permit> TryAcquire();
+  // RESOURCE_EXHAUSTED when the bound is reached, to which a call of low priority comes at three
+  // quarters; UNAVAILABLE after Close().
+  absl::StatusOr<Permit> TryAcquire(bool is_low = false);
 
   // The bound from now on; calls over it that are in progress go on.
   void SetMaxInProgress(size_t max_in_progress) { max_in_progress_ = max_in_progress; }

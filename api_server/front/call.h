@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "api_server/identity/gate.h"
 
 namespace chorus::gateway {
 
@@ -68,6 +69,7 @@ struct Call {
   std::stop_token stop;                          // Stopped when the client has left.
   std::string request_id;                        // [A-Za-z0-9._-]{1,128}
   std::string traceparent;                       // W3C Trace Context; empty: none.
+  Caller caller;
   std::shared_ptr<ReplyNotes> notes = std::make_shared<ReplyNotes>();
 };
 

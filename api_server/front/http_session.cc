@@ -252,13 +252,19 @@ void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
   exchange_.route = FindRoute(handlers_, request);
   const absl::StatusOr<absl::Time> deadline = TakeDeadline(request, absl::Now());
   exchange_.active = std::make_unique<ActiveRequest>(
-      rules_, exchange_.route.endpoint, exchange_.route.is_call,
+      rules_, exchange_.route.endpoint, exchange_.route.is_call && !IsPreflight(request),
       ActiveRequest::Origin{.protocol = kProtocol,
                             .method = request.method,
                             .request_id = request.ValueOf("X-Request-Id"),
                             .traceparent = request.ValueOf("traceparent"),
+                            .authorization = request.ValueOf("Authorization"),
                             .deadline = deadline.value_or(absl::InfiniteFuture())});
   absl::Status& refusal = exchange_.route.refusal;
+  exchange_.cors_fields = CorsFields(request, rules_.origins);
+  if (const absl::Status origin = CheckOrigin(request, rules_.origins); !origin.ok()) {
+    refusal = origin;
+  }
+  if (!exchange_.active->refusal().ok()) refusal = exchange_.active->refusal();
   if (refusal.ok()) refusal = deadline.status();
   if (refusal.ok()) refusal = CheckCoding(request.ValueOf("Content-Encoding"));
   absl::StatusOr<RequestBody> body = RequestBody::Create(exchange_.head, limits_.max_body_bytes);
@@ -336,6 +342,8 @@ bool HttpSession::IsLastReply() const {
 }
 
 void HttpSession::Send(HttpReply reply) {
+  for (HttpField& field : exchange_.cors_fields) reply.fields.push_back(std::move(field));
+  exchange_.cors_fields.clear();
   if (reply.stream != nullptr) return BeginStream(std::move(reply));
   state_ = State::kWriting;
   if (IsLastReply()) close_after_ = true;

@@ -78,6 +78,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // The request in progress.
   struct Exchange {
     RequestHead head;
+    std::vector<HttpField> cors_fields;     // Of the reply.
     HttpRoute route;                        // A refusal is sent after the body has been read.
     std::unique_ptr<ActiveRequest> active;  // Null until the head is complete.
     std::optional<RequestBody> body;

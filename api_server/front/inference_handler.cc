@@ -91,12 +91,15 @@ InferenceHandler::InferenceHandler(Executor& executor, Admission& admission,
                                    RequestMetrics& metrics)
     : executor_(executor), admission_(admission), metrics_(metrics) {}
 
-absl::StatusOr<Admission::Permit> InferenceHandler::Admit(const Call& call) {
+absl::StatusOr<Admission::Permit> InferenceHandler::AdmitTo(const Call& call,
+                                                            const absl::Status& may) {
+  RETURN_IF_ERROR(may);
   if (call.deadline <= absl::Now()) {
     metrics_.CountRejected(Rejection::kDeadline);
     return absl::DeadlineExceededError("the deadline had passed before the call could begin");
   }
-  absl::StatusOr<Admission::Permit> permit = admission_.TryAcquire();
+  const bool is_low = call.caller.priority() == config::v1::PRIORITY_LOW;
+  absl::StatusOr<Admission::Permit> permit = admission_.TryAcquire(is_low);
   if (!permit.ok()) {
     metrics_.CountRejected(absl::IsUnavailable(permit.status()) ? Rejection::kDraining
                                                                 : Rejection::kAdmission);
@@ -124,7 +127,7 @@ absl::Status InferenceHandler::StreamClassifyGeneratedTexts(
 absl::Status InferenceHandler::RunGraph(v1::RunGraphRequest request, Call call,
                                         Done<v1::RunGraphResponse> done) {
   ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitGraph(call, request.graph()));
   const std::string graph = request.graph();
   auto listener = std::make_shared<UsageListener>(call.notes);
   auto make = [request = std::move(request), notes = call.notes,
@@ -148,7 +151,7 @@ absl::Status InferenceHandler::StreamRunGraph(v1::RunGraphRequest request, Call 
     return FieldError("partial", "must be false in streams, which bring what there is as it comes");
   }
   ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitGraph(call, request.graph()));
   auto listener = std::make_shared<StreamingListener>(events, request.explain(), call.notes);
   auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
   return executor_.RunGraph(request.graph(), std::move(run), ToContext(std::move(call)), listener,
@@ -158,7 +161,7 @@ absl::Status InferenceHandler::StreamRunGraph(v1::RunGraphRequest request, Call 
 absl::Status InferenceHandler::Generate(v1::GenerateRequest request, Call call,
                                         Done<v1::GenerateResponse> done) {
   ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitModel(call, request.model()));
   const std::string model = request.model();
   auto listener = std::make_shared<UsageListener>(call.notes);
   auto make = [request = std::move(request), notes = call.notes](std::vector<GraphResult> results) {
@@ -173,7 +176,7 @@ absl::Status InferenceHandler::Generate(v1::GenerateRequest request, Call call,
 absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call call,
                                               std::shared_ptr<EventQueue> events) {
   ASSIGN_OR_RETURN(RunRequest run, TakeRun(request));
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitModel(call, request.model()));
   auto listener = std::make_shared<StreamingListener>(events, request.explain(), call.notes);
   auto end = EndStream(std::move(permit), std::move(events), listener, call.notes);
   return executor_.Generate(request.model(), std::move(run), ToContext(std::move(call)), listener,
@@ -183,7 +186,7 @@ absl::Status InferenceHandler::StreamGenerate(v1::GenerateRequest request, Call 
 absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
                                         Done<v1::ClassifyResponse> done) {
   RETURN_IF_ERROR(CheckClassify(request));
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitModel(call, request.model()));
   runner::v1::ClassifyRequest classify;
   classify.mutable_texts()->Swap(request.mutable_texts());
   classify.mutable_text_pairs()->Swap(request.mutable_text_pairs());
@@ -209,7 +212,7 @@ absl::Status InferenceHandler::Classify(v1::ClassifyRequest request, Call call,
 absl::Status InferenceHandler::Embed(v1::EmbedRequest request, Call call,
                                      Done<v1::EmbedResponse> done) {
   RETURN_IF_ERROR(CheckEmbed(request));
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitModel(call, request.model()));
   runner::v1::EmbedRequest embed;
   embed.mutable_texts()->Swap(request.mutable_texts());
   embed.set_refuse_truncation(request.has_truncate() && !request.truncate());
@@ -234,7 +237,7 @@ absl::Status InferenceHandler::Embed(v1::EmbedRequest request, Call call,
 absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
                                         Done<v1::TokenizeResponse> done) {
   RETURN_IF_ERROR(CheckText("text", request.text()));
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitModel(call, request.model()));
   runner::v1::TokenizeRequest tokenize;
   tokenize.set_text(std::move(*request.mutable_text()));
   tokenize.set_ids_only(request.ids_only());
@@ -252,7 +255,7 @@ absl::Status InferenceHandler::Tokenize(v1::TokenizeRequest request, Call call,
 
 absl::Status InferenceHandler::Detokenize(v1::DetokenizeRequest request, Call call,
                                           Done<v1::DetokenizeResponse> done) {
-  ASSIGN_OR_RETURN(Admission::Permit permit, Admit(call));
+  ASSIGN_OR_RETURN(Admission::Permit permit, AdmitModel(call, request.model()));
   runner::v1::DetokenizeRequest detokenize;
   detokenize.mutable_ids()->Swap(request.mutable_ids());
   const auto make = [](runner::v1::DetokenizeResponse answer) {
@@ -265,17 +268,20 @@ absl::Status InferenceHandler::Detokenize(v1::DetokenizeRequest request, Call ca
       Reply<runner::v1::DetokenizeResponse>(std::move(permit), std::move(done), make));
 }
 
-absl::Status InferenceHandler::ListGraphs(v1::ListGraphsRequest, Call,
+absl::Status InferenceHandler::ListGraphs(v1::ListGraphsRequest, Call call,
                                           Done<v1::ListGraphsResponse> done) {
   v1::ListGraphsResponse response;
   for (const GraphStatus& status : executor_.DescribeGraphs()) {
+    if (!call.caller.CheckGraph(status.graph->name()).ok()) continue;
     *response.add_graphs() = ToProto(status);
   }
   std::move(done)(std::move(response));
   return absl::OkStatus();
 }
 
-absl::Status InferenceHandler::GetGraph(v1::GetGraphRequest request, Call, Done<v1::Graph> done) {
+absl::Status InferenceHandler::GetGraph(v1::GetGraphRequest request, Call call,
+                                        Done<v1::Graph> done) {
+  RETURN_IF_ERROR(call.caller.CheckGraph(request.graph()));
   ASSIGN_OR_RETURN(const GraphStatus status, executor_.DescribeGraph(request.graph()));
   std::move(done)(ToProto(status));
   return absl::OkStatus();

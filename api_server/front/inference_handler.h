@@ -5,9 +5,9 @@
 //
 // Thread safety: all methods may be called from any thread and do not block. A method either
 // returns OK and calls `done` exactly once, later, on the executor's completion thread; or returns
-// an error (INVALID_ARGUMENT naming field and value, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE,
-// DEADLINE_EXCEEDED) and destroys `done` uncalled. A streaming method likewise ends `events`, after
-// a `done` event if all went well, or leaves it untouched.
+// an error (INVALID_ARGUMENT naming field and value, PERMISSION_DENIED, NOT_FOUND,
+// RESOURCE_EXHAUSTED, UNAVAILABLE, DEADLINE_EXCEEDED) and destroys `done` uncalled. A streaming
+// method likewise ends `events`, after a `done` event if all went well, or leaves it untouched.
 
 #include <memory>
 #include <string>
@@ -63,8 +63,14 @@ class InferenceHandler {
   void Register(MethodRegistry& registry);
 
  private:
-  // Checks the deadline and takes a permit.
-  absl::StatusOr<Admission::Permit> Admit(const Call& call);
+  // Takes a permit; `may` says whether the caller may use what is called.
+  absl::StatusOr<Admission::Permit> AdmitTo(const Call& call, const absl::Status& may);
+  absl::StatusOr<Admission::Permit> AdmitGraph(const Call& call, const std::string& graph) {
+    return AdmitTo(call, call.caller.CheckGraph(graph));
+  }
+  absl::StatusOr<Admission::Permit> AdmitModel(const Call& call, const std::string& model) {
+    return AdmitTo(call, call.caller.CheckModel(model));
+  }
 
   Executor& executor_;
   Admission& admission_;

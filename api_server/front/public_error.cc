@@ -21,6 +21,16 @@ bool IsOurFault(const absl::Status& status) {
   return absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsDataLoss(status);
 }
 
+// The seconds that a RetryInfo tells.
+std::optional<int64_t> RetryDelayOf(const absl::Status& status) {
+  const google::rpc::Status rpc = ToRpcStatus(status);
+  for (const google::protobuf::Any& detail : rpc.details()) {
+    google::rpc::RetryInfo retry;
+    if (detail.UnpackTo(&retry)) return retry.retry_delay().seconds();
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 absl::Status ToPublicStatus(const absl::Status& status, std::string_view request_id) {
@@ -36,9 +46,11 @@ absl::Status ToPublicStatus(const absl::Status& status, std::string_view request
     result.SetPayload(type_url, payload);
   });
   if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
-    google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
-    SetDetail(retry, result);
+    if (!RetryDelayOf(result)) {
+      google::rpc::RetryInfo retry;
+      retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
+      SetDetail(retry, result);
+    }
   }
   return result;
 }
@@ -49,8 +61,10 @@ HttpReply ToErrorReply(const absl::Status& error, std::string_view request_id,
   HttpReply reply = {
       .status = HttpStatus(status), .content_type = "application/json", .body = to_json(status)};
   if (reply.status == 429 || reply.status == 503) {
-    reply.fields.push_back({"Retry-After", absl::StrCat(absl::ToInt64Seconds(kRetryDelay))});
+    const int64_t seconds = RetryDelayOf(status).value_or(absl::ToInt64Seconds(kRetryDelay));
+    reply.fields.push_back({"Retry-After", absl::StrCat(seconds)});
   }
+  if (reply.status == 401) reply.fields.push_back({"WWW-Authenticate", "Bearer"});
   if (reply.status == 405) reply.fields.push_back({"Allow", AllowHeader(status)});
   return reply;
 }

@@ -16,7 +16,7 @@
 namespace chorus::gateway {
 namespace {
 
-constexpr char kNumber[] = R"((\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?))";
+constexpr char kNumber[] = R"((\d{1,3}(?:,\d{3})+|-?\d+(?:\.\d+)?))";
 constexpr char kClause[] = R"((?:^|[.,;:]\s))";
 
 std::regex ClauseRegex(const std::string& pattern) {

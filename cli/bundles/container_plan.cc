@@ -94,9 +94,9 @@ class Planner {
     if (!settings_.split) {
       RETURN_IF_ERROR(CheckAllInOne());
       ContainerImage image = Start(kAllInOne, kAllInOne);
-      image.dockerfile =
-          FormatDockerfile(image.runtime, "home", "/var/lib/chorus", "chorus",
-                           {"serve", TagOf(bundle_).ToString(), "--host", "0.0.0.0"});
+      image.dockerfile = FormatDockerfile(
+          image.runtime, "home", "/var/lib/chorus", "chorus",
+          {"serve", TagOf(bundle_).ToString(), "--host", "0.0.0.0", "--allow_anonymous"});
       RETURN_IF_ERROR(Finish("", image));
       images.push_back(std::move(image));
       return images;
@@ -105,7 +105,7 @@ class Planner {
     gateway.dockerfile = FormatDockerfile(
         gateway.runtime, "etc", "/etc/chorus", kApiServer,
         {"--config", "/etc/chorus/gateway.yaml", "--graph", "/etc/chorus/graph.yaml",
-         "--http_address", "0.0.0.0:3000", "--grpc_address", "0.0.0.0:50051"});
+         "--http_address", "0.0.0.0:3000", "--grpc_address", "0.0.0.0:50051", "--allow_anonymous"});
     RETURN_IF_ERROR(Finish(absl::StrCat("-", kApiServer), gateway));
     images.push_back(std::move(gateway));
     for (int i = 0; i < bundle_.models_size(); ++i) {

@@ -79,6 +79,7 @@ std::string Greeting(const ServeWork& work, const GatewayAddresses& addresses) {
 absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
                                            const Installation& installation) {
   ServeSettings settings;
+  settings.gateway_flags = options.gateway_flags;
   settings.drain_timeout = options.drain_timeout;
   settings.access_log = options.access_log;
   settings.reload = options.reload;
@@ -88,6 +89,15 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
   if (options.port == options.grpc_port && options.port != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("--port and --grpc_port must differ: ", options.port));
+  }
+  const bool says_who_may_call = std::ranges::any_of(
+      options.gateway_flags,
+      [](const std::string& flag) { return flag == "--api_keys" || flag == "--allow_anonymous"; });
+  if (!IsLoopback(options.host) && !says_who_may_call) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--host ", options.host,
+                     " can be reached from other machines: --api_keys FILE says who "
+                     "may call, --allow_anonymous lets everybody"));
   }
   ASSIGN_OR_RETURN(settings.http_address, FreeAddress(options.host, options.port, "--port"));
   ASSIGN_OR_RETURN(settings.grpc_address,

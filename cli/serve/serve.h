@@ -36,6 +36,9 @@ struct ServeOptions {
   std::string native_code;  // As runner_server's, of models that are folders.
   std::optional<int> num_threads;
   std::vector<std::string> runner_flags;  // Further ones of each runner: "--max_sequences", "8".
+  // Further ones of the gateway: "--api_keys", "keys.yaml". One of these two is needed to listen on
+  // an address that other machines reach.
+  std::vector<std::string> gateway_flags;
   absl::Duration drain_timeout = absl::Seconds(30);
   bool access_log = true;   // A line a call.
   bool keep_going = false;  // Serve also if some models cannot be loaded.

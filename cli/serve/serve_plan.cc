@@ -111,6 +111,8 @@ ServePlan MakeServePlan(const ServeSettings& settings, const std::vector<RunnerS
   if (!settings.graph_file.empty()) {
     gateway.argv.insert(gateway.argv.end(), {"--graph", settings.graph_file});
   }
+  gateway.argv.insert(gateway.argv.end(), settings.gateway_flags.begin(),
+                      settings.gateway_flags.end());
   if (settings.reload) gateway.argv.push_back("--no-reload");
   if (!settings.access_log) gateway.argv.push_back("--no-access_log");
   plan.children.push_back(std::move(gateway));

@@ -37,7 +37,8 @@ struct RunnerSpec {
 struct ServeSettings {
   std::string http_address;  // "127.0.0.1:3000"
   std::string grpc_address;
-  std::filesystem::path graph_file;  // Empty: none is served.
+  std::filesystem::path graph_file;        // Empty: none is served.
+  std::vector<std::string> gateway_flags;  // Further ones.
   absl::Duration drain_timeout;
   bool access_log = true;   // The gateway's line a call.
   bool reload = false;      // The gateway reads its files again upon SIGHUP alone.

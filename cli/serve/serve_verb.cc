@@ -30,6 +30,38 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
                    "Address to listen on; 0.0.0.0 for all IPv4 addresses of this machine, :: for "
                    "those and its IPv6 ones")
       ->capture_default_str();
+  verb->add_option_function<std::string>(
+          "--api_keys",
+          [](const std::string& file) {
+            options.gateway_flags.insert(options.gateway_flags.end(),
+                                         {"--api_keys", std::filesystem::absolute(file).native()});
+          },
+          "YAML file of the API keys that calls need, taken again when it changes")
+      ->type_name("FILE");
+  verb->add_flag_callback(
+      "--allow_anonymous", [] { options.gateway_flags.push_back("--allow_anonymous"); },
+      "Let calls in that bring no key. A --host that other machines reach takes this or "
+      "--api_keys");
+  const auto to_gateway = [verb](const std::string& flag, const std::string& description) {
+    return verb
+        ->add_option_function<std::vector<std::string>>(
+            flag,
+            [flag](const std::vector<std::string>& values) {
+              for (const std::string& value : values) {
+                options.gateway_flags.insert(options.gateway_flags.end(), {flag, value});
+              }
+            },
+            description)
+        ->allow_extra_args(false);
+  };
+  to_gateway("--allow_origin",
+             "Origin whose web pages may call, such as https://app.example.com; *: any. May be "
+             "repeated")
+      ->type_name("ORIGIN");
+  to_gateway("--allow_host",
+             "On loopback, a further name in the Host of requests, such as that which a proxy "
+             "passes on; *: any. May be repeated")
+      ->type_name("NAME");
   verb->add_option(
           "--graph", options.graph,
           "Graph file (YAML), taken again when it changes; without it the tutorial's graph")
@@ -119,7 +151,7 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
   verb->footer(
       "\nExamples:\n"
       "  chorus serve\n"
-      "  chorus serve --port 8080 --host 0.0.0.0\n"
+      "  chorus serve --port 8080 --host 0.0.0.0 --api_keys keys.yaml\n"
       "  chorus serve inference_graph:latest\n"
       "  chorus serve --model gpt2-generation=./my-gpt2 --reload\n"
       "  chorus serve --only gpt2-generation --dtype gpt2-generation=int8\n"

@@ -43,6 +43,24 @@ TEST(ParseFlags, HasDefaults) {
   EXPECT_EQ((*flags)->grpc.keepalive_timeout, absl::Seconds(5));
   EXPECT_EQ((*flags)->grpc.max_concurrent_streams, 0);
   EXPECT_FALSE((*flags)->runner_metrics);
+  EXPECT_EQ((*flags)->api_keys_file, "");
+  EXPECT_FALSE((*flags)->allow_anonymous);
+}
+
+TEST(ParseFlags, OpensAnAddressOfOthersUponAWordAlone) {
+  for (const char* address : {"0.0.0.0:0", "[::]:0", "192.168.0.7:3000", "chorus.example:3000"}) {
+    for (const char* flag : {"--http_address", "--grpc_address"}) {
+      const auto refused = Parse({"--config=c", flag, address});
+      EXPECT_THAT(std::string(refused.status().message()),
+                  HasSubstr("--api_keys FILE says who may call, --allow_anonymous lets everybody"))
+          << address;
+      EXPECT_TRUE(Parse({"--config=c", flag, address, "--allow_anonymous"}).ok());
+      EXPECT_TRUE(Parse({"--config=c", flag, address, "--api_keys", "k"}).ok());
+    }
+  }
+  for (const char* address : {"127.0.0.1:0", "[::1]:0", "localhost:3000"}) {
+    EXPECT_TRUE(Parse({"--config=c", "--http_address", address}).ok()) << address;
+  }
 }
 
 TEST(ParseFlags, ReadsEveryFlag) {
@@ -69,6 +87,13 @@ TEST(ParseFlags, ReadsEveryFlag) {
                             "--grpc_keepalive_time=20s",
                             "--grpc_keepalive_timeout=4s",
                             "--grpc_max_concurrent_streams=100",
+                            "--api_keys=k",
+                            "--allow_anonymous",
+                            "--allow_origin",
+                            "https://a.example",
+                            "--allow_origin=*",
+                            "--allow_host",
+                            "h",
                             "--runner_metrics"});
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_THAT((*flags)->graph_files, ElementsAre("g1", "g2"));
@@ -86,6 +111,10 @@ TEST(ParseFlags, ReadsEveryFlag) {
   EXPECT_EQ((*flags)->grpc.keepalive_time, absl::Seconds(20));
   EXPECT_EQ((*flags)->grpc.keepalive_timeout, absl::Seconds(4));
   EXPECT_EQ((*flags)->grpc.max_concurrent_streams, 100);
+  EXPECT_EQ((*flags)->api_keys_file, "k");
+  EXPECT_TRUE((*flags)->allow_anonymous);
+  EXPECT_THAT((*flags)->allowed_origins, ElementsAre("https://a.example", "*"));
+  EXPECT_THAT((*flags)->allowed_hosts, ElementsAre("h"));
   EXPECT_TRUE((*flags)->runner_metrics);
 }
 

@@ -111,7 +111,8 @@ class ServerTest : public testing::Test {
 
   SocketClient::Reply Get(const std::string& path) {
     return SocketClient(HttpPort())
-        .Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        .Ask(absl::StrCat("GET ", path,
+                          " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
   }
 
   grpc::Status ClassifyGeneratedTexts(v1::ClassifyGeneratedTextsResponse& response) {
@@ -152,7 +153,7 @@ TEST_F(ServerTest, AnswersOverHttpAndGrpcAlike) {
   const SocketClient::Reply reply = SocketClient(HttpPort())
                                         .Ask(
                                             "POST /classify_generated_texts HTTP/1.1\r\n"
-                                            "Host: x\r\nContent-Type: text/plain\r\n"
+                                            "Host: localhost\r\nContent-Type: text/plain\r\n"
                                             "Content-Length: 1\r\n\r\nI");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body,
@@ -169,7 +170,7 @@ TEST_F(ServerTest, RefusesWithoutARunnerWhatAFullOneWould) {
   // Each serves a text, which does not end, and has one wait.
   StartAll({.tokens = {"x"}, .token_delay = kForever, .max_active = 1, .max_waiting = 1});
   const std::string ask =
-      "POST /classify_generated_texts HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+      "POST /classify_generated_texts HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
       "Content-Length: 1\r\n\r\nI";
   SocketClient taken[2] = {SocketClient(HttpPort()), SocketClient(HttpPort())};
   for (SocketClient& client : taken) client.Send(ask);
@@ -198,7 +199,7 @@ TEST_F(ServerTest, ServesThePages) {
   EXPECT_EQ(page.status, 200);
   EXPECT_EQ(page.Field("Content-Type"), "text/html; charset=utf-8");
   EXPECT_EQ(page.Field("Content-Length"), absl::StrCat(page.body.size()));
-  const std::string ask = " / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  const std::string ask = " / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
   SocketClient client(HttpPort());
   client.Send(absl::StrCat("HEAD", ask, "\r\n"));
   const SocketClient::Reply head = client.Read(/*has_body=*/false);
@@ -305,7 +306,7 @@ TEST_F(ServerTest, ReloadReplacesRunnersAndLimitsToo) {
   HealthOf(channel_, "two").WaitUntil(false);
   HealthOf(channel_, "readiness").WaitUntil(true);
   const std::string generate =
-      "POST /v1/models/four:generate HTTP/1.1\r\nHost: x\r\nConnection: "
+      "POST /v1/models/four:generate HTTP/1.1\r\nHost: localhost\r\nConnection: "
       "close\r\nContent-Length: 13\r\n\r\n{\"text\": \"I\"}";
   EXPECT_THAT(SocketClient(HttpPort()).Ask(generate).body, HasSubstr("I fourth"));
   EXPECT_THAT(Get("/metrics").body,
@@ -457,7 +458,8 @@ TEST_F(ServerTest, DrainCancelsWhatIsLeftAtItsTimeout) {
     return ClassifyGeneratedTexts(response);
   });
   SocketClient client(HttpPort());
-  client.Send("POST /classify_generated_texts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nI");
+  client.Send(
+      "POST /classify_generated_texts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nI");
   runners_["one"]->WaitForGenerate(2);
   HealthOf ready(channel_, "readiness");  // A stream without an end does not hold the server up.
   ready.WaitUntil(true);
@@ -482,7 +484,8 @@ TEST_F(ServerTest, DrainLetsCallsInProgressEnd) {
     return ClassifyGeneratedTexts(response);
   });
   SocketClient client(HttpPort());
-  client.Send("POST /classify_generated_texts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nI");
+  client.Send(
+      "POST /classify_generated_texts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nI");
   runners_["one"]->WaitForGenerate(2);
   server_->Drain();
   const grpc::Status status = call.get();

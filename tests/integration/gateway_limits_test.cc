@@ -79,7 +79,8 @@ class GatewayLimitsTest : public ::testing::Test {
 
   int Get(const std::string& path) const {
     return gateway::SocketClient(http_port_)
-        .Ask(absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+        .Ask(
+            absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
         .status;
   }
 
@@ -222,7 +223,7 @@ TEST_F(GatewayLimitsTest, WantOfDescriptorsIsToldOnceAndPasses) {
       },
       std::chrono::milliseconds(600)));
   ASSERT_EQ(prlimit(gateway_->pid(), RLIMIT_NOFILE, &limit, nullptr), 0);
-  EXPECT_EQ(client.Ask("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+  EXPECT_EQ(client.Ask("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 200);
 }
 
 }  // namespace

@@ -181,7 +181,8 @@ TEST_F(GatewayTest, AThousandCallsThatLeaveAtRandomLeaveNothingBehind) {
   request.set_ignore_eos(true);
   const std::string body = R"({"text": "Once", "max_length": 256, "ignore_eos": true})";
   const std::string head = absl::StrCat(
-      "POST /v1/models/gpt2-medium-generation:generate HTTP/1.1\r\nHost: a\r\nContent-Type: "
+      "POST /v1/models/gpt2-medium-generation:generate HTTP/1.1\r\nHost: "
+      "localhost\r\nContent-Type: "
       "application/json\r\nContent-Length: ",
       body.size(), "\r\n\r\n");
   std::atomic<int> num_left = kCalls;

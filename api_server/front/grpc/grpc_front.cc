@@ -36,6 +36,7 @@ using Message = MethodRegistry::Message;
 
 constexpr char kRequestIdKey[] = "x-request-id";
 constexpr char kTraceparentKey[] = "traceparent";
+constexpr char kAuthorizationKey[] = "authorization";
 
 std::string PathOf(const google::protobuf::MethodDescriptor& method) {
   return absl::StrCat("/", method.service()->full_name(), "/", method.name());
@@ -81,11 +82,13 @@ class CallState {
                 {.protocol = "grpc",
                  .request_id = Offered(context, kRequestIdKey),
                  .traceparent = Offered(context, kTraceparentKey),
+                 .authorization = Offered(context, kAuthorizationKey),
                  .deadline = absl::FromChrono(context.deadline())}) {
     context.AddInitialMetadata(kRequestIdKey, call().request_id);
   }
 
   const Call& call() const { return active_.call(); }
+  const absl::Status& refusal() const { return active_.refusal(); }
   void Stop() { active_.Stop(); }
 
   // Called once; what the client is told.
@@ -116,6 +119,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
  private:
   absl::Status BeginMethod(const MethodRegistry::Method& method, const grpc::ByteBuffer& bytes) {
+    RETURN_IF_ERROR(state_.refusal());
     ASSIGN_OR_RETURN(const std::unique_ptr<Message> request, Parse(*method.request, bytes));
     return method.call(
         *request, state_.call(), [this](const absl::StatusOr<std::unique_ptr<Message>>& response) {
@@ -200,6 +204,7 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
  private:
   absl::Status BeginMethod(const MethodRegistry::Method& method, const grpc::ByteBuffer& bytes) {
+    RETURN_IF_ERROR(state_.refusal());
     ASSIGN_OR_RETURN(const std::unique_ptr<Message> request, Parse(*method.request, bytes));
     return method.stream(*request, state_.call(), events_);
   }

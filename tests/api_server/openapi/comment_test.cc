@@ -74,6 +74,7 @@ TEST(CommentTest, ReadsRanges) {
   EXPECT_EQ(Describe("Greater than 0."), ">0 ");
   EXPECT_EQ(Describe("A share, in (0, 1]. Default: 1."), ">0 <=1 ");
   EXPECT_EQ(Describe("In [0, 7)."), ">=0 <7 ");
+  EXPECT_EQ(Describe("Taken from a logit, -2 to 2. Default: 0."), ">=-2 <=2 ");
   EXPECT_EQ(Describe("At most 16, of 1 to 1,024 bytes."), "<=16 b>=1 b<=1024 ");
 }
 

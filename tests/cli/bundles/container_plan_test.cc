@@ -36,7 +36,7 @@ TEST_F(ContainerPlanTest, PutsAllInOneImage) {
             "FROM chorus/all-in-one:1.2.3\n"
             "COPY --chown=65532:65532 home/ /var/lib/chorus/\n"
             "ENTRYPOINT [\"/usr/bin/chorus\"]\n"
-            "CMD [\"serve\",\"sample:v1\",\"--host\",\"0.0.0.0\"]\n");
+            "CMD [\"serve\",\"sample:v1\",\"--host\",\"0.0.0.0\",\"--allow_anonymous\"]\n");
   EXPECT_EQ(images[0].dockerfile_path, "/context/all-in-one/Dockerfile");
   EXPECT_THAT(
       images[0].build_command,
@@ -60,7 +60,8 @@ TEST_F(ContainerPlanTest, SplitsIntoTheGatewayAndARunnerForEachModel) {
             "COPY --chown=65532:65532 etc/ /etc/chorus/\n"
             "ENTRYPOINT [\"/usr/bin/api_server\"]\n"
             "CMD [\"--config\",\"/etc/chorus/gateway.yaml\",\"--graph\",\"/etc/chorus/graph.yaml\","
-            "\"--http_address\",\"0.0.0.0:3000\",\"--grpc_address\",\"0.0.0.0:50051\"]\n");
+            "\"--http_address\",\"0.0.0.0:3000\",\"--grpc_address\",\"0.0.0.0:50051\",\"--allow_"
+            "anonymous\"]\n");
   EXPECT_THAT(images[0].tags, ElementsAre("sample-api_server:v1"));
   EXPECT_EQ(images[1].dockerfile,
             "FROM chorus/runner_server:1.2.3\n"

@@ -306,7 +306,7 @@ TEST_F(BundleCommandTest, DryRunPrintsAndCallsNobody) {
                 "FROM base:1\n"
                 "COPY --chown=65532:65532 home/ /var/lib/chorus/\n"
                 "ENTRYPOINT [\"/usr/bin/chorus\"]\n"
-                "CMD [\"serve\",\"my_graph:v1\",\"--host\",\"0.0.0.0\"]\n"
+                "CMD [\"serve\",\"my_graph:v1\",\"--host\",\"0.0.0.0\",\"--allow_anonymous\"]\n"
                 "docker build --tag my_graph:v1 --label chorus.bundle=my_graph:v1 "
                 "--label org.opencontainers.image.created=" +
                 bundle.substr(created, 25) +
