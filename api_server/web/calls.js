@@ -3,6 +3,30 @@
 
 export const urlOf = (path) => new URL(path.replace(/^\/?/, "./"), document.baseURI).href;
 
+// The API key, which this tab of the browser keeps until it is closed. The field for it is there once
+// it is needed.
+const KEY = "chorus-api-key";
+export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
+const keyField = document.getElementById("key");
+keyField.value = sessionStorage.getItem(KEY) ?? "";
+const showKeyField = () => { document.getElementById("key-choice").hidden = false; };
+if (hasKey()) showKeyField();
+keyField.addEventListener("change", () => {
+  sessionStorage.setItem(KEY, keyField.value.trim());
+  location.reload();
+});
+
+// fetch() with the key.
+export async function call(url, { headers = {}, ...options } = {}) {
+  const key = hasKey() ? { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` } : {};
+  const reply = await fetch(url, { ...options, headers: { ...headers, ...key } });
+  if (reply.status === 401) showKeyField();
+  return reply;
+}
+
+// What a command that makes the same call has besides; not the key itself, which is nobody else's.
+export const keyArgument = () => (hasKey() ? ` \\\n  -H "Authorization: Bearer $CHORUS_API_KEY"` : "");
+
 export const shellQuote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 // The events {event, data} of a text/event-stream body (the HTML standard, section 9.2.6).
@@ -46,6 +70,8 @@ export class Failure extends Error {
 
 const TITLES = {
   INVALID_ARGUMENT: "The request needs a change",
+  UNAUTHENTICATED: "The server wants an API key",
+  PERMISSION_DENIED: "The API key is not for this",
   NOT_FOUND: "There is no such thing on this server",
   RESOURCE_EXHAUSTED: "The server is full",
   UNAVAILABLE: "A model is not available",

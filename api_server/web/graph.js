@@ -1,6 +1,7 @@
 // The tab that draws the graph: a card a node, in columns by how far it is from the request, and
 // curves between them.
 
+import { call } from "./calls.js";
 import { byId, make } from "./dom.js";
 
 const POLL_MS = 1000;
@@ -165,7 +166,7 @@ export function watchGraph(path) {
   let stopped = false;
   const poll = async () => {
     try {
-      const reply = await fetch(path, { cache: "no-store" });
+      const reply = await call(path, { cache: "no-store" });
       const graph = await reply.json();
       if (stopped) return;
       if (!reply.ok) throw new Error(graph.error?.message ?? `the server answered ${reply.status}`);

@@ -1,6 +1,6 @@
 // The page at /: sends a prompt to a graph of the server and shows each branch as it comes.
 
-import { Failure, copyOnClick, failureOf, failureOfReply, serverSentEvents, shellQuote, urlOf } from "./calls.js";
+import { Failure, call, copyOnClick, failureOf, failureOfReply, keyArgument, serverSentEvents, shellQuote, urlOf } from "./calls.js";
 import { Columns } from "./columns.js";
 import { byId, make } from "./dom.js";
 import { watchGraph } from "./graph.js";
@@ -53,13 +53,13 @@ function streamCall(prompt) {
 }
 
 function send({ url, type, body }, accept, signal) {
-  return fetch(url, { method: "POST", headers: { "Content-Type": type, Accept: accept }, body, signal });
+  return call(url, { method: "POST", headers: { "Content-Type": type, Accept: accept }, body, signal });
 }
 
 function showRequest() {
   const { url, type, body } = streamCall(promptBox.value);
   byId("curl").textContent =
-    `curl -N -X POST ${shellQuote(url)} \\\n  -H 'Content-Type: ${type}' --data-raw ${shellQuote(body)}`;
+    `curl -N -X POST ${shellQuote(url)}${keyArgument()} \\\n  -H 'Content-Type: ${type}' --data-raw ${shellQuote(body)}`;
   const changed = parameterPairs().length;
   byId("changed").textContent = changed === 0 ? "" : `${changed} changed`;
 }
@@ -128,7 +128,7 @@ const branches = () => graphs.find(({ name }) => name === graphName)?.nodes?.at(
 // events.
 async function loadGraphs(signal) {
   try {
-    graphs = (await (await fetch(urlOf("v1/graphs"), { cache: "no-store", signal })).json()).graphs ?? [];
+    graphs = (await (await call(urlOf("v1/graphs"), { cache: "no-store", signal })).json()).graphs ?? [];
   } catch {
     return;  // As they were.
   }

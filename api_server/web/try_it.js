@@ -1,7 +1,7 @@
 // A form that sends one operation of the API, with a field for everything that the OpenAPI document
 // says it takes, and the curl command of the same.
 
-import { copyOnClick, shellQuote, urlOf } from "./calls.js";
+import { call, copyOnClick, keyArgument, shellQuote, urlOf } from "./calls.js";
 import { make } from "./dom.js";
 
 const SHOWN_CHARACTERS = 1 << 20;  // Of a reply.
@@ -100,7 +100,7 @@ export class TryIt {
     const others = Object.entries(headers).map(([name, value]) => `-H ${shellQuote(`${name}: ${value}`)}`);
     if (body !== undefined) others.push(`--data-raw ${shellQuote(body)}`);
     if (others.length > 0) parts.push(others.join(" "));
-    this.command.textContent = parts.join(" \\\n  ");
+    this.command.textContent = parts.join(" \\\n  ") + keyArgument();
   }
 
   makeForm() {
@@ -175,7 +175,7 @@ export class TryIt {
     const start = performance.now();
     const { url, ...options } = this.request();
     try {
-      const reply = await fetch(url, { ...options, cache: "no-store", signal: this.running.signal });
+      const reply = await call(url, { ...options, cache: "no-store", signal: this.running.signal });
       const type = reply.headers.get("Content-Type") ?? "";
       const head = [`${reply.status} ${reply.statusText}`.trim(), type].filter(Boolean).join(", ");
       this.status.textContent = `${head}…`;

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
@@ -434,6 +435,34 @@ test("runs and draws any graph of the server", onlyStandIn, async () => {
   const [width, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(width <= inner, `${width} px wide on ${inner}`);
   await shoot("graph-many");
+});
+
+test("asks for an API key where there are keys, and calls with it", onlyReal, async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "chorus-web-"));
+  writeFileSync(path.join(folder, "keys.yaml"),
+    `keys: [{name: page, sha256: ${createHash("sha256").update("secret").digest("hex")}}]\n`);
+  const keyed = await startServe("--api_keys", path.join(folder, "keys.yaml"));
+  try {
+    await open("/", { root: keyed.url });
+    await page.locator("#key").waitFor();
+    await page.locator("#run").click();
+    assert.match(await page.getByRole("alert").textContent(), /The server wants an API key/);
+    await page.locator("#key").fill("secret");
+    await page.locator("#key").press("Enter");
+    await columns().nth(2).waitFor();
+    await setParameter("max_length", "12");
+    await runToEnd();
+    await page.getByText("The same with curl").click();
+    assert.match(await page.locator("#curl").textContent(), /-H "Authorization: Bearer \$CHORUS_API_KEY"/);
+    await shoot("key");
+    await page.goto(`${keyed.url}/docs`);  // The tab keeps it.
+    await page.locator(".operation").first().waitFor();
+    const card = await openForm("ListGraphs");
+    await sendForm(card, "200 OK");
+  } finally {
+    await keyed.stop();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("shows the texts of a chain as the whole reply has them", onlyReal, async () => {
