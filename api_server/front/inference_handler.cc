@@ -51,11 +51,24 @@ v1::RunGraphRequest ForTutorialGraph(const v1::ClassifyGeneratedTextsRequest& re
   return run;
 }
 
+// As a runner's requests have it.
+int PriorityOf(const Caller& caller) {
+  switch (caller.priority()) {
+    case config::v1::PRIORITY_LOW:
+      return -1;
+    case config::v1::PRIORITY_HIGH:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
 CallContext ToContext(Call call) {
   return {.deadline = call.deadline,
           .stop = std::move(call.stop),
           .request_id = std::move(call.request_id),
-          .traceparent = std::move(call.traceparent)};
+          .traceparent = std::move(call.traceparent),
+          .priority = PriorityOf(call.caller)};
 }
 
 // The completion of an admitted call: releases the permit, then replies with the error or with

@@ -50,6 +50,7 @@ class GenerateOperation final : public Operation {
     request.set_branch(call.branch);
     request.set_sequence(call.sequence);
     request.set_underway(call.underway);
+    request.set_priority(call.context.priority);
     request.set_finish_within_seconds(absl::ToDoubleSeconds(call.finish_within));
     call.runner.Generate(std::move(request), std::move(call.context), std::move(call.on_text),
                          std::move(call.on_restart),

@@ -313,7 +313,8 @@ CallContext GraphRun::StepContext() const {
   return {.deadline = options_.context.deadline,
           .stop = stop_.get_token(),
           .request_id = options_.context.request_id,
-          .traceparent = options_.context.traceparent};
+          .traceparent = options_.context.traceparent,
+          .priority = options_.context.priority};
 }
 
 absl::Status GraphRun::Annotate(const Call& call, const absl::Status& status) const {

@@ -25,6 +25,7 @@ struct CallContext {
   std::stop_token stop;
   std::string request_id;   // Sent as the metadata x-request-id,
   std::string traceparent;  // and traceparent; empty: not sent.
+  int priority = 0;         // As GenerateRequest's.
 };
 
 // A model's task. An unknown one suits every call.

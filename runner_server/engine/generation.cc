@@ -29,6 +29,7 @@ GenerationArrival MakeArrival(GenerationCall& call, std::vector<int32_t> tokens,
   }
   sequence->stop = std::move(call.stop);
   sequence->underway = request.underway();
+  sequence->priority = request.priority();
   sequence->runs_whole = request.params().prompt_logprobs();
   sequence->text_index = request.sequence();
   sequence->ticket = std::move(call.ticket);

@@ -26,6 +26,7 @@ constexpr uint32_t kTextsTogether = 8;
 bool GoesBefore(const Sequence& newcomer, const Sequence& other) {
   if (other.has_run() || other.num_passed >= kMostPassed) return false;
   if (newcomer.underway != other.underway) return newcomer.underway;
+  if (newcomer.priority != other.priority) return newcomer.priority > other.priority;
   return newcomer.text_index + kTextsTogether <= other.text_index;
 }
 

@@ -6,7 +6,8 @@
 // its prompt. There is no batching timer.
 //
 // Order: first come, first served, except that newcomers pass the later ones of many texts of one
-// prompt, so that a call of 64 does not delay a call of 1, and that work underway passes all other.
+// prompt, so that a call of 64 does not delay a call of 1, that they pass those of less priority,
+// and that work underway passes all other.
 // A sequence is passed by at most kMostPassed newcomers, so none starves.
 //
 // Preemption: when texts outgrow the cap on the KV cache, the youngest running sequence gives up

@@ -23,6 +23,7 @@ struct Sequence {
   std::stop_token stop;
   QueueBudget::Ticket ticket;  // Released when the sequence is first in a step.
   bool underway = false;       // A step of a run for which runners have worked.
+  int priority = 0;            // Goes before those of less.
   bool runs_whole = false;     // All of its prompt is run, none is copied from another.
   uint32_t text_index = 0;     // Among the texts of its branch.
 

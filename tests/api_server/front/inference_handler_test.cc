@@ -257,6 +257,39 @@ TEST_F(InferenceHandlerTest, PassesParametersAndCallOn) {
   EXPECT_EQ((*outcome.value)->seed(), std::numeric_limits<uint64_t>::max());
 }
 
+TEST_F(InferenceHandlerTest, AKeySaysWhatItsCallsMayUseAndWhenTheyHaveTheirTurn) {
+  const auto key = std::make_shared<ApiKey>();
+  key->name = "ci";
+  key->models = {"gpt2"};
+  Call call;
+  call.caller = Caller(key, std::make_shared<Quota>());
+  v1::GenerateRequest generate;
+  generate.set_model("distilgpt2");
+  EXPECT_TRUE(absl::IsPermissionDenied(handler_.Generate(generate, call, nullptr)));
+  EXPECT_TRUE(absl::IsPermissionDenied(handler_.RunGraph({}, call, nullptr)));
+  EXPECT_TRUE(absl::IsPermissionDenied(handler_.GetGraph({}, call, nullptr)));
+  generate.set_model("gpt2");
+  for (const auto& [priority, expected] :
+       {std::pair(config::v1::PRIORITY_LOW, -1), std::pair(config::v1::PRIORITY_NORMAL, 0),
+        std::pair(config::v1::PRIORITY_HIGH, 1)}) {
+    key->priority = priority;
+    Outcome<v1::GenerateResponse> outcome;
+    ASSERT_TRUE(handler_.Generate(generate, call, outcome.Done()).ok());
+    auto running = gpt2_->TakeGenerate();
+    EXPECT_EQ(running.request.priority(), expected);
+    running.Finish(" am");
+  }
+  // Of the four calls that may be in progress, one of low priority is refused as the fourth.
+  key->priority = config::v1::PRIORITY_LOW;
+  std::vector<Outcome<v1::GenerateResponse>> outcomes(4);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(handler_.Generate(generate, call, outcomes[i].Done()).ok());
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(handler_.Generate(generate, call, nullptr)));
+  EXPECT_TRUE(handler_.Generate(generate, {}, outcomes[3].Done()).ok());
+  for (int i = 0; i < 4; ++i) gpt2_->TakeGenerate().Finish("");
+}
+
 TEST_F(InferenceHandlerTest, ScoresAPromptThatIsGivenAsTokens) {
   Outcome<v1::GenerateResponse> outcome;
   v1::GenerateRequest request;

@@ -165,6 +165,33 @@ TEST(Scheduler, NewcomersGoBeforeTheLaterOfManyTextsAndWorkUnderwayBeforeAll) {
               ElementsAre(100, 2, 101, 102, 103, 104, 105, 106, 107, 1, 3, 108, 109, 110, 111));
 }
 
+TEST(Scheduler, CallsOfMorePriorityGoBeforeOthersButNobodyWaitsForEver) {
+  Fixture f(1, 8);
+  f.scheduler->Add(MakeSequence(1, 2));
+  f.Step();
+  const auto add = [&](uint64_t id, int priority, bool underway = false) {
+    auto sequence = MakeSequence(id, 2);
+    sequence->priority = priority;
+    sequence->underway = underway;
+    f.scheduler->Add(std::move(sequence));
+  };
+  add(2, -1);
+  add(3, 0);
+  add(4, 1);
+  add(5, -1);
+  add(6, 0);
+  add(7, 1);
+  add(8, -1, /*underway=*/true);
+  EXPECT_THAT(Turns(f), ElementsAre(1, 8, 4, 7, 3, 6, 2, 5));
+
+  f.scheduler->Add(MakeSequence(1, 2));
+  f.Step();
+  add(2, -1);
+  for (uint64_t id = 100; id < 200; ++id) add(id, 1);
+  const std::vector<uint64_t> turns = Turns(f);
+  EXPECT_EQ(std::find(turns.begin(), turns.end(), 2u) - turns.begin(), 1 + 64);
+}
+
 TEST(Scheduler, NobodyIsPassedForEver) {
   Fixture f(1, 8);
   f.scheduler->Add(MakeSequence(1, 2));
