@@ -35,7 +35,7 @@ apt_sources() {
 pack() {
   set -e
   local library
-  command -v protoc >/dev/null || die "pack needs protoc: ./dev setup installs it"
+  command -v protoc >/dev/null && [ -d .deps/protos ] || die "pack needs protoc and Google's protos: ./dev setup brings them"
   [ -d /usr/src/googletest ] || die "pack needs the sources of GoogleTest: apt-get install libgtest-dev libgmock-dev"
   rm -rf "$packed"
   mkdir -p "$packed/include" "$packed/gen/proto"
@@ -54,8 +54,11 @@ pack() {
   find "$packed/protobuf/src/google/protobuf/compiler" -type f ! -name 'importer.*' ! -name 'parser.*' -delete
   find "$packed" \( -name '*_test.cc' -o -name '*_benchmark.cc' -o -name '*_unittest.cc' \) -delete
   cp -rL /usr/src/googletest "$packed/"
-  cp -rL /usr/include/CLI /usr/include/nlohmann "$packed/include/"
+  cp -rL /usr/include/CLI /usr/include/nlohmann /usr/include/openssl "$packed/include/"
+  # OpenSSL's headers for this CPU; the library is that of the machine's Python.
+  cp "/usr/include/$(gcc -dumpmachine)"/openssl/*.h "$packed/include/openssl/"
   (cd proto && protoc --cpp_out="$packed/gen/proto" -I . chorus/v1/encoder.proto chorus/v1/generation.proto)
+  (cd .deps/protos && protoc --cpp_out="$packed/gen" -I . google/rpc/status.proto google/rpc/error_details.proto)
   [ "$(du -sm "$packed" | cut -f1)" -lt 64 ] || die "$packed has $(du -sh "$packed" | cut -f1): more than the 64 MiB that travel"
   echo "packed $(du -sh "$packed" | cut -f1) in $packed"
 }
@@ -84,7 +87,8 @@ compile() {
   command -v ninja >/dev/null && generator=(-G Ninja)
   CMAKE_PREFIX_PATH=$("$python" -c 'import torch; print(torch.utils.cmake_prefix_path)') || return
   export CMAKE_PREFIX_PATH
-  cmake "${generator[@]}" -S tools/gpu_check -B "$build" -DCMAKE_BUILD_TYPE=Release -DPACKED="$packed" &&
+  cmake "${generator[@]}" -S tools/gpu_check -B "$build" -DCMAKE_BUILD_TYPE=Release -DPACKED="$packed" \
+    -DPYTHON_LIBRARIES="$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')" &&
     cmake --build "$build" -j "$(nproc)" --target "${targets[@]}"
 }
 
@@ -102,7 +106,7 @@ check() {
   "$python" tools/gpu_check/measure.py make "$device" "$out/models" >"$out/make.log" 2>&1 &  # While the CPUs compile.
   local making=$!
   if part build $((limit_in_all / 2)) bash -c compile; then
-    part golden_tests 100 bash -c 'tests "*Golden*:*Family*:*Decoder*:*Encoder*"'
+    part golden_tests 130 bash -c 'tests "*Golden*:*Family*:*Decoder*:*Encoder*"'
     row "golden tests" "$(grep -E '^\[  (PASSED|FAILED|SKIPPED) .* tests?' "$out/golden_tests.log" | sed 's/^\[ *//; s/ *\] / /' | cut -c 1-60 | tr '\n' ' ')"
     if [ "$device" != cpu ]; then
       if command -v compute-sanitizer >/dev/null; then
