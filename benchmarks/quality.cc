@@ -252,7 +252,7 @@ absl::StatusOr<std::vector<Ids>> ReadWindows(const Flags& flags, const Tokenizer
   Ids ids;
   for (const std::string& path : flags.texts) {
     ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTextBytes));
-    const Ids more = tokenizer.Encode(text, /*split_special_tokens=*/false);
+    ASSIGN_OR_RETURN(const Ids more, tokenizer.Encode(text, /*split_special_tokens=*/false));
     ids.insert(ids.end(), more.begin(), more.end());
   }
   const size_t count = std::min(flags.max_tokens / (length - 1), ids.size() / length);
@@ -321,8 +321,9 @@ absl::StatusOr<std::vector<LabelledSentence>> ReadSentences(const std::string& p
     if (label >= model.labels().size()) {
       return absl::InvalidArgumentError(absl::StrCat(path, ": not a sentence and a label: ", line));
     }
-    sentences.push_back(
-        {tokenizer.Encode(line.substr(0, tab), /*split_special_tokens=*/false), label});
+    ASSIGN_OR_RETURN(Ids ids,
+                     tokenizer.Encode(line.substr(0, tab), /*split_special_tokens=*/false));
+    sentences.push_back({std::move(ids), label});
     tokenizer.Truncate(sentences.back().ids, model.context_size());
   }
   if (sentences.empty()) {

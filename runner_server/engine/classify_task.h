@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
 #include "runner_server/model/sequence_encoder.h"
 #include "runner_server/tokenizer/tokenizer.h"
@@ -31,7 +32,7 @@ class ClassifyTask {
   // INVALID_ARGUMENT: text pairs that are not as many as texts, or an unknown kind of score.
   absl::Status Check(const Request& request) const;
   static const std::string& FormText(const std::string& text) { return text; }
-  static int NumUnpooled(const Tokenizer&, int) { return 0; }
+  static absl::StatusOr<int> NumUnpooled(const Tokenizer&, int) { return 0; }
   // Null for none. As to transformers, an empty one is none.
   static const std::string* PairOf(const Request& request, int index) {
     const bool has_pair = !request.text_pairs().empty() && !request.text_pairs(index).empty();

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error_details.h"
+#include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/tokenizer/python_text.h"
 
@@ -53,13 +54,15 @@ std::string EmbedTask::FormText(std::string_view text) const {
   return form.lowers ? PythonLower(formed) : formed;
 }
 
-int EmbedTask::NumUnpooled(const Tokenizer& tokenizer, int most) const {
+absl::StatusOr<int> EmbedTask::NumUnpooled(const Tokenizer& tokenizer, int most) const {
   if (head_.pools_prompt || head_.text.prompt.empty()) return 0;
   const std::string prompt = FormText("");
-  const std::vector<int32_t> framed =
-      tokenizer.EncodeInput(prompt, std::nullopt, /*split_special_tokens=*/false, most).ids;
-  const std::vector<TokenSpan> bare =
-      tokenizer.EncodeWithSpans(prompt, /*split_special_tokens=*/false);
+  ASSIGN_OR_RETURN(
+      const Encoding input,
+      tokenizer.EncodeInput(prompt, std::nullopt, /*split_special_tokens=*/false, most));
+  const std::vector<int32_t>& framed = input.ids;
+  ASSIGN_OR_RETURN(const std::vector<TokenSpan> bare,
+                   tokenizer.EncodeWithSpans(prompt, /*split_special_tokens=*/false));
   const bool has_end = !framed.empty() && (bare.empty() || framed.back() != bare.back().id);
   return static_cast<int>(framed.size()) - (has_end ? 1 : 0);
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
 #include "runner_server/model/sequence_encoder.h"
 #include "runner_server/tokenizer/tokenizer.h"
@@ -35,7 +36,7 @@ class EmbedTask {
   std::string FormText(std::string_view text) const;
   // The length of the prompt with what stands before a text, as sentence-transformers counts it; 0
   // if all tokens are pooled.
-  int NumUnpooled(const Tokenizer& tokenizer, int most) const;
+  absl::StatusOr<int> NumUnpooled(const Tokenizer& tokenizer, int most) const;
   static const std::string* PairOf(const Request&, int) { return nullptr; }
   static void DropTexts(Request& request) { request.clear_texts(); }
   void FillInfo(runner::v1::GetModelInfoResponse& info) const;

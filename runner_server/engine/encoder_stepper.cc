@@ -27,6 +27,8 @@ absl::StatusOr<std::unique_ptr<EncoderStepper<Task>>> EncoderStepper<Task>::Crea
   std::unique_ptr<EncoderStepper> stepper(
       new EncoderStepper(std::move(model), tokenizer, observer, options));
   ASSIGN_OR_RETURN(stepper->batcher_, MicroBatcher::Create(options.batch));
+  ASSIGN_OR_RETURN(stepper->num_unpooled_,
+                   stepper->task_.NumUnpooled(tokenizer, stepper->context_size_));
   return stepper;
 }
 
@@ -88,11 +90,14 @@ absl::Status EncoderStepper<Task>::AddText(const Request& request, int index,
                                            Arrival& arrival) const {
   std::optional<std::string_view> second;
   if (const std::string* pair = Task::PairOf(request, index)) second = *pair;
-  Encoding input = tokenizer_.EncodeInput(task_.FormText(request.texts(index)), second,
-                                          request.split_special_tokens(), context_size_);
+  const std::string field = absl::StrCat("texts[", index, "]");
+  absl::StatusOr<Encoding> encoded = tokenizer_.EncodeInput(
+      task_.FormText(request.texts(index)), second, request.split_special_tokens(), context_size_);
+  if (!encoded.ok()) return WithField(OfPlace(encoded.status(), field), field);
+  Encoding& input = *encoded;
   const int text_tokens = static_cast<int>(input.full_size);
   if (text_tokens > context_size_ && request.refuse_truncation()) {
-    return FieldError(absl::StrCat("texts[", index, "]"),
+    return FieldError(field,
                       absl::StrCat("has ", text_tokens, " tokens and the model reads at most ",
                                    context_size_, ": shorten it, or allow that it is cut"));
   }
@@ -101,17 +106,13 @@ absl::Status EncoderStepper<Task>::AddText(const Request& request, int index,
                                                    " tokens, too few for this kind of input"));
   }
   const absl::Status has_rows = CheckHasRows(tokenizer_, input.ids, model_->vocab_size());
-  if (!has_rows.ok()) {
-    const std::string field = absl::StrCat("texts[", index, "]");
-    return WithField(OfPlace(has_rows, field), field);
-  }
+  if (!has_rows.ok()) return WithField(OfPlace(has_rows, field), field);
   // As in transformers a model without token types is not told them.
   if (model_->num_token_types() == 1) input.type_ids.clear();
   for (const int32_t type : input.type_ids) {
     if (type < model_->num_token_types()) continue;
-    return FieldError(absl::StrCat("texts[", index, "]"),
-                      absl::StrCat("has a token of type ", type, ", and the model knows ",
-                                   model_->num_token_types(), " types"));
+    return FieldError(field, absl::StrCat("has a token of type ", type, ", and the model knows ",
+                                          model_->num_token_types(), " types"));
   }
   arrival.call.rows.push_back(std::move(input));
   arrival.text_tokens.push_back(text_tokens);

@@ -9,7 +9,7 @@
 //   explicit Task(const SequenceEncoder&);
 //   Status Check(Request);                          // Beyond the number of texts.
 //   string FormText(const string&);                 // What the tokenizer is to read of a text.
-//   int NumUnpooled(const Tokenizer&, int most);    // Of each row's tokens (SequenceEncoder::Row).
+//   StatusOr<int> NumUnpooled(const Tokenizer&, int most);  // Of a row (SequenceEncoder::Row).
 //   const string* PairOf(Request, int index);       // The second text of a pair, or null.
 //   void DropTexts(Request&);
 //   void FillInfo(GetModelInfoResponse&);
@@ -115,8 +115,7 @@ class EncoderStepper {
         task_(*model_),
         tokenizer_(tokenizer),
         observer_(observer),
-        context_size_(std::min(model_->context_size(), options.max_text_tokens)),
-        num_unpooled_(task_.NumUnpooled(tokenizer, context_size_)) {}
+        context_size_(std::min(model_->context_size(), options.max_text_tokens)) {}
 
   // Appends a text's truncated tokens to `arrival`.
   absl::Status AddText(const Request& request, int index, Arrival& arrival) const;
@@ -132,7 +131,7 @@ class EncoderStepper {
   const Tokenizer& tokenizer_;
   EngineObserver& observer_;
   const int context_size_;
-  const int num_unpooled_;
+  int num_unpooled_ = 0;
   uint64_t next_id_ = 1;
   std::unique_ptr<MicroBatcher> batcher_;
   std::unordered_map<uint64_t, Running> calls_;

@@ -28,7 +28,8 @@
 //   void FillLoad(GetLoadResponse&);
 //
 //   // By the tokenizer thread:
-//   StatusOr<Arrival> Prepare(Call&);  // Adds its tokens to its ticket. Takes nothing if it fails.
+//   StatusOr<Arrival> Prepare(Call&);  // Adds its tokens to its ticket. Takes nothing if it fails
+//                                      // or throws bad_alloc.
 //
 //   // By the engine thread:
 //   void Add(Arrival);                 // Makes HasWork() true.
@@ -42,6 +43,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -196,11 +198,20 @@ class EngineOf final : public Engine {
     return status;
   }
 
+  absl::StatusOr<Arrival> Prepare(Call& call) {
+    try {
+      return stepper_->Prepare(call);
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(
+          "the runner has no memory to read a text as long as this; retry later");
+    }
+  }
+
   void TokenizerLoop() {
     while (std::optional<Call> call = calls_.Take()) {
       absl::Status status = call->CheckStillWanted();
       if (status.ok()) {
-        absl::StatusOr<Arrival> arrival = stepper_->Prepare(*call);
+        absl::StatusOr<Arrival> arrival = Prepare(*call);
         status = arrival.status();
         if (arrival.ok()) arrivals_.TryPush(*arrival);  // Only this thread closes it.
       }

@@ -136,11 +136,13 @@ absl::StatusOr<std::vector<int32_t>> GenerationStepper::PromptOf(const Request& 
     return FieldError(absl::StrCat("prompt_ids[", unknown - tokens.begin(), "]"),
                       absl::StrCat("must be 0 to ", num_ids - 1, ": ", *unknown));
   }
-  tokens = request.text().empty()
-               ? std::vector<int32_t>{options_.bos_token_id}
-               : tokenizer_.Encode(request.text(), request.params().split_special_tokens());
-  RETURN_IF_ERROR(CheckHasRows(tokenizer_, tokens, model_->vocab_size()));
-  return tokens;
+  absl::StatusOr<std::vector<int32_t>> encoded = std::vector<int32_t>{options_.bos_token_id};
+  if (!request.text().empty()) {
+    encoded = tokenizer_.Encode(request.text(), request.params().split_special_tokens());
+  }
+  if (!encoded.ok()) return WithField(OfPlace(encoded.status(), "text"), "text");
+  RETURN_IF_ERROR(CheckHasRows(tokenizer_, *encoded, model_->vocab_size()));
+  return encoded;
 }
 
 absl::StatusOr<GenerationStepper::Arrival> GenerationStepper::Prepare(Call& call) const {

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/error_details.h"
+#include "base/status_macros.h"
 #include "base/utf8.h"
 
 namespace chorus::runner {
@@ -21,8 +23,10 @@ absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequ
   if (const size_t at = FindInvalidUtf8(request.text()); at != std::string_view::npos) {
     return FieldError("text", absl::StrCat("is not UTF-8: at byte ", at));
   }
-  const std::vector<TokenSpan> all =
+  const absl::StatusOr<std::vector<TokenSpan>> encoded =
       tokenizer.EncodeWithSpans(request.text(), request.split_special_tokens());
+  if (!encoded.ok()) return WithField(OfPlace(encoded.status(), "text"), "text");
+  const std::vector<TokenSpan>& all = *encoded;
   const size_t offset = std::min<size_t>(request.offset(), all.size());
   const size_t rest = all.size() - offset;
   const size_t count = request.has_limit() ? std::min<size_t>(request.limit(), rest) : rest;
@@ -43,7 +47,7 @@ absl::Status Tokenize(const Tokenizer& tokenizer, const runner::v1::TokenizeRequ
   for (const TokenSpan& span : spans) {
     runner::v1::Token& token = *response.add_tokens();
     token.set_id(span.id);
-    token.set_text(tokenizer.Decode({&span.id, 1}));
+    ASSIGN_OR_RETURN(*token.mutable_text(), tokenizer.Decode({&span.id, 1}));
     token.set_begin(static_cast<uint32_t>(span.begin));
     token.set_end(static_cast<uint32_t>(span.end));
   }
@@ -64,15 +68,22 @@ absl::Status Detokenize(const Tokenizer& tokenizer, const runner::v1::Detokenize
                         absl::StrCat("must be below ", vocab_size, ": ", request.ids(i)));
     }
     const auto id = static_cast<int32_t>(request.ids(i));
-    num_bytes += tokenizer.Decode({&id, 1}).size();
+    const absl::StatusOr<std::string> text = tokenizer.Decode({&id, 1});
+    if (!text.ok()) {
+      const std::string field = absl::StrCat("ids[", i, "]");
+      return WithField(OfPlace(text.status(), field), field);
+    }
+    num_bytes += text->size();
     if (num_bytes > kMaxDetokenizedBytes) {
       return FieldError("ids", absl::StrCat("must stand for at most ", kMaxDetokenizedBytes,
                                             " bytes of text, and the first ", i + 1, " of ",
                                             request.ids_size(), " are more: send fewer at once"));
     }
   }
-  response.set_text(
-      tokenizer.Decode(std::vector<int32_t>(request.ids().begin(), request.ids().end())));
+  absl::StatusOr<std::string> text =
+      tokenizer.Decode(std::vector<int32_t>(request.ids().begin(), request.ids().end()));
+  if (!text.ok()) return WithField(OfPlace(text.status(), "ids"), "ids");
+  response.set_text(*std::move(text));
   return absl::OkStatus();
 }
 

@@ -61,14 +61,14 @@ std::string BertNormalizer::Normalize(std::string_view text) const {
   return normalized;
 }
 
-void BertNormalizer::Normalize(AlignedText& text) const {
+absl::Status BertNormalizer::Normalize(AlignedText& text) const {
   std::vector<AlignedText::Origin> origins;
   if (text.tracked()) {
     for (const Origin& origin : Origins(text.text())) {
       origins.push_back(text.OriginOf(origin.begin, origin.end));
     }
   }
-  text.Assign(Normalize(text.text()), std::move(origins));
+  return text.Assign(Normalize(text.text()), std::move(origins));
 }
 
 std::vector<BertNormalizer::Origin> BertNormalizer::Origins(std::string_view text) const {

@@ -30,7 +30,8 @@ class BertNormalizer {
   // Example: "Élan\t東京" -> "elan  東  京 ".
   std::string Normalize(std::string_view text) const;
 
-  void Normalize(AlignedText& text) const;
+  // The error is the budget's.
+  absl::Status Normalize(AlignedText& text) const;
 
   // The bytes [begin, end) of a character of the text.
   struct Origin {

@@ -21,6 +21,9 @@ namespace {
 
 using ModelOr = absl::StatusOr<std::unique_ptr<TokenModel>>;
 
+constexpr size_t kMaxParts = 256;       // Of a normalizer, and of each of the others.
+constexpr size_t kMaxAffixBytes = 256;  // Every character of a text is put together with them.
+
 absl::Status WithSource(const TokenizerSpec& spec, const absl::Status& status) {
   return {status.code(), absl::StrCat(spec.source, ": ", status.message())};
 }
@@ -78,6 +81,13 @@ ModelOr BuildBpe(const TokenizerSpec& spec, const JsonFields& fields, const Voca
                                .unknown_token = unknown.value_or(""),
                                .continuing_prefix = prefix.value_or(""),
                                .word_suffix = suffix.value_or("")};
+  for (const auto& [key, affix] :
+       {std::pair("continuing_subword_prefix", &options.continuing_prefix),
+        std::pair("end_of_word_suffix", &options.word_suffix)}) {
+    if (affix->size() <= kMaxAffixBytes) continue;
+    return fields.Error(
+        absl::StrFormat("\"%s\" has more than %d bytes: %d", key, kMaxAffixBytes, affix->size()));
+  }
   // A vocabulary that lacks bytes but knows what stands for them is one of characters.
   options.of_bytes = pre_tokenizer != nullptr && pre_tokenizer->spells_bytes() &&
                      options.continuing_prefix.empty() && options.word_suffix.empty() &&
@@ -128,7 +138,27 @@ ModelOr BuildModel(TokenizerSpec& spec, const Vocabulary& vocabulary, PreTokeniz
   return fields.Unimplemented("type");
 }
 
+// Of a part, with the members that make it up.
+size_t NumParts(const nlohmann::json& part) {
+  size_t count = part.is_object() && part.contains("type") ? 1 : 0;
+  if (!part.is_structured()) return count;
+  for (const nlohmann::json& value : part) count += NumParts(value);
+  return count;
+}
+
+// What a text costs grows with them.
+absl::Status CheckNumParts(const char* name, const nlohmann::json& part) {
+  if (NumParts(part) <= kMaxParts) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s: has more than %d parts: %d", name, kMaxParts, NumParts(part)));
+}
+
 absl::StatusOr<PipelineTokenizer::Parts> BuildParts(TokenizerSpec& spec) {
+  for (const auto& [name, part] :
+       {std::pair("normalizer", &spec.normalizer), std::pair("pre_tokenizer", &spec.pre_tokenizer),
+        std::pair("post_processor", &spec.post_processor), std::pair("decoder", &spec.decoder)}) {
+    RETURN_IF_ERROR(CheckNumParts(name, *part));
+  }
   ASSIGN_OR_RETURN(Vocabulary vocabulary,
                    Vocabulary::Create(std::move(spec.tokens), std::move(spec.added_tokens)));
   PipelineTokenizer::Parts parts;
@@ -154,7 +184,8 @@ absl::StatusOr<std::unique_ptr<PipelineTokenizer>> BuildTokenizer(TokenizerSpec 
   if (!parts.ok()) return WithSource(spec, parts.status());
   parts->model_max_length = limits.model_max_length;
   parts->post_processor.frame.set_truncates_left(limits.truncates_left);
-  return std::make_unique<PipelineTokenizer>(*std::move(parts));
+  auto tokenizer = PipelineTokenizer::Create(*std::move(parts));
+  return tokenizer.ok() ? std::move(tokenizer) : WithSource(spec, tokenizer.status());
 }
 
 }  // namespace chorus::runner

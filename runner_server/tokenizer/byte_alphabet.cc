@@ -45,13 +45,13 @@ const std::array<std::string, 256>& ByteAlphabet() {
   return alphabet;
 }
 
-void SpellBytes(AlignedText& text) {
+absl::Status SpellBytes(AlignedText& text) {
   AlignedText::Rewriter rewriter(text);
   const std::string_view bytes = text.text();
   for (size_t i = 0; i < bytes.size(); ++i) {
     rewriter.Put(ByteAlphabet()[static_cast<uint8_t>(bytes[i])], i, i + 1);
   }
-  rewriter.Finish();
+  return rewriter.Finish();
 }
 
 std::string SpelledBytes(std::string_view token) {

@@ -21,7 +21,7 @@ const std::array<std::string, 256>& ByteAlphabet();
 // as in Hugging Face's decoder.
 std::string SpelledBytes(std::string_view token);
 
-// Writes every byte of the text as its character.
-void SpellBytes(AlignedText& text);
+// Writes every byte of the text as its character. The error is the budget's.
+absl::Status SpellBytes(AlignedText& text);
 
 }  // namespace chorus::runner

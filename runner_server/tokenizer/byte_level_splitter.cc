@@ -3,12 +3,13 @@
 #include <string_view>
 #include <utility>
 
+#include "base/status_macros.h"
 #include "runner_server/tokenizer/byte_alphabet.h"
 
 namespace chorus::runner {
 namespace {
 
-void AddPrefixSpaces(PreTokens& tokens) {
+absl::Status AddPrefixSpaces(PreTokens& tokens) {
   AlignedText::Rewriter rewriter(tokens.text);
   for (PreTokens::Word& word : tokens.words) {
     const auto begin = static_cast<uint32_t>(rewriter.size());
@@ -16,7 +17,7 @@ void AddPrefixSpaces(PreTokens& tokens) {
     rewriter.Keep(word.begin, word.end);
     word = {begin, static_cast<uint32_t>(rewriter.size())};
   }
-  rewriter.Finish();
+  return rewriter.Finish();
 }
 
 }  // namespace
@@ -38,7 +39,7 @@ void SplitByPattern(PreTokenPattern pattern, PreTokens& tokens) {
 
 namespace {
 
-void SpellWords(PreTokens& tokens) {
+absl::Status SpellWords(PreTokens& tokens) {
   AlignedText::Rewriter rewriter(tokens.text);
   const std::string_view bytes = tokens.text.text();
   for (PreTokens::Word& word : tokens.words) {
@@ -48,15 +49,15 @@ void SpellWords(PreTokens& tokens) {
     }
     word = {begin, static_cast<uint32_t>(rewriter.size())};
   }
-  rewriter.Finish();
+  return rewriter.Finish();
 }
 
 }  // namespace
 
-void ByteLevelSplitter::Split(PreTokens& tokens) const {
-  if (options_.add_prefix_space) AddPrefixSpaces(tokens);
+absl::Status ByteLevelSplitter::Split(PreTokens& tokens) const {
+  if (options_.add_prefix_space) RETURN_IF_ERROR(AddPrefixSpaces(tokens));
   if (options_.use_regex) SplitByPattern(PreTokenPattern::kGpt2, tokens);
-  if (!leaves_bytes_) SpellWords(tokens);
+  return leaves_bytes_ ? absl::OkStatus() : SpellWords(tokens);
 }
 
 }  // namespace chorus::runner

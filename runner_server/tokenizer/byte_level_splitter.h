@@ -22,7 +22,7 @@ class ByteLevelSplitter final : public PreTokenizer {
 
   explicit ByteLevelSplitter(const Options& options) : options_(options) {}
 
-  void Split(PreTokens& tokens) const override;
+  absl::Status Split(PreTokens& tokens) const override;
 
   bool spells_bytes() const override { return true; }
   void LeaveBytes() override { leaves_bytes_ = true; }

@@ -21,12 +21,14 @@ constexpr std::string_view kBadByte = "\uFFFD";
 
 class FromByteLevel final : public DecoderStep {
  public:
-  void Decode(std::vector<std::string>& tokens) const override {
+  void Decode(std::vector<std::string>& tokens, TextBudget& /*budget*/,
+              size_t /*max_bytes*/) const override {
     std::string bytes;
     for (const std::string& token : tokens) bytes += SpelledBytes(token);
     tokens = {ReplaceInvalidUtf8(bytes)};
   }
-  bool DecodeAlone(DecodedToken& token) const override {
+  bool DecodeAlone(DecodedToken& token, TextBudget& /*budget*/,
+                   size_t /*max_bytes*/) const override {
     if (token.is_final) return false;
     token.text = SpelledBytes(token.text);
     token.first_text = SpelledBytes(token.first_text);
@@ -50,7 +52,8 @@ std::optional<char> ByteOf(std::string_view token) {
 // A run of bytes that is not UTF-8 is as many U+FFFD.
 class ByteFallback final : public DecoderStep {
  public:
-  void Decode(std::vector<std::string>& tokens) const override {
+  void Decode(std::vector<std::string>& tokens, TextBudget& /*budget*/,
+              size_t /*max_bytes*/) const override {
     std::vector<std::string> decoded;
     std::string run;
     const auto end_run = [&] {
@@ -73,7 +76,8 @@ class ByteFallback final : public DecoderStep {
     end_run();
     tokens = std::move(decoded);
   }
-  bool DecodeAlone(DecodedToken& token) const override {
+  bool DecodeAlone(DecodedToken& token, TextBudget& /*budget*/,
+                   size_t /*max_bytes*/) const override {
     if (token.is_final) return false;
     if (const std::optional<char> byte = ByteOf(token.text)) {
       token.text = token.first_text = token.last_text = std::string(1, *byte);

@@ -47,7 +47,7 @@ void PutReplacement(std::string_view replacement, std::string_view old, size_t b
                     AlignedText::Rewriter& rewriter) {
   size_t old_begin = 0;
   size_t old_end = 0;
-  while (!replacement.empty()) {
+  while (!replacement.empty() && !rewriter.is_over()) {
     if (old_end < old.size()) {
       old_begin = old_end;
       old_end += DecodeUtf8(old.substr(old_begin)).num_bytes;
@@ -94,10 +94,10 @@ std::optional<std::string_view> Charsmap::Find(std::string_view text) const {
   return std::nullopt;
 }
 
-void Charsmap::Normalize(AlignedText& text) const {
+absl::Status Charsmap::Normalize(AlignedText& text) const {
   const std::string_view old = text.text();
   AlignedText::Rewriter rewriter(text);
-  for (size_t i = 0; i < old.size();) {
+  for (size_t i = 0; i < old.size() && !rewriter.is_over();) {
     const size_t size = ClusterSize(old.substr(i));
     const size_t end = i + size;
     const std::string_view cluster = old.substr(i, size);
@@ -118,7 +118,7 @@ void Charsmap::Normalize(AlignedText& text) const {
       i += character.size();
     }
   }
-  rewriter.Finish();
+  return rewriter.Finish();
 }
 
 }  // namespace chorus::runner

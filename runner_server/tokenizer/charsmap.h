@@ -24,8 +24,8 @@ class Charsmap {
   static absl::StatusOr<Charsmap> Parse(std::string_view bytes);
 
   // Replaces every short cluster of characters that begins with a string of the map, or else every
-  // character that does.
-  void Normalize(AlignedText& text) const;
+  // character that does. The error is the budget's.
+  absl::Status Normalize(AlignedText& text) const;
 
  private:
   Charsmap(std::vector<uint32_t> units, std::string replacements)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -18,6 +19,11 @@ using nlohmann::json;
 using Steps = std::vector<std::unique_ptr<DecoderStep>>;
 
 constexpr int kMaxDepth = 8;
+
+size_t NumBytes(const std::vector<std::string>& tokens) {
+  return std::accumulate(tokens.begin(), tokens.end(), size_t{0},
+                         [](size_t sum, const std::string& token) { return sum + token.size(); });
+}
 
 absl::Status AddSteps(const json& object, const std::string& what, int depth, Steps& steps) {
   const JsonFields fields(object, what);
@@ -48,16 +54,29 @@ absl::StatusOr<Decoder> Decoder::FromJson(const json& object, const std::string&
   return decoder;
 }
 
-std::string Decoder::Decode(std::vector<std::string> tokens) const {
-  for (const auto& step : steps_) step->Decode(tokens);
+absl::StatusOr<std::string> Decoder::Decode(std::vector<std::string> tokens) const {
+  size_t most = tokens.size() + NumBytes(tokens);  // An empty token, too, may become something.
+  TextBudget budget(most);
+  for (const auto& step : steps_) {
+    step->Decode(tokens, budget, most + budget.room());
+    RETURN_IF_ERROR(budget.Charge(NumBytes(tokens), most));
+  }
   return absl::StrJoin(tokens, "");
 }
 
-bool Decoder::DecodeAlone(std::string_view token, DecodedToken& decoded) const {
+absl::StatusOr<bool> Decoder::DecodeAlone(std::string_view token, TextBudget& budget,
+                                          DecodedToken& decoded) const {
   decoded = DecodedToken();
   decoded.text = decoded.first_text = decoded.last_text = token;
+  size_t most = token.size();
   for (const auto& step : steps_) {
-    if (!decoded.is_left_out && !step->DecodeAlone(decoded)) return false;
+    if (decoded.is_left_out) break;
+    const size_t max_bytes = std::min(TextBudget::MostOf(token.size()), most + budget.room());
+    if (!step->DecodeAlone(decoded, budget, max_bytes)) return false;
+    const size_t size =
+        std::max({decoded.text.size(), decoded.first_text.size(), decoded.last_text.size()});
+    if (size > TextBudget::MostOf(token.size())) return TextBudget(token.size()).TooMuch();
+    RETURN_IF_ERROR(budget.Charge(size, most));
   }
   return decoded.first_text == decoded.text || decoded.last_text == decoded.text;
 }

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "runner_server/tokenizer/text_budget.h"
 
 namespace chorus::runner {
 
@@ -35,14 +36,16 @@ struct DecodedToken {
   std::optional<std::string> repeated;  // A token with the same as the one before it is left out.
 };
 
-// One step. Steps run one after the other over the tokens, which are then joined.
+// One step. Steps run one after the other over the tokens, which are then joined. One that makes
+// more than `max_bytes` of them may leave out the rest.
 class DecoderStep {
  public:
   virtual ~DecoderStep() = default;
-  virtual void Decode(std::vector<std::string>& tokens) const = 0;
+  virtual void Decode(std::vector<std::string>& tokens, TextBudget& budget,
+                      size_t max_bytes) const = 0;
 
   // Does the same to one token alone; false if that depends on its neighbours.
-  virtual bool DecodeAlone(DecodedToken& token) const = 0;
+  virtual bool DecodeAlone(DecodedToken& token, TextBudget& budget, size_t max_bytes) const = 0;
 
   // Whether bytes that are not UTF-8 become U+FFFD one by one.
   virtual bool replaces_each_byte() const { return false; }
@@ -56,12 +59,14 @@ class Decoder {
   // INVALID_ARGUMENT begins with `what`, such as "tokenizer.json: decoder".
   static absl::StatusOr<Decoder> FromJson(const nlohmann::json& object, const std::string& what);
 
-  // The text of the tokens, valid UTF-8.
-  std::string Decode(std::vector<std::string> tokens) const;
+  // The text of the tokens, valid UTF-8. INVALID_ARGUMENT if the decoder makes too much of them.
+  absl::StatusOr<std::string> Decode(std::vector<std::string> tokens) const;
 
   // What each token adds to a text, in bytes, which need not be UTF-8. False if that depends on
-  // its neighbours.
-  bool DecodeAlone(std::string_view token, DecodedToken& decoded) const;
+  // its neighbours. `budget` is that of all tokens; INVALID_ARGUMENT if it is spent, or if the
+  // decoder makes too much of this one.
+  absl::StatusOr<bool> DecodeAlone(std::string_view token, TextBudget& budget,
+                                   DecodedToken& decoded) const;
 
   bool replaces_each_byte() const;
 

@@ -36,25 +36,35 @@ std::string ReplaceAll(std::string_view text, const std::string& from, const std
 // Treats every token alone, the first perhaps otherwise.
 class TokenStep : public DecoderStep {
  public:
-  void Decode(std::vector<std::string>& tokens) const final {
-    for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = DecodeToken(tokens[i], i == 0);
+  void Decode(std::vector<std::string>& tokens, TextBudget& budget, size_t max_bytes) const final {
+    size_t num_bytes = 0;
+    for (size_t i = 0; i < tokens.size() && num_bytes <= max_bytes; ++i) {
+      tokens[i] = DecodeToken(tokens[i], i == 0, budget, max_bytes);
+      num_bytes += tokens[i].size();
+    }
   }
-  bool DecodeAlone(DecodedToken& token) const override {
+  bool DecodeAlone(DecodedToken& token, TextBudget& budget, size_t max_bytes) const override {
     if (token.is_final) return false;
-    std::string text = DecodeToken(token.text, false);
-    token.first_text = DecodeToken(token.first_text, true);
-    token.last_text = token.last_text == token.text ? text : DecodeToken(token.last_text, false);
+    const auto decode = [&](const std::string& text, bool is_first) {
+      return DecodeToken(text, is_first, budget, max_bytes);
+    };
+    std::string text = decode(token.text, false);
+    token.first_text = decode(token.first_text, true);
+    token.last_text = token.last_text == token.text ? text : decode(token.last_text, false);
     token.text = std::move(text);
     return true;
   }
 
  private:
-  virtual std::string DecodeToken(const std::string& token, bool is_first) const = 0;
+  // Of a result that is longer than `max_bytes` the rest may be left out.
+  virtual std::string DecodeToken(const std::string& token, bool is_first, TextBudget& budget,
+                                  size_t max_bytes) const = 0;
 };
 
 class Spaces final : public TokenStep {
  private:
-  std::string DecodeToken(const std::string& token, bool is_first) const override {
+  std::string DecodeToken(const std::string& token, bool is_first, TextBudget& /*budget*/,
+                          size_t /*max_bytes*/) const override {
     return is_first ? token : " " + token;
   }
 };
@@ -65,8 +75,9 @@ class Replace final : public TokenStep {
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
 
  private:
-  std::string DecodeToken(const std::string& token, bool) const override {
-    return pattern_.Replace(token, content_);
+  std::string DecodeToken(const std::string& token, bool /*is_first*/, TextBudget& budget,
+                          size_t max_bytes) const override {
+    return pattern_.Replace(token, content_, budget, max_bytes);
   }
 
   const TextPattern pattern_;
@@ -78,7 +89,8 @@ class FromMetaspace final : public TokenStep {
   explicit FromMetaspace(Metaspace metaspace) : metaspace_(std::move(metaspace)) {}
 
  private:
-  std::string DecodeToken(const std::string& token, bool is_first) const override {
+  std::string DecodeToken(const std::string& token, bool is_first, TextBudget& /*budget*/,
+                          size_t /*max_bytes*/) const override {
     const bool strips = is_first && metaspace_.prepend != Metaspace::Prepend::kNever;
     return absl::StrReplaceAll(token, {{metaspace_.replacement, strips ? "" : " "}});
   }
@@ -110,7 +122,8 @@ class FromWordPiece final : public TokenStep {
       : prefix_(std::move(prefix)), cleans_up_(cleans_up) {}
 
  private:
-  std::string DecodeToken(const std::string& token, bool is_first) const override {
+  std::string DecodeToken(const std::string& token, bool is_first, TextBudget& /*budget*/,
+                          size_t /*max_bytes*/) const override {
     std::string text = token;
     if (!is_first) {
       text = token.starts_with(prefix_) ? token.substr(prefix_.size()) : " " + token;
@@ -128,15 +141,16 @@ class Strip final : public TokenStep {
   Strip(std::string content, size_t start, size_t stop)
       : content_(std::move(content)), start_(start), stop_(stop) {}
 
-  bool DecodeAlone(DecodedToken& token) const override {
-    if (!token.is_final) return TokenStep::DecodeAlone(token);
+  bool DecodeAlone(DecodedToken& token, TextBudget& budget, size_t max_bytes) const override {
+    if (!token.is_final) return TokenStep::DecodeAlone(token, budget, max_bytes);
     if (start_ > 1 || stop_ > 0) return false;
-    token.first_text = DecodeToken(token.first_text, true);
+    token.first_text = DecodeToken(token.first_text, true, budget, max_bytes);
     return true;
   }
 
  private:
-  std::string DecodeToken(const std::string& token, bool) const override {
+  std::string DecodeToken(const std::string& token, bool /*is_first*/, TextBudget& /*budget*/,
+                          size_t /*max_bytes*/) const override {
     std::string_view text = token;
     for (size_t i = 0; i < start_ && text.starts_with(content_); ++i) {
       text.remove_prefix(content_.size());
@@ -154,22 +168,28 @@ class Strip final : public TokenStep {
 
 class Fuse final : public DecoderStep {
  public:
-  void Decode(std::vector<std::string>& tokens) const override {
+  void Decode(std::vector<std::string>& tokens, TextBudget& /*budget*/,
+              size_t /*max_bytes*/) const override {
     tokens = {absl::StrJoin(tokens, "")};
   }
-  bool DecodeAlone(DecodedToken& token) const override { return token.is_final = true; }
+  bool DecodeAlone(DecodedToken& token, TextBudget& /*budget*/,
+                   size_t /*max_bytes*/) const override {
+    return token.is_final = true;
+  }
 };
 
 // A word's end becomes a space, but at the end of the text.
 class FromBpe final : public DecoderStep {
  public:
   explicit FromBpe(std::string suffix) : suffix_(std::move(suffix)) {}
-  void Decode(std::vector<std::string>& tokens) const override {
+  void Decode(std::vector<std::string>& tokens, TextBudget& /*budget*/,
+              size_t /*max_bytes*/) const override {
     for (std::string& token : tokens) {
       token = ReplaceAll(token, suffix_, &token == &tokens.back() ? "" : " ");
     }
   }
-  bool DecodeAlone(DecodedToken& token) const override {
+  bool DecodeAlone(DecodedToken& token, TextBudget& /*budget*/,
+                   size_t /*max_bytes*/) const override {
     if (token.is_final) return false;
     token.first_text = ReplaceAll(token.first_text, suffix_, " ");
     token.last_text = ReplaceAll(token.last_text, suffix_, "");
@@ -188,12 +208,14 @@ class FromCtc final : public DecoderStep {
   FromCtc(std::string blank, std::string delimiter, bool cleans_up)
       : blank_(std::move(blank)), delimiter_(std::move(delimiter)), cleans_up_(cleans_up) {}
 
-  void Decode(std::vector<std::string>& tokens) const override {
+  void Decode(std::vector<std::string>& tokens, TextBudget& /*budget*/,
+              size_t /*max_bytes*/) const override {
     tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
     for (std::string& token : tokens) token = DecodeToken(token);
     std::erase(tokens, "");
   }
-  bool DecodeAlone(DecodedToken& token) const override {
+  bool DecodeAlone(DecodedToken& token, TextBudget& /*budget*/,
+                   size_t /*max_bytes*/) const override {
     if (token.is_final || token.is_byte || token.repeated || token.first_text != token.text ||
         token.last_text != token.text) {
       return false;

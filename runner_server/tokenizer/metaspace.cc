@@ -45,7 +45,7 @@ absl::StatusOr<Metaspace> Metaspace::FromJson(const JsonFields& fields) {
   return metaspace;
 }
 
-void MetaspaceSplitter::Split(PreTokens& tokens) const {
+absl::Status MetaspaceSplitter::Split(PreTokens& tokens) const {
   const std::string& space = metaspace_.replacement;
   const std::string_view old = tokens.text.text();
   AlignedText::Rewriter rewriter(tokens.text);
@@ -67,15 +67,16 @@ void MetaspaceSplitter::Split(PreTokens& tokens) const {
     }
     PreTokens::Add(spaced, begin, rewriter.size());
   }
-  rewriter.Finish();
+  RETURN_IF_ERROR(rewriter.Finish());
   if (!metaspace_.splits) {
     tokens.words = std::move(spaced);
-    return;
+    return absl::OkStatus();
   }
   tokens.words.clear();
   for (const PreTokens::Word& word : spaced) {
     SplitBefore(space, tokens.text.text(), word.begin, word.end, tokens.words);
   }
+  return absl::OkStatus();
 }
 
 }  // namespace chorus::runner

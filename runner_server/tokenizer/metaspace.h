@@ -33,7 +33,7 @@ class MetaspaceSplitter final : public PreTokenizer {
  public:
   explicit MetaspaceSplitter(Metaspace metaspace) : metaspace_(std::move(metaspace)) {}
 
-  void Split(PreTokens& tokens) const override;
+  absl::Status Split(PreTokens& tokens) const override;
   bool needs_origins() const override { return metaspace_.prepend == Metaspace::Prepend::kFirst; }
 
  private:

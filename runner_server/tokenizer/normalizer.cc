@@ -28,8 +28,8 @@ using NormalizerOr = absl::StatusOr<std::unique_ptr<Normalizer>>;
 constexpr int kMaxDepth = 8;
 
 // Puts what `change` makes of each character in its place.
-void ChangeCharacters(AlignedText& text,
-                      absl::FunctionRef<void(char32_t c, std::u32string& out)> change) {
+absl::Status ChangeCharacters(AlignedText& text,
+                              absl::FunctionRef<void(char32_t c, std::u32string& out)> change) {
   AlignedText::Rewriter rewriter(text);
   const std::string_view old = text.text();
   std::u32string characters;
@@ -43,35 +43,35 @@ void ChangeCharacters(AlignedText& text,
     rewriter.Put(bytes, i, i + step.num_bytes);
     i += step.num_bytes;
   }
-  rewriter.Finish();
+  return rewriter.Finish();
 }
 
 // A normalizer without settings, which is a function.
 class Function final : public Normalizer {
  public:
-  explicit Function(void (*function)(AlignedText&)) : function_(function) {}
-  void Normalize(AlignedText& text) const override { function_(text); }
+  explicit Function(absl::Status (*function)(AlignedText&)) : function_(function) {}
+  absl::Status Normalize(AlignedText& text) const override { return function_(text); }
 
  private:
-  void (*const function_)(AlignedText&);
+  absl::Status (*const function_)(AlignedText&);
 };
 
 template <NormalForm kForm>
-void ToForm(AlignedText& text) {
-  Normalize(kForm, text);
+absl::Status ToForm(AlignedText& text) {
+  return Normalize(kForm, text);
 }
 
-void Lowercase(AlignedText& text) { ChangeCharacters(text, AppendLowerCase); }
+absl::Status Lowercase(AlignedText& text) { return ChangeCharacters(text, AppendLowerCase); }
 
-void StripMarks(AlignedText& text) {
-  ChangeCharacters(text, [](char32_t c, std::u32string& out) {
+absl::Status StripMarks(AlignedText& text) {
+  return ChangeCharacters(text, [](char32_t c, std::u32string& out) {
     if (!HasTrait(c, kIsMark)) out.push_back(c);
   });
 }
 
 // SentencePiece's rules of neural machine translation.
-void CleanAsNmt(AlignedText& text) {
-  ChangeCharacters(text, [](char32_t c, std::u32string& out) {
+absl::Status CleanAsNmt(AlignedText& text) {
+  return ChangeCharacters(text, [](char32_t c, std::u32string& out) {
     if ((c >= 0x1 && c <= 0x8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F ||
         c == 0x9F) {
       return;
@@ -86,7 +86,7 @@ void CleanAsNmt(AlignedText& text) {
 class Bert final : public Normalizer {
  public:
   explicit Bert(const BertNormalizer::Options& options) : normalizer_(options) {}
-  void Normalize(AlignedText& text) const override { normalizer_.Normalize(text); }
+  absl::Status Normalize(AlignedText& text) const override { return normalizer_.Normalize(text); }
 
  private:
   const BertNormalizer normalizer_;
@@ -95,7 +95,7 @@ class Bert final : public Normalizer {
 class Precompiled final : public Normalizer {
  public:
   explicit Precompiled(Charsmap map) : map_(std::move(map)) {}
-  void Normalize(AlignedText& text) const override { map_.Normalize(text); }
+  absl::Status Normalize(AlignedText& text) const override { return map_.Normalize(text); }
 
  private:
   const Charsmap map_;
@@ -104,12 +104,12 @@ class Precompiled final : public Normalizer {
 class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
-  void Normalize(AlignedText& text) const override {
-    if (text.text().empty()) return;
+  absl::Status Normalize(AlignedText& text) const override {
+    if (text.text().empty()) return absl::OkStatus();
     AlignedText::Rewriter rewriter(text);
     rewriter.Put(prefix_, 0, 0);
     rewriter.Keep(0, text.text().size());
-    rewriter.Finish();
+    return rewriter.Finish();
   }
 
  private:
@@ -120,17 +120,17 @@ class Replace final : public Normalizer {
  public:
   Replace(TextPattern pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
-  void Normalize(AlignedText& text) const override {
+  absl::Status Normalize(AlignedText& text) const override {
     AlignedText::Rewriter rewriter(text);
     const std::string_view old = text.text();
-    pattern_.VisitParts(old, [&](size_t begin, size_t end, bool is_match) {
+    pattern_.VisitParts(old, text.budget(), [&](size_t begin, size_t end, bool is_match) {
       if (!is_match) return rewriter.Keep(begin, end);
       // It comes from the last character that it replaces, or the one before it.
       size_t last = end > 0 ? end - 1 : 0;
       while (last > 0 && (static_cast<uint8_t>(old[last]) & 0xC0) == 0x80) --last;
       rewriter.Put(content_, last, end);
     });
-    rewriter.Finish();
+    return rewriter.Finish();
   }
 
  private:
@@ -141,14 +141,14 @@ class Replace final : public Normalizer {
 class Strip final : public Normalizer {
  public:
   Strip(bool left, bool right) : left_(left), right_(right) {}
-  void Normalize(AlignedText& text) const override {
+  absl::Status Normalize(AlignedText& text) const override {
     const std::string_view old = text.text();
     const size_t end = right_ ? SizeWithoutSpace(old) : old.size();
     const size_t begin = left_ ? NumSpaceBytes(old.substr(0, end)) : 0;
-    if (begin == 0 && end == old.size()) return;
+    if (begin == 0 && end == old.size()) return absl::OkStatus();
     AlignedText::Rewriter rewriter(text);
     rewriter.Keep(begin, end);
-    rewriter.Finish();
+    return rewriter.Finish();
   }
 
  private:
@@ -158,15 +158,16 @@ class Strip final : public Normalizer {
 
 class Bytes final : public Normalizer {
  public:
-  void Normalize(AlignedText& text) const override { SpellBytes(text); }
+  absl::Status Normalize(AlignedText& text) const override { return SpellBytes(text); }
 };
 
 class Sequence final : public Normalizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<Normalizer>> members)
       : members_(std::move(members)) {}
-  void Normalize(AlignedText& text) const override {
-    for (const auto& member : members_) member->Normalize(text);
+  absl::Status Normalize(AlignedText& text) const override {
+    for (const auto& member : members_) RETURN_IF_ERROR(member->Normalize(text));
+    return absl::OkStatus();
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/aligned_text.h"
 
@@ -16,7 +17,8 @@ namespace chorus::runner {
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  virtual void Normalize(AlignedText& text) const = 0;
+  // INVALID_ARGUMENT if the text's budget is spent, as of all that normalizes.
+  virtual absl::Status Normalize(AlignedText& text) const = 0;
 };
 
 // Null for null. INVALID_ARGUMENT begins with `what`, such as "tokenizer.json: normalizer".

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "base/utf8.h"
 #include "runner_server/tokenizer/byte_alphabet.h"
 #include "runner_server/tokenizer/unicode.h"
@@ -44,41 +46,60 @@ void Trim(std::string_view token, std::string_view text, bool keeps_one_space, T
   if (num_trailing == 0) span.end = std::max(end, span.begin);
 }
 
-}  // namespace
-
-PipelineTokenizer::PipelineTokenizer(Parts parts) : parts_(std::move(parts)) {
-  needs_origins_ = parts_.pre_tokenizer != nullptr && parts_.pre_tokenizer->needs_origins();
-  SetMatchers();
-  SetBytes();
+// The budget's error, of the part that has spent it.
+absl::Status InPart(const char* part, const absl::Status& status) {
+  if (status.ok()) return status;
+  return {status.code(), absl::StrCat(part, " ", status.message())};
 }
 
-void PipelineTokenizer::SetMatchers() {
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PipelineTokenizer>> PipelineTokenizer::Create(Parts parts) {
+  std::unique_ptr<PipelineTokenizer> tokenizer(new PipelineTokenizer(std::move(parts)));
+  const PreTokenizer* const pre_tokenizer = tokenizer->parts_.pre_tokenizer.get();
+  tokenizer->needs_origins_ = pre_tokenizer != nullptr && pre_tokenizer->needs_origins();
+  RETURN_IF_ERROR(InPart("of the added tokens the normalizer", tokenizer->SetMatchers()));
+  RETURN_IF_ERROR(InPart("of the vocabulary the decoder", tokenizer->SetBytes()));
+  return tokenizer;
+}
+
+absl::Status PipelineTokenizer::SetMatchers() {
   const Normalizer* const normalizer = parts_.added_token_normalizer != nullptr
                                            ? parts_.added_token_normalizer.get()
                                            : parts_.normalizer.get();
   std::vector<std::pair<AddedToken, std::string>> raw;
   std::vector<std::pair<AddedToken, std::string>> normalized;
-  const auto add = [&](bool special) {
+  size_t num_bytes = 0;
+  for (const AddedToken& token : parts_.vocabulary->added_tokens())
+    num_bytes += token.content.size();
+  TextBudget budget(num_bytes);
+  for (const bool special : {true, false}) {
     for (const AddedToken& token : parts_.vocabulary->added_tokens()) {
       if (token.special != special) continue;
-      AlignedText spelling(token.content, 0, /*tracked=*/false);
-      if (token.normalized && normalizer != nullptr) normalizer->Normalize(spelling);
+      AlignedText spelling(token.content, 0, /*tracked=*/false, budget);
+      if (token.normalized && normalizer != nullptr) {
+        RETURN_IF_ERROR(normalizer->Normalize(spelling));
+      }
       (token.normalized ? normalized : raw).emplace_back(token, spelling.text());
     }
-  };
-  add(/*special=*/true);
-  add(/*special=*/false);
+  }
   raw_matcher_ = AddedTokenMatcher(std::move(raw));
   normalized_matcher_ = AddedTokenMatcher(std::move(normalized));
+  return absl::OkStatus();
 }
 
-void PipelineTokenizer::SetBytes() {
+absl::Status PipelineTokenizer::SetBytes() {
+  size_t num_bytes = 0;
+  for (int32_t id = 0; id < vocab_size(); ++id) num_bytes += parts_.vocabulary->token(id).size();
+  TextBudget budget(num_bytes);
   std::vector<std::string> bytes;
   bytes.reserve(vocab_size());
   absl::flat_hash_map<std::string, int32_t> numbers;  // Of what is left out where it is repeated.
   for (int32_t id = 0; id < vocab_size(); ++id) {
     DecodedToken decoded;
-    if (!parts_.decoder.DecodeAlone(parts_.vocabulary->token(id), decoded)) return;
+    ASSIGN_OR_RETURN(const bool is_alone,
+                     parts_.decoder.DecodeAlone(parts_.vocabulary->token(id), budget, decoded));
+    if (!is_alone) return absl::OkStatus();
     if (decoded.first_text != decoded.text) first_bytes_[id] = std::move(decoded.first_text);
     if (decoded.last_text != decoded.text) last_bytes_[id] = std::move(decoded.last_text);
     if (decoded.repeated) {
@@ -95,29 +116,33 @@ void PipelineTokenizer::SetBytes() {
     if (!repeat_numbers_.empty()) repeat_numbers_[token.id] = -1;
   }
   bytes_ = std::move(bytes);
+  return absl::OkStatus();
 }
 
-std::vector<int32_t> PipelineTokenizer::EncodeText(std::string_view text,
-                                                   bool split_special_tokens) const {
+absl::StatusOr<std::vector<int32_t>> PipelineTokenizer::EncodeText(
+    std::string_view text, bool split_special_tokens) const {
   std::vector<int32_t> ids;
-  AddText(text, split_special_tokens, {.ids = &ids});
+  RETURN_IF_ERROR(AddText(text, split_special_tokens, {.ids = &ids}));
   return ids;
 }
 
-std::vector<int32_t> PipelineTokenizer::Encode(std::string_view text,
-                                               bool split_special_tokens) const {
-  std::vector<int32_t> ids = EncodeText(text, split_special_tokens);
+absl::StatusOr<std::vector<int32_t>> PipelineTokenizer::Encode(std::string_view text,
+                                                               bool split_special_tokens) const {
+  ASSIGN_OR_RETURN(std::vector<int32_t> ids, EncodeText(text, split_special_tokens));
   if (parts_.post_processor.frame.single().size() == 1) return ids;  // There is no frame.
   return parts_.post_processor.frame.Apply(std::move(ids), std::nullopt, SIZE_MAX).ids;
 }
 
-Encoding PipelineTokenizer::EncodeInput(std::string_view text,
-                                        std::optional<std::string_view> second,
-                                        bool split_special_tokens, size_t max_tokens) const {
+absl::StatusOr<Encoding> PipelineTokenizer::EncodeInput(std::string_view text,
+                                                        std::optional<std::string_view> second,
+                                                        bool split_special_tokens,
+                                                        size_t max_tokens) const {
   std::optional<std::vector<int32_t>> second_ids;
-  if (second) second_ids = EncodeText(*second, split_special_tokens);
-  return parts_.post_processor.frame.Apply(EncodeText(text, split_special_tokens),
-                                           std::move(second_ids), max_tokens);
+  if (second) {
+    ASSIGN_OR_RETURN(second_ids, EncodeText(*second, split_special_tokens));
+  }
+  ASSIGN_OR_RETURN(std::vector<int32_t> ids, EncodeText(text, split_special_tokens));
+  return parts_.post_processor.frame.Apply(std::move(ids), std::move(second_ids), max_tokens);
 }
 
 void PipelineTokenizer::Truncate(std::vector<int32_t>& ids, size_t max_tokens) const {
@@ -130,38 +155,47 @@ void PipelineTokenizer::Truncate(std::vector<int32_t>& ids, size_t max_tokens) c
   ids.erase(ids.end() - num_last - excess, ids.end() - num_last);
 }
 
-std::vector<TokenSpan> PipelineTokenizer::EncodeWithSpans(std::string_view text,
-                                                          bool split_special_tokens) const {
+absl::StatusOr<std::vector<TokenSpan>> PipelineTokenizer::EncodeWithSpans(
+    std::string_view text, bool split_special_tokens) const {
   std::vector<TokenSpan> spans;
-  AddText(text, split_special_tokens, {.spans = &spans, .text = text});
+  RETURN_IF_ERROR(AddText(text, split_special_tokens, {.spans = &spans, .text = text}));
   return spans;
 }
 
-void PipelineTokenizer::AddText(std::string_view text, bool split_special_tokens,
-                                const Output& output) const {
+absl::Status PipelineTokenizer::AddText(std::string_view text, bool split_special_tokens,
+                                        const Output& output) const {
   const bool tracked = output.spans != nullptr || needs_origins_;
+  TextBudget budget(text.size());
+  absl::Status status;
   raw_matcher_.Split(
       text, split_special_tokens, [&](std::string_view piece, std::optional<int32_t> id) {
+        if (!status.ok()) return;
         const size_t begin = piece.data() - text.data();
-        const AlignedText aligned(piece, begin, tracked);
+        const AlignedText aligned(piece, begin, tracked, budget);
         if (id) return AddAddedToken(*id, piece, aligned.OriginOf(0, piece.size()), output);
-        AddPiece(aligned, split_special_tokens, output);
+        status = AddPiece(aligned, split_special_tokens, output);
       });
+  return status;
 }
 
-void PipelineTokenizer::AddPiece(AlignedText text, bool split_special_tokens,
-                                 const Output& output) const {
-  if (parts_.normalizer != nullptr) parts_.normalizer->Normalize(text);
+absl::Status PipelineTokenizer::AddPiece(AlignedText text, bool split_special_tokens,
+                                         const Output& output) const {
+  if (parts_.normalizer != nullptr) {
+    RETURN_IF_ERROR(InPart("the tokenizer's normalizer", parts_.normalizer->Normalize(text)));
+  }
   if (normalized_matcher_.empty()) return AddWords(std::move(text), output);
   const std::string_view normalized = text.text();
+  absl::Status status;
   normalized_matcher_.Split(normalized, split_special_tokens,
                             [&](std::string_view piece, std::optional<int32_t> id) {
+                              if (!status.ok()) return;
                               const size_t begin = piece.data() - normalized.data();
                               const size_t end = begin + piece.size();
                               if (id)
                                 return AddAddedToken(*id, piece, text.OriginOf(begin, end), output);
-                              AddWords(text.Slice(begin, end), output);
+                              status = AddWords(text.Slice(begin, end), output);
                             });
+  return status;
 }
 
 void PipelineTokenizer::AddAddedToken(int32_t id, std::string_view text, AlignedText::Origin origin,
@@ -170,15 +204,17 @@ void PipelineTokenizer::AddAddedToken(int32_t id, std::string_view text, Aligned
   AddSpan(text, {id, origin.begin, origin.end}, output);
 }
 
-void PipelineTokenizer::AddWords(AlignedText text, const Output& output) const {
+absl::Status PipelineTokenizer::AddWords(AlignedText text, const Output& output) const {
   PreTokens tokens(std::move(text));
-  if (parts_.pre_tokenizer != nullptr) parts_.pre_tokenizer->Split(tokens);
+  if (parts_.pre_tokenizer != nullptr) {
+    RETURN_IF_ERROR(InPart("the tokenizer's pre_tokenizer", parts_.pre_tokenizer->Split(tokens)));
+  }
   const std::string_view all = tokens.text.text();
   if (output.spans == nullptr) {
     for (const PreTokens::Word& word : tokens.words) {
       parts_.model->Encode(all.substr(word.begin, word.end - word.begin), *output.ids, nullptr);
     }
-    return;
+    return absl::OkStatus();
   }
   std::vector<int32_t> ids;
   std::vector<TokenModel::Part> parts;
@@ -195,6 +231,7 @@ void PipelineTokenizer::AddWords(AlignedText text, const Output& output) const {
               {ids[i], origin.begin, std::max(origin.begin, origin.end)}, output);
     }
   }
+  return absl::OkStatus();
 }
 
 void PipelineTokenizer::AddSpan(std::string_view token, TokenSpan span,
@@ -206,11 +243,13 @@ void PipelineTokenizer::AddSpan(std::string_view token, TokenSpan span,
   output.spans->push_back(span);
 }
 
-std::string PipelineTokenizer::Decode(std::span<const int32_t> ids) const {
+absl::StatusOr<std::string> PipelineTokenizer::Decode(std::span<const int32_t> ids) const {
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (const int32_t id : ids) tokens.push_back(parts_.vocabulary->token(id));
-  return parts_.decoder.Decode(std::move(tokens));
+  absl::StatusOr<std::string> text = parts_.decoder.Decode(std::move(tokens));
+  if (!text.ok()) return InPart("the tokenizer's decoder", text.status());
+  return text;
 }
 
 }  // namespace chorus::runner

@@ -45,19 +45,22 @@ class PipelineTokenizer final : public Tokenizer, public TokenBytes {
     int model_max_length = INT_MAX;
   };
 
-  explicit PipelineTokenizer(Parts parts);
+  // INVALID_ARGUMENT if a part makes too much of the tokens.
+  static absl::StatusOr<std::unique_ptr<PipelineTokenizer>> Create(Parts parts);
 
-  std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override;
-  Encoding EncodeInput(std::string_view text, std::optional<std::string_view> second,
-                       bool split_special_tokens, size_t max_tokens) const override;
+  absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text,
+                                              bool split_special_tokens) const override;
+  absl::StatusOr<Encoding> EncodeInput(std::string_view text,
+                                       std::optional<std::string_view> second,
+                                       bool split_special_tokens, size_t max_tokens) const override;
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override;
 
   // Spans may split characters where tokens do. What a normalizer changed has the place of what it
   // was; a prefix space has none.
-  std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
-                                         bool split_special_tokens) const override;
+  absl::StatusOr<std::vector<TokenSpan>> EncodeWithSpans(std::string_view text,
+                                                         bool split_special_tokens) const override;
 
-  std::string Decode(std::span<const int32_t> ids) const override;
+  absl::StatusOr<std::string> Decode(std::span<const int32_t> ids) const override;
 
   int32_t vocab_size() const override { return parts_.vocabulary->size(); }
   int model_max_length() const override { return parts_.model_max_length; }
@@ -74,6 +77,8 @@ class PipelineTokenizer final : public Tokenizer, public TokenBytes {
   bool replaces_each_byte() const override { return parts_.decoder.replaces_each_byte(); }
 
  private:
+  explicit PipelineTokenizer(Parts parts) : parts_(std::move(parts)) {}
+
   // Where the tokens go: ids alone, or with their places in the text.
   struct Output {
     std::vector<int32_t>* ids = nullptr;
@@ -88,17 +93,19 @@ class PipelineTokenizer final : public Tokenizer, public TokenBytes {
     return found == others.end() ? token_bytes(id) : found->second;
   }
 
-  void SetMatchers();
-  void SetBytes();
+  absl::Status SetMatchers();
+  absl::Status SetBytes();
 
   // The ids of a text without the frame.
-  std::vector<int32_t> EncodeText(std::string_view text, bool split_special_tokens) const;
+  absl::StatusOr<std::vector<int32_t>> EncodeText(std::string_view text,
+                                                  bool split_special_tokens) const;
 
   // Add the tokens of a text; of one between added tokens that stay as they are; of a normalized
   // one without added tokens.
-  void AddText(std::string_view text, bool split_special_tokens, const Output& output) const;
-  void AddPiece(AlignedText text, bool split_special_tokens, const Output& output) const;
-  void AddWords(AlignedText text, const Output& output) const;
+  absl::Status AddText(std::string_view text, bool split_special_tokens,
+                       const Output& output) const;
+  absl::Status AddPiece(AlignedText text, bool split_special_tokens, const Output& output) const;
+  absl::Status AddWords(AlignedText text, const Output& output) const;
   void AddAddedToken(int32_t id, std::string_view text, AlignedText::Origin origin,
                      const Output& output) const;
 

@@ -18,6 +18,7 @@ using Item = Frame::Item;
 
 constexpr int kMaxDepth = 8;
 constexpr size_t kMaxItems = 64;
+constexpr size_t kMaxTexts = 8;  // A text that is there again costs as much again.
 
 // What one post-processor hands to the next: parts that it may frame or set a type for each on its
 // own, and that are joined in the end.
@@ -180,6 +181,12 @@ std::vector<Item> Joined(const Parts& parts) {
   return items;
 }
 
+size_t NumTexts(const Parts& parts) {
+  const std::vector<Item> items = Joined(parts);
+  return std::ranges::count_if(items,
+                               [](const Item& item) { return item.kind != Item::Kind::kToken; });
+}
+
 // Adds what a post-processor does to what those before it do.
 absl::Status Add(const json& object, const std::string& what, int depth,
                  const Vocabulary& vocabulary, FramedParts& framed,
@@ -213,6 +220,9 @@ absl::Status Add(const json& object, const std::string& what, int depth,
   }
   if (std::max(Joined(framed.single).size(), Joined(framed.pair).size()) > 4 * kMaxItems) {
     return fields.Error(absl::StrFormat("texts get more than %d parts", 4 * kMaxItems));
+  }
+  if (std::max(NumTexts(framed.single), NumTexts(framed.pair)) > kMaxTexts) {
+    return fields.Error(absl::StrFormat("repeats texts: there are more than %d", kMaxTexts));
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "runner_server/tokenizer/json_fields.h"
 #include "runner_server/tokenizer/metaspace.h"
 #include "runner_server/tokenizer/pre_tokens.h"
+#include "runner_server/tokenizer/run_splitter.h"
 #include "runner_server/tokenizer/split_behavior.h"
 #include "runner_server/tokenizer/text_pattern.h"
 #include "runner_server/tokenizer/unicode.h"
@@ -27,15 +28,17 @@ constexpr int kMaxDepth = 8;
 // Splits every word on its own, at what a derived class finds.
 class Splitter : public PreTokenizer {
  public:
-  void Split(PreTokens& tokens) const final {
+  absl::Status Split(PreTokens& tokens) const final {
     std::vector<PreTokens::Word> words;
     WordCollector collector(behavior_, words);
     const std::string_view text = tokens.text.text();
     for (const PreTokens::Word& word : tokens.words) {
-      SplitWord(text.substr(word.begin, word.end - word.begin), word.begin, collector);
+      SplitWord(text.substr(word.begin, word.end - word.begin), word.begin, tokens.text.budget(),
+                collector);
       collector.Finish();
     }
     tokens.words = std::move(words);
+    return absl::OkStatus();
   }
 
  protected:
@@ -43,7 +46,8 @@ class Splitter : public PreTokenizer {
 
  private:
   // `begin` is the word's place.
-  virtual void SplitWord(std::string_view word, size_t begin, WordCollector& collector) const = 0;
+  virtual void SplitWord(std::string_view word, size_t begin, TextBudget& budget,
+                         WordCollector& collector) const = 0;
 
   const SplitBehavior behavior_;
 };
@@ -54,8 +58,9 @@ class PatternSplitter final : public Splitter {
       : Splitter(behavior), pattern_(std::move(pattern)), invert_(invert) {}
 
  private:
-  void SplitWord(std::string_view word, size_t begin, WordCollector& collector) const override {
-    pattern_.VisitParts(word, [&](size_t part_begin, size_t part_end, bool is_match) {
+  void SplitWord(std::string_view word, size_t begin, TextBudget& budget,
+                 WordCollector& collector) const override {
+    pattern_.VisitParts(word, budget, [&](size_t part_begin, size_t part_end, bool is_match) {
       collector.Add(begin + part_begin, begin + part_end, is_match != invert_);
     });
   }
@@ -72,7 +77,8 @@ class CharacterSplitter final : public Splitter {
       : Splitter(behavior), is_delimiter_(is_delimiter) {}
 
  private:
-  void SplitWord(std::string_view word, size_t begin, WordCollector& collector) const override {
+  void SplitWord(std::string_view word, size_t begin, TextBudget& /*budget*/,
+                 WordCollector& collector) const override {
     size_t done = 0;
     for (size_t i = 0; i < word.size();) {
       const Utf8Step step = DecodeUtf8(word.substr(i));
@@ -99,35 +105,6 @@ std::unique_ptr<PreTokenizer> SplitAtTrait(CharacterTrait trait, SplitBehavior b
   return SplitAt([trait](char32_t c) { return HasTrait(c, trait); }, behavior);
 }
 
-constexpr uint16_t kAlone = UINT16_MAX;  // Of a character that is a word,
-constexpr uint16_t kAny = kAlone - 1;    // or that goes on with the run that has begun.
-
-// The longest runs of characters of one class; those of class 0 are no words.
-template <uint16_t (*kClass)(char32_t c)>
-class RunSplitter final : public PreTokenizer {
- public:
-  void Split(PreTokens& tokens) const override {
-    std::vector<PreTokens::Word> words;
-    const std::string_view text = tokens.text.text();
-    for (const PreTokens::Word& word : tokens.words) {
-      size_t begin = word.begin;
-      uint16_t run = 0;
-      for (size_t i = word.begin; i < word.end;) {
-        const Utf8Step step = DecodeUtf8(text.substr(i, word.end - i));
-        const uint16_t next = kClass(step.code_point);
-        if (next != kAny && (next != run || next == kAlone)) {
-          if (run != 0) PreTokens::Add(words, begin, i);
-          begin = i;
-          run = next;
-        }
-        i += step.num_bytes;
-      }
-      if (run != 0) PreTokens::Add(words, begin, word.end);
-    }
-    tokens.words = std::move(words);
-  }
-};
-
 uint16_t WordClass(char32_t c) {
   const uint16_t traits = CharacterTraits(c);
   if (traits & kIsWord) return 1;
@@ -150,7 +127,10 @@ class PatternWords final : public PreTokenizer {
  public:
   explicit PatternWords(PreTokenPattern pattern) : pattern_(pattern) {}
 
-  void Split(PreTokens& tokens) const override { SplitByPattern(pattern_, tokens); }
+  absl::Status Split(PreTokens& tokens) const override {
+    SplitByPattern(pattern_, tokens);
+    return absl::OkStatus();
+  }
 
  private:
   const PreTokenPattern pattern_;
@@ -160,7 +140,7 @@ class FixedLength final : public PreTokenizer {
  public:
   explicit FixedLength(size_t length) : length_(length) {}
 
-  void Split(PreTokens& tokens) const override {
+  absl::Status Split(PreTokens& tokens) const override {
     std::vector<PreTokens::Word> words;
     const std::string_view text = tokens.text.text();
     for (const PreTokens::Word& word : tokens.words) {
@@ -175,6 +155,7 @@ class FixedLength final : public PreTokenizer {
       PreTokens::Add(words, begin, word.end);
     }
     tokens.words = std::move(words);
+    return absl::OkStatus();
   }
 
  private:
@@ -186,8 +167,9 @@ class Sequence final : public PreTokenizer {
   explicit Sequence(std::vector<std::unique_ptr<PreTokenizer>> members)
       : members_(std::move(members)) {}
 
-  void Split(PreTokens& tokens) const override {
-    for (const auto& member : members_) member->Split(tokens);
+  absl::Status Split(PreTokens& tokens) const override {
+    for (const auto& member : members_) RETURN_IF_ERROR(member->Split(tokens));
+    return absl::OkStatus();
   }
   bool spells_bytes() const override {
     return !members_.empty() && members_.back()->spells_bytes() &&

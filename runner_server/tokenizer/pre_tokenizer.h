@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/aligned_text.h"
 
@@ -42,8 +43,8 @@ class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
 
-  // Splits the words further; may change the text.
-  virtual void Split(PreTokens& tokens) const = 0;
+  // Splits the words further; may change the text. INVALID_ARGUMENT if its budget is spent.
+  virtual absl::Status Split(PreTokens& tokens) const = 0;
 
   // Whether the last thing that this does is to spell bytes (byte_alphabet.h). LeaveBytes() makes
   // it leave them as they are, for a model that takes bytes.

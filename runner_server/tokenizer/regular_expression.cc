@@ -24,8 +24,13 @@ constexpr uint64_t kMaxRepeats = 1'000'000;
 // was allowed. 16 M take about a tenth of a second.
 constexpr std::array<unsigned long, 5> kBacktracks = {256, 4096, 65536, 1 << 20, 1 << 24};
 
-// What all the searches of a text may be charged with.
-uint64_t Budget(size_t num_bytes) { return (uint64_t{1} << 26) + 1024 * uint64_t{num_bytes}; }
+// What the searches of a text, or of a part of one, may be charged with before its budget is.
+uint64_t Allowance(size_t num_bytes) { return 1024 * (uint64_t{num_bytes} + 1); }
+
+// Entries of a search's stack, some 50 bytes each. A text that has grown much gets no more for it.
+size_t MaxStack(size_t num_bytes, size_t num_original_bytes) {
+  return std::min<size_t>(65536 + std::min(2 * num_bytes, 8 * num_original_bytes), 1u << 30);
+}
 
 const OnigUChar* Bytes(std::string_view text) {
   return reinterpret_cast<const OnigUChar*>(text.data());
@@ -62,10 +67,9 @@ uint64_t Repeats(std::string_view pattern) {
 
 class MatchParam {
  public:
-  explicit MatchParam(size_t num_bytes) : param_(onig_new_match_param()) {
+  explicit MatchParam(size_t max_stack) : param_(onig_new_match_param()) {
     onig_initialize_match_param(param_);
-    onig_set_match_stack_limit_size_of_match_param(
-        param_, static_cast<unsigned int>(std::min<size_t>(2 * num_bytes + 65536, 1u << 30)));
+    onig_set_match_stack_limit_size_of_match_param(param_, static_cast<unsigned int>(max_stack));
   }
   ~MatchParam() { onig_free_match_param(param_); }
   MatchParam(const MatchParam&) = delete;
@@ -133,20 +137,24 @@ absl::StatusOr<RegularExpression> RegularExpression::Compile(std::string_view pa
   return RegularExpression(regex);
 }
 
-void RegularExpression::FindAll(std::string_view text, Visitor visit) const {
+void RegularExpression::FindAll(std::string_view text, TextBudget& budget, Visitor visit) const {
   if (text.empty()) return;
-  MatchParam param(text.size());
+  MatchParam param(MaxStack(text.size(), budget.num_bytes()));
   const Region region;
   const OnigUChar* const begin = Bytes(text);
   const OnigUChar* const end = begin + text.size();
-  uint64_t budget = Budget(text.size());
+  uint64_t allowance = Allowance(text.size());
+  const auto charge = [&](uint64_t backtracks) {
+    if (backtracks > allowance) return budget.TakeBacktracks(backtracks);
+    allowance -= backtracks;
+    return true;
+  };
   size_t at = 0;
   size_t last_end = SIZE_MAX;
   while (at <= text.size()) {
     int result = ONIG_MISMATCH;
     for (const unsigned long backtracks : kBacktracks) {
-      if (budget < backtracks) return;
-      budget -= backtracks;
+      if (!charge(backtracks)) return;
       result = onig_search_with_param(regex_.get(), begin, end, begin + at, end, region.get(),
                                       ONIG_OPTION_NONE, param.Allow(backtracks));
       if (!IsLimit(result)) break;

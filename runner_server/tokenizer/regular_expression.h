@@ -15,6 +15,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "runner_server/tokenizer/text_budget.h"
 
 struct re_pattern_buffer;  // Oniguruma's regex_t.
 
@@ -29,8 +30,9 @@ class RegularExpression {
   using Visitor = absl::FunctionRef<void(size_t begin, size_t end)>;
 
   // Visits the matches in `text`, UTF-8, from left to right; an empty one never where another has
-  // just ended. A search that takes too long ends: all that follows has no match then.
-  void FindAll(std::string_view text, Visitor visit) const;
+  // just ended. A search that takes too long ends: all that follows has no match then. `budget` is
+  // that of the text, which may be searched by other expressions, too.
+  void FindAll(std::string_view text, TextBudget& budget, Visitor visit) const;
 
  private:
   struct Free {

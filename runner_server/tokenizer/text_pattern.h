@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "runner_server/tokenizer/json_fields.h"
 #include "runner_server/tokenizer/regular_expression.h"
+#include "runner_server/tokenizer/text_budget.h"
 
 namespace chorus::runner {
 
@@ -24,16 +25,18 @@ class TextPattern {
   explicit TextPattern(std::string literal) : literal_(std::move(literal)) {}
 
   // Visits the matches [begin, end) in `text` from left to right.
-  void FindAll(std::string_view text, RegularExpression::Visitor visit) const;
+  void FindAll(std::string_view text, TextBudget& budget, RegularExpression::Visitor visit) const;
 
   // Receives a part [begin, end) of the text, and whether it is a match. Only matches are empty.
   using PartVisitor = absl::FunctionRef<void(size_t begin, size_t end, bool is_match)>;
 
   // Visits matches and what lies between.
-  void VisitParts(std::string_view text, PartVisitor visit) const;
+  void VisitParts(std::string_view text, TextBudget& budget, PartVisitor visit) const;
 
-  // `text` with every match replaced.
-  std::string Replace(std::string_view text, std::string_view replacement) const;
+  // `text` with every match replaced. Of a result that is longer than `max_bytes` the rest is left
+  // out.
+  std::string Replace(std::string_view text, std::string_view replacement, TextBudget& budget,
+                      size_t max_bytes) const;
 
  private:
   explicit TextPattern(RegularExpression regex) : regex_(std::move(regex)) {}

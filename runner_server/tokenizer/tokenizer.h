@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
+
 namespace chorus::runner {
 
 // A token and its bytes [begin, end) in the text.
@@ -38,14 +40,18 @@ class Tokenizer {
 
   // The tokens of `text`, valid UTF-8, with the model's frame of special tokens. A special token
   // spelled out in the text, such as "[SEP]", becomes its id; with `split_special_tokens` it is
-  // plain text.
-  virtual std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const = 0;
+  // plain text. This and all that encodes or decodes: INVALID_ARGUMENT if a part of the tokenizer
+  // makes far more of it than those of known ones do (text_budget.h); the message names the part.
+  virtual absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text,
+                                                      bool split_special_tokens) const = 0;
 
   // What the model reads of `text`, or of it and `second` as a pair, with the types. At most
   // `max_tokens`, as transformers' "longest_first": the frame stays, the longer text loses its end,
   // then both. (A frame of more tokens than that stays alone.)
-  virtual Encoding EncodeInput(std::string_view text, std::optional<std::string_view> second,
-                               bool split_special_tokens, size_t max_tokens) const = 0;
+  virtual absl::StatusOr<Encoding> EncodeInput(std::string_view text,
+                                               std::optional<std::string_view> second,
+                                               bool split_special_tokens,
+                                               size_t max_tokens) const = 0;
 
   // Truncates Encode's result to `max_tokens`, at least 2: removes the end of the text, not the
   // frame.
@@ -53,11 +59,11 @@ class Tokenizer {
 
   // As Encode, without the frame. Text that belongs to no token, such as white space or a removed
   // accent, lies between spans.
-  virtual std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
-                                                 bool split_special_tokens) const = 0;
+  virtual absl::StatusOr<std::vector<TokenSpan>> EncodeWithSpans(
+      std::string_view text, bool split_special_tokens) const = 0;
 
   // The text of tokens, special ones included, as valid UTF-8. Ids must be in [0, vocab_size()).
-  virtual std::string Decode(std::span<const int32_t> ids) const = 0;
+  virtual absl::StatusOr<std::string> Decode(std::span<const int32_t> ids) const = 0;
 
   // Ids are in [0, vocab_size()).
   virtual int32_t vocab_size() const = 0;

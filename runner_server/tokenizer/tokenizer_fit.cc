@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/quote.h"
+#include "base/status_macros.h"
 
 namespace chorus::runner {
 namespace {
@@ -35,8 +36,8 @@ std::optional<int32_t> FirstWithoutRow(std::span<const int32_t> ids, int num_row
 }
 
 std::string WithoutRow(const Tokenizer& tokenizer, int32_t id, int num_rows) {
-  return absl::StrCat("the token ", QuoteForMessage(tokenizer.Decode({&id, 1})), " has id ", id,
-                      ", and the model's embedding ends before ", num_rows,
+  return absl::StrCat("the token ", QuoteForMessage(tokenizer.Decode({&id, 1}).value_or("")),
+                      " has id ", id, ", and the model's embedding ends before ", num_rows,
                       " (vocab_size in config.json): it is a token of the tokenizer alone");
 }
 
@@ -58,7 +59,8 @@ absl::Status CheckTokenizer(const std::filesystem::path& folder, const Tokenizer
         "must be",
         folder.string()));
   }
-  const std::vector<int32_t> frame = tokenizer.Encode("", /*split_special_tokens=*/false);
+  ASSIGN_OR_RETURN(const std::vector<int32_t> frame,
+                   tokenizer.Encode("", /*split_special_tokens=*/false));
   if (const auto past = FirstWithoutRow(frame, use.num_rows)) {
     return absl::InvalidArgumentError(absl::StrCat(folder.string(), ": ",
                                                    WithoutRow(tokenizer, *past, use.num_rows),

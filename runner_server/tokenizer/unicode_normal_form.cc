@@ -40,12 +40,13 @@ utf8proc_int32_t Compose(utf8proc_int32_t first, utf8proc_int32_t second) {
   return HasTrait(pair[0], kIsDecomposing) ? pair[0] : -1;
 }
 
-std::vector<Character> Decompose(std::string_view text, bool compatible) {
+// Ends early with more than `max_characters`.
+std::vector<Character> Decompose(std::string_view text, bool compatible, size_t max_characters) {
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
                                                       (compatible ? UTF8PROC_COMPAT : 0));
   std::vector<Character> characters;
   characters.reserve(text.size());
-  for (size_t i = 0; i < text.size();) {
+  for (size_t i = 0; i < text.size() && characters.size() <= max_characters;) {
     const Utf8Step step = DecodeUtf8(text.substr(i));
     const auto c = static_cast<utf8proc_int32_t>(step.code_point);
     const auto begin = static_cast<uint32_t>(i);
@@ -99,11 +100,12 @@ void ComposeAll(std::vector<Character>& characters) {
 
 }  // namespace
 
-void Normalize(NormalForm form, AlignedText& text) {
+absl::Status Normalize(NormalForm form, AlignedText& text) {
   const auto is_ascii = [](char byte) { return static_cast<uint8_t>(byte) < 0x80; };
   const std::string_view old = text.text();
-  if (std::all_of(old.begin(), old.end(), is_ascii)) return;
-  std::vector<Character> characters = Decompose(old, IsCompatible(form));
+  if (std::all_of(old.begin(), old.end(), is_ascii)) return absl::OkStatus();
+  std::vector<Character> characters = Decompose(old, IsCompatible(form), text.max_bytes());
+  if (characters.size() > text.max_bytes()) return text.budget().TooMuch();
   Reorder(characters);
   if (Composes(form)) ComposeAll(characters);
   AlignedText::Rewriter rewriter(text);
@@ -113,7 +115,7 @@ void Normalize(NormalForm form, AlignedText& text) {
     AppendUtf8(static_cast<char32_t>(c.code_point), bytes);
     rewriter.Put(bytes, c.begin, c.end);
   }
-  rewriter.Finish();
+  return rewriter.Finish();
 }
 
 }  // namespace chorus::runner

@@ -11,7 +11,7 @@ namespace chorus::runner {
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 
-// A composed character comes from where its first part does.
-void Normalize(NormalForm form, AlignedText& text);
+// A composed character comes from where its first part does. The error is the budget's.
+absl::Status Normalize(NormalForm form, AlignedText& text);
 
 }  // namespace chorus::runner

@@ -17,22 +17,29 @@ using runner::TokenSpan;
 void CheckText(const Tokenizer& tokenizer, const std::string& text) {
   const auto is_known = [&](int32_t id) { return id >= 0 && id < tokenizer.vocab_size(); };
   std::vector<int32_t> ids;
-  for (const TokenSpan& span : tokenizer.EncodeWithSpans(text, /*split_special_tokens=*/false)) {
+  const auto spans = tokenizer.EncodeWithSpans(text, /*split_special_tokens=*/false);
+  if (!spans.ok()) {
+    FUZZ_ASSERT(absl::IsInvalidArgument(spans.status()));
+    return;
+  }
+  for (const TokenSpan& span : *spans) {
     FUZZ_ASSERT(is_known(span.id));
     FUZZ_ASSERT(span.begin <= span.end && span.end <= text.size());
     ids.push_back(span.id);
   }
-  FUZZ_ASSERT(IsValidUtf8(tokenizer.Decode(ids)));
-  const runner::Encoding all = tokenizer.EncodeInput(text, std::nullopt, false, SIZE_MAX);
-  FUZZ_ASSERT(all.ids == tokenizer.Encode(text, false));
-  const runner::Encoding pair = tokenizer.EncodeInput(text, "a b", true, 16);
-  FUZZ_ASSERT(pair.ids.size() == pair.type_ids.size());
-  FUZZ_ASSERT(pair.ids.size() <= pair.full_size);
-  for (const int32_t id : all.ids) FUZZ_ASSERT(is_known(id));
+  const absl::StatusOr<std::string> decoded = tokenizer.Decode(ids);
+  FUZZ_ASSERT(decoded.ok() ? IsValidUtf8(*decoded) : absl::IsInvalidArgument(decoded.status()));
+  const auto all = tokenizer.EncodeInput(text, std::nullopt, false, SIZE_MAX);
+  FUZZ_ASSERT(all.ok() && all->ids == tokenizer.Encode(text, false).value());
+  const auto pair = tokenizer.EncodeInput(text, "a b", true, 16);
+  FUZZ_ASSERT(pair.ok()
+                  ? pair->ids.size() == pair->type_ids.size() && pair->ids.size() <= pair->full_size
+                  : absl::IsInvalidArgument(pair.status()));
+  for (const int32_t id : all->ids) FUZZ_ASSERT(is_known(id));
   if (tokenizer.bytes() == nullptr) return;
   runner::Detokenizer detokenizer(*tokenizer.bytes());
   std::string streamed;
-  for (const int32_t id : all.ids) streamed += detokenizer.Append(id);
+  for (const int32_t id : all->ids) streamed += detokenizer.Append(id);
   FUZZ_ASSERT(IsValidUtf8(streamed + detokenizer.Finish()));
 }
 

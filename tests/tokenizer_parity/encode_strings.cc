@@ -42,18 +42,19 @@ json Encoded(const Tokenizer& tokenizer, const json& entry) {
   const auto text = (is_pair ? entry[0] : entry).get<std::string>();
   std::optional<std::string> second;
   if (is_pair) second = entry[1].get<std::string>();
-  const Encoding encoding = tokenizer.EncodeInput(text, second, false, SIZE_MAX);
+  const Encoding encoding = tokenizer.EncodeInput(text, second, false, SIZE_MAX).value();
   line["ids"] = encoding.ids;
   line["types"] = encoding.type_ids;
   if (is_pair) return line;
   json& spans = line["spans"] = json::array();
   std::vector<int32_t> ids;
-  for (const TokenSpan& span : tokenizer.EncodeWithSpans(text, false)) {
+  const auto encoded = tokenizer.EncodeWithSpans(text, false).value();
+  for (const TokenSpan& span : encoded) {
     spans.push_back({span.id, span.begin, span.end});
     ids.push_back(span.id);
   }
-  line["split"] = tokenizer.Encode(text, /*split_special_tokens=*/true);
-  line["decoded"] = tokenizer.Decode(ids);
+  line["split"] = tokenizer.Encode(text, /*split_special_tokens=*/true).value();
+  line["decoded"] = tokenizer.Decode(ids).value();
   if (tokenizer.bytes() != nullptr) line["streamed"] = Streamed(*tokenizer.bytes(), ids);
   return line;
 }
@@ -75,7 +76,7 @@ int Main(const char* folder, const char* strings_path, const char* out_path) {
     if (!entry.is_string()) continue;
     const auto& text = entry.get_ref<const std::string&>();
     num_bytes += text.size();
-    num_tokens += (*tokenizer)->Encode(text, false).size();
+    num_tokens += (*tokenizer)->Encode(text, false).value().size();
   }
   std::printf("{\"load_s\": %.3f, \"encode_s\": %.3f, \"bytes\": %zu, \"tokens\": %zu}\n",
               load_seconds, SecondsSince(start), num_bytes, num_tokens);

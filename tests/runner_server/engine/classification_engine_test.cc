@@ -346,5 +346,12 @@ TEST_F(ClassificationEngineTest, AnswersEveryCallerOnceUnderChurn) {
   EXPECT_EQ(engine_->load().queued_sequences(), 0u);
 }
 
+TEST_F(ClassificationEngineTest, RefusesATextThatTheTokenizerDoes) {
+  Make();
+  EXPECT_EQ(Classify(Request({"a", "b#"})).status(),
+            WithField(absl::InvalidArgumentError("texts[1]: the fake refuses it"), "texts[1]"));
+  EXPECT_TRUE(Classify(Request({"a", "b"})).ok());
+}
+
 }  // namespace
 }  // namespace chorus::runner

@@ -51,7 +51,7 @@ class DemoModelTest : public ::testing::Test {
     while (next < prompts.size() || stepper->HasWork()) {
       for (size_t i = 0; i < stagger && next < prompts.size(); ++i, ++next) {
         auto sequence = std::make_unique<Sequence>();
-        sequence->tokens = tokenizer_->Encode(prompts[next], false);
+        sequence->tokens = tokenizer_->Encode(prompts[next], false).value();
         sequence->num_prompt_tokens = static_cast<int>(sequence->tokens.size());
         sequence->max_tokens = sequence->num_prompt_tokens + 100;
         runner::v1::GenerateRequest request;
@@ -83,7 +83,7 @@ class DemoModelTest : public ::testing::Test {
 
 TEST_F(DemoModelTest, WritesTheSameTextsWhateverHappensToThem) {
   std::string story = "Once upon a time, there was a little girl who had a red ball.";
-  while (tokenizer_->Encode(story, false).size() < 120)
+  while (tokenizer_->Encode(story, false).value().size() < 120)
     story += " She played with it all day long.";
   std::vector<std::string> prompts;
   for (int i = 0; i < 4; ++i) prompts.push_back(story);

@@ -84,13 +84,13 @@ TEST(EmbedTask, MakesOfATextWhatTheModelIsToRead) {
 class FramingTokenizer : public FakeTokenizer {
  public:
   explicit FramingTokenizer(int num_behind) : num_behind_(num_behind) {}
-  Encoding EncodeInput(std::string_view text, std::optional<std::string_view>, bool split,
-                       size_t max_tokens) const override {
-    std::vector<int32_t> ids = Encode(text, split);
+  absl::StatusOr<Encoding> EncodeInput(std::string_view text, std::optional<std::string_view>,
+                                       bool split, size_t max_tokens) const override {
+    std::vector<int32_t> ids = Encode(text, split).value();
     ids.resize(std::min(ids.size(), max_tokens - 1 - num_behind_));
     ids.insert(ids.begin(), kEnd);
     ids.insert(ids.end(), num_behind_, kEnd);
-    return {.ids = ids, .type_ids = {}, .full_size = ids.size()};
+    return Encoding{.ids = ids, .type_ids = {}, .full_size = ids.size()};
   }
 
  private:
@@ -100,16 +100,16 @@ class FramingTokenizer : public FakeTokenizer {
 // As sentence-transformers' _get_prompt_length.
 TEST(EmbedTask, CountsTheTokensOfAPrompt) {
   const FakeEncoder pooled(EmbeddingHead{.text = {.prompt = "abc "}});
-  EXPECT_EQ(EmbedTask(pooled).NumUnpooled(FramingTokenizer(1), 16), 0);
+  EXPECT_EQ(EmbedTask(pooled).NumUnpooled(FramingTokenizer(1), 16).value(), 0);
   const FakeEncoder without(EmbeddingHead{.pools_prompt = false});
-  EXPECT_EQ(EmbedTask(without).NumUnpooled(FramingTokenizer(1), 16), 0);
+  EXPECT_EQ(EmbedTask(without).NumUnpooled(FramingTokenizer(1), 16).value(), 0);
   const FakeEncoder model(
       EmbeddingHead{.text = {.prompt = "abc ", .strips = true}, .pools_prompt = false});
   const EmbedTask task(model);
-  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(1), 16), 4);
-  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(0), 16), 4);
-  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(1), 3), 2);
-  EXPECT_EQ(task.NumUnpooled(FakeTokenizer(), 16), 3);
+  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(1), 16).value(), 4);
+  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(0), 16).value(), 4);
+  EXPECT_EQ(task.NumUnpooled(FramingTokenizer(1), 3).value(), 2);
+  EXPECT_EQ(task.NumUnpooled(FakeTokenizer(), 16).value(), 3);
 }
 
 // A model with vectors as long as they come.

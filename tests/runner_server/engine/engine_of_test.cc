@@ -5,11 +5,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "runner_server/engine/mailbox.h"
 #include "tests/base/temp_directory.h"
 #include "tests/runner_server/engine/fake_tokenizer.h"
 #include "tests/runner_server/engine/recording_observer.h"
@@ -24,6 +26,7 @@ class FakeStepper {
  public:
   struct Request {
     bool underway() const { return false; }
+    bool is_too_large = false;
   };
   struct Callbacks {
     absl::AnyInvocable<void(absl::StatusOr<int>) &&> on_done;
@@ -41,7 +44,10 @@ class FakeStepper {
   const Tokenizer& tokenizer() const { return tokenizer_; }
   void FillInfo(runner::v1::GetModelInfoResponse& info) const { info.set_context_size(7); }
   void FillLoad(runner::v1::GetLoadResponse& load) const { load.set_kv_cache_used_ratio(0.5); }
-  absl::StatusOr<Arrival> Prepare(Call& call) const { return std::move(call); }
+  absl::StatusOr<Arrival> Prepare(Call& call) const {
+    if (call.request.is_too_large) throw std::bad_alloc();
+    return std::move(call);
+  }
 
   void Add(Arrival call) { calls_.push_back(std::move(call)); }
   bool HasWork() const { return !calls_.empty(); }
@@ -100,6 +106,20 @@ TEST_F(EngineOfTest, StepsOnAsManyThreadsAsTheLeaseSays) {
   const auto other = *CoreLease::Open({.file = file, .slot = 1, .num_cores = 4});
   EXPECT_EQ(other->BeginStep(CoreLease::Clock::now() + CoreLease::kLinger), 4);
   EXPECT_THAT(RunTwo(mine.get()), ElementsAre(2, 2));
+}
+
+TEST_F(EngineOfTest, OutlivesATextThatThereIsNoMemoryFor) {
+  const auto engine = Make({});
+  Mailbox<absl::StatusOr<int>> ended;
+  FakeStepper::Callbacks callbacks = {
+      .on_done = [&](absl::StatusOr<int> result) { ended.TryPush(result); }};
+  ASSERT_TRUE(engine
+                  ->Submit({.is_too_large = true}, absl::InfiniteFuture(), std::stop_token(),
+                           std::move(callbacks))
+                  .ok());
+  EXPECT_EQ(ended.Take()->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(engine->load().queued_sequences(), 0u);
+  EXPECT_TRUE(engine->WarmUp().ok());
 }
 
 TEST_F(EngineOfTest, TellsWhatItsOwnerAndItsStepperSay) {

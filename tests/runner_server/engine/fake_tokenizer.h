@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "runner_server/tokenizer/detokenizer.h"
 #include "runner_server/tokenizer/frame.h"
 #include "runner_server/tokenizer/tokenizer.h"
@@ -24,10 +25,14 @@ class FakeTokenizer : public Tokenizer, public TokenBytes {
   static constexpr int32_t kSpace = 27;
   static constexpr int32_t kSmile = 28;  // And the three ids after it.
   static constexpr int32_t kVocabSize = 32;
+  static constexpr char kRefusal[] = "the fake refuses it";
 
-  // "?" is its special token, which ends texts; split it is read as a space is.
-  std::vector<int32_t> Encode(std::string_view text, bool split_special_tokens) const override {
+  // "?" is its special token, which ends texts; split it is read as a space is. A text with "#" is
+  // refused.
+  absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text,
+                                              bool split_special_tokens) const override {
     std::vector<int32_t> ids;
+    if (text.find('#') != std::string_view::npos) return absl::InvalidArgumentError(kRefusal);
     for (const char c : text) {
       const size_t id = kBytes.find(c);
       const bool is_character =
@@ -38,11 +43,16 @@ class FakeTokenizer : public Tokenizer, public TokenBytes {
   }
 
   // Of types 0 and 1, without a frame.
-  Encoding EncodeInput(std::string_view text, std::optional<std::string_view> second,
-                       bool split_special_tokens, size_t max_tokens) const override {
+  absl::StatusOr<Encoding> EncodeInput(std::string_view text,
+                                       std::optional<std::string_view> second,
+                                       bool split_special_tokens,
+                                       size_t max_tokens) const override {
     std::optional<std::vector<int32_t>> second_ids;
-    if (second) second_ids = Encode(*second, split_special_tokens);
-    return Frame().Apply(Encode(text, split_special_tokens), std::move(second_ids), max_tokens);
+    if (second) {
+      ASSIGN_OR_RETURN(second_ids, Encode(*second, split_special_tokens));
+    }
+    ASSIGN_OR_RETURN(std::vector<int32_t> ids, Encode(text, split_special_tokens));
+    return Frame().Apply(std::move(ids), std::move(second_ids), max_tokens);
   }
 
   void Truncate(std::vector<int32_t>& ids, size_t max_tokens) const override {
@@ -50,16 +60,17 @@ class FakeTokenizer : public Tokenizer, public TokenBytes {
   }
 
   // A token a byte.
-  std::vector<TokenSpan> EncodeWithSpans(std::string_view text,
-                                         bool split_special_tokens) const override {
+  absl::StatusOr<std::vector<TokenSpan>> EncodeWithSpans(std::string_view text,
+                                                         bool split_special_tokens) const override {
     std::vector<TokenSpan> spans;
-    for (const int32_t id : Encode(text, split_special_tokens)) {
+    ASSIGN_OR_RETURN(const std::vector<int32_t> ids, Encode(text, split_special_tokens));
+    for (const int32_t id : ids) {
       spans.push_back({id, spans.size(), spans.size() + 1});
     }
     return spans;
   }
 
-  std::string Decode(std::span<const int32_t> ids) const override {
+  absl::StatusOr<std::string> Decode(std::span<const int32_t> ids) const override {
     std::string bytes;
     for (const int32_t id : ids) bytes += kBytes[id];
     return ReplaceInvalidUtf8(bytes);

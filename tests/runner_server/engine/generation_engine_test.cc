@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/error_details.h"
 #include "base/string_view.h"
 #include "runner_server/engine/generation_stepper.h"
 #include "tests/base/parse_proto.h"
@@ -256,6 +257,18 @@ TEST_F(GenerationEngineTest, RefusesATextWithATokenThatTheModelHasNoRowFor) {
   EXPECT_THAT(std::string(refused.result.status().message()),
               testing::StartsWith("the token \"z\" has id 26, and the model's embedding ends "
                                   "before 20 (vocab_size in config.json)"));
+}
+
+TEST_F(GenerationEngineTest, RefusesATextThatTheTokenizerDoes) {
+  Make(HashLogits);
+  GenerationReply refused, taken;
+  ASSERT_TRUE(Submit(Request("a#"), refused).ok());
+  refused.Wait();
+  EXPECT_EQ(refused.result.status(),
+            WithField(absl::InvalidArgumentError("text: the fake refuses it"), "text"));
+  ASSERT_TRUE(Submit(Request("a", "max_length: 3"), taken).ok());
+  taken.Wait();
+  EXPECT_TRUE(taken.result.ok()) << taken.result.status();
 }
 
 TEST_F(GenerationEngineTest, RefusesWhatComesTooLate) {

@@ -57,7 +57,7 @@ class GenerationStepperTest : public ::testing::Test {
   // `text` becomes the prompt; the sequence may have `max_tokens`.
   std::unique_ptr<Sequence> MakeSequence(std::string_view text, int max_tokens) {
     auto sequence = std::make_unique<Sequence>();
-    sequence->tokens = tokenizer_.Encode(text, false);
+    sequence->tokens = tokenizer_.Encode(text, false).value();
     sequence->num_prompt_tokens = static_cast<int>(text.size());
     sequence->max_tokens = max_tokens;
     return sequence;
@@ -330,12 +330,12 @@ TEST_F(GenerationStepperTest, TellsHowLikelyThePromptWas) {
   const std::string prompt = "the quick brown fox jumps";
   std::vector<double> expected;  // By the logits after each token but the last.
   for (size_t i = 1; i < prompt.size(); ++i) {
-    std::vector<int32_t> before = tokenizer_.Encode(prompt.substr(0, i), false);
+    std::vector<int32_t> before = tokenizer_.Encode(prompt.substr(0, i), false).value();
     std::vector<float> logits(FakeTokenizer::kVocabSize);
     HashLogits(before, logits);
     double total = 0;
     for (const float logit : logits) total += std::exp(double{logit});
-    const int32_t id = tokenizer_.Encode(prompt.substr(i, 1), false)[0];
+    const int32_t id = tokenizer_.Encode(prompt.substr(i, 1), false).value()[0];
     expected.push_back(logits[id] - std::log(total));
   }
   struct Case {

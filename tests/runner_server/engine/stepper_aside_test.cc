@@ -38,7 +38,7 @@ class StepperAsideTest : public ::testing::Test {
   void Add(const std::string& text, const std::string& params, GenerationReply& reply,
            std::stop_token stop = {}) {
     auto sequence = std::make_unique<Sequence>();
-    sequence->tokens = tokenizer_.Encode(text, false);
+    sequence->tokens = tokenizer_.Encode(text, false).value();
     sequence->num_prompt_tokens = static_cast<int>(text.size());
     sequence->max_tokens = 40;
     sequence->stop = std::move(stop);

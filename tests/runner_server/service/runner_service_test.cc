@@ -550,6 +550,14 @@ TEST_F(RunnerServiceTest, TokenizesWhileTheModelIsBusyAndItsQueueFull) {
   EXPECT_TRUE(Read(*waiting).status.ok());
 }
 
+TEST_F(RunnerServiceTest, TellsATextThatTheTokenizerRefuses) {
+  ServeClassifier();
+  const grpc::Status status = Tokenize("a#").first;
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "text: the fake refuses it");
+  ExpectTokenizes();
+}
+
 TEST_F(RunnerServiceTest, BoundsWhatItTokenizes) {
   ServeClassifier();
   const std::string most(size_t{1} << 20, 'a');

@@ -103,7 +103,7 @@ inline std::vector<TokenSpan> InWholeCharacters(std::vector<TokenSpan> spans, st
 
 inline std::vector<int32_t> EncodeAtMost(const Tokenizer& tokenizer, std::string_view text,
                                          size_t max_tokens) {
-  std::vector<int32_t> ids = tokenizer.Encode(text, /*split_special_tokens=*/false);
+  std::vector<int32_t> ids = tokenizer.Encode(text, /*split_special_tokens=*/false).value();
   tokenizer.Truncate(ids, max_tokens);
   return ids;
 }

@@ -113,7 +113,8 @@ bool IsKnownAlike(std::string_view text) {
     if (inserted) {
       const auto matches = [&](const RegularExpression& regex) {
         bool any = false;
-        regex.FindAll(text.substr(i, step.num_bytes), [&](size_t, size_t) { any = true; });
+        TextBudget budget(step.num_bytes);
+        regex.FindAll(text.substr(i, step.num_bytes), budget, [&](size_t, size_t) { any = true; });
         return any;
       };
       found->second = matches(letter) == HasTrait(step.code_point, kIsLetter) &&
@@ -132,7 +133,8 @@ TEST(FirstPreTokenSize, EqualsTheEnginesMatches) {
   for (const std::string& text : GoldenStrings()) {
     if (!IsKnownAlike(text)) continue;
     std::vector<std::string> expected;
-    regex->FindAll(text, [&](size_t begin, size_t end) {
+    TextBudget budget(text.size());
+    regex->FindAll(text, budget, [&](size_t begin, size_t end) {
       expected.push_back(text.substr(begin, end - begin));
     });
     ASSERT_THAT(PreTokens(text, PreTokenPattern::kLlama3), ElementsAreArray(expected));

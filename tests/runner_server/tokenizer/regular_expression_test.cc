@@ -25,7 +25,8 @@ std::vector<std::pair<size_t, size_t>> Matches(std::string_view pattern, std::st
   const auto regex = RegularExpression::Compile(pattern);
   EXPECT_TRUE(regex.ok()) << regex.status();
   std::vector<std::pair<size_t, size_t>> matches;
-  regex->FindAll(text, [&](size_t begin, size_t end) { matches.emplace_back(begin, end); });
+  TextBudget budget(text.size());
+  regex->FindAll(text, budget, [&](size_t begin, size_t end) { matches.emplace_back(begin, end); });
   return matches;
 }
 

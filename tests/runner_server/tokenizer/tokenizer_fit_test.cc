@@ -86,7 +86,7 @@ TEST(CheckTokenizer, AGeneratorsTokensAreOfBytes) {
 
 TEST(CheckHasRows, NamesTheFirstTokenWithoutARow) {
   const auto tokenizer = MakeTokenizer("a");
-  const std::vector<int32_t> ids = tokenizer->Encode("b <x> <s>", false);
+  const std::vector<int32_t> ids = tokenizer->Encode("b <x> <s>", false).value();
   EXPECT_TRUE(CheckHasRows(*tokenizer, ids, 8).ok());
   const absl::Status status = CheckHasRows(*tokenizer, ids, 6);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
