@@ -24,6 +24,7 @@ Architecture ReadGpt2(ConfigReader& config) {
   config.RequireMultiple(hidden, gpt2.hidden_size, heads, gpt2.num_heads);
   gpt2.head_size = gpt2.hidden_size / gpt2.num_heads;
   AttendAlike(gpt2);
+  RefuseWindows(config, gpt2);
   // reorder_and_upcast_attn changes the order of rounding in half precision, nothing in fp32.
   const bool by_layer = config.Bool("scale_attn_by_inverse_layer_idx", false);
   const bool scales = config.Bool("scale_attn_weights", true);

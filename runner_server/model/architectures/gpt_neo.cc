@@ -49,11 +49,18 @@ Architecture ReadGptNeo(ConfigReader& config) {
   neo.head_size = neo.hidden_size / neo.num_heads;
   neo.biases.qkv = false;
   AttendAlike(neo, {.scale = 1});
-  const std::vector<std::string> kinds = ReadAttentionTypes(config);
+  std::vector<std::string> kinds = ReadAttentionTypes(config);
   const int window = config.Integer("window_size", 256, 1, 1 << 24);
   // As in Hugging Face, which checks this before it reads num_hidden_layers.
   if (kinds.size() != static_cast<size_t>(num_kinds)) {
     config.Refuse("attention_types must have one kind for each of num_layers",
+                  std::to_string(kinds.size()));
+    return neo;
+  }
+  // What transformers saves has them written out, too, and that counts there.
+  if (const auto given = config.Strings("attention_layers"); !given.empty()) kinds = given;
+  if (kinds.size() < neo.attention.size()) {
+    config.Refuse("attention_layers must have one kind for each of num_layers",
                   std::to_string(kinds.size()));
     return neo;
   }
@@ -76,6 +83,7 @@ Architecture ReadGptNeo(ConfigReader& config) {
                .outer = "mlp.c_proj",
                .final_norm = "ln_f",
                .head = "lm_head"};
+  RefuseWindows(config, neo);
   return neo;
 }
 

@@ -36,6 +36,7 @@ Architecture ReadGptNeoX(ConfigReader& config) {
                 .final_norm = "final_layer_norm",
                 .head = "embed_out",
                 .qkv_by_head = true};
+  RefuseWindows(config, neox);
   return neox;
 }
 

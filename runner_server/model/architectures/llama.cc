@@ -58,6 +58,7 @@ Architecture ReadLlama(ConfigReader& config) {
   AttendAlike(llama, {.scale = 0,
                       .rotary = AddRotaryPositions(
                           config, config.Float("rope_theta", 10000, 1, 1e12f), 1, llama)});
+  RefuseWindows(config, llama);
   return llama;
 }
 

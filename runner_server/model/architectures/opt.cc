@@ -46,6 +46,7 @@ Architecture ReadOpt(ConfigReader& config) {
     opt.names.embedding_projection = "decoder.project_in";
     opt.names.head_projection = "decoder.project_out";
   }
+  RefuseWindows(config, opt);
   return opt;
 }
 

@@ -22,6 +22,8 @@ Architecture ReadQwenBody(ConfigReader& config, int head_size) {
     AddWindows(
         config, config.Integer("sliding_window", 4096, 1, 1 << 24),
         [first](int layer) { return layer >= first; }, qwen);
+  } else {
+    RefuseLayerTypes(config, "use_sliding_window is false");
   }
   return qwen;
 }

@@ -100,6 +100,7 @@ absl::StatusOr<ModelArchitecture> ReadModelArchitecture(const std::filesystem::p
     return InFile(config_path, status);
   }
   model.architecture = model.row->read(config);
+  RefuseWhatFewRead(config, model.architecture);
   if (!config.status().ok()) return InFile(config_path, config.status());
   if (const absl::Status status = CheckImplemented(model.architecture); !status.ok()) {
     return InFile(config_path, status);

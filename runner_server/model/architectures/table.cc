@@ -1,6 +1,13 @@
 #include "runner_server/model/architectures/table.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "base/model_file.h"
 
 namespace chorus::runner {
 namespace {
@@ -83,6 +90,48 @@ void AddWindows(ConfigReader& config, int window, absl::FunctionRef<bool(int lay
     } else if (type != "full_attention") {
       config.Refuse("layer_types must be sliding_attention or full_attention", type);
     }
+  }
+}
+
+void RefuseLayerTypes(ConfigReader& config, const char* reason) {
+  for (const std::string& type : config.Strings("layer_types")) {
+    if (type == "full_attention") continue;
+    config.Refuse(absl::StrCat("layer_types must be full_attention: ", reason), type);
+  }
+}
+
+void RefuseWindows(ConfigReader& config, const Architecture& architecture) {
+  const int window = config.Integer("sliding_window", 0, 0, 1 << 30);
+  if (window > 0 && window < architecture.context_size) {
+    config.Refuse("sliding_window must be null: the architecture has no windows",
+                  std::to_string(window));
+  }
+  RefuseLayerTypes(config, "the architecture has no windows");
+}
+
+void RefuseWhatFewRead(ConfigReader& config, const Architecture& architecture) {
+  if (const nlohmann::json* heads = config.Find("pruned_heads"); heads && !heads->empty()) {
+    config.Refuse("pruned_heads must be empty", ShownJson(*heads));
+  }
+  if (!architecture.rotaries.empty() &&
+      config.Integer("head_dim", architecture.head_size, 1, 1 << 12) != architecture.head_size) {
+    config.Refuse(
+        absl::StrCat("head_dim must be ", architecture.head_size, " for this architecture"),
+        ShownJson(*config.Find("head_dim")));
+  }
+  const bool has_whole_rotary =
+      std::ranges::any_of(architecture.rotaries, [&](const RotaryPositions& rotary) {
+        return 2 * std::ssize(rotary.frequencies) >= architecture.head_size;
+      });
+  const double part = config.Double("partial_rotary_factor", 1, 0, 1);
+  if (has_whole_rotary && part != 1) {
+    config.Refuse("partial_rotary_factor must be 1 for this architecture", absl::StrCat(part));
+  }
+  if (!std::holds_alternative<LanguageModelHead>(architecture.head)) return;
+  config.RequireBool("is_encoder_decoder", false);
+  const int chunk = config.Integer("attention_chunk_size", 0, 0, 1 << 30);
+  if (chunk > 0 && chunk < architecture.context_size) {
+    config.Refuse("attention_chunk_size must be null", std::to_string(chunk));
   }
 }
 

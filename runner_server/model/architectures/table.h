@@ -98,6 +98,16 @@ int AddRotaryPositions(ConfigReader& config, float theta, double part_of_head,
 void AddWindows(ConfigReader& config, int window, absl::FunctionRef<bool(int layer)> slides,
                 Architecture& architecture);
 
+// For an architecture without windows: transformers' caches have them where the config does, so
+// that what it generates is not what the architecture computes. Refuses what may make a difference.
+void RefuseWindows(ConfigReader& config, const Architecture& architecture);
+
+// Refuses "layer_types" with windows, for `reason`.
+void RefuseLayerTypes(ConfigReader& config, const char* reason);
+
+// Refuses what changes the arithmetic of any architecture that does not know it.
+void RefuseWhatFewRead(ConfigReader& config, const Architecture& architecture);
+
 // The labels of a ...ForSequenceClassification, and what makes scores of its logits, by the rules
 // of transformers' text-classification pipeline.
 ClassificationHead ReadClassificationHead(ConfigReader& config);
