@@ -17,6 +17,7 @@
 #include "api_server/metrics_page.h"
 #include "api_server/pages.h"
 #include "api_server/protocols/openai/openai_handler.h"
+#include "api_server/protocols/tei/tei_handler.h"
 #include "base/grpc/connection.h"
 #include "base/grpc/listen.h"
 #include "base/host_port.h"
@@ -122,6 +123,7 @@ absl::Status Server::CreateHttp() {
       MakePages({.why_not_ready = [this] { return WhyNotReady(); },
                  .write_metrics = [this](auto done) { WriteMetrics(std::move(done)); }}));
   http_handlers_.push_back(std::make_unique<OpenAiHandler>(*handler_, *executor_));
+  http_handlers_.push_back(std::make_unique<TeiHandler>(*handler_, *executor_));
   http_handlers_.push_back(std::move(transcoding));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};

@@ -70,6 +70,10 @@ LAYERS = {
         ("api_server/protocols", "api_server/front", "api_server/transcoding", "api_server/graph", "proto/chorus/v1"),
         ("protobuf", "google.api", "json", "glog"),
     ),
+    "api_server/protocols/tei": (
+        ("api_server/protocols", "api_server/front", "api_server/transcoding", "api_server/graph", "proto/chorus/v1"),
+        ("json",),
+    ),
     "api_server/front/grpc": (
         ("api_server/front", "api_server/transcoding", "base/grpc"),
         ("grpc", "protobuf", "google.api", "glog"),

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/chorus/runner/v1/runner.pb.h"
+#include "proto/chorus/v1/encoder.pb.h"
 #include "proto/chorus/v1/generation.pb.h"
 
 namespace chorus::gateway {
@@ -33,9 +34,15 @@ enum class ModelTask { kUnknown, kGenerate, kClassify, kEmbed };
 
 // A replica's model, as it reports.
 struct ModelKind {
-  ModelTask task = ModelTask::kUnknown;  // Until reported.
-  std::string architecture;              // Such as "GPT2LMHeadModel".
-  v1::GenerationParams defaults;         // Of a call, where the model has its own.
+  ModelTask task = ModelTask::kUnknown;           // Until reported.
+  std::string architecture;                       // Such as "GPT2LMHeadModel".
+  v1::GenerationParams defaults;                  // Of a call, where the model has its own.
+  std::string version;                            // In the model store; empty: of a folder.
+  std::string dtype;                              // Of the weights, such as "bfloat16".
+  uint32_t context_size = 0;                      // Most tokens of a text; 0: unknown.
+  std::vector<std::string> labels;                // A classifier's.
+  uint32_t dimensions = 0;                        // Of an embedder's vectors.
+  v1::Pooling pooling = v1::POOLING_UNSPECIFIED;  // An embedder's.
 
   // Whether it may serve `wanted`.
   bool suits(ModelTask wanted) const {
@@ -54,7 +61,7 @@ struct ReplicaStatus {
 struct RunnerStatus {
   std::vector<ReplicaStatus> replicas;
   std::vector<std::string> awaited;  // Endpoints that were named while it served, and have not yet.
-  int64_t num_retries = 0;   // Calls retried at another replica.
+  int64_t num_retries = 0;           // Calls retried at another replica.
   int64_t num_refusals = 0;  // Calls refused here, since every healthy replica's queue was full.
 
   // Healthy replicas that may serve `wanted`.

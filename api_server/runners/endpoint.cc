@@ -122,9 +122,16 @@ void Endpoint::OnAnswer(const Question& question, const grpc::Status& status) {
     question_.reset();
     model_ = {};
     if (status.ok()) {
-      model_ = {.task = FromProto(question.response.task()),
-                .architecture = question.response.architecture(),
-                .defaults = question.response.defaults()};
+      const pb::GetModelInfoResponse& told = question.response;
+      model_ = {.task = FromProto(told.task()),
+                .architecture = told.architecture(),
+                .defaults = told.defaults(),
+                .version = told.version(),
+                .dtype = told.dtype(),
+                .context_size = told.context_size(),
+                .labels = {told.labels().begin(), told.labels().end()},
+                .dimensions = told.dimensions(),
+                .pooling = told.pooling()};
     }
     serving_ = true;
   }

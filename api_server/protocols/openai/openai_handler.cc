@@ -8,13 +8,13 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "api_server/front/event_stream.h"
 #include "api_server/front/public_error.h"
 #include "api_server/protocols/event_merger.h"
 #include "api_server/protocols/fan_out.h"
 #include "api_server/protocols/json_fields.h"
+#include "api_server/protocols/served_models.h"
 #include "api_server/transcoding/http_status.h"
 #include "api_server/transcoding/percent_encoding.h"
 #include "base/error_details.h"
@@ -128,41 +128,22 @@ HttpRoute OpenAiHandler::Match(const HttpRequest& head) const {
   return route;
 }
 
-std::vector<std::string> OpenAiHandler::Models() const {
-  std::vector<std::string> names;
-  for (const auto& [name, client] : executor_.runners()) names.push_back(name);
-  for (const GraphStatus& status : executor_.DescribeGraphs())
-    names.push_back(status.graph->name());
-  std::ranges::sort(names);
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
-
 HttpReply OpenAiHandler::ModelsReply() const {
   Json data = Json::array();
-  for (const std::string& name : Models()) data.push_back(ModelJson(name, created_));
+  for (const std::string& name : ServedNames(executor_)) data.push_back(ModelJson(name, created_));
   return JsonReply(Json{{"object", "list"}, {"data", std::move(data)}}.dump());
 }
 
 absl::StatusOr<HttpReply> OpenAiHandler::ModelReply(const std::string& encoded) const {
   ASSIGN_OR_RETURN(const std::string model, DecodePathSegment(encoded));
-  RETURN_IF_ERROR(IsGraph(model).status());
+  RETURN_IF_ERROR(IsGraph(executor_, model).status());
   return JsonReply(ModelJson(model, created_).dump());
-}
-
-absl::StatusOr<bool> OpenAiHandler::IsGraph(const std::string& model) const {
-  if (executor_.runners().contains(model)) return false;
-  if (executor_.DescribeGraph(model).ok()) return true;
-  return WithField(absl::NotFoundError(absl::StrCat("the model \"", absl::CHexEscape(model),
-                                                    "\" does not exist; there is ",
-                                                    absl::StrJoin(Models(), ", "))),
-                   "model");
 }
 
 absl::Status OpenAiHandler::Complete(const HttpRequest& request, Call call,
                                      HttpRoute::Done done) const {
   ASSIGN_OR_RETURN(CompletionRequest completion, ParseCompletionRequest(request.body));
-  ASSIGN_OR_RETURN(completion.is_graph, IsGraph(completion.model));
+  ASSIGN_OR_RETURN(completion.is_graph, IsGraph(executor_, completion.model));
   CompletionReply reply(call.request_id, absl::ToUnixSeconds(absl::Now()), std::move(completion));
   if (reply.request().stream) return Stream(reply, std::move(call), std::move(done));
   const int num_prompts = static_cast<int>(reply.request().prompts.size());
@@ -272,7 +253,7 @@ absl::Status OpenAiHandler::Embed(const HttpRequest& request, Call call,
   const bool in_bytes = format == "base64";
   if (format != "float" && !in_bytes) fields.Refuse("encoding_format", "must be float or base64");
   RETURN_IF_ERROR(fields.Done());
-  RETURN_IF_ERROR(IsGraph(embed.model()).status());
+  RETURN_IF_ERROR(IsGraph(executor_, embed.model()).status());
   if (in_bytes) embed.set_format(v1::EMBEDDING_FORMAT_BYTES);
   const std::string request_id = call.request_id;
   return service_.Embed(

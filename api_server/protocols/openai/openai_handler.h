@@ -9,7 +9,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -35,9 +34,6 @@ class OpenAiHandler final : public HttpHandler {
   absl::Status Stream(const CompletionReply& reply, Call call, HttpRoute::Done done) const;
   absl::Status Embed(const HttpRequest& request, Call call, HttpRoute::Done done) const;
 
-  // NOT_FOUND lists what there is.
-  absl::StatusOr<bool> IsGraph(const std::string& model) const;
-  std::vector<std::string> Models() const;
   HttpReply ModelsReply() const;
   absl::StatusOr<HttpReply> ModelReply(const std::string& model) const;
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/api_server/front/front_fixture.h"
+#include "tests/api_server/protocols/door_fixture.h"
 
 namespace chorus::gateway {
 namespace {
@@ -19,27 +19,8 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class OpenAiHandlerTest : public FrontFixture {
+class OpenAiHandlerTest : public DoorFixture {
  protected:
-  // As a session does; a reply that comes later is in later_.
-  std::optional<HttpReply> Ask(HttpRequest request, Call call = {}) {
-    later_.reset();
-    HttpRoute route = door_.Match(request);
-    if (!route.refusal.ok()) return door_.ErrorReply(route.refusal, "id");
-    call.request_id = "id";
-    const absl::Status status =
-        std::move(route.handle)(std::move(request), std::move(call),
-                                [this](HttpReply reply) { later_ = std::move(reply); });
-    if (!status.ok()) return door_.ErrorReply(status, "id");
-    return std::exchange(later_, std::nullopt);
-  }
-  std::optional<HttpReply> Post(std::string target, const json& body) {
-    return Ask({.method = "POST", .target = std::move(target), .body = body.dump()});
-  }
-  static json Body(const std::optional<HttpReply>& reply) {
-    return reply.has_value() ? json::parse(reply->body) : json("no reply");
-  }
-
   // All chunks that have come, as JSON but the last; "end" is added where the stream has ended.
   static std::vector<json> Chunks(HttpStream& stream) {
     const HttpStream::Piece piece = stream.Take();
@@ -62,8 +43,9 @@ class OpenAiHandlerTest : public FrontFixture {
     return end;
   }
 
+  const HttpHandler& door() const override { return door_; }
+
   OpenAiHandler door_{handler_, executor_};
-  std::optional<HttpReply> later_;
 };
 
 TEST_F(OpenAiHandlerTest, ListsRunnersAndGraphs) {
