@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncGenerator, Mapping
 
 from google.protobuf.message import Message
@@ -13,12 +15,13 @@ _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class AsyncHttpTransport:
-    """Calls for asyncio, from the event loop in which it was made, on connections that are used again."""
+    """Calls for asyncio, from one event loop at a time, on connections that are used again."""
 
     def __init__(self, url: str, headers: Mapping[str, str], ca: str | None) -> None:
         self._target = _http.Target(url, headers, ca)
         self._closed = False
-        self._idle: list[_Streams] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._idle: list[_Streams] = []  # Of that loop.
 
     async def call(self, method: _protos.Method, request: Message, timeout: float | None) -> Message:
         try:
@@ -59,12 +62,14 @@ class AsyncHttpTransport:
 
     async def close(self) -> None:
         self._closed = True
+        self._enter_loop()
         while self._idle:
             self._idle.pop()[1].close()
 
     async def _connect(self) -> _Streams:
         if self._closed:
             raise closed_error()
+        self._enter_loop()
         while self._idle:
             streams = self._idle.pop()
             if not streams[0].at_eof() and not streams[1].is_closing():
@@ -72,6 +77,17 @@ class AsyncHttpTransport:
             streams[1].close()
         return await asyncio.open_connection(self._target.host, self._target.port, ssl=self._target.tls,
                                              limit=_http1.MAX_HEAD_BYTES)
+
+    def _enter_loop(self) -> None:
+        """Connections of another loop, which may be closed, are of no use here, and cannot be closed by asyncio."""
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        for _, writer in self._idle:
+            with contextlib.suppress(OSError):
+                writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self._idle.clear()
+        self._loop = loop
 
     async def _begin(self, method: _protos.Method, request: Message, accept: str,
                      timeout: float | None) -> tuple[_Streams, _http1.Head]:

@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 
@@ -37,6 +37,8 @@ def message(name: str) -> type[Message]:
     return message_factory.GetMessageClass(POOL.FindMessageTypeByName(name))
 
 
+_KINDS = {FieldDescriptor.CPPTYPE_STRING: ("a text", "texts"), FieldDescriptor.CPPTYPE_BOOL: ("a bool", "bools"),
+          FieldDescriptor.CPPTYPE_DOUBLE: ("a number", "numbers"), FieldDescriptor.CPPTYPE_FLOAT: ("a number", "numbers")}
 _TokenBias: Any = message("chorus.v1.TokenBias")
 
 
@@ -95,8 +97,8 @@ def unknown_name(function: str, name: str, known: Iterable[str]) -> TypeError:
 
 def set_field(message: Message, name: str, value: Any) -> None:
     """TypeError or ValueError, with the name, if the field takes no such value. logit_bias may be {token: bias}."""
+    field = message.DESCRIPTOR.fields_by_name[name]
     try:
-        field = message.DESCRIPTOR.fields_by_name[name]
         if field.enum_type is not None and isinstance(value, str):
             value = _enum_number(field.enum_type, value)
         if name == "logit_bias" and isinstance(value, Mapping):
@@ -105,9 +107,19 @@ def set_field(message: Message, name: str, value: Any) -> None:
             getattr(message, name).extend(value)
         else:
             setattr(message, name, value)
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(f"{name}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    except (TypeError, AttributeError):
+        one, many = _KINDS.get(field.cpp_type, ("a whole number", "whole numbers"))
+        wanted = f"a list of {many}" if hasattr(getattr(message, name), "extend") else one
+        wanted = "{token: bias}" if name == "logit_bias" else wanted
+        raise TypeError(f"{name}: must be {wanted}, not {_found(value)}") from None
+
+
+def _found(value: Any) -> str:
+    """Not the value itself, which may be a prompt."""
+    kinds = ", ".join(sorted({type(each).__name__ for each in value})) if isinstance(value, (list, tuple)) else ""
+    return f"{type(value).__name__} of {kinds}" if kinds else type(value).__name__
 
 
 def _enum_number(enum: Any, name: str) -> int:

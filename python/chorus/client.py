@@ -3,15 +3,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import urllib.parse
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
-import grpc
 from google.protobuf.message import Message
 
-from chorus import _calls, _timed, _tls
+from chorus import _calls, _timed, _url
 from chorus._calls import Call, GraphParams, ModelParams
 from chorus._grpc import AsyncGrpcTransport, GrpcTransport
 from chorus._http import HttpTransport
@@ -22,33 +20,6 @@ from chorus.results import (Classification, DoneEvent, Embedding, FailedText, Ge
 
 T = TypeVar("T")
 TUTORIAL = "inference_graph"  # The graph of `chorus serve` without another.
-
-
-def _grpc_target(url: str, ca: str | None) -> tuple[str, grpc.ChannelCredentials | None]:
-    parts = urllib.parse.urlsplit(url)
-    address = url.partition("://")[2] if parts.netloc == "unix:" else parts.netloc
-    if parts.scheme not in ("grpc", "grpcs") or not address:
-        raise ValueError("a server's URL begins with http://, https://, grpc:// or grpcs://, such as "
-                         f"http://localhost:3000 or grpc://localhost:50051: {url}")
-    if parts.netloc != "unix:":  # unix:PATH is gRPC's name of a socket.
-        if "@" in address or parts.path.rstrip("/") or parts.query or parts.fragment:
-            raise ValueError(f"a URL of gRPC is {parts.scheme}://HOST:PORT, and has nothing else")
-        parts.port  # ValueError if it is none.
-    if parts.scheme == "grpc":
-        return address, None
-    return address, grpc.ssl_channel_credentials(None if ca is None else ca.encode())
-
-
-def _is_http(url: str) -> bool:
-    return url.startswith(("http://", "https://"))
-
-
-def _read_ca(url: str, ca_file: str | os.PathLike[str] | None) -> str | None:
-    if ca_file is None:
-        return None
-    if not url.startswith(("https://", "grpcs://")):
-        raise ValueError(f"ca_file is for https:// and grpcs:// URLs: {url}")
-    return _tls.read_ca_file(ca_file)
 
 
 class Client:
@@ -70,10 +41,9 @@ class Client:
     def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None,
                  ca_file: str | os.PathLike[str] | None = None) -> None:
         self._timeout = _timed.checked(timeout)
-        ca = _read_ca(url, ca_file)
+        is_http, ca, sent = _url.is_http(url), _url.read_ca(url, ca_file), _url.checked_headers(headers)
         self._transport: HttpTransport | GrpcTransport = (
-            HttpTransport(url, headers or {}, ca) if _is_http(url)
-            else GrpcTransport(*_grpc_target(url, ca), headers or {}))
+            HttpTransport(url, sent, ca) if is_http else GrpcTransport(*_url.grpc_target(url, ca), sent))
 
     def close(self) -> None:
         """Closes the connections. Later calls are Cancelled, and those in progress may be.
@@ -190,17 +160,16 @@ class Client:
 class AsyncClient:
     """As Client, for asyncio: calls are awaited, streams are asynchronous iterators.
 
-    One object serves the calls of one event loop, any number of them at once. Cancelling the task of a call, or
+    One object serves the calls of one event loop at a time, any number of them at once. Cancelling the task of a call, or
     closing a stream's iterator with aclose(), cancels the call. What is not said here is as Client has it.
     """
 
     def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None,
                  ca_file: str | os.PathLike[str] | None = None) -> None:
         self._timeout = _timed.checked(timeout)
-        ca = _read_ca(url, ca_file)
+        is_http, ca, sent = _url.is_http(url), _url.read_ca(url, ca_file), _url.checked_headers(headers)
         self._transport: AsyncHttpTransport | AsyncGrpcTransport = (
-            AsyncHttpTransport(url, headers or {}, ca) if _is_http(url)
-            else AsyncGrpcTransport(*_grpc_target(url, ca), headers or {}))
+            AsyncHttpTransport(url, sent, ca) if is_http else AsyncGrpcTransport(*_url.grpc_target(url, ca), sent))
 
     async def close(self) -> None:
         """Closes the connections, as Client.close. A client is its own asynchronous context manager."""

@@ -7,6 +7,7 @@ import socketserver
 import threading
 import time
 import unittest
+import warnings
 
 import chorus
 from chorus import exceptions
@@ -85,6 +86,25 @@ class ForkTest(unittest.TestCase):
             self.assertEqual(2, len(server.requests))
             client.graphs()
             self.assertEqual(2, len(server.requests))
+
+
+class EventLoopTest(unittest.TestCase):
+    def test_a_client_goes_from_one_loop_to_the_next(self):
+        def answers(sock):
+            while sock.recv(65536):
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        async def twice(client):
+            return [await client.graphs(), await client.graphs()]
+
+        with ScriptedServer() as server, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # asyncio's, of connections of a loop that is closed.
+            server.reply = lambda sock: (sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), answers(sock))
+            client = chorus.AsyncClient(server.url)
+            for number in (1, 2):
+                self.assertEqual([[], []], asyncio.run(twice(client)))
+                self.assertEqual(number, len(server.requests))  # Within a loop a connection is used again.
+            asyncio.run(client.close())
 
 
 class BrokenServerTest(unittest.TestCase):

@@ -41,6 +41,14 @@ class ProtosTest(unittest.TestCase):
         for wrong in ({"seed": -1}, {"top_k": 1.5}, {"top_p": "x"}, {"stop": 3}, {"text": b"\xff"}):
             with self.assertRaisesRegex((TypeError, ValueError), next(iter(wrong))):
                 fill(**wrong)
+        for wrong, words in (({"text": 3}, "text: must be a text, not int"),
+                             ({"top_k": "3"}, "top_k: must be a whole number, not str"),
+                             ({"stop": ["a", 3]}, "stop: must be a list of texts, not list of int, str"),
+                             ({"stop": {"a"}}, "stop: must be a list of texts, not set"),
+                             ({"do_sample": "yes"}, "do_sample: must be a bool, not str"),
+                             ({"logit_bias": [1]}, "logit_bias: must be {token: bias}, not list of int")):
+            with self.assertRaisesRegex(TypeError, words):
+                fill(**wrong)
         with self.assertRaisesRegex(TypeError, r"f\(\) .*'temprature'. Did you mean 'temperature'"):
             fill(temprature=1)
         with self.assertRaisesRegex(TypeError, "'zzz'$"):

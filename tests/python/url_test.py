@@ -15,6 +15,11 @@ class UrlTest(unittest.TestCase):
             for url in ("localhost:3000", "ftp://localhost", "grpc://", ""):
                 with self.assertRaisesRegex(ValueError, "grpc://localhost:50051"):
                     make(url)
+            for url in (None, b"http://localhost", 3000):
+                with self.assertRaisesRegex(TypeError, "url: must be a text"):
+                    make(url)
+            for url in ("HTTP://localhost", "GRPC://localhost:1", "http://localhost/", "grpc://localhost:1/"):
+                make(url)
             for url, words in (("http://", "HOST"), ("http://user:pw@localhost", "headers"),
                                ("http://localhost:99999", "ort"),
                                ("grpc://user:pw@localhost:1", "HOST:PORT"), ("grpc://localhost:99999", "ort"),
@@ -22,6 +27,18 @@ class UrlTest(unittest.TestCase):
                 with self.assertRaisesRegex(ValueError, words) as raised:
                     make(url)
                 self.assertNotIn("pw", str(raised.exception))
+
+    def test_what_are_no_headers(self):
+        for make in (chorus.Client, chorus.AsyncClient):
+            for url in ("http://localhost:1", "grpc://localhost:1"):
+                for headers in (["a"], {"a": 1}, {"a": b"b"}, {1: "a"}):
+                    with self.assertRaisesRegex(TypeError, "headers: must be a mapping of texts"):
+                        make(url, headers=headers)
+                for headers in ({"a b": "secret"}, {"": "secret"}, {"a": "secret\r\nb: c"}, {"a": "secret €"}, {"a:": "secret"}):
+                    with self.assertRaisesRegex(ValueError, "headers: a name is a token") as raised:
+                        make(url, headers=headers)
+                    self.assertNotIn("secret", str(raised.exception))
+                make(url, headers={"Authorization": "Bearer a b\tc~"})
 
     def test_a_unix_socket(self):
         with chorus.Client("grpc://unix:/nowhere/x.sock") as client, self.assertRaises(exceptions.Unavailable):
