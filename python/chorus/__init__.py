@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from chorus import models as models
     from chorus import results as results
     from chorus import transformers as transformers
+    from chorus._calls import GraphParams as GraphParams
+    from chorus._calls import ModelParams as ModelParams
     from chorus.client import AsyncClient as AsyncClient
     from chorus.client import Client as Client
     from chorus.models import Model as Model
@@ -31,14 +33,18 @@ if TYPE_CHECKING:
     from chorus.runners import Runner as Runner
     from chorus.service import Service as Service
 
+__version__: str
 _MODULES = ("exceptions", "io", "models", "results", "transformers")
-_NAMES = {"AsyncClient": "client", "Client": "client", "Model": "models", "Tag": "models", "get": "models",
-          "save_model": "models", "Runner": "runners", "Service": "service"}
-__all__ = ["AsyncClient", "Client", "Model", "Runner", "Service", "Tag", "exceptions", "get", "io", "models",
-           "results", "save_model", "transformers"]
+_NAMES = {"AsyncClient": "client", "Client": "client", "GraphParams": "_calls", "Model": "models",
+          "ModelParams": "_calls", "Tag": "models", "get": "models", "save_model": "models", "Runner": "runners",
+          "Service": "service"}
+__all__ = ["AsyncClient", "Client", "GraphParams", "Model", "ModelParams", "Runner", "Service", "Tag", "exceptions",
+           "get", "io", "models", "results", "save_model", "transformers"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("chorus")
     if name in _MODULES:
         return importlib.import_module(f"chorus.{name}")
     if name in _NAMES:

@@ -25,7 +25,7 @@ _LOOK_SECONDS = 1.0
 _LOOK_SHARE = 5  # A look that takes long is as many times as long away from the next.
 _MAX_LEAVING = 2  # Processes with the calls of before; those before these are given the time of a stop.
 _STOP_SECONDS = 45.0  # Longer than a process takes to drain and to end its runners.
-_RETIRE_SECONDS = 60.0  # An API that blocks the event loop keeps its process from hearing that it retires.
+_RETIRE_SECONDS = 300.0  # An API that blocks the event loop keeps its process from hearing that it retires.
 _AGAIN = "it is tried again when something changes, or upon SIGHUP"
 _CHILD = ("import json, sys; sys.path[:] = json.loads(sys.argv[1]); from chorus import _serve; "
           "sys.exit(_serve.child(**json.loads(sys.argv[2])))")
@@ -88,6 +88,8 @@ class _Process:
         await _first([said], [stop], _RETIRE_SECONDS)
         if not said.done():
             said.cancel()
+            if not stop.is_set():
+                _say("what served before does not hear that it is to end, and may accept calls until it does")
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             await said
 

@@ -36,6 +36,12 @@ class Client:
 
     Every call takes `timeout` in seconds, and raises a chorus.exceptions.ServerError: its subclass, code, message and
     details are the server's. A parameter that there is not is a TypeError that names the near one.
+
+    What writes texts (run_graph, generate and their streams) takes as `params` max_length, max_new_tokens,
+    min_new_tokens, do_sample, temperature, top_k, top_p, min_p, repetition_penalty, frequency_penalty,
+    presence_penalty, logit_bias, stop, num_return_sequences, ignore_eos, split_special_tokens, seed and explain; a graph
+    also details and truncate, one model also logprobs, prompt_logprobs, prompt_ids and echo. chorus.GraphParams and
+    chorus.ModelParams are their types, and chorus/v1/generation.proto says their ranges and defaults.
     """
 
     def __init__(self, url: str, *, timeout: float | None = None, headers: Mapping[str, str] | None = None,

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 import unittest
+from unittest import mock
 
 from chorus import _reload
 from served import FOLDERS, bin_folder, own_store, script
@@ -249,7 +250,7 @@ class ServiceReloadTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "service.py").write_text("import chorus\nnonsense\n")
             ended = subprocess.run(script("-m", "chorus", "serve", "service:svc", "--reload", "--port", "0"), cwd=folder,
-                                   capture_output=True, text=True, timeout=120, check=False)
+                                   capture_output=True, text=True, check=False)
         self.assertEqual(1, ended.returncode)
         self.assertRegex(ended.stderr, r"\nchorus: .*/service.py:2: NameError: name 'nonsense' is not defined\n$")
 
@@ -271,6 +272,15 @@ class RetireTest(unittest.IsolatedAsyncioTestCase):
                 end(theirs, stop)
                 await asyncio.wait_for(retiring, 30)
                 process._writer.close()
+
+    async def test_says_so_where_that_is_not_heard(self):
+        ours, theirs = socket.socketpair()
+        with theirs, mock.patch.object(_reload, "_RETIRE_SECONDS", 0.1), mock.patch.object(_reload, "_say") as say:
+            process = object.__new__(_reload._Process)
+            process._reader, process._writer = await asyncio.open_connection(sock=ours)
+            await asyncio.wait_for(process.retire(asyncio.Event()), 30)
+            self.assertIn("may accept calls", say.call_args[0][0])
+            process._writer.close()
 
 
 class ModelReloadTest(unittest.TestCase):
