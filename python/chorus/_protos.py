@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import functools
 import json
+import pathlib
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
@@ -22,7 +23,11 @@ from google.protobuf.message import Message
 
 def _make_pool() -> descriptor_pool.DescriptorPool:
     made = descriptor_pool.DescriptorPool()
-    data = (resources.files("chorus") / "descriptors.binpb").read_bytes()
+    try:
+        data = (resources.files("chorus") / "descriptors.binpb").read_bytes()
+    except FileNotFoundError as error:
+        raise ImportError(f"{pathlib.Path(__file__).parent} is the source of the package, not the package: pip install it, "
+                          "and run Python in another folder") from error
     for file in descriptor_pb2.FileDescriptorSet.FromString(data).file:
         made.AddSerializedFile(file.SerializeToString())
     return made

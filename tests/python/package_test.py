@@ -3,10 +3,12 @@ import importlib.metadata
 import inspect
 import pathlib
 import re
+import subprocess
 import unittest
 
 import chorus
 from chorus import _calls, models, results
+from served import ROOT, script
 
 
 class PackageTest(unittest.TestCase):
@@ -37,6 +39,11 @@ class PackageTest(unittest.TestCase):
         for name in ("min_new_tokens", "num_return_sequences", "function_to_apply", "text_pair", "dimensions"):
             self.assertIn(name, chorus.Runner.run.__doc__)
         self.assertLessEqual(set(_calls.GenerationParams.__annotations__), set(chorus.GraphParams.__annotations__))
+
+    def test_the_source_is_not_the_package(self):
+        result = subprocess.run(script("-c", "import chorus; chorus.Client"), cwd=ROOT / "python", capture_output=True,
+                                text=True, check=False)
+        self.assertRegex(result.stderr, r"ImportError: .*/python/chorus is the source of the package, .*: pip install it")
 
     def test_is_typed(self):
         self.assertTrue(pathlib.Path(chorus.__file__).with_name("py.typed").exists())
