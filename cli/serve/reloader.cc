@@ -22,6 +22,10 @@ std::string Describe(const RunnerSpec& runner) {
                       runner.version.empty() ? runner.model_directory.native() : runner.version);
 }
 
+std::string Describe(const ModelKind& kind) {
+  return absl::StrCat(kind.architecture, " (", kind.task, ")");
+}
+
 }  // namespace
 
 Reloader::Reloader(Options options, ServeWork work, const std::vector<ChildSpec>& children,
@@ -128,6 +132,14 @@ void Reloader::OnChecked(absl::StatusOr<ServeWork> work, absl::Duration now) {
     if (!runner.fault.empty() && std::ranges::none_of(work_.runners, has_it)) {
       return Refuse(runner.fault, now);
     }
+  }
+  for (const auto& [name, kind] : work->further_kinds) {
+    const auto before = work_.further_kinds.find(name);
+    if (before == work_.further_kinds.end() || before->second == kind) continue;
+    return Refuse(
+        absl::StrCat(name, " is a ", Describe(kind), " now, and a ", Describe(before->second),
+                     " serves: another kind of model takes another name, or a restart"),
+        now);
   }
   next_work_ = *std::move(work);
   Begin(now);

@@ -150,6 +150,7 @@ absl::StatusOr<int> Serve(const ServeOptions& options) {
   if (options.reload) {
     ServeOptions found = options;
     found.keep_going = true;  // Faults are for the reloader, which refuses those that are new.
+    found.also_may_be_named = true;
     Reloader::Options reload{.settings = settings,
                              .gateway_config_file = plan.gateway_config_file,
                              .num_slots = plan.children.size() - 1 + kSpareSlots,

@@ -27,9 +27,10 @@ struct ServeOptions {
   int grpc_port = 50051;        // Likewise.
   std::filesystem::path graph;  // Empty: the tutorial's.
   std::vector<std::string>
-      models;                     // "RUNNER=MODEL": instead of the runner's namesake in the store.
-  std::vector<std::string> only;  // Runners; empty: all. Graphs that need others are not served.
-  std::vector<std::string> also;  // "NAME=MODEL": further models, which the graph does not name.
+      models;                      // "RUNNER=MODEL": instead of the runner's namesake in the store.
+  std::vector<std::string> only;   // Runners; empty: all. Graphs that need others are not served.
+  std::vector<std::string> also;   // "NAME=MODEL": further models, which the graph does not name.
+  bool also_may_be_named = false;  // The graph may: it came by a reload.
   std::vector<std::string> dtypes;  // "DTYPE" for all, or "RUNNER=DTYPE".
   // Of classifiers whose model has no classification head, as runner_server's.
   std::optional<uint64_t> untrained_head;

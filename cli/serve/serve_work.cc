@@ -59,6 +59,10 @@ absl::StatusOr<RunnerSpec> FindModel(const ServeOptions& options, const std::str
   return runner;
 }
 
+bool IsNamed(const GraphSummary& graph, const std::string& runner) {
+  return std::ranges::find(graph.runners, runner) != graph.runners.end();
+}
+
 absl::Status ReadGraph(const fs::path& path, ServeWork& work) {
   work.graph_file = path;
   ASSIGN_OR_RETURN(work.graph, ReadGraphFile(path));
@@ -75,18 +79,23 @@ absl::StatusOr<ServeWork> FindGraphAndModels(const ServeOptions& options,
   RETURN_IF_ERROR(ReadGraph(graph_file, work));
   ASSIGN_OR_RETURN(const fs::path home, store::ModelStore::DefaultHome());
   const store::ModelStore store(home);
-  ASSIGN_OR_RETURN(const ByRunner chosen, SplitByRunner("--model",
-                                                        "MODEL, such as gpt2-generation="
-                                                        "./gpt2",
-                                                        options.models, work.graph.runners));
+  ASSIGN_OR_RETURN(ByRunner chosen, SplitByRunner("--model",
+                                                  "MODEL, such as gpt2-generation="
+                                                  "./gpt2",
+                                                  options.models, work.graph.runners));
+  ASSIGN_OR_RETURN(
+      const auto also,
+      ParseFurtherModels(options.also, options.also_may_be_named ? std::vector<std::string>()
+                                                                 : work.graph.runners));
+  chosen.insert(also.begin(), also.end());
   for (const std::string& name : work.graph.runners) {
     const auto it = chosen.find(name);
     ASSIGN_OR_RETURN(RunnerSpec runner,
                      FindModel(options, name, it != chosen.end() ? it->second : name, store));
     work.runners.push_back(std::move(runner));
   }
-  ASSIGN_OR_RETURN(const auto also, ParseFurtherModels(options.also, work.graph.runners));
   for (const auto& [name, model] : also) {
+    if (IsNamed(work.graph, name)) continue;
     ASSIGN_OR_RETURN(RunnerSpec runner, FindModel(options, name, model, store));
     work.runners.push_back(std::move(runner));
   }
@@ -202,7 +211,7 @@ absl::Status Select(const ServeOptions& options, ServeWork& work) {
     RETURN_IF_ERROR(CheckRunner("--only", name, work.graph.runners));
   }
   const auto is_left_out = [&](const RunnerSpec& runner) {
-    return std::ranges::find(work.graph.runners, runner.name) != work.graph.runners.end() &&
+    return IsNamed(work.graph, runner.name) &&
            std::ranges::find(options.only, runner.name) == options.only.end();
   };
   if (std::erase_if(work.runners, is_left_out) == 0) return absl::OkStatus();
@@ -256,6 +265,9 @@ absl::Status CheckWork(const ServeOptions& options, ServeWork& work) {
     if (runner.num_replicas == 0) continue;
     const auto model = store::DescribeModel(runner.model_directory);
     if (!model.ok()) continue;  // The runner says what is wrong with it.
+    if (!IsNamed(work.graph, runner.name)) {
+      work.further_kinds[runner.name] = {model->task, model->architecture};
+    }
     const absl::Status status =
         CheckTask(work.graph, runner.name, model->task, model->architecture);
     if (status.ok()) continue;

@@ -5,6 +5,7 @@
 // Thread safety: free functions without state.
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,18 @@
 
 namespace chorus {
 
+// What callers know a runner by that the graph does not name.
+struct ModelKind {
+  std::string task;  // As store::ModelDescription's.
+  std::string architecture;
+  bool operator==(const ModelKind&) const = default;
+};
+
 struct ServeWork {
   GraphSummary graph;
-  std::filesystem::path graph_file;  // Empty: no graph is served, by --only.
-  std::vector<RunnerSpec> runners;   // In the order of the graph.
+  std::filesystem::path graph_file;                // Empty: no graph is served, by --only.
+  std::vector<RunnerSpec> runners;                 // In the order of the graph.
+  std::map<std::string, ModelKind> further_kinds;  // By runner, once checked.
 
   // Whether the same processes and the same graph serve both.
   bool operator==(const ServeWork& other) const {

@@ -287,6 +287,26 @@ TEST_F(ServeReloadTest, ARunnerThatIsKilledWhileItLoadsIsSaidToBe) {
   EXPECT_TRUE(Post("/classify_generated_texts?max_new_tokens=6", "").ends_with("200"));
 }
 
+// Of a model beside the graph the kind stays; and a graph may come to name it.
+TEST_F(ServeReloadTest, AFurtherModelKeepsItsKindAndMayBecomeARunnerOfTheGraph) {
+  Start({"--graph", dir_ + "/graph.yaml", "--also", "another-generation=" + dir_ + "/mine"});
+  LoopAll();
+  fs::rename(dir_ + "/mine", dir_ + "/before");
+  fs::copy("models/demo/bert-sst2", dir_ + "/mine");
+  WaitForLines(
+      "not reloaded, and what served serves on: another-generation is a "
+      "BertForSequenceClassification (classify) now, and a GPT2LMHeadModel (generate) serves",
+      1);
+  fs::remove_all(dir_ + "/mine");
+  fs::rename(dir_ + "/before", dir_ + "/mine");
+  std::ofstream(dir_ + "/graph.yaml") << kOtherGraph;
+  WaitForLines("chorus: reloaded", 1);
+  EXPECT_THAT(Shell("curl -s " + http_ + "/v1/graphs/inference_graph").out,
+              HasSubstr("another-generation"));
+  ExpectNoFailures();
+  EXPECT_EQ(serve_->Count("started another-generation"), 1) << serve_->Log();
+}
+
 // A folder with a chorusfile is served as what a bundle of it would be, and followed.
 TEST_F(ServeReloadTest, AChorusfileIsFollowed) {
   const std::string file = dir_ + "/chorusfile.yaml";

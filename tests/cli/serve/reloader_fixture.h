@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -67,9 +68,11 @@ class ReloaderTest : public ::testing::Test {
         work.runners[0].fault = fault_;
         work.runners[0].num_replicas = 0;
       }
+      work.further_kinds = kinds_;
       return checked_;
     };
     const ServePlan plan = MakeServePlan(options.settings, found_->runners);
+    found_->further_kinds = kinds_;
     reloader_.emplace(std::move(options), *found_, plan.children, host_);
   }
 
@@ -131,6 +134,7 @@ class ReloaderTest : public ::testing::Test {
   absl::StatusOr<ServeWork> found_ = Work("v1");
   absl::Status checked_;
   std::string fault_;  // Of gpt2, found by the check.
+  std::map<std::string, ModelKind> kinds_ = {{"bert", {"classify", "Bert"}}};  // Likewise.
   std::optional<Reloader> reloader_;
   absl::Duration now_ = absl::Seconds(100);
 };

@@ -101,6 +101,34 @@ TEST_F(ReloaderTest, AFaultThatIsNewIsRefusedAndOneThatIsKnownIsNoChange) {
   EXPECT_THAT(host_.TakeWords(), ElementsAre("start gpt2 v3"));
 }
 
+// Nobody checks what callers expect of a runner that the graph does not name.
+TEST_F(ReloaderTest, AnotherKindOfModelDoesNotTakeTheNameOfOneThatNoGraphNames) {
+  for (const ModelKind& other : {ModelKind{"generate", "GPT2"}, ModelKind{"classify", "GPT2"}}) {
+    kinds_ = {{"bert", other}};
+    found_ = Work(other.task);
+    SeeChange();
+    EXPECT_THAT(host_.TakeWords(), IsEmpty());
+    // Said once.
+    for (int i = 0; i < 5; ++i) Advance();
+    EXPECT_THAT(host_.TakeSaid(), IsEmpty());
+  }
+  kinds_ = {{"bert", {"classify", "Bert"}}, {"further", {"generate", "GPT2"}}};
+  found_ = Work("v3");
+  SeeChange();
+  EXPECT_THAT(host_.TakeWords(), ElementsAre("start gpt2 v3"));
+}
+
+TEST_F(ReloaderTest, SaysWhichKindOfModelServesAndWhichDoesNot) {
+  kinds_ = {{"bert", {"generate", "GPT2"}}};
+  found_ = Work("v2");
+  std::vector<std::string> said;
+  for (; said.empty(); said = host_.TakeSaid()) Advance();
+  EXPECT_THAT(said, ElementsAre(HasSubstr(
+                        "not reloaded, and what served serves on: bert is a GPT2 (generate) now, "
+                        "and a Bert (classify) serves: another kind of model takes another name, "
+                        "or a restart")));
+}
+
 TEST_F(ReloaderTest, AProcessThatIsLostBeforeTheGatewayHasMovedToItIsTakenBack) {
   found_ = Work("v2", "second");
   SeeChange();
