@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runner_server/model/load_model.h"
+#include "tests/runner_server/model/executor_under_test.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus::runner {
@@ -46,7 +47,7 @@ class LoadModelFixture : public testing::Test {
     WriteSafetensors(directory_.path() / "model.safetensors", tensors);
   }
   absl::StatusOr<LoadedModel> Load(const ModelOptions& options = {}) {
-    return LoadModel(directory_.path(), options);
+    return LoadModel(directory_.path(), UnderTest(options));
   }
   void ExpectFailure(absl::StatusCode code, const testing::Matcher<std::string>& message) {
     const absl::Status status = Load().status();
