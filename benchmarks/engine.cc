@@ -39,7 +39,7 @@ constexpr int kNewTokens = 123;
 struct Flags {
   std::string model;
   std::vector<std::string> dtypes = {"auto"};
-  std::string executor = "auto", device = "cpu";
+  std::string executor = "auto", device = "cpu", native_code;
   int threads = 2;
   int runs = 5;
   bool sample = false;
@@ -244,7 +244,8 @@ absl::StatusOr<LoadedModel> Load(const Flags& flags, Precision precision, int nu
                                  .device = flags.device,
                                  .precision = precision,
                                  .num_threads = flags.threads,
-                                 .num_kv_slots = num_slots});
+                                 .num_kv_slots = num_slots,
+                                 .native_code = flags.native_code});
 }
 
 int Main(int argc, char** argv) {
@@ -254,6 +255,7 @@ int Main(int argc, char** argv) {
   app.add_option("--dtypes", flags.dtypes)->delimiter(',');
   app.add_option("--executor", flags.executor);
   app.add_option("--device", flags.device);
+  app.add_option("--native_code", flags.native_code, "Of a compiled model: the hash of its code");
   app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
   app.add_option("--runs", flags.runs)->check(CLI::Range(1, 1000));
   app.add_flag("--sample", flags.sample, "Sample with top_k 50 instead of greedy");

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any, Dict, List
 
-from chorus import _compile, _programs, _protos, _saving
+from chorus import _compile, _compile_generator, _programs, _protos, _saving
 from chorus.exceptions import StoreError
 from chorus.runners import Runner
 
@@ -187,10 +187,10 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
         tokenizer: Of a model; of a pipeline in place of its own.
         labels: For people and programs.
         metadata: Whatever JSON has.
-        compile: Compiles an encoder, a classifier or one that gives hidden states, of an architecture that Chorus does
-            not run by itself, with torch.export and AOTInductor; it takes a C++ compiler, and minutes. What comes into
-            the store is native code for this machine's kind of CPU, for this version of torch, and for the device and
-            the dtype that the model has now. It runs in the runner with your rights.
+        compile: Compiles a generator, a classifier, or an encoder that gives hidden states, of an architecture that
+            Chorus does not run by itself, with torch.export and AOTInductor; it takes a C++ compiler, and minutes. What
+            comes into the store is native code for this machine's kind of CPU, for this version of torch, and for the
+            device and the dtype that the model has now. It runs in the runner with your rights.
         pipeline: BentoML's name of pipeline_or_model.
         signatures: BentoML's, of "__call__" alone, which is what `run` calls; a runner always batches.
 
@@ -229,12 +229,12 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
     _checked_labels(labels)
     _json(metadata)
     _saving.check(model)
-    encoder = _compile.Encoder(model, tokenizer) if compile else None
+    compiled = _compile_generator.prepare(model, tokenizer) if compile else None
     with tempfile.TemporaryDirectory(prefix="chorus-save-") as name_of_folder:
         folder = pathlib.Path(name_of_folder)
-        _saving.write(model, folder, **({"max_shard_size": "1TB"} if encoder else {}))
+        _saving.write(model, folder, **({"max_shard_size": "1TB"} if compiled else {}))
         _saving.write(tokenizer, folder)
-        native_code = encoder.write(folder) if encoder else None
+        native_code = compiled.write(folder) if compiled else None
         return import_(folder, name, labels=labels, metadata=metadata, source=_source(model),
                        native_code=native_code).tag
 

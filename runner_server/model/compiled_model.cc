@@ -30,6 +30,7 @@ constexpr char kFileName[] = "model.pt2";
 // What the code gives out, as chorus_compiled.output spells it.
 constexpr char kLogits[] = "logits";
 constexpr char kHiddenStates[] = "hidden_states";
+constexpr char kNextTokenLogits[] = "next_token_logits";
 
 // Those of libtorch. dtype.h has them too, with all the kernels, which `chorus` does not link.
 struct PrecisionName {
@@ -60,8 +61,56 @@ absl::Status ReadEmbedder(const fs::path& folder, std::optional<Pooling> pooling
   return absl::OkStatus();
 }
 
+std::string FieldName(const char* name) { return absl::StrCat(kObject, ".", name); }
+
+// What the server's attention must know of the layers.
+void ReadDecoder(ConfigReader& config, CompiledModel& model) {
+  const auto integer = [&](const char* name, int max) {
+    return config.Integer(FieldName(name).c_str(), 1, 1, max);
+  };
+  Architecture decoder = {.vocab_size = model.vocab_size, .context_size = model.context_size};
+  decoder.num_heads = integer("heads", 1 << 12);
+  decoder.num_kv_heads = integer("kv_heads", 1 << 12);
+  decoder.head_size = integer("head_size", 1 << 12);
+  decoder.attention_soft_cap = config.Float(FieldName("soft_cap").c_str(), 0, 0, 1e6f);
+  const std::vector<float> scales = config.Floats(FieldName("scales").c_str());
+  const std::vector<float> windows = config.Floats(FieldName("windows").c_str());
+  decoder.num_layers = static_cast<int>(scales.size());
+  if (scales.empty() || windows.size() != scales.size()) {
+    config.Refuse("chorus_compiled.scales and windows must have one number for each layer",
+                  absl::StrCat(scales.size(), " and ", windows.size()));
+    return;
+  }
+  for (size_t i = 0; i < scales.size(); ++i) {
+    if (!(windows[i] >= 0 && windows[i] <= 1 << 20)) {
+      config.Refuse("chorus_compiled.windows must be from 0 to 1048576", absl::StrCat(windows[i]));
+      return;
+    }
+    decoder.attention.push_back({.scale = scales[i], .window = static_cast<int>(windows[i])});
+  }
+  if (decoder.num_heads % decoder.num_kv_heads != 0) {
+    config.Refuse("chorus_compiled.heads must be a multiple of kv_heads",
+                  absl::StrCat(decoder.num_heads, " and ", decoder.num_kv_heads));
+  }
+  decoder.head = ReadLanguageModelHead(config, decoder.vocab_size, {});
+  model.decoder = std::move(decoder);
+}
+
+// A weight's name for another.
+void ReadSameWeights(ConfigReader& config, CompiledModel& model) {
+  const nlohmann::json* same = config.Find("chorus_compiled.same_weights");
+  if (same == nullptr) return;
+  for (const auto& [asked, stored] : same->items()) {
+    if (!same->is_object() || !stored.is_string()) {
+      config.Refuse("chorus_compiled.same_weights must be an object of names", ShownJson(*same));
+      return;
+    }
+    model.same_weights[asked] = stored.get<std::string>();
+  }
+}
+
 absl::Status ReadFields(ConfigReader& config, CompiledModel& model) {
-  const auto field = [](const char* name) { return absl::StrCat(kObject, ".", name); };
+  const auto field = FieldName;
   const auto integer = [&](const char* name, int fallback, int min, int max) {
     return config.Integer(field(name).c_str(), fallback, min, max);
   };
@@ -75,6 +124,7 @@ absl::Status ReadFields(ConfigReader& config, CompiledModel& model) {
   model.num_token_types = integer("token_types", 1, 1, 1 << 10);
   model.num_values = integer("num_values", 0, 1, 1 << 20);
   model.padding_id = integer("padding_id", 0, 0, 1 << 24);
+  ReadSameWeights(config, model);
   const std::string dtype = config.String(field("dtype").c_str(), "float32");
   const auto known = std::ranges::find(kPrecisionNames, dtype, &PrecisionName::name);
   if (known == std::end(kPrecisionNames)) {
@@ -99,7 +149,9 @@ absl::Status Read(const fs::path& folder, std::optional<Pooling> pooling, Config
                   CompiledModel& model) {
   RETURN_IF_ERROR(ReadFields(config, model));
   const std::string output = config.String("chorus_compiled.output", "");
-  if (output == kHiddenStates) {
+  if (output == kNextTokenLogits) {
+    ReadDecoder(config, model);
+  } else if (output == kHiddenStates) {
     RETURN_IF_ERROR(ReadEmbedder(folder, pooling, model));
   } else if (output == kLogits) {
     ClassificationHead head = ReadClassificationHead(config);
@@ -110,7 +162,8 @@ absl::Status Read(const fs::path& folder, std::optional<Pooling> pooling, Config
     }
     model.head = std::move(head);
   } else {
-    config.Refuse("chorus_compiled.output must be logits or hidden_states", output);
+    config.Refuse("chorus_compiled.output must be logits, hidden_states or next_token_logits",
+                  output);
   }
   return config.status();
 }

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "absl/status/statusor.h"
 #include "runner_server/kernels/precision.h"
@@ -21,6 +22,8 @@
 #include "runner_server/weights/tensor.h"
 
 namespace chorus::runner {
+
+using AnyModel = std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceEncoder>>;
 
 class Executor {
  public:
@@ -57,9 +60,9 @@ class Executor {
 
   // Of native code, which runs from here on: CheckNativeCode comes first. FAILED_PRECONDITION if it
   // is for another libtorch or device.
-  virtual absl::StatusOr<std::unique_ptr<SequenceEncoder>> OpenCompiled(
-      const CompiledModel& model, std::span<const StoredTensor> weights,
-      const Options& options) const = 0;
+  virtual absl::StatusOr<AnyModel> OpenCompiled(const CompiledModel& model,
+                                                std::span<const StoredTensor> weights,
+                                                const Options& options) const = 0;
 };
 
 }  // namespace chorus::runner

@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "runner_server/model/architectures/read_architecture.h"
+#include "runner_server/model/compiled_model.h"
 #include "runner_server/model/config_reader.h"
 #include "runner_server/model/unfollowed_settings.h"
 
@@ -165,10 +166,17 @@ absl::StatusOr<GenerationConfig> ReadGenerationConfig(const std::filesystem::pat
 }
 
 std::string GenerationWarning(const std::filesystem::path& folder) {
-  const absl::StatusOr<ModelArchitecture> model = ReadModelArchitecture(folder);
-  if (!model.ok() || !model->architecture.generates()) return "";
-  const absl::StatusOr<GenerationConfig> config =
-      ReadGenerationConfig(folder, model->architecture.vocab_size);
+  int vocab_size = 0;
+  const absl::StatusOr<std::optional<CompiledModel>> compiled = ReadCompiledModel(folder);
+  if (compiled.ok() && compiled->has_value()) {
+    if (!(*compiled)->decoder.has_value()) return "";
+    vocab_size = (*compiled)->vocab_size;
+  } else {
+    const absl::StatusOr<ModelArchitecture> model = ReadModelArchitecture(folder);
+    if (!model.ok() || !model->architecture.generates()) return "";
+    vocab_size = model->architecture.vocab_size;
+  }
+  const absl::StatusOr<GenerationConfig> config = ReadGenerationConfig(folder, vocab_size);
   return config.ok() ? config->warning : "";
 }
 

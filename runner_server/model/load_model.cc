@@ -105,6 +105,18 @@ Executor::Options ExecutionOf(const ModelOptions& options) {
           .fixed_shapes = options.fixed_shapes};
 }
 
+// What belongs to a generator's texts.
+absl::Status ReadTexts(const std::filesystem::path& directory, int vocab_size, const Head& head,
+                       LoadedModel& loaded) {
+  ASSIGN_OR_RETURN(GenerationConfig generation, ReadGenerationConfig(directory, vocab_size));
+  const auto& model = std::get<LanguageModelHead>(head);
+  loaded.bos_token_id = generation.bos_token_id.value_or(model.bos_token_id);
+  loaded.eos_token_ids = generation.eos_token_ids.value_or(model.eos_token_ids);
+  loaded.defaults = std::move(generation.defaults);
+  loaded.generation_warning = std::move(generation.warning);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<LoadedModel> LoadCompiled(const std::filesystem::path& directory,
                                          const CompiledModel& model, const ModelOptions& options) {
   if (options.precision != model.precision) {
@@ -116,6 +128,9 @@ absl::StatusOr<LoadedModel> LoadCompiled(const std::filesystem::path& directory,
   ASSIGN_OR_RETURN(const ModelWeights files, FindModelWeights(directory, model.architecture));
   ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(files));
   LoadedModel loaded{.architecture = model.architecture, .max_text_tokens = model.max_text_tokens};
+  if (model.decoder.has_value()) {
+    RETURN_IF_ERROR(ReadTexts(directory, model.vocab_size, model.decoder->head, loaded));
+  }
   ASSIGN_OR_RETURN(loaded.model, options.executor->OpenCompiled(model, checkpoint.tensors(),
                                                                 ExecutionOf(options)));
   return loaded;
@@ -142,15 +157,10 @@ absl::StatusOr<LoadedModel> LoadModel(const std::filesystem::path& directory,
                    CheckpointWeights::Create(architecture, checkpoint));
   const Executor::Options execution = ExecutionOf(options);
 
-  if (const auto* head = std::get_if<LanguageModelHead>(&architecture.head)) {
-    ASSIGN_OR_RETURN(GenerationConfig generation,
-                     ReadGenerationConfig(directory, architecture.vocab_size));
+  if (architecture.generates()) {
+    RETURN_IF_ERROR(ReadTexts(directory, architecture.vocab_size, architecture.head, loaded));
     ASSIGN_OR_RETURN(loaded.model,
                      options.executor->MakeGenerator(architecture, weights, execution));
-    loaded.bos_token_id = generation.bos_token_id.value_or(head->bos_token_id);
-    loaded.eos_token_ids = generation.eos_token_ids.value_or(head->eos_token_ids);
-    loaded.defaults = std::move(generation.defaults);
-    loaded.generation_warning = std::move(generation.warning);
   } else {
     ASSIGN_OR_RETURN(loaded.model, options.executor->MakeEncoder(architecture, weights, execution));
   }

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -45,7 +44,7 @@ struct ModelOptions {
 struct LoadedModel {
   std::string architecture;  // As config.json names it.
   std::string other_head;    // As ModelArchitecture's.
-  std::variant<std::unique_ptr<LanguageModel>, std::unique_ptr<SequenceEncoder>> model;
+  AnyModel model;
   // Of a generator, from generation_config.json, or else from config.json (generation_config.h).
   int32_t bos_token_id = -1;              // -1: none.
   std::vector<int32_t> eos_token_ids;     // A text ends at any of them.

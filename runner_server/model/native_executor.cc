@@ -34,9 +34,8 @@ class Native : public Executor {
     return std::make_unique<Encoder>(std::move(transformer));
   }
 
-  absl::StatusOr<std::unique_ptr<SequenceEncoder>> OpenCompiled(const CompiledModel& model,
-                                                                std::span<const StoredTensor>,
-                                                                const Options&) const override {
+  absl::StatusOr<AnyModel> OpenCompiled(const CompiledModel& model, std::span<const StoredTensor>,
+                                        const Options&) const override {
     return absl::InvalidArgumentError(
         absl::StrCat(model.file.string(), " takes --executor torch, which auto is for it"));
   }

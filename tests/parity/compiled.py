@@ -23,7 +23,8 @@ import numpy as np
 import parity
 import torch
 import transformers
-from chorus._compile import NATIVE_CODE, Encoder
+from chorus._compile import NATIVE_CODE
+from chorus._compile_generator import prepare
 from families import VOCAB, bert, roberta
 
 DEBERTA = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0,
@@ -62,8 +63,8 @@ class Tokenizer:
         self.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
 
 
-def make_model(architecture, seed):
-    model_type, values = CONFIGS[architecture]
+def make_model(architecture, seed, configs=CONFIGS):
+    model_type, values = configs[architecture]
     config = {**families.COMMON, "model_type": model_type, **values}
     loaded = transformers.AutoConfig.for_model(**{"architectures": [architecture], **config})
     model = getattr(transformers, architecture)(loaded).float().eval()
@@ -80,14 +81,14 @@ def make_texts(padding_id):
     return texts
 
 
-def compile_into(folder, architecture, seed):
+def compile_into(folder, architecture, seed, configs=CONFIGS):
     """The model: what lies there already, or a new one."""
     if (folder / NATIVE_CODE).exists() and "chorus_compiled" in json.loads((folder / "config.json").read_text()):
         return getattr(transformers, architecture).from_pretrained(folder).eval()
     folder.mkdir(exist_ok=True)
-    model = make_model(architecture, seed)
+    model = make_model(architecture, seed, configs)
     model.save_pretrained(folder)
-    Encoder(model, Tokenizer(model.config)).write(folder)
+    prepare(model, Tokenizer(model.config)).write(folder)
     return model
 
 
@@ -96,16 +97,21 @@ def distance(ours, theirs):
                for one, other in zip(ours, theirs))
 
 
+def run(runner, folder, code, prompts, new_tokens):
+    request = {"model": str(folder), "prompts": prompts, "new_tokens": new_tokens,
+               "native_code": hashlib.sha256(code).hexdigest()}
+    done = subprocess.run([runner], input=json.dumps(request), capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{folder}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
 def compare(runner, architecture, seed, folder):
     model = compile_into(folder, architecture, seed)
     texts = make_texts(model.config.pad_token_id)
     references = [parity.reference_logits(model, ids) for ids in texts]
     code = (folder / NATIVE_CODE).read_bytes()
-    request = {"model": str(folder), "prompts": texts, "new_tokens": 0, "native_code": hashlib.sha256(code).hexdigest()}
-    done = subprocess.run([runner], input=json.dumps(request), capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{folder}: {done.stderr}")
-    answer = json.loads(done.stdout)
+    answer = run(runner, folder, code, texts, new_tokens=0)
     return {"architecture": architecture, "kib": len(code) / 1024,
             "alone": distance(answer["logits"], references), "batched": distance(answer["batched"], references)}
 

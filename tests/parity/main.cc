@@ -3,9 +3,11 @@
 //   {"model": FOLDER, "dtype": "float32", "prompts": [[1, 2], ...], "new_tokens": 16}
 //
 // and writes one: "logits" after each prompt, or an embedder's vectors, alone; whether those of one
-// "batch" and of prompts "split" over passes are the same to the bit; of an encoder those of the
-// batch, "batched"; and of a generator the greedy "texts", new_tokens each. A compiled model
-// (compiled.py) comes with the hash of its "native_code", and needs no dtype.
+// "batch" and of prompts "split" over passes are the same to the bit, and those of the batch,
+// "batched"; of a generator also those of prompts in passes of 7 tokens, "chunked", of prompts
+// whose first half was "copied" from another slot, and the greedy "texts", new_tokens each. A
+// compiled model (compiled.py, compiled_generators.py) comes with the hash of its "native_code",
+// and needs no dtype.
 
 #include <cstdio>
 #include <iostream>
@@ -29,16 +31,22 @@ namespace chorus::runner {
 namespace {
 
 nlohmann::json Run(LanguageModel& model, const std::vector<Ids>& prompts, size_t new_tokens) {
-  std::vector<Logits> whole;
+  std::vector<Logits> whole, chunked, copied;
   bool same = true;
   for (const Ids& ids : prompts) {
     whole.push_back(LogitsAfter(model, ids, static_cast<int>(ids.size())));
-    for (const int chunk : {1, 7}) same = same && LogitsAfter(model, ids, chunk) == whole.back();
+    chunked.push_back(LogitsAfter(model, ids, 7));
+    copied.push_back(LogitsAfterCopy(model, ids));
+    same = same && chunked.back() == whole.back() && LogitsAfter(model, ids, 1) == whole.back();
   }
+  const std::vector<Logits> batched = LogitsOfBatch(model, prompts);
   return {
       {"logits", whole},
-      {"batch", LogitsOfBatch(model, prompts) == whole},
+      {"batched", batched},
+      {"batch", batched == whole},
+      {"chunked", chunked},
       {"split", same},
+      {"copied", copied},
       {"texts", ContinueGreedily(model, prompts, std::vector<size_t>(prompts.size(), new_tokens))}};
 }
 

@@ -18,6 +18,18 @@ Logits LogitsAfter(LanguageModel& model, const Ids& ids, int chunk, int slot) {
   }
 }
 
+Logits LogitsAfterCopy(LanguageModel& model, const Ids& ids) {
+  const int length = static_cast<int>(ids.size()), copied = length / 2;
+  if (copied == 0) return LogitsAfter(model, ids, length, /*slot=*/1);
+  LogitsAfter(model, ids, length, /*slot=*/0);
+  model.CopyPrefix(/*from_slot=*/0, /*to_slot=*/1, copied);
+  model.Release(/*slot=*/0, /*num_kept_tokens=*/0);
+  const LanguageModel::Row row = {
+      .slot = 1, .start = copied, .tokens = std::span(ids).subspan(copied), .wants_logits = true};
+  const std::span<const float> logits = model.Forward({&row, 1});
+  return {logits.begin(), logits.end()};
+}
+
 std::vector<Logits> LogitsOfBatch(LanguageModel& model, const std::vector<Ids>& texts) {
   std::vector<LanguageModel::Row> rows;
   for (size_t i = 0; i < texts.size(); ++i) {

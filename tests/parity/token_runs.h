@@ -16,6 +16,9 @@ using Logits = std::vector<float>;
 // The logits after `ids`, run in passes of `chunk` tokens.
 Logits LogitsAfter(LanguageModel& model, const Ids& ids, int chunk, int slot = 0);
 
+// The logits after `ids`, whose first half slot 1 has from slot 0, which then gives up its own.
+Logits LogitsAfterCopy(LanguageModel& model, const Ids& ids);
+
 // Those after each text, from one pass for all, in which some texts begin, some go on and some
 // decode. The model must have a slot for each.
 std::vector<Logits> LogitsOfBatch(LanguageModel& model, const std::vector<Ids>& texts);

@@ -1,4 +1,4 @@
-"""Encoders that save_model compiles, and the native code that it brings into the store.
+"""Models that save_model compiles, and the native code that it brings into the store.
 
 Where torch and transformers are not installed, as in ctest, the refusals alone are tested. The whole:
 
@@ -76,9 +76,10 @@ class CompileTest(unittest.TestCase):
         import torch
         import transformers
         torch.manual_seed(1)
-        config = getattr(transformers, f"{name}Config")(
-            vocab_size=len(WORDS), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-            max_position_embeddings=64, pad_token_id=0, initializer_range=0.5, **more)
+        config = getattr(transformers, f"{name}Config")(**{
+            "vocab_size": len(WORDS), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "max_position_embeddings": 64, "pad_token_id": 0, "initializer_range": 0.5,
+            **more})
         return config, transformers
 
     def test_a_classifier(self):
@@ -98,6 +99,37 @@ class CompileTest(unittest.TestCase):
                     for score in scores:
                         label = model.config.label2id[score["label"]]
                         self.assertAlmostEqual(float(expected[label]), score["score"], delta=1e-5)
+
+    def test_a_generator(self):
+        import torch
+        config, transformers = self.model("Olmo2", num_key_value_heads=1, tie_word_embeddings=True, bos_token_id=None,
+                                          eos_token_id=None)
+        model, tokenizer = transformers.Olmo2ForCausalLM(config).eval(), self.tokenizer()
+        before = model.config._attn_implementation
+        saved = chorus.get(chorus.save_model("mine", model, tokenizer, compile=True))
+        self.assertEqual(before, model.config._attn_implementation)
+        self.assertEqual(("generate", "Olmo2ForCausalLM", "float32"), (saved.task, saved.architecture, saved.dtype))
+        expected = []
+        with torch.no_grad():
+            for text in TEXTS:
+                ids = tokenizer(text, return_tensors="pt").input_ids
+                text = model.generate(ids, max_new_tokens=12, do_sample=False)
+                expected.append(tokenizer.decode(text[0], skip_special_tokens=True))
+        with saved.to_runner() as runner:
+            together = runner.run(TEXTS, max_new_tokens=12, do_sample=False)
+            self.assertEqual(expected, [texts[0]["generated_text"] for texts in together])
+            alone = runner.run(TEXTS[1], max_new_tokens=12, do_sample=False)
+            self.assertEqual(expected[1], alone[0]["generated_text"])
+
+    def test_what_is_no_generator(self):
+        small = {"n_embd": 8, "n_layer": 1, "n_head": 2, "rotary_dim": 2, "attn_layer_indices": [1],
+                 "mamba_n_heads": 4, "mamba_d_head": 16, "num_key_value_heads": 2}
+        for name, why in (("GPTJ", "its forward pass lacks one of"), ("StableLm", "it does not attend through"),
+                          ("Bamba", "its logits are made of more than")):
+            config, transformers = self.model(name, **small)
+            with self.assertRaisesRegex(exceptions.ChorusError, f"{name}ForCausalLM cannot be compiled: {why}"):
+                chorus.save_model("mine", getattr(transformers, f"{name}ForCausalLM")(config), self.tokenizer(),
+                                  compile=True)
 
     def test_what_is_no_encoder(self):
         config, transformers = self.model("Bert", num_labels=3)

@@ -59,7 +59,7 @@ absl::StatusOr<ModelArchitecture> FindArchitecture(ConfigReader& config) {
   return absl::InvalidArgumentError(absl::StrCat(
       "architectures must name one of ", absl::StrJoin(known, ", "), ": ",
       names.empty() ? absl::StrCat("none, model_type ", type) : absl::StrJoin(names, ", "),
-      ". An encoder of another can be served compiled: chorus.save_model(…, compile=True)"));
+      ". A model of another can be served compiled: chorus.save_model(…, compile=True)"));
 }
 
 // transformers would read such weights by the rules of a library of its own, or quantise floats.

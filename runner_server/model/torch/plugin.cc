@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "runner_server/model/executor.h"
+#include "runner_server/model/torch/compiled_decoder.h"
 #include "runner_server/model/torch/compiled_encoder.h"
 #include "runner_server/model/torch/torch_encoder.h"
 #include "runner_server/model/torch/torch_generator.h"
@@ -95,15 +96,20 @@ class TorchExecutor : public Executor {
     });
   }
 
-  absl::StatusOr<std::unique_ptr<SequenceEncoder>> OpenCompiled(
-      const CompiledModel& model, std::span<const StoredTensor> weights,
-      const Options& options) const override {
-    const auto open = [&]() -> absl::StatusOr<std::unique_ptr<SequenceEncoder>> {
+  absl::StatusOr<AnyModel> OpenCompiled(const CompiledModel& model,
+                                        std::span<const StoredTensor> weights,
+                                        const Options& options) const override {
+    const auto open = [&]() -> absl::StatusOr<AnyModel> {
       ASSIGN_OR_RETURN(const at::Device device, DeviceOf(options));
+      ASSIGN_OR_RETURN(const at::ScalarType dtype, DtypeOf(options.precision));
       RETURN_IF_ERROR(CheckFits(model, device));
       ShowLibtorch();
       at::set_num_threads(options.num_threads);
-      return std::make_unique<CompiledEncoder>(model, weights, device, options.num_threads);
+      if (!model.decoder.has_value()) {
+        return std::make_unique<CompiledEncoder>(model, weights, device, options.num_threads);
+      }
+      auto decoder = std::make_unique<CompiledDecoder>(model, weights, dtype, device);
+      return std::make_unique<TorchGenerator>(std::move(decoder), options);
     };
     return WithStatus(options, model.file.string(), open);
   }

@@ -100,22 +100,22 @@ int RoundPages(int n) { return static_cast<int>(std::bit_ceil(static_cast<unsign
 
 }  // namespace
 
-TorchGenerator::TorchGenerator(std::unique_ptr<TorchTransformer> transformer,
+TorchGenerator::TorchGenerator(std::unique_ptr<TorchDecoder> decoder,
                                const Executor::Options& options)
-    : transformer_(std::move(transformer)),
+    : decoder_(std::move(decoder)),
       num_slots_(options.num_kv_slots),
-      has_fixed_shapes_(options.fixed_shapes || !transformer_->device().is_cpu()),
+      has_fixed_shapes_(options.fixed_shapes || !decoder_->device().is_cpu()),
       num_threads_(options.num_threads),
       cache_({.num_slots = num_slots_,
               .num_layers = architecture().num_layers,
               .num_heads = architecture().num_kv_heads,
               .head_size = architecture().head_size,
               .context_size = architecture().context_size,
-              .max_bytes = PoolBytes(options, transformer_->device())},
-             transformer_->dtype(), transformer_->device()) {}
+              .max_bytes = PoolBytes(options, decoder_->device())},
+             decoder_->dtype(), decoder_->device()) {}
 
 DeviceStats TorchGenerator::device_stats() const {
-  DeviceStats stats = StatsOf(transformer_->device());
+  DeviceStats stats = StatsOf(decoder_->device());
   stats.num_recordings = num_recordings_;
   return stats;
 }
@@ -177,7 +177,7 @@ TorchGenerator::Pass TorchGenerator::Send(const Plan& plan, const at::Tensor& fi
   for (const Prompt& prompt : plan.prompts) parts.push_back(&prompt.places);
   int64_t size = 0;
   for (const auto* part : parts) size += std::ssize(*part);
-  const at::Device& device = transformer_->device();
+  const at::Device& device = decoder_->device();
   const at::Tensor host =
       at::empty({size}, at::TensorOptions(at::kLong).pinned_memory(!device.is_cpu()));
   auto* out = host.mutable_data_ptr<int64_t>();
@@ -251,9 +251,9 @@ at::Tensor TorchGenerator::ComputeDecodes(Plan plan, int& num_padded_rows) {
   if (step == nullptr) {
     step = std::make_unique<DecodeStep>();
     const int64_t size = int64_t{num_rows} * (6 + num_pages);
-    step->sent = at::empty({size}, at::TensorOptions(at::kLong).device(transformer_->device()));
+    step->sent = at::empty({size}, at::TensorOptions(at::kLong).device(decoder_->device()));
     const Pass pass = Send(plan, step->sent);
-    step->graph = StepGraph::Record(transformer_->device(), [&] { step->logits = Compute(pass); });
+    step->graph = StepGraph::Record(decoder_->device(), [&] { step->logits = Compute(pass); });
     if (step->graph != nullptr) ++num_recordings_;
     return step->logits;
   }
@@ -261,7 +261,7 @@ at::Tensor TorchGenerator::ComputeDecodes(Plan plan, int& num_padded_rows) {
 }
 
 at::Tensor TorchGenerator::Compute(const Pass& pass) {
-  const auto options = at::TensorOptions(at::kLong).device(transformer_->device());
+  const auto options = at::TensorOptions(at::kLong).device(decoder_->device());
   Past past;
   if (pass.starts.size(0) > 0) {
     constexpr int64_t kPage = PagedKv::kPageTokens;
@@ -281,12 +281,9 @@ at::Tensor TorchGenerator::Compute(const Pass& pass) {
     past.prompts.emplace_back(at::arange(prompt.start, end, options).unsqueeze(1) -
                               at::arange(end, options));
   }
-  at::Tensor x = transformer_->Run(
-      pass.tokens, [&](int layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-        return Attend(pass, past, layer, q, k, v);
-      });
-  if (pass.wanted.defined()) x = x.index_select(0, pass.wanted);
-  return x.size(0) > 0 ? transformer_->Logits(x) : at::Tensor();
+  return decoder_->Logits(pass.tokens, pass.wanted,
+                          [&](int layer, const at::Tensor& q, const at::Tensor& k,
+                              const at::Tensor& v) { return Attend(pass, past, layer, q, k, v); });
 }
 
 void TorchGenerator::LoadPast(int layer, const at::Tensor& places, int64_t num_rows,

@@ -1,7 +1,6 @@
 #pragma once
 
-// Runs an Architecture with a language model's head on a device: causal attention over pages of
-// past keys and values.
+// Runs a TorchDecoder on a device: causal attention over pages of past keys and values.
 //
 // A pass in which all rows decode is padded to one of a few shapes where the device runs aside, and
 // recorded (StepGraph) the first time that it has such a shape; what the pass reads then travels in
@@ -29,7 +28,7 @@ namespace chorus::runner {
 class TorchGenerator : public LanguageModel {
  public:
   // Throws c10::Error if the device has no memory.
-  TorchGenerator(std::unique_ptr<TorchTransformer> transformer, const Executor::Options& options);
+  TorchGenerator(std::unique_ptr<TorchDecoder> decoder, const Executor::Options& options);
 
   int vocab_size() const override { return architecture().vocab_size; }
   int context_size() const override { return architecture().context_size; }
@@ -41,7 +40,7 @@ class TorchGenerator : public LanguageModel {
   }
   bool batch_invariant() const override { return false; }
   void set_num_threads(int num_threads) override { num_threads_ = num_threads; }
-  bool runs_aside() const override { return !transformer_->device().is_cpu(); }
+  bool runs_aside() const override { return !decoder_->device().is_cpu(); }
   DeviceStats device_stats() const override;
   bool cuts_logits() const override { return true; }
   Output Run(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile) override;
@@ -61,7 +60,7 @@ class TorchGenerator : public LanguageModel {
     std::unique_ptr<StepGraph> graph;
   };
 
-  const Architecture& architecture() const { return transformer_->architecture(); }
+  const Architecture& architecture() const { return decoder_->architecture(); }
   Plan MakePlan(std::span<const Row> rows) const;
   // Adds rows and pages that nobody reads.
   void Pad(int num_rows, int num_pages, Plan& plan) const;
@@ -76,7 +75,7 @@ class TorchGenerator : public LanguageModel {
   void LoadPast(int layer, const at::Tensor& places, int64_t num_rows, TorchAttention& attention);
   Output Fetch(std::span<const Row> rows, absl::FunctionRef<void()> meanwhile);
 
-  const std::unique_ptr<TorchTransformer> transformer_;
+  const std::unique_ptr<TorchDecoder> decoder_;
   const int num_slots_;
   const bool has_fixed_shapes_;
   int num_threads_;

@@ -63,7 +63,7 @@ at::Tensor TorchAttention::Run() const {
   return at::matmul(at::softmax(scores, -1).to(v.scalar_type()), values);
 }
 
-at::Tensor TorchTransformer::Run(const TorchTokens& tokens, Attend attend) const {
+at::Tensor TorchTransformer::Run(const TorchTokens& tokens, TorchAttend attend) const {
   const Architecture& a = architecture_;
   const int64_t num_tokens = tokens.ids.size(0);
   at::Tensor x = Embed(tokens);  // [tokens, hidden], the residual stream.
@@ -147,7 +147,14 @@ at::Tensor TorchTransformer::PrepareHeads(const at::Tensor& heads, const TorchNo
   return x.to(dtype_);
 }
 
-at::Tensor TorchTransformer::Logits(const at::Tensor& x) const {
+at::Tensor TorchTransformer::Logits(const TorchTokens& tokens, const at::Tensor& wanted,
+                                    TorchAttend attend) {
+  at::Tensor x = Run(tokens, attend);
+  if (wanted.defined()) x = x.index_select(0, wanted);
+  return x.size(0) > 0 ? LogitsOf(x) : at::Tensor();
+}
+
+at::Tensor TorchTransformer::LogitsOf(const at::Tensor& x) const {
   const auto& head = std::get<LanguageModelHead>(architecture_.head);
   at::Tensor last = Normed(weights_.final_norm, x);
   if (!weights_.head_projection.empty()) last = weights_.head_projection(last);

@@ -12,19 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "runner_server/model/architecture.h"
+#include "runner_server/model/torch/torch_decoder.h"
 #include "runner_server/model/torch/torch_weights.h"
 #include "runner_server/tensor/torch.h"
 
 namespace chorus::runner {
-
-// On the device, [tokens] each, int64.
-struct TorchTokens {
-  at::Tensor ids;        // Below vocab_size.
-  at::Tensor positions;  // Below num_positions().
-  at::Tensor types;      // Below num_token_types; undefined: all 0.
-};
 
 // An attention of [batch, heads, queries, head_size] over [batch, kv heads, keys, head_size].
 struct TorchAttention {
@@ -37,27 +30,20 @@ struct TorchAttention {
   at::Tensor Run() const;  // [batch, heads, queries, head_size]
 };
 
-class TorchTransformer {
+class TorchTransformer : public TorchDecoder {
  public:
-  // Attention of all heads in a layer: `q` is [tokens, heads, head_size], `k` and `v` likewise of
-  // the heads of keys and values; positions are in them where they are rotary. Returns
-  // [tokens, q_size].
-  using Attend = absl::FunctionRef<at::Tensor(int layer, const at::Tensor& q, const at::Tensor& k,
-                                              const at::Tensor& v)>;
-
   TorchTransformer(const Architecture& architecture, TorchWeights weights, at::ScalarType dtype,
                    const at::Device& device)
       : architecture_(architecture), weights_(std::move(weights)), dtype_(dtype), device_(device) {}
 
-  const Architecture& architecture() const { return architecture_; }
-  at::ScalarType dtype() const { return dtype_; }
-  const at::Device& device() const { return device_; }
+  const Architecture& architecture() const override { return architecture_; }
+  at::ScalarType dtype() const override { return dtype_; }
+  const at::Device& device() const override { return device_; }
+  at::Tensor Logits(const TorchTokens& tokens, const at::Tensor& wanted,
+                    TorchAttend attend) override;
 
   // The last layer's hidden states of at least 1 token, [tokens, hidden].
-  at::Tensor Run(const TorchTokens& tokens, Attend attend) const;
-
-  // A language model's logits of hidden states, fp32, [x's rows, vocab].
-  at::Tensor Logits(const at::Tensor& x) const;
+  at::Tensor Run(const TorchTokens& tokens, TorchAttend attend) const;
 
   // An encoder's values, fp32, [rows, num_values]. Rows are EncoderHead::Apply's.
   at::Tensor Values(const at::Tensor& x, std::span<const int> begins,
@@ -69,6 +55,8 @@ class TorchTransformer {
   };
 
   at::Tensor Embed(const TorchTokens& tokens) const;
+  // A language model's logits of hidden states, fp32, [x's rows, vocab].
+  at::Tensor LogitsOf(const at::Tensor& x) const;
   std::vector<Angles> FindAngles(const at::Tensor& positions) const;
   // Norms of heads and rotary positions, of [tokens, heads, head_size].
   at::Tensor PrepareHeads(const at::Tensor& heads, const TorchNorm& norm,

@@ -21,6 +21,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 
 // What the tests call code: none of them runs it.
 constexpr char kCode[] = "no archive";
@@ -121,6 +122,64 @@ TEST_F(CompiledModelTest, AnEmbedderPoolsAsTheFolderOrItsUserSays) {
               HasSubstr("its pooling is mean or cls"));
 }
 
+// The fields of a generator, of two layers.
+nlohmann::json GeneratorConfig(nlohmann::json config) {
+  nlohmann::json& compiled = config["chorus_compiled"];
+  config["bos_token_id"] = 5;
+  config["eos_token_id"] = {7, 9};
+  compiled["output"] = "next_token_logits";
+  compiled["heads"] = 6;
+  compiled["kv_heads"] = 3;
+  compiled["head_size"] = 20;
+  compiled["scales"] = {0.25, 0.5};
+  compiled["windows"] = {0, 40};
+  compiled["soft_cap"] = 30;
+  compiled["same_weights"] = {{"lm_head.weight", "wte.weight"}};
+  return config;
+}
+
+TEST_F(CompiledModelTest, AGeneratorTellsHowItAttends) {
+  WriteConfig(directory_.path(), GeneratorConfig(config_));
+  const auto read = Read();
+  ASSERT_TRUE(read.ok() && read->has_value() && (*read)->decoder.has_value()) << read.status();
+  const Architecture& decoder = *(*read)->decoder;
+  EXPECT_EQ(decoder.vocab_size, 203);
+  EXPECT_EQ(decoder.context_size, 160);
+  EXPECT_EQ(decoder.num_layers, 2);
+  EXPECT_EQ(decoder.num_heads, 6);
+  EXPECT_EQ(decoder.num_kv_heads, 3);
+  EXPECT_EQ(decoder.head_size, 20);
+  EXPECT_EQ(decoder.attention_soft_cap, 30);
+  ASSERT_EQ(decoder.attention.size(), 2u);
+  EXPECT_EQ(decoder.attention[0].scale, 0.25f);
+  EXPECT_EQ(decoder.attention[0].window, 0);
+  EXPECT_EQ(decoder.attention[1].scale, 0.5f);
+  EXPECT_EQ(decoder.attention[1].window, 40);
+  const auto& head = std::get<LanguageModelHead>(decoder.head);
+  EXPECT_EQ(head.bos_token_id, 5);
+  EXPECT_THAT(head.eos_token_ids, ElementsAre(7, 9));
+  EXPECT_THAT((*read)->same_weights, ElementsAre(Pair("lm_head.weight", "wte.weight")));
+}
+
+TEST_F(CompiledModelTest, NamesTheFieldOfAGeneratorThatIsWrong) {
+  for (const auto& [field, value, message] :
+       std::vector<std::tuple<const char*, nlohmann::json, const char*>>{
+           {"heads", 7, "chorus_compiled.heads must be a multiple of kv_heads: 7 and 3"},
+           {"head_size", 0, "chorus_compiled.head_size must be an integer from 1"},
+           {"scales", nullptr, "scales and windows must have one number for each layer: 0 and 2"},
+           {"windows", {1}, "scales and windows must have one number for each layer: 2 and 1"},
+           {"windows", {0, -1}, "chorus_compiled.windows must be from 0 to 1048576: -1"},
+           {"soft_cap", "none", "chorus_compiled.soft_cap must be a number"},
+           {"same_weights", {1}, "chorus_compiled.same_weights must be an object of names: [1]"}}) {
+    nlohmann::json config = GeneratorConfig(config_);
+    config["chorus_compiled"][field] = value;
+    WriteConfig(directory_.path(), config);
+    const absl::Status status = Read().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << message;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(message));
+  }
+}
+
 TEST_F(CompiledModelTest, NamesTheFieldThatIsWrong) {
   for (const auto& [field, value, message] :
        std::vector<std::tuple<const char*, nlohmann::json, const char*>>{
@@ -131,7 +190,7 @@ TEST_F(CompiledModelTest, NamesTheFieldThatIsWrong) {
            {"padding_id", 203, "chorus_compiled.padding_id must be below vocab_size: 203"},
            {"num_values", 3, "chorus_compiled.num_values must be the number of labels: 3, and"},
            {"dtype", "int8", "chorus_compiled.dtype must be float32, bfloat16 or float16: int8"},
-           {"output", "text", "chorus_compiled.output must be logits or hidden_states: text"},
+           {"output", "text", "output must be logits, hidden_states or next_token_logits: text"},
            {"cpu_flags", "avx2", "chorus_compiled.cpu_flags must be a list of strings"}}) {
     Change(field, value);
     const absl::Status status = Read().status();
