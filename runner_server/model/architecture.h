@@ -59,8 +59,12 @@ struct DenseLayer {
   int out = 0;
   bool has_bias = true;
   Activation activation = Activation::kTanh;
+  bool adds_input = false;  // To what comes out, through a linear layer where the sizes differ.
 
-  std::string linear_name() const { return name + ".linear"; }  // As WeightNames has them.
+  bool projects_input() const { return adds_input && in != out; }
+  // As WeightNames has them.
+  std::string linear_name() const { return name + ".linear"; }
+  std::string residual_name() const { return name + ".residual"; }  // Of projects_input(); no bias.
 };
 
 // What is made of a text before the tokenizer reads it.

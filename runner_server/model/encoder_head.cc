@@ -52,31 +52,6 @@ void Average(const float* x, int count, size_t hidden, float* out) {
 
 }  // namespace
 
-std::vector<WeightSpec> EncoderHead::Specs(const Architecture& architecture) {
-  std::vector<WeightSpec> specs;
-  const auto hidden = static_cast<uint64_t>(architecture.hidden_size);
-  const WeightNames& names = architecture.names;
-  const auto* classifier = std::get_if<ClassificationHead>(&architecture.head);
-  const bool is_optional = classifier != nullptr && classifier->untrained_seed.has_value();
-  const auto add = [&](const std::string& name, std::vector<uint64_t> shape, bool has_bias) {
-    const uint64_t out = shape[0];
-    specs.push_back({.name = name + ".weight", .shape = std::move(shape), .optional = is_optional});
-    if (has_bias) {
-      specs.push_back({.name = name + ".bias", .shape = {out}, .optional = is_optional});
-    }
-  };
-  if (HasPooler(architecture.head)) add(names.pooler, {hidden, hidden}, architecture.biases.pooler);
-  if (!names.pooler_norm.empty()) add(names.pooler_norm, {hidden}, architecture.biases.norms);
-  if (classifier != nullptr && !classifier->draws_scores) {
-    add(names.head, {classifier->labels.size(), hidden}, true);
-  }
-  for (const DenseLayer& dense : DenseLayersOf(architecture.head)) {
-    add(dense.linear_name(), {static_cast<uint64_t>(dense.out), static_cast<uint64_t>(dense.in)},
-        dense.has_bias);
-  }
-  return specs;
-}
-
 absl::StatusOr<EncoderHead> EncoderHead::Read(const Architecture& architecture,
                                               const WeightSource& source, ThreadPool& pool) {
   EncoderHead head;
@@ -91,7 +66,14 @@ absl::StatusOr<EncoderHead> EncoderHead::Read(const Architecture& architecture,
   }
   for (const DenseLayer& dense : DenseLayersOf(architecture.head)) {
     ASSIGN_OR_RETURN(Linear linear, ReadLinear(source, dense.linear_name(), dense.has_bias, pool));
-    head.dense_.push_back({.linear = std::move(linear), .activation = dense.activation});
+    Linear residual;
+    if (dense.projects_input()) {
+      ASSIGN_OR_RETURN(residual, ReadLinear(source, dense.residual_name(), false, pool));
+    }
+    head.dense_.push_back({.linear = std::move(linear),
+                           .activation = dense.activation,
+                           .adds_input = dense.adds_input,
+                           .residual = std::move(residual)});
   }
   return head;
 }
@@ -115,8 +97,15 @@ std::span<const float> EncoderHead::Apply(const Architecture& architecture, Line
     linear.Apply(pooler_, gathered, count, pooled, PoolerActivationOf(architecture.head));
   }
   for (Dense& dense : dense_) {
-    const float* in = std::exchange(pooled, dense.out.Get(size_t(count) * dense.linear.out()));
-    linear.Apply(dense.linear, in, count, pooled, dense.activation);
+    const size_t dense_size = size_t(count) * dense.linear.out();
+    const float* in = std::exchange(pooled, dense.out.Get(dense_size));
+    const float* added = dense.adds_input ? in : nullptr;
+    if (dense.residual.out() > 0) {
+      float* projected = dense.projected.Get(dense_size);
+      linear.Apply(dense.residual, in, count, projected);
+      added = projected;
+    }
+    linear.Apply(dense.linear, in, count, pooled, dense.activation, added);
   }
   if (!std::holds_alternative<ClassificationHead>(architecture.head)) return {pooled, size};
   if (!pooler_norm_.empty()) linear.Normalize(pooler_norm_, pooled, count, pooled);

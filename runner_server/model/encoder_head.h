@@ -14,15 +14,11 @@
 #include "runner_server/model/architecture.h"
 #include "runner_server/model/scratch.h"
 #include "runner_server/model/weight_source.h"
-#include "runner_server/weights/weight_map.h"
 
 namespace chorus::runner {
 
 class EncoderHead {
  public:
-  // The tensors that the head of `architecture`, an encoder's, asks for.
-  static std::vector<WeightSpec> Specs(const Architecture& architecture);
-
   // RESOURCE_EXHAUSTED without memory.
   static absl::StatusOr<EncoderHead> Read(const Architecture& architecture,
                                           const WeightSource& source, ThreadPool& pool);
@@ -38,7 +34,9 @@ class EncoderHead {
   struct Dense {
     Linear linear;
     Activation activation;
-    Scratch out;
+    bool adds_input;
+    Linear residual;  // What the input goes through before it is added; empty: nothing.
+    Scratch out, projected;
   };
 
   Linear pooler_;  // Empty: none.

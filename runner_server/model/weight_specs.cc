@@ -4,8 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "runner_server/model/encoder_head.h"
-
 namespace chorus::runner {
 namespace {
 
@@ -73,6 +71,34 @@ class SpecList {
   const Architecture& architecture_;
 };
 
+// What the head of an encoder asks for.
+std::vector<WeightSpec> HeadSpecs(const Architecture& architecture) {
+  std::vector<WeightSpec> specs;
+  const auto hidden = static_cast<uint64_t>(architecture.hidden_size);
+  const WeightNames& names = architecture.names;
+  const auto* classifier = std::get_if<ClassificationHead>(&architecture.head);
+  const bool is_optional = classifier != nullptr && classifier->untrained_seed.has_value();
+  const auto add = [&](const std::string& name, std::vector<uint64_t> shape, bool has_bias) {
+    const uint64_t out = shape[0];
+    specs.push_back({.name = name + ".weight", .shape = std::move(shape), .optional = is_optional});
+    if (has_bias) {
+      specs.push_back({.name = name + ".bias", .shape = {out}, .optional = is_optional});
+    }
+  };
+  if (HasPooler(architecture.head)) add(names.pooler, {hidden, hidden}, architecture.biases.pooler);
+  if (!names.pooler_norm.empty()) add(names.pooler_norm, {hidden}, architecture.biases.norms);
+  if (classifier != nullptr && !classifier->draws_scores) {
+    add(names.head, {classifier->labels.size(), hidden}, true);
+  }
+  for (const DenseLayer& dense : DenseLayersOf(architecture.head)) {
+    const std::vector<uint64_t> shape = {static_cast<uint64_t>(dense.out),
+                                         static_cast<uint64_t>(dense.in)};
+    add(dense.linear_name(), shape, dense.has_bias);
+    if (dense.projects_input()) add(dense.residual_name(), shape, /*has_bias=*/false);
+  }
+  return specs;
+}
+
 }  // namespace
 
 std::vector<WeightSpec> WeightSpecs(const Architecture& architecture) {
@@ -99,7 +125,7 @@ std::vector<WeightSpec> WeightSpecs(const Architecture& architecture) {
     if (!is_tied) list.Add(names.head + ".weight", {vocab, embedding});
     if (generator->has_bias) list.Add(names.head + ".bias", {vocab});
   } else {
-    std::ranges::move(EncoderHead::Specs(architecture), std::back_inserter(list.specs));
+    std::ranges::move(HeadSpecs(architecture), std::back_inserter(list.specs));
   }
   return std::move(list.specs);
 }

@@ -101,7 +101,7 @@ TEST_P(SentenceGoldenTest, TellsItsPrompt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SentenceGoldenTest,
-                         testing::Values("prompt", "unpooled", "dense", "bytes"),
+                         testing::Values("prompt", "unpooled", "dense", "bytes", "residual"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -2,9 +2,9 @@
 """Makes the golden data of tests/runner_server/sentence_golden_test.cc from sentence-transformers, in fp32:
 
     python3 -m venv venv && venv/bin/pip install -r tools/golden/requirements.txt sentence-transformers==5.1.2
-    venv/bin/python tools/golden/make_sentence_golden.py
+    venv/bin/python tools/golden/make_sentence_golden.py [NAME...]
 
-writes tests/testdata/models/sentence-NAME.json (the files of the model's folder, its tensors, texts) and
+(and "residual" with version 6.2.0 of it, whose files have other keys) writes tests/testdata/models/sentence-NAME.json (the files of the model's folder, its tensors, texts) and
 sentence-NAME.safetensors (the vector of each text, as SentenceTransformer.encode gives it when it is told nothing).
 The weights are those of make_model_golden.py: both sides make them from a hash. The tokenizers are folders of
 tests/testdata/tokenizer/folders.
@@ -13,6 +13,7 @@ tests/testdata/tokenizer/folders.
 import json
 import pathlib
 import shutil
+import sys
 import tempfile
 
 import make_model_golden as golden
@@ -30,6 +31,7 @@ ROBERTA = {**SIZES, "architectures": ["RobertaModel"], "model_type": "roberta", 
            "layer_norm_eps": 1e-5, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 TANH = "torch.nn.modules.activation.Tanh"
 IDENTITY = "torch.nn.modules.linear.Identity"
+OF_TEXTS = {"module_input_name": "sentence_embedding", "module_output_name": "sentence_embedding"}
 
 
 def modules(*kinds, transformer=""):
@@ -49,8 +51,8 @@ def prompts(text):
     return {"prompts": {"query": text, "document": "not this: "}, "default_prompt_name": "query"}
 
 
-def dense(size, out, activation, bias=True):
-    return {"in_features": size, "out_features": out, "bias": bias, "activation_function": activation}
+def dense(size, out, activation, bias=True, **more):
+    return {"in_features": size, "out_features": out, "bias": bias, "activation_function": activation, **more}
 
 
 # name: config, tokenizer, the folder of the transformer, files
@@ -72,6 +74,19 @@ MODELS = {
         "modules.json": modules("Pooling"), "1_Pooling/config.json": pooling("mean", include_prompt=False),
         "config_sentence_transformers.json": prompts("the: "),
         "sentence_roberta_config.json": {"max_seq_length": 50, "do_lower_case": False}}),
+    # As version 6 writes them.
+    "residual": (BERT, "bert_vocab", "", {
+        "modules.json": modules("Pooling", "Dense", "Dense", "Normalize"),
+        "1_Pooling/config.json": {"embedding_dimension": SIZES["hidden_size"], "pooling_mode": "mean",
+                                  "include_prompt": True},
+        "2_Dense/config.json": dense(48, 30, TANH, use_residual=True, **OF_TEXTS),
+        "3_Dense/config.json": dense(30, 30, TANH, bias=False, use_residual=True, **OF_TEXTS),
+        "4_Normalize/config.json": OF_TEXTS,
+        "config_sentence_transformers.json": {"model_type": "SentenceTransformer", "default_prompt_name": None,
+                                              "prompts": {"query": "", "document": ""}},
+        "sentence_bert_config.json": {
+            "transformer_task": "feature-extraction", "module_output_name": "token_embeddings",
+            "modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}}}),
 }
 
 
@@ -100,8 +115,12 @@ def write_model(folder, config, tokenizer, transformer, files):
     tensors = {transformer: describe(getattr(transformers, config["architectures"][0])(made).named_parameters())}
     for name, value in files.items():
         if "_Dense/" in name:
-            layer = torch.nn.Linear(value["in_features"], value["out_features"], bias=value["bias"])
-            tensors[name.split("/")[0]] = describe((f"linear.{part}", t) for part, t in layer.named_parameters())
+            sizes = value["in_features"], value["out_features"]
+            layer = torch.nn.Linear(*sizes, bias=value["bias"])
+            named = [(f"linear.{part}", parameter) for part, parameter in layer.named_parameters()]
+            if value.get("use_residual") and sizes[0] != sizes[1]:
+                named.append(("residual.weight", torch.nn.Linear(*sizes, bias=False).weight))
+            tensors[name.split("/")[0]] = describe(named)
     for below, rows in tensors.items():
         state = {row["name"]: golden.random_tensor(row) for row in rows}
         save_file(state, folder / below / "model.safetensors", metadata={"format": "pt"})
@@ -129,7 +148,7 @@ def make(name):
 
 
 def main():
-    for name in MODELS:
+    for name in sys.argv[1:] or MODELS:
         make(name)
 
 

@@ -188,7 +188,13 @@ at::Tensor TorchTransformer::Values(const at::Tensor& x, std::span<const int> be
   }
   const std::span<const DenseLayer> dense = DenseLayersOf(head);
   for (size_t i = 0; i < dense.size(); ++i) {
-    values = Activate(dense[i].activation, weights_.dense[i](values));
+    const at::Tensor out = Activate(dense[i].activation, weights_.dense[i](values));
+    const TorchLinear& residual = weights_.dense_residuals[i];
+    if (!dense[i].adds_input) {
+      values = out;
+    } else {
+      values = out + (residual.empty() ? values : residual(values));
+    }
   }
   return weights_.scores.empty() ? values : weights_.scores(values);
 }

@@ -155,6 +155,9 @@ TorchWeights TorchWeights::Read(const Architecture& architecture, const WeightSo
   }
   for (const DenseLayer& dense : DenseLayersOf(a.head)) {
     weights.dense.push_back(reader.ReadLinear(dense.linear_name(), dense.has_bias, at::kFloat));
+    weights.dense_residuals.push_back(
+        dense.projects_input() ? reader.ReadLinear(dense.residual_name(), false, at::kFloat)
+                               : TorchLinear());
   }
   for (const RotaryPositions& rotary : a.rotaries) {
     weights.frequencies.push_back(at::tensor(rotary.frequencies, at::kFloat).to(device));

@@ -62,9 +62,10 @@ struct TorchWeights {
   TorchLinear head;  // A language model's; it shares a tied embedding's memory in the same dtype.
   TorchLinear pooler;
   TorchNorm pooler_norm;
-  TorchLinear scores;                   // A classifier's.
-  std::vector<TorchLinear> dense;       // An embedder's, behind its pooling.
-  std::vector<at::Tensor> frequencies;  // By kind of rotary positions, [half], fp32.
+  TorchLinear scores;                        // A classifier's.
+  std::vector<TorchLinear> dense;            // An embedder's, behind its pooling,
+  std::vector<TorchLinear> dense_residuals;  // and what each's input goes through to be added.
+  std::vector<at::Tensor> frequencies;       // By kind of rotary positions, [half], fp32.
 };
 
 }  // namespace chorus::runner

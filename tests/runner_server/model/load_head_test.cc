@@ -151,6 +151,24 @@ TEST_F(LoadHeadTest, DenseLayersFollowThePooling) {
     for (int i = 0; i < 8; ++i) sum += double{weight.values[row * 8 + i]} * pooled[i];
     EXPECT_NEAR(vector[row], std::tanh(sum), 1e-5);
   }
+
+  PutFile(directory_.path() / "2_Dense/config.json",
+          R"({"in_features": 8, "out_features": 3, "bias": false, "use_residual": true})");
+  WriteSafetensors(file, {weight});
+  ExpectFailure(absl::StatusCode::kInvalidArgument, HasSubstr("missing: 2_Dense.residual.weight"));
+  const TestTensor residual = RandomTensor("residual.weight", {3, 8}, 0, -16);
+  WriteSafetensors(file, {weight, residual});
+  absl::StatusOr<LoadedModel> adding = Load();
+  ASSERT_TRUE(adding.ok()) << adding.status();
+  const std::vector<float> sums = Forward(*adding);
+  for (int row = 0; row < 3; ++row) {
+    double sum = 0, added = 0;
+    for (int i = 0; i < 8; ++i) {
+      sum += double{weight.values[row * 8 + i]} * pooled[i];
+      added += double{residual.values[row * 8 + i]} * pooled[i];
+    }
+    EXPECT_NEAR(sums[row], std::tanh(sum) + added, 1e-5);
+  }
 }
 
 TEST_F(LoadHeadTest, AnUntrainedHeadIsAFunctionOfItsSeed) {

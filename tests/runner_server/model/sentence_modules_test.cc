@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "tests/runner_server/model/test_checkpoint.h"
 
 namespace chorus::runner {
@@ -148,7 +149,13 @@ TEST_F(SentenceModulesTest, RefusesADenseLayerThatDoesNotFit) {
            {R"({"in_features": 8, "out_features": 4, "activation_function": "a.Softplus"})",
             "activation_function is not implemented: a.Softplus"},
            {R"({"in_features": 8, "out_features": 4, "module_input_name": "token_embeddings"})",
-            "module_input_name is implemented for"}}) {
+            "module_input_name is implemented for"},
+           {R"({"in_features": 8, "out_features": 4, "module_output_name": "x"})",
+            "module_output_name is implemented for"},
+           {R"({"in_features": 8, "out_features": 4, "use_residual": 1})",
+            "use_residual must be true or false"},
+           {R"({"in_features": 8, "out_features": 4, "init_bias": [1]})",
+            "init_bias is not implemented: [1]"}}) {
     Put("2_Dense/config.json", config);
     ExpectRefusal(message);
   }
@@ -170,18 +177,91 @@ TEST_F(SentenceModulesTest, RefusesWhatIsNotImplemented) {
   ExpectRefusal("out of its place is a: Normalize");
   Put("modules.json", std::string("[") + kPooling + "]");
   for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
-           {R"({"pooling_mode_max_tokens": true})", ": max_tokens"},
-           {R"({"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true})",
-            ": max_tokens mean_tokens"},
+           {R"({"pooling_mode_max_tokens": true})", "one of mean and cls: max"},
+           {R"({"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true})", ": max mean"},
+           {R"({"pooling_mode": "lasttoken"})", "one of mean and cls: lasttoken"},
+           {R"({"pooling_mode": ["cls", "mean"]})", "one of mean and cls: cls mean"},
+           {R"({"pooling_mode": []})", "one of mean and cls: none"},
+           {R"({"pooling_mode": 7})", "pooling_mode must be a list of strings"},
+           {R"({"pooling_mode_mean_tokens": 1})", "pooling_mode_mean_tokens must be true or false"},
+           {R"({"pooling_mode_of_tomorrow": true})", "pooling_mode_of_tomorrow is not implemented"},
            {R"({"include_prompt": 1})", "include_prompt must be true or false"},
-           {"{}", ": none"},
            {"[]", "must hold a JSON object"}}) {
     Put("1_Pooling/config.json", config);
     ExpectRefusal(message);
   }
   Put("1_Pooling/config.json", R"({"pooling_mode_mean_tokens": true})");
-  Put("sentence_bert_config.json", R"({"max_seq_length": 1})");
-  ExpectRefusal("max_seq_length must be an integer from 2");
+  for (const auto& [config, message] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"max_seq_length": 1})", "max_seq_length must be an integer from 2"},
+           {R"({"transformer_task": "fill-mask"})", "transformer_task is implemented for"},
+           {R"({"module_output_name": "sentence_embedding"})", "module_output_name is implemented"},
+           {R"({"modality_config": {"image": {}}})", "modality_config has no text"},
+           {R"({"modality_config": {"text": {"method": "encode"}}})", "text.method is implemented"},
+           {R"({"modality_config": {"text": {"method_output_name": "pooler_output"}}})",
+            "method_output_name is implemented for \"last_hidden_state\" alone: pooler_output"},
+           {R"({"processing_kwargs": {"text": {"max_length": 7}}})",
+            "processing_kwargs is not impl"},
+           {R"({"query_expansion": {"length": 32}})", "query_expansion is not implemented"}}) {
+    Put("sentence_bert_config.json", config);
+    ExpectRefusal(message);
+  }
+}
+
+TEST_F(SentenceModulesTest, ReadsThePoolingByTodaysKeyAndByTheOld) {
+  Put("modules.json", std::string("[") + kTransformer + "," + kPooling + "]");
+  for (const auto& [config, pooling] : std::vector<std::pair<std::string, Pooling>>{
+           {R"({"embedding_dimension": 8, "pooling_mode": "mean"})", Pooling::kMean},
+           {R"({"embedding_dimension": 8, "pooling_mode": "cls"})", Pooling::kFirstToken},
+           {R"({"pooling_mode": ["cls"]})", Pooling::kFirstToken},
+           {R"({"pooling_mode": "cls", "pooling_mode_max_tokens": true})", Pooling::kFirstToken},
+           {R"({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false})",
+            Pooling::kFirstToken},
+           {R"({"pooling_mode_mean_tokens": false})", Pooling::kMean},
+           {R"({"pooling_mode": null})", Pooling::kMean},
+           {"{}", Pooling::kMean}}) {
+    Put("1_Pooling/config.json", config);
+    ASSERT_TRUE(Read().ok()) << config << Read().status();
+    EXPECT_EQ((*Read())->head.pooling, pooling) << config;
+  }
+}
+
+// What version 6 of the library writes.
+TEST_F(SentenceModulesTest, ReadsTodaysFiles) {
+  constexpr char kBase[] = R"("type": "sentence_transformers.base.modules.)";
+  constexpr char kOfTexts[] =
+      R"("module_input_name": "sentence_embedding", "module_output_name": "sentence_embedding")";
+  Put("modules.json",
+      absl::StrCat("[{\"path\": \"\", ", kBase, R"(transformer.Transformer"},)",
+                   R"({"path": "1_Pooling", "type":)",
+                   R"( "sentence_transformers.sentence_transformer.modules.pooling.Pooling"},)",
+                   "{\"path\": \"2_Dense\", ", kBase, R"(dense.Dense"},)",
+                   "{\"path\": \"3_Dense\", ", kBase, R"(dense.Dense"},)",
+                   "{\"path\": \"4_Normalize\", ", kBase, R"(normalize.Normalize"}])"));
+  Put("1_Pooling/config.json",
+      R"({"embedding_dimension": 8, "pooling_mode": "mean", "include_prompt": true})");
+  Put("2_Dense/config.json",
+      absl::StrCat(R"({"in_features": 8, "out_features": 8, "use_residual": true, )", kOfTexts,
+                   "}"));
+  Put("3_Dense/config.json",
+      absl::StrCat(R"({"in_features": 8, "out_features": 5, "use_residual": true, )", kOfTexts,
+                   "}"));
+  Put("4_Normalize/config.json", absl::StrCat("{", kOfTexts, "}"));
+  Put("sentence_bert_config.json",
+      R"({"transformer_task": "feature-extraction", "module_output_name": "token_embeddings",
+          "modality_config": {"text": {"method": "forward",
+                                       "method_output_name": "last_hidden_state"}}})");
+  const auto modules = Read();
+  ASSERT_TRUE(modules.ok() && modules->has_value()) << modules.status();
+  const EmbeddingHead& head = (*modules)->head;
+  ASSERT_EQ(head.dense.size(), 2u);
+  EXPECT_TRUE(head.dense[0].adds_input);
+  EXPECT_FALSE(head.dense[0].projects_input());
+  EXPECT_TRUE(head.dense[1].projects_input());
+  EXPECT_TRUE(head.normalizes);
+  Put("4_Normalize/config.json", R"({"module_input_name": "token_embeddings"})");
+  ExpectRefusal("4_Normalize/config.json: module_input_name is implemented for");
+  Put("4_Normalize/config.json", R"({"p": 1})");
+  ExpectRefusal("p is not implemented: 1");
 }
 
 TEST_F(SentenceModulesTest, RefusesWhatIsMalformed) {
