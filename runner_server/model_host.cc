@@ -109,6 +109,11 @@ absl::StatusOr<std::unique_ptr<ModelHost>> ModelHost::LoadAndStart(const Options
     LOG(WARNING) << "event=tokens_without_rows model=" << options.name
                  << " vocabulary=" << host->tokenizer_->vocab_size() << " vocab_size=" << num_rows
                  << ": a text with a token past the model's embedding is refused";
+  } else if (host->tokenizer_->vocab_size() < num_rows) {
+    LOG(INFO) << "event=rows_without_tokens model=" << options.name
+              << " vocabulary=" << host->tokenizer_->vocab_size() << " vocab_size=" << num_rows
+              << ": " << num_rows - host->tokenizer_->vocab_size()
+              << " rows of the embedding have no token, and are never chosen";
   }
   Engine::Options engine = {.queue = options.queue, .core_lease = host->core_lease_.get()};
   engine.info.set_name(options.name);

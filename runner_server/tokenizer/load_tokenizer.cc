@@ -1,6 +1,7 @@
 #include "runner_server/tokenizer/load_tokenizer.h"
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -49,18 +50,24 @@ const TokenizerClass& ClassOf(const std::filesystem::path& folder, const Tokeniz
   return found;
 }
 
+// The file that has the vocabulary, in the order in which transformers looks; empty if none is
+// there.
+std::string VocabularyFile(const std::filesystem::path& folder) {
+  if (Exists(folder / "tokenizer.json")) return "tokenizer.json";
+  for (const char* name : kSentencePieceFiles) {
+    if (Exists(folder / name)) return name;
+  }
+  if (Exists(folder / "vocab.json") && Exists(folder / "merges.txt")) return "vocab.json";
+  return Exists(folder / "vocab.txt") ? "vocab.txt" : "";
+}
+
 absl::StatusOr<TokenizerSpec> ReadVocabularyFiles(const std::filesystem::path& folder,
                                                   const TokenizerClass& tokenizer_class,
                                                   const TokenizerConfig& config) {
-  for (const char* name : kSentencePieceFiles) {
-    if (Exists(folder / name)) return ReadSentencePiece(folder / name, tokenizer_class, config);
-  }
-  if (Exists(folder / "vocab.json") && Exists(folder / "merges.txt")) {
-    return ReadVocabularyAndMerges(folder, tokenizer_class, config);
-  }
-  if (Exists(folder / "vocab.txt")) {
-    return ReadVocabularyOfPieces(folder, tokenizer_class, config);
-  }
+  const std::string file = VocabularyFile(folder);
+  if (file == "vocab.json") return ReadVocabularyAndMerges(folder, tokenizer_class, config);
+  if (file == "vocab.txt") return ReadVocabularyOfPieces(folder, tokenizer_class, config);
+  if (!file.empty()) return ReadSentencePiece(folder / file, tokenizer_class, config);
   for (const auto& [name, other] :
        {std::pair("vocab.json", "merges.txt"), std::pair("merges.txt", "vocab.json")}) {
     if (!Exists(folder / name)) continue;
@@ -128,7 +135,7 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(
     const std::filesystem::path& model_folder) {
   const std::filesystem::path folder = TransformerFolder(model_folder);
   ASSIGN_OR_RETURN(TokenizerConfig config, ReadTokenizerConfig(folder));
-  const bool is_json = Exists(folder / "tokenizer.json");
+  const bool is_json = VocabularyFile(folder) == "tokenizer.json";
   const TokenizerClass& tokenizer_class = ClassOf(folder, config, is_json);
   SetDefaultSpecialTokens(tokenizer_class, config);
   TokenizerSpec spec;
@@ -144,6 +151,15 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(
       .model_max_length = config.model_max_length.value_or(INT_MAX),
       .truncates_left = config.truncates_left.value_or(spec.truncates_left)};
   return BuildTokenizer(std::move(spec), limits);
+}
+
+bool VocabularyEndsInsideALine(const std::filesystem::path& model_folder) {
+  const std::filesystem::path folder = TransformerFolder(model_folder);
+  if (VocabularyFile(folder) != "vocab.txt") return false;
+  std::ifstream file(folder / "vocab.txt", std::ios::binary);
+  file.seekg(-1, std::ios::end);
+  const int last = file.get();
+  return last != std::ifstream::traits_type::eof() && last != '\n';
 }
 
 }  // namespace chorus::runner

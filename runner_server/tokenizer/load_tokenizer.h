@@ -22,4 +22,8 @@ namespace chorus::runner {
 // what is malformed or not implemented.
 absl::StatusOr<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::filesystem::path& folder);
 
+// Whether LoadTokenizer reads a vocab.txt whose last line has no end, as one that was cut short. A
+// tokenizer.json or vocab.json cannot be cut unseen, and a cut merges.txt lacks what makes tokens.
+bool VocabularyEndsInsideALine(const std::filesystem::path& folder);
+
 }  // namespace chorus::runner

@@ -9,13 +9,13 @@
 #include "absl/strings/str_format.h"
 #include "base/quote.h"
 #include "base/status_macros.h"
+#include "runner_server/tokenizer/load_tokenizer.h"
 
 namespace chorus::runner {
 namespace {
 
-// The embedding may have rows that no token uses, up to a multiple of a power of two: models are
-// padded so for speed, and some (Qwen2's) reserve a few hundred more for tokens to come. Any other
-// gap is a vocabulary that has been cut short, or another model's.
+// Many embeddings have rows that no token uses, up to a multiple of a power of two: models are
+// padded so for speed, and some (Qwen2's) reserve a few hundred more for tokens to come.
 bool IsPadding(int num_unused, int num_rows) {
   constexpr int kLeastMultiple = 8;
   constexpr int kMostMultiple = 1024;
@@ -46,11 +46,12 @@ std::string WithoutRow(const Tokenizer& tokenizer, int32_t id, int num_rows) {
 absl::Status CheckTokenizer(const std::filesystem::path& folder, const Tokenizer& tokenizer,
                             const TokenizerUse& use) {
   const int num_tokens = tokenizer.vocab_size();
-  if (!IsPadding(use.num_rows - num_tokens, use.num_rows)) {
+  // transformers takes any number of spare rows, and some models have thousands.
+  if (!IsPadding(use.num_rows - num_tokens, use.num_rows) && VocabularyEndsInsideALine(folder)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "%s: the vocabulary has %d tokens, and vocab_size in config.json is %d, which padding does "
-        "not explain: the vocabulary has been cut short, or is another model's; fetch its files "
-        "again",
+        "not explain, and the last line of vocab.txt has no end: it has been cut short; fetch it "
+        "again, or if it is whole end its last line",
         folder.string(), num_tokens, use.num_rows));
   }
   if (use.generates && tokenizer.bytes() == nullptr) {

@@ -38,8 +38,8 @@ TEST_F(PullRefusalTest, SaysWhatTheRunnerWould) {
   headless["architectures"] = {"BertModel"};
   nlohmann::json other_head = headless;
   other_head["architectures"] = {"BertForTokenClassification"};
-  nlohmann::json larger = nlohmann::json::parse(gpt2);
-  larger["vocab_size"] = 50257;
+  nlohmann::json larger = nlohmann::json::parse(GetFile("models/demo/bert-sst2/config.json"));
+  larger["vocab_size"] = 30522;
   nlohmann::json compiled = nlohmann::json::parse(gpt2);
   compiled["chorus_compiled"] = {
       {"vocab_size", 1024}, {"context_size", 64}, {"num_values", 2}, {"output", "logits"}};
@@ -66,7 +66,9 @@ TEST_F(PullRefusalTest, SaysWhatTheRunnerWould) {
        "config.json: this model is a BertForTokenClassification and has no classification head"},
       {"gpt2", {{"tokenizer.json", "{}"}}, "tokenizer.json: "},
       {"gpt2", {{"merges.txt", "#version: 0.2\nq\n"}}, "merges.txt: line 2"},
-      {"gpt2", {{"config.json", larger.dump()}}, "which padding does not explain"},
+      {"bert-sst2",
+       {{"config.json", larger.dump()}, {"vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nth"}},
+       "which padding does not explain, and the last line of vocab.txt has no end"},
       {"bert-sst2", {{"vocab.txt", "[UNK\n"}}, "[UNK]"},
       {"bert-sst2",
        {{"config.json", headless.dump()},

@@ -10,6 +10,7 @@
 
 #include "runner_server/tokenizer/build_tokenizer.h"
 #include "runner_server/tokenizer/tokenizer_json.h"
+#include "tests/base/temp_directory.h"
 
 namespace chorus::runner {
 namespace {
@@ -62,11 +63,34 @@ TEST(CheckTokenizer, RefusesAFrameThatTheEmbeddingHasNoRowFor) {
                     HasSubstr("around every text"), HasSubstr("resize_token_embeddings")));
 }
 
-TEST(CheckTokenizer, RefusesAVocabularyThatWasCutShort) {
+// As multilingual-e5-small has 35 and bert-base-italian 1,000, and resize_token_embeddings makes.
+TEST(CheckTokenizer, TakesAnyNumberOfRowsWithoutTokens) {
   const auto tokenizer = MakeTokenizer("a");
-  const absl::Status status = CheckTokenizer("model", *tokenizer, {.num_rows = 9});
+  for (const int num_rows : {9, 28, 1008, 250037}) {
+    EXPECT_TRUE(CheckTokenizer("model", *tokenizer, {.num_rows = num_rows}).ok()) << num_rows;
+  }
+}
+
+// What a file of lines was cut in the middle of is no line.
+TEST(CheckTokenizer, RefusesAVocabularyThatWasCutShort) {
+  const TempDirectory folder;
+  const auto tokenizer = MakeTokenizer("a");
+  const auto check = [&](int num_rows) {
+    return CheckTokenizer(folder.path(), *tokenizer, {.num_rows = num_rows});
+  };
+  PutFile(folder / "vocab.txt", "a\nb\nc");
+  const absl::Status status = check(9);
   EXPECT_THAT(std::string(status.message()),
-              StartsWith("model: the vocabulary has 8 tokens, and vocab_size in config.json is 9"));
+              AllOf(StartsWith(folder.path().string() +
+                               ": the vocabulary has 8 tokens, and vocab_size in config.json is 9"),
+                    HasSubstr("the last line of vocab.txt has no end")));
+  EXPECT_TRUE(check(8).ok());
+  EXPECT_TRUE(check(16).ok());  // Padding.
+  PutFile(folder / "vocab.txt", "a\nb\nc\n");
+  EXPECT_TRUE(check(9).ok());
+  PutFile(folder / "vocab.txt", "a\nb\nc");
+  PutFile(folder / "tokenizer.json", "{}");  // Which is read in its place.
+  EXPECT_TRUE(check(9).ok());
 }
 
 // A decoder that looks at the tokens beside one does not tell its bytes.
