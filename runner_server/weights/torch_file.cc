@@ -103,8 +103,14 @@ absl::StatusOr<StoredTensor> MakeTensor(std::string_view name, const Pickle& pic
   return stored;
 }
 
-// The tensors of the dict that the pickle is.
-absl::StatusOr<std::vector<StoredTensor>> Tensors(const Pickle& pickle, FindStorage find) {
+// The tensors of the dict that the pickle is. torch.save writes an expanded tensor with its strides
+// of 0, and tied ones once; so a few bytes could stand for any number of elements.
+absl::StatusOr<std::vector<StoredTensor>> Tensors(const Pickle& pickle, size_t file_bytes,
+                                                  FindStorage find) {
+  constexpr uint64_t kMostTimesFile = 16;
+  constexpr uint64_t kSpareBytes = 1 << 20;
+  const uint64_t most_bytes = kMostTimesFile * file_bytes + kSpareBytes;
+  uint64_t bytes = 0;
   std::vector<StoredTensor> tensors;
   std::unordered_set<std::string_view> names;
   if (const auto* dict = pickle.As<PickleDict>(pickle.root)) {
@@ -114,6 +120,14 @@ absl::StatusOr<std::vector<StoredTensor>> Tensors(const Pickle& pickle, FindStor
       if (name == nullptr || tensor == nullptr) continue;
       if (!names.insert(*name).second) return Bad("is there twice", *name);
       ASSIGN_OR_RETURN(StoredTensor stored, MakeTensor(*name, pickle, *tensor, find));
+      const std::optional<uint64_t> size = SizeBytes(stored.dtype, NumElements(stored));
+      if (!size || *size > most_bytes - bytes) {
+        return Bad(absl::StrCat("is of more elements than its storage holds, and with it the "
+                                "tensors take more than ",
+                                most_bytes, " bytes, of a file of ", file_bytes),
+                   *name);
+      }
+      bytes += *size;
       tensors.push_back(std::move(stored));
     }
   }
@@ -136,15 +150,16 @@ absl::StatusOr<std::vector<StoredTensor>> FromZip(std::string_view bytes) {
     return Bad("its numbers are of another byte order than this machine's");
   }
   ASSIGN_OR_RETURN(const Pickle pickle, ReadBoundedPickle(pickled->second));
-  return Tensors(pickle, [&](const PickledStorage& storage) -> absl::StatusOr<std::string_view> {
-    const auto found = entries.find(absl::StrCat(folder, "data/", AbslView(storage.key)));
-    if (found == entries.end())
-      return Bad("is a storage that the archive does not hold", storage.key);
-    if (SizeBytes(storage.dtype, storage.num_elements) != found->second.size()) {
-      return Bad("is a storage of another size than the pickle says", storage.key);
-    }
-    return found->second;
-  });
+  return Tensors(
+      pickle, bytes.size(), [&](const PickledStorage& storage) -> absl::StatusOr<std::string_view> {
+        const auto found = entries.find(absl::StrCat(folder, "data/", AbslView(storage.key)));
+        if (found == entries.end())
+          return Bad("is a storage that the archive does not hold", storage.key);
+        if (SizeBytes(storage.dtype, storage.num_elements) != found->second.size()) {
+          return Bad("is a storage of another size than the pickle says", storage.key);
+        }
+        return found->second;
+      });
 }
 
 // Whether the third pickle, which describes the machine, says that it is like ours.
@@ -210,7 +225,7 @@ absl::StatusOr<std::vector<StoredTensor>> FromLegacy(std::string_view bytes) {
     return Bad("its numbers are of another byte order than this machine's");
   }
   ASSIGN_OR_RETURN(const auto storages, LegacyStorages(rest, pickles[2], pickles[1]));
-  return Tensors(pickles[1],
+  return Tensors(pickles[1], bytes.size(),
                  [&](const PickledStorage& storage) -> absl::StatusOr<std::string_view> {
                    const auto found = storages.find(storage.key);
                    if (found == storages.end()) {

@@ -131,6 +131,22 @@ TEST(ReadTorchFile, ChecksOffsetsStridesAndSizes) {
   }
 }
 
+// Of "expanded", (3, 6) with strides (0, 1), which let a few bytes be any number of elements.
+TEST(ReadTorchFile, RefusesElementsThatNoFileOfItsSizeStandsFor) {
+  const std::string whole = ReadAll("state_legacy.bin");
+  const std::string shape("K\x03K\x06\x86", 5);
+  const size_t at = whole.rfind(shape, whole.find(std::string("K\x00K\x01\x86", 5)));
+  ASSERT_NE(at, std::string::npos);
+  const auto with = [&](std::string_view rows) {
+    std::string bytes = whole;
+    return bytes.replace(at, 2, rows);
+  };
+  EXPECT_TRUE(ReadTorchFile(with("K\xff")).ok());
+  ExpectFault(with(std::string("J\0\0\0\x10", 5)), "expanded is of more elements than its storage");
+  ExpectFault(with(std::string("J\0\0\x04\0", 5)),
+              "of a file of " + std::to_string(whole.size() + 3));
+}
+
 TEST(ReadTorchFile, SaysWhereALegacyFileIsCutShort) {
   const std::string whole = ReadAll("state_legacy.bin");
   ASSERT_TRUE(ReadTorchFile(whole).ok());
