@@ -21,6 +21,7 @@ class Rope {
       : config_(config),
         object_(object),
         dimensions_(dimensions),
+        names_original_(original_context > 0),
         original_context_(original_context > 0 ? original_context : context_size),
         context_size_(context_size) {
     theta_ = config.Float(Field("rope_theta").c_str(), theta, 1, 1e12f);
@@ -133,15 +134,16 @@ class Rope {
   // Ding et al., 2024, arXiv:2402.13753. A text that outgrows the original context would change
   // every position in it, so that the context ends there.
   RotaryPositions LongRope() {
+    // transformers before version 5 does not look for the original context in rope_scaling.
+    constexpr char kOriginal[] = "original_max_position_embeddings";
+    const bool is_old = object_ == "rope_scaling";
     const int original =
-        config_.Integer("original_max_position_embeddings", OriginalContext(), 2, 1 << 24);
-    const double factor = original == context_size_ && config_.Has(Field("factor").c_str())
-                              ? Factor()
-                              : static_cast<double>(context_size_) / original;
-    const double fallback =
-        factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(double(original)));
-    RotaryPositions rotary = {.scale = config_.Float(Field("attention_factor").c_str(),
-                                                     static_cast<float>(fallback), 0, 1e3f)};
+        config_.Integer(kOriginal, is_old ? original_context_ : OriginalContext(), 2, 1 << 24);
+    const bool is_told =
+        is_old ? names_original_ || config_.Has(kOriginal) : original != context_size_;
+    const float scale = LongRopeScale(is_told, original);
+    RotaryPositions rotary = {.scale =
+                                  config_.Float(Field("attention_factor").c_str(), scale, 0, 1e3f)};
     const std::vector<float> factors = config_.Floats(Field("short_factor").c_str());
     if (factors.size() != periods_.size()) {
       config_.Refuse(
@@ -156,9 +158,19 @@ class Rope {
     return rotary;
   }
 
+  // By the factor that is told, or the ratio of the contexts.
+  float LongRopeScale(bool is_told, int original) {
+    double factor = static_cast<double>(context_size_) / original;
+    const bool is_asked = !config_.Has(Field("attention_factor").c_str());
+    if (!is_told && (is_asked || config_.Has(Field("factor").c_str()))) factor = Factor();
+    if (factor <= 1) return 1;
+    return static_cast<float>(std::sqrt(1 + std::log(factor) / std::log(double(original))));
+  }
+
   ConfigReader& config_;
   const std::string object_;
   const int dimensions_;
+  const bool names_original_;  // The architecture does, where the config need not.
   const int original_context_;
   int context_size_;
   float theta_ = 0;
