@@ -299,12 +299,14 @@ void GenerationStepper::Append(Sequence& sequence, TokenChoice& choice, absl::Ti
   sequence.tokens.push_back(choice.token);
   ++stats.num_generated_tokens;
   if (sequence.stop.stop_requested()) ++stats.num_wasted_tokens;
-  if (IsEnd(choice.token) && !generation.request.params().ignore_eos()) {
+  const bool is_end = IsEnd(choice.token) && !generation.request.params().ignore_eos();
+  if (is_end && token_bytes_.token_bytes(choice.token).empty()) {
     generation.text.AppendEnd(std::move(choice.logprob));
     return Finish(sequence, chorus::v1::FINISH_REASON_STOP);
   }
   Deliver(generation, generation.text.Append(choice.token, std::move(choice.logprob)));
   if (generation.text.stopped()) return Finish(sequence, chorus::v1::FINISH_REASON_STOP_STRING);
+  if (is_end) return Finish(sequence, chorus::v1::FINISH_REASON_STOP);  // No special token.
   if (std::ssize(sequence.tokens) >= sequence.max_tokens) {
     return Finish(sequence, chorus::v1::FINISH_REASON_LENGTH);
   }

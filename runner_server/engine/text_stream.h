@@ -35,7 +35,7 @@ class TextStream {
   // sent.
   chorus::v1::TextDelta Append(int32_t id, std::optional<chorus::v1::TokenLogprob> logprob);
 
-  // Takes the token that ends the generation, which has no text.
+  // Takes the token that ends the generation, if it has no text.
   void AppendEnd(std::optional<chorus::v1::TokenLogprob> logprob);
 
   // The rest, when the text has ended; may still contain a stop string.

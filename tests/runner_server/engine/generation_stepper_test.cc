@@ -104,6 +104,28 @@ TEST_F(GenerationStepperTest, ContinuesThePromptUntilTheEnd) {
   EXPECT_EQ(reply.num_deltas, 4);                   // A delta a token.
 }
 
+// As in transformers, which leaves out special tokens alone.
+TEST_F(GenerationStepperTest, AnEndThatIsNoSpecialTokenIsOfTheText) {
+  struct Case {
+    std::string params, text;
+    chorus::v1::FinishReason reason;
+    uint32_t num_tokens;
+  };
+  for (const Case& c :
+       std::vector<Case>{{"", "cat", chorus::v1::FINISH_REASON_STOP, 3},
+                         {"stop: 'at'", "c", chorus::v1::FINISH_REASON_STOP_STRING, 3},
+                         {"stop: 'ath'", "cat", chorus::v1::FINISH_REASON_STOP, 3},
+                         {"ignore_eos: true", "catb", chorus::v1::FINISH_REASON_STOP, 5}}) {
+    Make(Script(2, {3, 1, 20, 2, FakeTokenizer::kEnd}), {}, 16, 0, {20});
+    GenerationReply reply;
+    Add(MakeSequence("ab", 7), reply, c.params);
+    RunAll();
+    EXPECT_EQ(reply.text, c.text) << c.params;
+    EXPECT_EQ(reply.result->generated_tokens(), c.num_tokens) << c.params;
+    if (c.params != "ignore_eos: true") EXPECT_EQ(reply.result->reason(), c.reason) << c.params;
+  }
+}
+
 TEST_F(GenerationStepperTest, AnyOfSeveralTokensEndsAText) {
   for (const int end : {20, FakeTokenizer::kEnd}) {
     Make(Script(2, {3, 1, end, 2}), {}, 16, 0, {FakeTokenizer::kEnd, 20});
