@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/digest.h"
+#include "base/model_file.h"
 #include "base/model_modules.h"
 #include "base/printable.h"
 #include "base/string_view.h"
@@ -32,6 +33,9 @@ absl::StatusOr<Json> ParseObject(std::string_view text, int max_depth) {
     return depth <= max_depth;
   };
   Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
+  if (json.is_discarded() && !too_deep && ParseModelJson(text).ok()) {
+    return absl::InvalidArgumentError("a number of it is not finite, or not as a double");
+  }
   if (!json.is_object()) return absl::InvalidArgumentError("not a JSON object");
   if (too_deep) {
     return absl::InvalidArgumentError(absl::StrCat("its values nest deeper than ", max_depth));

@@ -82,8 +82,8 @@ void AddServeVerb(CLI::App& app, int& exit_status) {
       ->allow_extra_args(false)
       ->excludes(bundle);
   verb->add_option("--only", options.only,
-                   "Serve only this runner's model; may be given for several. A graph that needs "
-                   "others is not served")
+                   "Serve only this runner's model, and those of --also; may be given for several. "
+                   "A graph that needs others is not served")
       ->type_name("RUNNER")
       ->allow_extra_args(false);
   verb->add_option("--untrained_head", options.untrained_head,

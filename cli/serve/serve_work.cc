@@ -207,9 +207,9 @@ absl::Status SetFlags(const ServeOptions& options, ServeWork& work) {
 // Leaves the runners of --only, and the graph only if they are all of it.
 absl::Status Select(const ServeOptions& options, ServeWork& work) {
   if (options.only.empty()) return absl::OkStatus();
-  for (const std::string& name : options.only) {
-    RETURN_IF_ERROR(CheckRunner("--only", name, work.graph.runners));
-  }
+  std::vector<std::string> names;  // Those of --also are among them.
+  for (const RunnerSpec& runner : work.runners) names.push_back(runner.name);
+  for (const std::string& name : options.only) RETURN_IF_ERROR(CheckRunner("--only", name, names));
   const auto is_left_out = [&](const RunnerSpec& runner) {
     return IsNamed(work.graph, runner.name) &&
            std::ranges::find(options.only, runner.name) == options.only.end();

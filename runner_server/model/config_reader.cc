@@ -136,7 +136,11 @@ std::vector<int32_t> ConfigReader::TokenIds(const char* field, const std::vector
   if (value == nullptr) return ids;
   const nlohmann::json list = value->is_array() ? *value : nlohmann::json::array({*value});
   for (const nlohmann::json& id : list) {
-    if (!id.is_number_integer()) {
+    // Python takes 5.0 for 5.
+    const bool is_whole =
+        id.is_number_integer() ||
+        (id.is_number_float() && std::floor(id.get<double>()) == id.get<double>());
+    if (!is_whole) {
       Refuse(absl::StrCat(field, " must be an integer or a list of integers"), ShownJson(*value));
       return {};
     }

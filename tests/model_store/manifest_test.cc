@@ -82,6 +82,11 @@ TEST(ParseMetadata, TakesAnObjectAndNothingElse) {
                 HasSubstr("metadata: not a JSON object"))
         << text;
   }
+  for (const char* text : {R"({"k": 1e999})", R"({"k": NaN})"}) {
+    EXPECT_THAT(std::string(ParseMetadata(text).status().message()),
+                HasSubstr("metadata: a number of it is not finite"))
+        << text;
+  }
   // What it takes a manifest can hold.
   Manifest manifest = Example();
   std::string deep = "1";

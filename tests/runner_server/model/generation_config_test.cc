@@ -185,6 +185,14 @@ TEST_F(OfConfigTest, CountsWhereTheFileWasMadeFromIt) {
   EXPECT_FALSE(Read()->defaults.has_top_k());
 }
 
+// As Python, to which 5.0 equals 5.
+TEST(ReadGenerationConfig, TakesWholeNumbersThatAreWrittenWithAPoint) {
+  EXPECT_THAT(*Read(R"({"eos_token_id": 5.0})")->eos_token_ids, ElementsAre(5));
+  EXPECT_THAT(*Read(R"({"eos_token_id": [7, 1e1, 1e300, Infinity]})")->eos_token_ids,
+              ElementsAre(7, 10));
+  EXPECT_FALSE(Read(R"({"eos_token_id": 5.5})").ok());
+}
+
 TEST(ReadGenerationConfig, IgnoresIdsPastTheVocabulary) {
   const absl::StatusOr<GenerationConfig> config =
       Read(R"({"bos_token_id": 100, "eos_token_id": [100, -1, 99]})");
