@@ -129,7 +129,9 @@ TEST_F(ModelHostTest, RefusesAVocabTxtThatWasCutShort) {
   CopyDemo("bert-sst2");
   const std::string vocab = Get("vocab.txt");
   for (const int num_lines : {30521, 20000}) {
-    Put("vocab.txt", Head(vocab, num_lines));
+    std::string cut = Head(vocab, num_lines);
+    cut.pop_back();  // Within its last line; whole lines may be all there are.
+    Put("vocab.txt", cut);
     ExpectRefused("the vocabulary has " + std::to_string(num_lines) + " tokens",
                   "vocab_size in config.json is 30522");
   }
@@ -146,7 +148,7 @@ TEST_F(ModelHostTest, TakesAnEmbeddingThatHasRowsForTokensToCome) {
     return Load();
   };
   EXPECT_TRUE(load(30656).ok()) << Load();  // 134 rows more than tokens, of a multiple of 64.
-  EXPECT_THAT(std::string(load(30784).message()), HasSubstr("is 30784, which padding does not"));
+  EXPECT_TRUE(load(30784).ok()) << Load();  // More than padding explains.
   EXPECT_TRUE(load(30464).ok()) << Load();  // And a vocabulary with tokens of its own.
   EXPECT_THAT(std::string(load(96).message()),
               AllOf(HasSubstr("\"[CLS]\" has id 101"), HasSubstr("around every text")));

@@ -133,7 +133,7 @@ TEST_F(GenerationStepperTest, AnyOfSeveralTokensEndsAText) {
     GenerationReply reply;
     Add(MakeSequence("ab", 20), reply);
     RunAll();
-    EXPECT_EQ(reply.text, "ca");
+    EXPECT_EQ(reply.text, end == 20 ? "cat" : "ca");  // "t" is no special token.
     EXPECT_EQ(reply.result->reason(), chorus::v1::FINISH_REASON_STOP);
     EXPECT_EQ(reply.result->generated_tokens(), 3u);
   }
