@@ -214,11 +214,9 @@ def save_model(name: str | Tag, pipeline_or_model: Any = None, tokenizer: Any = 
         if pipeline_or_model is not None:
             raise TypeError("pipeline and pipeline_or_model are the same argument: one of them")
         pipeline_or_model = pipeline
-    model: Any = getattr(pipeline_or_model, "model", None)
-    if hasattr(model, "save_pretrained"):
-        tokenizer = tokenizer or getattr(pipeline_or_model, "tokenizer", None)
-    else:
-        model = pipeline_or_model
+    model: Any = pipeline_or_model
+    if hasattr(model, "model") and hasattr(model, "tokenizer"):  # A LlamaForCausalLM has a `model`, too.
+        model, tokenizer = model.model, tokenizer or model.tokenizer
     if not hasattr(model, "save_pretrained"):
         raise TypeError(f"save_model takes a pipeline or a model of transformers: {type(pipeline_or_model).__name__}")
     if tokenizer is None:

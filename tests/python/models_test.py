@@ -51,6 +51,8 @@ class ModelsTest(unittest.TestCase):
             chorus.save_model("mine:v1", pipeline("distilgpt2-generation"))
         whole = pipeline()
         self.assertEqual("other:v1", str(chorus.save_model(chorus.Tag("other", "v1"), whole.model, whole.tokenizer)))
+        whole.model.model = pipeline("distilgpt2-generation").model  # As a LlamaForCausalLM has its LlamaModel.
+        self.assertEqual("other:v1", str(chorus.save_model("other:v1", whole.model, whole.tokenizer)))
 
     def test_bentomls_keywords(self):
         tag = chorus.transformers.save_model(name="mine", pipeline=pipeline(), labels={"a": "b"}, custom_objects=None,
