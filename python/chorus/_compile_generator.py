@@ -34,6 +34,9 @@ class Generator(Compiled):
     """A language model: tokens of many texts go in, one behind the other, and logits after the wanted ones come out."""
 
     output = "next_token_logits"
+    heads: int
+    kv_heads: int  # Of keys and values.
+    head_size: int
 
     def _examine(self, tokenizer: Any) -> None:
         if {"input_ids", "position_ids", "use_cache", "logits_to_keep"} - self.accepted.keys():
