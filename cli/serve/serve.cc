@@ -90,6 +90,9 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
     return absl::InvalidArgumentError(
         absl::StrCat("--port and --grpc_port must differ: ", options.port));
   }
+  ASSIGN_OR_RETURN(settings.http_address, FreeAddress(options.host, options.port, "--port"));
+  ASSIGN_OR_RETURN(settings.grpc_address,
+                   FreeAddress(options.host, options.grpc_port, "--grpc_port"));
   const bool says_who_may_call = std::ranges::any_of(
       options.gateway_flags,
       [](const std::string& flag) { return flag == "--api_keys" || flag == "--allow_anonymous"; });
@@ -99,9 +102,6 @@ absl::StatusOr<ServeSettings> MakeSettings(const ServeOptions& options,
                      " can be reached from other machines: --api_keys FILE says who "
                      "may call, --allow_anonymous lets everybody"));
   }
-  ASSIGN_OR_RETURN(settings.http_address, FreeAddress(options.host, options.port, "--port"));
-  ASSIGN_OR_RETURN(settings.grpc_address,
-                   FreeAddress(options.host, options.grpc_port, "--grpc_port"));
   return settings;
 }
 

@@ -169,7 +169,7 @@ class PagesTest(unittest.TestCase):
 
 class StartTest(unittest.TestCase):
     def test_an_address_of_others_takes_a_word(self):
-        for program in (["chorus", "serve", "--host", "0.0.0.0"],
+        for program in (["chorus", "serve", "--host", "0.0.0.0", "--port", "0", "--grpc_port", "0"],
                         ["api_server", "--config", "none.yaml", "--http_address", "0.0.0.0:0"]):
             got = subprocess.run([bin_folder() / program[0], *program[1:]], capture_output=True, text=True, timeout=60)
             self.assertEqual(1, got.returncode)
