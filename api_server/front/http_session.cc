@@ -261,8 +261,9 @@ void HttpSession::BeginExchange(absl::StatusOr<RequestHead> head) {
                             .deadline = deadline.value_or(absl::InfiniteFuture())});
   absl::Status& refusal = exchange_.route.refusal;
   exchange_.cors_fields = CorsFields(request, rules_.origins);
-  if (const absl::Status origin = CheckOrigin(request, rules_.origins); !origin.ok()) {
-    refusal = origin;
+  if (exchange_.route.is_call) {  // Those who probe use any Host.
+    const absl::Status origin = CheckOrigin(request, rules_.origins);
+    if (!origin.ok()) refusal = origin;
   }
   if (!exchange_.active->refusal().ok()) refusal = exchange_.active->refusal();
   if (refusal.ok()) refusal = deadline.status();

@@ -50,6 +50,7 @@ class Generator(Compiled):
             raise self._refusal("its config has no max_position_embeddings")
         self.num_values = self.vocab_size
         self.layers: list[_Layer] = []  # Of the last pass.
+        self.heads = self.kv_heads = self.head_size = 0  # Of all layers.
         with self._attending():
             self._run(self._forward, [[0, 1, 2]])
             if not self.layers:
