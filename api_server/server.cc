@@ -16,6 +16,7 @@
 #include "api_server/grpc_options.h"
 #include "api_server/metrics_page.h"
 #include "api_server/pages.h"
+#include "api_server/protocols/open_inference/open_inference_handler.h"
 #include "api_server/protocols/openai/openai_handler.h"
 #include "api_server/protocols/tei/tei_handler.h"
 #include "base/grpc/connection.h"
@@ -78,6 +79,11 @@ absl::Status Server::Create() {
   RETURN_IF_ERROR(CreateExecutor());
   handler_ = std::make_unique<InferenceHandler>(*executor_, admission_, metrics_);
   handler_->Register(methods_);
+  open_inference_ = std::make_unique<OpenInferenceService>(
+      *handler_, *executor_,
+      OpenInferenceService::Options{.version = CHORUS_VERSION,
+                                    .is_ready = [this] { return WhyNotReady().empty(); }});
+  open_inference_->Register(methods_);
   // HTTP binds first and serves last, so that a taken port is found before any call is accepted.
   RETURN_IF_ERROR(CreateHttp());
   RETURN_IF_ERROR(CreateGrpc());
@@ -124,6 +130,7 @@ absl::Status Server::CreateHttp() {
                  .write_metrics = [this](auto done) { WriteMetrics(std::move(done)); }}));
   http_handlers_.push_back(std::make_unique<OpenAiHandler>(*handler_, *executor_));
   http_handlers_.push_back(std::make_unique<TeiHandler>(*handler_, *executor_));
+  http_handlers_.push_back(std::make_unique<OpenInferenceHandler>(*open_inference_));
   http_handlers_.push_back(std::move(transcoding));
   HttpServer::Options options{.address = options_.http_address,
                               .num_io_threads = options_.io_threads};

@@ -44,6 +44,7 @@
 #include "api_server/graph_metrics.h"
 #include "api_server/health_board.h"
 #include "api_server/identity/gate.h"
+#include "api_server/protocols/open_inference/open_inference_service.h"
 #include "api_server/reload_metrics.h"
 #include "api_server/replica_metrics.h"
 #include "api_server/runner_clients.h"
@@ -165,6 +166,7 @@ class Server {
   ReplicaMetrics all_metrics_{metrics_registry_};
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceHandler> handler_;
+  std::unique_ptr<OpenInferenceService> open_inference_;
   MethodRegistry methods_;
   mutable std::mutex pages_mutex_;
   std::shared_ptr<RunnerPages> runner_pages_;  // Null: not wanted. Guarded by pages_mutex_.

@@ -74,6 +74,11 @@ LAYERS = {
         ("api_server/protocols", "api_server/front", "api_server/transcoding", "api_server/graph", "proto/chorus/v1"),
         ("json",),
     ),
+    "api_server/protocols/open_inference": (
+        ("api_server/protocols", "api_server/front", "api_server/transcoding", "api_server/graph", "proto/chorus/v1",
+         "proto/inference"),
+        ("protobuf", "json"),
+    ),
     "api_server/front/grpc": (
         ("api_server/front", "api_server/transcoding", "base/grpc"),
         ("grpc", "protobuf", "google.api", "glog"),

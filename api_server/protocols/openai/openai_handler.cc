@@ -1,6 +1,5 @@
 #include "api_server/protocols/openai/openai_handler.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <type_traits>
@@ -11,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "api_server/front/event_stream.h"
 #include "api_server/front/public_error.h"
+#include "api_server/protocols/call_parts.h"
 #include "api_server/protocols/event_merger.h"
 #include "api_server/protocols/fan_out.h"
 #include "api_server/protocols/json_fields.h"
@@ -40,27 +40,6 @@ HttpReply ErrorReplyOf(const absl::Status& error, std::string_view request_id) {
   return ToErrorReply(error, request_id, OpenAiErrorJson);
 }
 
-// `call` for one of several calls that make it: with usage of its own.
-Call PartOf(const Call& call, std::stop_token stop) {
-  Call part = call;
-  part.stop = std::move(stop);
-  part.notes = std::make_shared<ReplyNotes>();
-  return part;
-}
-
-// Adds what a part has used to the whole.
-void AddUsage(const CallUsage& part, UsageSoFar& whole) {
-  whole.Update([&](CallUsage& usage) {
-    const bool is_first = usage.generated_tokens == 0;
-    usage.prompt_tokens += part.prompt_tokens;
-    usage.generated_tokens += part.generated_tokens;
-    usage.queue_time = std::max(usage.queue_time, part.queue_time);
-    if (part.generated_tokens == 0) return;
-    usage.first_token_time =
-        is_first ? part.first_token_time : std::min(usage.first_token_time, part.first_token_time);
-  });
-}
-
 Json ModelJson(const std::string& id, int64_t created) {
   return {{"id", id}, {"object", "model"}, {"created", created}, {"owned_by", "chorus"}};
 }
@@ -78,8 +57,7 @@ template <typename Response>
 auto Keep(std::shared_ptr<Replies<Response>> replies, int index, const Call& part, CallDone done) {
   return [replies = std::move(replies), index, notes = part.notes,
           done = std::move(done)](absl::StatusOr<Response> response) mutable {
-    AddUsage(notes->usage.Get(), replies->call.notes->usage);
-    if (!notes->finish_reason.empty()) replies->call.notes->finish_reason = notes->finish_reason;
+    AddNotes(*notes, *replies->call.notes);
     absl::Status status = response.status();
     if (response.ok()) replies->of_prompts[index] = *std::move(response);
     std::move(done)(std::move(status));
