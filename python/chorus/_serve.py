@@ -22,7 +22,7 @@ from chorus import _changes, _reload, models
 from chorus._http_server import HttpServer, Request, Response, error_response
 from chorus._reference import module_of
 from chorus.exceptions import ChorusError, RunnerError, ServerError
-from chorus.service import Service
+from chorus.service import PAGES, Service
 
 _LOG = logging.getLogger("chorus.service")
 _MAX_TIMEOUT_SECONDS = 300.0
@@ -54,7 +54,7 @@ class ServiceHandler:
         return response
 
     async def _answer(self, request: Request) -> Response:
-        if request.path in ("/livez", "/healthz", "/readyz", "/"):
+        if request.path in ("/", *(f"/{page}" for page in PAGES)):
             if request.method != "GET":
                 return _wrong_method(request, "GET")
             return self._page(request.path)

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import asyncio
+import collections
+import itertools
 import pathlib
 import threading
 import types
+from collections.abc import Generator
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -12,10 +15,11 @@ from chorus import _pipelines, _protos, _timed
 from chorus._grpc import LOCAL_OPTIONS, AsyncGrpcTransport, GrpcTransport
 from chorus._pipelines import PIPELINES, Pipeline, Plan
 from chorus._runner_process import RunnerProcess
-from chorus.exceptions import Cancelled, RunnerError, Unavailable
+from chorus.exceptions import Cancelled, RunnerError, Unavailable, server_error
 
 _START_SECONDS = 600.0
 _END_SECONDS = 1.0  # From a broken connection to the end of the process that broke it.
+_MOST_AT_ONCE = 128  # Of one call's texts; the queue of a runner, which all calls share, takes 256.
 _TASKS = {1: "generate", 2: "classify", 3: "embed"}  # chorus.runner.v1.Task.
 
 
@@ -140,13 +144,20 @@ class Runner:
         if isinstance(inputs, types.GeneratorType):
             return (self.run([each], timeout=timeout, **arguments)[0] for each in inputs)
         started, plan, method = self._plan(inputs, arguments)
-        timeout, transport = _timed.checked(timeout), started.blocking
+        end, transport = _timed.end_of(_timed.checked(timeout)), started.blocking
         try:
             if not method.streams:
-                return plan.shape([transport.call(method, request, timeout) for request in plan.requests])
-            streams = [transport.stream(method, request, timeout) for request in plan.requests]  # All begin now.
+                return plan.shape([transport.call(method, request, _left_until(end)) for request in plan.requests])
+            replies: list[Any] = []
+            waiting, streams = iter(plan.requests), collections.deque[Generator[Any]]()
             try:
-                return plan.shape([_pipelines.collect(list(stream)) for stream in streams])
+                while True:
+                    for request in itertools.islice(waiting, _MOST_AT_ONCE - len(streams)):
+                        streams.append(transport.stream(method, request, _left_until(end)))
+                    if not streams:
+                        return plan.shape(replies)
+                    replies.append(_pipelines.collect(list(streams[0])))
+                    streams.popleft()
             finally:
                 for stream in streams:
                     stream.close()
@@ -157,12 +168,15 @@ class Runner:
     async def async_run(self, inputs: Any = ..., *, timeout: float | None = None, **arguments: Any) -> Any:
         """As run, for asyncio. Cancelling the task cancels the call, and frees its compute."""
         started, plan, method = self._plan(inputs, arguments)
-        timeout, transport = _timed.checked(timeout), started.asynchronous
+        end, transport = _timed.end_of(_timed.checked(timeout)), started.asynchronous
+        places = asyncio.Semaphore(_MOST_AT_ONCE)
 
         async def call(request: Any) -> Any:
-            if not method.streams:
-                return await transport.call(method, request, timeout)
-            return _pipelines.collect([message async for message in transport.stream(method, request, timeout)])
+            async with places:
+                left = _left_until(end)
+                if not method.streams:
+                    return await transport.call(method, request, left)
+                return _pipelines.collect([message async for message in transport.stream(method, request, left)])
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -217,3 +231,10 @@ class Runner:
         """RunnerError if the process has ended, be it just now."""
         if process.wait(_END_SECONDS):
             raise RunnerError(f"the runner {self.name} has ended: {process.last_words()}") from None
+
+
+def _left_until(end: float | None) -> float | None:
+    try:
+        return _timed.left_until(end)
+    except TimeoutError:
+        raise server_error("the call did not end in time", "DEADLINE_EXCEEDED") from None

@@ -22,6 +22,8 @@ _MIN_BACKOFF_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 10.0
 _HEALTHY_SECONDS = 30.0  # A run this long resets the backoff.
 
+PAGES = ("livez", "healthz", "readyz")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -47,6 +49,9 @@ class Service:
     def __init__(self, name: str, *, runners: Sequence[Runner] = ()) -> None:
         self.name = name
         self.runners = list(runners)
+        for runner in self.runners:
+            if not hasattr(runner, "init_local"):
+                raise TypeError(f"runners: must be what Model.to_runner() makes, not a {type(runner).__name__}")
         self.apis: dict[str, Api] = {}
         self._stopping = threading.Event()
         self._keepers: list[threading.Thread] = []
@@ -58,10 +63,16 @@ class Service:
         The function takes what `input` makes of the body, and returns what `output` makes the reply of. It stays as it
         is. A function that is not `async` runs in a thread.
         """
+        for kind, descriptor in (("input", input), ("output", output)):
+            if not isinstance(descriptor, Descriptor):
+                raise TypeError(f"{kind}: must be a Text() or a JSON(), not {descriptor!r}")
+
         def add(function: F) -> F:
             path = (route or name or function.__name__).strip("/")
             if not re.fullmatch(r"[A-Za-z0-9._~/:-]+", path):
                 raise ValueError(f"a route is letters, digits and ._~/:-: {path}")
+            if path in PAGES:
+                raise ValueError(f"/{path} is a page of the server's own: give the API another name or route")
             if path in self.apis:
                 raise ValueError(f"{self.name} has an API {path} already")
             parameters = inspect.signature(function).parameters
@@ -80,6 +91,8 @@ class Service:
             result = await api.function(value)
         else:
             result = await asyncio.to_thread(api.function, value)
+            if inspect.isawaitable(result):  # Of an object whose __call__ is `async`, such as a decorator makes.
+                result = await result
         return api.output.encode(result)
 
     def start(self) -> None:

@@ -70,6 +70,14 @@ class GeneratorTest(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, r"not a generator; list\(…\) makes a list"):
             asyncio.run(self.runner.async_run(text for text in (PROMPT, "Once")))
 
+    def test_a_list_longer_than_the_queue(self):
+        with runner(GENERATOR, max_sequences=8) as small:
+            self.assertEqual(300, len(small.run(["a"] * 300, max_new_tokens=1)))
+            self.assertEqual(300, len(asyncio.run(small.async_run(["a"] * 300, max_new_tokens=1))))
+            for call in (small.run, lambda *a, **k: asyncio.run(small.async_run(*a, **k))):
+                with self.assertRaises(exceptions.DeadlineExceeded):
+                    call(["a"] * 300, max_new_tokens=100, ignore_eos=True, timeout=0.3)
+
     def test_async_run_is_the_same(self):
         async def calls():
             return await asyncio.gather(*(self.runner.async_run(PROMPT, max_length=20, seed=seed) for seed in range(4)))

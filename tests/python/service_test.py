@@ -1,10 +1,12 @@
 """How a service keeps its runners."""
+import asyncio
 import threading
 import unittest
 from unittest import mock
 
 import chorus
 from chorus import exceptions, service
+from chorus.io import Text
 
 
 class Scripted:
@@ -58,6 +60,36 @@ class KeepTest(unittest.TestCase):
             svc.stop()
         self.assertEqual([], svc._keepers)
         self.assertEqual(1, len(runner.started))
+
+
+class ApiTest(unittest.TestCase):
+    def test_what_is_no_api(self):
+        svc = chorus.Service("s")
+        for arguments, kind, words in (({"input": Text, "output": Text()}, TypeError, "input: must be a Text"),
+                                       ({"input": Text(), "output": "text"}, TypeError, "output: must be a Text"),
+                                       ({"input": Text(), "output": Text(), "route": "/readyz"}, ValueError, "/readyz is a page"),
+                                       ({"input": Text(), "output": Text(), "name": "a b"}, ValueError, "a route is")):
+            with self.assertRaisesRegex(kind, words):
+                svc.api(**arguments)(lambda text: text)
+        with self.assertRaisesRegex(TypeError, "one argument, the request: two has 2"):
+            @svc.api(input=Text(), output=Text())
+            def two(text, more):
+                return text
+        for runners in (["gpt2-generation"], [Scripted(), None]):
+            with self.assertRaisesRegex(TypeError, r"runners: must be what Model.to_runner\(\) makes"):
+                chorus.Service("s", runners=runners)
+        self.assertEqual({}, svc.apis)
+
+    def test_what_returns_an_awaitable(self):
+        class Asynchronous:
+            async def __call__(self, text):
+                return text + "!"
+
+        svc = chorus.Service("s")
+        svc.api(input=Text(), output=Text(), name="object")(Asynchronous())
+        svc.api(input=Text(), output=Text(), name="lambda")(lambda text: Asynchronous()(text))
+        for name in svc.apis:
+            self.assertEqual(b"a!", asyncio.run(svc.call(name, b"a")))
 
 
 if __name__ == "__main__":
