@@ -2,6 +2,7 @@
 import asyncio
 import json
 import socket
+import time
 import unittest
 from unittest import mock
 
@@ -119,7 +120,7 @@ class HttpServerTest(unittest.IsolatedAsyncioTestCase):
         await asyncio.wait_for(self.started.wait(), 10)
         with mock.patch.object(_http_server, "_RETIRED_IDLE_SECONDS", 0.5):
             retired = asyncio.create_task(self.server.retire())
-            await asyncio.sleep(0.3)  # What it has accepted begins before it closes.
+            await asyncio.sleep(0.3)
             with self.assertRaises(OSError):
                 await asyncio.open_connection("127.0.0.1", self.port)
             keeping.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -144,6 +145,29 @@ class HttpServerTest(unittest.IsolatedAsyncioTestCase):
         servers[0].stop_accepting()
         for _ in range(5):
             self.assertEqual(200, (await self.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))[0])
+
+    async def test_no_call_is_lost_between_two_servers(self):
+        """However far the first has come with a connection when it retires, and however late its loop then is."""
+        async def leave(server):
+            await server.retire()
+            await server.drain(10)
+
+        for steps in range(8):
+            with self.subTest(steps=steps), socket.create_server(("127.0.0.1", 0)) as listening:
+                first, second = HttpServer(self.handle), HttpServer(self.handle)
+                await first.accept_from([listening.dup()])
+                with socket.create_connection(listening.getsockname()) as client:
+                    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                    for _ in range(steps):
+                        await asyncio.sleep(0)
+                    leaving = asyncio.create_task(leave(first))
+                    await asyncio.sleep(0)
+                    time.sleep(0.15)
+                    await second.accept_from([listening.dup()])
+                    client.settimeout(10)
+                    self.assertIn(b"HTTP/1.1 200", await asyncio.to_thread(client.recv, 100))
+                await leaving
+                await second.drain(0)
 
     async def test_drain_cancels_what_does_not_end(self):
         _, writer = await self.connect()

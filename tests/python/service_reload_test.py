@@ -110,14 +110,16 @@ def calling(server):
 
     def call(keeps):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        last = time.monotonic()
         while not stop.is_set():
             try:
+                if not keeps or time.monotonic() - last > 2:  # What is idle for 5 s is closed.
+                    connection.close()
                 code, answer = server.post(connection=connection)  # http.client connects anew after a Connection: close.
+                last = time.monotonic()
                 answers.add(answer)
                 if code != 200:
                     failures.append((code, answer))
-                if not keeps:
-                    connection.close()
             except (OSError, http.client.HTTPException) as error:
                 failures.append(repr(error))
                 connection.close()
